@@ -1,0 +1,144 @@
+/* rows: every record that leaves the process or rests in it, as a C struct with a descriptor. One descriptor
+ * drives the Avro binary codec (state, internal topics) and the JSON codec (result topics, HTTP); a test checks
+ * each against schemas/<name>.avsc with avro-c.
+ *
+ * Slices of a decoded row point into the bytes that it was decoded from. */
+#ifndef SCHEMAS_ROWS_H
+#define SCHEMAS_ROWS_H
+
+#include "streamer/base/buf.h"
+#include "streamer/base/decimal.h"
+#include "streamer/base/slice.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* C type | Avro | JSON */
+enum row_field_kind {
+    ROW_LONG,          /* int64_t | long | number */
+    ROW_TEXT,          /* struct slice | string | string */
+    ROW_BYTES,         /* struct slice | bytes | never in JSON */
+    ROW_BOOL,          /* bool | boolean | true, false */
+    ROW_AMOUNT,        /* int64_t, 1/100 | bytes, decimal(18,2) | "16500.00" */
+    ROW_TOTAL,         /* int128, 1/100 | bytes, decimal(38,2) | "16500.00" */
+    ROW_RATE,          /* int64_t, 1/1000 | bytes, decimal(5,3) | "0.015" */
+    ROW_TIME,          /* int64_t, epoch ms | long, timestamp-millis | "2024-02-15T00:00:00.000Z" */
+    ROW_OPTIONAL_TIME, /* the same or TIMESTAMP_NONE | union of null and long | text or null */
+};
+
+struct row_field {
+    const char *name;
+    enum row_field_kind kind;
+    size_t offset; /* in the struct */
+};
+
+struct row_type {
+    const char *name; /* of the Avro record and of its .avsc */
+    size_t size;      /* of the struct */
+    size_t field_count;
+    const struct row_field *fields;
+};
+
+/* --- result topics --- */
+struct customer_history_row {
+    int64_t customer_id;
+    struct slice customer_name;
+    bool has_loan_flag;
+    int64_t loaded_at, valid_from_at, valid_to_at;
+};
+struct account_history_row {
+    struct slice account_id;
+    int64_t customer_id;
+    int64_t balance_amount;
+    struct slice account_type;
+    int64_t loaded_at, valid_from_at, valid_to_at;
+};
+struct account_with_customer_row {
+    struct slice account_id;
+    int64_t customer_id;
+    struct slice customer_name;
+    bool has_loan_flag;
+    int64_t balance_amount;
+    struct slice account_type;
+    int64_t valid_from_at; /* of the account's current version */
+};
+struct account_summary_row {
+    struct slice account_id;
+    int64_t customer_id;
+    int64_t original_balance_amount;
+    int64_t interest_rate_pct;
+    int64_t annual_interest_amount;
+    int64_t new_balance_amount;
+    int64_t calculated_at;
+};
+struct customer_profile_row {
+    int64_t customer_id;
+    struct slice customer_name;
+    bool has_loan_flag;
+    int64_t total_accounts_count;
+    int128 total_balance_amount;
+    int128 total_annual_interest_amount;
+    int64_t calculated_at;
+};
+extern const struct row_type customer_history_type, account_history_type, account_with_customer_type,
+    account_summary_type, customer_profile_type;
+
+/* --- internal topics and state --- */
+/* What makes two versions of one id differ. */
+struct customer_attributes {
+    struct slice customer_name;
+    bool has_loan_flag;
+};
+struct account_attributes {
+    int64_t customer_id;
+    int64_t balance_amount;
+    struct slice account_type;
+};
+/* Value of account-links: where the account lives and what the customer's totals need of it. */
+struct account_link {
+    int64_t partition;
+    int64_t balance_amount;
+    struct slice account_type;
+};
+/* Value of customer-refs: the customer's current row, or that there is none. */
+struct customer_ref {
+    bool known;
+    struct slice customer_name; /* "" when not known */
+    bool has_loan_flag;
+};
+/* State: one closed or current version, by id and valid_from_at (its key). */
+struct version_row {
+    int64_t valid_to_at;
+    int64_t loaded_at;
+    struct slice attributes; /* customer_attributes or account_attributes */
+};
+/* State: what the links of one customer add up to. The interest is kept for both answers to "has a loan". */
+struct customer_totals {
+    int64_t accounts; /* savings accounts */
+    int128 balance;
+    int128 interest_without_loan, interest_with_loan;
+};
+extern const struct row_type customer_attributes_type, account_attributes_type, account_link_type, customer_ref_type,
+    version_type, customer_totals_type;
+
+/* --- codecs --- */
+/* Appends the Avro binary of `row` (a struct of `type`). */
+void row_put_avro(const struct row_type *type, const void *row, struct buf *out);
+/* Reads one row from the front of `*in` and moves `in` behind it. False if the bytes are not such a row. */
+bool row_get_avro(const struct row_type *type, struct slice *in, void *row);
+/* Appends the JSON object of `row`. */
+void row_put_json(const struct row_type *type, const void *row, struct buf *out);
+/* Reads what row_put_json wrote (unknown members are ignored). The slices point into the cJSON tree. */
+bool row_get_json(const struct row_type *type, const cJSON *object, void *row);
+/* Equal in every field but those named calculated_at. */
+bool row_same_content(const struct row_type *type, const void *a, const void *b);
+
+/* Avro primitives, for the records with arrays (timeline.h). */
+void avro_put_long(struct buf *out, int64_t v);
+bool avro_get_long(struct slice *in, int64_t *v);
+void avro_put_bytes(struct buf *out, struct slice v);
+bool avro_get_bytes(struct slice *in, struct slice *v);
+
+#endif

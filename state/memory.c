@@ -1,0 +1,207 @@
+#include "state/memory.h"
+
+#include "streamer/base/mem.h"
+
+#include <stdlib.h>
+
+struct entry {
+    struct buf key, value;
+};
+
+/* Ascending by key. */
+struct table {
+    struct entry *entries;
+    size_t count, cap;
+};
+
+/* How to take one write back. */
+struct undo {
+    enum family family;
+    bool existed;
+    struct buf key, value;
+};
+
+struct memory {
+    struct kv kv; /* first */
+    struct table tables[FAMILY_COUNT];
+    struct undo *undo;
+    size_t undo_count, undo_cap;
+};
+
+static struct memory *memory_of(struct kv *kv) { return (struct memory *)kv; }
+
+static int compare(struct slice a, struct slice b) {
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n > 0 ? memcmp(a.p, b.p, n) : 0;
+    return c != 0 ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+/* The first entry with a key >= `key`. */
+static size_t find(const struct table *t, struct slice key, bool *exact) {
+    size_t low = 0, high = t->count;
+    *exact = false;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int c = compare(buf_slice(&t->entries[middle].key), key);
+        if (c == 0)
+            *exact = true;
+        if (c < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void set(struct table *t, struct slice key, struct slice value) {
+    bool exact;
+    size_t i = find(t, key, &exact);
+    if (!exact) {
+        if (t->count == t->cap) {
+            t->cap = t->cap == 0 ? 16 : t->cap * 2;
+            t->entries = mem_realloc(t->entries, t->cap * sizeof *t->entries);
+        }
+        memmove(&t->entries[i + 1], &t->entries[i], (t->count - i) * sizeof *t->entries);
+        t->count++;
+        t->entries[i] = (struct entry){0};
+        buf_set(&t->entries[i].key, key);
+    }
+    buf_set(&t->entries[i].value, value);
+}
+
+static void unset(struct table *t, struct slice key) {
+    bool exact;
+    size_t i = find(t, key, &exact);
+    if (!exact)
+        return;
+    buf_release(&t->entries[i].key);
+    buf_release(&t->entries[i].value);
+    t->count--;
+    memmove(&t->entries[i], &t->entries[i + 1], (t->count - i) * sizeof *t->entries);
+}
+
+static void remember(struct memory *m, enum family f, struct slice key) {
+    bool exact;
+    size_t i = find(&m->tables[f], key, &exact);
+    if (m->undo_count == m->undo_cap) {
+        m->undo_cap = m->undo_cap == 0 ? 16 : m->undo_cap * 2;
+        m->undo = mem_realloc(m->undo, m->undo_cap * sizeof *m->undo);
+    }
+    struct undo *u = &m->undo[m->undo_count++];
+    *u = (struct undo){.family = f, .existed = exact};
+    buf_set(&u->key, key);
+    if (exact)
+        buf_set(&u->value, buf_slice(&m->tables[f].entries[i].value));
+}
+
+static bool op_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
+    bool exact;
+    const struct table *t = &memory_of(kv)->tables[f];
+    size_t i = find(t, key, &exact);
+    if (!exact || kv_failed(kv))
+        return false;
+    buf_set(value, buf_slice(&t->entries[i].value));
+    return true;
+}
+
+static void op_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
+    if (kv_failed(kv))
+        return;
+    remember(memory_of(kv), f, key);
+    set(&memory_of(kv)->tables[f], key, value);
+}
+
+static void op_erase(struct kv *kv, enum family f, struct slice key) {
+    if (kv_failed(kv))
+        return;
+    remember(memory_of(kv), f, key);
+    unset(&memory_of(kv)->tables[f], key);
+}
+
+/* --- cursors --- */
+
+struct memory_cursor {
+    struct kv_cursor base;
+    const struct table *table;
+    size_t at; /* == count: not valid */
+};
+
+static struct memory_cursor *cursor_of(struct kv_cursor *c) { return (struct memory_cursor *)c; }
+
+static void op_seek(struct kv_cursor *c, struct slice key) {
+    bool exact;
+    cursor_of(c)->at = find(cursor_of(c)->table, key, &exact);
+}
+static void op_prev(struct kv_cursor *c) {
+    struct memory_cursor *m = cursor_of(c);
+    m->at = m->at == 0 ? m->table->count : m->at - 1;
+}
+static void op_seek_for_prev(struct kv_cursor *c, struct slice key) {
+    bool exact;
+    cursor_of(c)->at = find(cursor_of(c)->table, key, &exact);
+    if (!exact)
+        op_prev(c);
+}
+static void op_next(struct kv_cursor *c) { cursor_of(c)->at++; }
+static bool op_valid(struct kv_cursor *c) { return cursor_of(c)->at < cursor_of(c)->table->count; }
+static struct slice op_key(struct kv_cursor *c) {
+    return buf_slice(&cursor_of(c)->table->entries[cursor_of(c)->at].key);
+}
+static struct slice op_value(struct kv_cursor *c) {
+    return buf_slice(&cursor_of(c)->table->entries[cursor_of(c)->at].value);
+}
+static void op_free(struct kv_cursor *c) { free(c); }
+
+static struct kv_cursor *op_cursor(struct kv *kv, enum family f) {
+    static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
+                                             op_valid, op_key,           op_value, op_free};
+    struct memory_cursor *c = mem_calloc(1, sizeof *c);
+    *c = (struct memory_cursor){{&ops}, &memory_of(kv)->tables[f], 0};
+    return &c->base;
+}
+
+/* --- life --- */
+
+struct memory *memory_new(void) {
+    static const struct kv_ops ops = {op_get, op_put, op_erase, op_cursor};
+    struct memory *m = mem_calloc(1, sizeof *m);
+    m->kv.ops = &ops;
+    return m;
+}
+
+struct kv *memory_kv(struct memory *m) { return &m->kv; }
+
+void memory_commit(struct memory *m) {
+    for (size_t i = 0; i < m->undo_count; i++) {
+        buf_release(&m->undo[i].key);
+        buf_release(&m->undo[i].value);
+    }
+    m->undo_count = 0;
+}
+
+void memory_rollback(struct memory *m) {
+    for (size_t i = m->undo_count; i > 0; i--) {
+        struct undo *u = &m->undo[i - 1];
+        if (u->existed)
+            set(&m->tables[u->family], buf_slice(&u->key), buf_slice(&u->value));
+        else
+            unset(&m->tables[u->family], buf_slice(&u->key));
+    }
+    memory_commit(m);
+    m->kv.err.class = ERR_NONE;
+}
+
+void memory_free(struct memory *m) {
+    if (m == NULL)
+        return;
+    memory_commit(m);
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        for (size_t i = 0; i < m->tables[f].count; i++) {
+            buf_release(&m->tables[f].entries[i].key);
+            buf_release(&m->tables[f].entries[i].value);
+        }
+        free(m->tables[f].entries);
+    }
+    free(m->undo);
+    free(m);
+}

@@ -1,0 +1,16 @@
+/* memory: the in-memory twin of the store, for tests and simulation: the same kv, with commit and rollback. */
+#ifndef STATE_MEMORY_H
+#define STATE_MEMORY_H
+
+#include "state/kv.h"
+
+struct memory;
+struct memory *memory_new(void);
+void memory_free(struct memory *m);
+struct kv *memory_kv(struct memory *m);
+/* Makes what was written since the last one permanent. */
+void memory_commit(struct memory *m);
+/* Takes it back, and the sticky error with it. */
+void memory_rollback(struct memory *m);
+
+#endif

@@ -1,0 +1,96 @@
+#include "streamer/arguments.h"
+
+#include "streamer/base/mem.h"
+#include "streamer/config_value.h"
+#include "streamer/nearest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RATE_MAX INT64_C(1000000000)
+
+static const struct known_option {
+    const char *name;
+    unsigned option;
+    const char *value; /* what it is called; NULL: it takes none */
+} known[] = {
+    {"--config", OPTION_CONFIG, "FILE"}, {"-c", OPTION_CONFIG, "FILE"},
+    {"--set", OPTION_SET, "KEY=VALUE"},  {"--embedded", OPTION_EMBEDDED, NULL},
+    {"--once", OPTION_ONCE, NULL},       {"--rate", OPTION_RATE, "N"},
+    {"--connect", OPTION_CONNECT, NULL}, {"--markdown", OPTION_MARKDOWN, NULL},
+    {"--help", OPTION_HELP, NULL},       {"-h", OPTION_HELP, NULL},
+};
+
+static bool is_named(const char *text, const char *name) {
+    size_t n = strlen(name);
+    return strncmp(text, name, n) == 0 && (text[n] == '\0' || (text[n] == '=' && n > 2));
+}
+
+static const struct known_option *find_option(const char *text, unsigned allowed, struct err *e) {
+    char name[NEAREST_NAME_MAX + 1];
+    (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
+    struct nearest nearest = nearest_to(name);
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if ((known[i].option & allowed) == 0)
+            continue;
+        if (is_named(text, known[i].name))
+            return &known[i];
+        nearest_offer(&nearest, known[i].name);
+    }
+    if (nearest.best[0] != '\0')
+        (void)err_set(e, ERR_CONFIG, "unknown option %s, did you mean %s?", name, nearest.best);
+    else
+        (void)err_set(e, ERR_CONFIG, "unknown option %s, --help lists the valid ones", name);
+    return NULL;
+}
+
+static bool set_option(struct arguments *a, const struct known_option *o, const char *value, struct err *e) {
+    a->options |= o->option;
+    if (o->option == OPTION_CONFIG)
+        a->config_path = value;
+    if (o->option == OPTION_SET)
+        a->sets[a->set_count++] = value;
+    if (o->option == OPTION_RATE && !parse_integer(value, 1, RATE_MAX, &a->rate, e))
+        return err_prefix(e, "--rate");
+    return true;
+}
+
+/* Reads the option at argv[*i], and its value, which may be the argument after it. */
+static bool parse_option(struct arguments *a, unsigned allowed, int argc, char *const *argv, int *i,
+                         struct err *e) {
+    const struct known_option *o = find_option(argv[*i], allowed | OPTION_HELP, e);
+    if (o == NULL)
+        return false;
+    const char *equals = strchr(argv[*i], '=');
+    if (o->value == NULL && equals != NULL)
+        return err_set(e, ERR_CONFIG, "%s takes no value, remove it", o->name);
+    if (o->value == NULL)
+        return set_option(a, o, NULL, e);
+    if (equals == NULL && *i + 1 == argc)
+        return err_set(e, ERR_CONFIG, "%s needs a value, write %s %s", o->name, o->name, o->value);
+    return set_option(a, o, equals != NULL ? equals + 1 : argv[++*i], e);
+}
+
+bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *const *argv, struct err *e) {
+    *a = (struct arguments){.sets = mem_calloc((size_t)argc, sizeof *a->sets),
+                            .operands = mem_calloc((size_t)argc, sizeof *a->operands)};
+    bool options_ended = false;
+    for (int i = 0; i < argc; i++) {
+        if (options_ended || argv[i][0] != '-' || argv[i][1] == '\0') {
+            a->operands[a->operand_count++] = argv[i];
+        } else if (strcmp(argv[i], "--") == 0) {
+            options_ended = true;
+        } else if (!parse_option(a, allowed, argc, argv, &i, e)) {
+            arguments_release(a);
+            return false;
+        }
+    }
+    return true;
+}
+
+void arguments_release(struct arguments *a) {
+    free(a->sets);
+    free(a->operands);
+    *a = (struct arguments){0};
+}

@@ -1,0 +1,69 @@
+#include "streamer/base/buf.h"
+
+#include "streamer/base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void buf_release(struct buf *b) {
+    free(b->p);
+    *b = (struct buf){0};
+}
+
+char *buf_reserve(struct buf *b, size_t n) {
+    if (b->cap - b->n < n) {
+        size_t cap = b->cap < 64 ? 64 : b->cap;
+        while (cap - b->n < n)
+            cap *= 2;
+        b->p = mem_realloc(b->p, cap);
+        b->cap = cap;
+    }
+    return b->p + b->n;
+}
+
+void buf_put(struct buf *b, const void *p, size_t n) {
+    if (n == 0)
+        return;
+    memcpy(buf_reserve(b, n), p, n);
+    b->n += n;
+}
+
+void buf_put_str(struct buf *b, const char *s) { buf_put(b, s, strlen(s)); }
+
+void buf_set(struct buf *b, struct slice s) {
+    b->n = 0;
+    buf_put(b, s.p, s.n);
+}
+
+void buf_printf(struct buf *b, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n > 0) {
+        (void)vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, format, again);
+        b->n += (size_t)n;
+    }
+    va_end(again);
+}
+
+void buf_put_int(struct buf *b, int64_t v) {
+    char text[20];
+    size_t at = sizeof text;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do {
+        text[--at] = (char)('0' + u % 10);
+        u /= 10;
+    } while (u != 0);
+    if (v < 0)
+        text[--at] = '-';
+    buf_put(b, text + at, sizeof text - at);
+}
+
+const char *buf_cstr(struct buf *b) {
+    *buf_reserve(b, 1) = '\0';
+    return b->p;
+}

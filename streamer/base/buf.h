@@ -1,0 +1,34 @@
+/* buf: a growable byte buffer. Appending cannot fail (see mem.h). One thread at a time. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "streamer/base/slice.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zero-initialized is a valid empty buffer. The struct owns p. */
+struct buf {
+    char *p;
+    size_t n, cap;
+};
+
+void buf_release(struct buf *b);
+static inline void buf_clear(struct buf *b) { b->n = 0; }
+static inline struct slice buf_slice(const struct buf *b) {
+    return (struct slice){b->p != NULL ? b->p : "", b->n};
+}
+
+/* Room for `n` more bytes; returns where they start. The caller then adds what it wrote to b->n. */
+char *buf_reserve(struct buf *b, size_t n);
+void buf_put(struct buf *b, const void *p, size_t n);
+static inline void buf_put_slice(struct buf *b, struct slice s) { buf_put(b, s.p, s.n); }
+static inline void buf_put_byte(struct buf *b, char c) { *buf_reserve(b, 1) = c, b->n++; }
+void buf_put_str(struct buf *b, const char *s);
+void buf_set(struct buf *b, struct slice s);
+void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_put_int(struct buf *b, int64_t v); /* decimal text */
+/* Ends the content with a 0 that is not counted in n, and returns it as a C string. */
+const char *buf_cstr(struct buf *b);
+
+#endif

@@ -1,0 +1,214 @@
+#include "streamer/base/decimal.h"
+
+#include <assert.h>
+
+typedef unsigned __int128 uint128;
+
+/* An exponent is read no further once it is as large as this: far outside what any text of digits could bring
+ * back into range, and far enough from INT64_MAX that adding one more digit and lengths of texts cannot
+ * overflow. */
+#define EXPONENT_LIMIT INT64_C(100000000000000000)
+
+#define INT64_DIGITS_MAX 19
+#define PUT_SCALE_MAX 38
+#define BYTES_MAX 16
+
+/* A number as it is written. Its value is ±(significant digits) × 10^power; no leading or trailing zeros are
+ * significant, so zero has none. */
+struct number {
+    bool negative;
+    struct slice whole, fraction; /* digits before and after the point */
+    int64_t exponent;
+    size_t first, count; /* significant digits, counted over whole and fraction */
+    int64_t power;       /* of ten, of the last significant digit */
+};
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static void skip(struct slice *s) {
+    s->p++;
+    s->n--;
+}
+
+static bool take_sign(struct slice *s) {
+    bool negative = s->n > 0 && s->p[0] == '-';
+    if (negative || (s->n > 0 && s->p[0] == '+'))
+        skip(s);
+    return negative;
+}
+
+static struct slice take_digits(struct slice *s) {
+    struct slice digits = {s->p, 0};
+    while (s->n > 0 && is_digit(s->p[0])) {
+        skip(s);
+        digits.n++;
+    }
+    return digits;
+}
+
+static int64_t exponent_value(struct slice digits, bool negative) {
+    int64_t e = 0;
+    for (size_t i = 0; i < digits.n && e < EXPONENT_LIMIT; i++)
+        e = e * 10 + (digits.p[i] - '0');
+    return negative ? -e : e;
+}
+
+static bool take_exponent(struct slice *s, int64_t *exponent) {
+    *exponent = 0;
+    if (s->n == 0 || (s->p[0] != 'e' && s->p[0] != 'E'))
+        return true;
+    skip(s);
+    bool negative = take_sign(s);
+    struct slice digits = take_digits(s);
+    *exponent = exponent_value(digits, negative);
+    return digits.n > 0;
+}
+
+static int digit_at(const struct number *x, size_t i) {
+    char c = i < x->whole.n ? x->whole.p[i] : x->fraction.p[i - x->whole.n];
+    return c - '0';
+}
+
+static void find_significant(struct number *x) {
+    size_t total = x->whole.n + x->fraction.n;
+    size_t first = 0, end = total;
+    while (first < total && digit_at(x, first) == 0)
+        first++;
+    while (end > first && digit_at(x, end - 1) == 0)
+        end--;
+    x->first = first;
+    x->count = end - first;
+    x->power = x->exponent - (int64_t)x->fraction.n + (int64_t)(total - end);
+}
+
+static bool number_parse(struct slice text, struct number *x) {
+    x->negative = take_sign(&text);
+    x->whole = take_digits(&text);
+    x->fraction = (struct slice){NULL, 0};
+    if (text.n > 0 && text.p[0] == '.') {
+        skip(&text);
+        x->fraction = take_digits(&text);
+    }
+    if (x->whole.n + x->fraction.n == 0 || !take_exponent(&text, &x->exponent) || text.n > 0)
+        return false;
+    find_significant(x);
+    return true;
+}
+
+static uint64_t power_of_ten(int64_t n) {
+    uint64_t p = 1;
+    while (n-- > 0)
+        p *= 10;
+    return p;
+}
+
+/* The first `n` significant digits as an integer; n is at most INT64_DIGITS_MAX. */
+static uint64_t leading_digits(const struct number *x, size_t n) {
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; i++)
+        v = v * 10 + (uint64_t)digit_at(x, x->first + i);
+    return v;
+}
+
+/* |x| × 10^scale, rounded half up, of at most 18 digits before rounding; shift = x->power + scale. A negative
+ * shift drops that many digits, and the first one dropped decides. */
+static uint64_t scaled_magnitude(const struct number *x, int64_t shift) {
+    if (shift >= 0)
+        return leading_digits(x, x->count) * power_of_ten(shift);
+    int64_t kept = (int64_t)x->count + shift;
+    if (kept < 0)
+        return 0;
+    uint64_t v = leading_digits(x, (size_t)kept);
+    return digit_at(x, x->first + (size_t)kept) >= 5 ? v + 1 : v;
+}
+
+enum decimal_result decimal_parse(struct slice text, int precision, int scale, int64_t *value) {
+    assert(precision >= 1 && precision <= 18 && scale >= 0 && scale <= 9);
+    struct number x;
+    if (!number_parse(text, &x))
+        return DECIMAL_NOT_A_NUMBER;
+    *value = 0;
+    if (x.count == 0)
+        return DECIMAL_OK;
+    int64_t shift = x.power + scale;
+    if ((int64_t)x.count + shift > precision)
+        return DECIMAL_OUT_OF_RANGE;
+    uint64_t v = scaled_magnitude(&x, shift);
+    if (v >= power_of_ten(precision))
+        return DECIMAL_OUT_OF_RANGE;
+    *value = x.negative ? -(int64_t)v : (int64_t)v;
+    return DECIMAL_OK;
+}
+
+enum decimal_result decimal_parse_integer(struct slice text, int64_t *value) {
+    struct number x;
+    if (!number_parse(text, &x))
+        return DECIMAL_NOT_A_NUMBER;
+    *value = 0;
+    if (x.count == 0)
+        return DECIMAL_OK;
+    if (x.power < 0 || (int64_t)x.count + x.power > INT64_DIGITS_MAX)
+        return DECIMAL_OUT_OF_RANGE;
+    uint64_t v = leading_digits(&x, x.count) * power_of_ten(x.power);
+    if (v > (uint64_t)INT64_MAX + (x.negative ? 1 : 0))
+        return DECIMAL_OUT_OF_RANGE;
+    *value = x.negative ? (int64_t)(0 - v) : (int64_t)v;
+    return DECIMAL_OK;
+}
+
+void decimal_put(struct buf *out, int128 value, int scale) {
+    assert(scale >= 0 && scale <= PUT_SCALE_MAX);
+    char digits[40];
+    size_t at = sizeof digits;
+    uint128 rest = value < 0 ? 0 - (uint128)value : (uint128)value;
+    /* Dividing 128 bits is slow, and almost every amount fits in 64. */
+    for (; rest > UINT64_MAX; rest /= 10)
+        digits[--at] = (char)('0' + (int)(rest % 10));
+    for (uint64_t low = (uint64_t)rest; low != 0; low /= 10)
+        digits[--at] = (char)('0' + (int)(low % 10));
+    while (sizeof digits - at < (size_t)scale + 1)
+        digits[--at] = '0';
+
+    if (value < 0)
+        buf_put_byte(out, '-');
+    size_t whole = sizeof digits - at - (size_t)scale;
+    buf_put(out, digits + at, whole);
+    if (scale > 0) {
+        buf_put_byte(out, '.');
+        buf_put(out, digits + at + whole, (size_t)scale);
+    }
+}
+
+int128 decimal_divide(int128 numerator, int128 denominator) {
+    assert(denominator > 0);
+    int128 quotient = numerator / denominator;
+    int128 rest = numerator % denominator;
+    int128 size = rest < 0 ? -rest : rest;
+    if (size < denominator - size)
+        return quotient;
+    return numerator < 0 ? quotient - 1 : quotient + 1;
+}
+
+void decimal_put_bytes(struct buf *out, int128 value) {
+    uint8_t bytes[BYTES_MAX];
+    uint128 rest = (uint128)value;
+    for (size_t i = BYTES_MAX; i > 0; rest >>= 8)
+        bytes[--i] = (uint8_t)(rest & 0xff);
+    uint8_t sign = value < 0 ? 0xff : 0;
+    size_t start = 0;
+    while (start < BYTES_MAX - 1 && bytes[start] == sign && (bytes[start + 1] & 0x80) == (sign & 0x80))
+        start++;
+    buf_put(out, bytes + start, BYTES_MAX - start);
+}
+
+bool decimal_get_bytes(struct slice bytes, int128 *value) {
+    if (bytes.n < 1 || bytes.n > BYTES_MAX)
+        return false;
+    uint128 v = (bytes.p[0] & 0x80) != 0 ? ~(uint128)0 : 0;
+    for (size_t i = 0; i < bytes.n; i++)
+        v = v << 8 | (uint8_t)bytes.p[i];
+    *value = (int128)v;
+    return true;
+}

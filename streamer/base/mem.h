@@ -1,0 +1,17 @@
+/* mem: allocation that cannot fail halfway. Out of memory ends the process: state is a cache of committed
+ * topics, so an abrupt end loses nothing (ARCHITECTURE.md, "Exactly once"). */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+/* Each returns memory that the caller frees with free(); never NULL. */
+void *mem_alloc(size_t n);
+void *mem_calloc(size_t count, size_t size);
+void *mem_realloc(void *p, size_t n);
+char *mem_strdup(const char *s);
+
+/* The number of elements of an array object (not of a pointer). */
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif

@@ -1,0 +1,33 @@
+/* slice: a view of bytes that somebody else owns. */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* p == NULL is "no value" (null), which differs from an empty value. Not terminated. */
+struct slice {
+    const char *p;
+    size_t n;
+};
+
+static inline struct slice slice_of(const void *p, size_t n) { return (struct slice){p, n}; }
+static inline struct slice slice_str(const char *s) { return (struct slice){s, strlen(s)}; }
+static inline struct slice slice_null(void) { return (struct slice){NULL, 0}; }
+
+static inline bool slice_eq(struct slice a, struct slice b) {
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool slice_has_prefix(struct slice s, struct slice prefix) {
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+/* Equal without regard to the case of ASCII letters. */
+bool slice_eq_nocase(struct slice a, const char *b);
+
+/* Without leading and trailing ASCII white space (space, \t \n \v \f \r). */
+struct slice slice_trim(struct slice s);
+
+#endif

@@ -1,0 +1,190 @@
+#include "streamer/base/timestamp.h"
+
+#include "streamer/base/decimal.h"
+
+#include <assert.h>
+
+#define MS_PER_SECOND INT64_C(1000)
+#define MS_PER_MINUTE (60 * MS_PER_SECOND)
+#define MS_PER_HOUR (60 * MS_PER_MINUTE)
+#define MS_PER_DAY (24 * MS_PER_HOUR)
+
+/* The Gregorian calendar repeats every 400 years. Counting years from March puts the leap day last. */
+#define DAYS_PER_ERA INT64_C(146097)
+#define DAYS_FROM_0000_03_01_TO_1970 INT64_C(719468)
+
+struct date {
+    int year, month, day;
+};
+
+static bool is_leap(int year) {
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+static bool date_is_real(struct date d) {
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (d.year < 1 || d.month < 1 || d.month > 12)
+        return false;
+    int last = d.month == 2 && is_leap(d.year) ? 29 : days[d.month - 1];
+    return d.day >= 1 && d.day <= last;
+}
+
+/* Days since 1970-01-01; for the algorithm see Howard Hinnant, "chrono-compatible low-level date algorithms".
+ */
+static int64_t days_of_date(struct date d) {
+    int64_t y = d.month <= 2 ? d.year - 1 : d.year;
+    int64_t era = y / 400;
+    int64_t year_of_era = y - era * 400;
+    int64_t month_from_march = (d.month + 9) % 12;
+    int64_t day_of_year = (153 * month_from_march + 2) / 5 + d.day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * DAYS_PER_ERA + day_of_era - DAYS_FROM_0000_03_01_TO_1970;
+}
+
+/* The inverse, for days from 0001-01-01 on. */
+static struct date date_of_days(int64_t days) {
+    days += DAYS_FROM_0000_03_01_TO_1970;
+    int64_t era = days / DAYS_PER_ERA;
+    int64_t day_of_era = days - era * DAYS_PER_ERA;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month_from_march = (5 * day_of_year + 2) / 153;
+    int month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
+    int year = (int)(year_of_era + era * 400) + (month <= 2 ? 1 : 0);
+    return (struct date){year, month, (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1)};
+}
+
+/* What is left of a text that is being read. Each take_… moves on only if it returns true. */
+struct cursor {
+    const char *p;
+    size_t n;
+};
+
+static bool take_char(struct cursor *c, char wanted) {
+    if (c->n == 0 || c->p[0] != wanted)
+        return false;
+    c->p++;
+    c->n--;
+    return true;
+}
+
+static bool take_digits(struct cursor *c, size_t count, int *value) {
+    if (c->n < count)
+        return false;
+    int v = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (c->p[i] < '0' || c->p[i] > '9')
+            return false;
+        v = v * 10 + (c->p[i] - '0');
+    }
+    c->p += count;
+    c->n -= count;
+    *value = v;
+    return true;
+}
+
+static bool take_date(struct cursor *c, int64_t *ms) {
+    struct date d;
+    if (!take_digits(c, 4, &d.year) || !take_char(c, '-') || !take_digits(c, 2, &d.month) ||
+        !take_char(c, '-') || !take_digits(c, 2, &d.day) || !date_is_real(d))
+        return false;
+    *ms = days_of_date(d) * MS_PER_DAY;
+    return true;
+}
+
+/* One digit or more; those after the third are dropped. */
+static bool take_fraction(struct cursor *c, int64_t *ms) {
+    int digit;
+    if (!take_digits(c, 1, &digit))
+        return false;
+    int64_t unit = 100;
+    do {
+        *ms += digit * unit;
+        unit /= 10;
+    } while (take_digits(c, 1, &digit));
+    return true;
+}
+
+/* HH:MM[:SS[.fraction]], added to ms. */
+static bool take_time(struct cursor *c, int64_t *ms) {
+    int hour, minute, second = 0;
+    if (!take_digits(c, 2, &hour) || !take_char(c, ':') || !take_digits(c, 2, &minute))
+        return false;
+    if (take_char(c, ':')) {
+        if (!take_digits(c, 2, &second) || (take_char(c, '.') && !take_fraction(c, ms)))
+            return false;
+    }
+    *ms += hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND;
+    return hour <= 23 && minute <= 59 && second <= 59;
+}
+
+/* Z, ±HH, ±HHMM or ±HH:MM, taken from ms; nothing means UTC. */
+static bool take_zone(struct cursor *c, int64_t *ms) {
+    if (c->n == 0 || take_char(c, 'Z'))
+        return true;
+    int sign = take_char(c, '+') ? 1 : -1;
+    if (sign < 0 && !take_char(c, '-'))
+        return false;
+    int hours, minutes = 0;
+    if (!take_digits(c, 2, &hours))
+        return false;
+    if ((take_char(c, ':') || c->n > 0) && !take_digits(c, 2, &minutes))
+        return false;
+    *ms -= sign * (hours * MS_PER_HOUR + minutes * MS_PER_MINUTE);
+    return hours <= 23 && minutes <= 59;
+}
+
+static bool in_range(int64_t ms) {
+    return ms >= TIMESTAMP_MIN && ms <= TIMESTAMP_MAX;
+}
+
+bool timestamp_parse_iso(struct slice text, int64_t *ms) {
+    struct cursor c = {text.p, text.n};
+    int64_t at;
+    if (!take_date(&c, &at))
+        return false;
+    if (c.n > 0) {
+        if (!take_char(&c, 'T') && !take_char(&c, ' '))
+            return false;
+        if (!take_time(&c, &at) || !take_zone(&c, &at))
+            return false;
+    }
+    if (c.n > 0 || !in_range(at))
+        return false;
+    *ms = at;
+    return true;
+}
+
+bool timestamp_parse(struct slice text, int64_t *ms) {
+    if (timestamp_parse_iso(text, ms))
+        return true;
+    int64_t number;
+    if (decimal_parse_integer(text, &number) != DECIMAL_OK || !in_range(number))
+        return false;
+    *ms = number;
+    return true;
+}
+
+static void put_digits(char *to, size_t count, int64_t value) {
+    while (count > 0) {
+        to[--count] = (char)('0' + (int)(value % 10));
+        value /= 10;
+    }
+}
+
+void timestamp_put_iso(struct buf *out, int64_t ms) {
+    assert(in_range(ms));
+    /* Counted from MIN, so that nothing is negative and division rounds down. */
+    int64_t since_min = ms - TIMESTAMP_MIN;
+    struct date d = date_of_days(since_min / MS_PER_DAY + TIMESTAMP_MIN / MS_PER_DAY);
+    int64_t in_day = since_min % MS_PER_DAY;
+    char text[] = "0000-00-00T00:00:00.000Z";
+    put_digits(text, 4, d.year);
+    put_digits(text + 5, 2, d.month);
+    put_digits(text + 8, 2, d.day);
+    put_digits(text + 11, 2, in_day / MS_PER_HOUR);
+    put_digits(text + 14, 2, in_day / MS_PER_MINUTE % 60);
+    put_digits(text + 17, 2, in_day / MS_PER_SECOND % 60);
+    put_digits(text + 20, 3, in_day % MS_PER_SECOND);
+    buf_put(out, text, sizeof text - 1);
+}

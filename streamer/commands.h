@@ -1,0 +1,22 @@
+/* commands: what `streamer <command>` calls. Each returns the exit code: 0 done, 1 failed while running, 2
+ * wrong usage or configuration; a failure has been said on standard error, in one line, when it returns. */
+#ifndef STREAMER_COMMANDS_H
+#define STREAMER_COMMANDS_H
+
+#include "streamer/config.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+int command_run(const struct config *c, bool embedded);
+int command_demo(const struct config *c, bool once);
+/* rate: rows a second, 0: as fast as it goes. */
+int command_feed(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
+                 int64_t rate);
+int command_check(const struct config *c, bool connect);
+
+/* "streamer: <text>" on standard error; returns the exit code that goes with the error. */
+int command_fail(const struct err *e);
+
+const char *streamer_version(void); /* "0.1.0" */
+
+#endif

@@ -1,0 +1,470 @@
+#include "streamer/config.h"
+
+#include "streamer/base/buf.h"
+#include "streamer/base/mem.h"
+#include "streamer/config_value.h"
+#include "streamer/kafka_properties.h"
+#include "streamer/nearest.h"
+#include "streamer/properties.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the struct config member at the option's offset is. */
+enum kind {
+    KIND_TEXT,          /* char * */
+    KIND_OPTIONAL_TEXT, /* char *, NULL for "" */
+    KIND_INTEGER,       /* int64_t */
+    KIND_DURATION,      /* int64_t, milliseconds */
+    KIND_LOG_LEVEL,     /* enum log_level */
+    KIND_TIERS,         /* struct rates, its tiers */
+    KIND_RATE,          /* int32_t, thousandths */
+};
+
+struct option {
+    const char *key;
+    enum kind kind;
+    size_t offset;
+    const char *fallback;
+    int64_t min, max;   /* integer, duration */
+    value_check *check; /* text; NULL: any */
+    const char *help;
+};
+
+/* clang-format off */
+#define OPTION(key, kind, member, fallback, min, max, check, help) \
+    {key, kind, offsetof(struct config, member), fallback, min, max, check, help}
+#define TEXT(key, member, fallback, check, help) OPTION(key, KIND_TEXT, member, fallback, 0, 0, check, help)
+#define INTEGER(key, member, fallback, min, max, help) OPTION(key, KIND_INTEGER, member, fallback, min, max, NULL, help)
+#define DURATION(key, member, fallback, min, max, help) OPTION(key, KIND_DURATION, member, fallback, min, max, NULL, help)
+#define TOPIC(name, topic, help) TEXT("topic." name, topics[topic], name, check_topic, help)
+
+static const struct option options[] = {
+    TEXT("app.id", app_id, "streamer", check_app_id,
+         "Name of the application: consumer group, transactions, internal topics, state; instances that share it share the work"),
+    OPTION("instance.id", KIND_OPTIONAL_TEXT, instance_id, "", 0, 0, check_instance_id,
+           "Stable name of this instance, so that a quick restart moves no partitions (static membership); empty: none"),
+    TEXT("state.dir", state_dir, "./streamer-state", check_not_empty,
+         "Folder of the local state; if it is lost, it is rebuilt from the topics"),
+    TEXT("kafka.bootstrap.servers", bootstrap, "localhost:9092", check_servers, "Brokers to start from: HOST:PORT,..."),
+
+    TOPIC("customers", TOPIC_CUSTOMERS, "Input: changes of customers"),
+    TOPIC("accounts", TOPIC_ACCOUNTS, "Input: changes of accounts"),
+    TOPIC("customer_history", TOPIC_CUSTOMER_HISTORY, "Result: versions of customers"),
+    TOPIC("account_history", TOPIC_ACCOUNT_HISTORY, "Result: versions of accounts"),
+    TOPIC("account_with_customer", TOPIC_ACCOUNT_WITH_CUSTOMER, "Result: current accounts joined with their customers"),
+    TOPIC("account_summary", TOPIC_ACCOUNT_SUMMARY, "Result: mart of savings accounts with their interest"),
+    TOPIC("customer_profile", TOPIC_CUSTOMER_PROFILE, "Result: mart of customers with their totals"),
+    TOPIC("quarantine", TOPIC_QUARANTINE, "Result: rejected input, the reason in its headers"),
+    INTEGER("partitions", partitions, "0", 0, 10000,
+            "Partitions of result and internal topics, fixed when app.id first starts; 0: as many as the larger input has"),
+    INTEGER("replication.factor", replication_factor, "-1", -1, 100,
+            "Replicas of the topics that are created; -1: the broker's default"),
+
+    DURATION("late.window", late_window_ms, "3d", 0, 3650 * DAY_MS,
+             "How far behind the newest event of its id an event may come; later ones are quarantined as too_late"),
+    INTEGER("record.max.bytes", record_max_bytes, "1048576", 1024, 104857600,
+            "Longest input value; longer ones are quarantined as too_large"),
+    INTEGER("batch.max.records", batch_max_records, "2000", 1, 100000, "Input records of one transaction, at most"),
+    DURATION("batch.max.ms", batch_max_ms, "100ms", 1, MINUTE_MS,
+             "How long a transaction collects records while more keep coming"),
+    INTEGER("fanout.max.rows", fanout_max_rows, "10000", 1, 1000000,
+            "Rows that one change of a customer rewrites in one transaction; more are spread over several"),
+    INTEGER("confirmations.max", confirmations_max, "10000", 1, 1000000,
+            "Events that changed nothing, remembered for one id"),
+    DURATION("transaction.timeout", transaction_timeout_ms, "15s", SECOND_MS, 15 * MINUTE_MS,
+             "When the broker gives up the open transaction of an instance that died"),
+
+    OPTION("rates.tiers", KIND_TIERS, rates, "10000:0.01,20000:0.015,*:0.02", 0, 0, NULL,
+           "Interest by balance: BELOW:RATE,..., the last with the bound *"),
+    OPTION("rates.loan.bonus", KIND_RATE, rates.loan_bonus_milli, "0.005", 0, 0, NULL,
+           "Added to the rate of a customer who has a loan"),
+
+    TEXT("http.listen", http_listen, "127.0.0.1:9464", check_listen,
+         "HOST:PORT of metrics, health and queries, [::1]:9464 for IPv6; empty: none"),
+    INTEGER("http.max.connections", http_max_connections, "64", 1, 10000, "HTTP connections at a time"),
+    OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
+           "Least severe log lines shown: debug, info, warn or error"),
+};
+/* clang-format on */
+enum { OPTION_COUNT = ARRAY_LEN(options) };
+
+static const char *const internal_suffixes[TOPIC_COUNT] = {
+    [TOPIC_REPARTITION_CUSTOMERS] = "repartition-customers",
+    [TOPIC_REPARTITION_ACCOUNTS] = "repartition-accounts",
+    [TOPIC_ACCOUNT_LINKS] = "account-links",
+    [TOPIC_CUSTOMER_REFS] = "customer-refs",
+    [TOPIC_CONFIRMATIONS] = "confirmations",
+};
+
+#define KAFKA_PREFIX "kafka."
+#define ENV_PREFIX "STREAMER_"
+
+static bool has_prefix(const char *s, const char *prefix) {
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+/* --- values --- */
+
+static bool set_text(const struct option *o, const char *text, char **value, struct err *e) {
+    if (o->check != NULL && !o->check(text, e))
+        return false;
+    free(*value);
+    *value = o->kind == KIND_OPTIONAL_TEXT && text[0] == '\0' ? NULL : mem_strdup(text);
+    return true;
+}
+
+static bool set_option(struct config *c, const struct option *o, const char *text, struct err *e) {
+    void *member = (char *)c + o->offset;
+    switch (o->kind) {
+    case KIND_TEXT:
+    case KIND_OPTIONAL_TEXT:
+        return set_text(o, text, member, e);
+    case KIND_INTEGER:
+        return parse_integer(text, o->min, o->max, member, e);
+    case KIND_DURATION:
+        return parse_duration(text, o->min, o->max, member, e);
+    case KIND_LOG_LEVEL:
+        return parse_log_level(text, member, e);
+    case KIND_TIERS:
+        return rates_parse_tiers(member, slice_str(text), e);
+    case KIND_RATE:
+        return rates_parse_rate(slice_str(text), member, e);
+    }
+    assert(!"an option of no kind");
+    return false;
+}
+
+/* --- keys --- */
+
+static const struct option *find_option(const char *key) {
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (strcmp(options[i].key, key) == 0)
+            return &options[i];
+    return NULL;
+}
+
+static void replace(char **text, const char *by) {
+    char *copy = mem_strdup(by);
+    free(*text);
+    *text = copy;
+}
+
+static bool set_kafka(struct config *c, const char *name, const char *value, const char *origin,
+                      struct err *e) {
+    if (!kafka_property_check(name, value, e))
+        return false;
+    size_t i = 0;
+    while (i < c->kafka_count && strcmp(c->kafka[i].name, name) != 0)
+        i++;
+    if (i == c->kafka_count) {
+        c->kafka = mem_realloc(c->kafka, (c->kafka_count + 1) * sizeof *c->kafka);
+        c->kafka[c->kafka_count++] = (struct kafka_property){.name = mem_strdup(name)};
+    }
+    replace(&c->kafka[i].value, value);
+    replace(&c->kafka[i].origin, origin);
+    return true;
+}
+
+static bool unknown_key(const char *key, struct err *e) {
+    const char *refusal = kafka_property_refusal(key);
+    if (refusal != NULL)
+        return err_set(e, ERR_CONFIG, "cannot be set: %s", refusal);
+    struct nearest nearest = nearest_to(key);
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        nearest_offer(&nearest, options[i].key);
+    struct kafka_property_names kafka;
+    kafka_property_names_init(&kafka);
+    struct buf name = {0};
+    for (size_t i = 0; i < kafka.count; i++) {
+        buf_clear(&name);
+        buf_printf(&name, KAFKA_PREFIX "%s", kafka.names[i]);
+        nearest_offer(&nearest, buf_cstr(&name));
+    }
+    if (nearest.best[0] != '\0')
+        (void)err_set(e, ERR_CONFIG, "unknown key, did you mean %s?", nearest.best);
+    else
+        (void)err_set(e, ERR_CONFIG, "unknown key, `streamer help` lists the valid ones");
+    buf_release(&name);
+    kafka_property_names_release(&kafka);
+    return false;
+}
+
+/* Sets `key`; the error begins with the origin and the key. */
+static bool set_key(struct config *c, const char *key, const char *value, const char *origin, struct err *e) {
+    const struct option *o = find_option(key);
+    bool ok;
+    if (o != NULL)
+        ok = set_option(c, o, value, e);
+    else if (has_prefix(key, KAFKA_PREFIX))
+        ok = set_kafka(c, key + strlen(KAFKA_PREFIX), value, origin, e);
+    else
+        ok = unknown_key(key, e);
+    if (!ok)
+        return err_prefix(e, "%s: %.100s", origin, key);
+    if (o != NULL) {
+        replace(&c->settings[o - options].text, value);
+        replace(&c->settings[o - options].origin, origin);
+    }
+    return true;
+}
+
+/* --- sources --- */
+
+static bool set_defaults(struct config *c, struct err *e) {
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (!set_key(c, options[i].key, options[i].fallback, "default", e))
+            return false;
+    return true;
+}
+
+struct file_context {
+    struct config *config;
+    const char *path;
+};
+
+static bool set_from_line(void *context, size_t line, const char *key, const char *value, struct err *e) {
+    const struct file_context *file = context;
+    struct buf origin = {0};
+    buf_printf(&origin, "%s:%zu", file->path, line);
+    bool ok = set_key(file->config, key, value, buf_cstr(&origin), e);
+    buf_release(&origin);
+    return ok;
+}
+
+/* "late.window" to "STREAMER_LATE_WINDOW". */
+static const char *env_name(struct buf *out, const char *prefix, const char *key) {
+    buf_clear(out);
+    buf_printf(out, ENV_PREFIX "%s%s", prefix, key);
+    for (size_t i = 0; i < out->n; i++)
+        out->p[i] = (char)(out->p[i] == '.' ? '_' : toupper((unsigned char)out->p[i]));
+    return buf_cstr(out);
+}
+
+/* Variables that are nobody's setting: the tests' own, and those that Kubernetes and Docker make up for a
+ * service called "streamer". */
+static bool is_foreign_variable(const char *name) {
+    static const char *const exact[] = {"STREAMER_BIN", "STREAMER_PORT", "STREAMER_NAME",
+                                        "STREAMER_SERVICE_HOST"};
+    for (size_t i = 0; i < ARRAY_LEN(exact); i++)
+        if (strcmp(name, exact[i]) == 0)
+            return true;
+    return has_prefix(name, "STREAMER_PORT_") || has_prefix(name, "STREAMER_SERVICE_PORT") ||
+           has_prefix(name, "STREAMER_ENV_");
+}
+
+/* The key that the variable `name` sets, into `key`. The tables are searched rather than the name translated,
+ * since '_' may stand for '.' or for itself. False: none, with the nearest variable. */
+static bool key_of_variable(const char *name, struct buf *key, struct err *e) {
+    struct nearest nearest = nearest_to(name);
+    struct buf candidate = {0};
+    struct kafka_property_names kafka;
+    kafka_property_names_init(&kafka);
+    bool found = false;
+    for (size_t i = 0; i < OPTION_COUNT + kafka.count && !found; i++) {
+        bool own = i < OPTION_COUNT;
+        const char *prefix = own ? "" : KAFKA_PREFIX;
+        const char *suffix = own ? options[i].key : kafka.names[i - OPTION_COUNT];
+        (void)env_name(&candidate, prefix, suffix);
+        buf_clear(key);
+        buf_printf(key, "%s%s", prefix, suffix);
+        found = strcmp(buf_cstr(&candidate), name) == 0;
+        nearest_offer(&nearest, buf_cstr(&candidate));
+    }
+    if (!found && nearest.best[0] != '\0')
+        (void)err_set(e, ERR_CONFIG, "%.100s: unknown environment variable, did you mean %s?", name,
+                      nearest.best);
+    else if (!found)
+        (void)err_set(e, ERR_CONFIG,
+                      "%.100s: unknown environment variable, `streamer help` lists the valid keys", name);
+    buf_release(&candidate);
+    kafka_property_names_release(&kafka);
+    return found;
+}
+
+static bool set_from_environment(struct config *c, struct err *e) {
+    bool ok = true;
+    struct buf name = {0}, key = {0};
+    for (char **variable = environ; ok && variable != NULL && *variable != NULL; variable++) {
+        const char *equals = strchr(*variable, '=');
+        if (equals == NULL || !has_prefix(*variable, ENV_PREFIX))
+            continue;
+        buf_set(&name, slice_of(*variable, (size_t)(equals - *variable)));
+        if (is_foreign_variable(buf_cstr(&name)))
+            continue;
+        ok = key_of_variable(buf_cstr(&name), &key, e) &&
+             set_key(c, buf_cstr(&key), equals + 1, buf_cstr(&name), e);
+    }
+    buf_release(&name);
+    buf_release(&key);
+    return ok;
+}
+
+static bool set_from_arguments(struct config *c, const char *const *sets, size_t set_count, struct err *e) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < set_count; i++) {
+        char *pair = mem_strdup(sets[i]);
+        char *key, *value;
+        if (properties_split(pair, strlen(pair), &key, &value))
+            ok = set_key(c, key, value, "--set", e);
+        else
+            ok = err_set(e, ERR_CONFIG, "--set: argument %zu is not a setting, write --set key=value", i + 1);
+        free(pair);
+    }
+    return ok;
+}
+
+/* --- the whole --- */
+
+/* The option whose topic `t` is; NULL: an internal one, made from app.id. */
+static const struct option *topic_option(const struct config *c, enum topic t) {
+    size_t offset = (size_t)((const char *)&c->topics[t] - (const char *)c);
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (options[i].offset == offset)
+            return &options[i];
+    return NULL;
+}
+
+static const struct setting *setting_of(const struct config *c, const char *key) {
+    const struct option *o = find_option(key);
+    assert(o != NULL);
+    return &c->settings[o - options];
+}
+
+/* Kafka takes '.' and '_' for the same in topic names (its metrics do not tell them apart). */
+static bool topics_collide(const char *a, const char *b) {
+    for (; *a != '\0' && *b != '\0'; a++, b++)
+        if (*a != *b && (strchr("._", *a) == NULL || strchr("._", *b) == NULL))
+            return false;
+    return *a == *b;
+}
+
+/* Blames the topic that the user named. Two internal topics never clash: one of a and b is an option. */
+static bool topics_clash(const struct config *c, enum topic a, enum topic b, struct err *e) {
+    const struct option *option = topic_option(c, a);
+    if (option == NULL || strcmp(setting_of(c, option->key)->origin, "default") == 0)
+        return topics_clash(c, b, a, e);
+    const struct option *rival = topic_option(c, b);
+    return err_set(e, ERR_CONFIG, "%s: %s: \"%s\" is taken by %s (\"%s\"), use another name",
+                   setting_of(c, option->key)->origin, option->key, c->topics[a],
+                   rival != NULL ? rival->key : "an internal topic of app.id", c->topics[b]);
+}
+
+static bool check_topics_distinct(const struct config *c, struct err *e) {
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        for (int other = 0; other < t; other++)
+            if (topics_collide(c->topics[t], c->topics[other]))
+                return topics_clash(c, (enum topic)t, (enum topic)other, e);
+    return true;
+}
+
+static bool check_replication(const struct config *c, struct err *e) {
+    return c->replication_factor != 0 ||
+           err_set(e, ERR_CONFIG,
+                   "%s: replication.factor: 0 is out of range, use 1 to 100, or -1 for the broker's default",
+                   setting_of(c, "replication.factor")->origin);
+}
+
+static void derive_internal_topics(struct config *c) {
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        if (internal_suffixes[t] == NULL)
+            continue;
+        struct buf name = {0};
+        buf_printf(&name, "%s-%s", c->app_id, internal_suffixes[t]);
+        (void)buf_cstr(&name);
+        c->topics[t] = name.p;
+    }
+}
+
+bool config_load(struct config *c, const char *path, const char *const *sets, size_t set_count,
+                 struct err *e) {
+    *c = (struct config){.settings = mem_calloc(OPTION_COUNT, sizeof *c->settings)};
+    if (!set_defaults(c, e) ||
+        (path != NULL && !properties_read(path, set_from_line, &(struct file_context){c, path}, e)) ||
+        !set_from_environment(c, e) || !set_from_arguments(c, sets, set_count, e))
+        goto fail;
+    derive_internal_topics(c);
+    if (check_topics_distinct(c, e) && check_replication(c, e))
+        return true;
+fail:
+    config_release(c);
+    return false;
+}
+
+void config_release(struct config *c) {
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (options[i].kind == KIND_TEXT || options[i].kind == KIND_OPTIONAL_TEXT)
+            free(*(char **)(void *)((char *)c + options[i].offset));
+        if (c->settings != NULL) {
+            free(c->settings[i].text);
+            free(c->settings[i].origin);
+        }
+    }
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (internal_suffixes[t] != NULL)
+            free(c->topics[t]);
+    for (size_t i = 0; i < c->kafka_count; i++) {
+        free(c->kafka[i].name);
+        free(c->kafka[i].value);
+        free(c->kafka[i].origin);
+    }
+    free(c->kafka);
+    free(c->settings);
+    *c = (struct config){0};
+}
+
+/* --- what the table says --- */
+
+/* "1 to 100000" or "". */
+static const char *range_text(const struct option *o, struct buf *out) {
+    buf_clear(out);
+    if (o->kind == KIND_INTEGER)
+        buf_printf(out, "%" PRId64 " to %" PRId64, o->min, o->max);
+    else if (o->kind == KIND_DURATION)
+        buf_printf(out, "%s to %s", duration_text(o->min).text, duration_text(o->max).text);
+    return buf_cstr(out);
+}
+
+#define KAFKA_HELP                                                                                           \
+    "Any other property of librdkafka, as it is (TLS, SASL, ...), but those that exactly-once depends on"
+
+void config_print_help(void) {
+    struct buf range = {0};
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        const char *r = range_text(o, &range);
+        (void)printf("  %s=%s\n      %s%s%s%s\n", o->key, o->fallback, o->help, r[0] != '\0' ? " (" : "", r,
+                     r[0] != '\0' ? ")" : "");
+    }
+    (void)printf("  " KAFKA_PREFIX "*\n      " KAFKA_HELP "\n");
+    buf_release(&range);
+}
+
+void config_print_markdown(void) {
+    struct buf range = {0};
+    (void)printf("| key | default | range | what |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        const char *tick = o->fallback[0] != '\0' ? "`" : "";
+        (void)printf("| `%s` | %s%s%s | %s | %s |\n", o->key, tick, o->fallback, tick, range_text(o, &range),
+                     o->help);
+    }
+    (void)printf("| `" KAFKA_PREFIX "*` | | | " KAFKA_HELP " |\n");
+    buf_release(&range);
+}
+
+void config_print_effective(const struct config *c) {
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        (void)printf("%s=%s  (%s)\n", options[i].key, c->settings[i].text, c->settings[i].origin);
+    for (size_t i = 0; i < c->kafka_count; i++)
+        (void)printf(KAFKA_PREFIX "%s=%s  (%s)\n", c->kafka[i].name,
+                     kafka_property_is_secret(c->kafka[i].name) ? "********" : c->kafka[i].value,
+                     c->kafka[i].origin);
+}

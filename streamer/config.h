@@ -1,0 +1,88 @@
+/* config: everything that a user can set. One option table (config.c) drives parsing, defaults, ranges,
+ * `--help`, the README's table and "did you mean". Sources, later ones win: defaults, the properties file
+ * (-c), the environment (STREAMER_APP_ID for app.id), --set key=value. */
+#ifndef STREAMER_CONFIG_H
+#define STREAMER_CONFIG_H
+
+#include "streamer/base/err.h"
+#include "streamer/base/log.h"
+#include "streamer/event.h"
+#include "streamer/rates.h"
+
+#include <stdint.h>
+
+/* Every topic that the processor knows. The names of the first block come from `topic.*`; those of the
+ * internal ones are "<app.id>-<suffix>". */
+enum topic {
+    TOPIC_CUSTOMERS, /* input */
+    TOPIC_ACCOUNTS,  /* input */
+    TOPIC_CUSTOMER_HISTORY,
+    TOPIC_ACCOUNT_HISTORY,
+    TOPIC_ACCOUNT_WITH_CUSTOMER,
+    TOPIC_ACCOUNT_SUMMARY,
+    TOPIC_CUSTOMER_PROFILE,
+    TOPIC_QUARANTINE,
+    TOPIC_REPARTITION_CUSTOMERS, /* internal from here on; in: */
+    TOPIC_REPARTITION_ACCOUNTS,
+    TOPIC_ACCOUNT_LINKS,
+    TOPIC_CUSTOMER_REFS,
+    TOPIC_CONFIRMATIONS, /* not an input */
+    TOPIC_COUNT
+};
+
+/* A kafka.* property that goes to librdkafka as is, without the prefix. */
+struct kafka_property {
+    char *name, *value;
+    char *origin; /* where it was set, as in struct setting */
+};
+
+/* An option's value as the user wrote it (secrets are never among them, they are kafka.*). */
+struct setting {
+    char *text;
+    char *origin; /* "streamer.conf:12", "STREAMER_APP_ID", "--set", "default" */
+};
+
+struct config {
+    char *app_id;                 /* app.id */
+    char *instance_id;            /* instance.id: static group membership; NULL: dynamic */
+    char *state_dir;              /* state.dir */
+    char *bootstrap;              /* kafka.bootstrap.servers */
+    struct kafka_property *kafka; /* the other kafka.* */
+    size_t kafka_count;
+
+    char *topics[TOPIC_COUNT]; /* topic.<default name>; internal names derived from app_id */
+    int64_t partitions; /* partitions: of result and internal topics; 0: the larger of the two inputs' */
+    int64_t replication_factor; /* replication.factor of created topics; -1: the broker's default */
+
+    int64_t late_window_ms;    /* late.window (3d) */
+    int64_t record_max_bytes;  /* record.max.bytes (1048576) */
+    int64_t batch_max_records; /* batch.max.records: of one transaction (1 … 100000, 2000) */
+    int64_t batch_max_ms;    /* batch.max.ms: how long a batch is collected while input keeps coming (100) */
+    int64_t fanout_max_rows; /* fanout.max.rows: rows that one customer change rewrites in one transaction
+                                (10000) */
+    int64_t confirmations_max;      /* confirmations.max: kept for one id (10000) */
+    int64_t transaction_timeout_ms; /* transaction.timeout (15s) */
+
+    struct rates rates; /* rates.tiers (10000:0.01,20000:0.015,*:0.02), rates.loan.bonus (0.005) */
+
+    char *http_listen;            /* http.listen (127.0.0.1:9464); "" : none */
+    int64_t http_max_connections; /* http.max.connections (64) */
+    enum log_level log_level;     /* log.level */
+
+    struct setting
+        *settings; /* of every option, in the order of the option table; for `check` and messages */
+};
+
+/* Reads `path` (NULL: no file), the environment and the `sets` ("key=value"). False with a one-line error
+ * that names file, line, key and, for an unknown key, the nearest valid one. */
+bool config_load(struct config *c, const char *path, const char *const *sets, size_t set_count,
+                 struct err *e);
+void config_release(struct config *c);
+
+/* For --help and for README's table (one generator; a test compares README with it). */
+void config_print_help(void);
+void config_print_markdown(void);
+/* Every setting in effect and where it comes from, secrets masked: `app.id=streamer  (default)`. */
+void config_print_effective(const struct config *c);
+
+#endif

@@ -1,0 +1,95 @@
+#include "streamer/customer_profile.h"
+
+#include "streamer/account_summary.h"
+#include "streamer/base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void totals_clear(struct totals *t) {
+    t->sums = (struct customer_totals){0};
+    t->partition_count = 0;
+}
+
+void totals_release(struct totals *t) {
+    free(t->partitions);
+    *t = (struct totals){0};
+}
+
+static void set_partition(struct totals *t, int32_t partition, int64_t links) {
+    if (t->partition_count == t->partition_cap) {
+        t->partition_cap = t->partition_cap == 0 ? 4 : t->partition_cap * 2;
+        t->partitions = mem_realloc(t->partitions, t->partition_cap * sizeof *t->partitions);
+    }
+    t->partitions[t->partition_count++] = (struct totals_partition){partition, links};
+}
+
+static int64_t count_link(struct totals *t, int32_t partition, int times) {
+    for (size_t i = 0; i < t->partition_count; i++) {
+        if (t->partitions[i].partition != partition)
+            continue;
+        int64_t links = t->partitions[i].links += times;
+        if (links == 0)
+            t->partitions[i] = t->partitions[--t->partition_count];
+        return links;
+    }
+    assert(times == 1);
+    set_partition(t, partition, 1);
+    return 1;
+}
+
+int64_t totals_add(struct totals *t, const struct rates *rates, const struct account_link *link, int times) {
+    if (account_is_savings(link->account_type)) {
+        t->sums.accounts += times;
+        t->sums.balance += (int128)times * link->balance_amount;
+        t->sums.interest_without_loan += (int128)times * account_interest_cents(rates, link->balance_amount, false);
+        t->sums.interest_with_loan += (int128)times * account_interest_cents(rates, link->balance_amount, true);
+    }
+    return count_link(t, (int32_t)link->partition, times);
+}
+
+void totals_encode(const struct totals *t, struct buf *out) {
+    row_put_avro(&customer_totals_type, &t->sums, out);
+    if (t->partition_count > 0) {
+        avro_put_long(out, (int64_t)t->partition_count);
+        for (size_t i = 0; i < t->partition_count; i++) {
+            avro_put_long(out, t->partitions[i].partition);
+            avro_put_long(out, t->partitions[i].links);
+        }
+    }
+    avro_put_long(out, 0);
+}
+
+bool totals_decode(struct slice in, struct totals *t) {
+    int64_t count;
+    totals_clear(t);
+    if (!row_get_avro(&customer_totals_type, &in, &t->sums))
+        return false;
+    while (avro_get_long(&in, &count) && count > 0) {
+        for (; count > 0; count--) {
+            int64_t partition, links;
+            if (!avro_get_long(&in, &partition) || !avro_get_long(&in, &links) || partition < 0 ||
+                partition > INT32_MAX)
+                return false;
+            set_partition(t, (int32_t)partition, links);
+        }
+    }
+    return count == 0 && in.n == 0;
+}
+
+bool customer_profile(const struct totals *t, int64_t customer_id, const struct customer_ref *customer,
+                      int64_t now_ms, struct customer_profile_row *row) {
+    if (!customer->known || t->sums.accounts == 0)
+        return false;
+    *row = (struct customer_profile_row){
+        .customer_id = customer_id,
+        .customer_name = customer->customer_name,
+        .has_loan_flag = customer->has_loan_flag,
+        .total_accounts_count = t->sums.accounts,
+        .total_balance_amount = t->sums.balance,
+        .total_annual_interest_amount =
+            customer->has_loan_flag ? t->sums.interest_with_loan : t->sums.interest_without_loan,
+        .calculated_at = now_ms,
+    };
+    return true;
+}

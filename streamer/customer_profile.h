@@ -1,0 +1,38 @@
+/* customer_profile: the mart of totals over a customer's savings accounts (contract §6), kept by adding what is
+ * new and subtracting what was. Pure, exact. */
+#ifndef STREAMER_CUSTOMER_PROFILE_H
+#define STREAMER_CUSTOMER_PROFILE_H
+
+#include "schemas/rows.h"
+#include "streamer/base/buf.h"
+#include "streamer/rates.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the links of one customer add up to, and in which partitions its accounts live (the customer's changes
+ * go there). Zero-initialized: no links. */
+struct totals {
+    struct customer_totals sums;
+    struct totals_partition {
+        int32_t partition;
+        int64_t links; /* more than 0 */
+    } *partitions;     /* owned */
+    size_t partition_count, partition_cap;
+};
+void totals_clear(struct totals *t);
+void totals_release(struct totals *t);
+
+/* `times` is 1 or -1. Returns how many links there are in the link's partition now. */
+int64_t totals_add(struct totals *t, const struct rates *rates, const struct account_link *link, int times);
+
+/* Avro binary by schemas/customer_totals.avsc. */
+void totals_encode(const struct totals *t, struct buf *out);
+bool totals_decode(struct slice in, struct totals *t);
+
+/* The mart's row, or false: no savings account, or no such customer (!customer->known). */
+bool customer_profile(const struct totals *t, int64_t customer_id, const struct customer_ref *customer,
+                      int64_t now_ms, struct customer_profile_row *row);
+
+#endif

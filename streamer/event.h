@@ -1,0 +1,94 @@
+/* event: what one input record is, on its way through the layers: record (as Kafka has it), decoded (its
+ * fields as text), event (standardized). Plain data; every slice points into the record or into the buffers
+ * of the layer that filled it, and is good until that layer handles its next record. */
+#ifndef STREAMER_EVENT_H
+#define STREAMER_EVENT_H
+
+#include "streamer/base/buf.h"
+#include "streamer/base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum entity { ENTITY_CUSTOMER, ENTITY_ACCOUNT, ENTITY_COUNT };
+
+/* A message as received. key.p or value.p is NULL where Kafka's is null. */
+struct record {
+    struct slice key, value;
+    int64_t timestamp_ms; /* of the Kafka record, epoch */
+};
+
+enum change_kind {
+    CHANGE_UPSERT,
+    CHANGE_DELETE,    /* Debezium's d, __deleted */
+    CHANGE_TOMBSTONE, /* null value: deletes what is current when it arrives, at the record's timestamp */
+};
+
+/* The fields that a record may carry, over both entities. */
+enum field {
+    FIELD_CUSTOMER_ID,
+    FIELD_CUSTOMER_NAME, /* customers */
+    FIELD_HAS_LOAN,      /* customers */
+    FIELD_ACCOUNT_ID,    /* accounts */
+    FIELD_BALANCE,       /* accounts */
+    FIELD_ACCOUNT_TYPE,  /* accounts */
+    FIELD_UPDATED_AT,
+    FIELD_COUNT
+};
+
+/* Source layer's result: the fields of one change as text. */
+struct decoded {
+    enum change_kind kind;
+    struct slice fields[FIELD_COUNT]; /* valid UTF-8, untrimmed; p == NULL: missing or null */
+    bool has_source_time;             /* Debezium source.ts_ms or __source_ts_ms */
+    int64_t source_time_ms;
+    uint32_t unknown_fields; /* how many fields of the record nobody asked for */
+};
+
+enum account_type { ACCOUNT_SAVINGS, ACCOUNT_CHECKING };
+const char *account_type_name(enum account_type type); /* "savings", "checking" */
+
+/* Staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only id, customer_id (of a customer) and the
+ * times are set. */
+struct event {
+    enum entity entity;
+    enum change_kind kind;
+    struct slice id;     /* account_id, or customer_id as decimal text: what keys and partitions are made of */
+    int64_t customer_id; /* the customer's own, or the one that the account belongs to */
+    struct slice customer_name;
+    bool has_loan_flag;
+    int64_t balance_cents; /* 0 … 10^18 - 1 */
+    enum account_type account_type;
+    int64_t event_at_ms, loaded_at_ms; /* epoch; event_at in years 0001 … 9999 */
+    uint32_t null_fields;              /* bit 1 << field: was null, for the metrics */
+};
+
+/* Why a record is quarantined. The names are part of the contract (header quarantine.code, metric label). */
+enum reason_code {
+    REASON_NONE,
+    REASON_MALFORMED,
+    REASON_UNSUPPORTED_OP,
+    REASON_UNKNOWN_SCHEMA,
+    REASON_TOO_LARGE,
+    REASON_INVALID_CUSTOMER_ID,
+    REASON_INVALID_NAME,
+    REASON_INVALID_HAS_LOAN,
+    REASON_INVALID_ACCOUNT_ID,
+    REASON_INVALID_BALANCE,
+    REASON_INVALID_ACCOUNT_TYPE,
+    REASON_INVALID_UPDATED_AT,
+    REASON_TOO_LATE,
+    REASON_COUNT
+};
+const char *reason_code_name(enum reason_code code); /* "invalid_balance" */
+
+struct reason {
+    enum reason_code code;
+    struct buf text; /* the sentence for header quarantine.reason; reused from record to record */
+};
+
+/* Sets both and returns false, so that a layer can `return reason_set(...)`. */
+bool reason_set(struct reason *r, enum reason_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

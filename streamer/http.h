@@ -1,0 +1,53 @@
+/* http: the HTTP server (libmicrohttpd, one epoll thread). GET and HEAD only; bounded connections; a watchdog
+ * shuts a connection down that takes longer than a total deadline. What it serves comes from one handler. */
+#ifndef STREAMER_HTTP_H
+#define STREAMER_HTTP_H
+
+#include "streamer/base/buf.h"
+#include "streamer/base/err.h"
+#include "streamer/base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Of one request: from the start of its connection, or the end of the request before it, to the end of its
+ * answer. */
+#define HTTP_DEADLINE_MS 60000
+
+struct http_request {
+    const char *path;  /* still percent-encoded: see http_path_segment */
+    const char *as_of; /* query argument as_of, decoded; NULL without one */
+};
+
+/* All zero when the handler gets it. */
+struct http_reply {
+    int status;               /* 200 … 599 */
+    const char *content_type; /* static text */
+    struct buf body;          /* the server frees it */
+};
+
+/* Called on the server's thread, for GET and HEAD alike (the server leaves HEAD's body out). */
+typedef void http_handler(void *context, const struct http_request *request, struct http_reply *reply);
+
+/* Sets status and a JSON body {"error": "..."} (`reason`, valid UTF-8, is JSON-escaped). */
+void http_reply_error(struct http_reply *reply, int status, const char *reason);
+
+/* Sets `out` to segment `index` (0-based) of the path, percent-decoded; false if there is none or the
+ * encoding is bad ("%zz", an encoded NUL). What is decoded may hold any other bytes. A trailing slash adds no
+ * segment. */
+bool http_path_segment(const char *path, int index, struct buf *out);
+
+struct http_server;
+/* `address`: "HOST:PORT" ("[::1]:9464" for IPv6; ":9464": all IPv4 addresses; port 0: any). More connections
+ * than `max_connections` wait until others end. */
+struct http_server *http_start(const char *address, int64_t max_connections, http_handler *handler,
+                               void *context, struct err *e);
+/* The same with another deadline than HTTP_DEADLINE_MS; for tests. */
+struct http_server *http_start_with_deadline(const char *address, int64_t max_connections,
+                                             int64_t deadline_ms, http_handler *handler, void *context,
+                                             struct err *e);
+void http_stop(struct http_server *s); /* NULL is allowed; after it no handler runs */
+/* "127.0.0.1:9464": where it listens really. Owned by the server. */
+const char *http_address(const struct http_server *s);
+
+#endif

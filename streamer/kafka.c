@@ -1,0 +1,105 @@
+#include "streamer/kafka.h"
+
+#include "streamer/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse.
+ */
+static bool is_noise(const char *facility, const char *text) {
+    return strcmp(facility, "CONFWARN") == 0 &&
+           strstr(text, " property and will be ignored by this ") != NULL;
+}
+
+/* syslog levels: what librdkafka calls an error (a connection lost) it mends itself. */
+static enum log_level level_of(int syslog_level) {
+    if (syslog_level <= 2)
+        return LOG_ERROR;
+    if (syslog_level <= 4)
+        return LOG_WARN;
+    return syslog_level <= 6 ? LOG_INFO : LOG_DEBUG;
+}
+
+/* Called on librdkafka's threads. */
+static void log_librdkafka(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
+    if (!is_noise(facility, text))
+        log_line(level_of(syslog_level), "librdkafka", "client=%s facility=%s text=%s",
+                 rk != NULL ? rd_kafka_name(rk) : "none", facility, log_quote(&(struct log_value){0}, text));
+}
+
+bool kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e) {
+    char why[256];
+    if (rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
+        return true;
+    why[strcspn(why, "\r\n")] = '\0';
+    return err_set(e, ERR_CONFIG, "kafka.%s: %s", name, why);
+}
+
+rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, log_librdkafka);
+    bool ok = kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, e) &&
+              kafka_conf_set(conf, "client.id", "streamer", e) &&
+              kafka_conf_set(conf, "socket.nagle.disable", "true", e); /* a commit takes 1 ms instead of 50 */
+    for (size_t i = 0; ok && i < c->kafka_count; i++)
+        ok = kafka_conf_set(conf, c->kafka[i].name, c->kafka[i].value, e);
+    if (ok)
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    return NULL;
+}
+
+rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *e) {
+    if (conf == NULL)
+        return NULL;
+    char why[512];
+    rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof why);
+    if (client != NULL)
+        return client;
+    enum err_class class =
+        rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE ? ERR_STOP : ERR_CONFIG;
+    rd_kafka_conf_destroy(conf); /* rd_kafka_new takes it over only when it succeeds */
+    why[strcspn(why, "\r\n")] = '\0';
+    (void)err_set(e, class, "kafka: no %s: %s, check the kafka.* settings",
+                  type == RD_KAFKA_PRODUCER ? "producer" : "consumer", why);
+    return NULL;
+}
+
+static void note_trouble(rd_kafka_t *rk, int code, const char *text, void *opaque) {
+    (void)rk;
+    struct kafka_trouble *trouble = opaque;
+    /* "all brokers are down" says less than what came before it */
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || trouble->text[0] == '\0')
+        (void)snprintf(trouble->text, sizeof trouble->text, "%.*s", (int)strcspn(text, "\r\n"), text);
+}
+
+void kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble) {
+    trouble->text[0] = '\0';
+    rd_kafka_conf_set_error_cb(conf, note_trouble);
+    rd_kafka_conf_set_opaque(conf, trouble);
+}
+
+const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers, int timeout_ms,
+                                               const struct kafka_trouble *trouble, struct err *e) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 1, NULL, &metadata, timeout_ms);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return metadata;
+    (void)rd_kafka_poll(client, 0); /* serves the error callback */
+    (void)err_set(
+        e, ERR_STOP,
+        "kafka: no answer from %s within %d s: %s, check kafka.bootstrap.servers and the kafka.security.*, "
+        "kafka.ssl.* and kafka.sasl.* settings",
+        servers, timeout_ms / 1000,
+        trouble != NULL && trouble->text[0] != '\0' ? trouble->text : rd_kafka_err2str(code));
+    return NULL;
+}
+
+const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka_metadata *m,
+                                                           const char *name) {
+    for (int i = 0; i < m->topic_cnt; i++)
+        if (strcmp(m->topics[i].topic, name) == 0)
+            return &m->topics[i];
+    return NULL;
+}

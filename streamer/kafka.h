@@ -1,0 +1,39 @@
+/* kafka: makes librdkafka handles from the configuration. What consumers, producers and the rest add to the
+ * base configuration is their own business. */
+#ifndef STREAMER_KAFKA_H
+#define STREAMER_KAFKA_H
+
+#include "streamer/base/err.h"
+#include "streamer/config.h"
+
+#include <librdkafka/rdkafka.h>
+
+/* The base of every client: brokers, client.id, no Nagle, the user's kafka.*, librdkafka's log into ours. The
+ * caller owns the result (kafka_client takes it); NULL with an error. */
+rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e);
+
+/* rd_kafka_conf_set with an error that names the property. */
+bool kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e);
+
+/* rd_kafka_new. Takes ownership of `conf` whether it succeeds or not; `conf` may be NULL (then `e` stays as
+ * the kafka_conf that failed left it). NULL with an error. The caller ends the handle with rd_kafka_destroy.
+ */
+rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *e);
+
+/* Why connections fail, as librdkafka last said it. Filled on the thread that polls the handle. */
+struct kafka_trouble {
+    char text[400]; /* "": none so far */
+};
+/* Makes a client of `conf` report into `trouble`, which must outlive it. Takes error_cb and opaque. */
+void kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble);
+
+/* What the cluster says of its brokers and of all topics (it creates none by being asked). Waits for a broker
+ * for at most timeout_ms; `trouble` (NULL: none) explains why none answered. NULL with an error (ERR_STOP),
+ * else for rd_kafka_metadata_destroy. */
+const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers, int timeout_ms,
+                                               const struct kafka_trouble *trouble, struct err *e);
+/* The topic `name` in it, or NULL. */
+const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka_metadata *m,
+                                                           const char *name);
+
+#endif

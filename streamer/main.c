@@ -1,0 +1,168 @@
+#include "streamer/arguments.h"
+#include "streamer/base/mem.h"
+#include "streamer/commands.h"
+#include "streamer/nearest.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static int usage_error(const char *command, struct err *e) {
+    (void)err_prefix(e, "%s", command);
+    return command_fail(e);
+}
+
+static int run_run(const struct config *c, const struct arguments *a) {
+    return command_run(c, (a->options & OPTION_EMBEDDED) != 0);
+}
+
+static int run_demo(const struct config *c, const struct arguments *a) {
+    return command_demo(c, (a->options & OPTION_ONCE) != 0);
+}
+
+static int run_check(const struct config *c, const struct arguments *a) {
+    return command_check(c, (a->options & OPTION_CONNECT) != 0);
+}
+
+static int run_feed(const struct config *c, const struct arguments *a) {
+    struct err e;
+    const char *what = a->operand_count > 0 ? a->operands[0] : "";
+    if (strcmp(what, "customers") != 0 && strcmp(what, "accounts") != 0) {
+        (void)err_set(&e, ERR_CONFIG, "which rows? write streamer feed customers|accounts FILE.csv...");
+        return usage_error("feed", &e);
+    }
+    if (a->operand_count < 2) {
+        (void)err_set(&e, ERR_CONFIG, "which file? write streamer feed %s FILE.csv... (- is standard input)",
+                      what);
+        return usage_error("feed", &e);
+    }
+    enum entity entity = what[0] == 'c' ? ENTITY_CUSTOMER : ENTITY_ACCOUNT;
+    return command_feed(c, entity, a->operands + 1, a->operand_count - 1, a->rate);
+}
+
+static int run_help(const struct arguments *a);
+static int run_version(const struct arguments *a);
+
+#define OPTIONS_CONFIGURED (OPTION_CONFIG | OPTION_SET)
+#define USAGE_CONFIGURED "[-c FILE] [--set key=value]..."
+
+static const struct command {
+    const char *name;
+    const char *usage;
+    const char *summary;
+    unsigned options;
+    bool has_operands;
+    int (*run)(const struct config *c, const struct arguments *a); /* with the configuration loaded, or … */
+    int (*run_bare)(const struct arguments *a);                    /* … without any */
+} commands[] = {
+    {"run", "[--embedded] " USAGE_CONFIGURED,
+     "the processor, until SIGTERM or SIGINT; --embedded: with a broker inside the process, nothing else to "
+     "install",
+     OPTIONS_CONFIGURED | OPTION_EMBEDDED, false, run_run, NULL},
+    {"feed", USAGE_CONFIGURED " [--rate N] customers|accounts FILE.csv...",
+     "publishes the rows of CSV files (- is standard input) as events; --rate: rows a second",
+     OPTIONS_CONFIGURED | OPTION_RATE, true, run_feed, NULL},
+    {"demo", "[--once] " USAGE_CONFIGURED,
+     "embedded broker, sample data and the processor; --once: ends when all is processed",
+     OPTIONS_CONFIGURED | OPTION_ONCE, false, run_demo, NULL},
+    {"check", "[--connect] " USAGE_CONFIGURED,
+     "checks the configuration and shows it; --connect: and the cluster", OPTIONS_CONFIGURED | OPTION_CONNECT,
+     false, run_check, NULL},
+    {"help", "[--markdown]", "this, and every setting; --markdown: the settings as a table", OPTION_MARKDOWN,
+     false, NULL, run_help},
+    {"version", "", "the version", 0, false, NULL, run_version},
+};
+
+static void print_usage(const struct command *command) {
+    (void)printf("  streamer %s%s%s\n      %s\n", command->name, command->usage[0] != '\0' ? " " : "",
+                 command->usage, command->summary);
+}
+
+static int run_help(const struct arguments *a) {
+    if ((a->options & OPTION_MARKDOWN) != 0) {
+        config_print_markdown();
+        return EXIT_DONE;
+    }
+    (void)printf(
+        "streamer %s: customer and account changes from Kafka, standardized, with history, joined and "
+        "summarized, exactly once\n\nCommands:\n",
+        streamer_version());
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        print_usage(&commands[i]);
+    (void)printf(
+        "\nExit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.\n\n"
+        "Settings, as key=value in FILE, as variables (app.id: STREAMER_APP_ID) or by --set; later ones "
+        "win:\n");
+    config_print_help();
+    return EXIT_DONE;
+}
+
+static int run_version(const struct arguments *a) {
+    (void)a;
+    (void)printf("streamer %s\n", streamer_version());
+    return EXIT_DONE;
+}
+
+static const struct command *find_command(const char *name, struct err *e) {
+    if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    struct nearest nearest = nearest_to(name);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+        nearest_offer(&nearest, commands[i].name);
+    }
+    if (nearest.best[0] != '\0')
+        (void)err_set(e, ERR_CONFIG, "unknown command %.80s, did you mean %s?", name, nearest.best);
+    else
+        (void)err_set(e, ERR_CONFIG, "unknown command %.80s, `streamer help` lists the valid ones", name);
+    return NULL;
+}
+
+static int run_configured(const struct command *command, const struct arguments *a) {
+    struct config config;
+    struct err e;
+    if (!config_load(&config, a->config_path, a->sets, a->set_count, &e))
+        return command_fail(&e);
+    log_set_level(config.log_level);
+    int code = command->run(&config, a);
+    config_release(&config);
+    return code;
+}
+
+static int run_command(const struct command *command, const struct arguments *a) {
+    if ((a->options & OPTION_HELP) != 0) {
+        print_usage(command);
+        return EXIT_DONE;
+    }
+    if (!command->has_operands && a->operand_count > 0) {
+        struct err e;
+        (void)err_set(&e, ERR_CONFIG, "unexpected argument %.80s, remove it", a->operands[0]);
+        return usage_error(command->name, &e);
+    }
+    return command->run != NULL ? run_configured(command, a) : command->run_bare(a);
+}
+
+int main(int argc, char **argv) {
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct err e;
+    if (argc < 2) {
+        (void)err_set(&e, ERR_CONFIG, "which command? `streamer help` lists them");
+        return command_fail(&e);
+    }
+    const struct command *command = find_command(argv[1], &e);
+    if (command == NULL)
+        return command_fail(&e);
+    struct arguments arguments;
+    if (!arguments_parse(&arguments, command->options, argc - 2, argv + 2, &e))
+        return usage_error(command->name, &e);
+    int code = run_command(command, &arguments);
+    arguments_release(&arguments);
+    if (fflush(stdout) != 0 && code == EXIT_DONE) {
+        (void)err_set(&e, ERR_STOP, "cannot write to standard output: the output is not complete");
+        code = command_fail(&e);
+    }
+    return code;
+}

@@ -1,0 +1,222 @@
+#include "streamer/producer.h"
+
+#include "streamer/base/log.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/kafka.h"
+#include "streamer/pipeline.h"
+#include "streamer/topics.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct producer {
+    struct sink sink; /* first */
+    rd_kafka_t *rk;
+    const struct config *config;
+    int32_t n;
+    int timeout_ms;               /* for each blocking step: the transaction's own */
+    int64_t *positions;           /* [topic * n + partition] */
+    struct err failed;            /* sticky within a transaction: a message that was refused or not delivered */
+    bool open;
+};
+
+static void set_class(struct err *e, rd_kafka_resp_err_t code, const char *what, const char *where) {
+    bool too_large = code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    (void)err_set(e, too_large ? ERR_STOP : ERR_RETRY, "%s topic %s: %s%s", what, where, rd_kafka_err2str(code),
+                  too_large ? "; raise max.message.bytes of that topic" : "");
+}
+
+/* Called from poll and flush, on the worker's thread. */
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
+    struct producer *p = opaque;
+    (void)rk;
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        bool purged = m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+        if (!purged && p->failed.class == ERR_NONE)
+            set_class(&p->failed, m->err, "deliver to", rd_kafka_topic_name(m->rkt));
+        return;
+    }
+    int64_t *position = &p->positions[(int64_t)(intptr_t)m->_private * p->n + m->partition];
+    if (m->offset + 1 > *position)
+        *position = m->offset + 1;
+}
+
+/* The headers of `like` without our own, then the message's. NULL if there are none. */
+static rd_kafka_headers_t *make_headers(const struct sink_message *m) {
+    const rd_kafka_headers_t *like = m->like;
+    if (like == NULL && m->header_count == 0)
+        return NULL;
+    rd_kafka_headers_t *headers = like != NULL ? rd_kafka_headers_copy(like) : rd_kafka_headers_new(m->header_count);
+    if (like != NULL)
+        (void)rd_kafka_header_remove(headers, PIPELINE_SOURCE_HEADER);
+    for (size_t i = 0; i < m->header_count; i++)
+        (void)rd_kafka_header_add(headers, m->headers[i].name, -1, m->headers[i].value.p,
+                                  (ssize_t)m->headers[i].value.n);
+    return headers;
+}
+
+static rd_kafka_resp_err_t produce(struct producer *p, const struct sink_message *m, rd_kafka_headers_t *headers) {
+    /* librdkafka takes a non-const pointer and copies. */
+    union {
+        const void *in;
+        void *out;
+    } key = {m->key.p}, value = {m->value.p};
+    const char *topic = p->config->topics[m->topic];
+    void *opaque = (void *)(intptr_t)m->topic;
+    if (headers == NULL)
+        return rd_kafka_producev(p->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(m->partition),
+                                 RD_KAFKA_V_KEY(key.out, m->key.n), RD_KAFKA_V_VALUE(value.out, m->value.n),
+                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(m->timestamp_ms),
+                                 RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+    return rd_kafka_producev(p->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(m->partition),
+                             RD_KAFKA_V_KEY(key.out, m->key.n), RD_KAFKA_V_VALUE(value.out, m->value.n),
+                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(m->timestamp_ms),
+                             RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+}
+
+static void sink_send(struct sink *sink, const struct sink_message *m) {
+    struct producer *p = (struct producer *)sink;
+    if (p->failed.class != ERR_NONE)
+        return;
+    rd_kafka_headers_t *headers = make_headers(m);
+    rd_kafka_resp_err_t code;
+    while ((code = produce(p, m, headers)) == RD_KAFKA_RESP_ERR__QUEUE_FULL && p->failed.class == ERR_NONE)
+        (void)rd_kafka_poll(p->rk, 100);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return; /* the headers are the message's now */
+    if (headers != NULL)
+        rd_kafka_headers_destroy(headers);
+    if (p->failed.class == ERR_NONE)
+        set_class(&p->failed, code, "produce to", p->config->topics[m->topic]);
+}
+
+/* What to do about a failed transactional call. Destroys `error`; false if there is one. */
+static bool check(rd_kafka_error_t *error, const char *what, struct err *e) {
+    if (error == NULL)
+        return true;
+    enum err_class class = rd_kafka_error_txn_requires_abort(error) ? ERR_RETRY : ERR_FENCED;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        class = ERR_STOP;
+    (void)err_set(e, class, "%s: %s", what, rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return false;
+}
+
+/* The first message to a topic would wait for its metadata inside a transaction. */
+static void prime(struct producer *p) {
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        const struct rd_kafka_metadata *md;
+        if (t == TOPIC_CUSTOMERS || t == TOPIC_ACCOUNTS)
+            continue;
+        rd_kafka_topic_t *topic = rd_kafka_topic_new(p->rk, p->config->topics[t], NULL);
+        if (rd_kafka_metadata(p->rk, 0, topic, &md, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR)
+            rd_kafka_metadata_destroy(md);
+        rd_kafka_topic_destroy(topic);
+    }
+}
+
+struct producer *producer_new(const struct config *c, const char *transactional_id, int32_t n, struct err *e) {
+    char timeout[24];
+    struct producer *p = mem_calloc(1, sizeof *p);
+    *p = (struct producer){.sink = {sink_send}, .config = c, .n = n, .timeout_ms = (int)c->transaction_timeout_ms};
+    p->positions = mem_alloc((size_t)n * TOPIC_COUNT * sizeof *p->positions);
+    for (int64_t i = 0; i < (int64_t)n * TOPIC_COUNT; i++)
+        p->positions[i] = -1;
+    (void)snprintf(timeout, sizeof timeout, "%d", p->timeout_ms);
+    rd_kafka_conf_t *conf = kafka_conf(c, e);
+    if (conf != NULL && !(kafka_conf_set(conf, "transactional.id", transactional_id, e) &&
+                          kafka_conf_set(conf, "transaction.timeout.ms", timeout, e) &&
+                          kafka_conf_set(conf, "message.max.bytes", "67108864", e))) {
+        rd_kafka_conf_destroy(conf);
+        conf = NULL;
+    }
+    if (conf != NULL) {
+        rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+        rd_kafka_conf_set_opaque(conf, p);
+    }
+    p->rk = kafka_client(RD_KAFKA_PRODUCER, conf, e);
+    if (p->rk != NULL && check(rd_kafka_init_transactions(p->rk, 2 * p->timeout_ms), "init transactions", e)) {
+        prime(p);
+        return p;
+    }
+    producer_free(p);
+    return NULL;
+}
+
+void producer_free(struct producer *p) {
+    if (p == NULL)
+        return;
+    if (p->rk != NULL) {
+        (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        (void)rd_kafka_poll(p->rk, 0);
+        rd_kafka_destroy(p->rk);
+    }
+    free(p->positions);
+    free(p);
+}
+
+struct sink *producer_sink(struct producer *p) { return &p->sink; }
+
+int64_t producer_position(const struct producer *p, enum topic topic, int32_t partition) {
+    return p->positions[(int64_t)topic * p->n + partition];
+}
+
+bool producer_begin(struct producer *p, struct err *e) {
+    assert(!p->open);
+    p->failed.class = ERR_NONE;
+    p->open = check(rd_kafka_begin_transaction(p->rk), "begin", e);
+    return p->open;
+}
+
+bool producer_abort(struct producer *p, struct err *e) {
+    if (!p->open)
+        return true;
+    p->open = false;
+    (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE);
+    (void)rd_kafka_flush(p->rk, p->timeout_ms); /* first flush, then abort: librdkafka issue 4849 */
+    struct err aborted;
+    if (check(rd_kafka_abort_transaction(p->rk, p->timeout_ms), "abort", &aborted))
+        return true;
+    *e = aborted;
+    e->class = ERR_FENCED;
+    return false;
+}
+
+/* Aborts because of *e; a failed abort makes the class ERR_FENCED. False. */
+static bool give_up(struct producer *p, struct err *e) {
+    struct err aborted;
+    if (e->class == ERR_FENCED)
+        p->open = false; /* the new producer's init ends the transaction */
+    else if (!producer_abort(p, &aborted))
+        e->class = ERR_FENCED;
+    return false;
+}
+
+bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets, rd_kafka_t *consumer,
+                     struct err *e) {
+    assert(p->open && offsets->cnt > 0); /* every transaction sends an offset: that fences zombies */
+    if (p->failed.class != ERR_NONE) {
+        *e = p->failed;
+        return give_up(p, e);
+    }
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
+    if (group == NULL) {
+        (void)err_set(e, ERR_RETRY, "send offsets: not a member of the group");
+        return give_up(p, e);
+    }
+    bool ok = check(rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms), "send offsets", e);
+    rd_kafka_consumer_group_metadata_destroy(group);
+    ok = ok && check(rd_kafka_commit_transaction(p->rk, p->timeout_ms), "commit", e);
+    if (!ok && p->failed.class == ERR_STOP)
+        *e = p->failed; /* why, rather than that */
+    if (!ok)
+        return give_up(p, e);
+    p->open = false;
+    return true;
+}

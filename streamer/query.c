@@ -1,0 +1,219 @@
+#include "streamer/query.h"
+
+#include "schemas/rows.h"
+#include "state/keys.h"
+#include "streamer/base/decimal.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/murmur2.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/task_state.h"
+
+#include <string.h>
+
+struct resource {
+    const char *name;
+    enum entity entity; /* whose id it is by */
+    bool is_mart;
+    enum family family; /* of a mart */
+    const struct row_type *type;
+};
+
+static const struct resource resources[] = {
+    {"customers", ENTITY_CUSTOMER, false, FAMILY_CUSTOMERS, NULL},
+    {"accounts", ENTITY_ACCOUNT, false, FAMILY_ACCOUNTS, NULL},
+    {"account_summary", ENTITY_ACCOUNT, true, FAMILY_ACCOUNT_SUMMARY, &account_summary_type},
+    {"customer_profile", ENTITY_CUSTOMER, true, FAMILY_CUSTOMER_PROFILE, &customer_profile_type},
+};
+
+/* One query at work. */
+struct query {
+    const struct resource *resource;
+    struct buf id; /* canonical: what keys are made of */
+    struct task task;
+    struct task_env env;
+    struct http_reply *reply;
+};
+
+static void put_version(struct query *q, const struct version *v) {
+    struct slice in = v->attributes;
+    struct buf *out = &q->reply->body;
+    struct slice id = buf_slice(&q->id);
+    if (q->resource->entity == ENTITY_CUSTOMER) {
+        struct customer_history_row row = {.loaded_at = v->loaded_at, .valid_from_at = v->from, .valid_to_at = v->to};
+        struct customer_attributes a;
+        if (!task_parse_customer_id(id, &row.customer_id) || !row_get_avro(&customer_attributes_type, &in, &a)) {
+            task_damaged(&q->env, FAMILY_CUSTOMERS);
+            return;
+        }
+        row.customer_name = a.customer_name;
+        row.has_loan_flag = a.has_loan_flag;
+        row_put_json(&customer_history_type, &row, out);
+    } else {
+        struct account_attributes a;
+        if (!row_get_avro(&account_attributes_type, &in, &a)) {
+            task_damaged(&q->env, FAMILY_ACCOUNTS);
+            return;
+        }
+        struct account_history_row row = {id,           a.customer_id, a.balance_amount, a.account_type,
+                                          v->loaded_at, v->from,       v->to};
+        row_put_json(&account_history_type, &row, out);
+    }
+}
+
+/* Calls `put_version` for the closed versions and the current one, oldest first, that hold at `as_of`
+ * (TIMESTAMP_NONE: all). Returns how many. */
+static int put_versions(struct query *q, int64_t as_of) {
+    int count = 0;
+    bool known = task_load_timeline(&q->env, &q->task, q->resource->entity, buf_slice(&q->id));
+    struct buf prefix = {0};
+    task_version_prefix(&prefix, &q->task, q->resource->entity, buf_slice(&q->id));
+    struct kv_cursor *c = kv_cursor(q->env.kv, entity_map(q->resource->entity)->versions);
+    for (cursor_seek(c, buf_slice(&prefix)); known && cursor_in(c, buf_slice(&prefix)); cursor_next(c)) {
+        struct slice value = cursor_value(c);
+        struct slice body = slice_of(value.p + 1, value.n - 1);
+        struct version_row row;
+        if (value.n == 0 || !row_get_avro(&version_type, &body, &row)) {
+            task_damaged(&q->env, entity_map(q->resource->entity)->versions);
+            break;
+        }
+        struct version v = {key_time(cursor_key(c)), row.valid_to_at, row.loaded_at, row.attributes};
+        if (as_of != TIMESTAMP_NONE && (as_of < v.from || as_of >= v.to))
+            continue;
+        buf_put_str(&q->reply->body, count++ > 0 ? "," : "");
+        put_version(q, &v);
+    }
+    cursor_free(c);
+    buf_release(&prefix);
+    const struct version *current = &q->env.timeline.current;
+    if (q->env.timeline.has_current && (as_of == TIMESTAMP_NONE || as_of >= current->from)) {
+        buf_put_str(&q->reply->body, count++ > 0 ? "," : "");
+        put_version(q, current);
+    }
+    return count;
+}
+
+static void not_found(struct query *q, const char *what) {
+    struct buf text = {0};
+    buf_printf(&text, "%s of %s/%s", what, q->resource->name, buf_cstr(&q->id));
+    http_reply_error(q->reply, 404, buf_cstr(&text));
+    buf_release(&text);
+}
+
+static void answer_current(struct query *q) {
+    if (!task_load_timeline(&q->env, &q->task, q->resource->entity, buf_slice(&q->id)) ||
+        !q->env.timeline.has_current)
+        not_found(q, "no current version");
+    else
+        put_version(q, &q->env.timeline.current);
+}
+
+static void answer_as_of(struct query *q, const char *text) {
+    int64_t as_of;
+    if (!timestamp_parse(slice_str(text), &as_of))
+        http_reply_error(q->reply, 400, "as_of: give an ISO-8601 date or date-time, or epoch milliseconds");
+    else if (put_versions(q, as_of) == 0)
+        not_found(q, "no version at that time");
+}
+
+static void answer_history(struct query *q) {
+    buf_put_byte(&q->reply->body, '[');
+    if (put_versions(q, TIMESTAMP_NONE) == 0)
+        not_found(q, "no version");
+    else
+        buf_put_byte(&q->reply->body, ']');
+}
+
+static void answer_mart(struct query *q) {
+    union {
+        struct account_summary_row summary;
+        struct customer_profile_row profile;
+    } row;
+    struct slice body;
+    task_id_key(&q->env.key, &q->task, q->resource->entity, buf_slice(&q->id));
+    if (!task_get(&q->env, q->resource->family, buf_slice(&q->env.key), &q->env.value, &body))
+        not_found(q, "no row");
+    else if (row_get_avro(q->resource->type, &body, &row))
+        row_put_json(q->resource->type, &row, &q->reply->body);
+    else
+        task_damaged(&q->env, q->resource->family);
+}
+
+/* The id of the path in the form that keys have ("007" is customer 7). */
+static bool read_id(struct query *q, const char *path) {
+    struct buf text = {0};
+    int64_t customer_id;
+    bool ok = http_path_segment(path, 2, &text) && text.n > 0;
+    if (ok && q->resource->entity == ENTITY_CUSTOMER) {
+        ok = task_parse_customer_id(buf_slice(&text), &customer_id);
+        if (ok)
+            buf_put_int(&q->id, customer_id);
+    } else if (ok) {
+        buf_set(&q->id, buf_slice(&text));
+    }
+    buf_release(&text);
+    return ok;
+}
+
+static const struct resource *find_resource(const char *path) {
+    struct buf name = {0};
+    const struct resource *found = NULL;
+    if (http_path_segment(path, 1, &name))
+        for (size_t i = 0; i < ARRAY_LEN(resources); i++)
+            if (slice_eq(buf_slice(&name), slice_str(resources[i].name)))
+                found = &resources[i];
+    buf_release(&name);
+    return found;
+}
+
+static void answer(const struct query_context *context, struct query *q, const struct http_request *request) {
+    struct buf action = {0};
+    bool has_action = http_path_segment(request->path, 3, &action);
+    bool history = has_action && slice_eq(buf_slice(&action), slice_str("history"));
+    buf_release(&action);
+    if (!read_id(q, request->path)) {
+        http_reply_error(q->reply, 400,
+                         q->resource->entity == ENTITY_CUSTOMER ? "give a customer_id, a number" : "give an account_id");
+        return;
+    }
+    if ((has_action && !history) || (history && q->resource->is_mart) ||
+        (request->as_of != NULL && (history || q->resource->is_mart))) {
+        http_reply_error(q->reply, 404, "no such resource");
+        return;
+    }
+    int32_t partition = murmur2_partition(buf_slice(&q->id), context->partitions);
+    if (!context->owns(context->context, partition)) {
+        http_reply_error(q->reply, 503, "the id's partition is not served by this instance now: it is being restored, or "
+                                        "another instance has it");
+        return;
+    }
+    task_init(&q->task, partition);
+    if (q->resource->is_mart)
+        answer_mart(q);
+    else if (history)
+        answer_history(q);
+    else if (request->as_of != NULL)
+        answer_as_of(q, request->as_of);
+    else
+        answer_current(q);
+}
+
+void query_handle(const struct query_context *context, const struct http_request *request, struct http_reply *reply) {
+    struct query q = {.resource = find_resource(request->path), .reply = reply};
+    if (q.resource == NULL) {
+        http_reply_error(reply, 404, "no such resource");
+        return;
+    }
+    reply->status = 200;
+    reply->content_type = "application/json";
+    q.env.kv = store_reader_new(context->store);
+    timeline_clear(&q.env.timeline);
+    answer(context, &q, request);
+    if (kv_failed(q.env.kv)) {
+        buf_clear(&reply->body);
+        http_reply_error(reply, 500, q.env.kv->err.text);
+    }
+    store_reader_free(q.env.kv);
+    task_release(&q.task);
+    task_env_release(&q.env);
+    buf_release(&q.id);
+}

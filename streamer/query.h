@@ -1,0 +1,23 @@
+/* query: answers for HTTP out of committed state: current versions, versions at a time, histories, marts. */
+#ifndef STREAMER_QUERY_H
+#define STREAMER_QUERY_H
+
+#include "state/store.h"
+#include "streamer/http.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct query_context {
+    struct store *store;
+    int32_t partitions; /* n */
+    /* Whether this instance has the task of a partition, restored. */
+    bool (*owns)(void *context, int32_t partition);
+    void *context;
+};
+
+/* Handles /v1/customers/{id}[/history], /v1/accounts/{id}[/history], /v1/account_summary/{id},
+ * /v1/customer_profile/{id}; 404 for any other path. Any thread, one call at a time for each context. */
+void query_handle(const struct query_context *q, const struct http_request *request, struct http_reply *reply);
+
+#endif

@@ -1,0 +1,246 @@
+/* replay: task_replay, the way of committed messages back into the state. The result is the state that wrote
+ * them, whatever compaction has left out. */
+#include "state/keys.h"
+#include "streamer/base/decimal.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/task.h"
+#include "streamer/task_state.h"
+
+#include <string.h>
+
+static void unreadable(struct task_env *env, enum topic topic, struct slice key) {
+    if (!kv_failed(env->kv))
+        (void)err_set(&env->kv->err, ERR_STOP,
+                      "cannot read back the message with key %.*s of topic number %d: not written by this version "
+                      "of streamer",
+                      (int)(key.n > 200 ? 200 : key.n), key.p, (int)topic);
+}
+
+/* Splits "<id>|<valid_from>" at the last bar: an account_id may contain one. */
+static bool split_history_key(struct slice key, struct slice *id, int64_t *from) {
+    const char *bar = key.n > 0 ? memrchr(key.p, '|', key.n) : NULL;
+    if (bar == NULL)
+        return false;
+    size_t n = (size_t)(bar - key.p);
+    *id = slice_of(key.p, n);
+    return decimal_parse_integer(slice_of(bar + 1, key.n - n - 1), from) == DECIMAL_OK;
+}
+
+/* Reads a history row; its attributes are encoded into env->attributes. */
+static bool read_version(struct task_env *env, enum entity entity, struct slice value, struct version *v) {
+    const cJSON *object = json_parse(&env->json, value);
+    buf_clear(&env->attributes);
+    if (object == NULL)
+        return false;
+    if (entity == ENTITY_CUSTOMER) {
+        struct customer_history_row row;
+        if (!row_get_json(&customer_history_type, object, &row))
+            return false;
+        struct customer_attributes a = {row.customer_name, row.has_loan_flag};
+        row_put_avro(&customer_attributes_type, &a, &env->attributes);
+        *v = (struct version){row.valid_from_at, row.valid_to_at, row.loaded_at, {0}};
+    } else {
+        struct account_history_row row;
+        if (!row_get_json(&account_history_type, object, &row))
+            return false;
+        struct account_attributes a = {row.customer_id, row.balance_amount, row.account_type};
+        row_put_avro(&account_attributes_type, &a, &env->attributes);
+        *v = (struct version){row.valid_from_at, row.valid_to_at, row.loaded_at, {0}};
+    }
+    v->attributes = buf_slice(&env->attributes);
+    return true;
+}
+
+/* Keeps what follows from the current account. Both sides are attribute bytes, p == NULL: none. */
+static void follow_account(struct task_env *env, struct task *t, struct slice id, struct slice before,
+                           struct slice after) {
+    struct account_attributes b, a;
+    if ((before.p != NULL && !row_get_avro(&account_attributes_type, &before, &b)) ||
+        (after.p != NULL && !row_get_avro(&account_attributes_type, &after, &a))) {
+        task_damaged(env, FAMILY_ACCOUNTS);
+        return;
+    }
+    task_index_account(env, t, id, before.p != NULL ? &b : NULL, after.p != NULL ? &a : NULL);
+}
+
+/* Puts or removes the closed version with that start. closed == NULL: there is none. */
+static void set_closed(struct task_env *env, struct task *t, enum entity entity, struct slice id, int64_t from,
+                       const struct version *closed) {
+    enum family f = entity_map(entity)->versions;
+    task_version_prefix(&env->key2, t, entity, id);
+    key_add_time(&env->key2, from);
+    struct slice key = buf_slice(&env->key2);
+    bool existed = kv_get(env->kv, f, key, &env->value2);
+    if (closed == NULL) {
+        if (existed)
+            task_erase(env, t, f, key);
+        return;
+    }
+    struct version_row row = {closed->to, closed->loaded_at, closed->attributes};
+    buf_clear(&env->value2);
+    row_put_avro(&version_type, &row, &env->value2);
+    task_put(env, t, f, key, buf_slice(&env->value2), !existed);
+}
+
+static void replay_version(struct task_env *env, struct task *t, enum entity entity, struct slice key,
+                           struct slice value) {
+    struct slice id;
+    int64_t from, ignored;
+    struct version v = {0};
+    bool gone = value.p == NULL;
+    if (!split_history_key(key, &id, &from) || (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored)) ||
+        (!gone && (!read_version(env, entity, value, &v) || v.from != from))) {
+        unreadable(env, entity_map(entity)->history_topic, key);
+        return;
+    }
+    struct timeline *line = &env->timeline;
+    bool existed = task_load_timeline(env, t, entity, id);
+    if (gone && !existed)
+        return;
+    struct slice before = line->has_current ? line->current.attributes : slice_null();
+    bool is_current = !gone && v.to == TIMESTAMP_NONE;
+    if (is_current) {
+        line->has_current = true;
+        line->current = v;
+    } else if (line->has_current && line->current.from == from) {
+        line->has_current = false;
+    }
+    int64_t newest = gone ? TIMESTAMP_NONE : is_current ? from : v.to;
+    if (newest > line->newest_event_at)
+        line->newest_event_at = newest;
+    set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v);
+    task_save_timeline(env, t, entity, id, existed);
+    if (entity == ENTITY_ACCOUNT)
+        follow_account(env, t, id, before, line->has_current ? line->current.attributes : slice_null());
+}
+
+static void replay_confirmations(struct task_env *env, struct task *t, struct slice key, struct slice value) {
+    enum entity entity = ENTITY_CUSTOMER;
+    struct slice prefix = slice_str(entity_map(entity)->confirmations_prefix);
+    if (!slice_has_prefix(key, prefix)) {
+        entity = ENTITY_ACCOUNT;
+        prefix = slice_str(entity_map(entity)->confirmations_prefix);
+    }
+    struct slice id = slice_of(key.p + prefix.n, key.n - prefix.n), body;
+    int64_t ignored;
+    if (!slice_has_prefix(key, prefix) || (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored))) {
+        unreadable(env, TOPIC_CONFIRMATIONS, key);
+        return;
+    }
+    struct timeline *line = &env->timeline;
+    bool existed = task_load_timeline(env, t, entity, id);
+    line->confirmation_count = 0;
+    if (value.p != NULL &&
+        (!task_message_body(env, TOPIC_CONFIRMATIONS, value, &body) || !confirmations_decode(body, line))) {
+        unreadable(env, TOPIC_CONFIRMATIONS, key);
+        return;
+    }
+    if (line->confirmation_count > 0 &&
+        line->confirmations[line->confirmation_count - 1].at > line->newest_event_at)
+        line->newest_event_at = line->confirmations[line->confirmation_count - 1].at;
+    if (existed || value.p != NULL)
+        task_save_timeline(env, t, entity, id, existed);
+}
+
+/* A row that was emitted last. env->key is its state key. */
+static void replay_row(struct task_env *env, struct task *t, enum topic topic, enum family f,
+                       const struct row_type *type, struct slice key, struct slice value) {
+    union {
+        struct account_with_customer_row joined;
+        struct account_summary_row summary;
+        struct customer_profile_row profile;
+    } row;
+    bool had = kv_get(env->kv, f, buf_slice(&env->key), &env->value2);
+    if (value.p == NULL) {
+        if (had)
+            task_erase(env, t, f, buf_slice(&env->key));
+        return;
+    }
+    const cJSON *object = json_parse(&env->json, value);
+    if (object == NULL || !row_get_json(type, object, &row)) {
+        unreadable(env, topic, key);
+        return;
+    }
+    buf_clear(&env->message);
+    row_put_avro(type, &row, &env->message);
+    task_put(env, t, f, buf_slice(&env->key), buf_slice(&env->message), !had);
+}
+
+static void replay_link(struct task_env *env, struct task *t, struct slice key, struct slice value) {
+    int64_t customer_id;
+    struct slice account_id, body;
+    struct account_link link;
+    if (!task_parse_link_key(key, &customer_id, &account_id) ||
+        (value.p != NULL && (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) ||
+                             !row_get_avro(&account_link_type, &body, &link)))) {
+        unreadable(env, TOPIC_ACCOUNT_LINKS, key);
+        return;
+    }
+    (void)task_fold_link(env, t, customer_id, account_id, value.p != NULL ? &link : NULL);
+}
+
+/* A ref without accounts that its tombstone would have removed may stay until the next one: it does no harm, for
+ * what counts is the last emitted row, and an account that comes back is answered with a new ref. */
+static void replay_ref(struct task_env *env, struct task *t, struct slice key, struct slice value) {
+    int64_t customer_id;
+    struct slice body;
+    if (!task_parse_customer_id(key, &customer_id) ||
+        (value.p != NULL && !task_message_body(env, TOPIC_CUSTOMER_REFS, value, &body))) {
+        unreadable(env, TOPIC_CUSTOMER_REFS, key);
+        return;
+    }
+    key_customer(&env->key, t->partition, customer_id);
+    bool had = kv_get(env->kv, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), &env->value2);
+    if (value.p != NULL)
+        task_put(env, t, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), body, !had);
+    else if (had)
+        task_erase(env, t, FAMILY_CUSTOMER_REFS, buf_slice(&env->key));
+}
+
+void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key, struct slice value) {
+    int64_t customer_id;
+    if (key.p == NULL) {
+        unreadable(env, topic, slice_str("(none)"));
+        return;
+    }
+    switch (topic) {
+    case TOPIC_CUSTOMER_HISTORY:
+        replay_version(env, t, ENTITY_CUSTOMER, key, value);
+        break;
+    case TOPIC_ACCOUNT_HISTORY:
+        replay_version(env, t, ENTITY_ACCOUNT, key, value);
+        break;
+    case TOPIC_ACCOUNT_WITH_CUSTOMER:
+        key_text(&env->key, t->partition, key);
+        replay_row(env, t, topic, FAMILY_ACCOUNT_WITH_CUSTOMER, &account_with_customer_type, key, value);
+        break;
+    case TOPIC_ACCOUNT_SUMMARY:
+        key_text(&env->key, t->partition, key);
+        replay_row(env, t, topic, FAMILY_ACCOUNT_SUMMARY, &account_summary_type, key, value);
+        break;
+    case TOPIC_CUSTOMER_PROFILE:
+        if (!task_parse_customer_id(key, &customer_id)) {
+            unreadable(env, topic, key);
+            break;
+        }
+        key_customer(&env->key, t->partition, customer_id);
+        replay_row(env, t, topic, FAMILY_CUSTOMER_PROFILE, &customer_profile_type, key, value);
+        break;
+    case TOPIC_CONFIRMATIONS:
+        replay_confirmations(env, t, key, value);
+        break;
+    case TOPIC_ACCOUNT_LINKS:
+        replay_link(env, t, key, value);
+        break;
+    case TOPIC_CUSTOMER_REFS:
+        replay_ref(env, t, key, value);
+        break;
+    case TOPIC_CUSTOMERS:
+    case TOPIC_ACCOUNTS:
+    case TOPIC_QUARANTINE:
+    case TOPIC_REPARTITION_CUSTOMERS:
+    case TOPIC_REPARTITION_ACCOUNTS:
+    case TOPIC_COUNT:
+        break;
+    }
+}

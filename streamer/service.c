@@ -1,0 +1,328 @@
+#include "streamer/service.h"
+
+#include "state/store.h"
+#include "streamer/base/log.h"
+#include "streamer/base/mem.h"
+#include "streamer/commands.h"
+#include "streamer/base/json.h"
+#include "streamer/embedded.h"
+#include "streamer/http.h"
+#include "streamer/kafka.h"
+#include "streamer/query.h"
+#include "streamer/topics.h"
+#include "streamer/worker.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BROKER_TIMEOUT_MS 30000
+#define STATE_CACHE_BYTES (64 << 20)
+
+struct service {
+    struct config config; /* a shallow copy: bootstrap and state_dir are other ones when embedded */
+    bool is_embedded;
+    char temporary_dir[64]; /* "": none */
+    char *transactional_id;
+    struct embedded *broker;
+    struct topic_layout layout;
+    struct store *store;
+    struct metrics *metrics;
+    struct worker *worker;
+    struct http_server *http;
+};
+
+/* --- the state directory --- */
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool make_temporary_dir(struct service *s, struct err *e) {
+    (void)snprintf(s->temporary_dir, sizeof s->temporary_dir, "/tmp/streamer-XXXXXX");
+    if (mkdtemp(s->temporary_dir) == NULL) {
+        (void)err_set(e, ERR_STOP, "cannot make a temporary directory in /tmp: %s", strerror(errno));
+        s->temporary_dir[0] = '\0';
+        return false;
+    }
+    s->config.state_dir = s->temporary_dir;
+    return true;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+    (void)st, (void)flag, (void)ftw;
+    return remove(path);
+}
+
+static bool set_aside(struct service *s, const char *why, struct err *e) {
+    struct buf aside = {0};
+    bool ok = store_set_aside(s->config.state_dir, now_ms(), &aside, e);
+    if (ok)
+        log_warn("the state directory is set aside and rebuilt from the topics", "moved_to=%s reason=%s",
+                 buf_cstr(&aside), log_quote(&(struct log_value){0}, why));
+    buf_release(&aside);
+    return ok;
+}
+
+/* What must be the same for the state to be of use, as one line of text. */
+static void describe_state(const struct service *s, struct buf *out) {
+    buf_clear(out);
+    buf_printf(out, "format=1 app.id=%s partitions=%d", s->config.app_id, s->layout.n);
+}
+
+/* The rates go into sums that are kept, so state and results of other rates cannot be gone on with. */
+static void describe_rates(const struct rates *r, struct buf *out) {
+    buf_clear(out);
+    for (int i = 0; i < r->tier_count; i++)
+        buf_printf(out, "%lld:%d,", (long long)r->tiers[i].below_cents, r->tiers[i].rate_milli);
+    buf_printf(out, "+%d", r->loan_bonus_milli);
+}
+
+/* Opens the store; `fits` tells whether it is this application's. */
+static bool open_and_compare(struct service *s, bool *fits, struct err *e) {
+    struct buf now = {0}, was = {0};
+    *fits = true;
+    s->store = store_open(s->config.state_dir, STATE_CACHE_BYTES, e);
+    bool ok = s->store != NULL && store_get_fact(s->store, "state", &was, e);
+    if (ok) {
+        describe_state(s, &now);
+        *fits = was.n == 0 || slice_eq(buf_slice(&was), buf_slice(&now));
+        if (!*fits)
+            ok = err_set(e, ERR_RETRY, "it holds \"%s\", not \"%s\"", buf_cstr(&was), buf_cstr(&now));
+        else
+            ok = was.n > 0 || store_put_fact(s->store, "state", buf_slice(&now), e);
+    }
+    buf_release(&now);
+    buf_release(&was);
+    return ok;
+}
+
+static bool check_rates(struct service *s, struct err *e) {
+    struct buf now = {0}, was = {0};
+    describe_rates(&s->config.rates, &now);
+    bool ok = store_get_fact(s->store, "rates", &was, e);
+    if (ok && was.n > 0 && !slice_eq(buf_slice(&was), buf_slice(&now)))
+        ok = err_set(e, ERR_CONFIG,
+                     "rates.tiers, rates.loan.bonus: they differ from those that app.id %s was started with; set them "
+                     "back, or start anew with another app.id and other result topics",
+                     s->config.app_id);
+    ok = ok && (was.n > 0 || store_put_fact(s->store, "rates", buf_slice(&now), e));
+    buf_release(&now);
+    buf_release(&was);
+    return ok;
+}
+
+static bool open_store(struct service *s, struct err *e) {
+    bool fits;
+    if (!open_and_compare(s, &fits, e)) {
+        if (e->class != ERR_RETRY)
+            return false;
+        store_close(s->store);
+        s->store = NULL;
+        if (!set_aside(s, e->text, e) || !open_and_compare(s, &fits, e))
+            return false;
+    }
+    return check_rates(s, e);
+}
+
+/* Stable over restarts, so that a predecessor's open transaction is ended at once; different for each state. */
+static bool choose_transactional_id(struct service *s, struct err *e) {
+    struct buf id = {0}, text = {0};
+    bool ok = store_get_fact(s->store, "instance", &id, e);
+    if (ok && id.n == 0) {
+        unsigned char random[8] = {0};
+        FILE *f = fopen("/dev/urandom", "rb");
+        ok = f != NULL && fread(random, 1, sizeof random, f) == sizeof random;
+        if (f != NULL)
+            (void)fclose(f);
+        if (!ok)
+            (void)err_set(e, ERR_STOP, "cannot read /dev/urandom");
+        for (size_t i = 0; i < sizeof random; i++)
+            buf_printf(&id, "%02x", random[i]);
+        ok = ok && store_put_fact(s->store, "instance", buf_slice(&id), e);
+    }
+    if (ok) {
+        buf_printf(&text, "%s-%s-0", s->config.app_id,
+                   s->config.instance_id != NULL ? s->config.instance_id : buf_cstr(&id));
+        s->transactional_id = mem_strdup(buf_cstr(&text));
+    }
+    buf_release(&id);
+    buf_release(&text);
+    return ok;
+}
+
+/* --- HTTP --- */
+
+static bool owns(void *context, int32_t partition) {
+    const struct service *s = context;
+    return worker_owns(s->worker, partition);
+}
+
+static void reply_ready(const struct service *s, struct http_reply *reply) {
+    static const char *const phases[] = {"waiting for an assignment", "restoring state", "running", "trying again",
+                                         "stopped"};
+    enum worker_phase phase = worker_phase(s->worker);
+    reply->status = phase == WORKER_RUNNING ? 200 : 503;
+    reply->content_type = "application/json";
+    buf_printf(&reply->body, "{\"ready\":%s,\"reason\":", phase == WORKER_RUNNING ? "true" : "false");
+    if (phase == WORKER_RETRYING || phase == WORKER_STOPPED) {
+        char text[1024];
+        worker_last_error(s->worker, text, sizeof text);
+        json_put_string(&reply->body, slice_str(text));
+    } else {
+        json_put_string(&reply->body, slice_str(phases[phase]));
+    }
+    buf_printf(&reply->body, ",\"restore_remaining_records\":%lld}\n",
+               (long long)atomic_load(&s->metrics->restore_remaining));
+}
+
+static void handle(void *context, const struct http_request *request, struct http_reply *reply) {
+    const struct service *s = context;
+    if (strcmp(request->path, "/metrics") == 0) {
+        reply->status = 200;
+        reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+        metrics_render(s->metrics, now_ms(), &reply->body);
+    } else if (strcmp(request->path, "/healthz") == 0) {
+        bool alive = worker_phase(s->worker) != WORKER_STOPPED;
+        reply->status = alive ? 200 : 503;
+        reply->content_type = "application/json";
+        buf_put_str(&reply->body, alive ? "{\"alive\":true}\n" : "{\"alive\":false,\"reason\":\"stopped\"}\n");
+    } else if (strcmp(request->path, "/readyz") == 0) {
+        reply_ready(s, reply);
+    } else if (strncmp(request->path, "/v1/", 4) == 0) {
+        struct query_context q = {s->store, s->layout.n, owns, context};
+        query_handle(&q, request, reply);
+    } else {
+        http_reply_error(reply, 404, "no such resource");
+    }
+}
+
+/* --- life --- */
+
+static bool connect_brokers(struct service *s, struct err *e) {
+    if (s->is_embedded) {
+        s->broker = embedded_start(&s->config, &s->layout, e);
+        if (s->broker == NULL)
+            return false;
+        union { /* config holds a plain pointer; nobody writes through it */
+            const char *in;
+            char *out;
+        } bootstrap = {embedded_bootstrap(s->broker)};
+        s->config.bootstrap = bootstrap.out;
+        return true;
+    }
+    rd_kafka_conf_t *conf = kafka_conf(&s->config, e);
+    rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, e);
+    if (client == NULL)
+        return false;
+    bool ok = topics_ensure(client, &s->config, BROKER_TIMEOUT_MS, &s->layout, e);
+    rd_kafka_destroy(client);
+    return ok;
+}
+
+/* On the worker's thread: wakes up service_wait. */
+static void worker_failed(void *context) {
+    (void)context;
+    (void)kill(getpid(), SIGTERM);
+}
+
+static bool start_worker(struct service *s, struct err *e) {
+    s->metrics = metrics_new(&s->config);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        metrics_set_partitions(s->metrics, (enum topic)t, s->layout.partitions[t]);
+    struct worker_options o = {
+        .config = &s->config,
+        .layout = &s->layout,
+        .store = s->store,
+        .metrics = s->metrics,
+        .transactional_id = s->transactional_id,
+        .ephemeral = s->is_embedded,
+        .failed = worker_failed,
+    };
+    s->worker = worker_start(&o, e);
+    return s->worker != NULL;
+}
+
+static bool start_http(struct service *s, struct err *e) {
+    if (s->config.http_listen[0] == '\0')
+        return true;
+    s->http = http_start(s->config.http_listen, s->config.http_max_connections, handle, s, e);
+    return s->http != NULL;
+}
+
+struct service *service_start(const struct config *config, bool embedded, struct err *e) {
+    struct service *s = mem_calloc(1, sizeof *s);
+    s->config = *config;
+    s->is_embedded = embedded;
+    log_set_level(config->log_level);
+    bool ok = connect_brokers(s, e) && (!embedded || make_temporary_dir(s, e)) && open_store(s, e) &&
+              choose_transactional_id(s, e) && start_worker(s, e) && start_http(s, e);
+    if (ok) {
+        log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s", streamer_version(),
+                 s->config.bootstrap, s->config.app_id, s->layout.n, s->config.state_dir,
+                 s->http != NULL ? http_address(s->http) : "off",
+                 embedded ? " embedded=true note=\"broker and state are gone when this stops\"" : "");
+        return s;
+    }
+    struct err ignored;
+    (void)service_stop(s, &ignored);
+    return NULL;
+}
+
+bool service_stop(struct service *s, struct err *e) {
+    http_stop(s->http);
+    bool ok = worker_stop(s->worker, e);
+    store_close(s->store);
+    embedded_stop(s->broker);
+    metrics_free(s->metrics);
+    if (s->temporary_dir[0] != '\0')
+        (void)nftw(s->temporary_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    free(s->transactional_id);
+    free(s);
+    return ok;
+}
+
+static void stop_signals(sigset_t *set) {
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGTERM);
+}
+
+void service_block_signals(void) {
+    sigset_t set;
+    stop_signals(&set);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+void service_wait(struct service *s) {
+    sigset_t set;
+    int signal;
+    (void)s;
+    stop_signals(&set);
+    while (sigwait(&set, &signal) != 0)
+        continue;
+    log_info("stopping", "signal=%d", signal);
+}
+
+bool service_wait_ms(struct service *s, int64_t ms) {
+    sigset_t set;
+    struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
+    stop_signals(&set);
+    return sigtimedwait(&set, NULL, &wait) > 0 || worker_phase(s->worker) == WORKER_STOPPED;
+}
+
+const char *service_bootstrap(const struct service *s) { return s->config.bootstrap; }
+const char *service_http_address(const struct service *s) { return s->http != NULL ? http_address(s->http) : NULL; }
+const struct metrics *service_metrics(const struct service *s) { return s->metrics; }
+bool service_idle(const struct service *s) { return worker_backlog(s->worker) == 0; }
+struct store *service_store(const struct service *s) { return s->store; }
+int32_t service_partitions(const struct service *s) { return s->layout.n; }
+bool service_running(const struct service *s) { return worker_phase(s->worker) == WORKER_RUNNING; }

@@ -1,0 +1,100 @@
+/* task: everything that happens in one partition: the customers and accounts whose id hashes to it, their state,
+ * and all writes to that partition of the result topics. Tasks share nothing and talk only through two internal
+ * topics, account-links and customer-refs (ARCHITECTURE.md).
+ *
+ * Deterministic: no Kafka, no clock, no globals. State goes through kv, messages through the sink. Errors of the
+ * state are sticky in the kv; the caller checks kv_failed() before it commits. */
+#ifndef STREAMER_TASK_H
+#define STREAMER_TASK_H
+
+#include "schemas/rows.h"
+#include "state/kv.h"
+#include "streamer/base/buf.h"
+#include "streamer/base/json.h"
+#include "streamer/config.h"
+#include "streamer/customer_profile.h"
+#include "streamer/event.h"
+#include "streamer/history.h"
+#include "streamer/sink.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Before every value of state and internal topics. Another byte: written by another version of the program. */
+#define STATE_FORMAT 1
+
+/* What one batch did, added to the metrics when its transaction is committed. */
+struct counts {
+    int64_t consumed[TOPIC_COUNT], emitted[TOPIC_COUNT];
+    int64_t quarantined[ENTITY_COUNT][REASON_COUNT];
+    int64_t applied[ENTITY_COUNT], unchanged[ENTITY_COUNT], forwarded[ENTITY_COUNT], late[ENTITY_COUNT];
+    int64_t null_values[ENTITY_COUNT][FIELD_COUNT];
+    int64_t unknown_fields[ENTITY_COUNT];
+    int64_t confirmations_dropped[ENTITY_COUNT];
+    int64_t newest_event_ms[ENTITY_COUNT]; /* TIMESTAMP_NONE: none in this batch */
+};
+void counts_clear(struct counts *c);
+
+/* What is stored with the state of a task, in the same write. */
+struct task_meta {
+    int64_t positions[TOPIC_COUNT]; /* of partition p of each topic: the next offset; -1: none yet */
+    int64_t committed_ms;           /* time of the last commit, epoch; 0: never */
+    int64_t rows[FAMILY_COUNT];     /* the digest: how many keys each family holds */
+    int64_t current_accounts;
+};
+
+struct task {
+    int32_t partition;
+    struct task_meta meta;       /* with the batch in work */
+    struct task_meta saved_meta; /* as in the store; a dropped batch goes back to it */
+    struct buf resume_after;     /* a fan-out goes on after this account_id */
+    bool resuming;
+};
+void task_init(struct task *t, int32_t partition);
+void task_release(struct task *t);
+/* Accounts without a joined row. */
+int64_t task_orphans(const struct task *t);
+/* Forgets what the batch in work did to the struct; the caller drops the kv batch. */
+void task_rollback(struct task *t);
+
+/* The surroundings of the tasks of one worker, with scratch memory. The pointers are borrowed. */
+struct task_env {
+    struct kv *kv;
+    struct sink *sink;
+    const struct rates *rates;
+    struct history_options history_options;
+    int32_t partitions;      /* n: of every result and internal topic */
+    int64_t fanout_max_rows; /* of one call of task_apply_ref */
+    int64_t now_ms;          /* calculated_at; set for each batch */
+    struct counts counts;
+
+    struct history history;
+    struct timeline timeline;
+    struct totals totals;
+    struct json json; /* for replay */
+    struct buf key, key2, value, value2, encoded, attributes, old_attributes, message_key, message, ids;
+    struct buf version_bytes;
+    struct version *versions;
+    size_t version_cap;
+};
+void task_env_release(struct task_env *env);
+
+/* Loads and saves t->meta under its key (load: all zero and positions -1 if there is none). */
+void task_load_meta(struct task_env *env, struct task *t);
+void task_save_meta(struct task_env *env, struct task *t);
+
+/* Applies one standardized change. False: it must be quarantined, `why` says as what. */
+bool task_apply_event(struct task_env *env, struct task *t, const struct event *e, struct reason *why);
+
+/* Applies a message of account-links (value.p == NULL: tombstone). */
+void task_apply_link(struct task_env *env, struct task *t, struct slice key, struct slice value);
+
+/* Applies a message of customer-refs. False: not all accounts of the customer are rewritten yet; commit what is
+ * done, then call again with the same message. */
+bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, struct slice value);
+
+/* Puts one committed message of the task's own past into the state, emitting nothing: how a restore and a catch-up
+ * work. For every topic that a task writes or reads but the inputs and quarantine. */
+void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key, struct slice value);
+
+#endif

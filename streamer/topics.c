@@ -1,0 +1,258 @@
+#include "streamer/topics.h"
+
+#include "streamer/base/log.h"
+#include "streamer/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Quarantine and repartition topics take any input record with its headers, whatever the input topic allows. */
+#define LARGE_MESSAGE_BYTES "67108864"
+#define ADMIN_TIMEOUT_MS 30000
+
+bool topic_is_input(enum topic t) {
+    return t == TOPIC_CUSTOMERS || t == TOPIC_ACCOUNTS || t == TOPIC_REPARTITION_CUSTOMERS ||
+           t == TOPIC_REPARTITION_ACCOUNTS || t == TOPIC_ACCOUNT_LINKS || t == TOPIC_CUSTOMER_REFS;
+}
+
+bool topic_is_compacted(enum topic t) {
+    return t != TOPIC_CUSTOMERS && t != TOPIC_ACCOUNTS && t != TOPIC_QUARANTINE && t != TOPIC_REPARTITION_CUSTOMERS &&
+           t != TOPIC_REPARTITION_ACCOUNTS;
+}
+
+bool topic_is_replayed(enum topic t) { return topic_is_compacted(t); }
+
+static bool is_users(enum topic t) { return t == TOPIC_CUSTOMERS || t == TOPIC_ACCOUNTS; }
+static bool is_repartition(enum topic t) {
+    return t == TOPIC_REPARTITION_CUSTOMERS || t == TOPIC_REPARTITION_ACCOUNTS;
+}
+
+/* --- what is there --- */
+
+/* Partition counts; 0: no such topic. */
+static bool read_partitions(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
+                            struct err *e) {
+    const struct rd_kafka_metadata *md;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 1, NULL, &md, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return err_set(e, ERR_STOP, "kafka.bootstrap.servers=%s: no answer from the brokers within %d s (%s); check the "
+                                    "address, that Kafka runs, and the security settings",
+                       c->bootstrap, timeout_ms / 1000, rd_kafka_err2str(code));
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        layout->partitions[t] = 0;
+        for (int i = 0; i < md->topic_cnt; i++)
+            if (strcmp(md->topics[i].topic, c->topics[t]) == 0 && md->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+                layout->partitions[t] = md->topics[i].partition_cnt;
+    }
+    rd_kafka_metadata_destroy(md);
+    return true;
+}
+
+/* --- creating --- */
+
+static void add_config(rd_kafka_NewTopic_t *topic, const char *name, const char *value) {
+    (void)rd_kafka_NewTopic_set_config(topic, name, value);
+}
+
+static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int32_t n, struct err *e) {
+    char text[256];
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(c->topics[t], n, (int)c->replication_factor, text, sizeof text);
+    if (topic == NULL) {
+        (void)err_set(e, ERR_CONFIG, "topic %s: %s", c->topics[t], text);
+        return NULL;
+    }
+    if (is_users(t))
+        return topic;
+    add_config(topic, "cleanup.policy", topic_is_compacted(t) ? "compact" : "delete");
+    add_config(topic, "message.timestamp.type", "CreateTime");
+    if (!topic_is_compacted(t)) { /* nothing goes by itself: repartition topics are purged once committed */
+        add_config(topic, "retention.ms", "-1");
+        add_config(topic, "retention.bytes", "-1");
+        add_config(topic, "max.message.bytes", LARGE_MESSAGE_BYTES);
+    }
+    return topic;
+}
+
+/* Waits for the result of an admin request; NULL with `e`. The caller destroys the event. */
+static rd_kafka_event_t *admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e) {
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_TIMEOUT_MS + 5000);
+    if (event == NULL) {
+        (void)err_set(e, ERR_STOP, "%s: no answer from the brokers", what);
+        return NULL;
+    }
+    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return event;
+    (void)err_set(e, ERR_STOP, "%s: %s", what, rd_kafka_event_error_string(event));
+    rd_kafka_event_destroy(event);
+    return NULL;
+}
+
+static bool check_created(rd_kafka_event_t *event, struct err *e) {
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
+        const char *name = rd_kafka_topic_result_name(results[i]);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            log_info("topic created", "topic=%s", name);
+        else if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) /* another instance was faster */
+            return err_set(e, ERR_STOP, "topic %s: cannot create it: %s; create it by hand or grant the right to", name,
+                           rd_kafka_topic_result_error_string(results[i]));
+    }
+    return true;
+}
+
+static bool create_topics(rd_kafka_t *client, const struct config *c, const struct topic_layout *layout,
+                          bool users_topics, struct err *e) {
+    rd_kafka_NewTopic_t *topics[TOPIC_COUNT];
+    size_t count = 0;
+    bool ok = true;
+    for (int t = 0; t < TOPIC_COUNT && ok; t++) {
+        if (layout->partitions[t] > 0 || is_users((enum topic)t) != users_topics)
+            continue;
+        int32_t n = !users_topics ? layout->n : c->partitions > 0 ? (int32_t)c->partitions : -1;
+        topics[count] = plan_topic(c, (enum topic)t, n, e);
+        ok = topics[count] != NULL;
+        count += ok;
+    }
+    if (ok && count > 0) {
+        char text[256];
+        rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+        rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+        (void)rd_kafka_AdminOptions_set_operation_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
+        (void)rd_kafka_AdminOptions_set_request_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
+        rd_kafka_CreateTopics(client, topics, count, options, queue);
+        rd_kafka_event_t *event = admin_result(queue, "create topics", e);
+        ok = event != NULL && check_created(event, e);
+        if (event != NULL)
+            rd_kafka_event_destroy(event);
+        rd_kafka_AdminOptions_destroy(options);
+        rd_kafka_queue_destroy(queue);
+    }
+    rd_kafka_NewTopic_destroy_array(topics, count);
+    return ok;
+}
+
+/* Creates and waits until every broker answer knows the new topics. */
+static bool create_and_see(rd_kafka_t *client, const struct config *c, struct topic_layout *layout, bool users_topics,
+                           struct err *e) {
+    if (!create_topics(client, c, layout, users_topics, e))
+        return false;
+    for (int tries = 0; tries < 100; tries++) {
+        bool all = true;
+        if (!read_partitions(client, c, ADMIN_TIMEOUT_MS, layout, e))
+            return false;
+        for (int t = 0; t < TOPIC_COUNT; t++)
+            all = all && (layout->partitions[t] > 0 || is_users((enum topic)t) != users_topics);
+        if (all)
+            return true;
+        (void)usleep(100000);
+    }
+    return err_set(e, ERR_STOP, "the topics just created do not show up; look at the brokers' logs");
+}
+
+/* --- checking --- */
+
+static bool choose_n(const struct config *c, struct topic_layout *layout, struct err *e) {
+    int32_t links = layout->partitions[TOPIC_ACCOUNT_LINKS];
+    int32_t customers = layout->partitions[TOPIC_CUSTOMERS], accounts = layout->partitions[TOPIC_ACCOUNTS];
+    layout->n = links > 0              ? links
+                : c->partitions > 0    ? (int32_t)c->partitions
+                : customers > accounts ? customers
+                                       : accounts;
+    if (c->partitions > 0 && c->partitions != layout->n)
+        return err_set(e, ERR_CONFIG,
+                       "partitions=%d: app.id %s was created with %d (topic %s) and keeps that number; set partitions=%d "
+                       "or use another app.id and other result topics",
+                       (int)c->partitions, c->app_id, layout->n, c->topics[TOPIC_ACCOUNT_LINKS], layout->n);
+    return true;
+}
+
+static bool check_partitions(const struct config *c, const struct topic_layout *layout, struct err *e) {
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (!is_users((enum topic)t) && layout->partitions[t] != layout->n)
+            return err_set(e, ERR_CONFIG,
+                           "topic %s: has %d partitions, needs %d like the others of app.id %s; delete it (it is created "
+                           "anew), or give another name for it or another app.id",
+                           c->topics[t], layout->partitions[t], layout->n, c->app_id);
+    return true;
+}
+
+static const char *entry_value(const rd_kafka_ConfigResource_t *r, const char *name) {
+    size_t count;
+    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(r, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), name) == 0)
+            return rd_kafka_ConfigEntry_value(entries[i]);
+    return NULL;
+}
+
+static bool check_config(const struct config *c, enum topic t, const rd_kafka_ConfigResource_t *r,
+                         struct topic_layout *layout, struct err *e) {
+    const char *policy = entry_value(r, "cleanup.policy");
+    const char *wanted = topic_is_compacted(t) ? "compact" : "delete";
+    if (policy != NULL && strcmp(policy, wanted) != 0)
+        return err_set(e, ERR_CONFIG,
+                       "topic %s: cleanup.policy is %s, must be %s; change it (kafka-configs.sh --alter --topic %s "
+                       "--add-config cleanup.policy=%s) or give another name for it",
+                       c->topics[t], policy, wanted, c->topics[t], wanted);
+    const char *retention = entry_value(r, "retention.ms");
+    if (is_repartition(t) && retention != NULL && strcmp(retention, "-1") != 0)
+        return err_set(e, ERR_CONFIG, "topic %s: retention.ms is %s, must be -1: records wait there to be processed",
+                       c->topics[t], retention);
+    const char *tombstones = entry_value(r, "delete.retention.ms");
+    if (topic_is_compacted(t) && tombstones != NULL) {
+        int64_t ms = strtoll(tombstones, NULL, 10);
+        if (ms < layout->delete_retention_ms)
+            layout->delete_retention_ms = ms;
+    }
+    return true;
+}
+
+static bool check_described(const struct config *c, rd_kafka_event_t *event, struct topic_layout *layout,
+                            struct err *e) {
+    size_t count;
+    const rd_kafka_ConfigResource_t **resources =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = rd_kafka_ConfigResource_name(resources[i]);
+        rd_kafka_resp_err_t code = rd_kafka_ConfigResource_error(resources[i]);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return err_set(e, ERR_STOP, "topic %s: cannot read its configuration: %s", name,
+                           rd_kafka_ConfigResource_error_string(resources[i]));
+        for (int t = 0; t < TOPIC_COUNT; t++)
+            if (strcmp(c->topics[t], name) == 0 && !check_config(c, (enum topic)t, resources[i], layout, e))
+                return false;
+    }
+    return true;
+}
+
+static bool check_configs(rd_kafka_t *client, const struct config *c, struct topic_layout *layout, struct err *e) {
+    rd_kafka_ConfigResource_t *resources[TOPIC_COUNT];
+    size_t count = 0;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (!is_users((enum topic)t))
+            resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->topics[t]);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_DescribeConfigs(client, resources, count, NULL, queue);
+    rd_kafka_event_t *event = admin_result(queue, "describe topics", e);
+    bool ok = event != NULL && check_described(c, event, layout, e);
+    if (event != NULL)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ConfigResource_destroy_array(resources, count);
+    return ok;
+}
+
+bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
+                   struct err *e) {
+    *layout = (struct topic_layout){.delete_retention_ms = INT64_MAX};
+    return read_partitions(client, c, timeout_ms, layout, e) && create_and_see(client, c, layout, true, e) &&
+           choose_n(c, layout, e) && create_and_see(client, c, layout, false, e) &&
+           check_partitions(c, layout, e) && check_configs(client, c, layout, e);
+}

@@ -1,0 +1,28 @@
+/* topics: creates what is missing with the right partitions and cleanup policy, and checks what is there. */
+#ifndef STREAMER_TOPICS_H
+#define STREAMER_TOPICS_H
+
+#include "streamer/base/err.h"
+#include "streamer/config.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct topic_layout {
+    int32_t partitions[TOPIC_COUNT]; /* of each topic */
+    int32_t n;                       /* of every result and internal topic */
+    int64_t delete_retention_ms;     /* the shortest of the compacted topics: how long tombstones live */
+};
+
+/* A topic that the processor consumes. */
+bool topic_is_input(enum topic t);      /* the two inputs, the repartition topics, links and refs */
+bool topic_is_replayed(enum topic t);   /* what the state of a task is rebuilt from */
+bool topic_is_compacted(enum topic t);
+
+/* Waits for the brokers (at most timeout_ms), then creates and checks. ERR_CONFIG: a topic is not as it must be;
+ * ERR_STOP: brokers cannot be reached or refuse. `client` is any handle. */
+bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
+                   struct err *e);
+
+#endif

@@ -1,0 +1,110 @@
+/* libFuzzer entry for the source and staging layers: any record is either accepted, and then what later
+ * layers rely on holds, or refused with a reason.
+ *
+ *   clang -std=c17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. \
+ *     tests/fuzz/fuzz_decode.c streamer/decode*.c streamer/standardize.c streamer/event.c \
+ *     streamer/base/{buf,slice,mem,utf8,decimal,timestamp,json}.c -lcjson -lunistring
+ *
+ * Input: one byte of flags (bit 0: accounts; bit 1: there is a key; bit 2: the value is null), with a key one
+ * byte that says how long it is, the key, the value. */
+#include "streamer/base/mem.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/base/utf8.h"
+#include "streamer/decode.h"
+#include "streamer/standardize.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define RECORD_MAX_BYTES 4096
+#define REASON_MAX_BYTES 8192
+#define KAFKA_TIME INT64_C(1707955200000)
+
+static struct slice take(struct slice *input, size_t n) {
+    struct slice head = {input->p, n < input->n ? n : input->n};
+    input->p += head.n;
+    input->n -= head.n;
+    return head;
+}
+
+static uint8_t take_byte(struct slice *input) {
+    struct slice byte = take(input, 1);
+    return byte.n == 1 ? (uint8_t)byte.p[0] : 0;
+}
+
+/* In a block of its own, so that the sanitizer sees a read past its end. */
+static char *copy(struct slice s) {
+    return memcpy(mem_alloc(s.n), s.p, s.n);
+}
+
+static bool is_text(struct slice s) {
+    return utf8_is_valid(s) && (s.n == 0 || memchr(s.p, 0, s.n) == NULL);
+}
+
+static bool is_time(int64_t ms) {
+    return ms >= TIMESTAMP_MIN && ms <= TIMESTAMP_MAX;
+}
+
+static void check_reason(bool ok, const struct reason *why) {
+    assert(ok == (why->code == REASON_NONE));
+    assert(ok || (why->text.n > 0 && is_text(buf_slice(&why->text))));
+    assert(ok || why->text.n < REASON_MAX_BYTES);
+}
+
+static void check_decoded(const struct decoded *d) {
+    for (int f = 0; f < FIELD_COUNT; f++)
+        assert(is_text(d->fields[f]));
+    assert(!d->has_source_time || is_time(d->source_time_ms));
+    assert(d->kind != CHANGE_TOMBSTONE || !d->has_source_time);
+}
+
+static void check_event(const struct event *e) {
+    assert(e->id.n > 0 && e->id.n <= TEXT_MAX_BYTES && is_text(e->id));
+    assert(slice_eq(e->id, slice_trim(e->id)));
+    assert(is_time(e->event_at_ms) && e->loaded_at_ms == KAFKA_TIME);
+    assert(e->kind != CHANGE_TOMBSTONE || e->event_at_ms == KAFKA_TIME);
+    assert(e->balance_cents >= 0 && e->balance_cents <= INT64_C(999999999999999999));
+    if (e->kind != CHANGE_UPSERT)
+        assert(e->null_fields == 0);
+    else if (e->entity == ENTITY_CUSTOMER)
+        assert(e->customer_name.n > 0 && is_text(e->customer_name));
+}
+
+static void run(enum entity entity, const struct record *r) {
+    struct decoder *decoder = decoder_new(RECORD_MAX_BYTES);
+    struct standardizer standardizer = {0};
+    struct decoded decoded;
+    struct event event;
+    struct reason why = {0};
+    bool ok = decode(decoder, entity, r, &decoded, &why);
+    check_reason(ok, &why);
+    if (ok) {
+        check_decoded(&decoded);
+        ok = standardize(&standardizer, entity, &decoded, KAFKA_TIME, &event, &why);
+        check_reason(ok, &why);
+        if (ok)
+            check_event(&event);
+    }
+    buf_release(&why.text);
+    standardizer_release(&standardizer);
+    decoder_free(decoder);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct slice input = slice_of(data, size);
+    uint8_t flags = take_byte(&input);
+    bool has_key = (flags & 2) != 0, has_value = (flags & 4) == 0;
+    struct slice key = take(&input, has_key ? take_byte(&input) : 0);
+    char *key_copy = copy(key), *value_copy = copy(input);
+    struct record r = {
+        .key = has_key ? slice_of(key_copy, key.n) : slice_null(),
+        .value = has_value ? slice_of(value_copy, input.n) : slice_null(),
+        .timestamp_ms = KAFKA_TIME,
+    };
+    run((flags & 1) != 0 ? ENTITY_ACCOUNT : ENTITY_CUSTOMER, &r);
+    free(key_copy);
+    free(value_copy);
+    return 0;
+}

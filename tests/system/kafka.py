@@ -1,0 +1,257 @@
+"""A real, single-node Apache Kafka (KRaft) on loopback ports, and what the tests ask of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+from process import DIE_WITH_PARENT, free_ports, tail, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARIES = Path(os.environ.get("KAFKA_LIBS", ROOT / "build" / "kafka-libs"))
+LOG_CONFIG = Path(__file__).parent / "kafka" / "log4j2.properties"
+JVM = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+
+# For a moment after a start or after the first use of groups.
+COORDINATOR_MOVES = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
+
+SERVER_CONFIG = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    # A killed broker serves again only when its former session has timed out: by default after 9 s.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    "num.network.threads": "2",
+    "num.io.threads": "2",
+    "offsets.topic.num.partitions": "2",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "2",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+    "auto.create.topics.enable": "false",
+}
+
+
+def java(logs: Path, main_class: str, *arguments: str) -> list[str]:
+    """The command line of one of Kafka's Java programs."""
+    assert LIBRARIES.is_dir(), f"no {LIBRARIES}: fetch Kafka with Maven first (tests/system/README.md)"
+    return [
+        *DIE_WITH_PARENT,
+        "java",
+        *JVM,
+        f"-Dlog4j2.configurationFile={LOG_CONFIG}",
+        f"-Dkafka.logs.dir={logs}",
+        "-cp",
+        f"{LIBRARIES}/*",
+        main_class,
+        *arguments,
+    ]
+
+
+class KafkaBroker:
+    """Formats its directory at the first start; later starts use the same ports and data."""
+
+    def __init__(self, directory: Path, config: Mapping[str, str] | None = None) -> None:
+        port, controller_port = free_ports(2)
+        self.bootstrap = f"127.0.0.1:{port}"
+        self._directory = directory
+        self._properties = directory / "server.properties"
+        self._log = directory / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._config = {
+            **SERVER_CONFIG,
+            "log.dirs": str(directory / "data"),
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller_port}",
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
+            **(config or {}),
+        }
+        self.admin: AdminClient
+        # One consumer for each group whose offsets are asked for. (Not the admin client: librdkafka 2.16 crashes
+        # in ListConsumerGroupOffsets when the group's coordinator is just moving.)
+        self._readers: dict[str, Consumer] = {}
+
+    def __enter__(self) -> "KafkaBroker":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            print(tail(self._log))
+        self.kill()
+        shutil.rmtree(self._directory / "data", ignore_errors=True)
+
+    # --- its life
+
+    def start(self) -> None:
+        assert self._process is None, "the broker runs already"
+        if not self._properties.exists():
+            self._format()
+        output = self._log.with_suffix(".out").open("ab")
+        with output:
+            self._process = subprocess.Popen(
+                java(self._directory, "kafka.Kafka", str(self._properties)), stdout=output, stderr=output
+            )
+        # Clients from before a restart can wait forever for the group coordinator that they knew.
+        self._readers.clear()
+        self.admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        wait_until("a broker that serves", self._serves, self._log, self._process)
+
+    def stop(self) -> None:
+        """In good order, as an operator would."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As a power cut would (the page cache survives)."""
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Connections stay open and nothing is answered, as in a network cut; thaw() ends it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError(f"Kafka did not stop on {how.name}\n{tail(self._log)}") from None
+        finally:
+            self._process = None
+
+    def _format(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._properties.write_text("".join(f"{key}={value}\n" for key, value in self._config.items()))
+        cluster = "c3RyZWFtZXItdGVzdHMtMQ"
+        arguments = ["format", "--standalone", "-t", cluster, "-c", str(self._properties)]
+        self._tool("kafka.tools.StorageTool", *arguments)
+
+    def _serves(self) -> bool:
+        try:
+            return bool(self.admin.list_topics(timeout=1).brokers)
+        except KafkaException:
+            return False
+
+    def _tool(self, main_class: str, *arguments: str) -> str:
+        done = subprocess.run(
+            java(self._directory, main_class, *arguments), capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, f"{main_class} failed\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    # --- topics
+
+    def topic_create(self, name: str, partitions: int, config: Mapping[str, str] | None = None) -> None:
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
+        self.admin.create_topics([topic])[name].result(60)
+        wait_until(f"topic {name} with its leaders", lambda: self._has_leaders(name), self._log, self._process)
+
+    def topic_alter(self, name: str, config: Mapping[str, str]) -> None:
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        self.admin.incremental_alter_configs([resource])[resource].result(60)
+
+    def topic_delete(self, name: str) -> None:
+        self.admin.delete_topics([name])[name].result(60)
+        wait_until(f"topic {name} gone", lambda: name not in self.topics(), self._log, self._process)
+
+    def topics(self) -> dict[str, int]:
+        """The number of partitions of every topic, Kafka's own left out."""
+        found = self.admin.list_topics(timeout=60).topics
+        return {name: len(topic.partitions) for name, topic in found.items() if not name.startswith("__")}
+
+    def topic_config(self, name: str) -> dict[str, str]:
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        entries = self.admin.describe_configs([resource])[resource].result(60)
+        return {key: entry.value for key, entry in entries.items()}
+
+    def _has_leaders(self, name: str) -> bool:
+        topic = self.admin.list_topics(topic=name, timeout=60).topics[name]
+        return bool(topic.partitions) and all(p.leader >= 0 for p in topic.partitions.values())
+
+    # --- positions
+
+    def end_offsets(self, topic: str, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED) -> dict[int, int]:
+        """Of each partition: the last stable offset (or the high watermark), which counts transaction markers."""
+        wanted = {tp: OffsetSpec.latest() for tp in self._partitions(topic)}
+        found = self.admin.list_offsets(wanted, isolation_level=isolation, request_timeout=60)
+        return {tp.partition: future.result(60).offset for tp, future in found.items()}
+
+    def transaction_open(self, topic: str) -> bool:
+        """Whether some of its records are neither committed nor aborted yet."""
+        stable = self.end_offsets(topic, IsolationLevel.READ_COMMITTED)
+        return self.end_offsets(topic, IsolationLevel.READ_UNCOMMITTED) != stable
+
+    def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
+        """What the group committed, open transactions waited for; 0 for a partition without a commit."""
+        if group not in self._readers:
+            settings = {"group.id": group, "isolation.level": "read_committed", "log_level": 0}
+            self._readers[group] = Consumer({"bootstrap.servers": self.bootstrap, **settings})
+        partitions = self._partitions(topic)
+
+        def ask() -> list[TopicPartition]:
+            try:
+                return self._readers[group].committed(partitions, timeout=60)
+            except KafkaException as e:
+                if e.args[0].code() in COORDINATOR_MOVES:
+                    return []
+                raise
+
+        found = wait_until("sure of the coordinator", ask, self._log, self._process)
+        return {tp.partition: max(tp.offset, 0) for tp in found}
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        metadata = self.admin.list_topics(topic, timeout=60).topics[topic]
+        return [TopicPartition(topic, partition) for partition in metadata.partitions]
+
+    # --- Kafka's own Java consumer
+
+    def console_consumer(self, topic: str, count: int) -> list[tuple[str | None, str | None]]:
+        """The first `count` committed messages, as (key, value), that Kafka's own Java console consumer prints."""
+        separator, null = "\x01", "\x02"
+        settings = {"print.key": "true", "key.separator": separator, "null.literal": null}
+        output = self._tool(
+            "org.apache.kafka.tools.consumer.ConsoleConsumer",
+            *["--bootstrap-server", self.bootstrap, "--topic", topic, "--from-beginning"],
+            *["--isolation-level", "read_committed", "--max-messages", str(count), "--timeout-ms", "60000"],
+            *[part for key, value in settings.items() for part in ("--formatter-property", f"{key}={value}")],
+        )
+        rows = [line.split(separator) for line in output.splitlines()]
+        return [(None if k == null else k, None if v == null else v) for k, v in rows]

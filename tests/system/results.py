@@ -1,0 +1,237 @@
+"""What is in Kafka after a run, and whether that is what the model says."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, TopicPartition
+
+Row = dict[str, Any]
+Headers = list[tuple[str, bytes | None]]
+
+RESULTS = ("customer_history", "account_history", "account_with_customer", "account_summary", "customer_profile")
+HISTORIES = ("customer_history", "account_history")
+MARTS = ("account_summary", "customer_profile")
+# Come after those that the record had.
+QUARANTINE_HEADERS = tuple(f"quarantine.{name}" for name in ("code", "reason", "topic", "partition", "offset", "at"))
+SHOWN = 5
+
+_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+
+
+@dataclass(frozen=True)
+class Message:
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+    @property
+    def key_text(self) -> str:
+        assert self.key is not None, f"{self} has no key"
+        return self.key.decode()
+
+    def row(self) -> Row | None:
+        """Without calculated_at; None for a tombstone."""
+        if self.value is None:
+            return None
+        row = json.loads(self.value)
+        row.pop("calculated_at", None)
+        return row
+
+
+def read_topic(bootstrap: str, topic: str, start: Mapping[int, int] | None = None) -> list[Message]:
+    """Every committed message, from the beginning (or from `start`) to the end, partition by partition."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "test-reader",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 50,
+            "log_level": 0,
+        }
+    )
+    try:
+        partitions = list(consumer.list_topics(topic, timeout=60).topics[topic].partitions)
+        offsets = {p: OFFSET_BEGINNING for p in partitions} if start is None else dict(start)
+        consumer.assign([TopicPartition(topic, p, offset) for p, offset in offsets.items()])
+        return sorted(_read_to_end(consumer, set(offsets)), key=lambda m: (m.partition, m.offset))
+    finally:
+        consumer.close()
+
+
+def _read_to_end(consumer: Consumer, unfinished: set[int]) -> list[Message]:
+    messages: list[Message] = []
+    while unfinished:
+        m = consumer.poll(60)
+        assert m is not None, f"nothing from the broker for 60 s; partitions {unfinished} are not at their end"
+        if m.error():
+            assert m.error().code() == KafkaError._PARTITION_EOF, m.error()
+            unfinished.discard(m.partition())
+            continue
+        kind, timestamp_ms = m.timestamp()
+        assert kind != TIMESTAMP_NOT_AVAILABLE
+        headers = [(name, value) for name, value in m.headers() or []]
+        messages.append(Message(m.topic(), m.partition(), m.offset(), timestamp_ms, m.key(), m.value(), headers))
+    return messages
+
+
+def compacted(messages: Iterable[Message]) -> dict[str, Row]:
+    """The last row of each key, as log compaction would leave it; keys with a tombstone last are gone."""
+    last = {message.key_text: message.row() for message in messages}
+    return {key: row for key, row in last.items() if row is not None}
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's hash of a key, made positive as the Java client's default partitioner does."""
+    mask, m = 0xFFFFFFFF, 0x5BD1E995
+    h = (0x9747B28C ^ len(data)) & mask
+    whole = len(data) - len(data) % 4
+    for i in range(0, whole, 4):
+        k = int.from_bytes(data[i : i + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = (h * m & mask) ^ k
+    if len(data) > whole:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return (h ^ h >> 15) & 0x7FFFFFFF
+
+
+# --- checks: each gives a list of complaints
+
+
+def check_rows(topic: str, expected: Mapping[str, Row], got: Mapping[str, Row]) -> list[str]:
+    """The first few keys that differ, expected against got."""
+    differing = sorted(key for key in expected.keys() | got.keys() if expected.get(key) != got.get(key))
+    complaints = []
+    for key in differing[:SHOWN]:
+        want, have = expected.get(key), got.get(key)
+        if want is None or have is None:
+            complaints.append(f"{topic} {key}:\n  expected {_show(want)}\n  got      {_show(have)}")
+        else:
+            fields = [f for f in sorted(want.keys() | have.keys()) if want.get(f, ...) != have.get(f, ...)]
+            shown = [f"\n  {f}: expected {_field(want, f)}, got {_field(have, f)}" for f in fields]
+            complaints.append(f"{topic} {key}:{''.join(shown)}")
+    if len(differing) > SHOWN:
+        complaints.append(f"{topic}: {len(differing)} of {len(expected)} expected keys differ in all")
+    return complaints
+
+
+def check_partitions(topic: str, messages: Iterable[Message], partitions: int) -> list[str]:
+    """Partition = murmur2(id) % n, where a history's key is `<id>|<valid_from>`."""
+    complaints = []
+    for message in messages:
+        key = message.key_text
+        entity_id = key.rsplit("|", 1)[0] if topic in HISTORIES else key
+        want = murmur2(entity_id.encode()) % partitions
+        if message.partition != want:
+            complaints.append(f"{topic} {key}: expected in partition {want}, got {message.partition}")
+    return complaints[:SHOWN]
+
+
+def check_changes_only(topic: str, messages: Iterable[Message]) -> list[str]:
+    """No message repeats the one before of its key; no tombstone without a live row."""
+    last: dict[str, Row | None] = {}
+    complaints = []
+    for message in messages:
+        key, row = message.key_text, message.row()
+        where = f"{topic} {key} at {message.partition}/{message.offset}"
+        if row is None and last.get(key) is None:
+            complaints.append(f"{where}: a tombstone without a live row")
+        elif row == last.get(key):
+            complaints.append(f"{where}: the same again: {_show(row)}")
+        last[key] = row
+    return complaints[:SHOWN]
+
+
+def check_calculated_at(topic: str, messages: Iterable[Message]) -> list[str]:
+    complaints = []
+    for message in messages:
+        if message.value is not None:
+            time = json.loads(message.value).get("calculated_at")
+            if not isinstance(time, str) or not _TIME.match(time):
+                complaints.append(f"{topic} {message.key_text}: calculated_at is {time!r}")
+    return complaints[:SHOWN]
+
+
+Rejected = tuple[str, int, int, str, bytes | None, bytes | None, int]
+
+
+def check_quarantine(
+    messages: Iterable[Message],
+    expected: Iterable[Mapping[str, Any]],
+    topic_names: Mapping[str, str],
+    input_headers: Mapping[tuple[str, int, int], Headers] | None = None,
+) -> list[str]:
+    """The same records, each once, byte for byte, with the right code; reasons where the model gives them.
+
+    `topic_names`: from the model's topic names to those on the broker. `input_headers`: what each input record
+    had, by (topic on the broker, partition, offset).
+    """
+    want: dict[Rejected, str | None] = {}
+    for e in expected:
+        place = (topic_names[e["topic"]], e["partition"], e["offset"])
+        want[(*place, e["code"], e["key"], e["value"], e["timestamp_ms"])] = e.get("reason")
+    got: Counter[Rejected] = Counter()
+    complaints: list[str] = []
+    for m in messages:
+        kept, own = m.headers[: -len(QUARANTINE_HEADERS)], dict(m.headers[-len(QUARANTINE_HEADERS) :])
+        if sorted(own) != sorted(QUARANTINE_HEADERS) or None in own.values():
+            complaints.append(f"quarantine {m.partition}/{m.offset}: headers are {m.headers}")
+            continue
+        text = {name.removeprefix("quarantine."): (value or b"").decode() for name, value in own.items()}
+        place = (text["topic"], int(text["partition"]), int(text["offset"]))
+        record = (*place, text["code"], m.key, m.value, m.timestamp_ms)
+        got[record] += 1
+        reason = want.get(record)
+        if reason is not None and text["reason"] != reason:
+            complaints.append(f"quarantine {place}: expected reason {reason!r}, got {text['reason']!r}")
+        if input_headers is not None and kept != input_headers.get(place):
+            complaints.append(f"quarantine {place}: expected headers {input_headers.get(place)}, got {kept}")
+    complaints = complaints[:SHOWN]
+    missing, extra = Counter(want.keys()) - got, got - Counter(want.keys())
+    for title, records in (("missing", missing), ("unexpected", extra)):
+        for record in sorted(records, key=lambda r: r[:3])[:SHOWN]:
+            complaints.append(f"quarantine, {title} ({records[record]} times): {record}")
+        if len(records) > SHOWN:
+            complaints.append(f"quarantine: {len(records)} {title} in all, {len(want)} expected")
+    return complaints
+
+
+def check_results(
+    bootstrap: str,
+    topic_names: Mapping[str, str],
+    expected: Mapping[str, Mapping[str, Row]],
+    quarantine: Iterable[Mapping[str, Any]],
+    partitions: int,
+    input_headers: Mapping[tuple[str, int, int], Headers] | None = None,
+) -> None:
+    """All five result topics and the quarantine against the model; `partitions` is that of every result topic."""
+    complaints: list[str] = []
+    for name in RESULTS:
+        messages = read_topic(bootstrap, topic_names[name])
+        complaints += check_rows(name, expected[name], compacted(messages))
+        complaints += check_partitions(name, messages, partitions)
+        complaints += check_changes_only(name, messages)
+        if name in MARTS:
+            complaints += check_calculated_at(name, messages)
+    rejected = read_topic(bootstrap, topic_names["quarantine"])
+    complaints += check_quarantine(rejected, quarantine, topic_names, input_headers)
+    assert not complaints, "\n" + "\n".join(complaints)
+
+
+def _show(row: Row | None) -> str:
+    return "(no row)" if row is None else json.dumps(row, ensure_ascii=False, sort_keys=True)
+
+
+def _field(row: Row, name: str) -> str:
+    return json.dumps(row[name], ensure_ascii=False) if name in row else "(no such field)"

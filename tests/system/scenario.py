@@ -1,0 +1,171 @@
+"""An application under test: its input topics, the records that went in, what the model says of them, and the program."""
+
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from confluent_kafka import KafkaError, Message, Producer
+from generate import Input, generate
+from kafka import KafkaBroker
+from model import Model
+from results import RESULTS, Headers, check_results
+from streamer import INPUTS, EmbeddedStreamer, Streamer
+
+FOREVER = {"retention.ms": "-1"}  # the generator's records are years old
+RECORD_MAX_BYTES = 131072
+SEEDS = int(os.environ.get("SEEDS", "3"))
+FIRST_SEED = int(os.environ.get("FIRST_SEED", "1"))
+
+_numbers = itertools.count(1)
+
+
+def load(
+    events: int, partitions: tuple[int, int], mode: str, seeds: Iterable[int] = (FIRST_SEED,), large: bool = True
+) -> list[Input]:
+    """Events of several seeds, one seed after the other, on disjoint ids."""
+    records: list[Input] = []
+    for place, seed in enumerate(seeds):
+        records += generate(
+            *(seed, events, *partitions, mode),
+            id_offset=100 * place,
+            account_prefix=f"A{place}-",
+            record_max_bytes=RECORD_MAX_BYTES if large else None,
+        )
+    return records
+
+
+class Fed:
+    """Produces records and tells the model, in the same order and with the offsets that Kafka gave."""
+
+    def __init__(self, bootstrap: str, topic_names: Mapping[str, str], idempotence: bool = True) -> None:
+        self.model = Model(record_max_bytes=RECORD_MAX_BYTES)
+        self.counts = Counter({name: 0 for name in INPUTS})
+        self.headers: dict[tuple[str, int, int], Headers] = {}
+        self._topic_names = topic_names
+        settings = {"enable.idempotence": idempotence, "max.in.flight": 1, "linger.ms": 1, "log_level": 0}
+        self._producer = Producer({"bootstrap.servers": bootstrap, **settings})
+
+    def feed(self, records: Sequence[Input]) -> None:
+        """Returns when all of them are in Kafka."""
+        offsets: dict[int, int] = {}
+
+        def delivered(index: int, error: KafkaError | None, message: Message) -> None:
+            assert error is None, error
+            offsets[index] = message.offset()
+
+        for index, record in enumerate(records):
+            self._producer.produce(
+                self._topic_names[record.topic],
+                partition=record.partition,
+                key=record.key,
+                value=record.value,
+                timestamp=record.timestamp_ms,
+                headers=list(record.headers),
+                on_delivery=lambda error, message, index=index: delivered(index, error, message),
+            )
+            self._producer.poll(0)
+        left = self._producer.flush(120)
+        assert left == 0 and len(offsets) == len(records), f"{left} of {len(records)} records are not in Kafka"
+        for index, record in enumerate(records):
+            self._remember(record, offsets[index])
+
+    def _remember(self, r: Input, offset: int) -> None:
+        self.counts[r.topic] += 1
+        self.headers[(self._topic_names[r.topic], r.partition, offset)] = list(r.headers)
+        self.model.apply(r.topic, r.partition, offset, r.timestamp_ms, r.key, r.value)
+
+
+class Scenario:
+    """One application on a broker that others use too: app.id and topics are its own."""
+
+    def __init__(
+        self,
+        broker: KafkaBroker,
+        directory: Path,
+        partitions: tuple[int, int],
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.broker = broker
+        self.app_id = f"test{next(_numbers)}"
+        self.names = {name: f"{self.app_id}.{name}" for name in (*INPUTS, *RESULTS, "quarantine")}
+        self.partitions = partitions
+        self.settings = {
+            "app.id": self.app_id,
+            "instance.id": "one",
+            "kafka.bootstrap.servers": broker.bootstrap,
+            "record.max.bytes": str(RECORD_MAX_BYTES),
+            **{f"topic.{name}": topic for name, topic in self.names.items()},
+            **(settings or {}),
+        }
+        for name, count in zip(INPUTS, partitions, strict=True):
+            broker.topic_create(self.names[name], count, FOREVER)
+        self.fed = Fed(broker.bootstrap, self.names)
+        self.streamer = Streamer(directory / "one", self.settings)
+
+    def __enter__(self) -> "Scenario":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.streamer.__exit__(kind, error, trace)
+        if kind is None:
+            for topic in self.broker.topics():
+                if topic.startswith((f"{self.app_id}.", f"{self.app_id}-")):
+                    self.broker.topic_delete(topic)
+
+    def another(self, directory: Path, settings: Mapping[str, str]) -> Streamer:
+        """One more instance of the application."""
+        return Streamer(directory, {**self.settings, **settings})
+
+    def wait_drained(self, streamer: Streamer | None = None) -> None:
+        """By the first instance, or by another one of the same application."""
+        (streamer or self.streamer).wait_drained(self.broker, self.fed.counts)
+
+    def check(self) -> None:
+        """The results are what the model says."""
+        check_results(
+            self.broker.bootstrap,
+            self.names,
+            self.fed.model.expected(),
+            self.fed.model.quarantine(),
+            max(self.partitions),
+            self.fed.headers,
+        )
+
+
+class EmbeddedScenario:
+    """The application whose broker is inside it; topics have their default names."""
+
+    def __init__(self, directory: Path, partitions: int) -> None:
+        self.names = {name: name for name in (*INPUTS, *RESULTS, "quarantine")}
+        self.partitions = partitions
+        settings = {"record.max.bytes": str(RECORD_MAX_BYTES), "partitions": str(partitions)}
+        self.streamer = EmbeddedStreamer(directory / "embedded", settings)
+
+    def __enter__(self) -> "EmbeddedScenario":
+        self.streamer.start()
+        self.streamer.wait_ready()
+        self.fed = Fed(self.streamer.bootstrap(), self.names, idempotence=False)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.streamer.__exit__(kind, error, trace)
+
+    def wait_drained(self) -> None:
+        self.streamer.wait_all_consumed(self.fed.counts)
+
+    def check(self) -> None:
+        check_results(
+            self.streamer.bootstrap(),
+            self.names,
+            self.fed.model.expected(),
+            self.fed.model.quarantine(),
+            self.partitions,
+            self.fed.headers,
+        )

@@ -1,0 +1,40 @@
+"""Kafka goes away and comes back while the program works."""
+
+import time
+from pathlib import Path
+
+import pytest
+from kafka import KafkaBroker
+from scenario import Scenario, load
+
+PARTITIONS = (2, 3)
+MANY_TRANSACTIONS = {"batch.max.records": "20"}
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_faults__broker_restarts(own_broker: KafkaBroker, tmp_path: Path, how: str) -> None:
+    with Scenario(own_broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
+        s.fed.feed(load(1500, PARTITIONS, "scattered"))
+        s.streamer.start()
+        for moment in (300, 800):
+            s.streamer.wait_consumed(own_broker, moment)
+            getattr(own_broker, how)()
+            own_broker.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def test_faults__network_is_cut(own_broker: KafkaBroker, tmp_path: Path) -> None:
+    """For longer than the session and the transaction live."""
+    settings = {**MANY_TRANSACTIONS, "kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
+    with Scenario(own_broker, tmp_path, PARTITIONS, settings) as s:
+        s.fed.feed(load(1500, PARTITIONS, "keyed"))
+        s.streamer.start()
+        s.streamer.wait_consumed(own_broker, 400)
+        own_broker.freeze()
+        time.sleep(12)
+        own_broker.thaw()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()

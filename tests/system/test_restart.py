@@ -1,0 +1,128 @@
+"""The program is stopped and killed at any moment: what is committed is as if it had not been."""
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kafka import KafkaBroker
+from process import wait_until
+from results import RESULTS, check_rows, compacted, read_topic
+from scenario import FIRST_SEED, Scenario, load
+from streamer import Streamer
+
+PARTITIONS = (2, 3)
+MANY_TRANSACTIONS = {"batch.max.records": "20"}
+
+
+def moments(records: int, count: int) -> list[int]:
+    """When to strike, in committed records."""
+    return sorted(random.Random(FIRST_SEED).sample(range(1, records * 4 // 5), count))
+
+
+@pytest.mark.parametrize("mode", ["keyed", "scattered"])
+@pytest.mark.parametrize(("end", "times"), [(Streamer.stop, 3), (Streamer.kill, 5)])
+def test_restart__mid_load(
+    broker: KafkaBroker, tmp_path: Path, end: Callable[[Streamer], None], times: int, mode: str
+) -> None:
+    with Scenario(broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
+        s.fed.feed(load(1500, PARTITIONS, mode))
+        s.streamer.start()
+        for moment in moments(1500, times):
+            s.streamer.wait_consumed(broker, moment)
+            end(s.streamer)
+            s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def test_restart__killed_without_instance_id(broker: KafkaBroker, tmp_path: Path) -> None:
+    """The group waits for the dead member's session to end, and nothing else happens."""
+    settings = {**MANY_TRANSACTIONS, "instance.id": "", "kafka.session.timeout.ms": "6000"}
+    with Scenario(broker, tmp_path, PARTITIONS, settings) as s:
+        s.fed.feed(load(1000, PARTITIONS, "keyed"))
+        s.streamer.start()
+        s.streamer.wait_consumed(broker, 300)
+        s.streamer.kill()
+        s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def test_restart__killed_and_state_lost(broker: KafkaBroker, tmp_path: Path) -> None:
+    """With no local state the topics rebuild it: the rest of the input meets what came before."""
+    with Scenario(broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
+        s.fed.feed(load(1500, PARTITIONS, "keyed"))
+        s.streamer.start()
+        for moment in moments(1500, 2):
+            s.streamer.wait_consumed(broker, moment)
+            s.streamer.kill()
+            shutil.rmtree(s.streamer.settings["state.dir"])
+            s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def test_restart__older_state_put_back(broker: KafkaBroker, tmp_path: Path) -> None:
+    """A state directory from a backup is behind the topics, and catches up by replay."""
+    with Scenario(broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
+        state, backup = Path(s.streamer.settings["state.dir"]), tmp_path / "backup"
+        records = load(1500, PARTITIONS, "keyed")
+        s.fed.feed(records[:500])
+        s.streamer.start()
+        s.wait_drained()
+        s.streamer.stop()
+        shutil.copytree(state, backup)
+        s.fed.feed(records[500:1000])
+        s.streamer.start()
+        s.wait_drained()
+        s.streamer.kill()
+        shutil.rmtree(state)
+        shutil.copytree(backup, state)
+        s.fed.feed(records[1000:])
+        s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+COMPACT_AT_ONCE = {"segment.ms": "1", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "0"}
+
+
+def test_restart__state_lost_and_topics_compacted(tmp_path: Path) -> None:
+    """Log cleaning takes old rows and tombstones away, and nothing of that is missed."""
+    quick = {"log.cleaner.backoff.ms": "200", "log.initial.task.delay.ms": "100"}
+    with (
+        KafkaBroker(tmp_path / "kafka", quick) as broker,
+        Scenario(broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s,
+    ):
+        records = load(1500, PARTITIONS, "keyed")
+        s.fed.feed(records[:500])
+        s.streamer.start()
+        s.wait_drained()
+        results = [s.names[name] for name in RESULTS]
+        internal = [s.streamer.internal_topic(name) for name in ("account-links", "customer-refs", "confirmations")]
+        for topic in results + internal:
+            broker.topic_alter(topic, COMPACT_AT_ONCE)
+        s.fed.feed(records[500:1000])
+        s.wait_drained()
+        s.streamer.kill()
+        history = s.names["account_history"]
+        full = sum(broker.end_offsets(history).values())
+        wait_until("compacted", lambda: len(read_topic(broker.bootstrap, history)) < full // 2, s.streamer.stderr)
+        shutil.rmtree(s.streamer.settings["state.dir"])
+        s.fed.feed(records[1000:])
+        s.streamer.start()
+        s.wait_drained()
+        expected = s.fed.model.expected()
+        complaints = [
+            complaint
+            for name in RESULTS
+            for complaint in check_rows(name, expected[name], compacted(read_topic(broker.bootstrap, s.names[name])))
+        ]
+        assert not complaints, "\n" + "\n".join(complaints)
+        s.streamer.stop()

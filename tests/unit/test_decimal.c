@@ -1,0 +1,303 @@
+#include "streamer/base/decimal.h"
+#include "streamer/base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define INT128_MAX ((int128)(~(unsigned __int128)0 >> 1))
+#define INT128_MIN (-INT128_MAX - 1)
+
+static void test_decimal__parse_money(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t cents;
+    } cases[] = {
+        {"0", 0},
+        {"-0", 0},
+        {"-0.00", 0},
+        {"+7", 700},
+        {"007", 700},
+        {"5.", 500},
+        {".5", 50},
+        {"-.5", -50},
+        {"1000.10", 100010},
+        {"16500.00", 1650000},
+        {"1e3", 100000},
+        {"1E+3", 100000},
+        {"12345e-2", 12345},
+        {"1.5e1", 1500},
+        {"0.005", 1}, /* half away from zero */
+        {"-0.005", -1},
+        {"0.00499999999999999999999999999999999999999", 0},
+        {"-0.004", 0},
+        {"1.004999", 100},
+        {"1.005", 101},
+        {"-1.005", -101},
+        {"2.675", 268}, /* binary floating point would say 2.67 */
+        {"999.995", 100000},
+        {"0.0005", 0},
+        {"9e-3", 1},
+        {"9e-4", 0},
+        {"9999999999999999.99", INT64_C(999999999999999999)},
+        {"-9999999999999999.99", INT64_C(-999999999999999999)},
+        {"9999999999999999.994", INT64_C(999999999999999999)},
+        {"00000000000000000000000000000000000000001.10000000000000000000000000000000000", 110},
+        {"100000000000000000000000000000e-27", 10000},
+        {"0.000000000000000000000000000000123e30", 12},
+        {"0e99999999999999999999", 0},
+        {"0e-99999999999999999999", 0},
+        {"0.000e999999999", 0},
+        {"1e-999999999", 0},
+        {"1e-99999999999999999999999", 0},
+        {"-1e-99999999999999999999999", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t v = -12345;
+        assert_int_equal(decimal_parse(slice_str(cases[i].text), 18, 2, &v), DECIMAL_OK);
+        if (v != cases[i].cents)
+            fail_msg("%s: %lld, not %lld", cases[i].text, (long long)v, (long long)cases[i].cents);
+    }
+}
+
+static void test_decimal__parse_out_of_range(void **state) {
+    (void)state;
+    static const char *const cases[] = {
+        "9999999999999999.995", /* rounds to nineteen digits */
+        "10000000000000000",
+        "-10000000000000000",
+        "-9999999999999999.995",
+        "1e16",
+        "1e999999999",
+        "-1e999999999",
+        "1e99999999999999999999999",
+        "1e9223372036854775807",
+        "1e9223372036854775808",
+        "99999999999999999999999999999999999999999999999999",
+        "0.1e18",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t v;
+        if (decimal_parse(slice_str(cases[i]), 18, 2, &v) != DECIMAL_OUT_OF_RANGE)
+            fail_msg("%s", cases[i]);
+    }
+}
+
+static const char *const not_numbers[] = {
+    "",    " ",    ".",   "+",   "-",     "e5",   ".e5",  "1e",  "1e+", "1e-", "1e1.5", "1.2.3", "1,000",
+    "0x1", "0x10", "NaN", "nan", "inf",   "1 ",   " 1",   "1_0", "++1", "+-1", "1e++1", "$5",    "1e5x",
+    "١",   "½",    "--1", "1d",  "1e5e5", "true", "null", "1-",  "1..", "..1", "1e 5",  "1.e",
+};
+
+static void test_decimal__parse_not_a_number(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(not_numbers); i++) {
+        int64_t v;
+        if (decimal_parse(slice_str(not_numbers[i]), 18, 2, &v) != DECIMAL_NOT_A_NUMBER ||
+            decimal_parse_integer(slice_str(not_numbers[i]), &v) != DECIMAL_NOT_A_NUMBER)
+            fail_msg("%s", not_numbers[i]);
+    }
+    int64_t v;
+    assert_int_equal(decimal_parse(slice_null(), 18, 2, &v), DECIMAL_NOT_A_NUMBER);
+    assert_int_equal(decimal_parse(slice_of("1\0", 2), 18, 2, &v), DECIMAL_NOT_A_NUMBER);
+    assert_int_equal(decimal_parse(slice_of("123", 2), 18, 2, &v), DECIMAL_OK); /* reads no further than n */
+    assert_int_equal(v, 1200);
+}
+
+static void test_decimal__parse_other_precisions(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int precision, scale;
+        enum decimal_result result;
+        int64_t value;
+    } cases[] = {
+        {"0.015", 5, 3, DECIMAL_OK, 15},
+        {"99.9994", 5, 3, DECIMAL_OK, 99999},
+        {"99.9995", 5, 3, DECIMAL_OUT_OF_RANGE, 0},
+        {"9", 1, 0, DECIMAL_OK, 9},
+        {"9.5", 1, 0, DECIMAL_OUT_OF_RANGE, 0},
+        {"0.5", 1, 0, DECIMAL_OK, 1},
+        {"0.49", 1, 0, DECIMAL_OK, 0},
+        {"0.123456789", 9, 9, DECIMAL_OK, 123456789},
+        {"1", 9, 9, DECIMAL_OUT_OF_RANGE, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t v = 0;
+        assert_int_equal(decimal_parse(slice_str(cases[i].text), cases[i].precision, cases[i].scale, &v),
+                         cases[i].result);
+        if (cases[i].result == DECIMAL_OK)
+            assert_int_equal(v, cases[i].value);
+    }
+}
+
+static void test_decimal__parse_long_text(void **state) {
+    (void)state;
+    enum { ZEROS = 1000000 };
+    struct buf text = {0};
+    buf_printf(&text, "1.%0*de2", ZEROS, 1); /* 1.000…1e2 */
+    int64_t v = 0;
+    assert_int_equal(decimal_parse(buf_slice(&text), 18, 2, &v), DECIMAL_OK);
+    assert_int_equal(v, 10000);
+    assert_int_equal(decimal_parse_integer(buf_slice(&text), &v), DECIMAL_OUT_OF_RANGE);
+
+    buf_clear(&text);
+    buf_printf(&text, "0.%0*de%d", ZEROS, 7, ZEROS); /* 0.000…7, brought back to 7 */
+    assert_int_equal(decimal_parse(buf_slice(&text), 18, 2, &v), DECIMAL_OK);
+    assert_int_equal(v, 700);
+    assert_int_equal(decimal_parse_integer(buf_slice(&text), &v), DECIMAL_OK);
+    assert_int_equal(v, 7);
+    buf_release(&text);
+}
+
+static void test_decimal__parse_integer(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        enum decimal_result result;
+        int64_t value;
+    } cases[] = {
+        {"1001", DECIMAL_OK, 1001},
+        {"1001.0", DECIMAL_OK, 1001},
+        {"1e3", DECIMAL_OK, 1000},
+        {"+7", DECIMAL_OK, 7},
+        {"-5", DECIMAL_OK, -5},
+        {"12.50e1", DECIMAL_OK, 125},
+        {"-0", DECIMAL_OK, 0},
+        {"0e99999999999999999999", DECIMAL_OK, 0},
+        {"1000e-3", DECIMAL_OK, 1},
+        {"9007199254740993", DECIMAL_OK, INT64_C(9007199254740993)},
+        {"9223372036854775807", DECIMAL_OK, INT64_MAX},
+        {"-9223372036854775808", DECIMAL_OK, INT64_MIN},
+        {"9223372036854775808", DECIMAL_OUT_OF_RANGE, 0},
+        {"-9223372036854775809", DECIMAL_OUT_OF_RANGE, 0},
+        {"9999999999999999999", DECIMAL_OUT_OF_RANGE, 0},
+        {"18446744073709551617", DECIMAL_OUT_OF_RANGE, 0},
+        {"1e18", DECIMAL_OK, INT64_C(1000000000000000000)},
+        {"1e19", DECIMAL_OUT_OF_RANGE, 0},
+        {"1e999999999", DECIMAL_OUT_OF_RANGE, 0},
+        {"1.5", DECIMAL_OUT_OF_RANGE, 0},
+        {"1e-1", DECIMAL_OUT_OF_RANGE, 0},
+        {"1e-999999999999999999999", DECIMAL_OUT_OF_RANGE, 0},
+        {"1000.5e0", DECIMAL_OUT_OF_RANGE, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t v = 0;
+        if (decimal_parse_integer(slice_str(cases[i].text), &v) != cases[i].result ||
+            (cases[i].result == DECIMAL_OK && v != cases[i].value))
+            fail_msg("%s: %lld", cases[i].text, (long long)v);
+    }
+}
+
+static void test_decimal__put(void **state) {
+    (void)state;
+    const struct {
+        int128 value;
+        int scale;
+        const char *text;
+    } cases[] = {
+        {1650000, 2, "16500.00"},
+        {-5, 2, "-0.05"},
+        {0, 2, "0.00"},
+        {0, 0, "0"},
+        {7, 0, "7"},
+        {-7, 0, "-7"},
+        {15, 3, "0.015"},
+        {100, 2, "1.00"},
+        {INT64_MIN, 0, "-9223372036854775808"},
+        {(int128)UINT64_MAX + 1, 2, "184467440737095516.16"},
+        {INT128_MAX, 2, "1701411834604692317316873037158841057.27"},
+        {INT128_MIN, 38, "-1.70141183460469231731687303715884105728"},
+        {1, 38, "0.00000000000000000000000000000000000001"},
+    };
+    struct buf out = {0};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        buf_clear(&out);
+        decimal_put(&out, cases[i].value, cases[i].scale);
+        assert_string_equal(buf_cstr(&out), cases[i].text);
+    }
+    buf_release(&out);
+}
+
+static void test_decimal__divide_rounds_half_away_from_zero(void **state) {
+    (void)state;
+    static const struct {
+        int64_t numerator, denominator, quotient;
+    } cases[] = {
+        {0, 1000, 0},    {499, 1000, 0},  {500, 1000, 1},   {501, 1000, 1},    {1499, 1000, 1},
+        {1500, 1000, 2}, {-499, 1000, 0}, {-500, 1000, -1}, {-1499, 1000, -1}, {-1500, 1000, -2},
+        {1, 3, 0},       {2, 3, 1},       {-2, 3, -1},      {5, 3, 2},         {7, 1, 7},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_true(decimal_divide(cases[i].numerator, cases[i].denominator) == cases[i].quotient);
+    assert_true(decimal_divide(INT128_MAX, INT128_MAX) == 1);
+    assert_true(decimal_divide(INT128_MIN, INT128_MAX) == -1);
+    assert_true(decimal_divide(INT128_MAX - 1, INT128_MAX) == 1); /* twice the rest would overflow */
+    assert_true(decimal_divide(INT128_MIN, 1) == INT128_MIN);
+}
+
+static void test_decimal__bytes(void **state) {
+    (void)state;
+    const struct {
+        int128 value;
+        const char *bytes;
+        size_t n;
+    } cases[] = {
+        {0, "\x00", 1},
+        {1, "\x01", 1},
+        {127, "\x7f", 1},
+        {128, "\x00\x80", 2},
+        {255, "\x00\xff", 2},
+        {256, "\x01\x00", 2},
+        {-1, "\xff", 1},
+        {-128, "\x80", 1},
+        {-129, "\xff\x7f", 2},
+        {-256, "\xff\x00", 2},
+        {1650000, "\x19\x2d\x50", 3},
+        {INT64_MIN, "\x80\x00\x00\x00\x00\x00\x00\x00", 8},
+        {INT128_MAX, "\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16},
+        {INT128_MIN, "\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 16},
+    };
+    struct buf out = {0};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        buf_clear(&out);
+        decimal_put_bytes(&out, cases[i].value);
+        assert_int_equal(out.n, cases[i].n);
+        assert_memory_equal(out.p, cases[i].bytes, cases[i].n);
+        int128 back = 99;
+        assert_true(decimal_get_bytes(buf_slice(&out), &back));
+        assert_true(back == cases[i].value);
+    }
+    buf_release(&out);
+}
+
+static void test_decimal__get_bytes_takes_any_length_up_to_16(void **state) {
+    (void)state;
+    char bytes[17] = {0};
+    int128 v = 99;
+    assert_false(decimal_get_bytes(slice_of(bytes, 0), &v));
+    assert_false(decimal_get_bytes(slice_of(bytes, 17), &v));
+    bytes[15] = 5;
+    assert_true(decimal_get_bytes(slice_of(bytes, 16), &v));
+    assert_true(v == 5);
+    assert_true(decimal_get_bytes(slice_of("\xff\xff\xfe", 3), &v));
+    assert_true(v == -2);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decimal__parse_money),
+        cmocka_unit_test(test_decimal__parse_out_of_range),
+        cmocka_unit_test(test_decimal__parse_not_a_number),
+        cmocka_unit_test(test_decimal__parse_other_precisions),
+        cmocka_unit_test(test_decimal__parse_long_text),
+        cmocka_unit_test(test_decimal__parse_integer),
+        cmocka_unit_test(test_decimal__put),
+        cmocka_unit_test(test_decimal__divide_rounds_half_away_from_zero),
+        cmocka_unit_test(test_decimal__bytes),
+        cmocka_unit_test(test_decimal__get_bytes_takes_any_length_up_to_16),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,84 @@
+#include "streamer/base/mem.h"
+#include "streamer/base/utf8.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void test_utf8__char_length(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t length;
+    } cases[] = {
+        {"", 0},
+        {"a", 1},
+        {"ä", 2},
+        {"€x", 3},
+        {"😀", 4},
+        {"\x80", 0},             /* a continuation alone */
+        {"\xc3", 0},             /* cut short */
+        {"\xe2\x82", 0},         /* cut short */
+        {"\xc0\xaf", 0},         /* overlong */
+        {"\xe0\x80\xaf", 0},     /* overlong */
+        {"\xf0\x80\x80\xaf", 0}, /* overlong */
+        {"\xed\xa0\x80", 0},     /* a surrogate */
+        {"\xf4\x90\x80\x80", 0}, /* beyond U+10FFFF */
+        {"\xff", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct slice text = slice_str(cases[i].text);
+        assert_int_equal(utf8_char_length(text), cases[i].length);
+        assert_int_equal(utf8_is_valid(text), text.n == 0 || cases[i].length > 0);
+    }
+}
+
+static void test_utf8__cut_keeps_characters_whole(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t max;
+        const char *expected;
+    } cases[] = {
+        {"abc", 3, "abc"}, {"abc", 2, "ab"}, {"aä", 2, "a"}, {"aä", 3, "aä"},
+        {"😀", 3, ""},      {"😀x", 4, "😀"},   {"", 0, ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct slice cut = utf8_cut(slice_str(cases[i].text), cases[i].max);
+        assert_true(slice_eq(cut, slice_str(cases[i].expected)));
+    }
+}
+
+static void test_utf8__lower_is_the_simple_mapping(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"", ""},
+        {"Alice O'Neil 42 @[`{", "alice o'neil 42 @[`{"},
+        {"ÄÖÜ ẞ Σίσυφος ΣΑΣ", "äöü ß σίσυφος σασ"}, /* no final sigma: character by character */
+        {"ИВАН", "иван"},
+        {"İI", "ii"}, /* U+0130 becomes i alone, and no locale turns I into ı */
+        {"ȺK", "ⱥk"}, /* two bytes become three; the Kelvin sign's three become one */
+        {"𐐀😀", "𐐨😀"}, /* beyond the basic plane */
+        {"ǅ", "ǆ"},   /* title case */
+    };
+    struct buf out = {0};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        buf_clear(&out);
+        utf8_put_lower(&out, slice_str(cases[i].text));
+        assert_string_equal(buf_cstr(&out), cases[i].expected);
+    }
+    buf_release(&out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_utf8__char_length),
+        cmocka_unit_test(test_utf8__cut_keeps_characters_whole),
+        cmocka_unit_test(test_utf8__lower_is_the_simple_mapping),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
