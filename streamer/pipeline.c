@@ -93,19 +93,13 @@ static void count_nulls(struct counts *c, enum entity entity, uint32_t null_fiel
         c->null_values[entity][f] += null_fields >> f & 1;
 }
 
-/* A producer may set any timestamp; what becomes event time or loaded_at must be a date. */
-static int64_t printable_time(int64_t ms) {
-    return ms < TIMESTAMP_MIN ? TIMESTAMP_MIN : ms > TIMESTAMP_MAX ? TIMESTAMP_MAX : ms;
-}
-
 static void process_change(struct pipeline *p, struct task *task, const struct input *in, enum entity entity,
                            bool forwarded) {
     struct decoded decoded = {0};
     struct event event = {0};
     bool ok = decode(p->decoder, entity, &in->record, &decoded, &p->reason);
     if (ok)
-        ok = standardize(&p->standardizer, entity, &decoded, printable_time(in->record.timestamp_ms), &event,
-                         &p->reason);
+        ok = standardize(&p->standardizer, entity, &decoded, in->record.timestamp_ms, &event, &p->reason);
     if (ok) {
         int32_t owner = murmur2_partition(event.id, p->env.partitions);
         bool here = forwarded || (p->in_place[entity] && owner == in->partition);
