@@ -6,25 +6,36 @@
 
 #include <string.h>
 
-#define FIELD(type, kind, name) {#name, kind, offsetof(struct type, name)}
-#define ROW_TYPE(row_struct, row_name, row_fields)                                                                 \
-    { .name = (row_name), .size = sizeof(struct row_struct), .field_count = ARRAY_LEN(row_fields), .fields = (row_fields) }
+#define FIELD(type, kind, name)                                                                              \
+    { #name, kind, offsetof(struct type, name) }
+#define ROW_TYPE(row_struct, row_name, row_fields)                                                           \
+    {                                                                                                        \
+        .name = (row_name), .size = sizeof(struct row_struct), .field_count = ARRAY_LEN(row_fields),         \
+        .fields = (row_fields)                                                                               \
+    }
 
 static const struct row_field customer_history_fields[] = {
-    FIELD(customer_history_row, ROW_LONG, customer_id),     FIELD(customer_history_row, ROW_TEXT, customer_name),
-    FIELD(customer_history_row, ROW_BOOL, has_loan_flag),   FIELD(customer_history_row, ROW_TIME, loaded_at),
-    FIELD(customer_history_row, ROW_TIME, valid_from_at),   FIELD(customer_history_row, ROW_OPTIONAL_TIME, valid_to_at),
+    FIELD(customer_history_row, ROW_LONG, customer_id),
+    FIELD(customer_history_row, ROW_TEXT, customer_name),
+    FIELD(customer_history_row, ROW_BOOL, has_loan_flag),
+    FIELD(customer_history_row, ROW_TIME, loaded_at),
+    FIELD(customer_history_row, ROW_TIME, valid_from_at),
+    FIELD(customer_history_row, ROW_OPTIONAL_TIME, valid_to_at),
 };
 const struct row_type customer_history_type =
     ROW_TYPE(customer_history_row, "customer_history", customer_history_fields);
 
 static const struct row_field account_history_fields[] = {
-    FIELD(account_history_row, ROW_TEXT, account_id),       FIELD(account_history_row, ROW_LONG, customer_id),
-    FIELD(account_history_row, ROW_AMOUNT, balance_amount), FIELD(account_history_row, ROW_TEXT, account_type),
-    FIELD(account_history_row, ROW_TIME, loaded_at),        FIELD(account_history_row, ROW_TIME, valid_from_at),
+    FIELD(account_history_row, ROW_TEXT, account_id),
+    FIELD(account_history_row, ROW_LONG, customer_id),
+    FIELD(account_history_row, ROW_AMOUNT, balance_amount),
+    FIELD(account_history_row, ROW_TEXT, account_type),
+    FIELD(account_history_row, ROW_TIME, loaded_at),
+    FIELD(account_history_row, ROW_TIME, valid_from_at),
     FIELD(account_history_row, ROW_OPTIONAL_TIME, valid_to_at),
 };
-const struct row_type account_history_type = ROW_TYPE(account_history_row, "account_history", account_history_fields);
+const struct row_type account_history_type =
+    ROW_TYPE(account_history_row, "account_history", account_history_fields);
 
 static const struct row_field account_with_customer_fields[] = {
     FIELD(account_with_customer_row, ROW_TEXT, account_id),
@@ -47,7 +58,8 @@ static const struct row_field account_summary_fields[] = {
     FIELD(account_summary_row, ROW_AMOUNT, new_balance_amount),
     FIELD(account_summary_row, ROW_TIME, calculated_at),
 };
-const struct row_type account_summary_type = ROW_TYPE(account_summary_row, "account_summary", account_summary_fields);
+const struct row_type account_summary_type =
+    ROW_TYPE(account_summary_row, "account_summary", account_summary_fields);
 
 static const struct row_field customer_profile_fields[] = {
     FIELD(customer_profile_row, ROW_LONG, customer_id),
@@ -103,7 +115,8 @@ static const struct row_field customer_totals_fields[] = {
     FIELD(customer_totals, ROW_TOTAL, interest_without_loan),
     FIELD(customer_totals, ROW_TOTAL, interest_with_loan),
 };
-const struct row_type customer_totals_type = ROW_TYPE(customer_totals, "customer_totals", customer_totals_fields);
+const struct row_type customer_totals_type =
+    ROW_TYPE(customer_totals, "customer_totals", customer_totals_fields);
 
 /* --- Avro: https://avro.apache.org/docs/1.11.1/specification/#binary-encoding --- */
 
@@ -318,7 +331,8 @@ static bool get_json_field(enum row_field_kind kind, const cJSON *item, void *p)
         return cJSON_IsBool(item);
     case ROW_AMOUNT:
     case ROW_RATE:
-        if (!get_decimal_text(text, kind == ROW_AMOUNT ? 2 : 3, &wide) || wide < INT64_MIN || wide > INT64_MAX)
+        if (!get_decimal_text(text, kind == ROW_AMOUNT ? 2 : 3, &wide) || wide < INT64_MIN ||
+            wide > INT64_MAX)
             return false;
         *(int64_t *)p = (int64_t)wide;
         return true;

@@ -1,6 +1,6 @@
 /* rows: every record that leaves the process or rests in it, as a C struct with a descriptor. One descriptor
- * drives the Avro binary codec (state, internal topics) and the JSON codec (result topics, HTTP); a test checks
- * each against schemas/<name>.avsc with avro-c.
+ * drives the Avro binary codec (state, internal topics) and the JSON codec (result topics, HTTP); a test
+ * checks each against schemas/<name>.avsc with avro-c.
  *
  * Slices of a decoded row point into the bytes that it was decoded from. */
 #ifndef SCHEMAS_ROWS_H
@@ -120,8 +120,8 @@ struct customer_totals {
     int128 balance;
     int128 interest_without_loan, interest_with_loan;
 };
-extern const struct row_type customer_attributes_type, account_attributes_type, account_link_type, customer_ref_type,
-    version_type, customer_totals_type;
+extern const struct row_type customer_attributes_type, account_attributes_type, account_link_type,
+    customer_ref_type, version_type, customer_totals_type;
 
 /* --- codecs --- */
 /* Appends the Avro binary of `row` (a struct of `type`). */

@@ -16,8 +16,12 @@ static uint64_t get_u64(const char *p) {
     return v;
 }
 
-static uint64_t flip(int64_t v) { return (uint64_t)v ^ (UINT64_C(1) << 63); }
-static int64_t unflip(uint64_t v) { return (int64_t)(v ^ (UINT64_C(1) << 63)); }
+static uint64_t flip(int64_t v) {
+    return (uint64_t)v ^ (UINT64_C(1) << 63);
+}
+static int64_t unflip(uint64_t v) {
+    return (int64_t)(v ^ (UINT64_C(1) << 63));
+}
 
 void key_partition(struct buf *out, int32_t partition) {
     assert(partition >= 0 && partition <= KEY_STORE_PARTITION);
@@ -41,8 +45,12 @@ void key_customer_account(struct buf *out, int32_t partition, int64_t customer_i
     buf_put_slice(out, account_id);
 }
 
-void key_add_terminator(struct buf *out) { buf_put_byte(out, 0); }
-void key_add_time(struct buf *out, int64_t ms) { add_u64(out, flip(ms)); }
+void key_add_terminator(struct buf *out) {
+    buf_put_byte(out, 0);
+}
+void key_add_time(struct buf *out, int64_t ms) {
+    add_u64(out, flip(ms));
+}
 
 void key_replace_time(struct buf *key, int64_t ms) {
     assert(key->n >= 8);

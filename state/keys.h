@@ -35,7 +35,8 @@ void key_add_time(struct buf *out, int64_t ms);
 void key_replace_time(struct buf *key, int64_t ms);
 /* The time that a history key ends with. */
 int64_t key_time(struct slice key);
-/* The account_id that ends a links or by_customer key; the customer_id of one of these or of a customer key. */
+/* The account_id that ends a links or by_customer key; the customer_id of one of these or of a customer key.
+ */
 struct slice key_account_of_customer(struct slice key);
 int64_t key_customer_id(struct slice key);
 int32_t key_partition_of(struct slice key);

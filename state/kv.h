@@ -1,8 +1,9 @@
-/* kv: the narrow interface between the tasks and their state: ordered key-value families with read-your-writes
- * inside one batch. Implemented by store.c (RocksDB) and memory.c (for tests and simulation).
+/* kv: the narrow interface between the tasks and their state: ordered key-value families with
+ * read-your-writes inside one batch. Implemented by store.c (RocksDB) and memory.c (for tests and
+ * simulation).
  *
- * Errors are sticky: after one, reads find nothing and writes do nothing; the caller asks kv_failed() before it
- * commits what it did. One thread at a time. */
+ * Errors are sticky: after one, reads find nothing and writes do nothing; the caller asks kv_failed() before
+ * it commits what it did. One thread at a time. */
 #ifndef STATE_KV_H
 #define STATE_KV_H
 
@@ -15,14 +16,14 @@
 /* Keys begin with the partition (keys.h), so that a task is a key range in each family. */
 enum family {
     FAMILY_META,
-    FAMILY_CUSTOMERS,        /* customer_id -> timeline */
-    FAMILY_ACCOUNTS,         /* account_id -> timeline */
-    FAMILY_CUSTOMER_HISTORY, /* customer_id, valid_from -> closed version */
-    FAMILY_ACCOUNT_HISTORY,  /* account_id, valid_from -> closed version */
-    FAMILY_CUSTOMER_REFS,    /* customer_id -> customer_ref */
-    FAMILY_ACCOUNTS_BY_CUSTOMER, /* customer_id, account_id -> nothing */
-    FAMILY_LINKS,                /* customer_id, account_id -> account_link */
-    FAMILY_CUSTOMER_TOTALS,      /* customer_id -> customer_totals, links by partition */
+    FAMILY_CUSTOMERS,             /* customer_id -> timeline */
+    FAMILY_ACCOUNTS,              /* account_id -> timeline */
+    FAMILY_CUSTOMER_HISTORY,      /* customer_id, valid_from -> closed version */
+    FAMILY_ACCOUNT_HISTORY,       /* account_id, valid_from -> closed version */
+    FAMILY_CUSTOMER_REFS,         /* customer_id -> customer_ref */
+    FAMILY_ACCOUNTS_BY_CUSTOMER,  /* customer_id, account_id -> nothing */
+    FAMILY_LINKS,                 /* customer_id, account_id -> account_link */
+    FAMILY_CUSTOMER_TOTALS,       /* customer_id -> customer_totals, links by partition */
     FAMILY_ACCOUNT_WITH_CUSTOMER, /* account_id -> last emitted row */
     FAMILY_ACCOUNT_SUMMARY,       /* account_id -> last emitted row */
     FAMILY_CUSTOMER_PROFILE,      /* customer_id -> last emitted row */
@@ -67,21 +68,41 @@ static inline bool kv_get(struct kv *kv, enum family f, struct slice key, struct
 static inline void kv_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
     kv->ops->put(kv, f, key, value);
 }
-static inline void kv_erase(struct kv *kv, enum family f, struct slice key) { kv->ops->erase(kv, f, key); }
+static inline void kv_erase(struct kv *kv, enum family f, struct slice key) {
+    kv->ops->erase(kv, f, key);
+}
 /* A cursor sees what was written before it was made; do not write to the family while it is in use. */
-static inline struct kv_cursor *kv_cursor(struct kv *kv, enum family f) { return kv->ops->cursor(kv, f); }
-static inline bool kv_failed(const struct kv *kv) { return kv->err.class != ERR_NONE; }
+static inline struct kv_cursor *kv_cursor(struct kv *kv, enum family f) {
+    return kv->ops->cursor(kv, f);
+}
+static inline bool kv_failed(const struct kv *kv) {
+    return kv->err.class != ERR_NONE;
+}
 
-static inline void cursor_seek(struct kv_cursor *c, struct slice key) { c->ops->seek(c, key); }
-static inline void cursor_seek_for_prev(struct kv_cursor *c, struct slice key) { c->ops->seek_for_prev(c, key); }
-static inline void cursor_next(struct kv_cursor *c) { c->ops->next(c); }
-static inline void cursor_prev(struct kv_cursor *c) { c->ops->prev(c); }
+static inline void cursor_seek(struct kv_cursor *c, struct slice key) {
+    c->ops->seek(c, key);
+}
+static inline void cursor_seek_for_prev(struct kv_cursor *c, struct slice key) {
+    c->ops->seek_for_prev(c, key);
+}
+static inline void cursor_next(struct kv_cursor *c) {
+    c->ops->next(c);
+}
+static inline void cursor_prev(struct kv_cursor *c) {
+    c->ops->prev(c);
+}
 /* Also false once the cursor has left the keys that begin with `prefix`. */
 static inline bool cursor_in(struct kv_cursor *c, struct slice prefix) {
     return c->ops->valid(c) && slice_has_prefix(c->ops->key(c), prefix);
 }
-static inline struct slice cursor_key(struct kv_cursor *c) { return c->ops->key(c); }
-static inline struct slice cursor_value(struct kv_cursor *c) { return c->ops->value(c); }
-static inline void cursor_free(struct kv_cursor *c) { c->ops->free(c); }
+static inline struct slice cursor_key(struct kv_cursor *c) {
+    return c->ops->key(c);
+}
+static inline struct slice cursor_value(struct kv_cursor *c) {
+    return c->ops->value(c);
+}
+static inline void cursor_free(struct kv_cursor *c) {
+    c->ops->free(c);
+}
 
 #endif

@@ -28,7 +28,9 @@ struct memory {
     size_t undo_count, undo_cap;
 };
 
-static struct memory *memory_of(struct kv *kv) { return (struct memory *)kv; }
+static struct memory *memory_of(struct kv *kv) {
+    return (struct memory *)kv;
+}
 
 static int compare(struct slice a, struct slice b) {
     size_t n = a.n < b.n ? a.n : b.n;
@@ -126,7 +128,9 @@ struct memory_cursor {
     size_t at; /* == count: not valid */
 };
 
-static struct memory_cursor *cursor_of(struct kv_cursor *c) { return (struct memory_cursor *)c; }
+static struct memory_cursor *cursor_of(struct kv_cursor *c) {
+    return (struct memory_cursor *)c;
+}
 
 static void op_seek(struct kv_cursor *c, struct slice key) {
     bool exact;
@@ -142,15 +146,21 @@ static void op_seek_for_prev(struct kv_cursor *c, struct slice key) {
     if (!exact)
         op_prev(c);
 }
-static void op_next(struct kv_cursor *c) { cursor_of(c)->at++; }
-static bool op_valid(struct kv_cursor *c) { return cursor_of(c)->at < cursor_of(c)->table->count; }
+static void op_next(struct kv_cursor *c) {
+    cursor_of(c)->at++;
+}
+static bool op_valid(struct kv_cursor *c) {
+    return cursor_of(c)->at < cursor_of(c)->table->count;
+}
 static struct slice op_key(struct kv_cursor *c) {
     return buf_slice(&cursor_of(c)->table->entries[cursor_of(c)->at].key);
 }
 static struct slice op_value(struct kv_cursor *c) {
     return buf_slice(&cursor_of(c)->table->entries[cursor_of(c)->at].value);
 }
-static void op_free(struct kv_cursor *c) { free(c); }
+static void op_free(struct kv_cursor *c) {
+    free(c);
+}
 
 static struct kv_cursor *op_cursor(struct kv *kv, enum family f) {
     static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
@@ -169,7 +179,9 @@ struct memory *memory_new(void) {
     return m;
 }
 
-struct kv *memory_kv(struct memory *m) { return &m->kv; }
+struct kv *memory_kv(struct memory *m) {
+    return &m->kv;
+}
 
 void memory_commit(struct memory *m) {
     for (size_t i = 0; i < m->undo_count; i++) {

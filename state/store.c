@@ -78,8 +78,9 @@ static rocksdb_options_t *make_options(int64_t cache_bytes) {
 static bool make_directory(const char *dir, struct err *e) {
     struct stat st;
     if (mkdir(dir, 0750) != 0 && errno != EEXIST)
-        return err_set(e, ERR_CONFIG, "state.dir=%s: cannot create it: %s; give a directory that can be written to",
-                       dir, strerror(errno));
+        return err_set(e, ERR_CONFIG,
+                       "state.dir=%s: cannot create it: %s; give a directory that can be written to", dir,
+                       strerror(errno));
     if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
         return err_set(e, ERR_CONFIG, "state.dir=%s: not a directory; give another one", dir);
     return true;
@@ -88,13 +89,15 @@ static bool make_directory(const char *dir, struct err *e) {
 /* Why RocksDB did not open: the user's to mend, or damage. */
 static bool open_failed(const char *dir, const char *text, struct err *e) {
     if (strstr(text, "lock") != NULL && strstr(text, "esource temporarily unavailable") != NULL)
-        return err_set(e, ERR_CONFIG,
-                       "state.dir=%s: in use by another process; stop that one or give this one a directory of its own",
-                       dir);
+        return err_set(
+            e, ERR_CONFIG,
+            "state.dir=%s: in use by another process; stop that one or give this one a directory of its own",
+            dir);
     if (strstr(text, "Permission denied") != NULL || strstr(text, "Read-only file system") != NULL)
         return err_set(e, ERR_CONFIG, "state.dir=%s: cannot write there: %s", dir, text);
     if (strstr(text, "No space left") != NULL)
-        return err_set(e, ERR_STOP, "state.dir=%s: no space left on the device; free some and start again", dir);
+        return err_set(e, ERR_STOP, "state.dir=%s: no space left on the device; free some and start again",
+                       dir);
     return err_set(e, ERR_RETRY, "state.dir=%s: %s", dir, text);
 }
 
@@ -148,11 +151,14 @@ void store_close(struct store *s) {
     struct err ignored;
     if (s == NULL)
         return;
-    (void)store_put_fact(s, CLEAN_FACT, slice_str("1"), &ignored); /* else it counts as not clean: only slower */
+    (void)store_put_fact(s, CLEAN_FACT, slice_str("1"),
+                         &ignored); /* else it counts as not clean: only slower */
     release(s);
 }
 
-bool store_was_clean(const struct store *s) { return s->was_clean; }
+bool store_was_clean(const struct store *s) {
+    return s->was_clean;
+}
 
 bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct err *e) {
     size_t n = strlen(dir);
@@ -168,7 +174,9 @@ bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct 
 
 /* --- facts, rows, sizes --- */
 
-static void fact_key(struct buf *key, const char *name) { key_text(key, KEY_STORE_PARTITION, slice_str(name)); }
+static void fact_key(struct buf *key, const char *name) {
+    key_text(key, KEY_STORE_PARTITION, slice_str(name));
+}
 
 bool store_get_fact(struct store *s, const char *name, struct buf *value, struct err *e) {
     struct buf key = {0};
@@ -245,7 +253,9 @@ struct store_cursor {
     rocksdb_iterator_t *i;
 };
 
-static struct store_cursor *cursor_of(struct kv_cursor *c) { return (struct store_cursor *)c; }
+static struct store_cursor *cursor_of(struct kv_cursor *c) {
+    return (struct store_cursor *)c;
+}
 
 static void cursor_check(struct kv_cursor *c) {
     char *text = NULL;
@@ -271,7 +281,9 @@ static void op_prev(struct kv_cursor *c) {
     rocksdb_iter_prev(cursor_of(c)->i);
     cursor_check(c);
 }
-static bool op_valid(struct kv_cursor *c) { return rocksdb_iter_valid(cursor_of(c)->i) != 0; }
+static bool op_valid(struct kv_cursor *c) {
+    return rocksdb_iter_valid(cursor_of(c)->i) != 0;
+}
 static struct slice op_key(struct kv_cursor *c) {
     struct slice s;
     s.p = rocksdb_iter_key(cursor_of(c)->i, &s.n);
@@ -312,7 +324,9 @@ struct batch {
     rocksdb_writebatch_wi_t *wb;
 };
 
-static struct batch *batch_of(struct kv *kv) { return (struct batch *)kv; }
+static struct batch *batch_of(struct kv *kv) {
+    return (struct batch *)kv;
+}
 
 static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
     struct batch *b = batch_of(kv);
@@ -320,8 +334,8 @@ static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf
     size_t n = 0;
     if (kv_failed(kv))
         return false;
-    char *found = rocksdb_writebatch_wi_get_from_batch_and_db_cf(b->wb, b->store->db, b->store->read,
-                                                                 b->store->families[f], key.p, key.n, &n, &text);
+    char *found = rocksdb_writebatch_wi_get_from_batch_and_db_cf(
+        b->wb, b->store->db, b->store->read, b->store->families[f], key.p, key.n, &n, &text);
     return take_value(kv, found, n, text, value);
 }
 
@@ -339,8 +353,10 @@ static void batch_erase(struct kv *kv, enum family f, struct slice key) {
 
 static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
     struct batch *b = batch_of(kv);
-    rocksdb_iterator_t *base = rocksdb_create_iterator_cf(b->store->db, b->store->read, b->store->families[f]);
-    return cursor_new(kv, rocksdb_writebatch_wi_create_iterator_with_base_cf(b->wb, base, b->store->families[f]));
+    rocksdb_iterator_t *base =
+        rocksdb_create_iterator_cf(b->store->db, b->store->read, b->store->families[f]);
+    return cursor_new(kv,
+                      rocksdb_writebatch_wi_create_iterator_with_base_cf(b->wb, base, b->store->families[f]));
 }
 
 struct batch *batch_new(struct store *s) {
@@ -357,7 +373,9 @@ void batch_free(struct batch *b) {
     free(b);
 }
 
-struct kv *batch_kv(struct batch *b) { return &b->kv; }
+struct kv *batch_kv(struct batch *b) {
+    return &b->kv;
+}
 
 void batch_clear(struct batch *b) {
     rocksdb_writebatch_wi_clear(b->wb);
@@ -385,7 +403,9 @@ struct reader {
     rocksdb_readoptions_t *read;
 };
 
-static struct reader *reader_of(struct kv *kv) { return (struct reader *)kv; }
+static struct reader *reader_of(struct kv *kv) {
+    return (struct reader *)kv;
+}
 
 static bool reader_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
     struct reader *r = reader_of(kv);
@@ -400,7 +420,9 @@ static void reader_put(struct kv *kv, enum family f, struct slice key, struct sl
     assert(!"a reader does not write");
 }
 
-static void reader_erase(struct kv *kv, enum family f, struct slice key) { reader_put(kv, f, key, key); }
+static void reader_erase(struct kv *kv, enum family f, struct slice key) {
+    reader_put(kv, f, key, key);
+}
 
 static struct kv_cursor *reader_cursor(struct kv *kv, enum family f) {
     struct reader *r = reader_of(kv);

@@ -1,8 +1,8 @@
 /* store: the state on disk, the only user of RocksDB. One store for each process; every family of kv.h is a
  * column family. Written by the workers' batches, one atomic write each; read by anyone, on any thread.
  *
- * The store is a cache of committed topics: the WAL is on but not synced, and each task's positions in the same
- * write say how far it is. */
+ * The store is a cache of committed topics: the WAL is on but not synced, and each task's positions in the
+ * same write say how far it is. */
 #ifndef STATE_STORE_H
 #define STATE_STORE_H
 
@@ -14,13 +14,14 @@
 
 struct store;
 
-/* Opens or creates the store in `dir`. NULL with `e`: ERR_CONFIG if the directory cannot be used (missing rights,
- * not a directory, in use by another process), ERR_RETRY if what is in it is damaged. */
+/* Opens or creates the store in `dir`. NULL with `e`: ERR_CONFIG if the directory cannot be used (missing
+ * rights, not a directory, in use by another process), ERR_RETRY if what is in it is damaged. */
 struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e);
 /* Marks the store as closed cleanly, then closes it. NULL is allowed. No batch or reader may be left. */
 void store_close(struct store *s);
 
-/* False if the last user of the store did not close it: row counts should be checked against the tasks' digests. */
+/* False if the last user of the store did not close it: row counts should be checked against the tasks'
+ * digests. */
 bool store_was_clean(const struct store *s);
 
 /* Renames a directory that cannot be used to "<dir>.aside-<epoch ms>", whose name is put in `aside`. */
@@ -37,8 +38,8 @@ bool store_wipe(struct store *s, int32_t partition, struct err *e);
 /* On disk and in memory tables, about. */
 int64_t store_bytes(struct store *s);
 
-/* What a worker reads and writes through: sees its own writes, which nobody else does before batch_commit. One
- * thread. The kv is embedded: pass &batch->kv on. */
+/* What a worker reads and writes through: sees its own writes, which nobody else does before batch_commit.
+ * One thread. The kv is embedded: pass &batch->kv on. */
 struct batch;
 struct batch *batch_new(struct store *s);
 void batch_free(struct batch *b);

@@ -18,8 +18,8 @@ bool account_is_savings(struct slice account_type) {
     return slice_eq(account_type, slice_str(account_type_name(ACCOUNT_SAVINGS)));
 }
 
-bool account_summarize(const struct rates *rates, const struct account_with_customer_row *joined, int64_t now_ms,
-                       struct account_summary_row *row) {
+bool account_summarize(const struct rates *rates, const struct account_with_customer_row *joined,
+                       int64_t now_ms, struct account_summary_row *row) {
     if (!account_is_savings(joined->account_type))
         return false;
     int64_t interest = account_interest_cents(rates, joined->balance_amount, joined->has_loan_flag);

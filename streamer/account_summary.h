@@ -1,5 +1,5 @@
-/* account_summary: the mart of savings accounts and their interest (contract §6). Pure, exact: amounts in cents,
- * rates in thousandths. */
+/* account_summary: the mart of savings accounts and their interest (contract §6). Pure, exact: amounts in
+ * cents, rates in thousandths. */
 #ifndef STREAMER_ACCOUNT_SUMMARY_H
 #define STREAMER_ACCOUNT_SUMMARY_H
 
@@ -18,7 +18,7 @@ int64_t account_interest_cents(const struct rates *rates, int64_t balance_cents,
 bool account_is_savings(struct slice account_type);
 
 /* The mart's row for a joined row, or false: not a savings account. */
-bool account_summarize(const struct rates *rates, const struct account_with_customer_row *joined, int64_t now_ms,
-                       struct account_summary_row *row);
+bool account_summarize(const struct rates *rates, const struct account_with_customer_row *joined,
+                       int64_t now_ms, struct account_summary_row *row);
 
 #endif

@@ -42,8 +42,10 @@ int64_t totals_add(struct totals *t, const struct rates *rates, const struct acc
     if (account_is_savings(link->account_type)) {
         t->sums.accounts += times;
         t->sums.balance += (int128)times * link->balance_amount;
-        t->sums.interest_without_loan += (int128)times * account_interest_cents(rates, link->balance_amount, false);
-        t->sums.interest_with_loan += (int128)times * account_interest_cents(rates, link->balance_amount, true);
+        t->sums.interest_without_loan +=
+            (int128)times * account_interest_cents(rates, link->balance_amount, false);
+        t->sums.interest_with_loan +=
+            (int128)times * account_interest_cents(rates, link->balance_amount, true);
     }
     return count_link(t, (int32_t)link->partition, times);
 }

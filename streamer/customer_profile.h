@@ -1,5 +1,5 @@
-/* customer_profile: the mart of totals over a customer's savings accounts (contract §6), kept by adding what is
- * new and subtracting what was. Pure, exact. */
+/* customer_profile: the mart of totals over a customer's savings accounts (contract §6), kept by adding what
+ * is new and subtracting what was. Pure, exact. */
 #ifndef STREAMER_CUSTOMER_PROFILE_H
 #define STREAMER_CUSTOMER_PROFILE_H
 
@@ -18,7 +18,7 @@ struct totals {
     struct totals_partition {
         int32_t partition;
         int64_t links; /* more than 0 */
-    } *partitions;     /* owned */
+    } * partitions;    /* owned */
     size_t partition_count, partition_cap;
 };
 void totals_clear(struct totals *t);

@@ -51,4 +51,6 @@ void embedded_stop(struct embedded *b) {
     free(b);
 }
 
-const char *embedded_bootstrap(const struct embedded *b) { return rd_kafka_mock_cluster_bootstraps(b->cluster); }
+const char *embedded_bootstrap(const struct embedded *b) {
+    return rd_kafka_mock_cluster_bootstraps(b->cluster);
+}

@@ -53,7 +53,7 @@ const char *account_type_name(enum account_type type); /* "savings", "checking" 
 struct event {
     enum entity entity;
     enum change_kind kind;
-    struct slice id;     /* account_id, or customer_id as decimal text: what keys and partitions are made of */
+    struct slice id; /* account_id, or customer_id as decimal text: what keys and partitions are made of */
     int64_t customer_id; /* the customer's own, or the one that the account belongs to */
     struct slice customer_name;
     bool has_loan_flag;

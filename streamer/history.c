@@ -12,7 +12,8 @@
 struct history_moment {
     int64_t at, loaded_at;
     bool deleted;
-    bool inherits; /* a confirmation of the value before it: its attributes are those of whatever precedes it */
+    bool inherits; /* a confirmation of the value before it: its attributes are those of whatever precedes it
+                    */
     struct slice attributes;
 };
 
@@ -73,7 +74,9 @@ static bool get_confirmations(struct slice *in, struct timeline *t) {
     return count == 0;
 }
 
-bool confirmations_decode(struct slice in, struct timeline *t) { return get_confirmations(&in, t) && in.n == 0; }
+bool confirmations_decode(struct slice in, struct timeline *t) {
+    return get_confirmations(&in, t) && in.n == 0;
+}
 
 void timeline_encode(const struct timeline *t, struct buf *out) {
     avro_put_long(out, t->newest_event_at);
@@ -93,8 +96,9 @@ bool timeline_decode(struct slice in, struct timeline *t) {
         return false;
     t->has_current = branch == 1;
     t->current.to = TIMESTAMP_NONE;
-    if (t->has_current && (!avro_get_long(&in, &t->current.from) || !avro_get_long(&in, &t->current.loaded_at) ||
-                           !avro_get_bytes(&in, &t->current.attributes)))
+    if (t->has_current &&
+        (!avro_get_long(&in, &t->current.from) || !avro_get_long(&in, &t->current.loaded_at) ||
+         !avro_get_bytes(&in, &t->current.attributes)))
         return false;
     return get_confirmations(&in, t) && in.n == 0;
 }
@@ -130,7 +134,8 @@ bool history_needs_versions(const struct timeline *t, const struct history_event
     return t->newest_event_at != TIMESTAMP_NONE && e->at <= t->newest_event_at && !is_repeat(t, e);
 }
 
-static void add_change(struct history *h, enum version_state before, struct version v, enum version_state after) {
+static void add_change(struct history *h, enum version_state before, struct version v,
+                       enum version_state after) {
     h->changes = grow(h->changes, h->change_count, &h->change_cap, sizeof *h->changes);
     h->changes[h->change_count++] = (struct version_change){before, after, v};
 }
@@ -150,7 +155,8 @@ static struct history_moment *add_moment(struct history *h, struct history_momen
     return &h->moments[i];
 }
 
-/* Forgets confirmations that no accepted event can come before any more, and the oldest ones over the limit. */
+/* Forgets confirmations that no accepted event can come before any more, and the oldest ones over the limit.
+ */
 static void forget(struct history *h, const struct history_options *o, struct timeline *t) {
     size_t n = 0;
     while (n < t->confirmation_count && t->confirmations[n].at < t->newest_event_at - o->late_window_ms)
@@ -169,7 +175,8 @@ static void forget(struct history *h, const struct history_options *o, struct ti
 /* The hot path: newer than everything before. */
 static void append(struct history *h, struct timeline *t, const struct history_event *e) {
     t->newest_event_at = e->at;
-    bool same = e->deleted ? !t->has_current : t->has_current && slice_eq(t->current.attributes, e->attributes);
+    bool same =
+        e->deleted ? !t->has_current : t->has_current && slice_eq(t->current.attributes, e->attributes);
     if (same) {
         add_confirmation(t, (struct confirmation){e->at, e->deleted, e->loaded_at});
         h->confirmations_changed = true;
@@ -192,7 +199,8 @@ static void collect_moments(struct history *h, const struct timeline *t, const s
                             int64_t start) {
     h->moment_count = 0;
     for (size_t i = 0; i < n; i++) {
-        (void)add_moment(h, (struct history_moment){v[i].from, v[i].loaded_at, false, false, v[i].attributes});
+        (void)add_moment(h,
+                         (struct history_moment){v[i].from, v[i].loaded_at, false, false, v[i].attributes});
         bool ends = v[i].to != TIMESTAMP_NONE && (i + 1 == n || v[i + 1].from != v[i].to);
         if (ends)
             (void)add_moment(h, (struct history_moment){.at = v[i].to, .deleted = true});
@@ -255,6 +263,7 @@ static void compare_versions(struct history *h, const struct version *old, size_
     while (i < old_count || j < h->version_count) {
         const struct version *o = i < old_count ? &old[i] : NULL;
         const struct version *n = j < h->version_count ? &h->versions[j] : NULL;
+        assert(o != NULL || n != NULL);
         if (n == NULL || (o != NULL && o->from < n->from)) {
             add_change(h, version_state(o), *o, VERSION_ABSENT);
             i++;
@@ -292,14 +301,15 @@ static void insert(struct history *h, struct timeline *t, const struct version *
         kept++;
     size_t old_count = t->confirmation_count - kept;
     while (h->old_cap < old_count)
-        h->old_confirmations = grow(h->old_confirmations, h->old_cap, &h->old_cap, sizeof *h->old_confirmations);
+        h->old_confirmations =
+            grow(h->old_confirmations, h->old_cap, &h->old_cap, sizeof *h->old_confirmations);
     if (old_count > 0)
         memcpy(h->old_confirmations, t->confirmations + kept, old_count * sizeof *t->confirmations);
     t->confirmation_count = kept;
     fold_moments(h, t);
     compare_versions(h, versions, n);
-    h->confirmations_changed =
-        !same_confirmations(h->old_confirmations, old_count, t->confirmations + kept, t->confirmation_count - kept);
+    h->confirmations_changed = !same_confirmations(h->old_confirmations, old_count, t->confirmations + kept,
+                                                   t->confirmation_count - kept);
     t->has_current = h->version_count > 0 && h->versions[h->version_count - 1].to == TIMESTAMP_NONE;
     if (t->has_current)
         t->current = h->versions[h->version_count - 1];

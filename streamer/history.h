@@ -86,10 +86,10 @@ bool history_too_late(const struct history_options *o, const struct timeline *t,
 /* True if history_apply needs the versions around the event (a late one or a tie); else it needs none. */
 bool history_needs_versions(const struct timeline *t, const struct history_event *e);
 
-/* Applies an event that is not too late. `versions` (when needed) are, ascending, the last two that start at or
- * before `e->at` and all that start after, the current one included.
- * Afterwards h->changes says which rows differ, and `t` is the new timeline; its `current.attributes` and the
- * changes point into the event, the old timeline or `versions`. No change and no confirmation: a repeated event. */
+/* Applies an event that is not too late. `versions` (when needed) are, ascending, the last two that start at
+ * or before `e->at` and all that start after, the current one included. Afterwards h->changes says which rows
+ * differ, and `t` is the new timeline; its `current.attributes` and the changes point into the event, the old
+ * timeline or `versions`. No change and no confirmation: a repeated event. */
 void history_apply(struct history *h, const struct history_options *o, struct timeline *t,
                    const struct version *versions, size_t version_count, const struct history_event *e);
 

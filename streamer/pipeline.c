@@ -1,6 +1,6 @@
 /* The processor in one page: consume a record, standardize it, keep its history, join, summarize; emit what
- * changed, or quarantine what is bad. History, join and marts are one call, task_apply_event: they happen in the
- * task that owns the id, and a record that lies in another partition is forwarded there first. */
+ * changed, or quarantine what is bad. History, join and marts are one call, task_apply_event: they happen in
+ * the task that owns the id, and a record that lies in another partition is forwarded there first. */
 #include "streamer/pipeline.h"
 
 #include "streamer/base/mem.h"
@@ -108,10 +108,11 @@ static void process_change(struct pipeline *p, struct task *task, const struct i
             return;
         }
         if (owner != in->partition) {
-            (void)err_set(&p->env.kv->err, ERR_STOP,
-                          "%s partition %d offset %lld: a record of another partition; only streamer may write to its "
-                          "internal topics",
-                          p->config->topics[in->topic], in->partition, (long long)in->offset);
+            (void)err_set(
+                &p->env.kv->err, ERR_STOP,
+                "%s partition %d offset %lld: a record of another partition; only streamer may write to its "
+                "internal topics",
+                p->config->topics[in->topic], in->partition, (long long)in->offset);
             return;
         }
         ok = task_apply_event(&p->env, task, &event, &p->reason);

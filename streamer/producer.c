@@ -18,16 +18,16 @@ struct producer {
     rd_kafka_t *rk;
     const struct config *config;
     int32_t n;
-    int timeout_ms;               /* for each blocking step: the transaction's own */
-    int64_t *positions;           /* [topic * n + partition] */
-    struct err failed;            /* sticky within a transaction: a message that was refused or not delivered */
+    int timeout_ms;     /* for each blocking step: the transaction's own */
+    int64_t *positions; /* [topic * n + partition] */
+    struct err failed;  /* sticky within a transaction: a message that was refused or not delivered */
     bool open;
 };
 
 static void set_class(struct err *e, rd_kafka_resp_err_t code, const char *what, const char *where) {
     bool too_large = code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-    (void)err_set(e, too_large ? ERR_STOP : ERR_RETRY, "%s topic %s: %s%s", what, where, rd_kafka_err2str(code),
-                  too_large ? "; raise max.message.bytes of that topic" : "");
+    (void)err_set(e, too_large ? ERR_STOP : ERR_RETRY, "%s topic %s: %s%s", what, where,
+                  rd_kafka_err2str(code), too_large ? "; raise max.message.bytes of that topic" : "");
 }
 
 /* Called from poll and flush, on the worker's thread. */
@@ -50,7 +50,8 @@ static rd_kafka_headers_t *make_headers(const struct sink_message *m) {
     const rd_kafka_headers_t *like = m->like;
     if (like == NULL && m->header_count == 0)
         return NULL;
-    rd_kafka_headers_t *headers = like != NULL ? rd_kafka_headers_copy(like) : rd_kafka_headers_new(m->header_count);
+    rd_kafka_headers_t *headers =
+        like != NULL ? rd_kafka_headers_copy(like) : rd_kafka_headers_new(m->header_count);
     if (like != NULL)
         (void)rd_kafka_header_remove(headers, PIPELINE_SOURCE_HEADER);
     for (size_t i = 0; i < m->header_count; i++)
@@ -59,7 +60,8 @@ static rd_kafka_headers_t *make_headers(const struct sink_message *m) {
     return headers;
 }
 
-static rd_kafka_resp_err_t produce(struct producer *p, const struct sink_message *m, rd_kafka_headers_t *headers) {
+static rd_kafka_resp_err_t produce(struct producer *p, const struct sink_message *m,
+                                   rd_kafka_headers_t *headers) {
     /* librdkafka takes a non-const pointer and copies. */
     union {
         const void *in;
@@ -70,8 +72,9 @@ static rd_kafka_resp_err_t produce(struct producer *p, const struct sink_message
     if (headers == NULL)
         return rd_kafka_producev(p->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(m->partition),
                                  RD_KAFKA_V_KEY(key.out, m->key.n), RD_KAFKA_V_VALUE(value.out, m->value.n),
-                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(m->timestamp_ms),
-                                 RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                 RD_KAFKA_V_TIMESTAMP(m->timestamp_ms), RD_KAFKA_V_OPAQUE(opaque),
+                                 RD_KAFKA_V_END);
     return rd_kafka_producev(p->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(m->partition),
                              RD_KAFKA_V_KEY(key.out, m->key.n), RD_KAFKA_V_VALUE(value.out, m->value.n),
                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(m->timestamp_ms),
@@ -101,7 +104,8 @@ static bool check(rd_kafka_error_t *error, const char *what, struct err *e) {
     enum err_class class = rd_kafka_error_txn_requires_abort(error) ? ERR_RETRY : ERR_FENCED;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
-        code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
         class = ERR_STOP;
     (void)err_set(e, class, "%s: %s", what, rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
@@ -121,10 +125,12 @@ static void prime(struct producer *p) {
     }
 }
 
-struct producer *producer_new(const struct config *c, const char *transactional_id, int32_t n, struct err *e) {
+struct producer *producer_new(const struct config *c, const char *transactional_id, int32_t n,
+                              struct err *e) {
     char timeout[24];
     struct producer *p = mem_calloc(1, sizeof *p);
-    *p = (struct producer){.sink = {sink_send}, .config = c, .n = n, .timeout_ms = (int)c->transaction_timeout_ms};
+    *p = (struct producer){
+        .sink = {sink_send}, .config = c, .n = n, .timeout_ms = (int)c->transaction_timeout_ms};
     p->positions = mem_alloc((size_t)n * TOPIC_COUNT * sizeof *p->positions);
     for (int64_t i = 0; i < (int64_t)n * TOPIC_COUNT; i++)
         p->positions[i] = -1;
@@ -141,7 +147,8 @@ struct producer *producer_new(const struct config *c, const char *transactional_
         rd_kafka_conf_set_opaque(conf, p);
     }
     p->rk = kafka_client(RD_KAFKA_PRODUCER, conf, e);
-    if (p->rk != NULL && check(rd_kafka_init_transactions(p->rk, 2 * p->timeout_ms), "init transactions", e)) {
+    if (p->rk != NULL &&
+        check(rd_kafka_init_transactions(p->rk, 2 * p->timeout_ms), "init transactions", e)) {
         prime(p);
         return p;
     }
@@ -161,7 +168,9 @@ void producer_free(struct producer *p) {
     free(p);
 }
 
-struct sink *producer_sink(struct producer *p) { return &p->sink; }
+struct sink *producer_sink(struct producer *p) {
+    return &p->sink;
+}
 
 int64_t producer_position(const struct producer *p, enum topic topic, int32_t partition) {
     return p->positions[(int64_t)topic * p->n + partition];
@@ -210,7 +219,8 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
         (void)err_set(e, ERR_RETRY, "send offsets: not a member of the group");
         return give_up(p, e);
     }
-    bool ok = check(rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms), "send offsets", e);
+    bool ok =
+        check(rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms), "send offsets", e);
     rd_kafka_consumer_group_metadata_destroy(group);
     ok = ok && check(rd_kafka_commit_transaction(p->rk, p->timeout_ms), "commit", e);
     if (!ok && p->failed.class == ERR_STOP)

@@ -1,10 +1,10 @@
-/* producer: the transactional producer of one worker, and the sink that the core's messages go to. One thread.
+/* producer: the transactional producer of one worker, and the sink that the core's messages go to. One
+ * thread.
  *
  * The classes of err that it returns (what Kafka's error codes mean is in FACTS of ARCHITECTURE.md):
  *   ERR_RETRY   the transaction is aborted; process the batch anew from the committed offsets
- *   ERR_FENCED  the producer is of no use any more, or nobody knows whether it committed: make a new one, re-read
- *               the committed offsets and catch up by replay
- *   ERR_STOP    cannot go on */
+ *   ERR_FENCED  the producer is of no use any more, or nobody knows whether it committed: make a new one,
+ * re-read the committed offsets and catch up by replay ERR_STOP    cannot go on */
 #ifndef STREAMER_PRODUCER_H
 #define STREAMER_PRODUCER_H
 

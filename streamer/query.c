@@ -39,9 +39,11 @@ static void put_version(struct query *q, const struct version *v) {
     struct buf *out = &q->reply->body;
     struct slice id = buf_slice(&q->id);
     if (q->resource->entity == ENTITY_CUSTOMER) {
-        struct customer_history_row row = {.loaded_at = v->loaded_at, .valid_from_at = v->from, .valid_to_at = v->to};
+        struct customer_history_row row = {
+            .loaded_at = v->loaded_at, .valid_from_at = v->from, .valid_to_at = v->to};
         struct customer_attributes a;
-        if (!task_parse_customer_id(id, &row.customer_id) || !row_get_avro(&customer_attributes_type, &in, &a)) {
+        if (!task_parse_customer_id(id, &row.customer_id) ||
+            !row_get_avro(&customer_attributes_type, &in, &a)) {
             task_damaged(&q->env, FAMILY_CUSTOMERS);
             return;
         }
@@ -54,8 +56,8 @@ static void put_version(struct query *q, const struct version *v) {
             task_damaged(&q->env, FAMILY_ACCOUNTS);
             return;
         }
-        struct account_history_row row = {id,           a.customer_id, a.balance_amount, a.account_type,
-                                          v->loaded_at, v->from,       v->to};
+        struct account_history_row row = {
+            id, a.customer_id, a.balance_amount, a.account_type, v->loaded_at, v->from, v->to};
         row_put_json(&account_history_type, &row, out);
     }
 }
@@ -172,7 +174,8 @@ static void answer(const struct query_context *context, struct query *q, const s
     buf_release(&action);
     if (!read_id(q, request->path)) {
         http_reply_error(q->reply, 400,
-                         q->resource->entity == ENTITY_CUSTOMER ? "give a customer_id, a number" : "give an account_id");
+                         q->resource->entity == ENTITY_CUSTOMER ? "give a customer_id, a number"
+                                                                : "give an account_id");
         return;
     }
     if ((has_action && !history) || (history && q->resource->is_mart) ||
@@ -182,8 +185,9 @@ static void answer(const struct query_context *context, struct query *q, const s
     }
     int32_t partition = murmur2_partition(buf_slice(&q->id), context->partitions);
     if (!context->owns(context->context, partition)) {
-        http_reply_error(q->reply, 503, "the id's partition is not served by this instance now: it is being restored, or "
-                                        "another instance has it");
+        http_reply_error(q->reply, 503,
+                         "the id's partition is not served by this instance now: it is being restored, or "
+                         "another instance has it");
         return;
     }
     task_init(&q->task, partition);
@@ -197,7 +201,8 @@ static void answer(const struct query_context *context, struct query *q, const s
         answer_current(q);
 }
 
-void query_handle(const struct query_context *context, const struct http_request *request, struct http_reply *reply) {
+void query_handle(const struct query_context *context, const struct http_request *request,
+                  struct http_reply *reply) {
     struct query q = {.resource = find_resource(request->path), .reply = reply};
     if (q.resource == NULL) {
         http_reply_error(reply, 404, "no such resource");

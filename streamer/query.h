@@ -18,6 +18,7 @@ struct query_context {
 
 /* Handles /v1/customers/{id}[/history], /v1/accounts/{id}[/history], /v1/account_summary/{id},
  * /v1/customer_profile/{id}; 404 for any other path. Any thread, one call at a time for each context. */
-void query_handle(const struct query_context *q, const struct http_request *request, struct http_reply *reply);
+void query_handle(const struct query_context *q, const struct http_request *request,
+                  struct http_reply *reply);
 
 #endif

@@ -10,10 +10,11 @@
 
 static void unreadable(struct task_env *env, enum topic topic, struct slice key) {
     if (!kv_failed(env->kv))
-        (void)err_set(&env->kv->err, ERR_STOP,
-                      "cannot read back the message with key %.*s of topic number %d: not written by this version "
-                      "of streamer",
-                      (int)(key.n > 200 ? 200 : key.n), key.p, (int)topic);
+        (void)err_set(
+            &env->kv->err, ERR_STOP,
+            "cannot read back the message with key %.*s of topic number %d: not written by this version "
+            "of streamer",
+            (int)(key.n > 200 ? 200 : key.n), key.p, (int)topic);
 }
 
 /* Splits "<id>|<valid_from>" at the last bar: an account_id may contain one. */
@@ -64,8 +65,8 @@ static void follow_account(struct task_env *env, struct task *t, struct slice id
 }
 
 /* Puts or removes the closed version with that start. closed == NULL: there is none. */
-static void set_closed(struct task_env *env, struct task *t, enum entity entity, struct slice id, int64_t from,
-                       const struct version *closed) {
+static void set_closed(struct task_env *env, struct task *t, enum entity entity, struct slice id,
+                       int64_t from, const struct version *closed) {
     enum family f = entity_map(entity)->versions;
     task_version_prefix(&env->key2, t, entity, id);
     key_add_time(&env->key2, from);
@@ -88,7 +89,8 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     int64_t from, ignored;
     struct version v = {0};
     bool gone = value.p == NULL;
-    if (!split_history_key(key, &id, &from) || (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored)) ||
+    if (!split_history_key(key, &id, &from) ||
+        (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored)) ||
         (!gone && (!read_version(env, entity, value, &v) || v.from != from))) {
         unreadable(env, entity_map(entity)->history_topic, key);
         return;
@@ -123,7 +125,8 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
     }
     struct slice id = slice_of(key.p + prefix.n, key.n - prefix.n), body;
     int64_t ignored;
-    if (!slice_has_prefix(key, prefix) || (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored))) {
+    if (!slice_has_prefix(key, prefix) ||
+        (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored))) {
         unreadable(env, TOPIC_CONFIRMATIONS, key);
         return;
     }
@@ -179,8 +182,8 @@ static void replay_link(struct task_env *env, struct task *t, struct slice key, 
     (void)task_fold_link(env, t, customer_id, account_id, value.p != NULL ? &link : NULL);
 }
 
-/* A ref without accounts that its tombstone would have removed may stay until the next one: it does no harm, for
- * what counts is the last emitted row, and an account that comes back is answered with a new ref. */
+/* A ref without accounts that its tombstone would have removed may stay until the next one: it does no harm,
+ * for what counts is the last emitted row, and an account that comes back is answered with a new ref. */
 static void replay_ref(struct task_env *env, struct task *t, struct slice key, struct slice value) {
     int64_t customer_id;
     struct slice body;
@@ -197,7 +200,8 @@ static void replay_ref(struct task_env *env, struct task *t, struct slice key, s
         task_erase(env, t, FAMILY_CUSTOMER_REFS, buf_slice(&env->key));
 }
 
-void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key, struct slice value) {
+void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key,
+                 struct slice value) {
     int64_t customer_id;
     if (key.p == NULL) {
         unreadable(env, topic, slice_str("(none)"));

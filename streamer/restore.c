@@ -76,8 +76,8 @@ void restore_free(struct restore *r) {
 
 bool restore_watermarks(struct restore *r, enum topic topic, int32_t partition, int64_t *low, int64_t *high,
                         struct err *e) {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(r->probe, r->config->topics[topic], partition, low,
-                                                                high, WATERMARK_TIMEOUT_MS);
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(r->probe, r->config->topics[topic], partition,
+                                                                low, high, WATERMARK_TIMEOUT_MS);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         return true;
     return err_set(e, ERR_RETRY, "offsets of %s partition %d: %s", r->config->topics[topic], partition,
@@ -100,8 +100,8 @@ struct range {
     bool exact;
 };
 
-static bool find_ranges(struct restore *r, const struct task *t, int64_t links_committed, int64_t refs_committed,
-                        struct range ranges[TOPIC_COUNT], struct err *e) {
+static bool find_ranges(struct restore *r, const struct task *t, int64_t links_committed,
+                        int64_t refs_committed, struct range ranges[TOPIC_COUNT], struct err *e) {
     for (int i = 0; i < TOPIC_COUNT; i++) {
         if (!topic_is_replayed((enum topic)i))
             continue;
@@ -117,8 +117,8 @@ static bool find_ranges(struct restore *r, const struct task *t, int64_t links_c
 }
 
 /* Why the local state of the task is of no use; NULL if it is. */
-static const char *unusable(const struct restore *r, const struct task *t, const struct range ranges[TOPIC_COUNT],
-                            int64_t now_ms) {
+static const char *unusable(const struct restore *r, const struct task *t,
+                            const struct range ranges[TOPIC_COUNT], int64_t now_ms) {
     bool old = t->meta.committed_ms > 0 && now_ms - t->meta.committed_ms > r->layout->delete_retention_ms;
     for (int i = 0; i < TOPIC_COUNT; i++) {
         int64_t position = t->meta.positions[i];
@@ -157,7 +157,8 @@ bool restore_add(struct restore *r, struct task_env *env, struct task *task, int
     }
     if (!find_ranges(r, task, links_committed, refs_committed, ranges, e) || !rows_agree(r, task, &agree, e))
         return false;
-    const char *why = agree ? unusable(r, task, ranges, now_ms) : "its row counts do not agree with its digest";
+    const char *why =
+        agree ? unusable(r, task, ranges, now_ms) : "its row counts do not agree with its digest";
     if (why != NULL) {
         log_warn("local state of a task is set aside and rebuilt from the topics", "partition=%d reason=%s",
                  task->partition, log_quote(&(struct log_value){0}, why));
@@ -183,7 +184,8 @@ bool restore_start(struct restore *r, struct err *e) {
         const struct stream *s = &r->streams[i];
         if (s->done)
             continue;
-        rd_kafka_topic_partition_list_add(list, r->config->topics[s->topic], s->task->partition)->offset = s->next;
+        rd_kafka_topic_partition_list_add(list, r->config->topics[s->topic], s->task->partition)->offset =
+            s->next;
         remaining += s->target - s->next;
     }
     metric_set(&r->metrics->restore_remaining, remaining);
@@ -201,7 +203,9 @@ void restore_reset(struct restore *r) {
     metric_set(&r->metrics->restore_remaining, 0);
 }
 
-bool restore_done(const struct restore *r) { return r->undone == 0; }
+bool restore_done(const struct restore *r) {
+    return r->undone == 0;
+}
 
 /* --- replaying --- */
 
@@ -272,7 +276,8 @@ static bool save(struct restore *r, struct task_env *env, struct batch *batch, s
     return true;
 }
 
-bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int timeout_ms, struct err *e) {
+bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int timeout_ms,
+                  struct err *e) {
     int64_t before = r->replayed;
     bool any = false;
     while (!restore_done(r) && r->replayed - before < BATCH_RECORDS) {
@@ -283,7 +288,8 @@ bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, 
         bool ok = m->err == RD_KAFKA_RESP_ERR_NO_ERROR || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         if (ok)
             take(r, env, m);
-        else if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+        else if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+                 m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
             (void)err_set(&env->kv->err, ERR_RETRY, "restore: %s", rd_kafka_message_errstr(m));
         else
             log_warn("restore", "error=%s", log_quote(&(struct log_value){0}, rd_kafka_message_errstr(m)));

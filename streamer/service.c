@@ -1,10 +1,10 @@
 #include "streamer/service.h"
 
 #include "state/store.h"
+#include "streamer/base/json.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/commands.h"
-#include "streamer/base/json.h"
 #include "streamer/embedded.h"
 #include "streamer/http.h"
 #include "streamer/kafka.h"
@@ -110,10 +110,11 @@ static bool check_rates(struct service *s, struct err *e) {
     describe_rates(&s->config.rates, &now);
     bool ok = store_get_fact(s->store, "rates", &was, e);
     if (ok && was.n > 0 && !slice_eq(buf_slice(&was), buf_slice(&now)))
-        ok = err_set(e, ERR_CONFIG,
-                     "rates.tiers, rates.loan.bonus: they differ from those that app.id %s was started with; set them "
-                     "back, or start anew with another app.id and other result topics",
-                     s->config.app_id);
+        ok = err_set(
+            e, ERR_CONFIG,
+            "rates.tiers, rates.loan.bonus: they differ from those that app.id %s was started with; set them "
+            "back, or start anew with another app.id and other result topics",
+            s->config.app_id);
     ok = ok && (was.n > 0 || store_put_fact(s->store, "rates", buf_slice(&now), e));
     buf_release(&now);
     buf_release(&was);
@@ -133,7 +134,8 @@ static bool open_store(struct service *s, struct err *e) {
     return check_rates(s, e);
 }
 
-/* Stable over restarts, so that a predecessor's open transaction is ended at once; different for each state. */
+/* Stable over restarts, so that a predecessor's open transaction is ended at once; different for each state.
+ */
 static bool choose_transactional_id(struct service *s, struct err *e) {
     struct buf id = {0}, text = {0};
     bool ok = store_get_fact(s->store, "instance", &id, e);
@@ -167,8 +169,8 @@ static bool owns(void *context, int32_t partition) {
 }
 
 static void reply_ready(const struct service *s, struct http_reply *reply) {
-    static const char *const phases[] = {"waiting for an assignment", "restoring state", "running", "trying again",
-                                         "stopped"};
+    static const char *const phases[] = {"waiting for an assignment", "restoring state", "running",
+                                         "trying again", "stopped"};
     enum worker_phase phase = worker_phase(s->worker);
     reply->status = phase == WORKER_RUNNING ? 200 : 503;
     reply->content_type = "application/json";
@@ -194,7 +196,8 @@ static void handle(void *context, const struct http_request *request, struct htt
         bool alive = worker_phase(s->worker) != WORKER_STOPPED;
         reply->status = alive ? 200 : 503;
         reply->content_type = "application/json";
-        buf_put_str(&reply->body, alive ? "{\"alive\":true}\n" : "{\"alive\":false,\"reason\":\"stopped\"}\n");
+        buf_put_str(&reply->body,
+                    alive ? "{\"alive\":true}\n" : "{\"alive\":false,\"reason\":\"stopped\"}\n");
     } else if (strcmp(request->path, "/readyz") == 0) {
         reply_ready(s, reply);
     } else if (strncmp(request->path, "/v1/", 4) == 0) {
@@ -266,8 +269,8 @@ struct service *service_start(const struct config *config, bool embedded, struct
     bool ok = connect_brokers(s, e) && (!embedded || make_temporary_dir(s, e)) && open_store(s, e) &&
               choose_transactional_id(s, e) && start_worker(s, e) && start_http(s, e);
     if (ok) {
-        log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s", streamer_version(),
-                 s->config.bootstrap, s->config.app_id, s->layout.n, s->config.state_dir,
+        log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s",
+                 streamer_version(), s->config.bootstrap, s->config.app_id, s->layout.n, s->config.state_dir,
                  s->http != NULL ? http_address(s->http) : "off",
                  embedded ? " embedded=true note=\"broker and state are gone when this stops\"" : "");
         return s;
@@ -319,10 +322,24 @@ bool service_wait_ms(struct service *s, int64_t ms) {
     return sigtimedwait(&set, NULL, &wait) > 0 || worker_phase(s->worker) == WORKER_STOPPED;
 }
 
-const char *service_bootstrap(const struct service *s) { return s->config.bootstrap; }
-const char *service_http_address(const struct service *s) { return s->http != NULL ? http_address(s->http) : NULL; }
-const struct metrics *service_metrics(const struct service *s) { return s->metrics; }
-bool service_idle(const struct service *s) { return worker_backlog(s->worker) == 0; }
-struct store *service_store(const struct service *s) { return s->store; }
-int32_t service_partitions(const struct service *s) { return s->layout.n; }
-bool service_running(const struct service *s) { return worker_phase(s->worker) == WORKER_RUNNING; }
+const char *service_bootstrap(const struct service *s) {
+    return s->config.bootstrap;
+}
+const char *service_http_address(const struct service *s) {
+    return s->http != NULL ? http_address(s->http) : NULL;
+}
+const struct metrics *service_metrics(const struct service *s) {
+    return s->metrics;
+}
+bool service_idle(const struct service *s) {
+    return worker_backlog(s->worker) == 0;
+}
+struct store *service_store(const struct service *s) {
+    return s->store;
+}
+int32_t service_partitions(const struct service *s) {
+    return s->layout.n;
+}
+bool service_running(const struct service *s) {
+    return worker_phase(s->worker) == WORKER_RUNNING;
+}

@@ -1,5 +1,5 @@
-/* service: the running processor as a whole: broker (if embedded), topics, store, worker, HTTP. What `run` and
- * `demo` have in common. */
+/* service: the running processor as a whole: broker (if embedded), topics, store, worker, HTTP. What `run`
+ * and `demo` have in common. */
 #ifndef STREAMER_SERVICE_H
 #define STREAMER_SERVICE_H
 
@@ -12,14 +12,15 @@
 
 struct service;
 
-/* Starts everything; `config` must outlive it. With `embedded` the broker lives in this process, and the state
- * directory is a temporary one: both are gone when it stops. NULL with `e`, nothing left running. */
+/* Starts everything; `config` must outlive it. With `embedded` the broker lives in this process, and the
+ * state directory is a temporary one: both are gone when it stops. NULL with `e`, nothing left running. */
 struct service *service_start(const struct config *config, bool embedded, struct err *e);
-/* Ends it in order: HTTP, worker (its transaction is finished), store, broker. False with `e` if it had failed. */
+/* Ends it in order: HTTP, worker (its transaction is finished), store, broker. False with `e` if it had
+ * failed. */
 bool service_stop(struct service *s, struct err *e);
 
-/* Blocks until SIGINT or SIGTERM, or until the worker fails. The signals must be blocked in every thread: call
- * service_block_signals before any thread starts. */
+/* Blocks until SIGINT or SIGTERM, or until the worker fails. The signals must be blocked in every thread:
+ * call service_block_signals before any thread starts. */
 void service_block_signals(void);
 void service_wait(struct service *s);
 /* The same for at most `ms`; true if it is time to stop. */

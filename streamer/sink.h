@@ -1,4 +1,5 @@
-/* sink: where the core hands its messages to. Implemented by the worker's transactional producer and by tests. */
+/* sink: where the core hands its messages to. Implemented by the worker's transactional producer and by
+ * tests. */
 #ifndef STREAMER_SINK_H
 #define STREAMER_SINK_H
 
@@ -16,9 +17,9 @@ struct sink_header {
 struct sink_message {
     enum topic topic;
     int32_t partition;
-    struct slice key, value;  /* p == NULL: null */
-    int64_t timestamp_ms;     /* 0: now */
-    const void *like;         /* its headers are taken over first; an input's `headers`, or NULL */
+    struct slice key, value; /* p == NULL: null */
+    int64_t timestamp_ms;    /* 0: now */
+    const void *like;        /* its headers are taken over first; an input's `headers`, or NULL */
     const struct sink_header *headers;
     size_t header_count;
 };

@@ -12,15 +12,16 @@
 
 /* --- messages --- */
 
-static void send(struct task_env *env, enum topic topic, int32_t partition, struct slice key, struct slice value) {
+static void send(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
+                 struct slice value) {
     struct sink_message m = {.topic = topic, .partition = partition, .key = key, .value = value};
     env->counts.emitted[topic]++;
     env->sink->send(env->sink, &m);
 }
 
 /* The value of an internal topic: STATE_FORMAT | Avro binary. */
-static void send_internal(struct task_env *env, enum topic topic, int32_t partition, const struct row_type *type,
-                          const void *row) {
+static void send_internal(struct task_env *env, enum topic topic, int32_t partition,
+                          const struct row_type *type, const void *row) {
     buf_clear(&env->message);
     buf_put_byte(&env->message, STATE_FORMAT);
     row_put_avro(type, row, &env->message);
@@ -83,14 +84,14 @@ static void refresh_account(struct task_env *env, struct task *t, struct slice a
     bool has_joined = account != NULL && join_account(account_id, account, valid_from_at, customer, &joined);
     bool has_summary = has_joined && account_summarize(env->rates, &joined, env->now_ms, &summary);
     key_text(&env->key, t->partition, account_id);
-    emit_changed(env, t, FAMILY_ACCOUNT_WITH_CUSTOMER, TOPIC_ACCOUNT_WITH_CUSTOMER, &account_with_customer_type,
-                 account_id, has_joined ? &joined : NULL);
+    emit_changed(env, t, FAMILY_ACCOUNT_WITH_CUSTOMER, TOPIC_ACCOUNT_WITH_CUSTOMER,
+                 &account_with_customer_type, account_id, has_joined ? &joined : NULL);
     emit_changed(env, t, FAMILY_ACCOUNT_SUMMARY, TOPIC_ACCOUNT_SUMMARY, &account_summary_type, account_id,
                  has_summary ? &summary : NULL);
 }
 
-/* The customer itself, from its own timeline, in the form in which its accounts get to know it. The name points
- * into env->value. */
+/* The customer itself, from its own timeline, in the form in which its accounts get to know it. The name
+ * points into env->value. */
 static struct customer_ref current_customer(struct task_env *env, struct task *t, struct slice id) {
     struct customer_ref ref = {.known = false, .customer_name = slice_of("", 0)};
     struct customer_attributes a;
@@ -117,7 +118,8 @@ static void refresh_profile(struct task_env *env, struct task *t, int64_t custom
 }
 
 /* ref == NULL: no account of that partition belongs to the customer any more. */
-static void send_ref(struct task_env *env, int64_t customer_id, int32_t partition, const struct customer_ref *ref) {
+static void send_ref(struct task_env *env, int64_t customer_id, int32_t partition,
+                     const struct customer_ref *ref) {
     buf_clear(&env->message_key);
     buf_put_int(&env->message_key, customer_id);
     if (ref == NULL)
@@ -203,8 +205,8 @@ static void emit_version(struct task_env *env, struct task *t, const struct even
             task_damaged(env, FAMILY_ACCOUNT_HISTORY);
             return;
         }
-        struct account_history_row row = {e->id,        a.customer_id, a.balance_amount, a.account_type,
-                                          v->loaded_at, v->from,       v->to};
+        struct account_history_row row = {
+            e->id, a.customer_id, a.balance_amount, a.account_type, v->loaded_at, v->from, v->to};
         row_put_json(&account_history_type, &row, &env->message);
     }
     send(env, topic, t->partition, buf_slice(&env->message_key), buf_slice(&env->message));
@@ -212,7 +214,8 @@ static void emit_version(struct task_env *env, struct task *t, const struct even
 
 /* Closed versions have a row of their own; the current one is part of the timeline. env->key is the prefix of
  * the id's versions with room for a time. */
-static void store_version(struct task_env *env, struct task *t, enum family f, const struct version_change *change) {
+static void store_version(struct task_env *env, struct task *t, enum family f,
+                          const struct version_change *change) {
     key_replace_time(&env->key, change->version.from);
     if (change->after == VERSION_CLOSED) {
         struct version_row row = {change->version.to, change->version.loaded_at, change->version.attributes};
@@ -232,8 +235,8 @@ static void add_version(struct task_env *env, size_t count, struct version v) {
     env->versions[count] = v;
 }
 
-/* Reads the closed versions around `at` and behind, then the current one, into env->versions, whose attributes
- * point into env->version_bytes. */
+/* Reads the closed versions around `at` and behind, then the current one, into env->versions, whose
+ * attributes point into env->version_bytes. */
 static size_t load_versions(struct task_env *env, struct task *t, const struct event *e) {
     enum family f = entity_map(e->entity)->versions;
     size_t count = 0;
@@ -329,10 +332,12 @@ static bool decode_account(struct task_env *env, struct slice in, struct account
 
 /* Lets join and marts follow, if the current version is another one now. env->old_attributes are those of the
  * one before, if there was one. */
-static void follow_current(struct task_env *env, struct task *t, const struct event *e, bool had, int64_t old_from) {
+static void follow_current(struct task_env *env, struct task *t, const struct event *e, bool had,
+                           int64_t old_from) {
     bool has = env->timeline.has_current;
     int64_t from = has ? env->timeline.current.from : 0;
-    bool same = had == has && (!has || slice_eq(buf_slice(&env->old_attributes), env->timeline.current.attributes));
+    bool same =
+        had == has && (!has || slice_eq(buf_slice(&env->old_attributes), env->timeline.current.attributes));
     if (e->entity == ENTITY_CUSTOMER) {
         if (same)
             return;
@@ -421,8 +426,8 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
 }
 
 /* The ids of at most `max` accounts of the customer, behind `after`, into env->ids, each ended by a 0. */
-static int64_t list_accounts(struct task_env *env, struct task *t, int64_t customer_id, const struct buf *after,
-                             int64_t max) {
+static int64_t list_accounts(struct task_env *env, struct task *t, int64_t customer_id,
+                             const struct buf *after, int64_t max) {
     int64_t count = 0;
     key_customer(&env->key2, t->partition, customer_id);
     size_t prefix_length = env->key2.n;
@@ -433,7 +438,8 @@ static int64_t list_accounts(struct task_env *env, struct task *t, int64_t custo
     struct slice prefix = slice_of(env->key2.p, prefix_length);
     buf_clear(&env->ids);
     struct kv_cursor *c = kv_cursor(env->kv, FAMILY_ACCOUNTS_BY_CUSTOMER);
-    for (cursor_seek(c, buf_slice(&env->key2)); count < max && cursor_in(c, prefix); cursor_next(c), count++) {
+    for (cursor_seek(c, buf_slice(&env->key2)); count < max && cursor_in(c, prefix);
+         cursor_next(c), count++) {
         buf_put_slice(&env->ids, key_account_of_customer(cursor_key(c)));
         buf_put_byte(&env->ids, 0);
     }
@@ -453,7 +459,8 @@ static void refresh_account_by_id(struct task_env *env, struct task *t, struct s
 }
 
 /* Remembers what the customer's task said. A tombstone (no account here belongs to the customer any more) is
- * passed over while there is one: it has come back in the meantime, and the answer to its link is under way. */
+ * passed over while there is one: it has come back in the meantime, and the answer to its link is under way.
+ */
 static bool store_ref(struct task_env *env, struct task *t, int64_t customer_id, struct slice body) {
     struct slice old;
     key_customer(&env->key, t->partition, customer_id);
@@ -483,7 +490,8 @@ bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, stru
         task_damaged(env, FAMILY_CUSTOMER_REFS);
         return true;
     }
-    int64_t count = list_accounts(env, t, customer_id, t->resuming ? &t->resume_after : NULL, env->fanout_max_rows);
+    int64_t count =
+        list_accounts(env, t, customer_id, t->resuming ? &t->resume_after : NULL, env->fanout_max_rows);
     const char *id = buf_slice(&env->ids).p;
     struct slice last = slice_of("", 0);
     for (int64_t i = 0; i < count && !kv_failed(env->kv); i++) {

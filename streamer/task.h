@@ -1,9 +1,9 @@
-/* task: everything that happens in one partition: the customers and accounts whose id hashes to it, their state,
- * and all writes to that partition of the result topics. Tasks share nothing and talk only through two internal
- * topics, account-links and customer-refs (ARCHITECTURE.md).
+/* task: everything that happens in one partition: the customers and accounts whose id hashes to it, their
+ * state, and all writes to that partition of the result topics. Tasks share nothing and talk only through two
+ * internal topics, account-links and customer-refs (ARCHITECTURE.md).
  *
- * Deterministic: no Kafka, no clock, no globals. State goes through kv, messages through the sink. Errors of the
- * state are sticky in the kv; the caller checks kv_failed() before it commits. */
+ * Deterministic: no Kafka, no clock, no globals. State goes through kv, messages through the sink. Errors of
+ * the state are sticky in the kv; the caller checks kv_failed() before it commits. */
 #ifndef STREAMER_TASK_H
 #define STREAMER_TASK_H
 
@@ -20,7 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Before every value of state and internal topics. Another byte: written by another version of the program. */
+/* Before every value of state and internal topics. Another byte: written by another version of the program.
+ */
 #define STATE_FORMAT 1
 
 /* What one batch did, added to the metrics when its transaction is committed. */
@@ -89,12 +90,13 @@ bool task_apply_event(struct task_env *env, struct task *t, const struct event *
 /* Applies a message of account-links (value.p == NULL: tombstone). */
 void task_apply_link(struct task_env *env, struct task *t, struct slice key, struct slice value);
 
-/* Applies a message of customer-refs. False: not all accounts of the customer are rewritten yet; commit what is
- * done, then call again with the same message. */
+/* Applies a message of customer-refs. False: not all accounts of the customer are rewritten yet; commit what
+ * is done, then call again with the same message. */
 bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, struct slice value);
 
-/* Puts one committed message of the task's own past into the state, emitting nothing: how a restore and a catch-up
- * work. For every topic that a task writes or reads but the inputs and quarantine. */
-void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key, struct slice value);
+/* Puts one committed message of the task's own past into the state, emitting nothing: how a restore and a
+ * catch-up work. For every topic that a task writes or reads but the inputs and quarantine. */
+void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key,
+                 struct slice value);
 
 #endif

@@ -36,7 +36,9 @@ void task_init(struct task *t, int32_t partition) {
     t->saved_meta = t->meta;
 }
 
-void task_release(struct task *t) { buf_release(&t->resume_after); }
+void task_release(struct task *t) {
+    buf_release(&t->resume_after);
+}
 
 int64_t task_orphans(const struct task *t) {
     return t->meta.current_accounts - t->meta.rows[FAMILY_ACCOUNT_WITH_CUSTOMER];
@@ -52,16 +54,18 @@ void task_env_release(struct task_env *env) {
     timeline_release(&env->timeline);
     totals_release(&env->totals);
     json_release(&env->json);
-    struct buf *bufs[] = {&env->key,        &env->key2,           &env->value,       &env->value2,  &env->encoded,
-                          &env->attributes, &env->old_attributes, &env->message_key, &env->message, &env->ids,
-                          &env->version_bytes};
+    struct buf *bufs[] = {&env->key,     &env->key2,       &env->value,          &env->value2,
+                          &env->encoded, &env->attributes, &env->old_attributes, &env->message_key,
+                          &env->message, &env->ids,        &env->version_bytes};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_release(bufs[i]);
     free(env->versions);
     env->versions = NULL;
 }
 
-static void meta_key(struct buf *out, const struct task *t) { key_text(out, t->partition, slice_str("task")); }
+static void meta_key(struct buf *out, const struct task *t) {
+    key_text(out, t->partition, slice_str("task"));
+}
 
 void task_save_meta(struct task_env *env, struct task *t) {
     buf_clear(&env->encoded);
@@ -122,7 +126,8 @@ void task_version_prefix(struct buf *out, const struct task *t, enum entity enti
         key_add_terminator(out);
 }
 
-void task_put(struct task_env *env, struct task *t, enum family f, struct slice key, struct slice value, bool is_new) {
+void task_put(struct task_env *env, struct task *t, enum family f, struct slice key, struct slice value,
+              bool is_new) {
     buf_clear(&env->encoded);
     buf_put_byte(&env->encoded, STATE_FORMAT);
     buf_put_slice(&env->encoded, value);
@@ -137,10 +142,11 @@ void task_erase(struct task_env *env, struct task *t, enum family f, struct slic
 
 void task_damaged(struct task_env *env, enum family f) {
     if (!kv_failed(env->kv))
-        (void)err_set(&env->kv->err, ERR_STOP,
-                      "a value in state family %s cannot be read; stop, remove the state directory and start again: "
-                      "it is rebuilt from the topics",
-                      family_name(f));
+        (void)err_set(
+            &env->kv->err, ERR_STOP,
+            "a value in state family %s cannot be read; stop, remove the state directory and start again: "
+            "it is rebuilt from the topics",
+            family_name(f));
 }
 
 bool task_get(struct task_env *env, enum family f, struct slice key, struct buf *value, struct slice *body) {
@@ -157,10 +163,11 @@ bool task_get(struct task_env *env, enum family f, struct slice key, struct buf 
 bool task_message_body(struct task_env *env, enum topic topic, struct slice value, struct slice *body) {
     if (value.n == 0 || value.p[0] != STATE_FORMAT) {
         if (!kv_failed(env->kv))
-            (void)err_set(&env->kv->err, ERR_STOP,
-                          "a message of the internal topic number %d is not of this version's format; only streamer "
-                          "may write to its internal topics",
-                          (int)topic);
+            (void)err_set(
+                &env->kv->err, ERR_STOP,
+                "a message of the internal topic number %d is not of this version's format; only streamer "
+                "may write to its internal topics",
+                (int)topic);
         return false;
     }
     *body = slice_of(value.p + 1, value.n - 1);
@@ -184,7 +191,8 @@ bool task_load_timeline(struct task_env *env, struct task *t, enum entity entity
     return true;
 }
 
-void task_save_timeline(struct task_env *env, struct task *t, enum entity entity, struct slice id, bool existed) {
+void task_save_timeline(struct task_env *env, struct task *t, enum entity entity, struct slice id,
+                        bool existed) {
     enum family f = entity_map(entity)->timelines;
     task_id_key(&env->key, t, entity, id);
     buf_clear(&env->encoded);
@@ -245,8 +253,8 @@ static void save_totals(struct task_env *env, struct task *t, int64_t customer_i
     task_put(env, t, FAMILY_CUSTOMER_TOTALS, buf_slice(&env->key), buf_slice(&env->value2), !existed);
 }
 
-struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t customer_id, struct slice account_id,
-                                  const struct account_link *link) {
+struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t customer_id,
+                                  struct slice account_id, const struct account_link *link) {
     struct account_link old;
     struct slice body;
     struct link_effect effect = {.partition = -1};

@@ -9,7 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Quarantine and repartition topics take any input record with its headers, whatever the input topic allows. */
+/* Quarantine and repartition topics take any input record with its headers, whatever the input topic allows.
+ */
 #define LARGE_MESSAGE_BYTES "67108864"
 #define ADMIN_TIMEOUT_MS 30000
 
@@ -19,13 +20,17 @@ bool topic_is_input(enum topic t) {
 }
 
 bool topic_is_compacted(enum topic t) {
-    return t != TOPIC_CUSTOMERS && t != TOPIC_ACCOUNTS && t != TOPIC_QUARANTINE && t != TOPIC_REPARTITION_CUSTOMERS &&
-           t != TOPIC_REPARTITION_ACCOUNTS;
+    return t != TOPIC_CUSTOMERS && t != TOPIC_ACCOUNTS && t != TOPIC_QUARANTINE &&
+           t != TOPIC_REPARTITION_CUSTOMERS && t != TOPIC_REPARTITION_ACCOUNTS;
 }
 
-bool topic_is_replayed(enum topic t) { return topic_is_compacted(t); }
+bool topic_is_replayed(enum topic t) {
+    return topic_is_compacted(t);
+}
 
-static bool is_users(enum topic t) { return t == TOPIC_CUSTOMERS || t == TOPIC_ACCOUNTS; }
+static bool is_users(enum topic t) {
+    return t == TOPIC_CUSTOMERS || t == TOPIC_ACCOUNTS;
+}
 static bool is_repartition(enum topic t) {
     return t == TOPIC_REPARTITION_CUSTOMERS || t == TOPIC_REPARTITION_ACCOUNTS;
 }
@@ -33,18 +38,20 @@ static bool is_repartition(enum topic t) {
 /* --- what is there --- */
 
 /* Partition counts; 0: no such topic. */
-static bool read_partitions(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
-                            struct err *e) {
+static bool read_partitions(rd_kafka_t *client, const struct config *c, int timeout_ms,
+                            struct topic_layout *layout, struct err *e) {
     const struct rd_kafka_metadata *md;
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 1, NULL, &md, timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return err_set(e, ERR_STOP, "kafka.bootstrap.servers=%s: no answer from the brokers within %d s (%s); check the "
-                                    "address, that Kafka runs, and the security settings",
+        return err_set(e, ERR_STOP,
+                       "kafka.bootstrap.servers=%s: no answer from the brokers within %d s (%s); check the "
+                       "address, that Kafka runs, and the security settings",
                        c->bootstrap, timeout_ms / 1000, rd_kafka_err2str(code));
     for (int t = 0; t < TOPIC_COUNT; t++) {
         layout->partitions[t] = 0;
         for (int i = 0; i < md->topic_cnt; i++)
-            if (strcmp(md->topics[i].topic, c->topics[t]) == 0 && md->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            if (strcmp(md->topics[i].topic, c->topics[t]) == 0 &&
+                md->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
                 layout->partitions[t] = md->topics[i].partition_cnt;
     }
     rd_kafka_metadata_destroy(md);
@@ -101,7 +108,8 @@ static bool check_created(rd_kafka_event_t *event, struct err *e) {
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             log_info("topic created", "topic=%s", name);
         else if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) /* another instance was faster */
-            return err_set(e, ERR_STOP, "topic %s: cannot create it: %s; create it by hand or grant the right to", name,
+            return err_set(e, ERR_STOP,
+                           "topic %s: cannot create it: %s; create it by hand or grant the right to", name,
                            rd_kafka_topic_result_error_string(results[i]));
     }
     return true;
@@ -139,8 +147,8 @@ static bool create_topics(rd_kafka_t *client, const struct config *c, const stru
 }
 
 /* Creates and waits until every broker answer knows the new topics. */
-static bool create_and_see(rd_kafka_t *client, const struct config *c, struct topic_layout *layout, bool users_topics,
-                           struct err *e) {
+static bool create_and_see(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
+                           bool users_topics, struct err *e) {
     if (!create_topics(client, c, layout, users_topics, e))
         return false;
     for (int tries = 0; tries < 100; tries++) {
@@ -167,7 +175,8 @@ static bool choose_n(const struct config *c, struct topic_layout *layout, struct
                                        : accounts;
     if (c->partitions > 0 && c->partitions != layout->n)
         return err_set(e, ERR_CONFIG,
-                       "partitions=%d: app.id %s was created with %d (topic %s) and keeps that number; set partitions=%d "
+                       "partitions=%d: app.id %s was created with %d (topic %s) and keeps that number; set "
+                       "partitions=%d "
                        "or use another app.id and other result topics",
                        (int)c->partitions, c->app_id, layout->n, c->topics[TOPIC_ACCOUNT_LINKS], layout->n);
     return true;
@@ -177,7 +186,8 @@ static bool check_partitions(const struct config *c, const struct topic_layout *
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (!is_users((enum topic)t) && layout->partitions[t] != layout->n)
             return err_set(e, ERR_CONFIG,
-                           "topic %s: has %d partitions, needs %d like the others of app.id %s; delete it (it is created "
+                           "topic %s: has %d partitions, needs %d like the others of app.id %s; delete it "
+                           "(it is created "
                            "anew), or give another name for it or another app.id",
                            c->topics[t], layout->partitions[t], layout->n, c->app_id);
     return true;
@@ -197,13 +207,15 @@ static bool check_config(const struct config *c, enum topic t, const rd_kafka_Co
     const char *policy = entry_value(r, "cleanup.policy");
     const char *wanted = topic_is_compacted(t) ? "compact" : "delete";
     if (policy != NULL && strcmp(policy, wanted) != 0)
-        return err_set(e, ERR_CONFIG,
-                       "topic %s: cleanup.policy is %s, must be %s; change it (kafka-configs.sh --alter --topic %s "
-                       "--add-config cleanup.policy=%s) or give another name for it",
-                       c->topics[t], policy, wanted, c->topics[t], wanted);
+        return err_set(
+            e, ERR_CONFIG,
+            "topic %s: cleanup.policy is %s, must be %s; change it (kafka-configs.sh --alter --topic %s "
+            "--add-config cleanup.policy=%s) or give another name for it",
+            c->topics[t], policy, wanted, c->topics[t], wanted);
     const char *retention = entry_value(r, "retention.ms");
     if (is_repartition(t) && retention != NULL && strcmp(retention, "-1") != 0)
-        return err_set(e, ERR_CONFIG, "topic %s: retention.ms is %s, must be -1: records wait there to be processed",
+        return err_set(e, ERR_CONFIG,
+                       "topic %s: retention.ms is %s, must be -1: records wait there to be processed",
                        c->topics[t], retention);
     const char *tombstones = entry_value(r, "delete.retention.ms");
     if (topic_is_compacted(t) && tombstones != NULL) {
@@ -232,7 +244,8 @@ static bool check_described(const struct config *c, rd_kafka_event_t *event, str
     return true;
 }
 
-static bool check_configs(rd_kafka_t *client, const struct config *c, struct topic_layout *layout, struct err *e) {
+static bool check_configs(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
+                          struct err *e) {
     rd_kafka_ConfigResource_t *resources[TOPIC_COUNT];
     size_t count = 0;
     for (int t = 0; t < TOPIC_COUNT; t++)

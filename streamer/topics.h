@@ -16,12 +16,12 @@ struct topic_layout {
 };
 
 /* A topic that the processor consumes. */
-bool topic_is_input(enum topic t);      /* the two inputs, the repartition topics, links and refs */
-bool topic_is_replayed(enum topic t);   /* what the state of a task is rebuilt from */
+bool topic_is_input(enum topic t);    /* the two inputs, the repartition topics, links and refs */
+bool topic_is_replayed(enum topic t); /* what the state of a task is rebuilt from */
 bool topic_is_compacted(enum topic t);
 
-/* Waits for the brokers (at most timeout_ms), then creates and checks. ERR_CONFIG: a topic is not as it must be;
- * ERR_STOP: brokers cannot be reached or refuse. `client` is any handle. */
+/* Waits for the brokers (at most timeout_ms), then creates and checks. ERR_CONFIG: a topic is not as it must
+ * be; ERR_STOP: brokers cannot be reached or refuse. `client` is any handle. */
 bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
                    struct err *e);
 

@@ -4,8 +4,9 @@
  *   2. process   begin; the records through the tasks; send offsets; commit;
  *   3. keep      write the state in one atomic write, with each task's positions.
  *
- * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at every
- * assignment: read the committed offsets, bring the tasks' state there by replay, and assign from there. */
+ * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
+ * every assignment: read the committed offsets, bring the tasks' state there by replay, and assign from
+ * there. */
 #include "streamer/worker.h"
 
 #include "streamer/base/log.h"
@@ -37,7 +38,8 @@ struct source {
     int64_t next;      /* the next offset to process */
     int64_t committed; /* the next offset as committed */
     int64_t end;       /* as far as known: one behind the last message that waits */
-    int64_t seen_end;  /* where the last end-of-partition was: before it nothing waits but transaction markers */
+    int64_t
+        seen_end; /* where the last end-of-partition was: before it nothing waits but transaction markers */
 };
 
 struct worker {
@@ -81,7 +83,9 @@ static int64_t clock_us(void) {
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static const char *topic_text(const struct worker *w, enum topic t) { return w->o.config->topics[t]; }
+static const char *topic_text(const struct worker *w, enum topic t) {
+    return w->o.config->topics[t];
+}
 
 /* --- the assignment --- */
 
@@ -119,13 +123,14 @@ static void take_assignment(struct worker *w, const rd_kafka_topic_partition_lis
             if (!topic_is_input((enum topic)t) || strcmp(topic_text(w, (enum topic)t), tp->topic) != 0)
                 continue;
             if (tp->partition >= w->o.layout->partitions[t]) {
-                (void)err_set(&w->fatal, ERR_STOP,
-                              "topic %s: it got more partitions (%d or more) while this ran; restart to use them",
-                              tp->topic, tp->partition + 1);
+                (void)err_set(
+                    &w->fatal, ERR_STOP,
+                    "topic %s: it got more partitions (%d or more) while this ran; restart to use them",
+                    tp->topic, tp->partition + 1);
                 return;
             }
-            w->sources[w->source_count++] =
-                (struct source){.topic = (enum topic)t, .partition = tp->partition, .next = -1, .committed = -1};
+            w->sources[w->source_count++] = (struct source){
+                .topic = (enum topic)t, .partition = tp->partition, .next = -1, .committed = -1};
             if (t == TOPIC_ACCOUNT_LINKS) /* who has this partition has the task */
                 w->assigned[tp->partition] = true;
         }
@@ -135,7 +140,8 @@ static void take_assignment(struct worker *w, const rd_kafka_topic_partition_lis
 }
 
 /* Called from the poll of the consumer, on the worker's thread. Consumes nothing yet: recover() assigns. */
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque) {
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+                         void *opaque) {
     struct worker *w = opaque;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         log_info("partitions assigned", "count=%d", list->cnt);
@@ -145,7 +151,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
         take_assignment(w, list);
         return;
     }
-    log_info("partitions revoked", "count=%d lost=%s", list->cnt, rd_kafka_assignment_lost(rk) ? "yes" : "no");
+    log_info("partitions revoked", "count=%d lost=%s", list->cnt,
+             rd_kafka_assignment_lost(rk) ? "yes" : "no");
     forget_assignment(w);
     (void)rd_kafka_assign(rk, NULL);
 }
@@ -155,7 +162,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 static bool read_committed(struct worker *w, struct err *e) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
     for (size_t i = 0; i < w->source_count; i++)
-        (void)rd_kafka_topic_partition_list_add(list, topic_text(w, w->sources[i].topic), w->sources[i].partition);
+        (void)rd_kafka_topic_partition_list_add(list, topic_text(w, w->sources[i].topic),
+                                                w->sources[i].partition);
     rd_kafka_resp_err_t code = rd_kafka_committed(w->consumer, list, CALL_TIMEOUT_MS);
     bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ||
               err_set(e, ERR_RETRY, "committed offsets: %s", rd_kafka_err2str(code));
@@ -178,13 +186,15 @@ static bool find_starts(struct worker *w, struct err *e) {
         if (!restore_watermarks(w->restore, s->topic, s->partition, &low, &high, e))
             return false;
         if (s->committed >= 0 && (s->committed < low || s->committed > high))
-            return err_set(e, ERR_STOP,
-                           "%s partition %d: the committed offset %lld is outside of what the topic holds (%lld to "
-                           "%lld): records were deleted before they were processed, or the topic was recreated; look for "
-                           "them upstream, then set the offsets of group %s to where to go on (kafka-consumer-groups.sh "
-                           "--reset-offsets)",
-                           topic_text(w, s->topic), s->partition, (long long)s->committed, (long long)low,
-                           (long long)high, w->o.config->app_id);
+            return err_set(
+                e, ERR_STOP,
+                "%s partition %d: the committed offset %lld is outside of what the topic holds (%lld to "
+                "%lld): records were deleted before they were processed, or the topic was recreated; look "
+                "for "
+                "them upstream, then set the offsets of group %s to where to go on (kafka-consumer-groups.sh "
+                "--reset-offsets)",
+                topic_text(w, s->topic), s->partition, (long long)s->committed, (long long)low,
+                (long long)high, w->o.config->app_id);
         s->next = s->committed >= 0 ? s->committed : low;
         s->end = high;
     }
@@ -214,8 +224,8 @@ static bool begin_restore(struct worker *w, struct err *e) {
 static bool assign_sources(struct worker *w, struct err *e) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
     for (size_t i = 0; i < w->source_count; i++)
-        rd_kafka_topic_partition_list_add(list, topic_text(w, w->sources[i].topic), w->sources[i].partition)->offset =
-            w->sources[i].next;
+        rd_kafka_topic_partition_list_add(list, topic_text(w, w->sources[i].topic), w->sources[i].partition)
+            ->offset = w->sources[i].next;
     rd_kafka_resp_err_t code = rd_kafka_assign(w->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(e, ERR_RETRY, "assign: %s", rd_kafka_err2str(code));
@@ -258,8 +268,8 @@ static bool recover(struct worker *w, struct err *e) {
     for (int32_t p = 0; p < w->o.layout->n; p++)
         atomic_store(&w->owned[p], w->assigned[p]);
     atomic_store(&w->phase, WORKER_RUNNING);
-    log_info("state is where the committed offsets are", "partitions=%zu replayed=%lld ms=%lld", w->source_count,
-             (long long)(atomic_load(&w->o.metrics->restored_records) - before),
+    log_info("state is where the committed offsets are", "partitions=%zu replayed=%lld ms=%lld",
+             w->source_count, (long long)(atomic_load(&w->o.metrics->restored_records) - before),
              (long long)((clock_us() - started) / 1000));
     return true;
 }
@@ -274,11 +284,12 @@ static void on_consumer_error(struct worker *w, const rd_kafka_message_t *m) {
         break;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        (void)err_set(&w->fatal, ERR_STOP,
-                      "%s partition %d: records were deleted before they were processed (%s); lengthen the topic's "
-                      "retention, look for them upstream, then set the offsets of group %s to where to go on",
-                      m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : "an input", m->partition, text,
-                      w->o.config->app_id);
+        (void)err_set(
+            &w->fatal, ERR_STOP,
+            "%s partition %d: records were deleted before they were processed (%s); lengthen the topic's "
+            "retention, look for them upstream, then set the offsets of group %s to where to go on",
+            m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : "an input", m->partition, text,
+            w->o.config->app_id);
         break;
     default:
         log_warn("consumer", "error=%s", log_quote(&(struct log_value){0}, text));
@@ -484,7 +495,8 @@ static void publish_latency(struct worker *w, size_t from, size_t to) {
     int64_t now = clock_ms(CLOCK_REALTIME);
     for (size_t i = from; i < to; i++) {
         rd_kafka_timestamp_type_t type;
-        const struct source *s = find_source(w, rd_kafka_topic_name(w->messages[i]->rkt), w->messages[i]->partition);
+        const struct source *s =
+            find_source(w, rd_kafka_topic_name(w->messages[i]->rkt), w->messages[i]->partition);
         if (s->topic == TOPIC_ACCOUNT_LINKS || s->topic == TOPIC_CUSTOMER_REFS)
             continue;
         int64_t ms = now - rd_kafka_message_timestamp(w->messages[i], &type);
@@ -521,7 +533,7 @@ static bool transact(struct worker *w, size_t *at, struct err *e) {
         } else {
             int64_t started = clock_us();
             ok = producer_commit(w->producer, offsets, w->consumer, e);
-            metric_add(&w->o.metrics->transactions[ok                        ? TRANSACTION_COMMITTED
+            metric_add(&w->o.metrics->transactions[ok                       ? TRANSACTION_COMMITTED
                                                    : e->class == ERR_FENCED ? TRANSACTION_FENCED
                                                                             : TRANSACTION_ABORTED],
                        1);
@@ -649,17 +661,18 @@ static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
     const struct config *c = w->o.config;
     const char *fetch_wait = w->o.ephemeral ? "10" : "100";
     rd_kafka_conf_t *conf = kafka_conf(c, e);
-    bool ok = conf != NULL && kafka_conf_set(conf, "group.id", c->app_id, e) &&
-              kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
-              kafka_conf_set(conf, "enable.auto.offset.store", "false", e) &&
-              kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
-              kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
-              kafka_conf_set(conf, "isolation.level", "read_committed", e) &&
-              kafka_conf_set(conf, "partition.assignment.strategy", "range", e) &&
-              set_default(conf, c, "fetch.wait.max.ms", fetch_wait, e) &&
-              set_default(conf, c, "session.timeout.ms", "10000", e) && /* after a kill -9, how soon others go on */
-              set_default(conf, c, "queued.max.messages.kbytes", "16384", e) && /* of each partition */
-              (c->instance_id == NULL || kafka_conf_set(conf, "group.instance.id", c->instance_id, e));
+    bool ok =
+        conf != NULL && kafka_conf_set(conf, "group.id", c->app_id, e) &&
+        kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
+        kafka_conf_set(conf, "enable.auto.offset.store", "false", e) &&
+        kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
+        kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
+        kafka_conf_set(conf, "isolation.level", "read_committed", e) &&
+        kafka_conf_set(conf, "partition.assignment.strategy", "range", e) &&
+        set_default(conf, c, "fetch.wait.max.ms", fetch_wait, e) &&
+        set_default(conf, c, "session.timeout.ms", "10000", e) && /* after a kill -9, how soon others go on */
+        set_default(conf, c, "queued.max.messages.kbytes", "16384", e) && /* of each partition */
+        (c->instance_id == NULL || kafka_conf_set(conf, "group.instance.id", c->instance_id, e));
     if (!ok) {
         if (conf != NULL)
             rd_kafka_conf_destroy(conf);
@@ -677,10 +690,12 @@ static bool subscribe(struct worker *w, struct err *e) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(TOPIC_COUNT);
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (topic_is_input((enum topic)t))
-            (void)rd_kafka_topic_partition_list_add(list, topic_text(w, (enum topic)t), RD_KAFKA_PARTITION_UA);
+            (void)rd_kafka_topic_partition_list_add(list, topic_text(w, (enum topic)t),
+                                                    RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(w->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(e, ERR_STOP, "subscribe: %s", rd_kafka_err2str(code));
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           err_set(e, ERR_STOP, "subscribe: %s", rd_kafka_err2str(code));
 }
 
 static void release(struct worker *w) {
@@ -753,10 +768,16 @@ bool worker_stop(struct worker *w, struct err *e) {
     return ok;
 }
 
-enum worker_phase worker_phase(const struct worker *w) { return atomic_load(&w->phase); }
-int64_t worker_backlog(const struct worker *w) { return atomic_load(&w->backlog); }
+enum worker_phase worker_phase(const struct worker *w) {
+    return atomic_load(&w->phase);
+}
+int64_t worker_backlog(const struct worker *w) {
+    return atomic_load(&w->backlog);
+}
 
-bool worker_owns(const struct worker *w, int32_t partition) { return atomic_load(&w->owned[partition]); }
+bool worker_owns(const struct worker *w, int32_t partition) {
+    return atomic_load(&w->owned[partition]);
+}
 
 void worker_last_error(struct worker *w, char *text, size_t n) {
     (void)pthread_mutex_lock(&w->error_lock);

@@ -38,8 +38,8 @@ struct worker_options {
 
 /* Starts the thread. NULL with `e` if Kafka refuses. */
 struct worker *worker_start(const struct worker_options *o, struct err *e);
-/* Lets it finish its transaction, leave the group and end; then returns what it ended with: false with `e` if an
- * error had ended it. The store may be closed afterwards. Frees it. NULL is allowed (true). */
+/* Lets it finish its transaction, leave the group and end; then returns what it ended with: false with `e` if
+ * an error had ended it. The store may be closed afterwards. Frees it. NULL is allowed (true). */
 bool worker_stop(struct worker *w, struct err *e);
 
 /* The rest may be called on any thread while the worker lives. */

@@ -29,7 +29,9 @@ void buf_put(struct buf *b, const void *p, size_t n) {
     b->n += n;
 }
 
-void buf_put_str(struct buf *b, const char *s) { buf_put(b, s, strlen(s)); }
+void buf_put_str(struct buf *b, const char *s) {
+    buf_put(b, s, strlen(s));
+}
 
 void buf_set(struct buf *b, struct slice s) {
     b->n = 0;

@@ -14,7 +14,9 @@ struct buf {
 };
 
 void buf_release(struct buf *b);
-static inline void buf_clear(struct buf *b) { b->n = 0; }
+static inline void buf_clear(struct buf *b) {
+    b->n = 0;
+}
 static inline struct slice buf_slice(const struct buf *b) {
     return (struct slice){b->p != NULL ? b->p : "", b->n};
 }
@@ -22,8 +24,12 @@ static inline struct slice buf_slice(const struct buf *b) {
 /* Room for `n` more bytes; returns where they start. The caller then adds what it wrote to b->n. */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_put(struct buf *b, const void *p, size_t n);
-static inline void buf_put_slice(struct buf *b, struct slice s) { buf_put(b, s.p, s.n); }
-static inline void buf_put_byte(struct buf *b, char c) { *buf_reserve(b, 1) = c, b->n++; }
+static inline void buf_put_slice(struct buf *b, struct slice s) {
+    buf_put(b, s.p, s.n);
+}
+static inline void buf_put_byte(struct buf *b, char c) {
+    *buf_reserve(b, 1) = c, b->n++;
+}
 void buf_put_str(struct buf *b, const char *s);
 void buf_set(struct buf *b, struct slice s);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -20,7 +20,8 @@ struct err {
 };
 
 /* Fills `e` (a longer text is cut) and returns false, so that a caller can `return err_set(...)`. */
-bool err_set(struct err *e, enum err_class class, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool err_set(struct err *e, enum err_class class, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Puts "text: " before what `e` says. Returns false. */
 bool err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -7,7 +7,9 @@
 
 static enum log_level threshold = LOG_INFO;
 
-void log_set_level(enum log_level level) { threshold = level; }
+void log_set_level(enum log_level level) {
+    threshold = level;
+}
 
 const char *log_quote(struct log_value *v, const char *text) {
     size_t n = 0;
@@ -33,8 +35,8 @@ void log_line(enum log_level level, const char *msg, const char *pairs, ...) {
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &tm);
     size_t n = strftime(line, sizeof line, "time=%Y-%m-%dT%H:%M:%S", &tm);
-    int w = snprintf(line + n, sizeof line - n, ".%03ldZ level=%s msg=%s ", now.tv_nsec / 1000000, names[level],
-                     log_quote(&(struct log_value){0}, msg));
+    int w = snprintf(line + n, sizeof line - n, ".%03ldZ level=%s msg=%s ", now.tv_nsec / 1000000,
+                     names[level], log_quote(&(struct log_value){0}, msg));
     n += w > 0 ? (size_t)w : 0;
     va_list args;
     va_start(args, pairs);

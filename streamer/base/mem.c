@@ -12,13 +12,17 @@ static void *check(void *p, size_t n) {
     return p;
 }
 
-void *mem_alloc(size_t n) { return check(malloc(n != 0 ? n : 1), n); }
+void *mem_alloc(size_t n) {
+    return check(malloc(n != 0 ? n : 1), n);
+}
 
 void *mem_calloc(size_t count, size_t size) {
     return check(calloc(count != 0 ? count : 1, size != 0 ? size : 1), count * size);
 }
 
-void *mem_realloc(void *p, size_t n) { return check(realloc(p, n != 0 ? n : 1), n); }
+void *mem_realloc(void *p, size_t n) {
+    return check(realloc(p, n != 0 ? n : 1), n);
+}
 
 char *mem_strdup(const char *s) {
     size_t n = strlen(s) + 1;

@@ -1,7 +1,11 @@
 #include "streamer/base/slice.h"
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+static bool is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 bool slice_eq_nocase(struct slice a, const char *b) {
     size_t n = strlen(b);

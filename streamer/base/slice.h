@@ -12,9 +12,15 @@ struct slice {
     size_t n;
 };
 
-static inline struct slice slice_of(const void *p, size_t n) { return (struct slice){p, n}; }
-static inline struct slice slice_str(const char *s) { return (struct slice){s, strlen(s)}; }
-static inline struct slice slice_null(void) { return (struct slice){NULL, 0}; }
+static inline struct slice slice_of(const void *p, size_t n) {
+    return (struct slice){p, n};
+}
+static inline struct slice slice_str(const char *s) {
+    return (struct slice){s, strlen(s)};
+}
+static inline struct slice slice_null(void) {
+    return (struct slice){NULL, 0};
+}
 
 static inline bool slice_eq(struct slice a, struct slice b) {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

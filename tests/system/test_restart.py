@@ -2,7 +2,8 @@
 
 import random
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,13 @@ PARTITIONS = (2, 3)
 MANY_TRANSACTIONS = {"batch.max.records": "20"}
 
 
-def moments(records: int, count: int) -> list[int]:
-    """When to strike, in committed records."""
-    return sorted(random.Random(FIRST_SEED).sample(range(1, records * 4 // 5), count))
+def moments(s: Scenario, records: int, count: int) -> Iterator[None]:
+    """Comes back `count` times in the middle of the load, anywhere in the cycle of a transaction."""
+    rng = random.Random(FIRST_SEED)
+    for moment in sorted(rng.sample(range(1, records * 4 // 5), count)):
+        s.streamer.wait_consumed(s.broker, moment)
+        time.sleep(rng.uniform(0, 0.1))
+        yield
 
 
 @pytest.mark.parametrize("mode", ["keyed", "scattered"])
@@ -29,8 +34,7 @@ def test_restart__mid_load(
     with Scenario(broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
         s.fed.feed(load(1500, PARTITIONS, mode))
         s.streamer.start()
-        for moment in moments(1500, times):
-            s.streamer.wait_consumed(broker, moment)
+        for _ in moments(s, 1500, times):
             end(s.streamer)
             s.streamer.start()
         s.wait_drained()
@@ -57,8 +61,7 @@ def test_restart__killed_and_state_lost(broker: KafkaBroker, tmp_path: Path) -> 
     with Scenario(broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
         s.fed.feed(load(1500, PARTITIONS, "keyed"))
         s.streamer.start()
-        for moment in moments(1500, 2):
-            s.streamer.wait_consumed(broker, moment)
+        for _ in moments(s, 1500, 2):
             s.streamer.kill()
             shutil.rmtree(s.streamer.settings["state.dir"])
             s.streamer.start()
@@ -111,9 +114,9 @@ def test_restart__state_lost_and_topics_compacted(tmp_path: Path) -> None:
         s.fed.feed(records[500:1000])
         s.wait_drained()
         s.streamer.kill()
-        history = s.names["account_history"]
-        full = sum(broker.end_offsets(history).values())
-        wait_until("compacted", lambda: len(read_topic(broker.bootstrap, history)) < full // 2, s.streamer.stderr)
+        joined = s.names["account_with_customer"]
+        full = sum(broker.end_offsets(joined).values())
+        wait_until("compacted", lambda: len(read_topic(broker.bootstrap, joined)) < full // 2, s.streamer.stderr)
         shutil.rmtree(s.streamer.settings["state.dir"])
         s.fed.feed(records[1000:])
         s.streamer.start()
