@@ -15,6 +15,9 @@
 #include <unistd.h>
 
 #define PROFILES_SHOWN 12
+/* Of tests/data, for the example that a newcomer may try. */
+#define SAMPLE_ACCOUNT "A-2001"
+#define SAMPLE_CUSTOMER "1001"
 
 /* --- the sample files --- */
 
@@ -247,20 +250,20 @@ static void print_next_steps(const struct config *c, const struct service *s) {
     const char *bootstrap = service_bootstrap(s);
     (void)printf("\nKafka (embedded, in memory, gone when this stops): %s\n", bootstrap);
     if (http != NULL)
-        (void)printf(
-            "Metrics  http://%s/metrics\n"
-            "Ready    http://%s/readyz\n"
-            "Account  http://%s/v1/account_summary/A1001   history  http://%s/v1/accounts/A1001/history\n",
-            http, http, http, http);
-    (void)printf(
-        "\nSend an event of your own and see the summary change (apt-get install kcat):\n"
-        "  echo "
-        "'{\"account_id\":\"A1001\",\"customer_id\":1,\"balance\":\"25000\",\"account_type\":\"Savings\"}' "
-        "| kcat -P -b %s -t %s\n"
-        "  kcat -C -b %s -t %s -e -q -o -1\n",
-        bootstrap, c->topics[TOPIC_ACCOUNTS], bootstrap, c->topics[TOPIC_ACCOUNT_SUMMARY]);
+        (void)printf("Metrics  http://%s/metrics\n"
+                     "Ready    http://%s/readyz\n"
+                     "Account  http://%s/v1/account_summary/" SAMPLE_ACCOUNT
+                     "   history  http://%s/v1/accounts/" SAMPLE_ACCOUNT "/history\n",
+                     http, http, http, http);
+    (void)printf("\nSend an event of your own and see the summary change (apt-get install kcat):\n"
+                 "  echo "
+                 "'{\"account_id\":\"" SAMPLE_ACCOUNT "\",\"customer_id\":" SAMPLE_CUSTOMER
+                 ",\"balance\":\"25000\",\"account_type\":\"Savings\"}' "
+                 "| kcat -P -b %s -t %s\n"
+                 "  kcat -C -b %s -t %s -e -q -o -1\n",
+                 bootstrap, c->topics[TOPIC_ACCOUNTS], bootstrap, c->topics[TOPIC_ACCOUNT_SUMMARY]);
     if (http != NULL)
-        (void)printf("  curl http://%s/v1/account_summary/A1001\n", http);
+        (void)printf("  curl http://%s/v1/account_summary/" SAMPLE_ACCOUNT "\n", http);
     (void)printf("\n");
 }
 
@@ -318,8 +321,11 @@ static int show(const struct config *c, struct service *s, bool once, struct err
 
 int command_demo(const struct config *c, bool once) {
     struct err e = {0};
+    struct config quiet = *c; /* the results are what matters here */
+    if (quiet.log_level == LOG_INFO)
+        quiet.log_level = LOG_WARN;
     service_block_signals();
-    struct service *s = service_start(c, true, &e);
+    struct service *s = service_start(&quiet, true, &e);
     if (s == NULL)
         return command_fail(&e);
     int code = show(c, s, once, &e);
