@@ -221,14 +221,13 @@ static struct stream *find_stream(struct restore *r, const char *topic, int32_t 
     return NULL;
 }
 
+/* What still comes of the partition is dropped. (Pausing it would outlive the assignment: librdkafka keeps
+ * the flag.)
+ */
 static void finish(struct restore *r, struct stream *s, int64_t position) {
     s->done = true;
     s->next = position;
     r->undone--;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    (void)rd_kafka_topic_partition_list_add(list, r->config->topics[s->topic], s->task->partition);
-    (void)rd_kafka_pause_partitions(r->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
 }
 
 static void take(struct restore *r, struct task_env *env, const rd_kafka_message_t *m) {

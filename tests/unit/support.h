@@ -1,0 +1,107 @@
+/* support: what the unit tests of the core share: random numbers, a sink that keeps what it is handed, a plain
+ * model of one id's history, the content of a kv as text, a scratch directory. */
+#ifndef TESTS_UNIT_SUPPORT_H
+#define TESTS_UNIT_SUPPORT_H
+
+#include "state/kv.h"
+#include "streamer/base/buf.h"
+#include "streamer/config.h"
+#include "streamer/event.h"
+#include "streamer/rates.h"
+#include "streamer/sink.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* cmocka and the headers that it wants before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+void assert_text(struct slice got, const char *expected);
+
+/* --- random numbers: the same on every run --- */
+
+struct rng {
+    uint64_t state;
+};
+struct rng rng_seeded(uint64_t seed);
+uint64_t rng_next(struct rng *r);
+int64_t rng_below(struct rng *r, int64_t n); /* 0 … n - 1 */
+bool rng_chance(struct rng *r, int percent);
+/* Any value, small and extreme ones often. */
+int64_t rng_any(struct rng *r);
+
+/* --- a sink that keeps everything --- */
+
+struct message {
+    enum topic topic;
+    int32_t partition;
+    bool has_key, has_value;
+    struct buf key, value;
+    int64_t timestamp_ms;
+    const void *like;
+    struct buf headers; /* "name=value\n" each */
+};
+
+struct capture {
+    struct sink sink; /* first */
+    struct message *messages;
+    size_t count, cap;
+};
+void capture_init(struct capture *c);
+void capture_release(struct capture *c);
+void capture_clear(struct capture *c);
+struct slice message_key(const struct message *m);   /* p == NULL: null */
+struct slice message_value(const struct message *m); /* p == NULL: null */
+/* The last message of the topic with that key, or NULL. */
+const struct message *capture_last(const struct capture *c, enum topic topic, const char *key);
+size_t capture_count(const struct capture *c, enum topic topic);
+void assert_last(const struct capture *c, enum topic topic, const char *key, const char *value);
+
+/* --- one id's history by its definition: all accepted events, folded anew each time --- */
+
+#define MODEL_DELETED (-1)
+
+struct model_event {
+    int64_t at, loaded_at;
+    int value; /* stands for the attributes */
+};
+struct model_version {
+    int64_t from, to; /* to == TIMESTAMP_NONE: current */
+    int64_t loaded_at;
+    int value;
+};
+struct model {
+    struct model_event *events; /* one for each time, in no order */
+    size_t count, cap;
+    int64_t newest; /* TIMESTAMP_NONE: no event yet */
+};
+void model_init(struct model *m);
+void model_release(struct model *m);
+/* False: older than the window behind the newest; nothing changes. */
+bool model_add(struct model *m, int64_t late_window_ms, struct model_event e);
+/* The versions, ascending; the caller frees them. `unchanged` (NULL allowed): for each event, ascending by
+ * time, whether it changed nothing, as a list of those events; the caller frees it. */
+struct model_version *model_versions(const struct model *m, size_t *count, struct model_event **unchanged,
+                                     size_t *unchanged_count);
+/* The value of the current version, or MODEL_DELETED. */
+int model_current(const struct model *m, int64_t *from);
+
+/* --- state and files --- */
+
+/* Every key and value of a family under a prefix, as one line of hex each. */
+void put_family(struct kv *kv, enum family f, struct slice prefix, struct buf *out);
+/* How many keys of the family begin with the prefix. */
+int64_t count_family(struct kv *kv, enum family f, struct slice prefix);
+
+/* A directory of its own under /tmp, and its end with all that is in it. */
+char *make_scratch(void);
+void remove_scratch(char *dir);
+
+struct rates default_rates(void);
+
+#endif
