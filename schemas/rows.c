@@ -296,12 +296,13 @@ void row_put_json(const struct row_type *type, const void *row, struct buf *out)
     buf_put_byte(out, '}');
 }
 
-/* Reads what decimal_put wrote: an optional '-', digits, a point, `scale` digits. */
+/* Reads what decimal_put wrote: an optional '-', digits, a point, `scale` digits; 38 digits at most, as they fit an
+ * int128. */
 static bool get_decimal_text(struct slice text, int scale, int128 *v) {
     bool negative = text.n > 0 && text.p[0] == '-';
     size_t point = text.n - (size_t)scale - 1;
     *v = 0;
-    if (text.n < (size_t)scale + 2 + negative || text.n > 41 || text.p[point] != '.')
+    if (text.n < (size_t)scale + 2 + negative || text.n > 38u + 1 + negative || text.p[point] != '.')
         return false;
     for (size_t i = negative; i < text.n; i++) {
         if (i == point)

@@ -64,10 +64,11 @@ void totals_encode(const struct totals *t, struct buf *out) {
 
 bool totals_decode(struct slice in, struct totals *t) {
     int64_t count;
+    bool ok;
     totals_clear(t);
     if (!row_get_avro(&customer_totals_type, &in, &t->sums))
         return false;
-    while (avro_get_long(&in, &count) && count > 0) {
+    while ((ok = avro_get_long(&in, &count)) && count > 0) {
         for (; count > 0; count--) {
             int64_t partition, links;
             if (!avro_get_long(&in, &partition) || !avro_get_long(&in, &links) || partition < 0 ||
@@ -76,7 +77,7 @@ bool totals_decode(struct slice in, struct totals *t) {
             set_partition(t, (int32_t)partition, links);
         }
     }
-    return count == 0 && in.n == 0;
+    return ok && count == 0 && in.n == 0;
 }
 
 bool customer_profile(const struct totals *t, int64_t customer_id, const struct customer_ref *customer,

@@ -58,8 +58,9 @@ void confirmations_encode(const struct timeline *t, struct buf *out) {
 
 static bool get_confirmations(struct slice *in, struct timeline *t) {
     int64_t count;
+    bool ok;
     t->confirmation_count = 0;
-    while (avro_get_long(in, &count) && count > 0) {
+    while ((ok = avro_get_long(in, &count)) && count > 0) {
         for (; count > 0; count--) {
             struct confirmation c;
             if (!avro_get_long(in, &c.at) || in->n == 0)
@@ -71,7 +72,7 @@ static bool get_confirmations(struct slice *in, struct timeline *t) {
             add_confirmation(t, c);
         }
     }
-    return count == 0;
+    return ok && count == 0;
 }
 
 bool confirmations_decode(struct slice in, struct timeline *t) {

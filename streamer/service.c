@@ -78,14 +78,6 @@ static void describe_state(const struct service *s, struct buf *out) {
     buf_printf(out, "format=1 app.id=%s partitions=%d", s->config.app_id, s->layout.n);
 }
 
-/* The rates go into sums that are kept, so state and results of other rates cannot be gone on with. */
-static void describe_rates(const struct rates *r, struct buf *out) {
-    buf_clear(out);
-    for (int i = 0; i < r->tier_count; i++)
-        buf_printf(out, "%lld:%d,", (long long)r->tiers[i].below_cents, r->tiers[i].rate_milli);
-    buf_printf(out, "+%d", r->loan_bonus_milli);
-}
-
 /* Opens the store; `fits` tells whether it is this application's. */
 static bool open_and_compare(struct service *s, bool *fits, struct err *e) {
     struct buf now = {0}, was = {0};
@@ -105,22 +97,6 @@ static bool open_and_compare(struct service *s, bool *fits, struct err *e) {
     return ok;
 }
 
-static bool check_rates(struct service *s, struct err *e) {
-    struct buf now = {0}, was = {0};
-    describe_rates(&s->config.rates, &now);
-    bool ok = store_get_fact(s->store, "rates", &was, e);
-    if (ok && was.n > 0 && !slice_eq(buf_slice(&was), buf_slice(&now)))
-        ok = err_set(
-            e, ERR_CONFIG,
-            "rates.tiers, rates.loan.bonus: they differ from those that app.id %s was started with; set them "
-            "back, or start anew with another app.id and other result topics",
-            s->config.app_id);
-    ok = ok && (was.n > 0 || store_put_fact(s->store, "rates", buf_slice(&now), e));
-    buf_release(&now);
-    buf_release(&was);
-    return ok;
-}
-
 static bool open_store(struct service *s, struct err *e) {
     bool fits;
     if (!open_and_compare(s, &fits, e)) {
@@ -131,7 +107,7 @@ static bool open_store(struct service *s, struct err *e) {
         if (!set_aside(s, e->text, e) || !open_and_compare(s, &fits, e))
             return false;
     }
-    return check_rates(s, e);
+    return true;
 }
 
 /* Stable over restarts, so that a predecessor's open transaction is ended at once; different for each state.

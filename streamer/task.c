@@ -1,23 +1,15 @@
 #include "streamer/task.h"
 
 #include "state/keys.h"
-#include "streamer/account_summary.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
-#include "streamer/join.h"
+#include "streamer/task_marts.h"
 #include "streamer/task_state.h"
 
 #include <string.h>
 
 /* --- messages --- */
-
-static void send(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
-                 struct slice value) {
-    struct sink_message m = {.topic = topic, .partition = partition, .key = key, .value = value};
-    env->counts.emitted[topic]++;
-    env->sink->send(env->sink, &m);
-}
 
 /* The value of an internal topic: STATE_FORMAT | Avro binary. */
 static void send_internal(struct task_env *env, enum topic topic, int32_t partition,
@@ -25,96 +17,7 @@ static void send_internal(struct task_env *env, enum topic topic, int32_t partit
     buf_clear(&env->message);
     buf_put_byte(&env->message, STATE_FORMAT);
     row_put_avro(type, row, &env->message);
-    send(env, topic, partition, buf_slice(&env->message_key), buf_slice(&env->message));
-}
-
-/* A row of a mart or of the join: emitted, and remembered as emitted, where its content differs from the last
- * one. row == NULL: there is none. env->key is the state key. */
-static void emit_changed(struct task_env *env, struct task *t, enum family f, enum topic topic,
-                         const struct row_type *type, struct slice kafka_key, const void *row) {
-    union {
-        struct account_with_customer_row joined;
-        struct account_summary_row summary;
-        struct customer_profile_row profile;
-    } old;
-    struct slice body;
-    bool had = task_get(env, f, buf_slice(&env->key), &env->value2, &body);
-    if (had && !row_get_avro(type, &body, &old)) {
-        task_damaged(env, f);
-        return;
-    }
-    if (row == NULL) {
-        if (had) {
-            task_erase(env, t, f, buf_slice(&env->key));
-            send(env, topic, t->partition, kafka_key, slice_null());
-        }
-        return;
-    }
-    if (had && row_same_content(type, &old, row))
-        return;
-    buf_clear(&env->message);
-    row_put_avro(type, row, &env->message);
-    task_put(env, t, f, buf_slice(&env->key), buf_slice(&env->message), !had);
-    buf_clear(&env->message);
-    row_put_json(type, row, &env->message);
-    send(env, topic, t->partition, kafka_key, buf_slice(&env->message));
-}
-
-/* --- intermediate and marts --- */
-
-/* The customer's row as its account tasks see it; its name points into `value`. */
-static bool load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,
-                     struct customer_ref *ref) {
-    struct slice body;
-    key_customer(&env->key, t->partition, customer_id);
-    if (!task_get(env, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), value, &body))
-        return false;
-    if (row_get_avro(&customer_ref_type, &body, ref))
-        return true;
-    task_damaged(env, FAMILY_CUSTOMER_REFS);
-    return false;
-}
-
-/* Brings the joined row and the summary of one account up to date. account == NULL: it is gone. */
-static void refresh_account(struct task_env *env, struct task *t, struct slice account_id,
-                            const struct account_attributes *account, int64_t valid_from_at,
-                            const struct customer_ref *customer) {
-    struct account_with_customer_row joined;
-    struct account_summary_row summary;
-    bool has_joined = account != NULL && join_account(account_id, account, valid_from_at, customer, &joined);
-    bool has_summary = has_joined && account_summarize(env->rates, &joined, env->now_ms, &summary);
-    key_text(&env->key, t->partition, account_id);
-    emit_changed(env, t, FAMILY_ACCOUNT_WITH_CUSTOMER, TOPIC_ACCOUNT_WITH_CUSTOMER,
-                 &account_with_customer_type, account_id, has_joined ? &joined : NULL);
-    emit_changed(env, t, FAMILY_ACCOUNT_SUMMARY, TOPIC_ACCOUNT_SUMMARY, &account_summary_type, account_id,
-                 has_summary ? &summary : NULL);
-}
-
-/* The customer itself, from its own timeline, in the form in which its accounts get to know it. The name
- * points into env->value. */
-static struct customer_ref current_customer(struct task_env *env, struct task *t, struct slice id) {
-    struct customer_ref ref = {.known = false, .customer_name = slice_of("", 0)};
-    struct customer_attributes a;
-    if (!task_load_timeline(env, t, ENTITY_CUSTOMER, id) || !env->timeline.has_current)
-        return ref;
-    struct slice in = env->timeline.current.attributes;
-    if (!row_get_avro(&customer_attributes_type, &in, &a)) {
-        task_damaged(env, FAMILY_CUSTOMERS);
-        return ref;
-    }
-    return (struct customer_ref){true, a.customer_name, a.has_loan_flag};
-}
-
-/* env->totals must be the customer's. */
-static void refresh_profile(struct task_env *env, struct task *t, int64_t customer_id,
-                            const struct customer_ref *customer) {
-    struct customer_profile_row row;
-    bool has = customer_profile(&env->totals, customer_id, customer, env->now_ms, &row);
-    key_customer(&env->key, t->partition, customer_id);
-    buf_clear(&env->message_key);
-    buf_put_int(&env->message_key, customer_id);
-    emit_changed(env, t, FAMILY_CUSTOMER_PROFILE, TOPIC_CUSTOMER_PROFILE, &customer_profile_type,
-                 buf_slice(&env->message_key), has ? &row : NULL);
+    task_send(env, topic, partition, buf_slice(&env->message_key), buf_slice(&env->message));
 }
 
 /* ref == NULL: no account of that partition belongs to the customer any more. */
@@ -123,7 +26,7 @@ static void send_ref(struct task_env *env, int64_t customer_id, int32_t partitio
     buf_clear(&env->message_key);
     buf_put_int(&env->message_key, customer_id);
     if (ref == NULL)
-        send(env, TOPIC_CUSTOMER_REFS, partition, buf_slice(&env->message_key), slice_null());
+        task_send(env, TOPIC_CUSTOMER_REFS, partition, buf_slice(&env->message_key), slice_null());
     else
         send_internal(env, TOPIC_CUSTOMER_REFS, partition, &customer_ref_type, ref);
 }
@@ -137,7 +40,7 @@ static void send_link(struct task_env *env, int64_t customer_id, struct slice ac
     buf_put_byte(&env->message_key, '|');
     buf_put_slice(&env->message_key, account_id);
     if (link == NULL)
-        send(env, TOPIC_ACCOUNT_LINKS, partition, buf_slice(&env->message_key), slice_null());
+        task_send(env, TOPIC_ACCOUNT_LINKS, partition, buf_slice(&env->message_key), slice_null());
     else
         send_internal(env, TOPIC_ACCOUNT_LINKS, partition, &account_link_type, link);
 }
@@ -149,7 +52,7 @@ static void customer_changed(struct task_env *env, struct task *t, int64_t custo
         return;
     for (size_t i = 0; i < env->totals.partition_count; i++)
         send_ref(env, customer_id, env->totals.partitions[i].partition, now);
-    refresh_profile(env, t, customer_id, now);
+    task_refresh_profile(env, t, customer_id, now);
 }
 
 /* The current version of an account is another one now. */
@@ -166,8 +69,8 @@ static void account_changed(struct task_env *env, struct task *t, struct slice i
         send_link(env, after->customer_id, id, &link);
     }
     struct customer_ref ref;
-    bool known = after != NULL && load_ref(env, t, after->customer_id, &env->value, &ref);
-    refresh_account(env, t, id, after, valid_from_at, known ? &ref : NULL);
+    bool known = after != NULL && task_load_ref(env, t, after->customer_id, &env->value, &ref);
+    task_refresh_account(env, t, id, after, valid_from_at, known ? &ref : NULL);
 }
 
 /* --- snapshots --- */
@@ -185,7 +88,7 @@ static void emit_version(struct task_env *env, struct task *t, const struct even
     enum topic topic = entity_map(e->entity)->history_topic;
     history_message_key(env, e->id, v->from);
     if (change->after == VERSION_ABSENT) {
-        send(env, topic, t->partition, buf_slice(&env->message_key), slice_null());
+        task_send(env, topic, t->partition, buf_slice(&env->message_key), slice_null());
         return;
     }
     struct slice in = v->attributes;
@@ -209,7 +112,7 @@ static void emit_version(struct task_env *env, struct task *t, const struct even
             e->id, a.customer_id, a.balance_amount, a.account_type, v->loaded_at, v->from, v->to};
         row_put_json(&account_history_type, &row, &env->message);
     }
-    send(env, topic, t->partition, buf_slice(&env->message_key), buf_slice(&env->message));
+    task_send(env, topic, t->partition, buf_slice(&env->message_key), buf_slice(&env->message));
 }
 
 /* Closed versions have a row of their own; the current one is part of the timeline. env->key is the prefix of
@@ -308,8 +211,8 @@ static void write_changes(struct task_env *env, struct task *t, const struct eve
     buf_clear(&env->message);
     buf_put_byte(&env->message, STATE_FORMAT);
     confirmations_encode(&env->timeline, &env->message);
-    send(env, TOPIC_CONFIRMATIONS, t->partition, buf_slice(&env->message_key),
-         env->timeline.confirmation_count > 0 ? buf_slice(&env->message) : slice_null());
+    task_send(env, TOPIC_CONFIRMATIONS, t->partition, buf_slice(&env->message_key),
+              env->timeline.confirmation_count > 0 ? buf_slice(&env->message) : slice_null());
 }
 
 static void count_event(struct task_env *env, const struct event *e) {
@@ -323,13 +226,6 @@ static void count_event(struct task_env *env, const struct event *e) {
         c->newest_event_ms[e->entity] = e->event_at_ms;
 }
 
-static bool decode_account(struct task_env *env, struct slice in, struct account_attributes *a) {
-    if (row_get_avro(&account_attributes_type, &in, a))
-        return true;
-    task_damaged(env, FAMILY_ACCOUNTS);
-    return false;
-}
-
 /* Lets join and marts follow, if the current version is another one now. env->old_attributes are those of the
  * one before, if there was one. */
 static void follow_current(struct task_env *env, struct task *t, const struct event *e, bool had,
@@ -341,7 +237,7 @@ static void follow_current(struct task_env *env, struct task *t, const struct ev
     if (e->entity == ENTITY_CUSTOMER) {
         if (same)
             return;
-        struct customer_ref now = current_customer(env, t, e->id);
+        struct customer_ref now = task_current_customer(env, t, e->id);
         if (!kv_failed(env->kv))
             customer_changed(env, t, e->customer_id, &now);
         return;
@@ -349,12 +245,12 @@ static void follow_current(struct task_env *env, struct task *t, const struct ev
     if (same && (!has || old_from == from))
         return;
     struct account_attributes before, after;
-    if (had && !decode_account(env, buf_slice(&env->old_attributes), &before))
+    if (had && !task_decode_account(env, buf_slice(&env->old_attributes), &before))
         return;
     /* The timeline's slices may point into scratch memory that the next steps reuse. */
     if (has && env->timeline.current.attributes.p != env->attributes.p)
         buf_set(&env->attributes, env->timeline.current.attributes);
-    if (has && !decode_account(env, buf_slice(&env->attributes), &after))
+    if (has && !task_decode_account(env, buf_slice(&env->attributes), &after))
         return;
     account_changed(env, t, e->id, had ? &before : NULL, has ? &after : NULL, from);
 }
@@ -416,13 +312,13 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
     buf_clear(&env->message_key);
     buf_put_int(&env->message_key, customer_id);
     buf_set(&env->ids, buf_slice(&env->message_key));
-    struct customer_ref now = current_customer(env, t, buf_slice(&env->ids));
+    struct customer_ref now = task_current_customer(env, t, buf_slice(&env->ids));
     if (!ends && !effect.was_there)
         send_ref(env, customer_id, (int32_t)effect.partition, &now);
     if (ends && effect.links_of_partition == 0)
         send_ref(env, customer_id, (int32_t)effect.partition, NULL);
     (void)task_load_totals(env, t, customer_id);
-    refresh_profile(env, t, customer_id, &now);
+    task_refresh_profile(env, t, customer_id, &now);
 }
 
 /* The ids of at most `max` accounts of the customer, behind `after`, into env->ids, each ended by a 0. */
@@ -445,17 +341,6 @@ static int64_t list_accounts(struct task_env *env, struct task *t, int64_t custo
     }
     cursor_free(c);
     return count;
-}
-
-static void refresh_account_by_id(struct task_env *env, struct task *t, struct slice id,
-                                  const struct customer_ref *customer) {
-    struct account_attributes a;
-    if (!task_load_timeline(env, t, ENTITY_ACCOUNT, id) || !env->timeline.has_current ||
-        !decode_account(env, env->timeline.current.attributes, &a)) {
-        task_damaged(env, FAMILY_ACCOUNTS_BY_CUSTOMER);
-        return;
-    }
-    refresh_account(env, t, id, &a, env->timeline.current.from, customer);
 }
 
 /* Remembers what the customer's task said. A tombstone (no account here belongs to the customer any more) is
@@ -496,7 +381,7 @@ bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, stru
     struct slice last = slice_of("", 0);
     for (int64_t i = 0; i < count && !kv_failed(env->kv); i++) {
         last = slice_str(id);
-        refresh_account_by_id(env, t, last, &ref);
+        task_refresh_account_by_id(env, t, last, &ref);
         id += last.n + 1;
     }
     t->resuming = count == env->fanout_max_rows;

@@ -42,14 +42,18 @@ struct task_meta {
     int64_t committed_ms;           /* time of the last commit, epoch; 0: never */
     int64_t rows[FAMILY_COUNT];     /* the digest: how many keys each family holds */
     int64_t current_accounts;
+    int64_t rates; /* rates_digest of what totals and marts were computed with; 0: not known, or a refresh is
+                      under way */
 };
 
 struct task {
     int32_t partition;
     struct task_meta meta;       /* with the batch in work */
     struct task_meta saved_meta; /* as in the store; a dropped batch goes back to it */
-    struct buf resume_after;     /* a fan-out goes on after this account_id */
+    struct buf resume_after;     /* a fan-out or a refresh goes on after this account_id, */
+    int64_t resume_customer;     /* or after this customer */
     bool resuming;
+    bool refresh_accounts; /* a refresh is in its second half */
 };
 void task_init(struct task *t, int32_t partition);
 void task_release(struct task *t);
@@ -93,6 +97,12 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
 /* Applies a message of customer-refs. False: not all accounts of the customer are rewritten yet; commit what
  * is done, then call again with the same message. */
 bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, struct slice value);
+
+/* True if the marts were computed with other rates than now, or nobody knows with which (a rebuilt state). */
+bool task_needs_refresh(const struct task_env *env, const struct task *t);
+/* Recomputes totals and marts with the rates of now and emits what differs, some rows at a time. False:
+ * commit what is done, then call again. To be called until it is true, before anything else is applied. */
+bool task_refresh(struct task_env *env, struct task *t);
 
 /* Puts one committed message of the task's own past into the state, emitting nothing: how a restore and a
  * catch-up work. For every topic that a task writes or reads but the inputs and quarantine. */

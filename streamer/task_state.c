@@ -47,6 +47,7 @@ int64_t task_orphans(const struct task *t) {
 void task_rollback(struct task *t) {
     t->meta = t->saved_meta;
     t->resuming = false;
+    t->refresh_accounts = false;
 }
 
 void task_env_release(struct task_env *env) {
@@ -76,6 +77,7 @@ void task_save_meta(struct task_env *env, struct task *t) {
     for (int i = 0; i < FAMILY_COUNT; i++)
         avro_put_long(&env->encoded, t->meta.rows[i]);
     avro_put_long(&env->encoded, t->meta.current_accounts);
+    avro_put_long(&env->encoded, t->meta.rates);
     meta_key(&env->key, t);
     kv_put(env->kv, FAMILY_META, buf_slice(&env->key), buf_slice(&env->encoded));
 }
@@ -92,7 +94,7 @@ void task_load_meta(struct task_env *env, struct task *t) {
         ok = ok && avro_get_long(&in, &m.committed_ms);
         for (int i = 0; i < FAMILY_COUNT; i++)
             ok = ok && avro_get_long(&in, &m.rows[i]);
-        ok = ok && avro_get_long(&in, &m.current_accounts) && in.n == 0;
+        ok = ok && avro_get_long(&in, &m.current_accounts) && avro_get_long(&in, &m.rates) && in.n == 0;
         if (ok)
             t->meta = m;
         else
@@ -100,6 +102,7 @@ void task_load_meta(struct task_env *env, struct task *t) {
     }
     t->saved_meta = t->meta;
     t->resuming = false;
+    t->refresh_accounts = false;
 }
 
 /* --- rows --- */

@@ -157,123 +157,6 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
     (void)rd_kafka_assign(rk, NULL);
 }
 
-/* --- recovering: from the committed offsets on --- */
-
-static bool read_committed(struct worker *w, struct err *e) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
-    for (size_t i = 0; i < w->source_count; i++)
-        (void)rd_kafka_topic_partition_list_add(list, topic_text(w, w->sources[i].topic),
-                                                w->sources[i].partition);
-    rd_kafka_resp_err_t code = rd_kafka_committed(w->consumer, list, CALL_TIMEOUT_MS);
-    bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-              err_set(e, ERR_RETRY, "committed offsets: %s", rd_kafka_err2str(code));
-    for (int i = 0; ok && i < list->cnt; i++) {
-        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            ok = err_set(e, ERR_RETRY, "committed offset of %s partition %d: %s", list->elems[i].topic,
-                         list->elems[i].partition, rd_kafka_err2str(list->elems[i].err));
-        else if (!w->o.ephemeral)
-            w->sources[i].committed = list->elems[i].offset >= 0 ? list->elems[i].offset : -1;
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    return ok;
-}
-
-/* Where each source goes on, and that nothing between there and its start is lost. */
-static bool find_starts(struct worker *w, struct err *e) {
-    for (size_t i = 0; i < w->source_count; i++) {
-        struct source *s = &w->sources[i];
-        int64_t low, high;
-        if (!restore_watermarks(w->restore, s->topic, s->partition, &low, &high, e))
-            return false;
-        if (s->committed >= 0 && (s->committed < low || s->committed > high))
-            return err_set(
-                e, ERR_STOP,
-                "%s partition %d: the committed offset %lld is outside of what the topic holds (%lld to "
-                "%lld): records were deleted before they were processed, or the topic was recreated; look "
-                "for "
-                "them upstream, then set the offsets of group %s to where to go on (kafka-consumer-groups.sh "
-                "--reset-offsets)",
-                topic_text(w, s->topic), s->partition, (long long)s->committed, (long long)low,
-                (long long)high, w->o.config->app_id);
-        s->next = s->committed >= 0 ? s->committed : low;
-        s->end = high;
-    }
-    return true;
-}
-
-static int64_t committed_of(struct worker *w, enum topic topic, int32_t partition) {
-    const struct source *s = find_source(w, topic_text(w, topic), partition);
-    return s != NULL && s->committed >= 0 ? s->committed : 0;
-}
-
-static bool begin_restore(struct worker *w, struct err *e) {
-    restore_reset(w->restore);
-    batch_clear(w->batch);
-    for (int32_t p = 0; p < w->o.layout->n; p++) {
-        if (!w->assigned[p])
-            continue;
-        if (!restore_add(w->restore, &w->pipeline.env, &w->tasks[p], committed_of(w, TOPIC_ACCOUNT_LINKS, p),
-                         committed_of(w, TOPIC_CUSTOMER_REFS, p), clock_ms(CLOCK_REALTIME), e)) {
-            restore_reset(w->restore);
-            return false;
-        }
-    }
-    return restore_start(w->restore, e);
-}
-
-static bool assign_sources(struct worker *w, struct err *e) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
-    for (size_t i = 0; i < w->source_count; i++)
-        rd_kafka_topic_partition_list_add(list, topic_text(w, w->sources[i].topic), w->sources[i].partition)
-            ->offset = w->sources[i].next;
-    rd_kafka_resp_err_t code = rd_kafka_assign(w->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(e, ERR_RETRY, "assign: %s", rd_kafka_err2str(code));
-}
-
-/* Serves the group while nothing is assigned: heartbeats, rebalances. False if there was a rebalance. */
-static bool poll_group(struct worker *w, int timeout_ms) {
-    rd_kafka_message_t *m = rd_kafka_consumer_poll(w->consumer, timeout_ms);
-    if (m != NULL) {
-        const char *fatal = rd_kafka_message_errstr(m);
-        if (m->err == RD_KAFKA_RESP_ERR__FATAL)
-            (void)err_set(&w->fatal, ERR_STOP, "consumer: %s", fatal);
-        rd_kafka_message_destroy(m);
-    }
-    return !w->assignment_new && w->source_count > 0;
-}
-
-/* Brings state and consumer to the committed offsets. True also if a rebalance or the end came between. */
-static bool recover(struct worker *w, struct err *e) {
-    int64_t started = clock_us();
-    w->assignment_new = false;
-    drop_messages(w);
-    for (int32_t p = 0; p < w->o.layout->n; p++)
-        task_rollback(&w->tasks[p]);
-    atomic_store(&w->phase, WORKER_RESTORING);
-    if (!read_committed(w, e) || !find_starts(w, e) || !begin_restore(w, e))
-        return false;
-    int64_t before = atomic_load(&w->o.metrics->restored_records);
-    while (!restore_done(w->restore)) {
-        if (!restore_step(w->restore, &w->pipeline.env, w->batch, POLL_MS, e))
-            return false;
-        if (!poll_group(w, 0) || atomic_load(&w->stopping) || w->fatal.class != ERR_NONE) {
-            restore_reset(w->restore);
-            return true;
-        }
-    }
-    restore_reset(w->restore);
-    if (!assign_sources(w, e))
-        return false;
-    for (int32_t p = 0; p < w->o.layout->n; p++)
-        atomic_store(&w->owned[p], w->assigned[p]);
-    atomic_store(&w->phase, WORKER_RUNNING);
-    log_info("state is where the committed offsets are", "partitions=%zu replayed=%lld ms=%lld",
-             w->source_count, (long long)(atomic_load(&w->o.metrics->restored_records) - before),
-             (long long)((clock_us() - started) / 1000));
-    return true;
-}
-
 /* --- 1. collect --- */
 
 static void on_consumer_error(struct worker *w, const rd_kafka_message_t *m) {
@@ -515,41 +398,202 @@ static void bookkeeping(struct worker *w) {
     metric_set(&w->o.metrics->state_bytes, store_bytes(w->o.store));
 }
 
-/* --- the cycle --- */
+/* --- one transaction --- */
+
+/* Ends the transaction in work: commits it and keeps the state, or gives it up if the state failed meanwhile.
+ */
+static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_list_t *offsets,
+                               struct err *e) {
+    struct metrics *m = w->o.metrics;
+    if (kv_failed(w->pipeline.env.kv)) {
+        struct err why = w->pipeline.env.kv->err;
+        if (producer_abort(w->producer, e) || why.class == ERR_STOP)
+            *e = why;
+        metric_add(&m->transactions[TRANSACTION_ABORTED], 1);
+        return false;
+    }
+    int64_t started = clock_us();
+    if (!producer_commit(w->producer, offsets, w->consumer, e)) {
+        metric_add(&m->transactions[e->class == ERR_FENCED ? TRANSACTION_FENCED : TRANSACTION_ABORTED], 1);
+        return false;
+    }
+    metric_add(&m->transactions[TRANSACTION_COMMITTED], 1);
+    histogram_observe(&m->commit_duration, clock_us() - started, 1);
+    metric_set(&m->last_commit_ms, w->pipeline.env.now_ms);
+    return keep_state(w, offsets, e);
+}
 
 /* One transaction, from message `*at` on. */
 static bool transact(struct worker *w, size_t *at, struct err *e) {
     size_t from = *at;
-    struct kv *kv = w->pipeline.env.kv;
+    if (!producer_begin(w->producer, e))
+        return false;
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
-    bool ok = producer_begin(w->producer, e);
+    process_messages(w, at, offsets);
+    bool ok = finish_transaction(w, offsets, e);
     if (ok) {
-        process_messages(w, at, offsets);
-        if (kv_failed(kv)) {
-            struct err why = kv->err;
-            ok = producer_abort(w->producer, e);
-            *e = ok || why.class == ERR_STOP ? why : *e;
-            ok = false;
-        } else {
-            int64_t started = clock_us();
-            ok = producer_commit(w->producer, offsets, w->consumer, e);
-            metric_add(&w->o.metrics->transactions[ok                       ? TRANSACTION_COMMITTED
-                                                   : e->class == ERR_FENCED ? TRANSACTION_FENCED
-                                                                            : TRANSACTION_ABORTED],
-                       1);
-            if (ok) {
-                histogram_observe(&w->o.metrics->commit_duration, clock_us() - started, 1);
-                ok = keep_state(w, offsets, e);
-                metric_set(&w->o.metrics->last_commit_ms, w->pipeline.env.now_ms);
-                publish_latency(w, from, *at);
-                publish_lag(w);
-                publish_counts(w);
-            }
-        }
+        publish_latency(w, from, *at);
+        publish_lag(w);
+        publish_counts(w);
     }
     rd_kafka_topic_partition_list_destroy(offsets);
     return ok;
 }
+
+static int64_t emitted(const struct worker *w) {
+    int64_t sum = 0;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        sum += w->pipeline.env.counts.emitted[t];
+    return sum;
+}
+
+/* Recomputes the marts of tasks whose rates are not those of now; some rows a transaction. */
+static bool refresh_tasks(struct worker *w, struct err *e) {
+    struct task_env *env = &w->pipeline.env;
+    bool more = true;
+    while (more && !atomic_load(&w->stopping)) {
+        rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
+        bool ok = producer_begin(w->producer, e);
+        more = false;
+        env->now_ms = clock_ms(CLOCK_REALTIME);
+        for (int32_t p = 0; ok && p < w->o.layout->n && !more; p++) {
+            if (!w->assigned[p] || !task_needs_refresh(env, &w->tasks[p]))
+                continue;
+            const struct source *s = find_source(w, topic_text(w, TOPIC_ACCOUNT_LINKS), p);
+            note_offset(w, offsets, s, s->next);
+            while (!task_refresh(env, &w->tasks[p]) && !more && !kv_failed(env->kv))
+                more = emitted(w) >= w->o.config->fanout_max_rows;
+        }
+        if (ok && offsets->cnt == 0)
+            ok = producer_abort(w->producer, e);
+        else if (ok)
+            ok = finish_transaction(w, offsets, e);
+        rd_kafka_topic_partition_list_destroy(offsets);
+        if (!ok)
+            return false;
+        publish_counts(w);
+    }
+    return true;
+}
+
+/* --- recovering: from the committed offsets on --- */
+
+static bool read_committed(struct worker *w, struct err *e) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
+    for (size_t i = 0; i < w->source_count; i++)
+        (void)rd_kafka_topic_partition_list_add(list, topic_text(w, w->sources[i].topic),
+                                                w->sources[i].partition);
+    rd_kafka_resp_err_t code = rd_kafka_committed(w->consumer, list, CALL_TIMEOUT_MS);
+    bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+              err_set(e, ERR_RETRY, "committed offsets: %s", rd_kafka_err2str(code));
+    for (int i = 0; ok && i < list->cnt; i++) {
+        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            ok = err_set(e, ERR_RETRY, "committed offset of %s partition %d: %s", list->elems[i].topic,
+                         list->elems[i].partition, rd_kafka_err2str(list->elems[i].err));
+        else if (!w->o.ephemeral)
+            w->sources[i].committed = list->elems[i].offset >= 0 ? list->elems[i].offset : -1;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return ok;
+}
+
+/* Where each source goes on, and that nothing between there and its start is lost. */
+static bool find_starts(struct worker *w, struct err *e) {
+    for (size_t i = 0; i < w->source_count; i++) {
+        struct source *s = &w->sources[i];
+        int64_t low, high;
+        if (!restore_watermarks(w->restore, s->topic, s->partition, &low, &high, e))
+            return false;
+        if (s->committed >= 0 && (s->committed < low || s->committed > high))
+            return err_set(
+                e, ERR_STOP,
+                "%s partition %d: the committed offset %lld is outside of what the topic holds (%lld to "
+                "%lld): records were deleted before they were processed, or the topic was recreated; look "
+                "for "
+                "them upstream, then set the offsets of group %s to where to go on (kafka-consumer-groups.sh "
+                "--reset-offsets)",
+                topic_text(w, s->topic), s->partition, (long long)s->committed, (long long)low,
+                (long long)high, w->o.config->app_id);
+        s->next = s->committed >= 0 ? s->committed : low;
+        s->end = high;
+    }
+    return true;
+}
+
+static int64_t committed_of(struct worker *w, enum topic topic, int32_t partition) {
+    const struct source *s = find_source(w, topic_text(w, topic), partition);
+    return s != NULL && s->committed >= 0 ? s->committed : 0;
+}
+
+static bool begin_restore(struct worker *w, struct err *e) {
+    restore_reset(w->restore);
+    batch_clear(w->batch);
+    for (int32_t p = 0; p < w->o.layout->n; p++) {
+        if (!w->assigned[p])
+            continue;
+        if (!restore_add(w->restore, &w->pipeline.env, &w->tasks[p], committed_of(w, TOPIC_ACCOUNT_LINKS, p),
+                         committed_of(w, TOPIC_CUSTOMER_REFS, p), clock_ms(CLOCK_REALTIME), e)) {
+            restore_reset(w->restore);
+            return false;
+        }
+    }
+    return restore_start(w->restore, e);
+}
+
+static bool assign_sources(struct worker *w, struct err *e) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
+    for (size_t i = 0; i < w->source_count; i++)
+        rd_kafka_topic_partition_list_add(list, topic_text(w, w->sources[i].topic), w->sources[i].partition)
+            ->offset = w->sources[i].next;
+    rd_kafka_resp_err_t code = rd_kafka_assign(w->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(e, ERR_RETRY, "assign: %s", rd_kafka_err2str(code));
+}
+
+/* Serves the group while nothing is assigned: heartbeats, rebalances. False if there was a rebalance. */
+static bool poll_group(struct worker *w, int timeout_ms) {
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(w->consumer, timeout_ms);
+    if (m != NULL) {
+        const char *fatal = rd_kafka_message_errstr(m);
+        if (m->err == RD_KAFKA_RESP_ERR__FATAL)
+            (void)err_set(&w->fatal, ERR_STOP, "consumer: %s", fatal);
+        rd_kafka_message_destroy(m);
+    }
+    return !w->assignment_new && w->source_count > 0;
+}
+
+/* Brings state and consumer to the committed offsets. True also if a rebalance or the end came between. */
+static bool recover(struct worker *w, struct err *e) {
+    int64_t started = clock_us();
+    w->assignment_new = false;
+    drop_messages(w);
+    for (int32_t p = 0; p < w->o.layout->n; p++)
+        task_rollback(&w->tasks[p]);
+    atomic_store(&w->phase, WORKER_RESTORING);
+    if (!read_committed(w, e) || !find_starts(w, e) || !begin_restore(w, e))
+        return false;
+    int64_t before = atomic_load(&w->o.metrics->restored_records);
+    while (!restore_done(w->restore)) {
+        if (!restore_step(w->restore, &w->pipeline.env, w->batch, POLL_MS, e))
+            return false;
+        if (!poll_group(w, 0) || atomic_load(&w->stopping) || w->fatal.class != ERR_NONE) {
+            restore_reset(w->restore);
+            return true;
+        }
+    }
+    restore_reset(w->restore);
+    if (!refresh_tasks(w, e) || !assign_sources(w, e))
+        return false;
+    for (int32_t p = 0; p < w->o.layout->n; p++)
+        atomic_store(&w->owned[p], w->assigned[p]);
+    atomic_store(&w->phase, WORKER_RUNNING);
+    log_info("state is where the committed offsets are", "partitions=%zu replayed=%lld ms=%lld",
+             w->source_count, (long long)(atomic_load(&w->o.metrics->restored_records) - before),
+             (long long)((clock_us() - started) / 1000));
+    return true;
+}
+
+/* --- the cycle --- */
 
 static bool run_batch(struct worker *w, struct err *e) {
     for (size_t at = 0; at < w->message_count;)

@@ -166,7 +166,11 @@ static bool shelf_apply(struct shelf *s, struct model_event e) {
     history_apply(&s->history, &s->options, &s->timeline, versions, count, &h);
     confirmations_encode(&s->timeline, &after);
     assert_int_equal(s->history.late, late);
-    assert_int_equal(s->history.confirmations_changed, !slice_eq(buf_slice(&before), buf_slice(&after)));
+    bool changed = !slice_eq(buf_slice(&before), buf_slice(&after));
+    if (s->history.confirmations_dropped == 0) /* one that is added may be the one that is dropped */
+        assert_int_equal(s->history.confirmations_changed, changed);
+    else
+        assert_true(s->history.confirmations_changed);
     store_changes(s, had, &current);
     check_confirmations(s);
     /* What changed nothing at all is not saved. */
@@ -472,7 +476,6 @@ static void test_history__confirmations_max(void **state) {
     assert_int_equal(shared.history.change_count, 0);
     assert_true(shelf_apply(&shared, (struct model_event){12, 10, 0})); /* older than what is kept */
     assert_int_equal(shared.history.confirmations_dropped, 1);
-    assert_false(shared.history.confirmations_changed);
     assert_true(shelf_apply(&shared, (struct model_event){7, 11, 1}));
     size_t n;
     struct model_version *all = shelf_all(&shared, &n);

@@ -1,0 +1,762 @@
+/* Every row against schemas/<name>.avsc with avro-c, which knows nothing of rows.c. */
+#include "support.h"
+
+#include "schemas/rows.h"
+#include "streamer/base/json.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/customer_profile.h"
+#include "streamer/history.h"
+
+#include <avro.h>
+#include <stdio.h>
+
+static const struct row_type *const types[] = {
+    &customer_history_type,    &account_history_type,    &account_with_customer_type, &account_summary_type,
+    &customer_profile_type,    &customer_attributes_type, &account_attributes_type,    &account_link_type,
+    &customer_ref_type,        &version_type,            &customer_totals_type,
+};
+
+/* A row of any type. */
+union any_row {
+    struct customer_history_row customer_history;
+    struct account_history_row account_history;
+    struct account_with_customer_row account_with_customer;
+    struct account_summary_row account_summary;
+    struct customer_profile_row customer_profile;
+    struct customer_attributes customer_attributes;
+    struct account_attributes account_attributes;
+    struct account_link account_link;
+    struct customer_ref customer_ref;
+    struct version_row version;
+    struct customer_totals customer_totals;
+};
+
+/* --- values --- */
+
+/* Texts that break careless encoders. */
+static struct slice nasty_text(struct rng *r) {
+    static const char *const texts[] = {
+        "",        "a",          "null",      "\"",        "\\",         "\\u0041", "a\"b\\c/d",
+        "\b\f\n\r\t", "\1\2\x1f", "\x7f",     "żółw",      "日本語",      "😀",      "\xf4\x8f\xbf\xbf",
+        "{\"a\":1}", "a|b",      " lead",     "trail ",    "'; drop --", "%s%n",    "\xc2\x80",
+        "\xe2\x80\xa8", "1e3",   "-0",        "true",      "\xef\xbf\xbf",
+    };
+    static char large[5000];
+    if (large[0] == '\0')
+        memset(large, 'x', sizeof large - 1);
+    int64_t i = rng_below(r, ARRAY_LEN(texts) + 1);
+    return i < (int64_t)ARRAY_LEN(texts) ? slice_str(texts[i]) : slice_str(large);
+}
+
+static int128 any_total(struct rng *r) {
+    unsigned __int128 v = (unsigned __int128)rng_next(r) << 64 | rng_next(r);
+    return (int128)v >> rng_below(r, 128);
+}
+
+/* JSON has room for decimal(38,2) and for times that have a date. */
+static int128 json_total(struct rng *r) {
+    int128 max = 1;
+    for (int i = 0; i < 38; i++)
+        max *= 10;
+    return rng_chance(r, 10) ? max - 1 : rng_chance(r, 10) ? 1 - max : any_total(r) % max;
+}
+
+static int64_t any_time(struct rng *r) {
+    if (rng_chance(r, 10))
+        return rng_chance(r, 50) ? TIMESTAMP_MIN : TIMESTAMP_MAX;
+    return TIMESTAMP_MIN + rng_below(r, TIMESTAMP_MAX - TIMESTAMP_MIN + 1);
+}
+
+static void fill(const struct row_type *type, void *row, struct rng *r, bool for_json) {
+    memset(row, 0, type->size);
+    for (size_t i = 0; i < type->field_count; i++) {
+        void *p = (char *)row + type->fields[i].offset;
+        switch (type->fields[i].kind) {
+        case ROW_LONG:
+        case ROW_AMOUNT:
+        case ROW_RATE:
+            *(int64_t *)p = rng_any(r);
+            break;
+        case ROW_TIME:
+            *(int64_t *)p = for_json ? any_time(r) : rng_any(r);
+            break;
+        case ROW_OPTIONAL_TIME:
+            *(int64_t *)p = rng_chance(r, 30) ? TIMESTAMP_NONE : for_json ? any_time(r) : rng_any(r);
+            break;
+        case ROW_TEXT:
+        case ROW_BYTES:
+            *(struct slice *)p = nasty_text(r);
+            break;
+        case ROW_BOOL:
+            *(bool *)p = rng_chance(r, 50);
+            break;
+        case ROW_TOTAL:
+            *(int128 *)p = for_json ? json_total(r) : any_total(r);
+            break;
+        }
+    }
+}
+
+static void assert_same_rows(const struct row_type *type, const void *a, const void *b) {
+    for (size_t i = 0; i < type->field_count; i++) {
+        const struct row_field *f = &type->fields[i];
+        const void *p = (const char *)a + f->offset, *q = (const char *)b + f->offset;
+        bool same = false;
+        switch (f->kind) {
+        case ROW_LONG:
+        case ROW_AMOUNT:
+        case ROW_RATE:
+        case ROW_TIME:
+        case ROW_OPTIONAL_TIME:
+            same = *(const int64_t *)p == *(const int64_t *)q;
+            break;
+        case ROW_TEXT:
+        case ROW_BYTES:
+            same = slice_eq(*(const struct slice *)p, *(const struct slice *)q);
+            break;
+        case ROW_BOOL:
+            same = *(const bool *)p == *(const bool *)q;
+            break;
+        case ROW_TOTAL:
+            same = *(const int128 *)p == *(const int128 *)q;
+            break;
+        }
+        if (!same)
+            fail_msg("%s.%s differs", type->name, f->name);
+    }
+}
+
+/* --- avro-c's side --- */
+
+static void read_schema_text(const char *name, struct buf *out) {
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/schemas/%s.avsc", SOURCE_DIR, name);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    buf_clear(out);
+    for (int c; (c = fgetc(f)) != EOF;)
+        buf_put_byte(out, (char)c);
+    (void)fclose(f);
+}
+
+static avro_schema_t load_schema(const char *name) {
+    struct buf text = {0};
+    avro_schema_t schema;
+    read_schema_text(name, &text);
+    if (avro_schema_from_json_length(text.p, text.n, &schema) != 0)
+        fail_msg("%s.avsc: %s", name, avro_strerror());
+    buf_release(&text);
+    return schema;
+}
+
+/* One value of a schema and avro-c's memory for its bytes. */
+struct peer {
+    avro_schema_t schema;
+    avro_value_iface_t *iface;
+    avro_value_t value;
+    char bytes[65536];
+};
+
+static struct peer *peer_new(const char *name) {
+    struct peer *p = mem_calloc(1, sizeof *p);
+    p->schema = load_schema(name);
+    p->iface = avro_generic_class_from_schema(p->schema);
+    assert_non_null(p->iface);
+    assert_int_equal(avro_generic_value_new(p->iface, &p->value), 0);
+    return p;
+}
+
+static void peer_free(struct peer *p) {
+    avro_value_decref(&p->value);
+    avro_value_iface_decref(p->iface);
+    avro_schema_decref(p->schema);
+    free(p);
+}
+
+static struct slice peer_encode(struct peer *p) {
+    avro_writer_t w = avro_writer_memory(p->bytes, sizeof p->bytes);
+    if (avro_value_write(w, &p->value) != 0)
+        fail_msg("avro-c: %s", avro_strerror());
+    size_t n = (size_t)avro_writer_tell(w);
+    avro_writer_free(w);
+    return slice_of(p->bytes, n);
+}
+
+/* Reads one value and leaves nothing over. */
+static void peer_decode(struct peer *p, struct slice bytes) {
+    avro_reader_t reader = avro_reader_memory(bytes.p, (int64_t)bytes.n);
+    char rest;
+    assert_int_equal(avro_value_reset(&p->value), 0);
+    if (avro_value_read(reader, &p->value) != 0)
+        fail_msg("avro-c: %s", avro_strerror());
+    assert_int_not_equal(avro_read(reader, &rest, 1), 0);
+    avro_reader_free(reader);
+}
+
+static avro_value_t member(const avro_value_t *record, const char *name) {
+    avro_value_t v;
+    if (avro_value_get_by_name(record, name, &v, NULL) != 0)
+        fail_msg("no field %s", name);
+    return v;
+}
+
+/* Two's complement, big-endian, no byte more than the value needs. */
+static size_t decimal_bytes(int128 v, unsigned char bytes[16]) {
+    size_t n = 1;
+    while (n < 16 && (v < -((int128)1 << (8 * n - 1)) || v > ((int128)1 << (8 * n - 1)) - 1))
+        n++;
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (unsigned char)(v >> (8 * (n - 1 - i)) & 0xff);
+    return n;
+}
+
+static void set_decimal(avro_value_t *v, int128 x) {
+    unsigned char bytes[16];
+    size_t n = decimal_bytes(x, bytes);
+    assert_int_equal(avro_value_set_bytes(v, bytes, n), 0);
+}
+
+static void set_bytes(avro_value_t *v, struct slice s) {
+    union {
+        const void *in;
+        void *out;
+    } p = {s.p};
+    assert_int_equal(avro_value_set_bytes(v, p.out, s.n), 0);
+}
+
+static void set_text(avro_value_t *v, struct slice s) {
+    struct buf text = {0};
+    buf_set(&text, s);
+    assert_int_equal(avro_value_set_string(v, buf_cstr(&text)), 0);
+    buf_release(&text);
+}
+
+static void set_field(avro_value_t *v, enum row_field_kind kind, const void *p) {
+    avro_value_t branch;
+    switch (kind) {
+    case ROW_LONG:
+    case ROW_TIME:
+        assert_int_equal(avro_value_set_long(v, *(const int64_t *)p), 0);
+        break;
+    case ROW_TEXT:
+        set_text(v, *(const struct slice *)p);
+        break;
+    case ROW_BYTES:
+        set_bytes(v, *(const struct slice *)p);
+        break;
+    case ROW_BOOL:
+        assert_int_equal(avro_value_set_boolean(v, *(const bool *)p), 0);
+        break;
+    case ROW_AMOUNT:
+    case ROW_RATE:
+        set_decimal(v, *(const int64_t *)p);
+        break;
+    case ROW_TOTAL:
+        set_decimal(v, *(const int128 *)p);
+        break;
+    case ROW_OPTIONAL_TIME:
+        assert_int_equal(avro_value_set_branch(v, *(const int64_t *)p != TIMESTAMP_NONE, &branch), 0);
+        if (*(const int64_t *)p == TIMESTAMP_NONE)
+            assert_int_equal(avro_value_set_null(&branch), 0);
+        else
+            assert_int_equal(avro_value_set_long(&branch, *(const int64_t *)p), 0);
+        break;
+    }
+}
+
+static void peer_set(struct peer *p, const struct row_type *type, const void *row) {
+    assert_int_equal(avro_value_reset(&p->value), 0);
+    for (size_t i = 0; i < type->field_count; i++) {
+        avro_value_t v = member(&p->value, type->fields[i].name);
+        set_field(&v, type->fields[i].kind, (const char *)row + type->fields[i].offset);
+    }
+}
+
+static void assert_bytes_equal(const char *what, struct slice got, struct slice expected) {
+    if (!slice_eq(got, expected))
+        fail_msg("%s: %zu bytes differ from avro-c's %zu", what, got.n, expected.n);
+}
+
+/* --- schemas --- */
+
+static void assert_decimal(const cJSON *type, double precision, double scale) {
+    assert_string_equal(cJSON_GetObjectItem(type, "type")->valuestring, "bytes");
+    assert_string_equal(cJSON_GetObjectItem(type, "logicalType")->valuestring, "decimal");
+    assert_true(cJSON_GetObjectItem(type, "precision")->valuedouble == precision);
+    assert_true(cJSON_GetObjectItem(type, "scale")->valuedouble == scale);
+}
+
+static void assert_millis(const cJSON *type) {
+    assert_string_equal(cJSON_GetObjectItem(type, "type")->valuestring, "long");
+    assert_string_equal(cJSON_GetObjectItem(type, "logicalType")->valuestring, "timestamp-millis");
+}
+
+static void check_schema_field(const struct row_field *f, const cJSON *field) {
+    const cJSON *type = cJSON_GetObjectItem(field, "type");
+    assert_string_equal(cJSON_GetObjectItem(field, "name")->valuestring, f->name);
+    switch (f->kind) {
+    case ROW_LONG:
+        assert_string_equal(type->valuestring, "long");
+        break;
+    case ROW_TEXT:
+        assert_string_equal(type->valuestring, "string");
+        break;
+    case ROW_BYTES:
+        assert_string_equal(type->valuestring, "bytes");
+        break;
+    case ROW_BOOL:
+        assert_string_equal(type->valuestring, "boolean");
+        break;
+    case ROW_AMOUNT:
+        assert_decimal(type, 18, 2);
+        break;
+    case ROW_TOTAL:
+        assert_decimal(type, 38, 2);
+        break;
+    case ROW_RATE:
+        assert_decimal(type, 5, 3);
+        break;
+    case ROW_TIME:
+        assert_millis(type);
+        break;
+    case ROW_OPTIONAL_TIME:
+        assert_string_equal(cJSON_GetArrayItem(type, 0)->valuestring, "null");
+        assert_millis(cJSON_GetArrayItem(type, 1));
+        assert_true(cJSON_IsNull(cJSON_GetObjectItem(field, "default")));
+        break;
+    }
+}
+
+/* Names, order and logical types, which avro-c drops. customer_totals ends with an array that has no descriptor. */
+static void test_rows__schemas(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct buf text = {0};
+        read_schema_text(types[i]->name, &text);
+        cJSON *schema = cJSON_ParseWithLength(text.p, text.n);
+        const cJSON *fields = cJSON_GetObjectItem(schema, "fields");
+        size_t extra = types[i] == &customer_totals_type;
+        assert_string_equal(cJSON_GetObjectItem(schema, "name")->valuestring, types[i]->name);
+        assert_int_equal(cJSON_GetArraySize(fields), types[i]->field_count + extra);
+        for (size_t k = 0; k < types[i]->field_count; k++)
+            check_schema_field(&types[i]->fields[k], cJSON_GetArrayItem(fields, (int)k));
+        cJSON_Delete(schema);
+        buf_release(&text);
+    }
+}
+
+/* --- Avro --- */
+
+static void test_rows__avro(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        const struct row_type *type = types[i];
+        if (type == &customer_totals_type)
+            continue; /* below, with its array */
+        struct peer *peer = peer_new(type->name);
+        struct rng r = rng_seeded(i);
+        for (int k = 0; k < 1500; k++) {
+            union any_row row, back;
+            struct buf bytes = {0};
+            fill(type, &row, &r, false);
+            row_put_avro(type, &row, &bytes);
+            peer_set(peer, type, &row);
+            assert_bytes_equal(type->name, buf_slice(&bytes), peer_encode(peer));
+            peer_decode(peer, buf_slice(&bytes)); /* and what it has read, it writes again as it was */
+            assert_bytes_equal(type->name, peer_encode(peer), buf_slice(&bytes));
+            buf_put_str(&bytes, "rest");
+            struct slice in = buf_slice(&bytes);
+            assert_true(row_get_avro(type, &in, &back));
+            assert_same_rows(type, &row, &back);
+            assert_text(in, "rest");
+            buf_release(&bytes);
+        }
+        peer_free(peer);
+    }
+}
+
+/* No part of a row passes for a row, and nothing behind it is read. */
+static void test_rows__avro_truncated(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct rng r = rng_seeded(i + 100);
+        for (int k = 0; k < 20; k++) {
+            union any_row row;
+            struct buf bytes = {0};
+            fill(types[i], &row, &r, false);
+            row_put_avro(types[i], &row, &bytes);
+            for (size_t n = 0; n < bytes.n; n += bytes.n - n > 300 ? 97 : 1) {
+                char *part = mem_alloc(n);
+                memcpy(part, bytes.p, n);
+                struct slice in = slice_of(part, n);
+                assert_false(row_get_avro(types[i], &in, &row));
+                free(part);
+            }
+            buf_release(&bytes);
+        }
+    }
+}
+
+/* Whatever the bytes are: slices stay inside of them, and nothing is read outside (the sanitizer looks). */
+static void check_slices(const struct row_type *type, const void *row, struct slice bytes) {
+    for (size_t i = 0; i < type->field_count; i++) {
+        if (type->fields[i].kind != ROW_TEXT && type->fields[i].kind != ROW_BYTES)
+            continue;
+        const struct slice *s = (const struct slice *)(const void *)((const char *)row + type->fields[i].offset);
+        assert_true(s->p >= bytes.p && s->n <= bytes.n && s->p + s->n <= bytes.p + bytes.n);
+    }
+}
+
+static void test_rows__avro_garbage(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(5);
+    struct totals totals = {0};
+    for (int k = 0; k < 60000; k++) {
+        const struct row_type *type = types[rng_below(&r, ARRAY_LEN(types))];
+        size_t n = (size_t)rng_below(&r, 48);
+        char *bytes = mem_alloc(n);
+        union any_row row;
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = (char)(rng_chance(&r, 60) ? rng_below(&r, 8) : rng_below(&r, 256));
+        struct slice in = slice_of(bytes, n);
+        if (row_get_avro(type, &in, &row)) {
+            check_slices(type, &row, slice_of(bytes, n));
+            assert_true(in.p + in.n == bytes + n);
+        }
+        (void)totals_decode(slice_of(bytes, n), &totals);
+        free(bytes);
+    }
+    totals_release(&totals);
+}
+
+static void test_rows__avro_refused(void **state) {
+    static const struct {
+        const struct row_type *type;
+        struct slice bytes;
+    } cases[] = {
+        {&customer_attributes_type, {"\1", 1}},                         /* length -1 */
+        {&customer_attributes_type, {"\x04"  "a", 2}},                 /* longer than what is there */
+        {&customer_attributes_type, {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10}}, /* INT64_MIN long */
+        {&customer_attributes_type, {"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10}}, /* INT64_MAX long */
+        {&account_attributes_type, {"\x02\0\0", 3}},                    /* a decimal of no bytes */
+        {&account_attributes_type, {"\x02\x12\1\0\0\0\0\0\0\0\0\0", 12}}, /* over 64 bits */
+        {&account_attributes_type, {"\x02\x22\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20}}, /* 17 bytes */
+        {&version_type, {"\x04\0\0\0", 4}},                             /* no such branch */
+        {&version_type, {"\1\0\0\0", 4}},                               /* branch -1 */
+        {&account_link_type, {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\0\2\0\0", 14}}, /* a long of 11 bytes */
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        union any_row row;
+        struct slice in = cases[i].bytes;
+        if (row_get_avro(cases[i].type, &in, &row))
+            fail_msg("case %zu was taken for a row", i);
+    }
+}
+
+/* --- the records with arrays --- */
+
+static void set_confirmations(avro_value_t *array, const struct timeline *t) {
+    for (size_t i = 0; i < t->confirmation_count; i++) {
+        avro_value_t item, v;
+        assert_int_equal(avro_value_append(array, &item, NULL), 0);
+        v = member(&item, "at");
+        assert_int_equal(avro_value_set_long(&v, t->confirmations[i].at), 0);
+        v = member(&item, "deleted");
+        assert_int_equal(avro_value_set_boolean(&v, t->confirmations[i].deleted), 0);
+        v = member(&item, "loaded_at");
+        assert_int_equal(avro_value_set_long(&v, t->confirmations[i].loaded_at), 0);
+    }
+}
+
+static void peer_set_timeline(struct peer *p, const struct timeline *t) {
+    avro_value_t v, branch;
+    assert_int_equal(avro_value_reset(&p->value), 0);
+    v = member(&p->value, "newest_event_at");
+    assert_int_equal(avro_value_set_long(&v, t->newest_event_at), 0);
+    v = member(&p->value, "current");
+    assert_int_equal(avro_value_set_branch(&v, t->has_current, &branch), 0);
+    if (t->has_current) {
+        v = member(&branch, "valid_from_at");
+        assert_int_equal(avro_value_set_long(&v, t->current.from), 0);
+        v = member(&branch, "loaded_at");
+        assert_int_equal(avro_value_set_long(&v, t->current.loaded_at), 0);
+        v = member(&branch, "attributes");
+        set_bytes(&v, t->current.attributes);
+    } else {
+        assert_int_equal(avro_value_set_null(&branch), 0);
+    }
+    v = member(&p->value, "confirmations");
+    set_confirmations(&v, t);
+}
+
+static void test_rows__timeline(void **state) {
+    (void)state;
+    struct peer *timelines = peer_new("timeline"), *lists = peer_new("confirmations");
+    struct rng r = rng_seeded(11);
+    for (int k = 0; k < 2000; k++) {
+        struct confirmation confirmations[100];
+        struct timeline back = {0}, t = {
+            .newest_event_at = rng_any(&r), .has_current = rng_chance(&r, 50),
+            .current = {rng_any(&r), TIMESTAMP_NONE, rng_any(&r), nasty_text(&r)},
+            .confirmations = confirmations, .confirmation_count = (size_t)rng_below(&r, rng_chance(&r, 10) ? 100 : 4),
+        };
+        for (size_t i = 0; i < t.confirmation_count; i++)
+            confirmations[i] = (struct confirmation){rng_any(&r), rng_chance(&r, 50), rng_any(&r)};
+        struct buf bytes = {0};
+        timeline_encode(&t, &bytes);
+        peer_set_timeline(timelines, &t);
+        assert_bytes_equal("timeline", buf_slice(&bytes), peer_encode(timelines));
+        assert_true(timeline_decode(buf_slice(&bytes), &back));
+        buf_clear(&bytes);
+        confirmations_encode(&t, &bytes);
+        assert_int_equal(avro_value_reset(&lists->value), 0);
+        set_confirmations(&lists->value, &t);
+        assert_bytes_equal("confirmations", buf_slice(&bytes), peer_encode(lists));
+        buf_release(&bytes);
+        timeline_release(&back);
+    }
+    peer_free(timelines);
+    peer_free(lists);
+}
+
+static void test_rows__totals(void **state) {
+    (void)state;
+    struct peer *peer = peer_new("customer_totals");
+    struct rng r = rng_seeded(12);
+    for (int k = 0; k < 2000; k++) {
+        struct totals_partition partitions[80];
+        struct totals back = {0}, t = {.partitions = partitions,
+                                       .partition_count = (size_t)rng_below(&r, rng_chance(&r, 10) ? 80 : 4)};
+        fill(&customer_totals_type, &t.sums, &r, false);
+        peer_set(peer, &customer_totals_type, &t.sums);
+        avro_value_t array = member(&peer->value, "partitions");
+        for (size_t i = 0; i < t.partition_count; i++) {
+            avro_value_t item, v;
+            partitions[i] = (struct totals_partition){(int32_t)rng_below(&r, INT32_MAX), 1 + rng_below(&r, INT32_MAX)};
+            assert_int_equal(avro_value_append(&array, &item, NULL), 0);
+            v = member(&item, "partition");
+            assert_int_equal(avro_value_set_long(&v, partitions[i].partition), 0);
+            v = member(&item, "links");
+            assert_int_equal(avro_value_set_long(&v, partitions[i].links), 0);
+        }
+        struct buf bytes = {0};
+        totals_encode(&t, &bytes);
+        assert_bytes_equal("customer_totals", buf_slice(&bytes), peer_encode(peer));
+        assert_true(totals_decode(buf_slice(&bytes), &back));
+        assert_same_rows(&customer_totals_type, &t.sums, &back.sums);
+        assert_int_equal(back.partition_count, t.partition_count);
+        for (size_t i = 0; i < t.partition_count; i++)
+            assert_true(back.partitions[i].partition == partitions[i].partition &&
+                        back.partitions[i].links == partitions[i].links);
+        buf_release(&bytes);
+        totals_release(&back);
+    }
+    peer_free(peer);
+}
+
+/* --- JSON --- */
+
+static void assert_json(const struct row_type *type, const void *row, const char *expected) {
+    struct buf text = {0};
+    row_put_json(type, row, &text);
+    assert_text(buf_slice(&text), expected);
+    buf_release(&text);
+}
+
+/* As contract §7 has it. 2024-02-15T00:00:00Z is 1707955200000. */
+static void test_rows__json_text(void **state) {
+    const int64_t t = INT64_C(1707955200000);
+    (void)state;
+    assert_json(&customer_history_type,
+                &(struct customer_history_row){1001, slice_str("änne \"o'neil\"\n"), true, t + 1, t, TIMESTAMP_NONE},
+                "{\"customer_id\":1001,\"customer_name\":\"änne \\\"o'neil\\\"\\n\",\"has_loan_flag\":true,"
+                "\"loaded_at\":\"2024-02-15T00:00:00.001Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
+                "\"valid_to_at\":null}");
+    assert_json(&account_history_type,
+                &(struct account_history_row){slice_str("A001"), -7, 1650000, slice_str("savings"), t, t, t + 86400000},
+                "{\"account_id\":\"A001\",\"customer_id\":-7,\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
+                "\"loaded_at\":\"2024-02-15T00:00:00.000Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
+                "\"valid_to_at\":\"2024-02-16T00:00:00.000Z\"}");
+    assert_json(&account_with_customer_type,
+                &(struct account_with_customer_row){slice_str("\\"), INT64_MAX, slice_str(""), false,
+                                                    INT64_C(999999999999999999), slice_str("checking"), 0},
+                "{\"account_id\":\"\\\\\",\"customer_id\":9223372036854775807,\"customer_name\":\"\","
+                "\"has_loan_flag\":false,\"balance_amount\":\"9999999999999999.99\",\"account_type\":\"checking\","
+                "\"valid_from_at\":\"1970-01-01T00:00:00.000Z\"}");
+    assert_json(&account_summary_type, &(struct account_summary_row){slice_str("A"), 1, 1650000, 15, 24750, 1674750, t},
+                "{\"account_id\":\"A\",\"customer_id\":1,\"original_balance_amount\":\"16500.00\","
+                "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"247.50\",\"new_balance_amount\":\"16747.50\","
+                "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}");
+    assert_json(&customer_profile_type,
+                &(struct customer_profile_row){1, slice_str("x"), false, 2, (int128)INT64_MAX * 100, 5, t},
+                "{\"customer_id\":1,\"customer_name\":\"x\",\"has_loan_flag\":false,\"total_accounts_count\":2,"
+                "\"total_balance_amount\":\"9223372036854775807.00\",\"total_annual_interest_amount\":\"0.05\","
+                "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}");
+}
+
+static bool has_bytes(const struct row_type *type) {
+    for (size_t i = 0; i < type->field_count; i++)
+        if (type->fields[i].kind == ROW_BYTES)
+            return true;
+    return false;
+}
+
+static void test_rows__json_there_and_back(void **state) {
+    (void)state;
+    struct json json;
+    struct buf text = {0};
+    json_init(&json);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct rng r = rng_seeded(i + 200);
+        if (has_bytes(types[i]))
+            continue;
+        for (int k = 0; k < 1500; k++) {
+            union any_row row, back;
+            fill(types[i], &row, &r, true);
+            buf_clear(&text);
+            row_put_json(types[i], &row, &text);
+            const cJSON *object = json_parse(&json, buf_slice(&text));
+            if (object == NULL || !row_get_json(types[i], object, &back))
+                fail_msg("%s: %s cannot be read: %s", types[i]->name, buf_cstr(&text), json.error);
+            assert_same_rows(types[i], &row, &back);
+        }
+    }
+    buf_release(&text);
+    json_release(&json);
+}
+
+/* Every field in turn replaced by something else: refused, or a value of the field's kind. */
+static void test_rows__json_refused(void **state) {
+    static const char *const instead[] = {"null", "[]", "{}", "\"x\"", "7", "\"\"", "1.5", "\"1.5\"", "\"-\"", "true"};
+    static const bool good[][ARRAY_LEN(instead)] = {
+        [ROW_LONG] = {[4] = true},
+        [ROW_TEXT] = {[3] = true, [5] = true, [7] = true, [8] = true},
+        [ROW_BOOL] = {[9] = true},
+        [ROW_AMOUNT] = {false},
+        [ROW_TOTAL] = {false},
+        [ROW_RATE] = {false},
+        [ROW_TIME] = {false},
+        [ROW_OPTIONAL_TIME] = {[0] = true},
+    };
+    (void)state;
+    struct json json;
+    struct buf text = {0};
+    json_init(&json);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        for (size_t f = 0; !has_bytes(types[i]) && f < types[i]->field_count; f++) {
+            for (size_t k = 0; k <= ARRAY_LEN(instead); k++) {
+                struct rng r = rng_seeded(k);
+                union any_row row;
+                fill(types[i], &row, &r, true);
+                buf_clear(&text);
+                row_put_json(types[i], &row, &text);
+                cJSON *object = cJSON_Duplicate(json_parse(&json, buf_slice(&text)), 1);
+                const char *name = types[i]->fields[f].name;
+                if (k < ARRAY_LEN(instead)) /* the last case: no such member */
+                    (void)cJSON_ReplaceItemInObject(object, name,
+                                                    cJSON_Duplicate(json_parse(&json, slice_str(instead[k])), 1));
+                else
+                    cJSON_DeleteItemFromObject(object, name);
+                bool expected = k < ARRAY_LEN(instead) && good[types[i]->fields[f].kind][k];
+                if (row_get_json(types[i], object, &row) != expected)
+                    fail_msg("%s.%s: case %zu", types[i]->name, name, k);
+                cJSON_Delete(object);
+            }
+        }
+    }
+    buf_release(&text);
+    json_release(&json);
+}
+
+static void test_rows__json_decimals(void **state) {
+    static const struct {
+        const char *text;
+        bool ok;
+    } cases[] = {
+        {"0.00", true},
+        {"-0.01", true},
+        {"999999999999999999999999999999999999.99", true},
+        {"-999999999999999999999999999999999999.99", true},
+        {"170141183460469231731687303715884105.72", true},
+        {"9999999999999999999999999999999999999.99", false},  /* 39 digits */
+        {"99999999999999999999999999999999999999.99", false}, /* 40 digits: more than 128 bits */
+        {"999999999999999999999999999999999999999.99", false},
+        {".00", false},
+        {"-.00", false},
+        {"1.0", false},
+        {"1.000", false},
+        {"1,00", false},
+        {"+1.00", false},
+        {"--1.00", false},
+        {"1.-1", false},
+        {"1..0", false},
+        {" 1.00", false},
+        {"", false},
+        {"-", false},
+    };
+    (void)state;
+    struct json json;
+    json_init(&json);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct customer_totals totals = {0};
+        struct buf text = {0};
+        buf_printf(&text,
+                   "{\"accounts\":1,\"balance\":\"%s\",\"interest_without_loan\":\"0.00\",\"interest_with_loan\":\"0.00\"}",
+                   cases[i].text);
+        if (row_get_json(&customer_totals_type, json_parse(&json, buf_slice(&text)), &totals) != cases[i].ok)
+            fail_msg("%s", cases[i].text);
+        buf_clear(&text);
+        if (cases[i].ok) {
+            decimal_put(&text, totals.balance, 2);
+            assert_text(buf_slice(&text), cases[i].text);
+        }
+        buf_release(&text);
+    }
+    json_release(&json);
+}
+
+/* --- comparing --- */
+
+static void test_rows__same_content(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(3);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        union any_row a, b;
+        fill(types[i], &a, &r, true);
+        for (size_t f = 0; f < types[i]->field_count; f++) {
+            const struct row_field *field = &types[i]->fields[f];
+            b = a;
+            assert_true(row_same_content(types[i], &a, &b));
+            void *p = (char *)&b + field->offset;
+            if (field->kind == ROW_BOOL)
+                *(bool *)p = !*(bool *)p;
+            else if (field->kind == ROW_TEXT || field->kind == ROW_BYTES)
+                *(struct slice *)p = slice_str("another");
+            else if (field->kind == ROW_TOTAL)
+                *(int128 *)p ^= (int128)1 << 100;
+            else
+                *(int64_t *)p ^= INT64_C(1) << 40;
+            assert_int_equal(row_same_content(types[i], &a, &b), strcmp(field->name, "calculated_at") == 0);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows__schemas),
+        cmocka_unit_test(test_rows__avro),
+        cmocka_unit_test(test_rows__avro_truncated),
+        cmocka_unit_test(test_rows__avro_garbage),
+        cmocka_unit_test(test_rows__avro_refused),
+        cmocka_unit_test(test_rows__timeline),
+        cmocka_unit_test(test_rows__totals),
+        cmocka_unit_test(test_rows__json_text),
+        cmocka_unit_test(test_rows__json_there_and_back),
+        cmocka_unit_test(test_rows__json_refused),
+        cmocka_unit_test(test_rows__json_decimals),
+        cmocka_unit_test(test_rows__same_content),
+    };
+    return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
+}

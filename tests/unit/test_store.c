@@ -1,0 +1,624 @@
+#include "support.h"
+
+#include "state/keys.h"
+#include "state/memory.h"
+#include "state/store.h"
+#include "streamer/base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CACHE_BYTES (8 << 20)
+
+static struct store *open_store(const char *dir) {
+    struct err e = {0};
+    struct store *s = store_open(dir, CACHE_BYTES, &e);
+    if (s == NULL)
+        fail_msg("%s", e.text);
+    return s;
+}
+
+static void commit(struct batch *b) {
+    struct err e = {0};
+    if (!batch_commit(b, &e))
+        fail_msg("%s", e.text);
+}
+
+static void put_text(struct batch *b, enum family f, int32_t partition, const char *key, const char *value) {
+    struct buf k = {0};
+    key_text(&k, partition, slice_str(key));
+    kv_put(batch_kv(b), f, buf_slice(&k), slice_str(value));
+    buf_release(&k);
+}
+
+static void assert_value(struct kv *kv, enum family f, int32_t partition, const char *key, const char *expected) {
+    struct buf k = {0}, value = {0};
+    key_text(&k, partition, slice_str(key));
+    bool found = kv_get(kv, f, buf_slice(&k), &value);
+    assert_int_equal(found, expected != NULL);
+    if (found)
+        assert_text(buf_slice(&value), expected);
+    buf_release(&k);
+    buf_release(&value);
+}
+
+static void assert_committed(struct store *s, enum family f, int32_t partition, const char *key, const char *expected) {
+    struct kv *reader = store_reader_new(s);
+    assert_value(reader, f, partition, key, expected);
+    store_reader_free(reader);
+}
+
+/* --- the same answers as the twin's --- */
+
+struct twins {
+    struct store *store;
+    struct batch *batch;
+    struct memory *memory;
+};
+
+/* Few keys, many of them prefixes of each other. */
+static struct slice random_key(struct rng *r, struct buf *out) {
+    key_partition(out, (int32_t)rng_below(r, 3));
+    for (int64_t n = rng_below(r, 4); n > 0; n--)
+        buf_put_byte(out, "ab\xff"[rng_below(r, 3)]);
+    return buf_slice(out);
+}
+
+static void assert_same_place(struct kv_cursor *a, struct kv_cursor *b) {
+    bool valid = a->ops->valid(a);
+    assert_int_equal(valid, b->ops->valid(b));
+    if (!valid)
+        return;
+    assert_true(slice_eq(cursor_key(a), cursor_key(b)));
+    assert_true(slice_eq(cursor_value(a), cursor_value(b)));
+}
+
+/* One walk: jumps, then steps in both directions as long as there is something. */
+static void walk(struct rng *r, struct kv *x, struct kv *y, enum family f) {
+    struct buf key = {0};
+    struct kv_cursor *a = kv_cursor(x, f), *b = kv_cursor(y, f);
+    for (int64_t jumps = 1 + rng_below(r, 3); jumps > 0; jumps--) {
+        struct slice to = random_key(r, &key);
+        bool backwards = rng_chance(r, 50);
+        backwards ? cursor_seek_for_prev(a, to) : cursor_seek(a, to);
+        backwards ? cursor_seek_for_prev(b, to) : cursor_seek(b, to);
+        assert_same_place(a, b);
+        for (int64_t steps = rng_below(r, 8); steps > 0 && a->ops->valid(a); steps--) {
+            bool back = rng_chance(r, 50);
+            back ? cursor_prev(a) : cursor_next(a);
+            back ? cursor_prev(b) : cursor_next(b);
+            assert_same_place(a, b);
+        }
+    }
+    cursor_free(a);
+    cursor_free(b);
+    buf_release(&key);
+}
+
+static void read_both(struct rng *r, struct kv *x, struct kv *y, enum family f) {
+    struct buf key = {0}, a = {0}, b = {0};
+    for (int i = 0; i < 4; i++) {
+        (void)random_key(r, &key);
+        bool found = kv_get(x, f, buf_slice(&key), &a);
+        assert_int_equal(found, kv_get(y, f, buf_slice(&key), &b));
+        if (found)
+            assert_true(slice_eq(buf_slice(&a), buf_slice(&b)));
+    }
+    buf_release(&key);
+    buf_release(&a);
+    buf_release(&b);
+}
+
+static void write_both(struct rng *r, struct twins *t, enum family f) {
+    struct buf key = {0};
+    char value[600];
+    size_t n = (size_t)rng_below(r, rng_chance(r, 5) ? 600 : 20);
+    memset(value, 'a' + (int)rng_below(r, 26), n);
+    (void)random_key(r, &key);
+    if (rng_chance(r, 35)) {
+        kv_erase(batch_kv(t->batch), f, buf_slice(&key));
+        kv_erase(memory_kv(t->memory), f, buf_slice(&key));
+    } else {
+        kv_put(batch_kv(t->batch), f, buf_slice(&key), slice_of(value, n));
+        kv_put(memory_kv(t->memory), f, buf_slice(&key), slice_of(value, n));
+    }
+    buf_release(&key);
+}
+
+static void assert_same_content(struct kv *x, struct kv *y) {
+    struct buf a = {0}, b = {0};
+    for (int f = FAMILY_META + 1; f < FAMILY_COUNT; f++) {
+        put_family(x, (enum family)f, slice_str(""), &a);
+        put_family(y, (enum family)f, slice_str(""), &b);
+    }
+    assert_string_equal(buf_cstr(&a), buf_cstr(&b));
+    buf_release(&a);
+    buf_release(&b);
+}
+
+static void assert_same_committed(struct twins *t) {
+    struct kv *reader = store_reader_new(t->store);
+    assert_same_content(reader, memory_kv(t->memory));
+    store_reader_free(reader);
+}
+
+static void twins_step(struct rng *r, struct twins *t) {
+    enum family f = rng_chance(r, 50) ? FAMILY_LINKS : FAMILY_CUSTOMER_HISTORY;
+    int64_t what = rng_below(r, 100);
+    if (what < 55)
+        write_both(r, t, f);
+    else if (what < 75)
+        read_both(r, batch_kv(t->batch), memory_kv(t->memory), f);
+    else if (what < 92)
+        walk(r, batch_kv(t->batch), memory_kv(t->memory), f);
+    else if (what < 96) {
+        commit(t->batch);
+        memory_commit(t->memory);
+        assert_same_committed(t);
+    } else {
+        batch_clear(t->batch);
+        memory_rollback(t->memory);
+        assert_same_committed(t);
+        assert_same_content(batch_kv(t->batch), memory_kv(t->memory));
+    }
+}
+
+static void test_store__twin(void **state) {
+    (void)state;
+    char *dir = make_scratch();
+    struct twins t = {open_store(dir), NULL, memory_new()};
+    t.batch = batch_new(t.store);
+    struct rng r = rng_seeded(1);
+    for (int reopened = 0; reopened < 4; reopened++) {
+        for (int i = 0; i < 6000; i++)
+            twins_step(&r, &t);
+        batch_free(t.batch); /* what was not committed is gone */
+        memory_rollback(t.memory);
+        store_close(t.store);
+        t.store = open_store(dir);
+        t.batch = batch_new(t.store);
+        assert_same_committed(&t);
+    }
+    batch_free(t.batch);
+    store_close(t.store);
+    memory_free(t.memory);
+    remove_scratch(dir);
+}
+
+/* --- batches and readers --- */
+
+static void test_store__nothing_is_visible_before_commit(void **state) {
+    (void)state;
+    char *dir = make_scratch();
+    struct store *s = open_store(dir);
+    struct batch *b = batch_new(s), *other = batch_new(s);
+    put_text(b, FAMILY_LINKS, 1, "k", "1");
+    commit(b);
+    struct kv *before = store_reader_new(s);
+    put_text(b, FAMILY_LINKS, 1, "k", "2");
+    put_text(b, FAMILY_ACCOUNTS, 1, "k", "3");
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", "2");
+    assert_value(batch_kv(other), FAMILY_LINKS, 1, "k", "1");
+    assert_committed(s, FAMILY_LINKS, 1, "k", "1");
+    assert_committed(s, FAMILY_ACCOUNTS, 1, "k", NULL);
+    commit(b);
+    assert_committed(s, FAMILY_LINKS, 1, "k", "2");
+    assert_committed(s, FAMILY_ACCOUNTS, 1, "k", "3");
+    assert_value(batch_kv(other), FAMILY_LINKS, 1, "k", "2");
+    assert_value(before, FAMILY_LINKS, 1, "k", "1"); /* a reader is one moment */
+    assert_value(before, FAMILY_ACCOUNTS, 1, "k", NULL);
+    store_reader_free(before);
+    put_text(b, FAMILY_LINKS, 1, "k", "4");
+    batch_clear(b);
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", "2");
+    commit(b); /* of nothing */
+    assert_committed(s, FAMILY_LINKS, 1, "k", "2");
+    batch_free(b);
+    batch_free(other);
+    batch_free(NULL);
+    store_close(s);
+    remove_scratch(dir);
+}
+
+/* A failed batch is neither read nor written, and its commit says why. */
+static void test_store__failed_batch(void **state) {
+    (void)state;
+    struct err e = {0};
+    char *dir = make_scratch();
+    struct store *s = open_store(dir);
+    struct batch *b = batch_new(s);
+    put_text(b, FAMILY_LINKS, 1, "k", "1");
+    commit(b);
+    put_text(b, FAMILY_LINKS, 1, "k", "2");
+    (void)err_set(&batch_kv(b)->err, ERR_STOP, "as if");
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", NULL);
+    put_text(b, FAMILY_LINKS, 1, "l", "2");
+    assert_false(batch_commit(b, &e));
+    assert_int_equal(e.class, ERR_STOP);
+    assert_string_equal(e.text, "as if");
+    assert_false(kv_failed(batch_kv(b)));
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", "1");
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "l", NULL);
+    batch_free(b);
+    store_close(s);
+    remove_scratch(dir);
+}
+
+/* --- facts, rows, partitions --- */
+
+static void test_store__facts(void **state) {
+    (void)state;
+    struct err e = {0};
+    struct buf value = {0};
+    char *dir = make_scratch();
+    struct store *s = open_store(dir);
+    buf_set(&value, slice_str("before"));
+    assert_true(store_get_fact(s, "app.id", &value, &e));
+    assert_int_equal(value.n, 0);
+    assert_true(store_put_fact(s, "app.id", slice_str("streamer"), &e));
+    assert_true(store_put_fact(s, "app.i", slice_str("other"), &e));
+    store_close(s);
+    s = open_store(dir);
+    assert_true(store_get_fact(s, "app.id", &value, &e));
+    assert_text(buf_slice(&value), "streamer");
+    store_close(s);
+    buf_release(&value);
+    remove_scratch(dir);
+}
+
+static void fill_partitions(struct batch *b, const int32_t *partitions, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        for (int f = 0; f < FAMILY_COUNT; f++) {
+            put_text(b, (enum family)f, partitions[i], "x", "1");
+            for (int k = 0; k < f; k++) {
+                char key[8];
+                (void)snprintf(key, sizeof key, "%d\xff", k);
+                put_text(b, (enum family)f, partitions[i], key, "1");
+            }
+        }
+    }
+    commit(b);
+}
+
+static void assert_counts(struct store *s, int32_t partition, bool filled) {
+    struct err e = {0};
+    int64_t rows[FAMILY_COUNT];
+    memset(rows, 0xff, sizeof rows);
+    assert_true(store_count_rows(s, partition, rows, &e));
+    for (int f = 0; f < FAMILY_COUNT; f++)
+        assert_int_equal(rows[f], filled ? f + 1 : 0);
+}
+
+/* The neighbours in key order, and the partition of the facts, stay as they are. */
+static void test_store__count_and_wipe(void **state) {
+    static const int32_t partitions[] = {0, 1, 2, 0xff, 0x100, 0x1ff, KEY_PARTITION_MAX};
+    (void)state;
+    struct err e = {0};
+    struct buf fact = {0};
+    char *dir = make_scratch();
+    struct store *s = open_store(dir);
+    struct batch *b = batch_new(s);
+    assert_true(store_put_fact(s, "app.id", slice_str("streamer"), &e));
+    fill_partitions(b, partitions, ARRAY_LEN(partitions));
+    for (size_t i = 0; i < ARRAY_LEN(partitions); i++)
+        assert_counts(s, partitions[i], true);
+    assert_counts(s, 3, false);
+    for (size_t wiped = 0; wiped < ARRAY_LEN(partitions); wiped++) {
+        assert_true(store_wipe(s, partitions[wiped], &e));
+        for (size_t i = 0; i < ARRAY_LEN(partitions); i++)
+            assert_counts(s, partitions[i], i > wiped);
+        assert_value(batch_kv(b), FAMILY_LINKS, partitions[wiped], "x", NULL);
+    }
+    assert_true(store_get_fact(s, "app.id", &fact, &e));
+    assert_text(buf_slice(&fact), "streamer");
+    fill_partitions(b, partitions, 1); /* a wiped partition can be filled again */
+    assert_counts(s, partitions[0], true);
+    assert_true(store_bytes(s) > 0);
+    batch_free(b);
+    store_close(s);
+    s = open_store(dir);
+    assert_counts(s, partitions[0], true);
+    assert_counts(s, partitions[1], false);
+    store_close(s);
+    buf_release(&fact);
+    remove_scratch(dir);
+}
+
+/* --- opening and closing --- */
+
+/* In a process of its own, which ends without closing the store. */
+static void write_and_crash(const char *dir, const char *value) {
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct err e = {0};
+        struct store *s = store_open(dir, CACHE_BYTES, &e);
+        struct batch *b = s != NULL ? batch_new(s) : NULL;
+        if (b != NULL) {
+            put_text(b, FAMILY_LINKS, 1, "k", value);
+            (void)batch_commit(b, &e);
+            put_text(b, FAMILY_LINKS, 1, "k", "not committed");
+        }
+        _exit(b != NULL ? 7 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+static void test_store__was_clean(void **state) {
+    (void)state;
+    char *dir = make_scratch();
+    struct store *s = open_store(dir);
+    assert_false(store_was_clean(s)); /* a new one: nobody closed it */
+    store_close(s);
+    s = open_store(dir);
+    assert_true(store_was_clean(s));
+    store_close(s);
+    write_and_crash(dir, "1");
+    s = open_store(dir);
+    assert_false(store_was_clean(s));
+    assert_committed(s, FAMILY_LINKS, 1, "k", "1"); /* what was committed is there, synced or not */
+    store_close(s);
+    s = open_store(dir);
+    assert_true(store_was_clean(s));
+    store_close(s);
+    store_close(NULL);
+    remove_scratch(dir);
+}
+
+static void assert_refused(const char *dir, enum err_class class, const char *part) {
+    struct err e = {0};
+    struct store *s = store_open(dir, CACHE_BYTES, &e);
+    if (s != NULL) {
+        store_close(s);
+        fail_msg("%s was opened", dir);
+    }
+    if (e.class != class || strstr(e.text, part) == NULL || strstr(e.text, dir) == NULL)
+        fail_msg("class %d: %s", (int)e.class, e.text);
+}
+
+/* By this process and by another one. */
+static void test_store__in_use(void **state) {
+    (void)state;
+    char *dir = make_scratch();
+    struct store *s = open_store(dir);
+    assert_refused(dir, ERR_CONFIG, "in use");
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct err e = {0};
+        bool refused = store_open(dir, CACHE_BYTES, &e) == NULL && e.class == ERR_CONFIG &&
+                       strstr(e.text, "in use by another process") != NULL;
+        _exit(refused ? 7 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    store_close(s);
+    remove_scratch(dir);
+}
+
+static void test_store__bad_directory(void **state) {
+    (void)state;
+    char *dir = make_scratch();
+    struct buf path = {0};
+    buf_printf(&path, "%s/missing/state", dir);
+    assert_refused(buf_cstr(&path), ERR_CONFIG, "No such file or directory");
+    buf_clear(&path);
+    buf_printf(&path, "%s/file", dir);
+    FILE *f = fopen(buf_cstr(&path), "w");
+    assert_non_null(f);
+    (void)fclose(f);
+    assert_refused(buf_cstr(&path), ERR_CONFIG, "not a directory");
+    if (geteuid() != 0) { /* root may write anywhere */
+        buf_clear(&path);
+        buf_printf(&path, "%s/closed", dir);
+        assert_int_equal(mkdir(buf_cstr(&path), 0500), 0);
+        assert_refused(buf_cstr(&path), ERR_CONFIG, "cannot write");
+    }
+    buf_release(&path);
+    remove_scratch(dir);
+}
+
+static void test_store__set_aside(void **state) {
+    (void)state;
+    struct err e = {0};
+    struct buf state_dir = {0}, aside = {0}, expected = {0};
+    char *dir = make_scratch();
+    buf_printf(&state_dir, "%s/state//", dir);
+    store_close(open_store(buf_cstr(&state_dir)));
+    assert_true(store_set_aside(buf_cstr(&state_dir), 1234567, &aside, &e));
+    buf_printf(&expected, "%s/state.aside-1234567", dir);
+    assert_string_equal(buf_cstr(&aside), buf_cstr(&expected));
+    assert_int_equal(access(buf_cstr(&aside), F_OK), 0);
+    assert_int_not_equal(access(buf_cstr(&state_dir), F_OK), 0);
+    assert_false(store_set_aside(buf_cstr(&state_dir), 1234568, &aside, &e));
+    assert_int_equal(e.class, ERR_STOP);
+    struct store *s = open_store(buf_cstr(&aside)); /* still whole */
+    assert_true(store_was_clean(s));
+    store_close(s);
+    buf_release(&state_dir);
+    buf_release(&aside);
+    buf_release(&expected);
+    remove_scratch(dir);
+}
+
+/* --- damage --- */
+
+/* The path of the largest file whose name holds `part`; the caller frees. */
+static char *find_file(const char *dir, const char *part) {
+    char *found = NULL;
+    off_t largest = -1;
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    for (const struct dirent *entry; (entry = readdir(d)) != NULL;) {
+        struct buf path = {0};
+        struct stat st;
+        buf_printf(&path, "%s/%s", dir, entry->d_name);
+        if (strstr(entry->d_name, part) != NULL && stat(buf_cstr(&path), &st) == 0 && st.st_size > largest) {
+            largest = st.st_size;
+            free(found);
+            found = mem_strdup(buf_cstr(&path));
+        }
+        buf_release(&path);
+    }
+    (void)closedir(d);
+    assert_non_null(found);
+    return found;
+}
+
+/* A store whose rows lie in a table file: opening one again writes there what the log held. */
+static char *make_full_store(void) {
+    char *dir = make_scratch();
+    struct store *s = open_store(dir);
+    struct batch *b = batch_new(s);
+    for (int i = 0; i < 20000; i++) {
+        char key[16], value[64];
+        (void)snprintf(key, sizeof key, "%08d", i);
+        (void)snprintf(value, sizeof value, "%d %d %d %d", i * 7919, i * 104729, i * 1299709, i);
+        put_text(b, FAMILY_LINKS, 1, key, value);
+    }
+    commit(b);
+    batch_free(b);
+    store_close(s);
+    store_close(open_store(dir));
+    return dir;
+}
+
+static void overwrite(const char *path, off_t at, const char *bytes, size_t n) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, n, at), (ssize_t)n);
+    assert_int_equal(close(fd), 0);
+}
+
+static void test_store__damaged_current(void **state) {
+    (void)state;
+    static const char *const contents[] = {"", "garbage\n", "MANIFEST-999999\n"};
+    for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+        char *dir = make_full_store();
+        char *path = find_file(dir, "CURRENT");
+        assert_int_equal(truncate(path, 0), 0);
+        overwrite(path, 0, contents[i], strlen(contents[i]));
+        assert_refused(dir, ERR_RETRY, "state.dir=");
+        free(path);
+        remove_scratch(dir);
+    }
+}
+
+static void test_store__damaged_manifest(void **state) {
+    (void)state;
+    char *dir = make_full_store();
+    char *path = find_file(dir, "MANIFEST");
+    overwrite(path, 20, "\xde\xad\xbe\xef", 4);
+    assert_refused(dir, ERR_RETRY, "state.dir=");
+    free(path);
+    remove_scratch(dir);
+}
+
+static void test_store__damaged_table(void **state) {
+    (void)state;
+    struct err e = {0};
+    int64_t rows[FAMILY_COUNT];
+    char *dir = make_full_store();
+    char *path = find_file(dir, ".sst");
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    for (off_t at = 100; at < st.st_size / 2; at += 1000)
+        overwrite(path, at, "\xde\xad\xbe\xef", 4);
+    struct store *s = open_store(dir);
+    struct batch *b = batch_new(s);
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "00000003", NULL);
+    assert_int_equal(batch_kv(b)->err.class, ERR_RETRY);
+    assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
+    assert_false(batch_commit(b, &e)); /* and what was made of nothing found is not kept */
+    assert_int_equal(e.class, ERR_RETRY);
+    struct kv_cursor *c = kv_cursor(batch_kv(b), FAMILY_LINKS);
+    cursor_seek(c, slice_of("\0\1", 2));
+    while (cursor_in(c, slice_of("\0\1", 2)))
+        cursor_next(c);
+    cursor_free(c);
+    assert_int_equal(batch_kv(b)->err.class, ERR_RETRY);
+    batch_free(b);
+    struct kv *reader = store_reader_new(s);
+    assert_value(reader, FAMILY_LINKS, 1, "00000003", NULL);
+    assert_int_equal(reader->err.class, ERR_RETRY);
+    store_reader_free(reader);
+    assert_false(store_count_rows(s, 1, rows, &e));
+    assert_int_equal(e.class, ERR_RETRY);
+    store_close(s);
+    free(path);
+    remove_scratch(dir);
+}
+
+static void test_store__missing_table(void **state) {
+    (void)state;
+    char *dir = make_full_store();
+    char *path = find_file(dir, ".sst");
+    assert_int_equal(unlink(path), 0);
+    assert_refused(dir, ERR_RETRY, "state.dir=");
+    free(path);
+    remove_scratch(dir);
+}
+
+/* The last writes are lost, not torn: the families still agree. */
+static void test_store__log_cut_short(void **state) {
+    (void)state;
+    char *dir = make_scratch();
+    struct store *s = open_store(dir);
+    struct batch *b = batch_new(s);
+    for (int i = 0; i < 100; i++) {
+        char value[16];
+        (void)snprintf(value, sizeof value, "%d", i);
+        put_text(b, FAMILY_LINKS, 1, "k", value);
+        put_text(b, FAMILY_ACCOUNTS, 1, "k", value);
+        commit(b);
+    }
+    batch_free(b);
+    store_close(s);
+    char *path = find_file(dir, ".log");
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - 400), 0);
+    s = open_store(dir);
+    assert_false(store_was_clean(s));
+    struct kv *reader = store_reader_new(s);
+    struct buf links = {0}, accounts = {0};
+    assert_true(kv_get(reader, FAMILY_LINKS, slice_of("\0\1k", 3), &links));
+    assert_true(kv_get(reader, FAMILY_ACCOUNTS, slice_of("\0\1k", 3), &accounts));
+    assert_string_equal(buf_cstr(&links), buf_cstr(&accounts));
+    assert_string_not_equal(buf_cstr(&links), "99");
+    buf_release(&links);
+    buf_release(&accounts);
+    store_reader_free(reader);
+    store_close(s);
+    free(path);
+    remove_scratch(dir);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_store__twin),
+        cmocka_unit_test(test_store__nothing_is_visible_before_commit),
+        cmocka_unit_test(test_store__failed_batch),
+        cmocka_unit_test(test_store__facts),
+        cmocka_unit_test(test_store__count_and_wipe),
+        cmocka_unit_test(test_store__was_clean),
+        cmocka_unit_test(test_store__in_use),
+        cmocka_unit_test(test_store__bad_directory),
+        cmocka_unit_test(test_store__set_aside),
+        cmocka_unit_test(test_store__damaged_current),
+        cmocka_unit_test(test_store__damaged_manifest),
+        cmocka_unit_test(test_store__damaged_table),
+        cmocka_unit_test(test_store__missing_table),
+        cmocka_unit_test(test_store__log_cut_short),
+    };
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
