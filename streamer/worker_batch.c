@@ -1,0 +1,273 @@
+/* The cycle of a worker, its phases apart, so that no transaction is ever open inside a poll:
+ *
+ *   1. collect   poll up to batch.max.records records or batch.max.ms; go on as soon as the input is drained;
+ *   2. process   begin; the records through the tasks; send offsets; commit;
+ *   3. keep      write the state in one atomic write, with each task's positions.
+ *
+ * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
+ * every assignment: read the committed offsets, bring the tasks' state there by replay, and assign from
+ * there. */
+#include "streamer/worker_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+void worker_drop_messages(struct worker *w) {
+    for (size_t i = 0; i < w->message_count; i++)
+        rd_kafka_message_destroy(w->messages[i]);
+    w->message_count = 0;
+}
+
+/* --- 1. collect --- */
+
+static void on_consumer_error(struct worker *w, const rd_kafka_message_t *m) {
+    const char *text = rd_kafka_message_errstr(m);
+    switch (m->err) {
+    case RD_KAFKA_RESP_ERR__FATAL:
+        (void)err_set(&w->fatal, ERR_STOP, "consumer: %s", text);
+        break;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        (void)err_set(
+            &w->fatal, ERR_STOP,
+            "%s partition %d: records were deleted before they were processed (%s); lengthen the topic's "
+            "retention, look for them upstream, then set the offsets of group %s to where to go on",
+            m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : "an input", m->partition, text,
+            w->o.config->app_id);
+        break;
+    default:
+        log_warn("consumer", "error=%s", log_quote(&(struct log_value){0}, text));
+    }
+}
+
+/* True if the message belongs to the batch; else it has been dealt with. */
+static bool accept_message(struct worker *w, const rd_kafka_message_t *m) {
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        on_consumer_error(w, m);
+        return false;
+    }
+    struct source *s = worker_find_source(w, rd_kafka_topic_name(m->rkt), m->partition);
+    if (s == NULL || w->assignment_new)
+        return false;
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        s->seen_end = m->offset;
+        if (m->offset >= s->end) /* only markers behind what was read */
+            s->end = s->next;
+        return false;
+    }
+    if (m->offset < s->next)
+        return false;
+    s->next = m->offset + 1;
+    if (s->end < s->next)
+        s->end = s->next;
+    return true;
+}
+
+void worker_collect(struct worker *w) {
+    size_t max = (size_t)w->o.config->batch_max_records;
+    int64_t deadline = INT64_MAX;
+    while (w->message_count < max && !w->assignment_new && w->fatal.class == ERR_NONE) {
+        rd_kafka_message_t *m =
+            rd_kafka_consumer_poll(w->consumer, w->message_count == 0 ? WORKER_POLL_MS : 0);
+        if (m == NULL)
+            break;
+        if (!accept_message(w, m)) {
+            rd_kafka_message_destroy(m);
+            if (w->message_count == 0)
+                break; /* let the caller look around */
+            continue;
+        }
+        if (w->message_count == 0)
+            deadline = worker_clock_us() + w->o.config->batch_max_ms * 1000;
+        w->messages[w->message_count++] = m;
+        if (worker_clock_us() >= deadline)
+            break;
+    }
+    if (w->assignment_new)
+        worker_drop_messages(w);
+}
+
+/* --- 2. process --- */
+
+/* The position in the input topic that a forwarded record came from. */
+static void read_source_header(const rd_kafka_headers_t *headers, struct input *in) {
+    const void *value;
+    size_t n;
+    char text[64];
+    int partition;
+    long long offset;
+    if (headers == NULL || rd_kafka_header_get_last(headers, PIPELINE_SOURCE_HEADER, &value, &n) != 0 ||
+        n >= sizeof text)
+        return;
+    memcpy(text, value, n);
+    text[n] = '\0';
+    if (sscanf(text, "%d:%lld", &partition, &offset) == 2) {
+        in->source_partition = partition;
+        in->source_offset = offset;
+    }
+}
+
+static struct input make_input(const struct source *s, const rd_kafka_message_t *m) {
+    rd_kafka_headers_t *headers = NULL;
+    rd_kafka_timestamp_type_t type;
+    struct input in = {
+        .topic = s->topic,
+        .partition = m->partition,
+        .offset = m->offset,
+        .record = {.key = m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
+                   .value = m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
+                   .timestamp_ms = rd_kafka_message_timestamp(m, &type)},
+        .source_partition = m->partition,
+        .source_offset = m->offset,
+    };
+    if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        in.headers = headers;
+    if (s->topic == TOPIC_REPARTITION_CUSTOMERS || s->topic == TOPIC_REPARTITION_ACCOUNTS)
+        read_source_header(headers, &in);
+    return in;
+}
+
+static struct task *task_of(struct worker *w, const struct input *in) {
+    bool shared = in->topic == TOPIC_CUSTOMERS || in->topic == TOPIC_ACCOUNTS;
+    if (in->partition >= w->o.layout->n || !w->assigned[in->partition]) {
+        assert(shared);
+        return NULL;
+    }
+    return &w->tasks[in->partition];
+}
+
+static void note_offset(struct worker *w, rd_kafka_topic_partition_list_t *offsets, const struct source *s,
+                        int64_t offset) {
+    const char *topic = worker_topic(w, s->topic);
+    rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_find(offsets, topic, s->partition);
+    if (tp == NULL)
+        tp = rd_kafka_topic_partition_list_add(offsets, topic, s->partition);
+    tp->offset = offset;
+}
+
+/* Runs messages from `*at` on through the tasks; stops early behind a part of a fan-out. */
+static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partition_list_t *offsets) {
+    w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
+    for (; *at < w->message_count; (*at)++) {
+        const rd_kafka_message_t *m = w->messages[*at];
+        const struct source *s = worker_find_source(w, rd_kafka_topic_name(m->rkt), m->partition);
+        struct input in = make_input(s, m);
+        bool done = pipeline_process(&w->pipeline, task_of(w, &in), &in);
+        if (kv_failed(w->pipeline.env.kv))
+            return;
+        note_offset(w, offsets, s, done ? m->offset + 1 : m->offset);
+        if (!done)
+            return;
+    }
+}
+
+/* --- 3. keep --- */
+
+static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
+    for (int i = 0; i < offsets->cnt; i++) {
+        struct source *s = worker_find_source(w, offsets->elems[i].topic, offsets->elems[i].partition);
+        s->committed = offsets->elems[i].offset;
+        if (s->partition < w->o.layout->n)
+            w->tasks[s->partition].meta.positions[s->topic] = s->committed;
+        if (w->purge != NULL &&
+            (s->topic == TOPIC_REPARTITION_CUSTOMERS || s->topic == TOPIC_REPARTITION_ACCOUNTS))
+            purge_note(w->purge, s->topic, s->partition, s->committed);
+    }
+    for (int32_t p = 0; p < w->o.layout->n; p++) {
+        struct task *t = &w->tasks[p];
+        if (!w->assigned[p])
+            continue;
+        for (int i = 0; i < TOPIC_COUNT; i++)
+            if (topic_is_replayed((enum topic)i) && !topic_is_input((enum topic)i) &&
+                producer_position(w->producer, (enum topic)i, p) > t->meta.positions[i])
+                t->meta.positions[i] = producer_position(w->producer, (enum topic)i, p);
+        if (memcmp(&t->meta, &t->saved_meta, sizeof t->meta) == 0)
+            continue;
+        t->meta.committed_ms = w->pipeline.env.now_ms;
+        task_save_meta(&w->pipeline.env, t);
+    }
+    if (!batch_commit(w->batch, e))
+        return false;
+    for (int32_t p = 0; p < w->o.layout->n; p++)
+        w->tasks[p].saved_meta = w->tasks[p].meta;
+    return true;
+}
+
+/* --- one transaction --- */
+
+/* Ends the transaction in work: commits it and keeps the state, or gives it up if the state failed meanwhile.
+ */
+static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_list_t *offsets,
+                               struct err *e) {
+    struct metrics *m = w->o.metrics;
+    if (kv_failed(w->pipeline.env.kv)) {
+        struct err why = w->pipeline.env.kv->err;
+        if (producer_abort(w->producer, e) || why.class == ERR_STOP)
+            *e = why;
+        metric_add(&m->transactions[TRANSACTION_ABORTED], 1);
+        return false;
+    }
+    int64_t started = worker_clock_us();
+    if (!producer_commit(w->producer, offsets, w->consumer, e)) {
+        metric_add(&m->transactions[e->class == ERR_FENCED ? TRANSACTION_FENCED : TRANSACTION_ABORTED], 1);
+        return false;
+    }
+    metric_add(&m->transactions[TRANSACTION_COMMITTED], 1);
+    histogram_observe(&m->commit_duration, worker_clock_us() - started, 1);
+    metric_set(&m->last_commit_ms, w->pipeline.env.now_ms);
+    return keep_state(w, offsets, e);
+}
+
+/* One transaction, from message `*at` on. */
+bool worker_transact(struct worker *w, size_t *at, struct err *e) {
+    size_t from = *at;
+    if (!producer_begin(w->producer, e))
+        return false;
+    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
+    process_messages(w, at, offsets);
+    bool ok = finish_transaction(w, offsets, e);
+    if (ok) {
+        worker_publish_latency(w, from, *at);
+        worker_publish_lag(w);
+        worker_publish_counts(w);
+    }
+    rd_kafka_topic_partition_list_destroy(offsets);
+    return ok;
+}
+
+static int64_t emitted(const struct worker *w) {
+    int64_t sum = 0;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        sum += w->pipeline.env.counts.emitted[t];
+    return sum;
+}
+
+/* Recomputes the marts of tasks whose rates are not those of now; some rows a transaction. */
+bool worker_refresh_tasks(struct worker *w, struct err *e) {
+    struct task_env *env = &w->pipeline.env;
+    bool more = true;
+    while (more && !atomic_load(&w->stopping)) {
+        rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
+        bool ok = producer_begin(w->producer, e);
+        more = false;
+        env->now_ms = worker_clock_ms(CLOCK_REALTIME);
+        for (int32_t p = 0; ok && p < w->o.layout->n && !more; p++) {
+            if (!w->assigned[p] || !task_needs_refresh(env, &w->tasks[p]))
+                continue;
+            const struct source *s = worker_find_source(w, worker_topic(w, TOPIC_ACCOUNT_LINKS), p);
+            note_offset(w, offsets, s, s->next);
+            while (!task_refresh(env, &w->tasks[p]) && !more && !kv_failed(env->kv))
+                more = emitted(w) >= w->o.config->fanout_max_rows;
+        }
+        if (ok && offsets->cnt == 0)
+            ok = producer_abort(w->producer, e);
+        else if (ok)
+            ok = finish_transaction(w, offsets, e);
+        rd_kafka_topic_partition_list_destroy(offsets);
+        if (!ok)
+            return false;
+        worker_publish_counts(w);
+    }
+    return true;
+}

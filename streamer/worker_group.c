@@ -1,0 +1,181 @@
+/* The group's side of a worker: which partitions it has, and where it goes on. */
+#include "streamer/worker_internal.h"
+
+#include <string.h>
+
+#define CALL_TIMEOUT_MS 15000
+
+/* --- the assignment --- */
+
+static void forget_assignment(struct worker *w) {
+    worker_drop_messages(w);
+    for (size_t i = 0; i < w->source_count; i++)
+        metric_set(&w->o.metrics->lag[w->sources[i].topic].lag[w->sources[i].partition], -1);
+    w->source_count = 0;
+    for (int32_t p = 0; p < w->o.layout->n; p++) {
+        atomic_store(&w->owned[p], false);
+        w->assigned[p] = false;
+    }
+    metric_set(&w->o.metrics->assigned_partitions, 0);
+    atomic_store(&w->phase, WORKER_CONNECTING);
+}
+
+static void take_assignment(struct worker *w, const rd_kafka_topic_partition_list_t *list) {
+    forget_assignment(w);
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *tp = &list->elems[i];
+        for (int t = 0; t < TOPIC_COUNT; t++) {
+            if (!topic_is_input((enum topic)t) || strcmp(worker_topic(w, (enum topic)t), tp->topic) != 0)
+                continue;
+            if (tp->partition >= w->o.layout->partitions[t]) {
+                (void)err_set(
+                    &w->fatal, ERR_STOP,
+                    "topic %s: it got more partitions (%d or more) while this ran; restart to use them",
+                    tp->topic, tp->partition + 1);
+                return;
+            }
+            w->sources[w->source_count++] = (struct source){
+                .topic = (enum topic)t, .partition = tp->partition, .next = -1, .committed = -1};
+            if (t == TOPIC_ACCOUNT_LINKS) /* who has this partition has the task */
+                w->assigned[tp->partition] = true;
+        }
+    }
+    metric_set(&w->o.metrics->assigned_partitions, (int64_t)w->source_count);
+    w->assignment_new = true;
+}
+
+/* Called from the poll of the consumer, on the worker's thread. Consumes nothing yet: worker_recover()
+ * assigns. */
+void worker_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
+                         void *opaque) {
+    struct worker *w = opaque;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        log_info("partitions assigned", "count=%d", list->cnt);
+        rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+        (void)rd_kafka_assign(rk, none);
+        rd_kafka_topic_partition_list_destroy(none);
+        take_assignment(w, list);
+        return;
+    }
+    log_info("partitions revoked", "count=%d lost=%s", list->cnt,
+             rd_kafka_assignment_lost(rk) ? "yes" : "no");
+    forget_assignment(w);
+    (void)rd_kafka_assign(rk, NULL);
+}
+
+/* --- recovering: from the committed offsets on --- */
+
+static bool read_committed(struct worker *w, struct err *e) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
+    for (size_t i = 0; i < w->source_count; i++)
+        (void)rd_kafka_topic_partition_list_add(list, worker_topic(w, w->sources[i].topic),
+                                                w->sources[i].partition);
+    rd_kafka_resp_err_t code = rd_kafka_committed(w->consumer, list, CALL_TIMEOUT_MS);
+    bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+              err_set(e, ERR_RETRY, "committed offsets: %s", rd_kafka_err2str(code));
+    for (int i = 0; ok && i < list->cnt; i++) {
+        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            ok = err_set(e, ERR_RETRY, "committed offset of %s partition %d: %s", list->elems[i].topic,
+                         list->elems[i].partition, rd_kafka_err2str(list->elems[i].err));
+        else if (!w->o.ephemeral)
+            w->sources[i].committed = list->elems[i].offset >= 0 ? list->elems[i].offset : -1;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return ok;
+}
+
+/* Where each source goes on, and that nothing between there and its start is lost. */
+static bool find_starts(struct worker *w, struct err *e) {
+    for (size_t i = 0; i < w->source_count; i++) {
+        struct source *s = &w->sources[i];
+        int64_t low, high;
+        if (!restore_watermarks(w->restore, s->topic, s->partition, &low, &high, e))
+            return false;
+        if (s->committed >= 0 && (s->committed < low || s->committed > high))
+            return err_set(
+                e, ERR_STOP,
+                "%s partition %d: the committed offset %lld is outside of what the topic holds (%lld to "
+                "%lld): records were deleted before they were processed, or the topic was recreated; look "
+                "for "
+                "them upstream, then set the offsets of group %s to where to go on (kafka-consumer-groups.sh "
+                "--reset-offsets)",
+                worker_topic(w, s->topic), s->partition, (long long)s->committed, (long long)low,
+                (long long)high, w->o.config->app_id);
+        s->next = s->committed >= 0 ? s->committed : low;
+        s->end = high;
+    }
+    return true;
+}
+
+static int64_t committed_of(struct worker *w, enum topic topic, int32_t partition) {
+    const struct source *s = worker_find_source(w, worker_topic(w, topic), partition);
+    return s != NULL && s->committed >= 0 ? s->committed : 0;
+}
+
+static bool begin_restore(struct worker *w, struct err *e) {
+    restore_reset(w->restore);
+    batch_clear(w->batch);
+    for (int32_t p = 0; p < w->o.layout->n; p++) {
+        if (!w->assigned[p])
+            continue;
+        if (!restore_add(w->restore, &w->pipeline.env, &w->tasks[p], committed_of(w, TOPIC_ACCOUNT_LINKS, p),
+                         committed_of(w, TOPIC_CUSTOMER_REFS, p), worker_clock_ms(CLOCK_REALTIME), e)) {
+            restore_reset(w->restore);
+            return false;
+        }
+    }
+    return restore_start(w->restore, e);
+}
+
+static bool assign_sources(struct worker *w, struct err *e) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
+    for (size_t i = 0; i < w->source_count; i++)
+        rd_kafka_topic_partition_list_add(list, worker_topic(w, w->sources[i].topic), w->sources[i].partition)
+            ->offset = w->sources[i].next;
+    rd_kafka_resp_err_t code = rd_kafka_assign(w->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(e, ERR_RETRY, "assign: %s", rd_kafka_err2str(code));
+}
+
+/* Serves the group while nothing is assigned: heartbeats, rebalances. False if there was a rebalance. */
+bool worker_poll_group(struct worker *w, int timeout_ms) {
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(w->consumer, timeout_ms);
+    if (m != NULL) {
+        const char *fatal = rd_kafka_message_errstr(m);
+        if (m->err == RD_KAFKA_RESP_ERR__FATAL)
+            (void)err_set(&w->fatal, ERR_STOP, "consumer: %s", fatal);
+        rd_kafka_message_destroy(m);
+    }
+    return !w->assignment_new && w->source_count > 0;
+}
+
+/* Brings state and consumer to the committed offsets. True also if a rebalance or the end came between. */
+bool worker_recover(struct worker *w, struct err *e) {
+    int64_t started = worker_clock_us();
+    w->assignment_new = false;
+    worker_drop_messages(w);
+    for (int32_t p = 0; p < w->o.layout->n; p++)
+        task_rollback(&w->tasks[p]);
+    atomic_store(&w->phase, WORKER_RESTORING);
+    if (!read_committed(w, e) || !find_starts(w, e) || !begin_restore(w, e))
+        return false;
+    int64_t before = atomic_load(&w->o.metrics->restored_records);
+    while (!restore_done(w->restore)) {
+        if (!restore_step(w->restore, &w->pipeline.env, w->batch, WORKER_POLL_MS, e))
+            return false;
+        if (!worker_poll_group(w, 0) || atomic_load(&w->stopping) || w->fatal.class != ERR_NONE) {
+            restore_reset(w->restore);
+            return true;
+        }
+    }
+    restore_reset(w->restore);
+    if (!worker_refresh_tasks(w, e) || !assign_sources(w, e))
+        return false;
+    for (int32_t p = 0; p < w->o.layout->n; p++)
+        atomic_store(&w->owned[p], w->assigned[p]);
+    atomic_store(&w->phase, WORKER_RUNNING);
+    log_info("state is where the committed offsets are", "partitions=%zu replayed=%lld ms=%lld",
+             w->source_count, (long long)(atomic_load(&w->o.metrics->restored_records) - before),
+             (long long)((worker_clock_us() - started) / 1000));
+    return true;
+}
