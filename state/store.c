@@ -88,12 +88,14 @@ static bool make_directory(const char *dir, struct err *e) {
 
 /* Why RocksDB did not open: the user's to mend, or damage. */
 static bool open_failed(const char *dir, const char *text, struct err *e) {
-    if (strstr(text, "lock") != NULL && strstr(text, "esource temporarily unavailable") != NULL)
+    bool other = strstr(text, "lock") != NULL && strstr(text, "esource temporarily unavailable") != NULL;
+    if (other || strstr(text, "lock hold by current process") != NULL)
         return err_set(
             e, ERR_CONFIG,
             "state.dir=%s: in use by another process; stop that one or give this one a directory of its own",
             dir);
-    if (strstr(text, "Permission denied") != NULL || strstr(text, "Read-only file system") != NULL)
+    if (strstr(text, "Permission denied") != NULL || strstr(text, "Read-only file system") != NULL ||
+        strstr(text, "No locks available") != NULL)
         return err_set(e, ERR_CONFIG, "state.dir=%s: cannot write there: %s", dir, text);
     if (strstr(text, "No space left") != NULL)
         return err_set(e, ERR_STOP, "state.dir=%s: no space left on the device; free some and start again",

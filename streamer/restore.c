@@ -190,7 +190,12 @@ bool restore_start(struct restore *r, struct err *e) {
     }
     metric_set(&r->metrics->restore_remaining, remaining);
     r->replayed = 0;
+    const struct rd_kafka_metadata *md;
     rd_kafka_resp_err_t code = rd_kafka_assign(r->consumer, list->cnt > 0 ? list : NULL);
+    /* Else the leaders of topics new to this handle are looked up only once a second. */
+    if (list->cnt > 0 &&
+        rd_kafka_metadata(r->consumer, 0, NULL, &md, WATERMARK_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(md);
     rd_kafka_topic_partition_list_destroy(list);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(e, ERR_RETRY, "restore: %s", rd_kafka_err2str(code));
 }

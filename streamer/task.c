@@ -313,7 +313,8 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
     buf_put_int(&env->message_key, customer_id);
     buf_set(&env->ids, buf_slice(&env->message_key));
     struct customer_ref now = task_current_customer(env, t, buf_slice(&env->ids));
-    if (!ends && !effect.was_there)
+    /* The first account of a partition is answered; later ones find the ref there, or on its way to them. */
+    if (!ends && !effect.was_there && effect.links_of_partition == 1)
         send_ref(env, customer_id, (int32_t)effect.partition, &now);
     if (ends && effect.links_of_partition == 0)
         send_ref(env, customer_id, (int32_t)effect.partition, NULL);
