@@ -118,7 +118,7 @@ static void check_leaders(const struct rd_kafka_metadata_topic *topic, struct fi
 static void check_topic(const struct config *c, enum topic t, const struct rd_kafka_metadata *metadata,
                         struct findings *f) {
     const char *name = c->topics[t];
-    const char *role = t <= TOPIC_ACCOUNTS ? "input" : t <= TOPIC_QUARANTINE ? "result" : "internal";
+    const char *role = topic_is_users(t) ? "input" : t <= TOPIC_QUARANTINE ? "result" : "internal";
     const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, name);
     if (topic == NULL) {
         f->any_missing = true;
@@ -135,7 +135,7 @@ static void check_topic(const struct config *c, enum topic t, const struct rd_ka
     (void)printf("topic %s (%s): %d partition%s\n", name, role, topic->partition_cnt,
                  plural(topic->partition_cnt));
     check_leaders(topic, f);
-    if (t > TOPIC_ACCOUNTS && t != TOPIC_QUARANTINE)
+    if (!topic_is_users(t) && t != TOPIC_QUARANTINE)
         check_partitions(c, topic, f);
 }
 

@@ -8,27 +8,9 @@
 #include "streamer/base/log.h"
 #include "streamer/event.h"
 #include "streamer/rates.h"
+#include "streamer/topic.h"
 
 #include <stdint.h>
-
-/* Every topic that the processor knows. The names of the first block come from `topic.*`; those of the
- * internal ones are "<app.id>-<suffix>". */
-enum topic {
-    TOPIC_CUSTOMERS, /* input */
-    TOPIC_ACCOUNTS,  /* input */
-    TOPIC_CUSTOMER_HISTORY,
-    TOPIC_ACCOUNT_HISTORY,
-    TOPIC_ACCOUNT_WITH_CUSTOMER,
-    TOPIC_ACCOUNT_SUMMARY,
-    TOPIC_CUSTOMER_PROFILE,
-    TOPIC_QUARANTINE,
-    TOPIC_REPARTITION_CUSTOMERS, /* internal from here on; in: */
-    TOPIC_REPARTITION_ACCOUNTS,
-    TOPIC_ACCOUNT_LINKS,
-    TOPIC_CUSTOMER_REFS,
-    TOPIC_CONFIRMATIONS, /* not an input */
-    TOPIC_COUNT
-};
 
 /* A kafka.* property that goes to librdkafka as is, without the prefix. */
 struct kafka_property {

@@ -69,9 +69,11 @@ static uint32_t wanted_fields(const struct decoding *g) {
     return g->out->has_source_time ? id : id | FIELD_BIT(FIELD_UPDATED_AT);
 }
 
+/* Truncations and messages (op t, m) have a source, but no row. */
 bool debezium_is_envelope(const cJSON *object) {
     return json_member(object, "op") != NULL &&
-           (json_member(object, "before") != NULL || json_member(object, "after") != NULL);
+           (json_member(object, "before") != NULL || json_member(object, "after") != NULL ||
+            cJSON_IsObject(json_member(object, "source")));
 }
 
 static bool read_envelope_time(struct decoding *g, const cJSON *envelope) {

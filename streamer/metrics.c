@@ -43,21 +43,11 @@ static const char *const results[TRANSACTION_RESULTS] = {
 /* --- which combinations of labels can occur */
 
 static bool is_consumed(int topic) {
-    switch ((enum topic)topic) {
-    case TOPIC_CUSTOMERS:
-    case TOPIC_ACCOUNTS:
-    case TOPIC_REPARTITION_CUSTOMERS:
-    case TOPIC_REPARTITION_ACCOUNTS:
-    case TOPIC_ACCOUNT_LINKS:
-    case TOPIC_CUSTOMER_REFS:
-        return true;
-    default:
-        return false;
-    }
+    return topic_is_consumed((enum topic)topic);
 }
 
 static bool is_emitted(int topic) {
-    return topic != TOPIC_CUSTOMERS && topic != TOPIC_ACCOUNTS;
+    return !topic_is_users((enum topic)topic);
 }
 
 static bool has_field(int entity, int field) {

@@ -13,6 +13,7 @@ void pipeline_init(struct pipeline *p, const struct config *config, struct kv *k
                    int32_t partitions, const int32_t input_partitions[ENTITY_COUNT]) {
     *p = (struct pipeline){
         .config = config,
+        .quarantine_partitions = partitions,
         .env = {.kv = kv,
                 .sink = sink,
                 .rates = &config->rates,
@@ -54,7 +55,7 @@ static void quarantine(struct pipeline *p, enum entity entity, const struct inpu
     };
     struct sink_message m = {
         .topic = TOPIC_QUARANTINE,
-        .partition = in->source_partition % p->env.partitions,
+        .partition = in->source_partition % p->quarantine_partitions,
         .key = in->record.key,
         .value = in->record.value,
         .timestamp_ms = in->record.timestamp_ms,

@@ -26,6 +26,8 @@ struct pipeline {
     struct task_env env;
     const struct config *config;
     bool in_place[ENTITY_COUNT]; /* the input topic has n partitions, so a record may lie where it belongs */
+    int32_t
+        quarantine_partitions; /* n, unless the topic was there before; may be changed after pipeline_init */
     struct decoder *decoder;
     struct standardizer standardizer;
     struct reason reason;

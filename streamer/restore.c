@@ -107,7 +107,7 @@ static bool find_ranges(struct restore *r, const struct task *t, int64_t links_c
             continue;
         if (!restore_watermarks(r, (enum topic)i, t->partition, &ranges[i].low, &ranges[i].high, e))
             return false;
-        ranges[i].exact = topic_is_input((enum topic)i);
+        ranges[i].exact = topic_is_consumed((enum topic)i);
         if (i == TOPIC_ACCOUNT_LINKS)
             ranges[i].high = links_committed;
         if (i == TOPIC_CUSTOMER_REFS)

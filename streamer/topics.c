@@ -14,27 +14,6 @@
 #define LARGE_MESSAGE_BYTES "67108864"
 #define ADMIN_TIMEOUT_MS 30000
 
-bool topic_is_input(enum topic t) {
-    return t == TOPIC_CUSTOMERS || t == TOPIC_ACCOUNTS || t == TOPIC_REPARTITION_CUSTOMERS ||
-           t == TOPIC_REPARTITION_ACCOUNTS || t == TOPIC_ACCOUNT_LINKS || t == TOPIC_CUSTOMER_REFS;
-}
-
-bool topic_is_compacted(enum topic t) {
-    return t != TOPIC_CUSTOMERS && t != TOPIC_ACCOUNTS && t != TOPIC_QUARANTINE &&
-           t != TOPIC_REPARTITION_CUSTOMERS && t != TOPIC_REPARTITION_ACCOUNTS;
-}
-
-bool topic_is_replayed(enum topic t) {
-    return topic_is_compacted(t);
-}
-
-static bool is_users(enum topic t) {
-    return t == TOPIC_CUSTOMERS || t == TOPIC_ACCOUNTS;
-}
-static bool is_repartition(enum topic t) {
-    return t == TOPIC_REPARTITION_CUSTOMERS || t == TOPIC_REPARTITION_ACCOUNTS;
-}
-
 /* --- what is there --- */
 
 /* Partition counts; 0: no such topic. */
@@ -72,11 +51,11 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
         (void)err_set(e, ERR_CONFIG, "topic %s: %s", c->topics[t], text);
         return NULL;
     }
-    if (is_users(t))
+    if (topic_is_users(t))
         return topic;
-    add_config(topic, "cleanup.policy", topic_is_compacted(t) ? "compact" : "delete");
+    add_config(topic, "cleanup.policy", topic_is_replayed(t) ? "compact" : "delete");
     add_config(topic, "message.timestamp.type", "CreateTime");
-    if (!topic_is_compacted(t)) { /* nothing goes by itself: repartition topics are purged once committed */
+    if (!topic_is_replayed(t)) { /* nothing goes by itself: repartition topics are purged once committed */
         add_config(topic, "retention.ms", "-1");
         add_config(topic, "retention.bytes", "-1");
         add_config(topic, "max.message.bytes", LARGE_MESSAGE_BYTES);
@@ -121,7 +100,7 @@ static bool create_topics(rd_kafka_t *client, const struct config *c, const stru
     size_t count = 0;
     bool ok = true;
     for (int t = 0; t < TOPIC_COUNT && ok; t++) {
-        if (layout->partitions[t] > 0 || is_users((enum topic)t) != users_topics)
+        if (layout->partitions[t] > 0 || topic_is_users((enum topic)t) != users_topics)
             continue;
         int32_t n = !users_topics ? layout->n : c->partitions > 0 ? (int32_t)c->partitions : -1;
         topics[count] = plan_topic(c, (enum topic)t, n, e);
@@ -156,7 +135,7 @@ static bool create_and_see(rd_kafka_t *client, const struct config *c, struct to
         if (!read_partitions(client, c, ADMIN_TIMEOUT_MS, layout, e))
             return false;
         for (int t = 0; t < TOPIC_COUNT; t++)
-            all = all && (layout->partitions[t] > 0 || is_users((enum topic)t) != users_topics);
+            all = all && (layout->partitions[t] > 0 || topic_is_users((enum topic)t) != users_topics);
         if (all)
             return true;
         (void)usleep(100000);
@@ -184,7 +163,7 @@ static bool choose_n(const struct config *c, struct topic_layout *layout, struct
 
 static bool check_partitions(const struct config *c, const struct topic_layout *layout, struct err *e) {
     for (int t = 0; t < TOPIC_COUNT; t++)
-        if (!is_users((enum topic)t) && layout->partitions[t] != layout->n)
+        if (!topic_is_users((enum topic)t) && t != TOPIC_QUARANTINE && layout->partitions[t] != layout->n)
             return err_set(e, ERR_CONFIG,
                            "topic %s: has %d partitions, needs %d like the others of app.id %s; delete it "
                            "(it is created "
@@ -205,7 +184,7 @@ static const char *entry_value(const rd_kafka_ConfigResource_t *r, const char *n
 static bool check_config(const struct config *c, enum topic t, const rd_kafka_ConfigResource_t *r,
                          struct topic_layout *layout, struct err *e) {
     const char *policy = entry_value(r, "cleanup.policy");
-    const char *wanted = topic_is_compacted(t) ? "compact" : "delete";
+    const char *wanted = topic_is_replayed(t) ? "compact" : "delete";
     if (policy != NULL && strcmp(policy, wanted) != 0)
         return err_set(
             e, ERR_CONFIG,
@@ -213,12 +192,12 @@ static bool check_config(const struct config *c, enum topic t, const rd_kafka_Co
             "--add-config cleanup.policy=%s) or give another name for it",
             c->topics[t], policy, wanted, c->topics[t], wanted);
     const char *retention = entry_value(r, "retention.ms");
-    if (is_repartition(t) && retention != NULL && strcmp(retention, "-1") != 0)
+    if (topic_is_repartition(t) && retention != NULL && strcmp(retention, "-1") != 0)
         return err_set(e, ERR_CONFIG,
                        "topic %s: retention.ms is %s, must be -1: records wait there to be processed",
                        c->topics[t], retention);
     const char *tombstones = entry_value(r, "delete.retention.ms");
-    if (topic_is_compacted(t) && tombstones != NULL) {
+    if (topic_is_replayed(t) && tombstones != NULL) {
         int64_t ms = strtoll(tombstones, NULL, 10);
         if (ms < layout->delete_retention_ms)
             layout->delete_retention_ms = ms;
@@ -249,7 +228,7 @@ static bool check_configs(rd_kafka_t *client, const struct config *c, struct top
     rd_kafka_ConfigResource_t *resources[TOPIC_COUNT];
     size_t count = 0;
     for (int t = 0; t < TOPIC_COUNT; t++)
-        if (!is_users((enum topic)t))
+        if (!topic_is_users((enum topic)t))
             resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->topics[t]);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_DescribeConfigs(client, resources, count, NULL, queue);

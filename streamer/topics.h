@@ -11,14 +11,9 @@
 
 struct topic_layout {
     int32_t partitions[TOPIC_COUNT]; /* of each topic */
-    int32_t n;                       /* of every result and internal topic */
-    int64_t delete_retention_ms;     /* the shortest of the compacted topics: how long tombstones live */
+    int32_t n; /* of every result and internal topic; a quarantine that was there before may have its own */
+    int64_t delete_retention_ms; /* the shortest of the compacted topics: how long tombstones live */
 };
-
-/* A topic that the processor consumes. */
-bool topic_is_input(enum topic t);    /* the two inputs, the repartition topics, links and refs */
-bool topic_is_replayed(enum topic t); /* what the state of a task is rebuilt from */
-bool topic_is_compacted(enum topic t);
 
 /* Waits for the brokers (at most timeout_ms), then creates and checks. ERR_CONFIG: a topic is not as it must
  * be; ERR_STOP: brokers cannot be reached or refuse. `client` is any handle. */

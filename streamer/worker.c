@@ -174,7 +174,7 @@ static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
 static bool subscribe(struct worker *w, struct err *e) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(TOPIC_COUNT);
     for (int t = 0; t < TOPIC_COUNT; t++)
-        if (topic_is_input((enum topic)t))
+        if (topic_is_consumed((enum topic)t))
             (void)rd_kafka_topic_partition_list_add(list, worker_topic(w, (enum topic)t),
                                                     RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(w->consumer, list);
@@ -218,7 +218,7 @@ struct worker *worker_start(const struct worker_options *o, struct err *e) {
     for (size_t p = 0; p < n; p++)
         task_init(&w->tasks[p], (int32_t)p);
     for (int t = 0; t < TOPIC_COUNT; t++)
-        sources += topic_is_input((enum topic)t) ? (size_t)o->layout->partitions[t] : 0;
+        sources += topic_is_consumed((enum topic)t) ? (size_t)o->layout->partitions[t] : 0;
     w->sources = mem_calloc(sources, sizeof *w->sources);
     w->messages = mem_calloc((size_t)o->config->batch_max_records, sizeof(rd_kafka_message_t *));
     w->producer = producer_new(o->config, o->transactional_id, o->layout->n, e);
@@ -228,6 +228,7 @@ struct worker *worker_start(const struct worker_options *o, struct err *e) {
         pipeline_init(&w->pipeline, o->config, batch_kv(w->batch), producer_sink(w->producer), o->layout->n,
                       (int32_t[ENTITY_COUNT]){o->layout->partitions[TOPIC_CUSTOMERS],
                                               o->layout->partitions[TOPIC_ACCOUNTS]});
+        w->pipeline.quarantine_partitions = o->layout->partitions[TOPIC_QUARANTINE];
         w->restore = restore_new(o->config, o->layout, o->store, o->metrics, e);
         w->consumer = w->restore != NULL ? make_consumer(w, e) : NULL;
         if (w->consumer != NULL && !o->ephemeral)

@@ -123,13 +123,13 @@ static struct input make_input(const struct source *s, const rd_kafka_message_t 
     };
     if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
         in.headers = headers;
-    if (s->topic == TOPIC_REPARTITION_CUSTOMERS || s->topic == TOPIC_REPARTITION_ACCOUNTS)
+    if (topic_is_repartition(s->topic))
         read_source_header(headers, &in);
     return in;
 }
 
 static struct task *task_of(struct worker *w, const struct input *in) {
-    bool shared = in->topic == TOPIC_CUSTOMERS || in->topic == TOPIC_ACCOUNTS;
+    bool shared = topic_is_users(in->topic);
     if (in->partition >= w->o.layout->n || !w->assigned[in->partition]) {
         assert(shared);
         return NULL;
@@ -170,8 +170,7 @@ static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *
         s->committed = offsets->elems[i].offset;
         if (s->partition < w->o.layout->n)
             w->tasks[s->partition].meta.positions[s->topic] = s->committed;
-        if (w->purge != NULL &&
-            (s->topic == TOPIC_REPARTITION_CUSTOMERS || s->topic == TOPIC_REPARTITION_ACCOUNTS))
+        if (w->purge != NULL && topic_is_repartition(s->topic))
             purge_note(w->purge, s->topic, s->partition, s->committed);
     }
     for (int32_t p = 0; p < w->o.layout->n; p++) {
@@ -179,7 +178,7 @@ static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *
         if (!w->assigned[p])
             continue;
         for (int i = 0; i < TOPIC_COUNT; i++)
-            if (topic_is_replayed((enum topic)i) && !topic_is_input((enum topic)i) &&
+            if (topic_is_replayed((enum topic)i) && !topic_is_consumed((enum topic)i) &&
                 producer_position(w->producer, (enum topic)i, p) > t->meta.positions[i])
                 t->meta.positions[i] = producer_position(w->producer, (enum topic)i, p);
         if (memcmp(&t->meta, &t->saved_meta, sizeof t->meta) == 0)

@@ -25,7 +25,7 @@ static void take_assignment(struct worker *w, const rd_kafka_topic_partition_lis
     for (int i = 0; i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *tp = &list->elems[i];
         for (int t = 0; t < TOPIC_COUNT; t++) {
-            if (!topic_is_input((enum topic)t) || strcmp(worker_topic(w, (enum topic)t), tp->topic) != 0)
+            if (!topic_is_consumed((enum topic)t) || strcmp(worker_topic(w, (enum topic)t), tp->topic) != 0)
                 continue;
             if (tp->partition >= w->o.layout->partitions[t]) {
                 (void)err_set(

@@ -417,8 +417,12 @@ def stage(topic: str, timestamp_ms: int, key: bytes | None, value: bytes | None)
         return stage_tombstone(topic, timestamp_ms, key)
     if member(record, 'schema') is not MISSING and isinstance(payload, Object):
         record = payload
-    has_row = member(record, 'before') is not MISSING or member(record, 'after') is not MISSING
-    if member(record, 'op') is not MISSING and has_row:
+    is_envelope = (
+        member(record, 'before') is not MISSING
+        or member(record, 'after') is not MISSING
+        or isinstance(member(record, 'source'), Object)
+    )
+    if member(record, 'op') is not MISSING and is_envelope:
         return stage_envelope(topic, timestamp_ms, key, record)
     return stage_flat(topic, timestamp_ms, record)
 

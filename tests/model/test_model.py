@@ -169,6 +169,7 @@ def test_formats__an_object_or_list_where_a_value_belongs_is_malformed(record: A
 
 @pytest.mark.parametrize('record', [
     {'op': 't', 'before': None, 'after': None}, {'op': 'm', 'after': customer()}, {'op': 'C', 'after': customer()},
+    {'op': 't', 'source': {'ts_ms': 5}}, {'op': 'm', 'source': {'ts_ms': 5}, 'message': {'prefix': 'x'}},
     {'op': None, 'before': None}, {'op': 1, 'after': customer()}, customer(__op='t'), customer(__op='x', id_='none'),
     customer(__op='x', __deleted='true'),
 ])
