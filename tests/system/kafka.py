@@ -60,7 +60,7 @@ SERVER_CONFIG = {
 
 def java(logs: Path, main_class: str, *arguments: str) -> list[str]:
     """The command line of one of Kafka's Java programs."""
-    assert LIBRARIES.is_dir(), f"no {LIBRARIES}: fetch Kafka with Maven first (tests/system/README.md)"
+    assert LIBRARIES.is_dir(), f"no {LIBRARIES}: `./dev system` fetches Kafka"
     return [
         *DIE_WITH_PARENT,
         "java",
@@ -214,10 +214,10 @@ class KafkaBroker:
         found = self.admin.list_offsets(wanted, isolation_level=isolation, request_timeout=60)
         return {tp.partition: future.result(60).offset for tp, future in found.items()}
 
-    def transaction_open(self, topic: str) -> bool:
-        """Whether some of its records are neither committed nor aborted yet."""
+    def no_transaction_open(self, topic: str) -> bool:
+        """Whether all of its records are committed or aborted (a commit returns a little before that)."""
         stable = self.end_offsets(topic, IsolationLevel.READ_COMMITTED)
-        return self.end_offsets(topic, IsolationLevel.READ_UNCOMMITTED) != stable
+        return self.end_offsets(topic, IsolationLevel.READ_UNCOMMITTED) == stable
 
     def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
         """What the group committed, open transactions waited for; 0 for a partition without a commit."""

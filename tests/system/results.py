@@ -5,8 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, TopicPartition
 
 Row = dict[str, Any]
@@ -78,11 +79,16 @@ def _read_to_end(consumer: Consumer, unfinished: set[int]) -> list[Message]:
             assert m.error().code() == KafkaError._PARTITION_EOF, m.error()
             unfinished.discard(m.partition())
             continue
-        kind, timestamp_ms = m.timestamp()
-        assert kind != TIMESTAMP_NOT_AVAILABLE
-        headers = [(name, value) for name, value in m.headers() or []]
-        messages.append(Message(m.topic(), m.partition(), m.offset(), timestamp_ms, m.key(), m.value(), headers))
+        messages.append(_received(m))
     return messages
+
+
+def _received(m: confluent_kafka.Message) -> Message:
+    kind, timestamp_ms = m.timestamp()
+    topic, partition, offset = m.topic(), m.partition(), m.offset()
+    assert kind != TIMESTAMP_NOT_AVAILABLE and topic is not None and partition is not None and offset is not None
+    headers = cast(Headers, list(m.headers() or []))
+    return Message(topic, partition, offset, timestamp_ms, m.key(), m.value(), headers)
 
 
 def compacted(messages: Iterable[Message]) -> dict[str, Row]:

@@ -1,9 +1,10 @@
-"""An application under test: its input topics, the records that went in, what the model says of them, and the program."""
+"""An application under test: its topics, the records that went in, what the model says of them, the program."""
 
 import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -53,8 +54,9 @@ class Fed:
         offsets: dict[int, int] = {}
 
         def delivered(index: int, error: KafkaError | None, message: Message) -> None:
-            assert error is None, error
-            offsets[index] = message.offset()
+            offset = message.offset()
+            assert error is None and offset is not None, error
+            offsets[index] = offset
 
         for index, record in enumerate(records):
             self._producer.produce(
@@ -64,7 +66,7 @@ class Fed:
                 value=record.value,
                 timestamp=record.timestamp_ms,
                 headers=list(record.headers),
-                on_delivery=lambda error, message, index=index: delivered(index, error, message),
+                on_delivery=partial(delivered, index),
             )
             self._producer.poll(0)
         left = self._producer.flush(120)

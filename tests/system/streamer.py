@@ -1,4 +1,4 @@
-"""One instance of `streamer run` as a child process, asked only through what its users have: signals, HTTP, stderr, Kafka."""
+"""One `streamer run` as a child process, asked only through what users have: signals, HTTP, stderr, Kafka."""
 
 import http.client
 import json
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -208,13 +209,13 @@ class Streamer:
         Input first, then the internal topics in the order of flow: what a drained topic caused is visible by then.
         """
         for name, count in consumed.items():
-            self._wait(f"done with {count} {name}", lambda name=name, count=count: self._input_done(broker, name, count))
+            self._wait(f"done with {count} {name}", partial(self._input_done, broker, name, count))
         for suffix in INTERNAL_INPUTS:
             topic = self.internal_topic(suffix)
-            self._wait(f"done with {topic}", lambda topic=topic: self._internal_done(broker, topic))
+            self._wait(f"done with {topic}", partial(self._internal_done, broker, topic))
         for name in (*RESULTS, "quarantine"):
             topic = self.topic(name)
-            self._wait(f"done with writing {topic}", lambda topic=topic: not broker.transaction_open(topic))
+            self._wait(f"done with writing {topic}", partial(broker.no_transaction_open, topic))
 
     def _input_done(self, broker: KafkaBroker, name: str, count: int) -> bool:
         committed = broker.committed_offsets(self.app_id, self.topic(name))
@@ -222,7 +223,7 @@ class Streamer:
 
     def _internal_done(self, broker: KafkaBroker, topic: str) -> bool:
         """Records, not offsets, because a transaction's marker may follow the last record."""
-        if broker.transaction_open(topic):
+        if not broker.no_transaction_open(topic):
             return False
         committed = broker.committed_offsets(self.app_id, topic)
         return committed == broker.end_offsets(topic) or not read_topic(broker.bootstrap, topic, committed)

@@ -70,7 +70,9 @@ def test_cli__check_of_a_dead_broker(tmp_path: Path) -> None:
 
 def feed(broker: KafkaBroker, topic: str, *files: Path) -> Done:
     sets = {"kafka.bootstrap.servers": broker.bootstrap, "topic.customers": topic}
-    return run_once("feed", *[part for k, v in sets.items() for part in ("--set", f"{k}={v}")], "customers", *map(str, files))
+    return run_once(
+        "feed", *[part for k, v in sets.items() for part in ("--set", f"{k}={v}")], "customers", *map(str, files)
+    )
 
 
 def test_cli__feed(broker: KafkaBroker, tmp_path: Path) -> None:

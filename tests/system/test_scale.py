@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from kafka import KafkaBroker
@@ -23,13 +24,13 @@ def two(broker: KafkaBroker, directory: Path, static: bool) -> Iterator[tuple[Sc
 
 def wait_shared(s: Scenario, second: Streamer) -> None:
     """Both have partitions."""
+
+    def has_partitions(instance: Streamer) -> bool:
+        return total(instance.metrics(), "streamer_assigned_partitions") > 0
+
     for instance in (s.streamer, second):
         instance.wait_ready()
-        wait_until(
-            "sharing the work",
-            lambda instance=instance: total(instance.metrics(), "streamer_assigned_partitions") > 0,
-            instance.stderr,
-        )
+        wait_until("sharing the work", partial(has_partitions, instance), instance.stderr)
 
 
 def test_scale__second_joins_and_first_leaves(broker: KafkaBroker, tmp_path: Path) -> None:
