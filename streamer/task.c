@@ -307,7 +307,7 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
         return;
     }
     struct link_effect effect = task_fold_link(env, t, customer_id, account_id, ends ? NULL : &link);
-    if (effect.partition < 0 || kv_failed(env->kv))
+    if (kv_failed(env->kv))
         return;
     buf_clear(&env->message_key);
     buf_put_int(&env->message_key, customer_id);
@@ -316,8 +316,10 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
     /* The first account of a partition is answered; later ones find the ref there, or on its way to them. */
     if (!ends && !effect.was_there && effect.links_of_partition == 1)
         send_ref(env, customer_id, (int32_t)effect.partition, &now);
-    if (ends && effect.links_of_partition == 0)
+    if (ends && effect.was_there && effect.links_of_partition == 0)
         send_ref(env, customer_id, (int32_t)effect.partition, NULL);
+    /* Also for the end of a link that is not there: compaction can have kept it from a restore, and the profile that
+     * was emitted counts it still. */
     (void)task_load_totals(env, t, customer_id);
     task_refresh_profile(env, t, customer_id, &now);
 }

@@ -146,7 +146,16 @@ static void note_offset(struct worker *w, rd_kafka_topic_partition_list_t *offse
     tp->offset = offset;
 }
 
-/* Runs messages from `*at` on through the tasks; stops early behind a part of a fan-out. */
+/* By the transaction in work. */
+static int64_t emitted(const struct worker *w) {
+    int64_t sum = 0;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        sum += w->pipeline.env.counts.emitted[t];
+    return sum;
+}
+
+/* Runs messages from `*at` on through the tasks. Stops early behind a part of a fan-out, and where the
+ * transaction has become large. */
 static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partition_list_t *offsets) {
     w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
     for (; *at < w->message_count; (*at)++) {
@@ -159,6 +168,10 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
         note_offset(w, offsets, s, done ? m->offset + 1 : m->offset);
         if (!done)
             return;
+        if (emitted(w) >= w->o.config->fanout_max_rows) {
+            (*at)++;
+            return;
+        }
     }
 }
 
@@ -233,13 +246,6 @@ bool worker_transact(struct worker *w, size_t *at, struct err *e) {
     }
     rd_kafka_topic_partition_list_destroy(offsets);
     return ok;
-}
-
-static int64_t emitted(const struct worker *w) {
-    int64_t sum = 0;
-    for (int t = 0; t < TOPIC_COUNT; t++)
-        sum += w->pipeline.env.counts.emitted[t];
-    return sum;
 }
 
 /* Recomputes the marts of tasks whose rates are not those of now; some rows a transaction. */
