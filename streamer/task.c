@@ -318,8 +318,8 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
         send_ref(env, customer_id, (int32_t)effect.partition, &now);
     if (ends && effect.was_there && effect.links_of_partition == 0)
         send_ref(env, customer_id, (int32_t)effect.partition, NULL);
-    /* Also for the end of a link that is not there: compaction can have kept it from a restore, and the profile that
-     * was emitted counts it still. */
+    /* Also for the end of a link that is not there: compaction can have kept it from a restore, and the
+     * profile that was emitted counts it still. */
     (void)task_load_totals(env, t, customer_id);
     task_refresh_profile(env, t, customer_id, &now);
 }

@@ -168,7 +168,7 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
         note_offset(w, offsets, s, done ? m->offset + 1 : m->offset);
         if (!done)
             return;
-        if (emitted(w) >= w->o.config->fanout_max_rows) {
+        if (emitted(w) >= w->o.config->transaction_max_messages) {
             (*at)++;
             return;
         }
@@ -263,7 +263,7 @@ bool worker_refresh_tasks(struct worker *w, struct err *e) {
             const struct source *s = worker_find_source(w, worker_topic(w, TOPIC_ACCOUNT_LINKS), p);
             note_offset(w, offsets, s, s->next);
             while (!task_refresh(env, &w->tasks[p]) && !more && !kv_failed(env->kv))
-                more = emitted(w) >= w->o.config->fanout_max_rows;
+                more = emitted(w) >= w->o.config->transaction_max_messages;
         }
         if (ok && offsets->cnt == 0)
             ok = producer_abort(w->producer, e);

@@ -6,7 +6,7 @@ import pytest
 from scenario import FIRST_SEED, EmbeddedScenario, load
 
 
-@pytest.mark.parametrize(("mode", "partitions"), [("keyed", 1), ("keyed", 4), ("scattered", 3), ("unkeyed", 2)])
+@pytest.mark.parametrize(("mode", "partitions"), [("keyed", 1), ("scattered", 3), ("unkeyed", 2)])
 def test_embedded(tmp_path: Path, mode: str, partitions: int) -> None:
     with EmbeddedScenario(tmp_path, partitions) as s:
         s.fed.feed(load(300, (partitions, partitions), mode, (FIRST_SEED, FIRST_SEED + 1), large=False))

@@ -26,8 +26,10 @@ def moments(s: Scenario, records: int, count: int) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("mode", ["keyed", "scattered"])
-@pytest.mark.parametrize(("end", "times"), [(Streamer.stop, 3), (Streamer.kill, 5)])
+@pytest.mark.parametrize(
+    ("end", "times", "mode"),
+    [(Streamer.stop, 3, "scattered"), (Streamer.kill, 5, "keyed"), (Streamer.kill, 5, "scattered")],
+)
 def test_restart__mid_load(
     broker: KafkaBroker, tmp_path: Path, end: Callable[[Streamer], None], times: int, mode: str
 ) -> None:

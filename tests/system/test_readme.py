@@ -1,0 +1,189 @@
+"""What README.md and tests/data/README.md say is so: tables are the program's own, examples are replayed."""
+
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from kafka import ROOT
+from model import Model
+from results import RESULTS, check_results, read_topic
+from streamer import INPUTS, EmbeddedStreamer, environment, run_once
+
+README = (ROOT / "README.md").read_text()
+DATA = ROOT / "tests" / "data"
+PARTITIONS = 2  # what the embedded broker has, unless told otherwise
+
+_TIME_OF_THE_RUN = re.compile(r'((?:loaded|calculated)_at":"|quarantine\.at=)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z')
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[EmbeddedStreamer]:
+    with EmbeddedStreamer(tmp_path / "embedded", {}) as streamer:
+        streamer.wait_ready()
+        yield streamer
+        streamer.stop()
+
+
+def marked(name: str) -> list[str]:
+    """What stands between `<!-- name:begin -->` and `<!-- name:end -->`."""
+    found = re.findall(rf"<!-- {name}:begin -->\n(.*?)<!-- {name}:end -->", README, re.DOTALL)
+    assert found, f"README.md has no <!-- {name}:begin -->"
+    return found
+
+
+def rows(table: str) -> list[list[str]]:
+    """The cells of a Markdown table, without its head; back quotes are taken off."""
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+# --- tables
+
+
+def test_readme__options_are_those_of_help() -> None:
+    (table,) = marked("options")
+    assert table == run_once("help", "--markdown").stdout
+
+
+def test_readme__metrics_are_those_exported(embedded: EmbeddedStreamer) -> None:
+    (table,) = marked("metrics")
+    told = {name: (kind, set(labels.split(", ")) - {""}) for name, kind, labels, _ in rows(table)}
+    status, text = embedded.get_text("/metrics")
+    assert status == 200
+    types = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
+    exported = {name: kind for name, kind in types if not name.startswith("process_")}
+    assert {name: kind for name, (kind, _) in told.items()} == exported
+    for name, labels in re.findall(r"^(streamer_\w+)(?:\{(.*)\})? ", text, re.MULTILINE):
+        family = name if name in told else re.sub(r"_(bucket|sum|count)$", "", name)
+        assert set(re.findall(r'(\w+)="', labels)) - {"le"} == told[family][1], name
+
+
+# --- examples
+
+
+@dataclass
+class Step:
+    """A command of an example and what it prints."""
+
+    command: str
+    output: list[str] = field(default_factory=list)
+
+
+def steps(console: str) -> Iterator[Step]:
+    """`$ ` begins a command, which may have a here document up to EOF; what follows is its output."""
+    lines = iter(console.splitlines())
+    step: Step | None = None
+    for line in lines:
+        if not line.startswith("$ "):
+            assert step is not None, f"no command before {line!r}"
+            step.output.append(line)
+            continue
+        if step is not None:
+            yield step
+        step = Step(line.removeprefix("$ "))
+        if "<<'EOF'" in line:
+            document = iter(lambda: next(lines), "EOF")
+            step.command = "\n".join([step.command, *document, "EOF"])
+    if step is not None:
+        yield step
+
+
+def masked(text: str) -> str:
+    """Without the times at which this run and that of the README took place."""
+    return _TIME_OF_THE_RUN.sub(r"\1(now)", text).rstrip("\n")
+
+
+def replay(step: Step, directory: Path, broker: str, http: str) -> None:
+    """Runs it until its output is the README's: results follow their events by some milliseconds."""
+    want = masked("\n".join(step.output))
+    deadline = time.monotonic() + 20
+    while True:
+        done = subprocess.run(
+            ["bash", "-c", step.command.replace("127.0.0.1:9464", http)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=directory,
+            env=environment() | {"BROKER": broker},
+        )
+        got = masked(done.stdout)
+        if got == want:
+            return
+        assert time.monotonic() < deadline, f"$ {step.command}\nexpected {want}\n\ngot {got}\n{done.stderr}"
+        time.sleep(0.1)
+
+
+def test_readme__examples(embedded: EmbeddedStreamer, tmp_path: Path) -> None:
+    consoles = [c for part in marked("example") for c in re.findall(r"```console\n(.*?)```", part, re.DOTALL)]
+    assert consoles
+    for console in consoles:
+        for step in steps(console):
+            replay(step, tmp_path, embedded.bootstrap(), embedded.settings["http.listen"])
+
+
+def test_readme__the_properties_file_is_valid(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```properties\n(.*?)```", README, re.DOTALL)
+    path = tmp_path / "streamer.properties"
+    path.write_text(re.sub(r"^ +", "", block, flags=re.MULTILINE))
+    done = run_once("check", "-c", str(path))
+    assert done.returncode == 0, done.stderr
+
+
+def test_readme__commands_are_those_of_help() -> None:
+    told = set(re.findall(r"`streamer ([a-z]+)", README.split("\n## Commands\n")[1].split("\n## ")[0]))
+    assert told == set(re.findall(r"^  streamer ([a-z]+)", run_once("help").stdout, re.MULTILINE))
+
+
+def test_readme__links_lead_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / link).exists(), link
+    titles = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
+
+
+# --- the sample data
+
+
+def test_readme__sample_data(embedded: EmbeddedStreamer) -> None:
+    """The results are the model's, the quarantine what tests/data/README.md says."""
+    broker = embedded.bootstrap()
+    model = Model()
+    counts = {}
+    for name in INPUTS:
+        done = run_once("feed", "--set", f"kafka.bootstrap.servers={broker}", name, str(DATA / f"{name}.csv"))
+        assert done.returncode == 0, done.stderr
+        messages = read_topic(broker, name)
+        counts[name] = len(messages)
+        for m in messages:
+            model.apply(name, m.partition, m.offset, m.timestamp_ms, m.key, m.value)
+    embedded.wait_all_consumed(counts)
+    names = {name: name for name in (*INPUTS, *RESULTS, "quarantine")}
+    check_results(broker, names, model.expected(), model.quarantine(), PARTITIONS)
+
+    text = (DATA / "README.md").read_text()
+    told = {(topic, code): int(n) for code, *ns in rows(text) for topic, n in zip(INPUTS, ns, strict=True) if n != "0"}
+    assert told == Counter((rejected["topic"], rejected["code"]) for rejected in model.quarantine())
+    for name in INPUTS:
+        assert f"`{name}.csv` ({counts[name]} rows)" in text
+        good, dirty = (re.search(rf"\*\*{name.title()}, {kind} \((\d+)\)", text) for kind in ("good", "dirty"))
+        assert good and dirty
+        quarantined = model.counters[name]["quarantined"]
+        assert (int(good[1]), int(dirty[1])) == (counts[name] - quarantined, quarantined)
+
+
+def test_readme__demo_shows_the_sample_data() -> None:
+    """`demo --once` ends by itself, with every code of the quarantine and every summary on the page."""
+    done = run_once("demo", "--once", "--set", "http.listen=")
+    assert done.returncode == 0, done.stderr
+    told: Counter[str] = Counter()
+    for code, *ns in rows((DATA / "README.md").read_text()):
+        told[code] += sum(map(int, ns))
+    page = done.stdout.split("QUARANTINE")[1].split("\n\n")[0]
+    assert dict(re.findall(r"^  (\w+) +(\d+)  ", page, re.MULTILINE)) == {code: str(n) for code, n in told.items()}
