@@ -2,6 +2,7 @@
 #include "streamer/base/decimal.h"
 #include "streamer/commands.h"
 #include "streamer/kafka.h"
+#include "streamer/topics.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -184,6 +185,8 @@ static int check_connection(const struct config *c, struct err *e) {
     }
     char *cluster_id = rd_kafka_clusterid(client, 0);
     code = check_cluster(c, metadata, cluster_id);
+    if (code == EXIT_DONE && !topics_check(client, c, CONNECT_TIMEOUT_MS, e))
+        code = command_fail(e);
     rd_kafka_mem_free(client, cluster_id);
     rd_kafka_metadata_destroy(metadata);
 done:

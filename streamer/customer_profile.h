@@ -1,5 +1,5 @@
-/* customer_profile: the mart of totals over a customer's savings accounts (contract §6), kept by adding what
- * is new and subtracting what was. Pure, exact. */
+/* customer_profile: the mart of totals over a customer's savings accounts (README, "Join and marts"), kept by
+ * adding what is new and subtracting what was. Pure, exact. */
 #ifndef STREAMER_CUSTOMER_PROFILE_H
 #define STREAMER_CUSTOMER_PROFILE_H
 

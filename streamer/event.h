@@ -63,7 +63,7 @@ struct event {
     uint32_t null_fields;              /* bit 1 << field: was null, for the metrics */
 };
 
-/* Why a record is quarantined. The names are part of the contract (header quarantine.code, metric label). */
+/* Why a record is quarantined. The names are promised to users (header quarantine.code, metric label). */
 enum reason_code {
     REASON_NONE,
     REASON_MALFORMED,

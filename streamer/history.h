@@ -1,9 +1,9 @@
 /* history: the snapshots layer, SCD2. Turns one event of one id into changes of that id's versions. Pure and
  * without regard to what the attributes are: two versions are equal when their attribute bytes are.
  *
- * The versions of an id are a function of the set of its accepted events (contract §5). What is kept to make
- * that true with bounded state: the versions themselves, and the confirmations: events within the late window
- * that changed nothing, but would if a late event came between. */
+ * The versions of an id are a function of the set of its accepted events (README, "History"). What is kept to
+ * make that true with bounded state: the versions themselves, and the confirmations: events within the late
+ * window that changed nothing, but would if a late event came between. */
 #ifndef STREAMER_HISTORY_H
 #define STREAMER_HISTORY_H
 

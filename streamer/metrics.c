@@ -59,6 +59,8 @@ static bool has_field(int entity, int field) {
     case FIELD_BALANCE:
     case FIELD_ACCOUNT_TYPE:
         return entity == ENTITY_ACCOUNT;
+    case FIELD_UPDATED_AT: /* may be missing for good reasons: other sources of the event time come first */
+        return false;
     default:
         return true;
     }
@@ -428,7 +430,8 @@ void metrics_render(const struct metrics *m, int64_t now_ms, struct buf *out) {
     put_histogram(out, "streamer_transaction_commit_seconds", "Time to commit one transaction.",
                   &m->commit_duration);
     put_last_commit(out, m);
-    put_single(out, "streamer_state_bytes", "gauge", "Size of the state on disk.", &m->state_bytes);
+    put_single(out, "streamer_state_bytes", "gauge",
+               "Size of the state, on disk and in memory tables, about.", &m->state_bytes);
     put_single(out, "streamer_restored_records_total", "counter", "Records read back to restore state.",
                &m->restored_records);
     put_single(out, "streamer_restore_remaining_records", "gauge",

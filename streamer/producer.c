@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#define SLOW_COMMIT_MS 5000
+
 struct producer {
     struct sink sink; /* first */
     rd_kafka_t *rk;
@@ -21,8 +23,14 @@ struct producer {
     int timeout_ms;     /* for each blocking step: the transaction's own */
     int64_t *positions; /* [topic * n + partition] */
     struct err failed;  /* sticky within a transaction: a message that was refused or not delivered */
-    bool open;
+    bool open, doubtful;
 };
+
+static int64_t monotonic_ms(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 static void set_class(struct err *e, rd_kafka_resp_err_t code, const char *what, const char *where) {
     bool too_large = code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
@@ -174,6 +182,10 @@ struct sink *producer_sink(struct producer *p) {
     return &p->sink;
 }
 
+bool producer_is_doubtful(const struct producer *p) {
+    return p->doubtful;
+}
+
 int64_t producer_position(const struct producer *p, enum topic topic, int32_t partition) {
     return p->positions[(int64_t)topic * p->n + partition];
 }
@@ -224,7 +236,9 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
     bool ok =
         check(rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms), "send offsets", e);
     rd_kafka_consumer_group_metadata_destroy(group);
+    int64_t started = monotonic_ms();
     ok = ok && check(rd_kafka_commit_transaction(p->rk, p->timeout_ms), "commit", e);
+    p->doubtful = monotonic_ms() - started > SLOW_COMMIT_MS;
     if (!ok && p->failed.class == ERR_STOP)
         *e = p->failed; /* why, rather than that */
     if (!ok)

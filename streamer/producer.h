@@ -1,10 +1,14 @@
 /* producer: the transactional producer of one worker, and the sink that the core's messages go to. One
  * thread.
  *
- * The classes of err that it returns (what Kafka's error codes mean is in FACTS of ARCHITECTURE.md):
- *   ERR_RETRY   the transaction is aborted; process the batch anew from the committed offsets
- *   ERR_FENCED  the producer is of no use any more, or nobody knows whether it committed: make a new one,
- * re-read the committed offsets and catch up by replay ERR_STOP    cannot go on */
+ * The classes of err that it returns (which error of Kafka means what: ARCHITECTURE.md):
+ *
+ * ERR_RETRY: the transaction is aborted; process the batch anew from the committed offsets.
+ *
+ * ERR_FENCED: the producer is of no use any more, or nobody knows whether it committed: make a new one,
+ * re-read the committed offsets and catch up by replay.
+ *
+ * ERR_STOP: cannot go on. */
 #ifndef STREAMER_PRODUCER_H
 #define STREAMER_PRODUCER_H
 
@@ -29,6 +33,10 @@ bool producer_begin(struct producer *p, struct err *e);
 /* Sends the offsets and commits. True: certainly committed. Otherwise the transaction is aborted or lost. */
 bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets, rd_kafka_t *consumer,
                      struct err *e);
+/* After a commit that was slow: a retried request may reach the broker late and end a later transaction, a
+ * limit of Kafka's protocol that Jepsen found (Bufstream 0.1.0, 2024-11). A new producer has a new epoch,
+ * which fences it. */
+bool producer_is_doubtful(const struct producer *p);
 /* Gives up what was begun. */
 bool producer_abort(struct producer *p, struct err *e);
 

@@ -213,6 +213,8 @@ void query_handle(const struct query_context *context, const struct http_request
     q.env.kv = store_reader_new(context->store);
     timeline_clear(&q.env.timeline);
     answer(context, &q, request);
+    if (reply->status == 200)
+        buf_put_byte(&reply->body, '\n');
     if (kv_failed(q.env.kv)) {
         buf_clear(&reply->body);
         http_reply_error(reply, 500, q.env.kv->err.text);

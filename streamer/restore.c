@@ -134,6 +134,20 @@ static const char *unusable(const struct restore *r, const struct task *t,
     return NULL;
 }
 
+static bool results_are_whole(const struct restore *r, const struct task *t,
+                              const struct range ranges[TOPIC_COUNT], struct err *e) {
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        if (topic_is_replayed((enum topic)i) && !ranges[i].exact && t->meta.positions[i] > ranges[i].high)
+            return err_set(
+                e, ERR_STOP,
+                "topic %s partition %d ends at offset %lld, but %lld was written already: it was recreated, "
+                "truncated or renamed, and what it held is not produced again; bring it back, or start anew "
+                "with another app.id and other result topics",
+                r->config->topics[i], t->partition, (long long)ranges[i].high,
+                (long long)t->meta.positions[i]);
+    return true;
+}
+
 static bool rows_agree(struct restore *r, const struct task *t, bool *agree, struct err *e) {
     int64_t rows[FAMILY_COUNT];
     *agree = true;
@@ -147,7 +161,7 @@ static bool rows_agree(struct restore *r, const struct task *t, bool *agree, str
 }
 
 bool restore_add(struct restore *r, struct task_env *env, struct task *task, int64_t links_committed,
-                 int64_t refs_committed, int64_t now_ms, struct err *e) {
+                 int64_t refs_committed, bool input_committed, int64_t now_ms, struct err *e) {
     struct range ranges[TOPIC_COUNT] = {0};
     bool agree;
     task_load_meta(env, task);
@@ -155,7 +169,8 @@ bool restore_add(struct restore *r, struct task_env *env, struct task *task, int
         *e = env->kv->err;
         return false;
     }
-    if (!find_ranges(r, task, links_committed, refs_committed, ranges, e) || !rows_agree(r, task, &agree, e))
+    if (!find_ranges(r, task, links_committed, refs_committed, ranges, e) ||
+        (input_committed && !results_are_whole(r, task, ranges, e)) || !rows_agree(r, task, &agree, e))
         return false;
     const char *why =
         agree ? unusable(r, task, ranges, now_ms) : "its row counts do not agree with its digest";

@@ -26,9 +26,10 @@ bool restore_watermarks(struct restore *r, enum topic topic, int32_t partition, 
 
 /* Loads the task's meta data, wipes its state where it cannot be used (and logs why), and plans what to
  * replay. links_committed, refs_committed: the committed offsets of the task's two internal inputs, 0 without
- * one. */
+ * one. input_committed: the group has committed input; then a result topic that ends before the state does has
+ * lost what nobody will produce again, and that is ERR_STOP. */
 bool restore_add(struct restore *r, struct task_env *env, struct task *task, int64_t links_committed,
-                 int64_t refs_committed, int64_t now_ms, struct err *e);
+                 int64_t refs_committed, bool input_committed, int64_t now_ms, struct err *e);
 /* To be called once after the last restore_add. */
 bool restore_start(struct restore *r, struct err *e);
 /* Forgets all tasks. */

@@ -7,7 +7,7 @@ int command_run(const struct config *c, bool embedded) {
     service_block_signals();
     struct service *s = service_start(c, embedded, &e);
     if (s == NULL)
-        return command_fail(&e);
+        return e.class == ERR_NONE ? EXIT_DONE : command_fail(&e);
     service_wait(s);
     return service_stop(s, &e) ? EXIT_DONE : command_fail(&e);
 }

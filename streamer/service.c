@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define BROKER_TIMEOUT_MS 30000
+#define CALL_TIMEOUT_MS 5000
 #define STATE_CACHE_BYTES (64 << 20)
 
 struct service {
@@ -186,6 +187,27 @@ static void handle(void *context, const struct http_request *request, struct htt
 
 /* --- life --- */
 
+static bool stop_is_pending(void) {
+    sigset_t set;
+    return sigpending(&set) == 0 && (sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1);
+}
+
+/* Brokers that come up later than this program are waited for. False also if it is time to stop already: then
+ * `e` has no class. */
+static bool wait_for_brokers(rd_kafka_t *client, const char *bootstrap, struct kafka_trouble *trouble,
+                             struct err *e) {
+    const struct rd_kafka_metadata *md = NULL;
+    for (int waited_ms = 0; md == NULL && waited_ms < BROKER_TIMEOUT_MS; waited_ms += 1000) {
+        md = kafka_metadata(client, bootstrap, 1000, trouble, e);
+        if (md == NULL && stop_is_pending())
+            return err_set(e, ERR_NONE, "stopped while waiting for the brokers");
+    }
+    if (md == NULL)
+        return err_prefix(e, "gave up after %d s", BROKER_TIMEOUT_MS / 1000);
+    rd_kafka_metadata_destroy(md);
+    return true;
+}
+
 static bool connect_brokers(struct service *s, struct err *e) {
     if (s->is_embedded) {
         s->broker = embedded_start(&s->config, &s->layout, e);
@@ -198,11 +220,15 @@ static bool connect_brokers(struct service *s, struct err *e) {
         s->config.bootstrap = bootstrap.out;
         return true;
     }
+    struct kafka_trouble trouble;
     rd_kafka_conf_t *conf = kafka_conf(&s->config, e);
+    if (conf != NULL)
+        kafka_conf_set_trouble(conf, &trouble);
     rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, e);
     if (client == NULL)
         return false;
-    bool ok = topics_ensure(client, &s->config, BROKER_TIMEOUT_MS, &s->layout, e);
+    bool ok = wait_for_brokers(client, s->config.bootstrap, &trouble, e) &&
+              topics_ensure(client, &s->config, CALL_TIMEOUT_MS, &s->layout, e);
     rd_kafka_destroy(client);
     return ok;
 }
@@ -284,11 +310,11 @@ void service_block_signals(void) {
 void service_wait(struct service *s) {
     sigset_t set;
     int signal;
-    (void)s;
     stop_signals(&set);
     while (sigwait(&set, &signal) != 0)
         continue;
-    log_info("stopping", "signal=%d", signal);
+    if (worker_phase(s->worker) != WORKER_STOPPED)
+        log_info("stopping", "signal=%d", signal);
 }
 
 bool service_wait_ms(struct service *s, int64_t ms) {

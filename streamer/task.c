@@ -264,12 +264,12 @@ bool task_apply_event(struct task_env *env, struct task *t, const struct event *
         return true;
     }
     if (history_too_late(&env->history_options, &env->timeline, e->event_at_ms)) {
-        struct buf newest = {0};
-        timestamp_put_iso(&newest, env->timeline.newest_event_at);
-        (void)reason_set(why, REASON_TOO_LATE,
-                         "Too late: older than late.window (%lld ms) behind the newest event of its id (%s)",
-                         (long long)env->history_options.late_window_ms, buf_cstr(&newest));
-        buf_release(&newest);
+        struct buf times = {0};
+        timestamp_put_iso(&times, e->event_at_ms);
+        buf_put_str(&times, " is older than late.window behind the newest event of its id, ");
+        timestamp_put_iso(&times, env->timeline.newest_event_at);
+        (void)reason_set(why, REASON_TOO_LATE, "Too late: %s", buf_cstr(&times));
+        buf_release(&times);
         return false;
     }
     bool had = env->timeline.has_current;

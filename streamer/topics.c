@@ -23,9 +23,9 @@ static bool read_partitions(rd_kafka_t *client, const struct config *c, int time
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 1, NULL, &md, timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return err_set(e, ERR_STOP,
-                       "kafka.bootstrap.servers=%s: no answer from the brokers within %d s (%s); check the "
+                       "kafka.bootstrap.servers=%s: no answer from the brokers (%s); check the "
                        "address, that Kafka runs, and the security settings",
-                       c->bootstrap, timeout_ms / 1000, rd_kafka_err2str(code));
+                       c->bootstrap, rd_kafka_err2str(code));
     for (int t = 0; t < TOPIC_COUNT; t++) {
         layout->partitions[t] = 0;
         for (int i = 0; i < md->topic_cnt; i++)
@@ -161,9 +161,35 @@ static bool choose_n(const struct config *c, struct topic_layout *layout, struct
     return true;
 }
 
+/* Where a new app.id begins, the result topics must be empty: what another one left or writes there would be
+ * taken for its own. */
+static bool check_new_app(rd_kafka_t *client, const struct config *c, const struct topic_layout *layout,
+                          struct err *e) {
+    if (layout->partitions[TOPIC_ACCOUNT_LINKS] > 0)
+        return true;
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        for (int32_t p = 0; topic_is_replayed((enum topic)t) && p < layout->partitions[t]; p++) {
+            int64_t low, high;
+            rd_kafka_resp_err_t code =
+                rd_kafka_query_watermark_offsets(client, c->topics[t], p, &low, &high, ADMIN_TIMEOUT_MS);
+            if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+                return err_set(e, ERR_STOP, "offsets of %s partition %d: %s", c->topics[t], p,
+                               rd_kafka_err2str(code));
+            if (high > low)
+                return err_set(
+                    e, ERR_CONFIG,
+                    "topic %s: holds messages already, but app.id %s is new (it has no topic %s): they are "
+                    "another application's; give other names (topic.*), or delete the topic",
+                    c->topics[t], c->app_id, c->topics[TOPIC_ACCOUNT_LINKS]);
+        }
+    }
+    return true;
+}
+
 static bool check_partitions(const struct config *c, const struct topic_layout *layout, struct err *e) {
     for (int t = 0; t < TOPIC_COUNT; t++)
-        if (!topic_is_users((enum topic)t) && t != TOPIC_QUARANTINE && layout->partitions[t] != layout->n)
+        if (!topic_is_users((enum topic)t) && t != TOPIC_QUARANTINE && layout->partitions[t] > 0 &&
+            layout->partitions[t] != layout->n)
             return err_set(e, ERR_CONFIG,
                            "topic %s: has %d partitions, needs %d like the others of app.id %s; delete it "
                            "(it is created "
@@ -228,8 +254,10 @@ static bool check_configs(rd_kafka_t *client, const struct config *c, struct top
     rd_kafka_ConfigResource_t *resources[TOPIC_COUNT];
     size_t count = 0;
     for (int t = 0; t < TOPIC_COUNT; t++)
-        if (!topic_is_users((enum topic)t))
+        if (!topic_is_users((enum topic)t) && layout->partitions[t] > 0)
             resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->topics[t]);
+    if (count == 0)
+        return true;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_DescribeConfigs(client, resources, count, NULL, queue);
     rd_kafka_event_t *event = admin_result(queue, "describe topics", e);
@@ -245,6 +273,14 @@ bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, s
                    struct err *e) {
     *layout = (struct topic_layout){.delete_retention_ms = INT64_MAX};
     return read_partitions(client, c, timeout_ms, layout, e) && create_and_see(client, c, layout, true, e) &&
-           choose_n(c, layout, e) && create_and_see(client, c, layout, false, e) &&
-           check_partitions(c, layout, e) && check_configs(client, c, layout, e);
+           choose_n(c, layout, e) && check_new_app(client, c, layout, e) &&
+           create_and_see(client, c, layout, false, e) && check_partitions(c, layout, e) &&
+           check_configs(client, c, layout, e);
+}
+
+bool topics_check(rd_kafka_t *client, const struct config *c, int timeout_ms, struct err *e) {
+    struct topic_layout layout = {.delete_retention_ms = INT64_MAX};
+    return read_partitions(client, c, timeout_ms, &layout, e) && choose_n(c, &layout, e) &&
+           check_new_app(client, c, &layout, e) && check_partitions(c, &layout, e) &&
+           check_configs(client, c, &layout, e);
 }

@@ -20,4 +20,7 @@ struct topic_layout {
 bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
                    struct err *e);
 
+/* The checks alone, of the topics that are there; creates nothing. */
+bool topics_check(rd_kafka_t *client, const struct config *c, int timeout_ms, struct err *e);
+
 #endif

@@ -203,6 +203,7 @@ static void release(struct worker *w) {
     free(w->owned);
     free(w->assigned);
     free(w->messages);
+    free(w->forwarded);
     (void)pthread_mutex_destroy(&w->error_lock);
     free(w);
 }
@@ -221,6 +222,7 @@ struct worker *worker_start(const struct worker_options *o, struct err *e) {
         sources += topic_is_consumed((enum topic)t) ? (size_t)o->layout->partitions[t] : 0;
     w->sources = mem_calloc(sources, sizeof *w->sources);
     w->messages = mem_calloc((size_t)o->config->batch_max_records, sizeof(rd_kafka_message_t *));
+    w->forwarded = mem_calloc((size_t)o->config->batch_max_records, sizeof *w->forwarded);
     w->producer = producer_new(o->config, o->transactional_id, o->layout->n, e);
     bool ok = w->producer != NULL;
     if (ok) {

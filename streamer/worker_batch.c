@@ -146,6 +146,11 @@ static void note_offset(struct worker *w, rd_kafka_topic_partition_list_t *offse
     tp->offset = offset;
 }
 
+static int64_t forwarded(const struct worker *w) {
+    const struct counts *c = &w->pipeline.env.counts;
+    return c->forwarded[ENTITY_CUSTOMER] + c->forwarded[ENTITY_ACCOUNT];
+}
+
 /* By the transaction in work. */
 static int64_t emitted(const struct worker *w) {
     int64_t sum = 0;
@@ -162,7 +167,9 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
         const rd_kafka_message_t *m = w->messages[*at];
         const struct source *s = worker_find_source(w, rd_kafka_topic_name(m->rkt), m->partition);
         struct input in = make_input(s, m);
+        int64_t forwarded_before = forwarded(w);
         bool done = pipeline_process(&w->pipeline, task_of(w, &in), &in);
+        w->forwarded[*at] = forwarded(w) > forwarded_before;
         if (kv_failed(w->pipeline.env.kv))
             return;
         note_offset(w, offsets, s, done ? m->offset + 1 : m->offset);
@@ -243,6 +250,10 @@ bool worker_transact(struct worker *w, size_t *at, struct err *e) {
         worker_publish_latency(w, from, *at);
         worker_publish_lag(w);
         worker_publish_counts(w);
+        if (producer_is_doubtful(w->producer))
+            ok = err_set(e, ERR_FENCED,
+                         "the commit went through, but so slowly that a late copy of the request may be "
+                         "under way; going on with a new producer");
     }
     rd_kafka_topic_partition_list_destroy(offsets);
     return ok;

@@ -96,8 +96,7 @@ static bool find_starts(struct worker *w, struct err *e) {
                 e, ERR_STOP,
                 "%s partition %d: the committed offset %lld is outside of what the topic holds (%lld to "
                 "%lld): records were deleted before they were processed, or the topic was recreated; look "
-                "for "
-                "them upstream, then set the offsets of group %s to where to go on (kafka-consumer-groups.sh "
+                "for them upstream, then set the offsets of group %s to where to go on (kafka-consumer-groups.sh "
                 "--reset-offsets)",
                 worker_topic(w, s->topic), s->partition, (long long)s->committed, (long long)low,
                 (long long)high, w->o.config->app_id);
@@ -112,6 +111,13 @@ static int64_t committed_of(struct worker *w, enum topic topic, int32_t partitio
     return s != NULL && s->committed >= 0 ? s->committed : 0;
 }
 
+static bool any_committed(const struct worker *w) {
+    for (size_t i = 0; i < w->source_count; i++)
+        if (w->sources[i].committed >= 0)
+            return true;
+    return false;
+}
+
 static bool begin_restore(struct worker *w, struct err *e) {
     restore_reset(w->restore);
     batch_clear(w->batch);
@@ -119,7 +125,8 @@ static bool begin_restore(struct worker *w, struct err *e) {
         if (!w->assigned[p])
             continue;
         if (!restore_add(w->restore, &w->pipeline.env, &w->tasks[p], committed_of(w, TOPIC_ACCOUNT_LINKS, p),
-                         committed_of(w, TOPIC_CUSTOMER_REFS, p), worker_clock_ms(CLOCK_REALTIME), e)) {
+                         committed_of(w, TOPIC_CUSTOMER_REFS, p), any_committed(w),
+                         worker_clock_ms(CLOCK_REALTIME), e)) {
             restore_reset(w->restore);
             return false;
         }

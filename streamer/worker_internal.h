@@ -60,6 +60,7 @@ struct worker {
     struct err fatal;    /* set by a callback or a poll: ends the worker */
 
     rd_kafka_message_t **messages; /* the collected batch */
+    bool *forwarded;               /* of each message: it was sent on, so its results are still to come */
     size_t message_count;
     int64_t bookkeeping_due_ms, purge_due_ms; /* on the monotonic clock */
 };

@@ -56,7 +56,7 @@ void worker_publish_latency(struct worker *w, size_t from, size_t to) {
         rd_kafka_timestamp_type_t type;
         const struct source *s =
             worker_find_source(w, rd_kafka_topic_name(w->messages[i]->rkt), w->messages[i]->partition);
-        if (s->topic == TOPIC_ACCOUNT_LINKS || s->topic == TOPIC_CUSTOMER_REFS)
+        if (w->forwarded[i] || s->topic == TOPIC_ACCOUNT_LINKS || s->topic == TOPIC_CUSTOMER_REFS)
             continue;
         int64_t ms = now - rd_kafka_message_timestamp(w->messages[i], &type);
         histogram_observe(&w->o.metrics->processing_latency, ms > 0 ? ms * 1000 : 0, 1);

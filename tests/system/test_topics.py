@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaBroker
 from results import RESULTS
-from scenario import Scenario
+from scenario import Scenario, load
 
 COMPACTED = ("account-links", "customer-refs", "confirmations")
 REPARTITION = ("repartition-customers", "repartition-accounts")
@@ -32,12 +32,12 @@ def test_topics__missing_ones_are_created(
         s.streamer.stop()
 
 
-def refusal(s: Scenario) -> str:
-    """The one line with which it exits with 2."""
+def refusal(s: Scenario, expected_code: int = 2) -> str:
+    """The one line with which it exits."""
     s.streamer.start()
     code = s.streamer.wait_exit()
     lines = s.streamer.stderr.read_text().splitlines()
-    assert code == 2, lines[-5:]
+    assert code == expected_code, lines[-5:]
     return lines[-1]
 
 
@@ -77,3 +77,28 @@ def test_topics__partitions_are_fixed_by_the_first_start(broker: KafkaBroker, tm
         assert other.wait_exit() == 2
         line = other.stderr.read_text().splitlines()[-1]
         assert "2" in line and "3" in line, line
+
+
+def test_topics__a_lost_result_topic_stops_it(broker: KafkaBroker, tmp_path: Path) -> None:
+    """What it held is not produced again, so going on would be wrong for ever."""
+    with Scenario(broker, tmp_path, (2, 2)) as s:
+        s.fed.feed(load(200, (2, 2), "keyed", large=False))
+        s.streamer.start()
+        s.wait_drained()
+        s.streamer.stop()
+        topic = s.names["customer_history"]
+        broker.topic_delete(topic)
+        line = refusal(s, 1)
+        assert topic in line and "recreated" in line, line
+
+
+def test_topics__results_of_another_application_are_refused(broker: KafkaBroker, tmp_path: Path) -> None:
+    with Scenario(broker, tmp_path, (2, 2)) as s:
+        s.fed.feed(load(200, (2, 2), "keyed", large=False))
+        s.streamer.start()
+        s.wait_drained()
+        s.streamer.stop()
+        settings = {"app.id": f"{s.app_id}-other", "instance.id": "", "http.listen": ""}
+        s.streamer = s.another(tmp_path / "other", settings)
+        line = refusal(s)
+        assert f"{s.app_id}-other" in line and "topic." in line, line

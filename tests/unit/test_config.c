@@ -93,7 +93,7 @@ static void test_config__defaults(void **state) {
     assert_int_equal(c.record_max_bytes, 1048576);
     assert_int_equal(c.batch_max_records, 2000);
     assert_int_equal(c.batch_max_ms, 100);
-    assert_int_equal(c.fanout_max_rows, 10000);
+    assert_int_equal(c.transaction_max_messages, 10000);
     assert_int_equal(c.confirmations_max, 10000);
     assert_int_equal(c.transaction_timeout_ms, 15000);
     assert_int_equal(c.rates.tier_count, 3);

@@ -179,12 +179,10 @@ static void test_metrics__all_that_can_occur_starts_at_zero(void **state) {
                  "streamer_null_values_total{entity=\"customers\",field=\"customer_id\"} 0\n"
                  "streamer_null_values_total{entity=\"customers\",field=\"customer_name\"} 0\n"
                  "streamer_null_values_total{entity=\"customers\",field=\"has_loan\"} 0\n"
-                 "streamer_null_values_total{entity=\"customers\",field=\"updated_at\"} 0\n"
                  "streamer_null_values_total{entity=\"accounts\",field=\"customer_id\"} 0\n"
                  "streamer_null_values_total{entity=\"accounts\",field=\"account_id\"} 0\n"
                  "streamer_null_values_total{entity=\"accounts\",field=\"balance\"} 0\n"
                  "streamer_null_values_total{entity=\"accounts\",field=\"account_type\"} 0\n"
-                 "streamer_null_values_total{entity=\"accounts\",field=\"updated_at\"} 0\n"
                  "# HELP streamer_unknown_fields_total ");
     expect(text, "# TYPE streamer_transactions_total counter\n"
                  "streamer_transactions_total{result=\"committed\"} 0\n"
