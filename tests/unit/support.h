@@ -34,6 +34,8 @@ int64_t rng_below(struct rng *r, int64_t n); /* 0 … n - 1 */
 bool rng_chance(struct rng *r, int percent);
 /* Any value, small and extreme ones often. */
 int64_t rng_any(struct rng *r);
+/* How many seeds a test runs: `usual`, or what the environment variable SEEDS says. */
+uint64_t seed_count(uint64_t usual);
 
 /* --- a sink that keeps everything --- */
 

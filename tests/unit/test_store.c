@@ -441,7 +441,7 @@ static void test_store__set_aside(void **state) {
     assert_int_not_equal(access(buf_cstr(&state_dir), F_OK), 0);
     assert_false(store_set_aside(buf_cstr(&state_dir), 1234568, &aside, &e));
     assert_int_equal(e.class, ERR_STOP);
-    struct store *s = open_store(buf_cstr(&aside)); /* still whole */
+    struct store *s = open_store(buf_cstr(&expected)); /* still whole */
     assert_true(store_was_clean(s));
     store_close(s);
     buf_release(&state_dir);
@@ -482,7 +482,7 @@ static char *make_full_store(void) {
     for (int i = 0; i < 20000; i++) {
         char key[16], value[64];
         (void)snprintf(key, sizeof key, "%08d", i);
-        (void)snprintf(value, sizeof value, "%d %d %d %d", i * 7919, i * 104729, i * 1299709, i);
+        (void)snprintf(value, sizeof value, "%d %d %d", i * 7919, i * 104729, i);
         put_text(b, FAMILY_LINKS, 1, key, value);
     }
     commit(b);

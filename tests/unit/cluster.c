@@ -1,0 +1,259 @@
+#include "cluster.h"
+
+#include "state/keys.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/murmur2.h"
+#include "streamer/base/timestamp.h"
+
+#include <string.h>
+
+void cluster_init(struct cluster *c, int32_t n) {
+    assert_true(n <= CLUSTER_MAX);
+    *c = (struct cluster){.n = n, .rates = default_rates(), .memory = memory_new()};
+    capture_init(&c->pending);
+    c->env = (struct task_env){
+        .kv = memory_kv(c->memory),
+        .sink = &c->pending.sink,
+        .rates = &c->rates,
+        .history_options = {CLUSTER_WINDOW_MS, 1000},
+        .partitions = n,
+        .fanout_max_rows = 1000,
+        .now_ms = INT64_C(1707955200000),
+    };
+    timeline_clear(&c->env.timeline);
+    json_init(&c->env.json);
+    counts_clear(&c->env.counts);
+    for (int32_t p = 0; p < n; p++) {
+        task_init(&c->tasks[p], p);
+        while (!task_refresh(&c->env, &c->tasks[p]))
+            continue;
+    }
+    cluster_commit(c);
+}
+
+static void message_release(struct message *m) {
+    buf_release(&m->key);
+    buf_release(&m->value);
+    buf_release(&m->headers);
+}
+
+void cluster_release(struct cluster *c) {
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        for (int32_t p = 0; p < c->n; p++) {
+            struct log *l = &c->logs[t][p];
+            for (size_t i = 0; i < l->count; i++)
+                message_release(&l->messages[i]);
+            free(l->messages);
+            free(l->compacted);
+        }
+    }
+    for (int32_t p = 0; p < c->n; p++)
+        task_release(&c->tasks[p]);
+    capture_release(&c->pending);
+    task_env_release(&c->env);
+    buf_release(&c->why.text);
+    memory_free(c->memory);
+}
+
+static void append(struct log *l, const struct message *m) {
+    if (l->count == l->cap) {
+        l->cap = l->cap == 0 ? 16 : l->cap * 2;
+        l->messages = mem_realloc(l->messages, l->cap * sizeof *l->messages);
+        l->compacted = mem_realloc(l->compacted, l->cap * sizeof *l->compacted);
+    }
+    l->compacted[l->count] = false;
+    l->messages[l->count++] = *m;
+}
+
+void cluster_commit(struct cluster *c) {
+    if (kv_failed(c->env.kv))
+        fail_msg("%s", c->env.kv->err.text);
+    for (size_t i = 0; i < c->pending.count; i++) {
+        const struct message *m = &c->pending.messages[i];
+        assert_true(m->partition >= 0 && m->partition < c->n);
+        append(&c->logs[m->topic][m->partition], m);
+    }
+    c->pending.count = 0; /* the logs own the messages now */
+    memory_commit(c->memory);
+    for (int32_t p = 0; p < c->n; p++)
+        c->tasks[p].saved_meta = c->tasks[p].meta;
+    c->env.now_ms += 1000;
+}
+
+void cluster_rollback(struct cluster *c) {
+    capture_clear(&c->pending);
+    memory_rollback(c->memory);
+    for (int32_t p = 0; p < c->n; p++)
+        task_rollback(&c->tasks[p]);
+}
+
+/* --- what happens --- */
+
+struct event customer_event(const char *id, int64_t at, const char *name, bool has_loan) {
+    return (struct event){.entity = ENTITY_CUSTOMER,
+                          .kind = CHANGE_UPSERT,
+                          .id = slice_str(id),
+                          .customer_id = strtoll(id, NULL, 10),
+                          .customer_name = slice_str(name),
+                          .has_loan_flag = has_loan,
+                          .event_at_ms = at,
+                          .loaded_at_ms = at + 7};
+}
+
+struct event account_event(const char *id, int64_t at, int64_t customer_id, int64_t cents, enum account_type type) {
+    return (struct event){.entity = ENTITY_ACCOUNT,
+                          .kind = CHANGE_UPSERT,
+                          .id = slice_str(id),
+                          .customer_id = customer_id,
+                          .balance_cents = cents,
+                          .account_type = type,
+                          .event_at_ms = at,
+                          .loaded_at_ms = at + 7};
+}
+
+struct event end_event(enum entity entity, enum change_kind kind, const char *id, int64_t at) {
+    return (struct event){.entity = entity,
+                          .kind = kind,
+                          .id = slice_str(id),
+                          .customer_id = entity == ENTITY_CUSTOMER ? strtoll(id, NULL, 10) : 0,
+                          .event_at_ms = at,
+                          .loaded_at_ms = at + 7};
+}
+
+bool cluster_apply(struct cluster *c, const struct event *e) {
+    return task_apply_event(&c->env, &c->tasks[murmur2_partition(e->id, c->n)], e, &c->why);
+}
+
+static void skip_compacted(struct log *l) {
+    while (l->consumed < l->count && l->compacted[l->consumed])
+        l->consumed++;
+}
+
+bool cluster_waits(const struct cluster *c, enum topic topic, int32_t partition) {
+    const struct log *l = &c->logs[topic][partition];
+    for (size_t i = l->consumed; i < l->count; i++)
+        if (!l->compacted[i])
+            return true;
+    return false;
+}
+
+bool cluster_consume(struct cluster *c, enum topic topic, int32_t partition) {
+    struct log *l = &c->logs[topic][partition];
+    skip_compacted(l);
+    assert_true(l->consumed < l->count);
+    const struct message *m = &l->messages[l->consumed];
+    bool done = true;
+    if (topic == TOPIC_ACCOUNT_LINKS)
+        task_apply_link(&c->env, &c->tasks[partition], message_key(m), message_value(m));
+    else
+        done = task_apply_ref(&c->env, &c->tasks[partition], message_key(m), message_value(m));
+    l->consumed += done;
+    return done;
+}
+
+void cluster_settle(struct cluster *c) {
+    cluster_commit(c);
+    for (bool any = true; any;) {
+        any = false;
+        for (int32_t p = 0; p < c->n; p++) {
+            for (int t = 0; t < 2; t++) {
+                enum topic topic = t == 0 ? TOPIC_ACCOUNT_LINKS : TOPIC_CUSTOMER_REFS;
+                while (cluster_waits(c, topic, p)) {
+                    any = true;
+                    (void)cluster_consume(c, topic, p);
+                    cluster_commit(c);
+                }
+            }
+        }
+    }
+}
+
+/* --- what came out --- */
+
+bool topic_is_kept(enum topic topic) {
+    switch (topic) {
+    case TOPIC_CUSTOMER_HISTORY:
+    case TOPIC_ACCOUNT_HISTORY:
+    case TOPIC_ACCOUNT_WITH_CUSTOMER:
+    case TOPIC_ACCOUNT_SUMMARY:
+    case TOPIC_CUSTOMER_PROFILE:
+    case TOPIC_ACCOUNT_LINKS:
+    case TOPIC_CUSTOMER_REFS:
+    case TOPIC_CONFIRMATIONS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+const struct message *cluster_last(const struct cluster *c, enum topic topic, const char *key) {
+    const struct message *found = NULL;
+    for (int32_t p = 0; p < c->n; p++) {
+        const struct log *l = &c->logs[topic][p];
+        const struct message *here = NULL;
+        for (size_t i = 0; i < l->count; i++)
+            if (slice_eq(message_key(&l->messages[i]), slice_str(key)))
+                here = &l->messages[i];
+        if (here != NULL) {
+            assert_true(found == NULL || topic == TOPIC_CUSTOMER_REFS); /* one key, one writer */
+            found = here;
+        }
+    }
+    return found;
+}
+
+/* Without calculated_at, which comes last. */
+static struct slice content(const struct message *m) {
+    static const char mark[] = ",\"calculated_at\"";
+    struct slice s = message_value(m);
+    const char *at = s.p != NULL ? memmem(s.p, s.n, mark, sizeof mark - 1) : NULL;
+    return at != NULL ? slice_of(s.p, (size_t)(at - s.p)) : s;
+}
+
+void assert_row(const struct cluster *c, enum topic topic, const char *key, const char *value) {
+    const struct message *m = cluster_last(c, topic, key);
+    if (value == NULL && m != NULL && m->has_value)
+        fail_msg("%s is %.*s, and should not be", key, (int)m->value.n, m->value.p);
+    if (value == NULL)
+        return;
+    if (m == NULL || !m->has_value)
+        fail_msg("%s is not there, and should be %s", key, value);
+    assert_text(content(m), value);
+}
+
+static const struct message *previous(const struct log *l, size_t i) {
+    for (size_t k = i; k > 0; k--)
+        if (slice_eq(buf_slice(&l->messages[k - 1].key), buf_slice(&l->messages[i].key)))
+            return &l->messages[k - 1];
+    return NULL;
+}
+
+void assert_change_only(const struct cluster *c) {
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        for (int32_t p = 0; t != TOPIC_CUSTOMER_REFS && p < c->n; p++) {
+            const struct log *l = &c->logs[t][p];
+            for (size_t i = 0; i < l->count; i++) {
+                const struct message *before = previous(l, i), *m = &l->messages[i];
+                bool had = before != NULL && before->has_value;
+                if (!m->has_value && !had)
+                    fail_msg("topic %d: a tombstone for %.*s, which has no row", t, (int)m->key.n, m->key.p);
+                if (m->has_value && had && slice_eq(content(before), content(m)))
+                    fail_msg("topic %d: %.*s twice", t, (int)m->key.n, m->key.p);
+            }
+        }
+    }
+}
+
+void assert_meta(struct cluster *c) {
+    struct buf prefix = {0};
+    for (int32_t p = 0; p < c->n; p++) {
+        const struct task_meta *m = &c->tasks[p].meta;
+        key_partition(&prefix, p);
+        for (int f = FAMILY_META + 1; f < FAMILY_COUNT; f++)
+            if (m->rows[f] != count_family(c->env.kv, (enum family)f, buf_slice(&prefix)))
+                fail_msg("%s: %lld counted", family_name((enum family)f), (long long)m->rows[f]);
+        assert_int_equal(m->current_accounts, m->rows[FAMILY_ACCOUNTS_BY_CUSTOMER]);
+        assert_int_equal(task_orphans(&c->tasks[p]), m->current_accounts - m->rows[FAMILY_ACCOUNT_WITH_CUSTOMER]);
+    }
+    buf_release(&prefix);
+}

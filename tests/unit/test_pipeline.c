@@ -1,0 +1,425 @@
+#include "support.h"
+
+#include "state/memory.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/murmur2.h"
+#include "streamer/pipeline.h"
+
+#include <stdio.h>
+
+#define N 3
+#define NOW INT64_C(1707955200000) /* 2024-02-15T00:00:00Z */
+
+static const int received_headers; /* its address stands for a record's headers */
+
+/* A pipeline with all tasks, whose messages are only kept. */
+struct rig {
+    struct config config;
+    struct memory *memory;
+    struct capture sent;
+    struct pipeline pipeline;
+    struct task tasks[N];
+    int64_t offset;
+};
+
+static void rig_init(struct rig *g, int32_t customer_partitions, int32_t account_partitions) {
+    static const char *const sets[] = {"kafka.bootstrap.servers=localhost:9092", "record.max.bytes=2000",
+                                       "late.window=1d"};
+    struct err e = {0};
+    *g = (struct rig){.memory = memory_new()};
+    if (!config_load(&g->config, NULL, sets, ARRAY_LEN(sets), &e))
+        fail_msg("%s", e.text);
+    capture_init(&g->sent);
+    pipeline_init(&g->pipeline, &g->config, memory_kv(g->memory), &g->sent.sink, N,
+                  (int32_t[ENTITY_COUNT]){customer_partitions, account_partitions});
+    g->pipeline.env.now_ms = NOW;
+    for (int32_t p = 0; p < N; p++)
+        task_init(&g->tasks[p], p);
+}
+
+static void rig_release(struct rig *g) {
+    for (int32_t p = 0; p < N; p++)
+        task_release(&g->tasks[p]);
+    pipeline_release(&g->pipeline);
+    capture_release(&g->sent);
+    memory_free(g->memory);
+    config_release(&g->config);
+}
+
+static struct input make_input(struct rig *g, enum topic topic, int32_t partition, const char *key, const char *value) {
+    int64_t offset = g->offset++;
+    return (struct input){
+        .topic = topic,
+        .partition = partition,
+        .offset = offset,
+        .record = {key != NULL ? slice_str(key) : slice_null(), value != NULL ? slice_str(value) : slice_null(),
+                   NOW - 1000},
+        .headers = &received_headers,
+        .source_partition = partition,
+        .source_offset = offset,
+    };
+}
+
+/* `task` is that of the partition, NULL beyond n. */
+static void run(struct rig *g, const struct input *in) {
+    bool done = pipeline_process(&g->pipeline, in->partition < N ? &g->tasks[in->partition] : NULL, in);
+    assert_true(done);
+    assert_false(kv_failed(memory_kv(g->memory)));
+}
+
+static void run_text(struct rig *g, enum topic topic, int32_t partition, const char *key, const char *value) {
+    struct input in = make_input(g, topic, partition, key, value);
+    run(g, &in);
+}
+
+static int32_t owner_of(const char *id) { return murmur2_partition(slice_str(id), N); }
+
+static void assert_as_received(const struct message *m, const struct input *in) {
+    assert_true(message_key(m).p == NULL ? in->record.key.p == NULL : slice_eq(message_key(m), in->record.key));
+    assert_int_equal(m->has_key, in->record.key.p != NULL);
+    assert_int_equal(m->has_value, in->record.value.p != NULL);
+    assert_true(slice_eq(buf_slice(&m->value), in->record.value));
+    assert_true(m->timestamp_ms == in->record.timestamp_ms);
+    assert_ptr_equal(m->like, &received_headers);
+}
+
+/* --- where a record goes --- */
+
+#define CUSTOMER(id) "{\"customer_id\":\"" id "\",\"name\":\"Ann\",\"has_loan\":\"no\"}"
+#define ACCOUNT(id) "{\"account_id\":\"" id "\",\"customer_id\":1,\"balance\":\"1\",\"account_type\":\"savings\"}"
+
+static void test_pipeline__in_place(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, N, N);
+    run_text(&g, TOPIC_CUSTOMERS, owner_of("7"), "7", CUSTOMER("7"));
+    run_text(&g, TOPIC_ACCOUNTS, owner_of("A"), NULL, ACCOUNT("A"));
+    const struct counts *c = &g.pipeline.env.counts;
+    assert_int_equal(c->applied[ENTITY_CUSTOMER], 1);
+    assert_int_equal(c->applied[ENTITY_ACCOUNT], 1);
+    assert_int_equal(c->consumed[TOPIC_CUSTOMERS], 1);
+    assert_int_equal(c->consumed[TOPIC_ACCOUNTS], 1);
+    assert_int_equal(capture_count(&g.sent, TOPIC_REPARTITION_CUSTOMERS), 0);
+    const struct message *m = &g.sent.messages[0];
+    assert_int_equal(m->topic, TOPIC_CUSTOMER_HISTORY);
+    assert_int_equal(m->partition, owner_of("7"));
+    assert_text(message_value(m), "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
+                                  "\"loaded_at\":\"2024-02-14T23:59:59.000Z\","
+                                  "\"valid_from_at\":\"2024-02-14T23:59:59.000Z\",\"valid_to_at\":null}");
+    assert_int_equal(m->timestamp_ms, 0);
+    assert_null(m->like);
+    assert_int_equal(m->headers.n, 0);
+    rig_release(&g);
+}
+
+/* In another partition than its id's: to the task that owns it, as received. */
+static void test_pipeline__forward(void **state) {
+    static const struct {
+        int32_t input_partitions, partition;
+    } cases[] = {
+        {N, 1}, /* right number of partitions, but keyed by something else */
+        {5, 0}, /* another number: never in place, not even where the numbers agree */
+        {5, 1}, {5, 2}, {5, 4}, {1, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rig g;
+        char expected[64];
+        rig_init(&g, cases[i].input_partitions, cases[i].input_partitions);
+        assert_int_equal(owner_of("1001"), 0);
+        g.offset = 1234567890123;
+        struct input in = make_input(&g, TOPIC_CUSTOMERS, cases[i].partition, "some key", CUSTOMER(" 1001 "));
+        run(&g, &in);
+        assert_int_equal(g.sent.count, 1);
+        const struct message *m = &g.sent.messages[0];
+        assert_int_equal(m->topic, TOPIC_REPARTITION_CUSTOMERS);
+        assert_int_equal(m->partition, 0);
+        assert_as_received(m, &in);
+        (void)snprintf(expected, sizeof expected, PIPELINE_SOURCE_HEADER "=%d:1234567890123\n", cases[i].partition);
+        assert_text(buf_slice(&m->headers), expected);
+        assert_int_equal(g.pipeline.env.counts.forwarded[ENTITY_CUSTOMER], 1);
+        assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_CUSTOMERS], 1);
+        for (int e = 0; e < ENTITY_COUNT; e++)
+            assert_int_equal(g.pipeline.env.counts.applied[e] + g.pipeline.env.counts.unchanged[e], 0);
+        rig_release(&g);
+    }
+}
+
+static void test_pipeline__forwarded(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, 5, 5);
+    run_text(&g, TOPIC_REPARTITION_ACCOUNTS, owner_of("A001"), NULL, ACCOUNT("A001"));
+    assert_int_equal(g.pipeline.env.counts.applied[ENTITY_ACCOUNT], 1);
+    assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_REPARTITION_ACCOUNTS], 1);
+    assert_int_equal(g.pipeline.env.counts.forwarded[ENTITY_ACCOUNT], 0);
+    /* What nobody but streamer can have put there, and it did not: stop. */
+    struct input in = make_input(&g, TOPIC_REPARTITION_ACCOUNTS, (owner_of("A001") + 1) % N, NULL, ACCOUNT("A001"));
+    (void)pipeline_process(&g.pipeline, &g.tasks[in.partition], &in);
+    assert_int_equal(memory_kv(g.memory)->err.class, ERR_STOP);
+    assert_non_null(strstr(memory_kv(g.memory)->err.text, g.config.topics[TOPIC_REPARTITION_ACCOUNTS]));
+    rig_release(&g);
+}
+
+static void test_pipeline__not_an_input(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, N, N);
+    struct input in = make_input(&g, TOPIC_ACCOUNT_SUMMARY, 0, "A", "{}");
+    (void)pipeline_process(&g.pipeline, &g.tasks[0], &in);
+    assert_int_equal(memory_kv(g.memory)->err.class, ERR_STOP);
+    rig_release(&g);
+}
+
+/* --- quarantine --- */
+
+static void assert_quarantined(const struct rig *g, const struct input *in, int32_t partition, const char *headers) {
+    const struct message *m = &g->sent.messages[g->sent.count - 1];
+    assert_int_equal(m->topic, TOPIC_QUARANTINE);
+    assert_int_equal(m->partition, partition);
+    assert_as_received(m, in);
+    assert_text(buf_slice(&m->headers), headers);
+}
+
+static void test_pipeline__quarantine(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, N, 5);
+    g.offset = 41;
+    struct input in = make_input(&g, TOPIC_CUSTOMERS, 2, NULL, "{\"customer_id\":\"x\",\"name\":\"Ann\"}");
+    run(&g, &in);
+    assert_quarantined(&g, &in, 2,
+                       "quarantine.code=invalid_customer_id\n"
+                       "quarantine.reason=Invalid customer_id: non-numeric value (x)\n"
+                       "quarantine.topic=customers\nquarantine.partition=2\nquarantine.offset=41\n"
+                       "quarantine.at=2024-02-15T00:00:00.000Z\n");
+    /* A partition that quarantine has not. */
+    in = make_input(&g, TOPIC_ACCOUNTS, 4, "", "{\"account_id\":\"A\",\"customer_id\":1,\"balance\":\"-1\"}");
+    run(&g, &in);
+    assert_quarantined(&g, &in, 1,
+                       "quarantine.code=invalid_balance\nquarantine.reason=Invalid balance: negative value (-1)\n"
+                       "quarantine.topic=accounts\nquarantine.partition=4\nquarantine.offset=42\n"
+                       "quarantine.at=2024-02-15T00:00:00.000Z\n");
+    g.pipeline.quarantine_partitions = 1;
+    in = make_input(&g, TOPIC_ACCOUNTS, 4, "k", NULL);
+    in.record.key = slice_null(); /* neither key nor value */
+    run(&g, &in);
+    assert_quarantined(&g, &in, 0,
+                       "quarantine.code=malformed\n"
+                       "quarantine.reason=Malformed record: a delete without an id, for neither value nor key has one\n"
+                       "quarantine.topic=accounts\nquarantine.partition=4\nquarantine.offset=43\n"
+                       "quarantine.at=2024-02-15T00:00:00.000Z\n");
+    const struct counts *c = &g.pipeline.env.counts;
+    assert_int_equal(c->quarantined[ENTITY_CUSTOMER][REASON_INVALID_CUSTOMER_ID], 1);
+    assert_int_equal(c->quarantined[ENTITY_ACCOUNT][REASON_INVALID_BALANCE], 1);
+    assert_int_equal(c->quarantined[ENTITY_ACCOUNT][REASON_MALFORMED], 1);
+    assert_int_equal(c->emitted[TOPIC_QUARANTINE], 3);
+    for (int f = FAMILY_META; f < FAMILY_COUNT; f++) /* and no state has changed */
+        assert_int_equal(count_family(memory_kv(g.memory), (enum family)f, slice_str("")), 0);
+    rig_release(&g);
+}
+
+/* Found to be too late only by the task that owns the id: quarantined as from where its producer put it. */
+static void test_pipeline__quarantine_of_a_forwarded_record(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, 5, 5);
+    int32_t p = owner_of("7");
+    run_text(&g, TOPIC_REPARTITION_CUSTOMERS, p, NULL, CUSTOMER("7"));
+    struct input in = make_input(&g, TOPIC_REPARTITION_CUSTOMERS, p, NULL,
+                                 "{\"customer_id\":7,\"name\":\"Bob\",\"updated_at\":\"2024-02-13\"}");
+    in.source_partition = 4;
+    in.source_offset = 99;
+    run(&g, &in);
+    const struct message *m = &g.sent.messages[g.sent.count - 1];
+    assert_int_equal(m->topic, TOPIC_QUARANTINE);
+    assert_int_equal(m->partition, 1);
+    assert_as_received(m, &in);
+    const char *headers = buf_cstr(&g.sent.messages[g.sent.count - 1].headers);
+    assert_non_null(strstr(headers, "quarantine.code=too_late\n"));
+    assert_non_null(strstr(headers, "quarantine.topic=customers\nquarantine.partition=4\nquarantine.offset=99\n"));
+    assert_null(strstr(headers, PIPELINE_SOURCE_HEADER));
+    assert_int_equal(g.pipeline.env.counts.quarantined[ENTITY_CUSTOMER][REASON_TOO_LATE], 1);
+    rig_release(&g);
+}
+
+/* The buffers that one record used are the next one's. */
+static void test_pipeline__a_good_record_behind_a_bad_one(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, N, N);
+    int32_t p = owner_of("7");
+    run_text(&g, TOPIC_CUSTOMERS, p, NULL, "{");
+    run_text(&g, TOPIC_CUSTOMERS, p, NULL, CUSTOMER("7"));
+    run_text(&g, TOPIC_CUSTOMERS, p, "7", NULL);
+    run_text(&g, TOPIC_CUSTOMERS, p, "7", NULL);
+    const struct counts *c = &g.pipeline.env.counts;
+    assert_int_equal(c->quarantined[ENTITY_CUSTOMER][REASON_MALFORMED], 1);
+    assert_int_equal(c->applied[ENTITY_CUSTOMER], 2);
+    assert_int_equal(c->unchanged[ENTITY_CUSTOMER], 1);
+    assert_int_equal(capture_count(&g.sent, TOPIC_QUARANTINE), 1);
+    rig_release(&g);
+}
+
+/* --- counts --- */
+
+/* Nulls and unknown fields are counted where a record ends, not where it is passed on. */
+static void test_pipeline__nulls_and_unknown_fields(void **state) {
+    static const char value[] = "{\"customer_id\":1001,\"name\":\"Ann\",\"has_loan\":null,\"extra\":1,\"more\":[2]}";
+    struct rig g;
+    (void)state;
+    rig_init(&g, 5, N);
+    const struct counts *c = &g.pipeline.env.counts;
+    run_text(&g, TOPIC_CUSTOMERS, 4, NULL, value);
+    assert_int_equal(c->null_values[ENTITY_CUSTOMER][FIELD_HAS_LOAN], 0);
+    assert_int_equal(c->unknown_fields[ENTITY_CUSTOMER], 0);
+    run_text(&g, TOPIC_REPARTITION_CUSTOMERS, 0, NULL, value);
+    assert_int_equal(c->null_values[ENTITY_CUSTOMER][FIELD_HAS_LOAN], 1);
+    assert_int_equal(c->unknown_fields[ENTITY_CUSTOMER], 2);
+    run_text(&g, TOPIC_ACCOUNTS, 0, NULL, "{\"account_id\":\" \",\"customer_id\":\"N/A\",\"balance\":1,\"extra\":1}");
+    assert_int_equal(c->null_values[ENTITY_ACCOUNT][FIELD_ACCOUNT_ID], 1);
+    assert_int_equal(c->null_values[ENTITY_ACCOUNT][FIELD_CUSTOMER_ID], 1);
+    assert_int_equal(c->null_values[ENTITY_ACCOUNT][FIELD_BALANCE], 0);
+    assert_int_equal(c->null_values[ENTITY_ACCOUNT][FIELD_ACCOUNT_TYPE], 1);
+    assert_int_equal(c->unknown_fields[ENTITY_ACCOUNT], 1);
+    rig_release(&g);
+}
+
+/* A ref is consumed when its fan-out is through, not before. */
+static void test_pipeline__fanout(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, N, N);
+    g.pipeline.env.fanout_max_rows = 1;
+    int32_t p = owner_of("A");
+    run_text(&g, TOPIC_ACCOUNTS, p, NULL, ACCOUNT("A"));
+    struct input in = make_input(&g, TOPIC_CUSTOMER_REFS, p, "1", NULL);
+    in.record.value = slice_of("\1\1\6ann\1", 7);
+    assert_false(pipeline_process(&g.pipeline, &g.tasks[p], &in));
+    assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_CUSTOMER_REFS], 0);
+    assert_int_equal(capture_count(&g.sent, TOPIC_ACCOUNT_SUMMARY), 1);
+    assert_true(pipeline_process(&g.pipeline, &g.tasks[p], &in));
+    assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_CUSTOMER_REFS], 1);
+    assert_int_equal(capture_count(&g.sent, TOPIC_ACCOUNT_SUMMARY), 1);
+    rig_release(&g);
+}
+
+/* A message of another format, or none at all, in an internal topic. */
+static void test_pipeline__foreign_internal_messages(void **state) {
+    static const struct {
+        enum topic topic;
+        const char *key;
+        struct slice value;
+    } cases[] = {
+        {TOPIC_ACCOUNT_LINKS, NULL, {NULL, 0}},
+        {TOPIC_ACCOUNT_LINKS, "1", {"\1\0\2\0\2a", 6}},
+        {TOPIC_ACCOUNT_LINKS, "x|A", {"\1\0\2\0\2a", 6}},
+        {TOPIC_ACCOUNT_LINKS, "1|A", {"", 0}},
+        {TOPIC_ACCOUNT_LINKS, "1|A", {"\2\0\2\0\2a", 6}},
+        {TOPIC_ACCOUNT_LINKS, "1|A", {"\1\0\2\0\4a", 6}},
+        {TOPIC_CUSTOMER_REFS, NULL, {NULL, 0}},
+        {TOPIC_CUSTOMER_REFS, "x", {"\1\1\6ann\1", 7}},
+        {TOPIC_CUSTOMER_REFS, "1", {"\2\1\6ann\1", 7}},
+        {TOPIC_CUSTOMER_REFS, "1", {"\1\1\6ann", 6}},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rig g;
+        rig_init(&g, N, N);
+        struct input in = make_input(&g, cases[i].topic, 0, cases[i].key, NULL);
+        in.record.value = cases[i].value;
+        (void)pipeline_process(&g.pipeline, &g.tasks[0], &in);
+        if (memory_kv(g.memory)->err.class != ERR_STOP)
+            fail_msg("case %zu was taken", i);
+        assert_int_equal(g.sent.count, 0);
+        rig_release(&g);
+    }
+}
+
+static const char *any_value(struct rng *r, char *text, size_t size, bool is_customer) {
+    static const char *const odd[] = {"", "{", "null", "[]", "\xff", "{}", "{\"customer_id\":{}}", "{\"op\":\"t\"}"};
+    int64_t what = rng_below(r, 100);
+    if (what < 10)
+        return NULL;
+    if (what < 25)
+        return odd[rng_below(r, ARRAY_LEN(odd))];
+    const char *tail = what < 35 ? ",\"__deleted\":\"true\"" : "";
+    int day = 10 + (int)rng_below(r, 5);
+    if (is_customer)
+        (void)snprintf(text, size, "{\"customer_id\":\"%s\",\"name\":\"%s\",\"has_loan\":\"%s\",\"updated_at\":\"2024-02-%d\"%s}",
+                       what < 45 ? "?" : (const char *[]){"1", "2", "3", "4"}[rng_below(r, 4)],
+                       rng_chance(r, 5) ? "" : "ann", rng_chance(r, 50) ? "yes" : "no", day, tail);
+    else
+        (void)snprintf(text, size,
+                       "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":%d,\"account_type\":\"%s\","
+                       "\"updated_at\":\"2024-02-%d\"%s}",
+                       (int)rng_below(r, 5), (int)rng_below(r, 4), (int)rng_below(r, 3) - (what < 45),
+                       rng_chance(r, 5) ? "gold" : "savings", day, tail);
+    return text;
+}
+
+/* consumed = applied + unchanged + quarantined + forwarded; and every record that is forwarded is consumed once
+ * more. */
+static void assert_conserved(const struct counts *c) {
+    for (int e = 0; e < ENTITY_COUNT; e++) {
+        int64_t consumed = e == ENTITY_CUSTOMER ? c->consumed[TOPIC_CUSTOMERS] + c->consumed[TOPIC_REPARTITION_CUSTOMERS]
+                                                : c->consumed[TOPIC_ACCOUNTS] + c->consumed[TOPIC_REPARTITION_ACCOUNTS];
+        int64_t ended = c->applied[e] + c->unchanged[e] + c->forwarded[e];
+        for (int r = 0; r < REASON_COUNT; r++)
+            ended += c->quarantined[e][r];
+        assert_int_equal(consumed, ended);
+        assert_int_equal(c->quarantined[e][REASON_NONE], 0);
+    }
+}
+
+static void test_pipeline__conservation(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < seed_count(60); seed++) {
+        static const int32_t partitions[] = {1, N, 5};
+        struct rng r = rng_seeded(seed);
+        struct rig g;
+        int32_t inputs[] = {partitions[rng_below(&r, 3)], partitions[rng_below(&r, 3)]};
+        rig_init(&g, inputs[0], inputs[1]);
+        for (int i = 0; i < 200; i++) {
+            char text[256];
+            bool is_customer = rng_chance(&r, 50);
+            const char *key = rng_chance(&r, 30) ? NULL : is_customer ? "2" : "A1";
+            size_t before = g.sent.count;
+            run_text(&g, is_customer ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS, (int32_t)rng_below(&r, inputs[!is_customer]),
+                     key, any_value(&r, text, sizeof text, is_customer));
+            const struct message *m = g.sent.count > before ? &g.sent.messages[before] : NULL;
+            if (m == NULL || (m->topic != TOPIC_REPARTITION_CUSTOMERS && m->topic != TOPIC_REPARTITION_ACCOUNTS))
+                continue;
+            struct buf value = {0}, key_copy = {0};
+            buf_set(&value, buf_slice(&m->value));
+            buf_set(&key_copy, buf_slice(&m->key));
+            run_text(&g, m->topic, m->partition, m->has_key ? buf_cstr(&key_copy) : NULL,
+                     m->has_value ? buf_cstr(&value) : NULL);
+            buf_release(&value);
+            buf_release(&key_copy);
+        }
+        const struct counts *c = &g.pipeline.env.counts;
+        assert_conserved(c);
+        assert_int_equal(c->consumed[TOPIC_CUSTOMERS] + c->consumed[TOPIC_ACCOUNTS], 200);
+        for (int t = 0; t < TOPIC_COUNT; t++)
+            assert_int_equal(c->emitted[t], capture_count(&g.sent, (enum topic)t));
+        rig_release(&g);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pipeline__in_place),
+        cmocka_unit_test(test_pipeline__forward),
+        cmocka_unit_test(test_pipeline__forwarded),
+        cmocka_unit_test(test_pipeline__not_an_input),
+        cmocka_unit_test(test_pipeline__quarantine),
+        cmocka_unit_test(test_pipeline__quarantine_of_a_forwarded_record),
+        cmocka_unit_test(test_pipeline__a_good_record_behind_a_bad_one),
+        cmocka_unit_test(test_pipeline__nulls_and_unknown_fields),
+        cmocka_unit_test(test_pipeline__fanout),
+        cmocka_unit_test(test_pipeline__foreign_internal_messages),
+        cmocka_unit_test(test_pipeline__conservation),
+    };
+    return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
+}

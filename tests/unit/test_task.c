@@ -1,0 +1,459 @@
+#include "support.h"
+
+#include "cluster.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/murmur2.h"
+#include "world.h"
+
+#include <stdio.h>
+
+static struct cluster shared;
+static struct world world;
+
+static void apply(struct cluster *c, struct event e) {
+    assert_true(cluster_apply(c, &e));
+    cluster_commit(c);
+}
+
+static void customer(struct cluster *c, const char *id, int64_t at, const char *name, bool has_loan) {
+    apply(c, customer_event(id, at, name, has_loan));
+}
+
+static void account(struct cluster *c, const char *id, int64_t at, int64_t customer_id, int64_t cents) {
+    apply(c, account_event(id, at, customer_id, cents, ACCOUNT_SAVINGS));
+}
+
+#define SUMMARY(id, balance, rate, interest, sum)                                                                  \
+    "{\"account_id\":\"" id "\",\"customer_id\":1,\"original_balance_amount\":\"" balance                             \
+    "\",\"interest_rate_pct\":\"" rate "\",\"annual_interest_amount\":\"" interest "\",\"new_balance_amount\":\"" sum "\""
+
+#define PROFILE(name, loan, count, balance, interest)                                                              \
+    "{\"customer_id\":1,\"customer_name\":\"" name "\",\"has_loan_flag\":" loan ",\"total_accounts_count\":" count     \
+    ",\"total_balance_amount\":\"" balance "\",\"total_annual_interest_amount\":\"" interest "\""
+
+/* --- one thing at a time --- */
+
+static void test_task__first_messages(void **state) {
+    (void)state;
+    cluster_init(&shared, 1);
+    customer(&shared, "1", 1000, "ann", false);
+    assert_row(&shared, TOPIC_CUSTOMER_HISTORY, "1|1000",
+               "{\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
+               "\"loaded_at\":\"1970-01-01T00:00:01.007Z\",\"valid_from_at\":\"1970-01-01T00:00:01.000Z\","
+               "\"valid_to_at\":null}");
+    assert_null(cluster_last(&shared, TOPIC_CUSTOMER_PROFILE, "1"));
+    account(&shared, "A", 1000, 1, 1650000);
+    assert_row(&shared, TOPIC_ACCOUNT_HISTORY, "A|1000",
+               "{\"account_id\":\"A\",\"customer_id\":1,\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
+               "\"loaded_at\":\"1970-01-01T00:00:01.007Z\",\"valid_from_at\":\"1970-01-01T00:00:01.000Z\","
+               "\"valid_to_at\":null}");
+    assert_null(cluster_last(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A")); /* its customer is not known here yet */
+    assert_int_equal(task_orphans(&shared.tasks[0]), 1);
+    cluster_settle(&shared);
+    assert_int_equal(task_orphans(&shared.tasks[0]), 0);
+    assert_row(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A",
+               "{\"account_id\":\"A\",\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
+               "\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
+               "\"valid_from_at\":\"1970-01-01T00:00:01.000Z\"}");
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "16500.00", "0.015", "247.50", "16747.50"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "1", "16500.00", "247.50"));
+    assert_meta(&shared);
+    assert_change_only(&shared);
+    cluster_release(&shared);
+}
+
+/* A loan raises the rate of all that customer's savings accounts, wherever they live, and of nobody else's. */
+static void test_task__customer_change_reaches_all_accounts(void **state) {
+    static const char *const ids[] = {"A", "B", "C", "D", "E", "F", "G"};
+    (void)state;
+    cluster_init(&shared, 3);
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        account(&shared, ids[i], 1000, 1, 10000);
+    account(&shared, "other", 1000, 2, 10000);
+    customer(&shared, "1", 1000, "ann", false);
+    customer(&shared, "2", 1000, "bob", false);
+    cluster_settle(&shared);
+    customer(&shared, "1", 2000, "ann", true);
+    cluster_settle(&shared);
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        struct buf text = {0};
+        buf_printf(&text,
+                   "{\"account_id\":\"%s\",\"customer_id\":1,\"original_balance_amount\":\"100.00\","
+                   "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"1.50\",\"new_balance_amount\":\"101.50\"",
+                   ids[i]);
+        assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, ids[i], buf_cstr(&text));
+        buf_release(&text);
+    }
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "other",
+               "{\"account_id\":\"other\",\"customer_id\":2,\"original_balance_amount\":\"100.00\","
+               "\"interest_rate_pct\":\"0.010\",\"annual_interest_amount\":\"1.00\",\"new_balance_amount\":\"101.00\"");
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "true", "7", "700.00", "10.50"));
+    assert_change_only(&shared);
+    assert_meta(&shared);
+    cluster_release(&shared);
+}
+
+/* One ref for each partition with links, not one for each account. */
+static void test_task__one_ref_for_each_partition(void **state) {
+    (void)state;
+    cluster_init(&shared, 3);
+    bool used[3] = {false};
+    for (int i = 0; i < 20; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "A%d", i);
+        account(&shared, id, 1000, 1, 100);
+        used[murmur2_partition(slice_str(id), 3)] = true;
+    }
+    cluster_settle(&shared);
+    size_t before[3];
+    for (int p = 0; p < 3; p++)
+        before[p] = shared.logs[TOPIC_CUSTOMER_REFS][p].count;
+    customer(&shared, "1", 1000, "ann", false);
+    for (int p = 0; p < 3; p++)
+        assert_int_equal(shared.logs[TOPIC_CUSTOMER_REFS][p].count - before[p], used[p]);
+    cluster_release(&shared);
+}
+
+static void test_task__account_moves(void **state) {
+    (void)state;
+    cluster_init(&shared, 3);
+    customer(&shared, "1", 1000, "ann", false);
+    customer(&shared, "2", 1000, "bob", true);
+    account(&shared, "A", 1000, 2, 10000);
+    cluster_settle(&shared);
+    assert_non_null(cluster_last(&shared, TOPIC_CUSTOMER_PROFILE, "2"));
+    account(&shared, "A", 2000, 1, 10000);
+    cluster_settle(&shared);
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "100.00", "0.010", "1.00", "101.00"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "1", "100.00", "1.00"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "2", NULL);
+    assert_false(cluster_last(&shared, TOPIC_CUSTOMER_PROFILE, "2")->has_value);
+    for (int32_t p = 0; p < 3; p++) { /* nothing is kept of what is over */
+        const int64_t *rows = shared.tasks[p].meta.rows;
+        assert_true(rows[FAMILY_LINKS] <= 1 && rows[FAMILY_CUSTOMER_REFS] <= 1);
+    }
+    /* To a customer that nobody knows: an orphan. */
+    account(&shared, "A", 3000, 3, 10000);
+    cluster_settle(&shared);
+    assert_row(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", NULL);
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", NULL);
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", NULL);
+    int64_t orphans = 0;
+    for (int32_t p = 0; p < 3; p++)
+        orphans += task_orphans(&shared.tasks[p]);
+    assert_int_equal(orphans, 1);
+    assert_change_only(&shared);
+    assert_meta(&shared);
+    cluster_release(&shared);
+}
+
+static void test_task__deletes(void **state) {
+    (void)state;
+    cluster_init(&shared, 3);
+    customer(&shared, "1", 1000, "ann", false);
+    account(&shared, "A", 1000, 1, 10000);
+    account(&shared, "B", 1000, 1, 20000);
+    cluster_settle(&shared);
+    apply(&shared, end_event(ENTITY_CUSTOMER, CHANGE_DELETE, "1", 2000));
+    cluster_settle(&shared);
+    assert_row(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", NULL);
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "B", NULL);
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", NULL);
+    customer(&shared, "1", 3000, "ann", false); /* comes back: so does all that hangs on it */
+    cluster_settle(&shared);
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "100.00", "0.010", "1.00", "101.00"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "2", "300.00", "3.00"));
+    apply(&shared, end_event(ENTITY_ACCOUNT, CHANGE_TOMBSTONE, "A", 4000));
+    cluster_settle(&shared);
+    assert_row(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", NULL);
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", NULL);
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "1", "200.00", "2.00"));
+    assert_change_only(&shared);
+    assert_meta(&shared);
+    cluster_release(&shared);
+}
+
+/* A savings account that becomes a checking account leaves the marts, not the join. */
+static void test_task__account_type_changes(void **state) {
+    (void)state;
+    cluster_init(&shared, 1);
+    customer(&shared, "1", 1000, "ann", false);
+    account(&shared, "A", 1000, 1, 10000);
+    cluster_settle(&shared);
+    apply(&shared, account_event("A", 2000, 1, 10000, ACCOUNT_CHECKING));
+    cluster_settle(&shared);
+    assert_true(cluster_last(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A")->has_value);
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", NULL);
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", NULL);
+    assert_change_only(&shared);
+    assert_meta(&shared);
+    cluster_release(&shared);
+}
+
+/* Only a change of the current version goes on to join and marts. */
+static void test_task__late_events_leave_the_marts_alone(void **state) {
+    (void)state;
+    cluster_init(&shared, 1);
+    customer(&shared, "1", 1000, "ann", false);
+    account(&shared, "A", 1000, 1, 10000);
+    account(&shared, "A", 1100, 1, 20000);
+    cluster_settle(&shared);
+    size_t joined = shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count;
+    size_t links = shared.logs[TOPIC_ACCOUNT_LINKS][0].count, refs = shared.logs[TOPIC_CUSTOMER_REFS][0].count;
+    account(&shared, "A", 1050, 1, 30000); /* splits the closed one */
+    customer(&shared, "1", 950, "anna", true);
+    cluster_settle(&shared);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_LINKS][0].count, links);
+    assert_int_equal(shared.logs[TOPIC_CUSTOMER_REFS][0].count, refs);
+    account(&shared, "A", 1080, 1, 20000); /* moves the current one's start: the joined row shows it */
+    cluster_settle(&shared);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined + 1);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_LINKS][0].count, links);
+    assert_false(cluster_last(&shared, TOPIC_ACCOUNT_HISTORY, "A|1100")->has_value);
+    assert_int_equal(shared.env.counts.late[ENTITY_ACCOUNT], 2);
+    assert_int_equal(shared.env.counts.late[ENTITY_CUSTOMER], 1);
+    assert_change_only(&shared);
+    cluster_release(&shared);
+}
+
+static void test_task__too_late(void **state) {
+    (void)state;
+    cluster_init(&shared, 1);
+    account(&shared, "A", 5000, 1, 10000);
+    struct event e = account_event("A", 5000 - CLUSTER_WINDOW_MS - 1, 1, 5, ACCOUNT_SAVINGS);
+    size_t before = shared.logs[TOPIC_ACCOUNT_HISTORY][0].count;
+    assert_false(cluster_apply(&shared, &e));
+    assert_int_equal(shared.why.code, REASON_TOO_LATE);
+    assert_non_null(strstr(buf_cstr(&shared.why.text), "1970-01-01T00:00:05.000Z"));
+    cluster_commit(&shared);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_HISTORY][0].count, before);
+    e.event_at_ms++; /* just inside */
+    assert_true(cluster_apply(&shared, &e));
+    cluster_commit(&shared);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_HISTORY][0].count, before + 1);
+    cluster_release(&shared);
+}
+
+/* What is repeated is counted, and neither stored nor sent. */
+static void test_task__repeats(void **state) {
+    (void)state;
+    cluster_init(&shared, 1);
+    customer(&shared, "1", 1000, "ann", false);
+    account(&shared, "A", 1000, 1, 10000);
+    cluster_settle(&shared);
+    struct buf before = {0}, after = {0};
+    for (int f = 0; f < FAMILY_COUNT; f++)
+        put_family(shared.env.kv, (enum family)f, slice_str(""), &before);
+    counts_clear(&shared.env.counts);
+    for (int i = 0; i < 3; i++) {
+        customer(&shared, "1", 1000, "ann", false);
+        account(&shared, "A", 1000, 1, 10000);
+        apply(&shared, end_event(ENTITY_CUSTOMER, CHANGE_TOMBSTONE, "99", 1000));
+    }
+    assert_int_equal(shared.env.counts.unchanged[ENTITY_CUSTOMER], 6);
+    assert_int_equal(shared.env.counts.unchanged[ENTITY_ACCOUNT], 3);
+    assert_int_equal(shared.env.counts.applied[ENTITY_CUSTOMER], 0);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        assert_int_equal(shared.env.counts.emitted[t], 0);
+    for (int f = 0; f < FAMILY_COUNT; f++)
+        put_family(shared.env.kv, (enum family)f, slice_str(""), &after);
+    assert_string_equal(buf_cstr(&before), buf_cstr(&after));
+    buf_release(&before);
+    buf_release(&after);
+    cluster_release(&shared);
+}
+
+/* An event that confirms: to the confirmations topic and nowhere else, and gone again once it is too old. */
+static void test_task__confirmations(void **state) {
+    (void)state;
+    cluster_init(&shared, 1);
+    account(&shared, "A", 1000, 1, 10000);
+    assert_null(cluster_last(&shared, TOPIC_CONFIRMATIONS, "account|A"));
+    account(&shared, "A", 1100, 1, 10000);
+    assert_true(cluster_last(&shared, TOPIC_CONFIRMATIONS, "account|A")->has_value);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_HISTORY][0].count, 1);
+    account(&shared, "A", 1100 + CLUSTER_WINDOW_MS, 1, 20000);
+    assert_true(cluster_last(&shared, TOPIC_CONFIRMATIONS, "account|A")->has_value);
+    account(&shared, "A", 1101 + CLUSTER_WINDOW_MS, 1, 30000);
+    assert_false(cluster_last(&shared, TOPIC_CONFIRMATIONS, "account|A")->has_value);
+    apply(&shared, end_event(ENTITY_CUSTOMER, CHANGE_DELETE, "5", 1000));
+    assert_true(cluster_last(&shared, TOPIC_CONFIRMATIONS, "customer|5")->has_value);
+    assert_change_only(&shared);
+    assert_meta(&shared);
+    cluster_release(&shared);
+}
+
+/* --- fan-out --- */
+
+static void init_fanout(struct cluster *c, int64_t max_rows) {
+    cluster_init(c, 1);
+    for (const char *id = "A\0B\0C\0D\0E\0F\0G\0"; *id != '\0'; id += 2)
+        account(c, id, 1000, 1, 10000);
+    customer(c, "1", 1000, "ann", false);
+    cluster_settle(c);
+    c->env.fanout_max_rows = max_rows;
+    customer(c, "1", 2000, "ann", true);
+    assert_true(cluster_waits(c, TOPIC_CUSTOMER_REFS, 0));
+}
+
+/* Seven accounts, two at a time. */
+static void test_task__fanout_in_chunks(void **state) {
+    (void)state;
+    init_fanout(&shared, 2);
+    size_t before = shared.logs[TOPIC_ACCOUNT_SUMMARY][0].count;
+    for (size_t i = 1; i <= 4; i++) {
+        bool done = cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0);
+        assert_int_equal(done, i == 4);
+        cluster_commit(&shared);
+        assert_int_equal(shared.logs[TOPIC_ACCOUNT_SUMMARY][0].count - before, i == 4 ? 7 : 2 * i);
+    }
+    assert_false(cluster_waits(&shared, TOPIC_CUSTOMER_REFS, 0));
+    assert_change_only(&shared);
+    cluster_release(&shared);
+}
+
+/* A chunk that exactly ends the list is followed by an empty one. */
+static void test_task__fanout_of_exactly_one_chunk(void **state) {
+    (void)state;
+    init_fanout(&shared, 7);
+    size_t before = shared.logs[TOPIC_ACCOUNT_SUMMARY][0].count;
+    assert_false(cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0));
+    assert_true(cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0));
+    cluster_commit(&shared);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_SUMMARY][0].count - before, 7);
+    cluster_release(&shared);
+}
+
+/* The transaction of the third chunk is given up, and later all state in memory is lost: the rows that are
+ * committed are not sent again, and none is left out. */
+static void test_task__fanout_rolled_back(void **state) {
+    (void)state;
+    init_fanout(&shared, 2);
+    size_t before = shared.logs[TOPIC_ACCOUNT_SUMMARY][0].count;
+    for (int i = 0; i < 2; i++) {
+        assert_false(cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0));
+        cluster_commit(&shared);
+    }
+    assert_false(cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0));
+    cluster_rollback(&shared);
+    assert_false(shared.tasks[0].resuming);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_SUMMARY][0].count - before, 4);
+    for (int i = 0; !cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0); i++) {
+        assert_true(i < 4);
+        cluster_commit(&shared);
+    }
+    cluster_commit(&shared);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_SUMMARY][0].count - before, 7);
+    assert_change_only(&shared);
+    assert_meta(&shared);
+    cluster_release(&shared);
+}
+
+/* --- other rates --- */
+
+static void other_rates(struct rates *r, struct rng *rng) {
+    *r = (struct rates){.tier_count = 2,
+                        .tiers = {{1 + rng_below(rng, 2500000), (int32_t)rng_below(rng, 40)},
+                                  {INT64_MAX, (int32_t)rng_below(rng, 40)}},
+                        .loan_bonus_milli = (int32_t)rng_below(rng, 3)};
+}
+
+/* All marts follow at the next start, a few rows a transaction, some of which are given up. */
+static void refresh_all(struct world *w) {
+    struct cluster *c = &w->cluster;
+    for (int32_t p = 0; p < c->n; p++) {
+        assert_true(task_needs_refresh(&c->env, &c->tasks[p]));
+        for (bool done = false; !done;) {
+            done = task_refresh(&c->env, &c->tasks[p]);
+            if (rng_chance(&w->rng, 15)) {
+                cluster_rollback(c);
+                done = false;
+            }
+            cluster_commit(c);
+        }
+        assert_false(task_needs_refresh(&c->env, &c->tasks[p]));
+    }
+}
+
+static void test_task__other_rates(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < seed_count(100); seed++) {
+        world_init(&world, seed % 3 == 0 ? 1 : 3, seed);
+        world.cluster.env.fanout_max_rows = 1 + (int64_t)(seed % 4);
+        for (int i = 0; i < 80; i++) {
+            if (i % 40 == 39) {
+                if (seed % 2 == 0)
+                    cluster_settle(&world.cluster);
+                else /* a fan-out that is under way begins anew after a start */
+                    for (int32_t p = 0; p < world.cluster.n; p++)
+                        task_rollback(&world.cluster.tasks[p]);
+                other_rates(&world.cluster.rates, &world.rng);
+                refresh_all(&world);
+                if (seed % 2 == 0)
+                    world_check_results(&world);
+            }
+            world_step(&world, 60);
+        }
+        cluster_settle(&world.cluster);
+        world_check_results(&world);
+        assert_change_only(&world.cluster);
+        assert_meta(&world.cluster);
+        world_release(&world);
+    }
+}
+
+/* --- all together --- */
+
+static void run_world(uint64_t seed, int32_t n, int64_t fanout_max_rows) {
+    world_init(&world, n, seed);
+    world.cluster.env.fanout_max_rows = fanout_max_rows;
+    int64_t steps = 20 + rng_below(&world.rng, 200);
+    int changes = 20 + (int)rng_below(&world.rng, 70);
+    for (int64_t i = 0; i < steps; i++) {
+        world_step(&world, changes);
+        if (rng_chance(&world.rng, 5))
+            assert_meta(&world.cluster);
+        if (rng_chance(&world.rng, 2))
+            world_check_histories(&world);
+        if (rng_chance(&world.rng, 3)) { /* a quiet moment */
+            cluster_settle(&world.cluster);
+            world_check_results(&world);
+        }
+    }
+    cluster_settle(&world.cluster);
+    world_check_histories(&world);
+    world_check_results(&world);
+    assert_change_only(&world.cluster);
+    assert_meta(&world.cluster);
+    const struct counts *counts = &world.cluster.env.counts;
+    assert_true(counts->applied[0] + counts->applied[1] + counts->unchanged[0] + counts->unchanged[1] == world.applied);
+    world_release(&world);
+}
+
+static void test_task__random(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < seed_count(300); seed++)
+        run_world(seed, seed % 3 == 0 ? 1 : 3, 1 + (int64_t)(seed % 4));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_task__first_messages),
+        cmocka_unit_test(test_task__customer_change_reaches_all_accounts),
+        cmocka_unit_test(test_task__one_ref_for_each_partition),
+        cmocka_unit_test(test_task__account_moves),
+        cmocka_unit_test(test_task__deletes),
+        cmocka_unit_test(test_task__account_type_changes),
+        cmocka_unit_test(test_task__late_events_leave_the_marts_alone),
+        cmocka_unit_test(test_task__too_late),
+        cmocka_unit_test(test_task__repeats),
+        cmocka_unit_test(test_task__confirmations),
+        cmocka_unit_test(test_task__fanout_in_chunks),
+        cmocka_unit_test(test_task__fanout_of_exactly_one_chunk),
+        cmocka_unit_test(test_task__fanout_rolled_back),
+        cmocka_unit_test(test_task__other_rates),
+        cmocka_unit_test(test_task__random),
+    };
+    return cmocka_run_group_tests_name("task", tests, NULL, NULL);
+}
