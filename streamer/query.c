@@ -6,6 +6,7 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
+#include "streamer/base/utf8.h"
 #include "streamer/task_state.h"
 
 #include <string.h>
@@ -74,7 +75,7 @@ static int put_versions(struct query *q, int64_t as_of) {
         struct slice value = cursor_value(c);
         struct slice body = slice_of(value.p + 1, value.n - 1);
         struct version_row row;
-        if (value.n == 0 || !row_get_avro(&version_type, &body, &row)) {
+        if (value.n == 0 || value.p[0] != STATE_FORMAT || !row_get_avro(&version_type, &body, &row)) {
             task_damaged(&q->env, entity_map(q->resource->entity)->versions);
             break;
         }
@@ -150,35 +151,45 @@ static bool read_id(struct query *q, const char *path) {
         if (ok)
             buf_put_int(&q->id, customer_id);
     } else if (ok) {
+        ok = utf8_is_valid(buf_slice(&text));
         buf_set(&q->id, buf_slice(&text));
     }
     buf_release(&text);
     return ok;
 }
 
+static bool segment_is(const char *path, int index, const char *text) {
+    struct buf segment = {0};
+    bool is = http_path_segment(path, index, &segment) && slice_eq(buf_slice(&segment), slice_str(text));
+    buf_release(&segment);
+    return is;
+}
+
 static const struct resource *find_resource(const char *path) {
-    struct buf name = {0};
-    const struct resource *found = NULL;
-    if (http_path_segment(path, 1, &name))
-        for (size_t i = 0; i < ARRAY_LEN(resources); i++)
-            if (slice_eq(buf_slice(&name), slice_str(resources[i].name)))
-                found = &resources[i];
-    buf_release(&name);
-    return found;
+    for (size_t i = 0; i < ARRAY_LEN(resources); i++)
+        if (segment_is(path, 0, "v1") && segment_is(path, 1, resources[i].name))
+            return &resources[i];
+    return NULL;
+}
+
+/* How many segments the path has, well encoded or not; a trailing slash adds none. */
+static int count_segments(const char *path) {
+    int n = 0;
+    for (; *path == '/' && path[1] != '\0'; n++)
+        path += 1 + strcspn(path + 1, "/");
+    return n;
 }
 
 static void answer(const struct query_context *context, struct query *q, const struct http_request *request) {
-    struct buf action = {0};
-    bool has_action = http_path_segment(request->path, 3, &action);
-    bool history = has_action && slice_eq(buf_slice(&action), slice_str("history"));
-    buf_release(&action);
+    int segments = count_segments(request->path);
+    bool history = segments == 4 && segment_is(request->path, 3, "history");
     if (!read_id(q, request->path)) {
         http_reply_error(q->reply, 400,
                          q->resource->entity == ENTITY_CUSTOMER ? "give a customer_id, a number"
                                                                 : "give an account_id");
         return;
     }
-    if ((has_action && !history) || (history && q->resource->is_mart) ||
+    if ((segments > 3 && !history) || (history && q->resource->is_mart) ||
         (request->as_of != NULL && (history || q->resource->is_mart))) {
         http_reply_error(q->reply, 404, "no such resource");
         return;
