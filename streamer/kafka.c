@@ -39,9 +39,13 @@ bool kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, 
 rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, log_librdkafka);
-    bool ok = kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, e) &&
-              kafka_conf_set(conf, "client.id", "streamer", e) &&
-              kafka_conf_set(conf, "socket.nagle.disable", "true", e); /* a commit takes 1 ms instead of 50 */
+    bool ok =
+        kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, e) &&
+        kafka_conf_set(conf, "client.id", "streamer", e) &&
+        kafka_conf_set(conf, "socket.nagle.disable", "true", e) && /* a commit takes 1 ms instead of 50 */
+        /* The next transaction meets CONCURRENT_TRANSACTIONS while the last one's markers are written. */
+        kafka_conf_set(conf, "retry.backoff.ms", "10", e) &&
+        kafka_conf_set(conf, "reconnect.backoff.max.ms", "1000", e);
     for (size_t i = 0; ok && i < c->kafka_count; i++)
         ok = kafka_conf_set(conf, c->kafka[i].name, c->kafka[i].value, e);
     if (ok)

@@ -74,6 +74,10 @@ void restore_free(struct restore *r) {
     free(r);
 }
 
+rd_kafka_t *restore_client(const struct restore *r) {
+    return r->probe;
+}
+
 bool restore_watermarks(struct restore *r, enum topic topic, int32_t partition, int64_t *low, int64_t *high,
                         struct err *e) {
     rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(r->probe, r->config->topics[topic], partition,

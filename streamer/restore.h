@@ -14,12 +14,16 @@
 #include "streamer/task.h"
 #include "streamer/topics.h"
 
+#include <librdkafka/rdkafka.h>
+
 struct restore;
 
 struct restore *restore_new(const struct config *c, const struct topic_layout *layout, struct store *store,
                             struct metrics *metrics, struct err *e);
 void restore_free(struct restore *r);
 
+/* A handle that lives as long as `r`, for requests of any kind. */
+rd_kafka_t *restore_client(const struct restore *r);
 /* The first and one behind the last offset of a partition, uncommitted ones included. */
 bool restore_watermarks(struct restore *r, enum topic topic, int32_t partition, int64_t *low, int64_t *high,
                         struct err *e);

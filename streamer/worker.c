@@ -2,7 +2,6 @@
 #include "streamer/worker_internal.h"
 
 #include "streamer/base/mem.h"
-#include "streamer/kafka.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +77,8 @@ static void back_off(struct worker *w, int64_t ms) {
 }
 
 static bool one_cycle(struct worker *w, struct err *e) {
+    if (w->consumer_fenced && !worker_rejoin_group(w, e))
+        return false;
     if (w->assignment_new && !worker_recover(w, e))
         return false;
     if (w->assignment_new)
@@ -133,56 +134,6 @@ static void *thread_main(void *arg) {
 
 /* --- life --- */
 
-/* A property that the user's kafka.* may override. */
-static bool set_default(rd_kafka_conf_t *conf, const struct config *c, const char *name, const char *value,
-                        struct err *e) {
-    for (size_t i = 0; i < c->kafka_count; i++)
-        if (strcmp(c->kafka[i].name, name) == 0)
-            return true;
-    return kafka_conf_set(conf, name, value, e);
-}
-
-static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
-    const struct config *c = w->o.config;
-    const char *fetch_wait = w->o.ephemeral ? "10" : "100";
-    rd_kafka_conf_t *conf = kafka_conf(c, e);
-    bool ok =
-        conf != NULL && kafka_conf_set(conf, "group.id", c->app_id, e) &&
-        kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
-        kafka_conf_set(conf, "enable.auto.offset.store", "false", e) &&
-        kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
-        kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
-        kafka_conf_set(conf, "isolation.level", "read_committed", e) &&
-        kafka_conf_set(conf, "partition.assignment.strategy", "range", e) &&
-        set_default(conf, c, "fetch.wait.max.ms", fetch_wait, e) &&
-        set_default(conf, c, "session.timeout.ms", "10000", e) && /* after a kill -9, how soon others go on */
-        set_default(conf, c, "queued.max.messages.kbytes", "16384", e) && /* of each partition */
-        (c->instance_id == NULL || kafka_conf_set(conf, "group.instance.id", c->instance_id, e));
-    if (!ok) {
-        if (conf != NULL)
-            rd_kafka_conf_destroy(conf);
-        return NULL;
-    }
-    rd_kafka_conf_set_rebalance_cb(conf, worker_on_rebalance);
-    rd_kafka_conf_set_opaque(conf, w);
-    rd_kafka_t *rk = kafka_client(RD_KAFKA_CONSUMER, conf, e);
-    if (rk != NULL)
-        (void)rd_kafka_poll_set_consumer(rk);
-    return rk;
-}
-
-static bool subscribe(struct worker *w, struct err *e) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(TOPIC_COUNT);
-    for (int t = 0; t < TOPIC_COUNT; t++)
-        if (topic_is_consumed((enum topic)t))
-            (void)rd_kafka_topic_partition_list_add(list, worker_topic(w, (enum topic)t),
-                                                    RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(w->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-           err_set(e, ERR_STOP, "subscribe: %s", rd_kafka_err2str(code));
-}
-
 static void release(struct worker *w) {
     worker_drop_messages(w);
     if (w->batch != NULL) {
@@ -192,10 +143,7 @@ static void release(struct worker *w) {
     purge_free(w->purge);
     restore_free(w->restore);
     producer_free(w->producer);
-    if (w->consumer != NULL) {
-        (void)rd_kafka_consumer_close(w->consumer);
-        rd_kafka_destroy(w->consumer);
-    }
+    worker_leave_group(w);
     for (int32_t p = 0; p < w->o.layout->n; p++)
         task_release(&w->tasks[p]);
     free(w->tasks);
@@ -232,10 +180,9 @@ struct worker *worker_start(const struct worker_options *o, struct err *e) {
                                               o->layout->partitions[TOPIC_ACCOUNTS]});
         w->pipeline.quarantine_partitions = o->layout->partitions[TOPIC_QUARANTINE];
         w->restore = restore_new(o->config, o->layout, o->store, o->metrics, e);
-        w->consumer = w->restore != NULL ? make_consumer(w, e) : NULL;
-        if (w->consumer != NULL && !o->ephemeral)
-            w->purge = purge_new(w->consumer, o->config, o->layout->n);
-        ok = w->consumer != NULL && subscribe(w, e);
+        if (w->restore != NULL && !o->ephemeral)
+            w->purge = purge_new(restore_client(w->restore), o->config, o->layout->n);
+        ok = w->restore != NULL && worker_join_group(w, e);
     }
     if (ok && pthread_create(&w->thread, NULL, thread_main, w) != 0)
         ok = err_set(e, ERR_STOP, "cannot start a thread");

@@ -25,7 +25,7 @@ static void on_consumer_error(struct worker *w, const rd_kafka_message_t *m) {
     const char *text = rd_kafka_message_errstr(m);
     switch (m->err) {
     case RD_KAFKA_RESP_ERR__FATAL:
-        (void)err_set(&w->fatal, ERR_STOP, "consumer: %s", text);
+        worker_on_fatal(w);
         break;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:

@@ -1,9 +1,12 @@
 /* The group's side of a worker: which partitions it has, and where it goes on. */
 #include "streamer/worker_internal.h"
 
+#include "streamer/kafka.h"
+
 #include <string.h>
 
 #define CALL_TIMEOUT_MS 15000
+#define REJOIN_AFTER_MS 30000
 
 /* --- the assignment --- */
 
@@ -61,6 +64,98 @@ void worker_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
              rd_kafka_assignment_lost(rk) ? "yes" : "no");
     forget_assignment(w);
     (void)rd_kafka_assign(rk, NULL);
+}
+
+/* --- joining --- */
+
+/* A property that the user's kafka.* may override. */
+static bool set_default(rd_kafka_conf_t *conf, const struct config *c, const char *name, const char *value,
+                        struct err *e) {
+    for (size_t i = 0; i < c->kafka_count; i++)
+        if (strcmp(c->kafka[i].name, name) == 0)
+            return true;
+    return kafka_conf_set(conf, name, value, e);
+}
+
+static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
+    const struct config *c = w->o.config;
+    const char *fetch_wait = w->o.ephemeral ? "10" : "100";
+    rd_kafka_conf_t *conf = kafka_conf(c, e);
+    bool ok =
+        conf != NULL && kafka_conf_set(conf, "group.id", c->app_id, e) &&
+        kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
+        kafka_conf_set(conf, "enable.auto.offset.store", "false", e) &&
+        kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
+        kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
+        kafka_conf_set(conf, "isolation.level", "read_committed", e) &&
+        kafka_conf_set(conf, "partition.assignment.strategy", "range", e) &&
+        set_default(conf, c, "fetch.wait.max.ms", fetch_wait, e) &&
+        set_default(conf, c, "session.timeout.ms", "10000", e) && /* after a kill -9, how soon others go on */
+        set_default(conf, c, "queued.max.messages.kbytes", "16384", e) && /* of each partition */
+        (c->instance_id == NULL || kafka_conf_set(conf, "group.instance.id", c->instance_id, e));
+    if (!ok) {
+        if (conf != NULL)
+            rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    rd_kafka_conf_set_rebalance_cb(conf, worker_on_rebalance);
+    rd_kafka_conf_set_opaque(conf, w);
+    rd_kafka_t *rk = kafka_client(RD_KAFKA_CONSUMER, conf, e);
+    if (rk != NULL)
+        (void)rd_kafka_poll_set_consumer(rk);
+    return rk;
+}
+
+static bool subscribe(struct worker *w, struct err *e) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(TOPIC_COUNT);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (topic_is_consumed((enum topic)t))
+            (void)rd_kafka_topic_partition_list_add(list, worker_topic(w, (enum topic)t),
+                                                    RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(w->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           err_set(e, ERR_STOP, "subscribe: %s", rd_kafka_err2str(code));
+}
+
+bool worker_join_group(struct worker *w, struct err *e) {
+    w->consumer = make_consumer(w, e);
+    w->consumer_fenced = false;
+    w->joined_at_ms = worker_clock_ms(CLOCK_MONOTONIC);
+    return w->consumer != NULL && subscribe(w, e);
+}
+
+void worker_leave_group(struct worker *w) {
+    if (w->consumer == NULL)
+        return;
+    (void)rd_kafka_consumer_close(w->consumer);
+    rd_kafka_destroy(w->consumer);
+    w->consumer = NULL;
+}
+
+bool worker_rejoin_group(struct worker *w, struct err *e) {
+    log_warn("the group fenced this member; joining anew", "instance.id=%s", w->o.config->instance_id);
+    worker_leave_group(w);
+    forget_assignment(w);
+    w->assignment_new = false;
+    return worker_join_group(w, e);
+}
+
+/* librdkafka gives a static member up for good when the group fences it, which also happens to the only one after
+ * a stall (librdkafka issue 3437). A second process with the same instance.id fences again and again, so who is
+ * fenced soon after it has joined is the one to stop. */
+void worker_on_fatal(struct worker *w) {
+    char text[512];
+    bool fenced =
+        rd_kafka_fatal_error(w->consumer, text, sizeof text) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    if (fenced && worker_clock_ms(CLOCK_MONOTONIC) - w->joined_at_ms > REJOIN_AFTER_MS)
+        w->consumer_fenced = true;
+    else if (fenced)
+        (void)err_set(&w->fatal, ERR_STOP,
+                      "instance.id=%s: another process has the same; give each instance one of its own",
+                      w->o.config->instance_id);
+    else
+        (void)err_set(&w->fatal, ERR_STOP, "consumer: %s", text);
 }
 
 /* --- recovering: from the committed offsets on --- */
@@ -148,9 +243,8 @@ static bool assign_sources(struct worker *w, struct err *e) {
 bool worker_poll_group(struct worker *w, int timeout_ms) {
     rd_kafka_message_t *m = rd_kafka_consumer_poll(w->consumer, timeout_ms);
     if (m != NULL) {
-        const char *fatal = rd_kafka_message_errstr(m);
         if (m->err == RD_KAFKA_RESP_ERR__FATAL)
-            (void)err_set(&w->fatal, ERR_STOP, "consumer: %s", fatal);
+            worker_on_fatal(w);
         rd_kafka_message_destroy(m);
     }
     return !w->assignment_new && w->source_count > 0;

@@ -53,11 +53,13 @@ struct worker {
 
     struct source *sources; /* the assignment */
     size_t source_count;
-    struct task *tasks;  /* n of them, by partition */
-    atomic_bool *owned;  /* by partition: assigned here and restored */
-    bool *assigned;      /* by partition */
-    bool assignment_new; /* a rebalance happened: nothing is consumed until recover() */
-    struct err fatal;    /* set by a callback or a poll: ends the worker */
+    struct task *tasks;   /* n of them, by partition */
+    atomic_bool *owned;   /* by partition: assigned here and restored */
+    bool *assigned;       /* by partition */
+    bool assignment_new;  /* a rebalance happened: nothing is consumed until recover() */
+    bool consumer_fenced; /* the consumer is of no use any more: worker_rejoin_group */
+    int64_t joined_at_ms; /* monotonic */
+    struct err fatal;     /* set by a callback or a poll: ends the worker */
 
     rd_kafka_message_t **messages; /* the collected batch */
     bool *forwarded;               /* of each message: it was sent on, so its results are still to come */
@@ -74,6 +76,12 @@ struct source *worker_find_source(struct worker *w, const char *topic, int32_t p
 /* Called from the poll of the consumer, on the worker's thread. */
 void worker_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
                          void *opaque);
+/* Makes the consumer and subscribes. */
+bool worker_join_group(struct worker *w, struct err *e);
+void worker_leave_group(struct worker *w);
+bool worker_rejoin_group(struct worker *w, struct err *e);
+/* After RD_KAFKA_RESP_ERR__FATAL of the consumer: sets consumer_fenced or fatal. */
+void worker_on_fatal(struct worker *w);
 /* Brings state and consumer to the committed offsets. True also if a rebalance or the end came between. */
 bool worker_recover(struct worker *w, struct err *e);
 /* Serves the group while nothing is assigned: heartbeats, rebalances. False if there was a rebalance. */

@@ -147,6 +147,37 @@ static void test_task__account_moves(void **state) {
     cluster_release(&shared);
 }
 
+/* An account leaves and is back before the end of its ref is read: the ref that is there serves until the answer
+ * comes, and no row goes away in between. */
+static void test_task__account_comes_back(void **state) {
+    (void)state;
+    cluster_init(&shared, 1);
+    customer(&shared, "1", 1000, "ann", false);
+    account(&shared, "A", 1000, 1, 10000);
+    cluster_settle(&shared);
+    account(&shared, "A", 1100, 2, 10000);
+    account(&shared, "A", 1200, 1, 20000);
+    while (cluster_waits(&shared, TOPIC_ACCOUNT_LINKS, 0)) {
+        (void)cluster_consume(&shared, TOPIC_ACCOUNT_LINKS, 0);
+        cluster_commit(&shared);
+    }
+    const struct log *refs = &shared.logs[TOPIC_CUSTOMER_REFS][0];
+    while (refs->messages[refs->consumed].has_value || !slice_eq(buf_slice(&refs->messages[refs->consumed].key), slice_str("1"))) {
+        (void)cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0);
+        cluster_commit(&shared);
+    }
+    size_t joined = shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count;
+    (void)cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0);
+    account(&shared, "A", 1300, 1, 30000);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined + 1);
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "300.00", "0.010", "3.00", "303.00"));
+    cluster_settle(&shared);
+    assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined + 1);
+    assert_change_only(&shared);
+    assert_meta(&shared);
+    cluster_release(&shared);
+}
+
 static void test_task__deletes(void **state) {
     (void)state;
     cluster_init(&shared, 3);
@@ -403,6 +434,120 @@ static void test_task__other_rates(void **state) {
     }
 }
 
+/* --- the meta data, and a state that fails --- */
+
+static void test_task__meta(void **state) {
+    (void)state;
+    cluster_init(&shared, 1);
+    struct task_env *env = &shared.env;
+    struct task *t = &shared.tasks[0], other;
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        t->meta.positions[i] = i % 3 == 0 ? -1 : INT64_MAX - i;
+    for (int i = 0; i < FAMILY_COUNT; i++)
+        t->meta.rows[i] = i * INT64_C(10000000000);
+    t->meta.committed_ms = 5;
+    t->meta.current_accounts = 6;
+    task_save_meta(env, t);
+    task_init(&other, 0);
+    task_load_meta(env, &other);
+    assert_memory_equal(&other.meta, &t->meta, sizeof t->meta);
+    assert_memory_equal(&other.saved_meta, &t->meta, sizeof t->meta);
+    other.partition = 1; /* which has none */
+    task_load_meta(env, &other);
+    assert_int_equal(other.meta.committed_ms, 0);
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        assert_int_equal(other.meta.positions[i], -1);
+    struct buf value = {0};
+    assert_true(kv_get(env->kv, FAMILY_META, slice_of("\0\0task", 6), &value));
+    for (size_t n = 0; n < value.n; n++) { /* cut short: an error, and no meta data */
+        kv_put(env->kv, FAMILY_META, slice_of("\0\0task", 6), slice_of(value.p, n));
+        other.partition = 0;
+        task_load_meta(env, &other);
+        assert_int_equal(env->kv->err.class, ERR_STOP);
+        assert_int_equal(other.meta.committed_ms, 0);
+        env->kv->err.class = ERR_NONE;
+    }
+    buf_release(&value);
+    task_release(&other);
+    cluster_release(&shared);
+}
+
+/* A kv that fails after some calls. */
+struct failing {
+    struct kv kv; /* first */
+    struct kv *inner;
+    int64_t calls_left;
+};
+
+static bool still_works(struct kv *kv) {
+    struct failing *f = (struct failing *)kv;
+    if (!kv_failed(kv) && f->calls_left-- == 0)
+        (void)err_set(&kv->err, ERR_RETRY, "as if the disk were broken");
+    return !kv_failed(kv);
+}
+
+static bool failing_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
+    return still_works(kv) && kv_get(((struct failing *)kv)->inner, f, key, value);
+}
+static void failing_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
+    if (still_works(kv))
+        kv_put(((struct failing *)kv)->inner, f, key, value);
+}
+static void failing_erase(struct kv *kv, enum family f, struct slice key) {
+    if (still_works(kv))
+        kv_erase(((struct failing *)kv)->inner, f, key);
+}
+static struct kv_cursor *failing_cursor(struct kv *kv, enum family f) {
+    (void)still_works(kv);
+    return kv_cursor(((struct failing *)kv)->inner, f);
+}
+
+/* Each step first with a state that fails somewhere, which is rolled back, and then as it should be. */
+static void test_task__failing_state(void **state) {
+    static const struct kv_ops ops = {failing_get, failing_put, failing_erase, failing_cursor};
+    (void)state;
+    int64_t failures = 0;
+    for (uint64_t seed = 0; seed < seed_count(60); seed++) {
+        world_init(&world, 3, seed);
+        struct cluster *c = &world.cluster;
+        struct failing failing = {.kv = {.ops = &ops}, .inner = memory_kv(c->memory)};
+        for (int i = 0; i < 150; i++) {
+            for (int32_t p = 0; p < c->n; p++) {
+                for (int t = TOPIC_ACCOUNT_LINKS; t <= TOPIC_CUSTOMER_REFS; t++) {
+                    size_t consumed = c->logs[t][p].consumed;
+                    if (!cluster_waits(c, (enum topic)t, p))
+                        continue;
+                    failing.calls_left = rng_below(&world.rng, 12);
+                    c->env.kv = &failing.kv;
+                    (void)cluster_consume(c, (enum topic)t, p);
+                    failures += kv_failed(c->env.kv);
+                    c->env.kv = memory_kv(c->memory);
+                    failing.kv.err.class = ERR_NONE;
+                    cluster_rollback(c);
+                    c->logs[t][p].consumed = consumed;
+                }
+            }
+            struct event e = customer_event("7", world.clock + i, "nobody", i % 2 == 0);
+            struct event f = account_event("A", world.clock + i, i % 3, i, ACCOUNT_SAVINGS);
+            failing.calls_left = rng_below(&world.rng, 12);
+            c->env.kv = &failing.kv;
+            (void)cluster_apply(c, rng_chance(&world.rng, 50) ? &e : &f);
+            failures += kv_failed(c->env.kv);
+            c->env.kv = memory_kv(c->memory);
+            failing.kv.err.class = ERR_NONE;
+            cluster_rollback(c);
+            world_step(&world, 60);
+        }
+        cluster_settle(c);
+        world_check_histories(&world);
+        world_check_results(&world);
+        assert_meta(c);
+        assert_change_only(c);
+        world_release(&world);
+    }
+    assert_true(failures > 1000);
+}
+
 /* --- all together --- */
 
 static void run_world(uint64_t seed, int32_t n, int64_t fanout_max_rows) {
@@ -443,6 +588,7 @@ int main(void) {
         cmocka_unit_test(test_task__customer_change_reaches_all_accounts),
         cmocka_unit_test(test_task__one_ref_for_each_partition),
         cmocka_unit_test(test_task__account_moves),
+        cmocka_unit_test(test_task__account_comes_back),
         cmocka_unit_test(test_task__deletes),
         cmocka_unit_test(test_task__account_type_changes),
         cmocka_unit_test(test_task__late_events_leave_the_marts_alone),
@@ -453,6 +599,8 @@ int main(void) {
         cmocka_unit_test(test_task__fanout_of_exactly_one_chunk),
         cmocka_unit_test(test_task__fanout_rolled_back),
         cmocka_unit_test(test_task__other_rates),
+        cmocka_unit_test(test_task__meta),
+        cmocka_unit_test(test_task__failing_state),
         cmocka_unit_test(test_task__random),
     };
     return cmocka_run_group_tests_name("task", tests, NULL, NULL);

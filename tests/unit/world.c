@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-static const char *const customer_ids[WORLD_CUSTOMERS] = {"-3", "0", "7", "1001"};
+static const char *const customer_ids[WORLD_CUSTOMERS] = {"-9223372036854775808", "0", "7",
+                                                            "9223372036854775807"};
 static const char *const account_ids[WORLD_ACCOUNTS] = {"A", "A|1", "Ä", "10", "A\"\\", "Z"};
 /* A customer's value: the name, and whether there is a loan. */
 static const char *const names[] = {"ann", "ann", "b\"ob", "żółw"};
