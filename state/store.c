@@ -174,6 +174,24 @@ bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct 
                    buf_cstr(aside), strerror(errno));
 }
 
+bool store_destroy(const char *dir, struct err *e) {
+    struct stat st;
+    char *text = NULL;
+    if (stat(dir, &st) != 0 && errno == ENOENT)
+        return true;
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_destroy_db(options, dir, &text);
+    rocksdb_options_destroy(options);
+    if (text != NULL && strstr(text, "lock") != NULL)
+        (void)err_set(e, ERR_STOP, "state.dir=%s: in use by another process; stop it and run this again",
+                      dir);
+    else if (text != NULL)
+        (void)err_set(e, ERR_STOP, "state.dir=%s: cannot remove it: %s", dir, text);
+    bool ok = text == NULL;
+    free(text);
+    return ok;
+}
+
 /* --- facts, rows, sizes --- */
 
 static void fact_key(struct buf *key, const char *name) {

@@ -27,6 +27,9 @@ bool store_was_clean(const struct store *s);
 /* Renames a directory that cannot be used to "<dir>.aside-<epoch ms>", whose name is put in `aside`. */
 bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct err *e);
 
+/* Removes the store in `dir`, and nothing else that may lie there. Fine if there is none. */
+bool store_destroy(const char *dir, struct err *e);
+
 /* Small facts about the whole store (app.id, format, …). */
 bool store_get_fact(struct store *s, const char *name, struct buf *value, struct err *e);
 bool store_put_fact(struct store *s, const char *name, struct slice value, struct err *e);

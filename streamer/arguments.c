@@ -19,7 +19,8 @@ static const struct known_option {
     {"--set", OPTION_SET, "KEY=VALUE"},  {"--embedded", OPTION_EMBEDDED, NULL},
     {"--once", OPTION_ONCE, NULL},       {"--rate", OPTION_RATE, "N"},
     {"--connect", OPTION_CONNECT, NULL}, {"--markdown", OPTION_MARKDOWN, NULL},
-    {"--help", OPTION_HELP, NULL},       {"-h", OPTION_HELP, NULL},
+    {"--yes", OPTION_YES, NULL},         {"--help", OPTION_HELP, NULL},
+    {"-h", OPTION_HELP, NULL},
 };
 
 static bool is_named(const char *text, const char *name) {

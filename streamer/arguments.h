@@ -17,6 +17,7 @@ enum {
     OPTION_CONNECT = 1 << 5,  /* --connect */
     OPTION_MARKDOWN = 1 << 6, /* --markdown */
     OPTION_HELP = 1 << 7,     /* -h, --help */
+    OPTION_YES = 1 << 8,      /* --yes */
 };
 
 /* What was given; the texts are borrowed from argv. */

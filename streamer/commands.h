@@ -13,6 +13,8 @@ int command_demo(const struct config *c, bool once);
 int command_feed(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
                  int64_t rate);
 int command_check(const struct config *c, bool connect);
+/* yes: without asking. */
+int command_reset(const struct config *c, bool yes);
 
 /* "streamer: <text>" on standard error; returns the exit code that goes with the error. */
 int command_fail(const struct err *e);

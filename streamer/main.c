@@ -24,6 +24,10 @@ static int run_check(const struct config *c, const struct arguments *a) {
     return command_check(c, (a->options & OPTION_CONNECT) != 0);
 }
 
+static int run_reset(const struct config *c, const struct arguments *a) {
+    return command_reset(c, (a->options & OPTION_YES) != 0);
+}
+
 static int run_feed(const struct config *c, const struct arguments *a) {
     struct err e;
     const char *what = a->operand_count > 0 ? a->operands[0] : "";
@@ -68,6 +72,10 @@ static const struct command {
     {"check", "[--connect] " USAGE_CONFIGURED,
      "checks the configuration and shows it; --connect: and the cluster", OPTIONS_CONFIGURED | OPTION_CONNECT,
      false, run_check, NULL},
+    {"reset", "[--yes] " USAGE_CONFIGURED,
+     "full refresh: forgets state and results, so that the next run reprocesses the input from its beginning; asks "
+     "first, --yes: does not",
+     OPTIONS_CONFIGURED | OPTION_YES, false, run_reset, NULL},
     {"help", "[--markdown]", "this, and every setting; --markdown: the settings as a table", OPTION_MARKDOWN,
      false, NULL, run_help},
     {"version", "", "the version", 0, false, NULL, run_version},

@@ -111,8 +111,10 @@ static void sink_send(struct sink *sink, const struct sink_message *m) {
 static bool check(rd_kafka_error_t *error, const char *what, struct err *e) {
     if (error == NULL)
         return true;
-    enum err_class class = rd_kafka_error_txn_requires_abort(error) ? ERR_RETRY : ERR_FENCED;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    bool fenced = code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+                  code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH || code == RD_KAFKA_RESP_ERR__FENCED;
+    enum err_class class = fenced ? ERR_FENCED : ERR_RETRY;
     if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
         code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
         code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
@@ -182,8 +184,8 @@ struct sink *producer_sink(struct producer *p) {
     return &p->sink;
 }
 
-bool producer_is_doubtful(const struct producer *p) {
-    return p->doubtful;
+bool producer_is_usable(const struct producer *p) {
+    return !p->open && !p->doubtful;
 }
 
 int64_t producer_position(const struct producer *p, enum topic topic, int32_t partition) {
@@ -192,33 +194,13 @@ int64_t producer_position(const struct producer *p, enum topic topic, int32_t pa
 
 bool producer_begin(struct producer *p, struct err *e) {
     assert(!p->open);
+    if (p->doubtful)
+        return err_set(e, ERR_RETRY,
+                       "the last commit went through, but so slowly that a late copy of its request may "
+                       "still come; going on with a new producer");
     p->failed.class = ERR_NONE;
     p->open = check(rd_kafka_begin_transaction(p->rk), "begin", e);
     return p->open;
-}
-
-bool producer_abort(struct producer *p, struct err *e) {
-    if (!p->open)
-        return true;
-    p->open = false;
-    (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE);
-    (void)rd_kafka_flush(p->rk, p->timeout_ms); /* first flush, then abort: librdkafka issue 4849 */
-    struct err aborted;
-    if (check(rd_kafka_abort_transaction(p->rk, p->timeout_ms), "abort", &aborted))
-        return true;
-    *e = aborted;
-    e->class = ERR_FENCED;
-    return false;
-}
-
-/* Aborts because of *e; a failed abort makes the class ERR_FENCED. False. */
-static bool give_up(struct producer *p, struct err *e) {
-    struct err aborted;
-    if (e->class == ERR_FENCED)
-        p->open = false; /* the new producer's init ends the transaction */
-    else if (!producer_abort(p, &aborted))
-        e->class = ERR_FENCED;
-    return false;
 }
 
 bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets, rd_kafka_t *consumer,
@@ -226,23 +208,21 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
     assert(p->open && offsets->cnt > 0); /* every transaction sends an offset: that fences zombies */
     if (p->failed.class != ERR_NONE) {
         *e = p->failed;
-        return give_up(p, e);
+        return false;
     }
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
-    if (group == NULL) {
-        (void)err_set(e, ERR_RETRY, "send offsets: not a member of the group");
-        return give_up(p, e);
-    }
-    bool ok =
-        check(rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms), "send offsets", e);
-    rd_kafka_consumer_group_metadata_destroy(group);
+    if (group == NULL)
+        return err_set(e, ERR_RETRY, "send offsets: not a member of the group");
     int64_t started = monotonic_ms();
-    ok = ok && check(rd_kafka_commit_transaction(p->rk, p->timeout_ms), "commit", e);
-    p->doubtful = monotonic_ms() - started > SLOW_COMMIT_MS;
+    bool ok = check(rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms),
+                    "send offsets", e) &&
+              check(rd_kafka_commit_transaction(p->rk, p->timeout_ms), "commit", e);
+    rd_kafka_consumer_group_metadata_destroy(group);
     if (!ok && p->failed.class == ERR_STOP)
         *e = p->failed; /* why, rather than that */
     if (!ok)
-        return give_up(p, e);
+        return false;
     p->open = false;
+    p->doubtful = monotonic_ms() - started > SLOW_COMMIT_MS;
     return true;
 }

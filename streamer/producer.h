@@ -1,14 +1,13 @@
 /* producer: the transactional producer of one worker, and the sink that the core's messages go to. One
  * thread.
  *
- * The classes of err that it returns (which error of Kafka means what: ARCHITECTURE.md):
+ * A transaction that fails is not aborted: the producer is given up, and a new one with the same transactional
+ * id ends it. An abort would keep the epoch, and a produce request that was late on its way (a stalled broker, a
+ * cut network) could then still be appended, take the sequence numbers of the next transaction's messages, and
+ * make the broker drop those as duplicates. A new producer has a new epoch, which fences whatever is late.
  *
- * ERR_RETRY: the transaction is aborted; process the batch anew from the committed offsets.
- *
- * ERR_FENCED: the producer is of no use any more, or nobody knows whether it committed: make a new one,
- * re-read the committed offsets and catch up by replay.
- *
- * ERR_STOP: cannot go on. */
+ * The classes of err: ERR_RETRY: process the batch anew from the committed offsets, with a new producer.
+ * ERR_FENCED: the same, and another producer with this transactional id was there. ERR_STOP: cannot go on. */
 #ifndef STREAMER_PRODUCER_H
 #define STREAMER_PRODUCER_H
 
@@ -30,15 +29,13 @@ void producer_free(struct producer *p);
 struct sink *producer_sink(struct producer *p);
 
 bool producer_begin(struct producer *p, struct err *e);
-/* Sends the offsets and commits. True: certainly committed. Otherwise the transaction is aborted or lost. */
+/* Sends the offsets and commits. True: certainly committed. */
 bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets, rd_kafka_t *consumer,
                      struct err *e);
-/* After a commit that was slow: a retried request may reach the broker late and end a later transaction, a
- * limit of Kafka's protocol that Jepsen found (Bufstream 0.1.0, 2024-11). A new producer has a new epoch,
- * which fences it. */
-bool producer_is_doubtful(const struct producer *p);
-/* Gives up what was begun. */
-bool producer_abort(struct producer *p, struct err *e);
+/* False while a transaction is open, so after one that was not committed; and after a commit that was slow: a
+ * retried request may reach the broker late and end a later transaction, a limit of Kafka's protocol that Jepsen
+ * found (Bufstream 0.1.0, 2024-11). Make a new one then. */
+bool producer_is_usable(const struct producer *p);
 
 /* One behind the last message that was delivered to a partition, by the delivery reports; -1: none yet. */
 int64_t producer_position(const struct producer *p, enum topic topic, int32_t partition);

@@ -188,7 +188,10 @@ static void refresh_customers(struct task_env *env, struct task *t) {
         buf_put_int(&id, t->resume_customer);
         struct customer_ref customer = task_current_customer(env, t, buf_slice(&id));
         task_refresh_profile(env, t, t->resume_customer, &customer);
-        t->refresh_accounts = !t->resuming;
+        if (!t->resuming) { /* behind the largest id there is nobody */
+            t->refresh_accounts = true;
+            break;
+        }
     }
     buf_release(&key);
     buf_release(&partition);

@@ -53,7 +53,7 @@ static bool clean_up(struct worker *w, struct err *e) {
     worker_drop_messages(w);
     batch_clear(w->batch);
     counts_clear(&w->pipeline.env.counts);
-    if (e->class == ERR_FENCED || w->producer == NULL) {
+    if (w->producer == NULL || !producer_is_usable(w->producer)) {
         producer_free(w->producer);
         w->producer = producer_new(w->o.config, w->o.transactional_id, w->o.layout->n, e);
         if (w->producer == NULL)

@@ -221,9 +221,7 @@ static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_
                                struct err *e) {
     struct metrics *m = w->o.metrics;
     if (kv_failed(w->pipeline.env.kv)) {
-        struct err why = w->pipeline.env.kv->err;
-        if (producer_abort(w->producer, e) || why.class == ERR_STOP)
-            *e = why;
+        *e = w->pipeline.env.kv->err;
         metric_add(&m->transactions[TRANSACTION_ABORTED], 1);
         return false;
     }
@@ -250,36 +248,40 @@ bool worker_transact(struct worker *w, size_t *at, struct err *e) {
         worker_publish_latency(w, from, *at);
         worker_publish_lag(w);
         worker_publish_counts(w);
-        if (producer_is_doubtful(w->producer))
-            ok = err_set(e, ERR_FENCED,
-                         "the commit went through, but so slowly that a late copy of the request may be "
-                         "under way; going on with a new producer");
     }
     rd_kafka_topic_partition_list_destroy(offsets);
     return ok;
 }
 
-/* Recomputes the marts of tasks whose rates are not those of now; some rows a transaction. */
-bool worker_refresh_tasks(struct worker *w, struct err *e) {
+static bool any_needs_refresh(const struct worker *w) {
+    for (int32_t p = 0; p < w->o.layout->n; p++)
+        if (w->assigned[p] && task_needs_refresh(&w->pipeline.env, &w->tasks[p]))
+            return true;
+    return false;
+}
+
+/* Refreshes tasks until all are done, or the transaction in work is large enough. */
+static void refresh_some(struct worker *w, rd_kafka_topic_partition_list_t *offsets) {
     struct task_env *env = &w->pipeline.env;
-    bool more = true;
-    while (more && !atomic_load(&w->stopping)) {
+    bool large = false;
+    env->now_ms = worker_clock_ms(CLOCK_REALTIME);
+    for (int32_t p = 0; p < w->o.layout->n && !large; p++) {
+        if (!w->assigned[p] || !task_needs_refresh(env, &w->tasks[p]))
+            continue;
+        const struct source *s = worker_find_source(w, worker_topic(w, TOPIC_ACCOUNT_LINKS), p);
+        note_offset(w, offsets, s, s->next);
+        while (!large && !kv_failed(env->kv) && !task_refresh(env, &w->tasks[p]))
+            large = emitted(w) >= w->o.config->transaction_max_messages;
+    }
+}
+
+bool worker_refresh_tasks(struct worker *w, struct err *e) {
+    while (any_needs_refresh(w) && !atomic_load(&w->stopping)) {
+        if (!producer_begin(w->producer, e))
+            return false;
         rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
-        bool ok = producer_begin(w->producer, e);
-        more = false;
-        env->now_ms = worker_clock_ms(CLOCK_REALTIME);
-        for (int32_t p = 0; ok && p < w->o.layout->n && !more; p++) {
-            if (!w->assigned[p] || !task_needs_refresh(env, &w->tasks[p]))
-                continue;
-            const struct source *s = worker_find_source(w, worker_topic(w, TOPIC_ACCOUNT_LINKS), p);
-            note_offset(w, offsets, s, s->next);
-            while (!task_refresh(env, &w->tasks[p]) && !more && !kv_failed(env->kv))
-                more = emitted(w) >= w->o.config->transaction_max_messages;
-        }
-        if (ok && offsets->cnt == 0)
-            ok = producer_abort(w->producer, e);
-        else if (ok)
-            ok = finish_transaction(w, offsets, e);
+        refresh_some(w, offsets);
+        bool ok = finish_transaction(w, offsets, e);
         rd_kafka_topic_partition_list_destroy(offsets);
         if (!ok)
             return false;

@@ -9,8 +9,8 @@
 enum err_class {
     ERR_NONE = 0,
     ERR_CONFIG, /* the user's configuration or usage: exit code 2 */
-    ERR_RETRY,  /* abort the transaction and retry the batch */
-    ERR_FENCED, /* give up the producer: new one, init, re-read committed offsets, catch up by replay */
+    ERR_RETRY,  /* give the transaction up, re-read the committed offsets, catch up by replay, try again */
+    ERR_FENCED, /* the same; another producer had taken over */
     ERR_STOP,   /* cannot go on: stop with this message, exit code 1 */
 };
 

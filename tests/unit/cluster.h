@@ -39,13 +39,16 @@ void cluster_rollback(struct cluster *c);
 /* Runs an event through the task that owns its id. False: to be quarantined. */
 bool cluster_apply(struct cluster *c, const struct event *e);
 struct event customer_event(const char *id, int64_t at, const char *name, bool has_loan);
-struct event account_event(const char *id, int64_t at, int64_t customer_id, int64_t cents, enum account_type type);
+struct event account_event(const char *id, int64_t at, int64_t customer_id, int64_t cents,
+                           enum account_type type);
 struct event end_event(enum entity entity, enum change_kind kind, const char *id, int64_t at);
 
 /* Links or refs that wait in a partition. */
 bool cluster_waits(const struct cluster *c, enum topic topic, int32_t partition);
 /* Reads one of them. False: a fan-out that is not through; the message waits still. */
 bool cluster_consume(struct cluster *c, enum topic topic, int32_t partition);
+/* Lets a task compute its marts with the rates of now, as the worker does after a start. */
+void cluster_refresh(struct cluster *c, int32_t partition);
 /* Reads until nothing waits anywhere, and commits. */
 void cluster_settle(struct cluster *c);
 

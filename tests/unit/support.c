@@ -16,7 +16,9 @@ void assert_text(struct slice got, const char *expected) {
 
 /* --- random numbers --- */
 
-struct rng rng_seeded(uint64_t seed) { return (struct rng){seed * UINT64_C(0x9e3779b97f4a7c15) + 1}; }
+struct rng rng_seeded(uint64_t seed) {
+    return (struct rng){seed * UINT64_C(0x9e3779b97f4a7c15) + 1};
+}
 
 uint64_t rng_next(struct rng *r) { /* splitmix64 */
     uint64_t z = r->state += UINT64_C(0x9e3779b97f4a7c15);
@@ -25,8 +27,12 @@ uint64_t rng_next(struct rng *r) { /* splitmix64 */
     return z ^ (z >> 31);
 }
 
-int64_t rng_below(struct rng *r, int64_t n) { return (int64_t)(rng_next(r) % (uint64_t)n); }
-bool rng_chance(struct rng *r, int percent) { return rng_below(r, 100) < percent; }
+int64_t rng_below(struct rng *r, int64_t n) {
+    return (int64_t)(rng_next(r) % (uint64_t)n);
+}
+bool rng_chance(struct rng *r, int percent) {
+    return rng_below(r, 100) < percent;
+}
 
 int64_t rng_any(struct rng *r) {
     static const int64_t edges[] = {0, 1, -1, 63, 64, -64, -65, 127, 128, -128, -129, INT64_MAX, INT64_MIN};
@@ -66,7 +72,9 @@ static void on_send(struct sink *sink, const struct sink_message *m) {
     }
 }
 
-void capture_init(struct capture *c) { *c = (struct capture){.sink = {on_send}}; }
+void capture_init(struct capture *c) {
+    *c = (struct capture){.sink = {on_send}};
+}
 
 void capture_clear(struct capture *c) {
     for (size_t i = 0; i < c->count; i++) {
@@ -83,8 +91,12 @@ void capture_release(struct capture *c) {
     capture_init(c);
 }
 
-struct slice message_key(const struct message *m) { return m->has_key ? buf_slice(&m->key) : slice_null(); }
-struct slice message_value(const struct message *m) { return m->has_value ? buf_slice(&m->value) : slice_null(); }
+struct slice message_key(const struct message *m) {
+    return m->has_key ? buf_slice(&m->key) : slice_null();
+}
+struct slice message_value(const struct message *m) {
+    return m->has_value ? buf_slice(&m->value) : slice_null();
+}
 
 const struct message *capture_last(const struct capture *c, enum topic topic, const char *key) {
     for (size_t i = c->count; i > 0; i--) {
@@ -114,7 +126,9 @@ void assert_last(const struct capture *c, enum topic topic, const char *key, con
 
 /* --- the model of a history --- */
 
-void model_init(struct model *m) { *m = (struct model){.newest = TIMESTAMP_NONE}; }
+void model_init(struct model *m) {
+    *m = (struct model){.newest = TIMESTAMP_NONE};
+}
 
 void model_release(struct model *m) {
     free(m->events);
@@ -233,7 +247,6 @@ void remove_scratch(char *dir) {
 }
 
 struct rates default_rates(void) {
-    return (struct rates){.tier_count = 3,
-                          .tiers = {{1000000, 10}, {2000000, 15}, {INT64_MAX, 20}},
-                          .loan_bonus_milli = 5};
+    return (struct rates){
+        .tier_count = 3, .tiers = {{1000000, 10}, {2000000, 15}, {INT64_MAX, 20}}, .loan_bonus_milli = 5};
 }

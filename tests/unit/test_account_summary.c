@@ -5,7 +5,7 @@
 
 #define CENTS_MAX INT64_C(999999999999999999)
 
-/* Contract §6, and halves of a cent. */
+/* The tiers' edges, and halves of a cent. */
 static void test_account_summary__rates_and_interest(void **state) {
     static const struct {
         int64_t balance_cents;
@@ -37,7 +37,8 @@ static void test_account_summary__rates_and_interest(void **state) {
     (void)state;
     struct rates rates = default_rates();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_int_equal(account_rate_milli(&rates, cases[i].balance_cents, cases[i].has_loan), cases[i].rate_milli);
+        assert_int_equal(account_rate_milli(&rates, cases[i].balance_cents, cases[i].has_loan),
+                         cases[i].rate_milli);
         assert_int_equal(account_interest_cents(&rates, cases[i].balance_cents, cases[i].has_loan),
                          cases[i].interest_cents);
     }
@@ -75,8 +76,8 @@ static void test_account_summary__row(void **state) {
     (void)state;
     struct rates rates = default_rates();
     struct account_summary_row row;
-    struct account_with_customer_row joined = {
-        slice_str("A001"), 7, slice_str("alice"), true, 1650000, slice_str("savings"), 99};
+    struct account_with_customer_row joined = {slice_str("A001"),    7, slice_str("alice"), true, 1650000,
+                                               slice_str("savings"), 99};
     assert_true(account_summarize(&rates, &joined, 1234, &row));
     assert_text(row.account_id, "A001");
     assert_int_equal(row.customer_id, 7);

@@ -95,10 +95,13 @@ static void insert_closed(struct shelf *s, struct model_version v) {
 }
 
 /* What a change says was there, was there; and it changes something. */
-static void check_before(struct shelf *s, const struct version_change *c, bool had, const struct model_version *current) {
+static void check_before(struct shelf *s, const struct version_change *c, bool had,
+                         const struct model_version *current) {
     const struct model_version *closed = find_closed(s, c->version.from);
     bool was_current = had && current->from == c->version.from;
-    enum version_state state = was_current ? VERSION_CURRENT : closed != NULL ? VERSION_CLOSED : VERSION_ABSENT;
+    enum version_state state = was_current      ? VERSION_CURRENT
+                               : closed != NULL ? VERSION_CLOSED
+                                                : VERSION_ABSENT;
     assert_int_equal(c->before, state);
     assert_true(c->before != VERSION_ABSENT || c->after != VERSION_ABSENT);
     if (c->before == VERSION_ABSENT || c->after == VERSION_ABSENT)
@@ -160,8 +163,9 @@ static bool shelf_apply(struct shelf *s, struct model_event e) {
     bool had = s->timeline.has_current, late = s->bytes.n > 0 && e.at < s->timeline.newest_event_at;
     struct model_version current = {0};
     if (had)
-        current = (struct model_version){s->timeline.current.from, TIMESTAMP_NONE, s->timeline.current.loaded_at,
-                                         value_of(s->timeline.current.attributes)};
+        current =
+            (struct model_version){s->timeline.current.from, TIMESTAMP_NONE, s->timeline.current.loaded_at,
+                                   value_of(s->timeline.current.attributes)};
     confirmations_encode(&s->timeline, &before);
     history_apply(&s->history, &s->options, &s->timeline, versions, count, &h);
     confirmations_encode(&s->timeline, &after);
@@ -192,9 +196,9 @@ static struct model_version *shelf_all(struct shelf *s, size_t *count) {
     memcpy(all, s->closed, s->closed_count * sizeof *all);
     *count = s->closed_count;
     if (s->timeline.has_current)
-        all[(*count)++] = (struct model_version){s->timeline.current.from, TIMESTAMP_NONE,
-                                                 s->timeline.current.loaded_at,
-                                                 value_of(s->timeline.current.attributes)};
+        all[(*count)++] =
+            (struct model_version){s->timeline.current.from, TIMESTAMP_NONE, s->timeline.current.loaded_at,
+                                   value_of(s->timeline.current.attributes)};
     return all;
 }
 
@@ -240,7 +244,7 @@ static void compare(struct shelf *s, const struct model *m, const char *what, ui
     free(unchanged);
 }
 
-/* --- the contract's examples --- */
+/* --- examples --- */
 
 static struct shelf shared; /* too large for the stack */
 
@@ -340,10 +344,17 @@ static void test_history__repeats_need_no_versions(void **state) {
         struct model_event e;
         bool needs;
     } cases[] = {
-        {"", {5, 9, 0}, false},          {"a5", {6, 9, 1}, false},  {"a5", {5, 9, 0}, false},
-        {"a5 a10 a15", {10, 9, 0}, false}, {"a5 b10", {10, 9, 1}, false}, {"a5 b10", {5, 9, 0}, true},
-        {"a5", {5, 9, 1}, true},         {"a5 a10", {7, 9, 0}, true}, {"a5 -10", {10, 9, MODEL_DELETED}, true},
-        {"-5 -10", {5, 9, MODEL_DELETED}, false}, {"-5 a10", {5, 9, 0}, true},
+        {"", {5, 9, 0}, false},
+        {"a5", {6, 9, 1}, false},
+        {"a5", {5, 9, 0}, false},
+        {"a5 a10 a15", {10, 9, 0}, false},
+        {"a5 b10", {10, 9, 1}, false},
+        {"a5 b10", {5, 9, 0}, true},
+        {"a5", {5, 9, 1}, true},
+        {"a5 a10", {7, 9, 0}, true},
+        {"a5 -10", {10, 9, MODEL_DELETED}, true},
+        {"-5 -10", {5, 9, MODEL_DELETED}, false},
+        {"-5 a10", {5, 9, 0}, true},
         {"a5 a10 b20 b30", {10, 9, 1}, true}, /* a confirmation of another version than the current */
     };
     (void)state;
@@ -382,7 +393,8 @@ static void swap(size_t *a, size_t *b) {
 }
 
 /* Every order of the first `n` elements (Heap's algorithm). */
-static void run_all_orders(const struct model_event *events, size_t *order, size_t n, size_t total, uint64_t seed) {
+static void run_all_orders(const struct model_event *events, size_t *order, size_t n, size_t total,
+                           uint64_t seed) {
     if (n == 1) {
         run_order(events, order, total, seed);
         return;
@@ -562,11 +574,12 @@ static void test_history__timeline_bytes(void **state) {
     for (uint64_t seed = 0; seed < 300; seed++) {
         struct rng r = rng_seeded(seed);
         struct confirmation confirmations[4];
-        struct timeline t = {.newest_event_at = rng_any(&r),
-                             .has_current = rng_chance(&r, 50),
-                             .current = {rng_any(&r), TIMESTAMP_NONE, rng_any(&r), attributes_of((int)rng_below(&r, 5))},
-                             .confirmations = confirmations,
-                             .confirmation_count = (size_t)rng_below(&r, 5)};
+        struct timeline t = {
+            .newest_event_at = rng_any(&r),
+            .has_current = rng_chance(&r, 50),
+            .current = {rng_any(&r), TIMESTAMP_NONE, rng_any(&r), attributes_of((int)rng_below(&r, 5))},
+            .confirmations = confirmations,
+            .confirmation_count = (size_t)rng_below(&r, 5)};
         for (size_t i = 0; i < t.confirmation_count; i++)
             confirmations[i] = (struct confirmation){rng_any(&r), rng_chance(&r, 50), rng_any(&r)};
         struct buf bytes = {0};
@@ -577,7 +590,8 @@ static void test_history__timeline_bytes(void **state) {
             char *part = mem_alloc(n); /* of just that size, so that a read behind it is seen */
             memcpy(part, bytes.p, n);
             if (timeline_decode(slice_of(part, n), &got))
-                fail_msg("seed %llu: %zu of %zu bytes were taken for a timeline", (unsigned long long)seed, n, bytes.n);
+                fail_msg("seed %llu: %zu of %zu bytes were taken for a timeline", (unsigned long long)seed, n,
+                         bytes.n);
             free(part);
         }
         buf_put_byte(&bytes, 0);

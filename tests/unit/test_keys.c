@@ -56,7 +56,9 @@ static int order(const struct buf *a, const struct buf *b) {
     return c != 0 ? (c > 0) - (c < 0) : (a->n > b->n) - (a->n < b->n);
 }
 
-static int compare(int64_t a, int64_t b) { return (a > b) - (a < b); }
+static int compare(int64_t a, int64_t b) {
+    return (a > b) - (a < b);
+}
 
 /* Byte order is the order of (partition, customer, time). */
 static void test_keys__order_of_numbers(void **state) {
@@ -80,7 +82,8 @@ static void test_keys__order_of_numbers(void **state) {
 
 /* An account's versions lie together: no other account's come between, whatever its id begins with. */
 static void test_keys__order_of_accounts(void **state) {
-    static const char *const ids[] = {"A", "A\1", "A\1\1", "A\x7f", "A0", "AA", "A|", "B", "Ä", "\xf4\x8f\xbf\xbf"};
+    static const char *const ids[] = {"A",  "A\1", "A\1\1", "A\x7f", "A0",
+                                      "AA", "A|",  "B",     "Ä",     "\xf4\x8f\xbf\xbf"};
     static const int64_t times[] = {INT64_MIN, -1, 0, 1, INT64_MAX};
     struct buf before = {0}, prefix = {0}, key = {0}, behind = {0};
     (void)state;

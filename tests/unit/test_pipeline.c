@@ -46,14 +46,15 @@ static void rig_release(struct rig *g) {
     config_release(&g->config);
 }
 
-static struct input make_input(struct rig *g, enum topic topic, int32_t partition, const char *key, const char *value) {
+static struct input make_input(struct rig *g, enum topic topic, int32_t partition, const char *key,
+                               const char *value) {
     int64_t offset = g->offset++;
     return (struct input){
         .topic = topic,
         .partition = partition,
         .offset = offset,
-        .record = {key != NULL ? slice_str(key) : slice_null(), value != NULL ? slice_str(value) : slice_null(),
-                   NOW - 1000},
+        .record = {key != NULL ? slice_str(key) : slice_null(),
+                   value != NULL ? slice_str(value) : slice_null(), NOW - 1000},
         .headers = &received_headers,
         .source_partition = partition,
         .source_offset = offset,
@@ -72,10 +73,13 @@ static void run_text(struct rig *g, enum topic topic, int32_t partition, const c
     run(g, &in);
 }
 
-static int32_t owner_of(const char *id) { return murmur2_partition(slice_str(id), N); }
+static int32_t owner_of(const char *id) {
+    return murmur2_partition(slice_str(id), N);
+}
 
 static void assert_as_received(const struct message *m, const struct input *in) {
-    assert_true(message_key(m).p == NULL ? in->record.key.p == NULL : slice_eq(message_key(m), in->record.key));
+    assert_true(message_key(m).p == NULL ? in->record.key.p == NULL
+                                         : slice_eq(message_key(m), in->record.key));
     assert_int_equal(m->has_key, in->record.key.p != NULL);
     assert_int_equal(m->has_value, in->record.value.p != NULL);
     assert_true(slice_eq(buf_slice(&m->value), in->record.value));
@@ -86,7 +90,8 @@ static void assert_as_received(const struct message *m, const struct input *in) 
 /* --- where a record goes --- */
 
 #define CUSTOMER(id) "{\"customer_id\":\"" id "\",\"name\":\"Ann\",\"has_loan\":\"no\"}"
-#define ACCOUNT(id) "{\"account_id\":\"" id "\",\"customer_id\":1,\"balance\":\"1\",\"account_type\":\"savings\"}"
+#define ACCOUNT(id)                                                                                          \
+    "{\"account_id\":\"" id "\",\"customer_id\":1,\"balance\":\"1\",\"account_type\":\"savings\"}"
 
 static void test_pipeline__in_place(void **state) {
     struct rig g;
@@ -135,7 +140,8 @@ static void test_pipeline__forward(void **state) {
         assert_int_equal(m->topic, TOPIC_REPARTITION_CUSTOMERS);
         assert_int_equal(m->partition, 0);
         assert_as_received(m, &in);
-        (void)snprintf(expected, sizeof expected, PIPELINE_SOURCE_HEADER "=%d:1234567890123\n", cases[i].partition);
+        (void)snprintf(expected, sizeof expected, PIPELINE_SOURCE_HEADER "=%d:1234567890123\n",
+                       cases[i].partition);
         assert_text(buf_slice(&m->headers), expected);
         assert_int_equal(g.pipeline.env.counts.forwarded[ENTITY_CUSTOMER], 1);
         assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_CUSTOMERS], 1);
@@ -154,7 +160,8 @@ static void test_pipeline__forwarded(void **state) {
     assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_REPARTITION_ACCOUNTS], 1);
     assert_int_equal(g.pipeline.env.counts.forwarded[ENTITY_ACCOUNT], 0);
     /* What nobody but streamer can have put there, and it did not: stop. */
-    struct input in = make_input(&g, TOPIC_REPARTITION_ACCOUNTS, (owner_of("A001") + 1) % N, NULL, ACCOUNT("A001"));
+    struct input in =
+        make_input(&g, TOPIC_REPARTITION_ACCOUNTS, (owner_of("A001") + 1) % N, NULL, ACCOUNT("A001"));
     (void)pipeline_process(&g.pipeline, &g.tasks[in.partition], &in);
     assert_int_equal(memory_kv(g.memory)->err.class, ERR_STOP);
     assert_non_null(strstr(memory_kv(g.memory)->err.text, g.config.topics[TOPIC_REPARTITION_ACCOUNTS]));
@@ -173,7 +180,8 @@ static void test_pipeline__not_an_input(void **state) {
 
 /* --- quarantine --- */
 
-static void assert_quarantined(const struct rig *g, const struct input *in, int32_t partition, const char *headers) {
+static void assert_quarantined(const struct rig *g, const struct input *in, int32_t partition,
+                               const char *headers) {
     const struct message *m = &g->sent.messages[g->sent.count - 1];
     assert_int_equal(m->topic, TOPIC_QUARANTINE);
     assert_int_equal(m->partition, partition);
@@ -196,19 +204,21 @@ static void test_pipeline__quarantine(void **state) {
     /* A partition that quarantine has not. */
     in = make_input(&g, TOPIC_ACCOUNTS, 4, "", "{\"account_id\":\"A\",\"customer_id\":1,\"balance\":\"-1\"}");
     run(&g, &in);
-    assert_quarantined(&g, &in, 1,
-                       "quarantine.code=invalid_balance\nquarantine.reason=Invalid balance: negative value (-1)\n"
-                       "quarantine.topic=accounts\nquarantine.partition=4\nquarantine.offset=42\n"
-                       "quarantine.at=2024-02-15T00:00:00.000Z\n");
+    assert_quarantined(
+        &g, &in, 1,
+        "quarantine.code=invalid_balance\nquarantine.reason=Invalid balance: negative value (-1)\n"
+        "quarantine.topic=accounts\nquarantine.partition=4\nquarantine.offset=42\n"
+        "quarantine.at=2024-02-15T00:00:00.000Z\n");
     g.pipeline.quarantine_partitions = 1;
     in = make_input(&g, TOPIC_ACCOUNTS, 4, "k", NULL);
     in.record.key = slice_null(); /* neither key nor value */
     run(&g, &in);
-    assert_quarantined(&g, &in, 0,
-                       "quarantine.code=malformed\n"
-                       "quarantine.reason=Malformed record: a delete without an id, for neither value nor key has one\n"
-                       "quarantine.topic=accounts\nquarantine.partition=4\nquarantine.offset=43\n"
-                       "quarantine.at=2024-02-15T00:00:00.000Z\n");
+    assert_quarantined(
+        &g, &in, 0,
+        "quarantine.code=malformed\n"
+        "quarantine.reason=Malformed record: a delete without an id, for neither value nor key has one\n"
+        "quarantine.topic=accounts\nquarantine.partition=4\nquarantine.offset=43\n"
+        "quarantine.at=2024-02-15T00:00:00.000Z\n");
     const struct counts *c = &g.pipeline.env.counts;
     assert_int_equal(c->quarantined[ENTITY_CUSTOMER][REASON_INVALID_CUSTOMER_ID], 1);
     assert_int_equal(c->quarantined[ENTITY_ACCOUNT][REASON_INVALID_BALANCE], 1);
@@ -237,7 +247,8 @@ static void test_pipeline__quarantine_of_a_forwarded_record(void **state) {
     assert_as_received(m, &in);
     const char *headers = buf_cstr(&g.sent.messages[g.sent.count - 1].headers);
     assert_non_null(strstr(headers, "quarantine.code=too_late\n"));
-    assert_non_null(strstr(headers, "quarantine.topic=customers\nquarantine.partition=4\nquarantine.offset=99\n"));
+    assert_non_null(
+        strstr(headers, "quarantine.topic=customers\nquarantine.partition=4\nquarantine.offset=99\n"));
     assert_null(strstr(headers, PIPELINE_SOURCE_HEADER));
     assert_int_equal(g.pipeline.env.counts.quarantined[ENTITY_CUSTOMER][REASON_TOO_LATE], 1);
     rig_release(&g);
@@ -265,7 +276,8 @@ static void test_pipeline__a_good_record_behind_a_bad_one(void **state) {
 
 /* Nulls and unknown fields are counted where a record ends, not where it is passed on. */
 static void test_pipeline__nulls_and_unknown_fields(void **state) {
-    static const char value[] = "{\"customer_id\":1001,\"name\":\"Ann\",\"has_loan\":null,\"extra\":1,\"more\":[2]}";
+    static const char value[] =
+        "{\"customer_id\":1001,\"name\":\"Ann\",\"has_loan\":null,\"extra\":1,\"more\":[2]}";
     struct rig g;
     (void)state;
     rig_init(&g, 5, N);
@@ -276,7 +288,8 @@ static void test_pipeline__nulls_and_unknown_fields(void **state) {
     run_text(&g, TOPIC_REPARTITION_CUSTOMERS, 0, NULL, value);
     assert_int_equal(c->null_values[ENTITY_CUSTOMER][FIELD_HAS_LOAN], 1);
     assert_int_equal(c->unknown_fields[ENTITY_CUSTOMER], 2);
-    run_text(&g, TOPIC_ACCOUNTS, 0, NULL, "{\"account_id\":\" \",\"customer_id\":\"N/A\",\"balance\":1,\"extra\":1}");
+    run_text(&g, TOPIC_ACCOUNTS, 0, NULL,
+             "{\"account_id\":\" \",\"customer_id\":\"N/A\",\"balance\":1,\"extra\":1}");
     assert_int_equal(c->null_values[ENTITY_ACCOUNT][FIELD_ACCOUNT_ID], 1);
     assert_int_equal(c->null_values[ENTITY_ACCOUNT][FIELD_CUSTOMER_ID], 1);
     assert_int_equal(c->null_values[ENTITY_ACCOUNT][FIELD_BALANCE], 0);
@@ -311,16 +324,11 @@ static void test_pipeline__foreign_internal_messages(void **state) {
         const char *key;
         struct slice value;
     } cases[] = {
-        {TOPIC_ACCOUNT_LINKS, NULL, {NULL, 0}},
-        {TOPIC_ACCOUNT_LINKS, "1", {"\1\0\2\0\2a", 6}},
-        {TOPIC_ACCOUNT_LINKS, "x|A", {"\1\0\2\0\2a", 6}},
-        {TOPIC_ACCOUNT_LINKS, "1|A", {"", 0}},
-        {TOPIC_ACCOUNT_LINKS, "1|A", {"\2\0\2\0\2a", 6}},
-        {TOPIC_ACCOUNT_LINKS, "1|A", {"\1\0\2\0\4a", 6}},
-        {TOPIC_CUSTOMER_REFS, NULL, {NULL, 0}},
-        {TOPIC_CUSTOMER_REFS, "x", {"\1\1\6ann\1", 7}},
-        {TOPIC_CUSTOMER_REFS, "1", {"\2\1\6ann\1", 7}},
-        {TOPIC_CUSTOMER_REFS, "1", {"\1\1\6ann", 6}},
+        {TOPIC_ACCOUNT_LINKS, NULL, {NULL, 0}},           {TOPIC_ACCOUNT_LINKS, "1", {"\1\0\2\0\2a", 6}},
+        {TOPIC_ACCOUNT_LINKS, "x|A", {"\1\0\2\0\2a", 6}}, {TOPIC_ACCOUNT_LINKS, "1|A", {"", 0}},
+        {TOPIC_ACCOUNT_LINKS, "1|A", {"\2\0\2\0\2a", 6}}, {TOPIC_ACCOUNT_LINKS, "1|A", {"\1\0\2\0\4a", 6}},
+        {TOPIC_CUSTOMER_REFS, NULL, {NULL, 0}},           {TOPIC_CUSTOMER_REFS, "x", {"\1\1\6ann\1", 7}},
+        {TOPIC_CUSTOMER_REFS, "1", {"\2\1\6ann\1", 7}},   {TOPIC_CUSTOMER_REFS, "1", {"\1\1\6ann", 6}},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -337,7 +345,8 @@ static void test_pipeline__foreign_internal_messages(void **state) {
 }
 
 static const char *any_value(struct rng *r, char *text, size_t size, bool is_customer) {
-    static const char *const odd[] = {"", "{", "null", "[]", "\xff", "{}", "{\"customer_id\":{}}", "{\"op\":\"t\"}"};
+    static const char *const odd[] = {
+        "", "{", "null", "[]", "\xff", "{}", "{\"customer_id\":{}}", "{\"op\":\"t\"}"};
     int64_t what = rng_below(r, 100);
     if (what < 10)
         return NULL;
@@ -346,9 +355,11 @@ static const char *any_value(struct rng *r, char *text, size_t size, bool is_cus
     const char *tail = what < 35 ? ",\"__deleted\":\"true\"" : "";
     int day = 10 + (int)rng_below(r, 5);
     if (is_customer)
-        (void)snprintf(text, size, "{\"customer_id\":\"%s\",\"name\":\"%s\",\"has_loan\":\"%s\",\"updated_at\":\"2024-02-%d\"%s}",
-                       what < 45 ? "?" : (const char *[]){"1", "2", "3", "4"}[rng_below(r, 4)],
-                       rng_chance(r, 5) ? "" : "ann", rng_chance(r, 50) ? "yes" : "no", day, tail);
+        (void)snprintf(
+            text, size,
+            "{\"customer_id\":\"%s\",\"name\":\"%s\",\"has_loan\":\"%s\",\"updated_at\":\"2024-02-%d\"%s}",
+            what < 45 ? "?" : (const char *[]){"1", "2", "3", "4"}[rng_below(r, 4)],
+            rng_chance(r, 5) ? "" : "ann", rng_chance(r, 50) ? "yes" : "no", day, tail);
     else
         (void)snprintf(text, size,
                        "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":%d,\"account_type\":\"%s\","
@@ -362,8 +373,9 @@ static const char *any_value(struct rng *r, char *text, size_t size, bool is_cus
  * more. */
 static void assert_conserved(const struct counts *c) {
     for (int e = 0; e < ENTITY_COUNT; e++) {
-        int64_t consumed = e == ENTITY_CUSTOMER ? c->consumed[TOPIC_CUSTOMERS] + c->consumed[TOPIC_REPARTITION_CUSTOMERS]
-                                                : c->consumed[TOPIC_ACCOUNTS] + c->consumed[TOPIC_REPARTITION_ACCOUNTS];
+        int64_t consumed = e == ENTITY_CUSTOMER
+                               ? c->consumed[TOPIC_CUSTOMERS] + c->consumed[TOPIC_REPARTITION_CUSTOMERS]
+                               : c->consumed[TOPIC_ACCOUNTS] + c->consumed[TOPIC_REPARTITION_ACCOUNTS];
         int64_t ended = c->applied[e] + c->unchanged[e] + c->forwarded[e];
         for (int r = 0; r < REASON_COUNT; r++)
             ended += c->quarantined[e][r];
@@ -385,10 +397,12 @@ static void test_pipeline__conservation(void **state) {
             bool is_customer = rng_chance(&r, 50);
             const char *key = rng_chance(&r, 30) ? NULL : is_customer ? "2" : "A1";
             size_t before = g.sent.count;
-            run_text(&g, is_customer ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS, (int32_t)rng_below(&r, inputs[!is_customer]),
-                     key, any_value(&r, text, sizeof text, is_customer));
+            run_text(&g, is_customer ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS,
+                     (int32_t)rng_below(&r, inputs[!is_customer]), key,
+                     any_value(&r, text, sizeof text, is_customer));
             const struct message *m = g.sent.count > before ? &g.sent.messages[before] : NULL;
-            if (m == NULL || (m->topic != TOPIC_REPARTITION_CUSTOMERS && m->topic != TOPIC_REPARTITION_ACCOUNTS))
+            if (m == NULL ||
+                (m->topic != TOPIC_REPARTITION_CUSTOMERS && m->topic != TOPIC_REPARTITION_ACCOUNTS))
                 continue;
             struct buf value = {0}, key_copy = {0};
             buf_set(&value, buf_slice(&m->value));

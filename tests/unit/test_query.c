@@ -23,7 +23,9 @@ struct rig {
     bool owned[N];
 };
 
-static bool owns(void *context, int32_t partition) { return ((const struct rig *)context)->owned[partition]; }
+static bool owns(void *context, int32_t partition) {
+    return ((const struct rig *)context)->owned[partition];
+}
 
 static void apply(struct task_env *env, struct task *tasks, struct event e) {
     struct reason why = {0};
@@ -101,8 +103,13 @@ static void rig_init(struct rig *g) {
     struct rates rates = default_rates();
     struct task tasks[N];
     capture_init(&sent);
-    struct task_env env = {.kv = batch_kv(batch), .sink = &sent.sink, .rates = &rates, .partitions = N,
-                           .history_options = {10 * DAY, 100}, .fanout_max_rows = 1000, .now_ms = T0 + 5 * DAY};
+    struct task_env env = {.kv = batch_kv(batch),
+                           .sink = &sent.sink,
+                           .rates = &rates,
+                           .partitions = N,
+                           .history_options = {10 * DAY, 100},
+                           .fanout_max_rows = 1000,
+                           .now_ms = T0 + 5 * DAY};
     for (int32_t p = 0; p < N; p++)
         task_init(&tasks[p], p);
     run_events(&env, tasks);
@@ -154,20 +161,23 @@ static void assert_answer(const struct rig *g, const char *path, const char *as_
 static void assert_status(const struct rig *g, const char *path, const char *as_of, int status) {
     struct http_reply reply = ask(g, path, as_of);
     if (reply.status != status)
-        fail_msg("%s as of %s: %d %s, not %d", path, as_of != NULL ? as_of : "-", reply.status, buf_cstr(&reply.body),
-                 status);
+        fail_msg("%s as of %s: %d %s, not %d", path, as_of != NULL ? as_of : "-", reply.status,
+                 buf_cstr(&reply.body), status);
     assert_json(&reply, path);
     buf_release(&reply.body);
 }
 
-#define ANN(loan, loaded, from, to)                                                                                \
-    "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":" loan ",\"loaded_at\":\"2024-02-" loaded             \
-    "T00:00:00.001Z\",\"valid_from_at\":\"2024-02-" from "T00:00:00.000Z\",\"valid_to_at\":" to "}"
+#define ANN(loan, loaded, from, to)                                                                          \
+    "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":" loan                                   \
+    ",\"loaded_at\":\"2024-02-" loaded "T00:00:00.001Z\",\"valid_from_at\":\"2024-02-" from                  \
+    "T00:00:00.000Z\",\"valid_to_at\":" to "}"
 #define ANN_FIRST ANN("false", "15", "15", "\"2024-02-16T00:00:00.000Z\"")
 #define ANN_NOW ANN("true", "17", "17", "null")
-#define ACCOUNT(id, balance, day, to)                                                                              \
-    "{\"account_id\":\"" id "\",\"customer_id\":7,\"balance_amount\":\"" balance "\",\"account_type\":\"savings\","       \
-    "\"loaded_at\":\"2024-02-" day "T00:00:00.001Z\",\"valid_from_at\":\"2024-02-" day "T00:00:00.000Z\",\"valid_to_at\":" to "}"
+#define ACCOUNT(id, balance, day, to)                                                                        \
+    "{\"account_id\":\"" id "\",\"customer_id\":7,\"balance_amount\":\"" balance                             \
+    "\",\"account_type\":\"savings\","                                                                       \
+    "\"loaded_at\":\"2024-02-" day "T00:00:00.001Z\",\"valid_from_at\":\"2024-02-" day                       \
+    "T00:00:00.000Z\",\"valid_to_at\":" to "}"
 
 static void test_query__current(void **state) {
     const struct rig *g = *state;
@@ -181,7 +191,7 @@ static void test_query__current(void **state) {
     assert_status(g, "/v1/customers/-1", NULL, 404); /* deleted */
     assert_status(g, "/v1/customers/8", NULL, 404);  /* not committed */
     assert_status(g, "/v1/customers/-7", NULL, 404);
-    assert_status(g, "/v1/accounts/a", NULL, 404); /* ids of accounts are text: no other case, */
+    assert_status(g, "/v1/accounts/a", NULL, 404);    /* ids of accounts are text: no other case, */
     assert_status(g, "/v1/accounts/A%20", NULL, 404); /* no white space */
 }
 
@@ -209,14 +219,16 @@ static void test_query__as_of(void **state) {
         else
             assert_status(g, "/v1/customers/7", cases[i].as_of, 404);
     }
-    assert_answer(g, "/v1/accounts/A", "2024-02-15", ACCOUNT("A", "1.00", "15", "\"2024-02-16T00:00:00.000Z\""));
+    assert_answer(g, "/v1/accounts/A", "2024-02-15",
+                  ACCOUNT("A", "1.00", "15", "\"2024-02-16T00:00:00.000Z\""));
     assert_answer(g, "/v1/accounts/A", "2024-02-16", ACCOUNT("A", "2.00", "16", "null"));
     assert_answer(g, "/v1/customers/-1", "2024-02-15T10:00Z",
                   "{\"customer_id\":-1,\"customer_name\":\"old\",\"has_loan_flag\":false,"
                   "\"loaded_at\":\"2024-02-15T00:00:00.001Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
                   "\"valid_to_at\":\"2024-02-16T00:00:00.000Z\"}");
     assert_status(g, "/v1/customers/999", "2024-02-15", 404);
-    static const char *const bad[] = {"", "yesterday", "2024-02-30", "2024-02-15T25:00Z", "1e99", "2024-02-15\""};
+    static const char *const bad[] = {"",     "yesterday",   "2024-02-30", "2024-02-15T25:00Z",
+                                      "1e99", "2024-02-15\""};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_status(g, "/v1/customers/7", bad[i], 400);
 }
@@ -226,8 +238,8 @@ static void test_query__history(void **state) {
     assert_answer(g, "/v1/customers/7/history", NULL, "[" ANN_FIRST "," ANN_NOW "]");
     assert_answer(g, "/v1/customers/+7.0/history/", NULL, "[" ANN_FIRST "," ANN_NOW "]");
     assert_answer(g, "/v1/accounts/A/history", NULL,
-                  "[" ACCOUNT("A", "1.00", "15", "\"2024-02-16T00:00:00.000Z\"") "," ACCOUNT(
-                      "A", "2.00", "16", "null") "]");
+                  "[" ACCOUNT("A", "1.00", "15",
+                              "\"2024-02-16T00:00:00.000Z\"") "," ACCOUNT("A", "2.00", "16", "null") "]");
     assert_answer(g, "/v1/accounts/A1/history", NULL, "[" ACCOUNT("A1", "3.00", "15", "null") "]");
     assert_status(g, "/v1/customers/999/history", NULL, 404);
     assert_status(g, "/v1/accounts/a/history", NULL, 404);
@@ -235,14 +247,16 @@ static void test_query__history(void **state) {
 
 static void test_query__marts(void **state) {
     const struct rig *g = *state;
-    assert_answer(g, "/v1/account_summary/A", NULL,
-                  "{\"account_id\":\"A\",\"customer_id\":7,\"original_balance_amount\":\"2.00\","
-                  "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"0.03\",\"new_balance_amount\":\"2.03\","
-                  "\"calculated_at\":\"2024-02-20T00:00:00.000Z\"}");
-    assert_answer(g, "/v1/customer_profile/7", NULL,
-                  "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":true,\"total_accounts_count\":3,"
-                  "\"total_balance_amount\":\"9.00\",\"total_annual_interest_amount\":\"0.14\","
-                  "\"calculated_at\":\"2024-02-20T00:00:00.000Z\"}");
+    assert_answer(
+        g, "/v1/account_summary/A", NULL,
+        "{\"account_id\":\"A\",\"customer_id\":7,\"original_balance_amount\":\"2.00\","
+        "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"0.03\",\"new_balance_amount\":\"2.03\","
+        "\"calculated_at\":\"2024-02-20T00:00:00.000Z\"}");
+    assert_answer(
+        g, "/v1/customer_profile/7", NULL,
+        "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":true,\"total_accounts_count\":3,"
+        "\"total_balance_amount\":\"9.00\",\"total_annual_interest_amount\":\"0.14\","
+        "\"calculated_at\":\"2024-02-20T00:00:00.000Z\"}");
     assert_status(g, "/v1/account_summary/B", NULL, 404);
     assert_status(g, "/v1/customer_profile/77", NULL, 404); /* a customer without accounts */
     assert_status(g, "/v1/customer_profile/x", NULL, 400);
@@ -293,7 +307,8 @@ static void test_query__not_here(void **state) {
     int32_t p = murmur2_partition(slice_str("7"), N);
     g->owned[p] = false;
     assert_status(g, "/v1/customers/7", NULL, 503);
-    assert_status(g, "/v1/customers/007/history", NULL, 503); /* by the id's own partition, however it is written */
+    assert_status(g, "/v1/customers/007/history", NULL,
+                  503); /* by the id's own partition, however it is written */
     assert_status(g, "/v1/customer_profile/7", NULL, 503);
     assert_status(g, "/v1/customers/7", "2024-02-15", 503);
     assert_status(g, "/v1/customers/x", NULL, 400);
@@ -356,9 +371,9 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_query__current), cmocka_unit_test(test_query__as_of),
-        cmocka_unit_test(test_query__history), cmocka_unit_test(test_query__marts),
-        cmocka_unit_test(test_query__bad_requests), cmocka_unit_test(test_query__not_here),
+        cmocka_unit_test(test_query__current),       cmocka_unit_test(test_query__as_of),
+        cmocka_unit_test(test_query__history),       cmocka_unit_test(test_query__marts),
+        cmocka_unit_test(test_query__bad_requests),  cmocka_unit_test(test_query__not_here),
         cmocka_unit_test(test_query__damaged_state),
     };
     return cmocka_run_group_tests_name("query", tests, set_up, tear_down);

@@ -69,11 +69,15 @@ static void snapshot_empty(struct snapshot *s, int32_t partition) {
     task_release(&t);
 }
 
-static void snapshot_release(struct snapshot *s) { memory_free(s->memory); }
+static void snapshot_release(struct snapshot *s) {
+    memory_free(s->memory);
+}
 
 /* --- replaying --- */
 
-static bool is_input(enum topic t) { return t == TOPIC_ACCOUNT_LINKS || t == TOPIC_CUSTOMER_REFS; }
+static bool is_input(enum topic t) {
+    return t == TOPIC_ACCOUNT_LINKS || t == TOPIC_CUSTOMER_REFS;
+}
 
 static size_t replay_end(const struct cluster *c, enum topic t, int32_t p) {
     return is_input(t) ? c->logs[t][p].consumed : c->logs[t][p].count;
@@ -174,11 +178,13 @@ static void check_missing_ref(const struct cluster *c, int32_t partition, struct
         fail_msg("the ref of %.*s is missing", (int)id.n, id.p);
 }
 
-static void assert_same_refs(const struct cluster *c, struct kv *live, struct kv *replayed, int32_t partition) {
+static void assert_same_refs(const struct cluster *c, struct kv *live, struct kv *replayed,
+                             int32_t partition) {
     struct buf prefix = {0}, value = {0}, id = {0};
     key_partition(&prefix, partition);
     struct kv_cursor *cursor = kv_cursor(live, FAMILY_CUSTOMER_REFS);
-    for (cursor_seek(cursor, buf_slice(&prefix)); cursor_in(cursor, buf_slice(&prefix)); cursor_next(cursor)) {
+    for (cursor_seek(cursor, buf_slice(&prefix)); cursor_in(cursor, buf_slice(&prefix));
+         cursor_next(cursor)) {
         buf_clear(&id);
         buf_put_int(&id, key_customer_id(cursor_key(cursor)));
         if (half_read(c, partition, buf_slice(&id), cursor_value(cursor)))
@@ -219,8 +225,8 @@ static void assert_same_state(const struct cluster *c, struct memory *replayed, 
             put_family(other, (enum family)f, buf_slice(&prefix), &b);
         }
         if (!slice_eq(buf_slice(&a), buf_slice(&b)))
-            fail_msg("%s of partition %d is\n%s, not\n%s", family_name((enum family)f), t->partition, buf_cstr(&b),
-                     buf_cstr(&a));
+            fail_msg("%s of partition %d is\n%s, not\n%s", family_name((enum family)f), t->partition,
+                     buf_cstr(&b), buf_cstr(&a));
         assert_int_equal(t->meta.rows[f], expected->rows[f]);
     }
     assert_int_equal(t->meta.current_accounts, expected->current_accounts);
@@ -282,11 +288,66 @@ static void test_replay__equals_the_live_state(void **state) {
         run_equality(seed, seed % 3 == 0 ? 1 : 3);
 }
 
+/* --- messages that streamer did not write --- */
+
+static void mutate(struct buf *b, struct rng *r) {
+    size_t at = b->n > 0 ? (size_t)rng_below(r, (int64_t)b->n) : 0;
+    switch (rng_below(r, 4)) {
+    case 0:
+        b->n = at;
+        break;
+    case 1:
+        buf_put_byte(b, (char)rng_below(r, 256));
+        break;
+    default:
+        if (b->n > 0)
+            b->p[at] = (char)(rng_chance(r, 50) ? rng_below(r, 256) : "0|\"-"[rng_below(r, 4)]);
+    }
+}
+
+/* Each is taken or refused with an error that is to stop the program; nothing is read outside of it. */
+static void test_replay__foreign_messages(void **state) {
+    (void)state;
+    int refused = 0, taken = 0;
+    for (uint64_t seed = 0; seed < seed_count(20); seed++) {
+        world_init(&world, 1, seed);
+        struct cluster *c = &world.cluster;
+        struct rng *r = &world.rng;
+        for (int i = 0; i < 60; i++)
+            world_step(&world, 60);
+        for (int i = 0; i < 1000; i++) {
+            enum topic topic = (enum topic)rng_below(r, TOPIC_COUNT);
+            const struct log *l = &c->logs[topic][0];
+            struct buf key = {0}, value = {0};
+            if (!topic_is_kept(topic) || l->count == 0)
+                continue;
+            const struct message *m = &l->messages[rng_below(r, (int64_t)l->count)];
+            buf_set(&key, buf_slice(&m->key));
+            buf_set(&value, buf_slice(&m->value));
+            mutate(rng_chance(r, 30) ? &key : &value, r);
+            struct slice body = m->has_value && rng_chance(r, 95) ? buf_slice(&value) : slice_null();
+            task_replay(&c->env, &c->tasks[0], topic, buf_slice(&key), body);
+            if (kv_failed(c->env.kv)) {
+                assert_int_equal(c->env.kv->err.class, ERR_STOP);
+                refused++;
+            } else {
+                taken++;
+            }
+            cluster_rollback(c);
+            buf_release(&key);
+            buf_release(&value);
+        }
+        world_release(&world);
+    }
+    assert_true(refused > 1000 && taken > 100);
+}
+
 /* --- tasks that go on after they have lost their state --- */
 
 /* Leaves the last message of each key and, by chance, some more; what nobody has read yet is no exception. */
 static void compact_log(struct log *l, struct rng *r) {
-    size_t end = l->count > 0 ? (size_t)rng_below(r, (int64_t)l->count + 1) : 0; /* the rest is the active segment */
+    size_t end =
+        l->count > 0 ? (size_t)rng_below(r, (int64_t)l->count + 1) : 0; /* the rest is the active segment */
     for (size_t i = 0; i < end; i++)
         if (superseded(l, i, end) && rng_chance(r, 80))
             l->compacted[i] = true;
@@ -316,10 +377,7 @@ static void restart(struct world *w, int32_t p, const struct snapshot *from) {
     if (from->positions[TOPIC_ACCOUNT_LINKS] < c->logs[TOPIC_ACCOUNT_LINKS][p].consumed)
         take_back_unread_links(c, t);
     cluster_commit(c);
-    while (task_needs_refresh(&c->env, t)) { /* as the worker does */
-        (void)task_refresh(&c->env, t);
-        cluster_commit(c);
-    }
+    cluster_refresh(c, p);
 }
 
 static void run_restarts(uint64_t seed, int32_t n) {
@@ -362,6 +420,7 @@ static void test_replay__restarts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replay__equals_the_live_state),
+        cmocka_unit_test(test_replay__foreign_messages),
         cmocka_unit_test(test_replay__restarts),
     };
     return cmocka_run_group_tests_name("replay", tests, NULL, NULL);

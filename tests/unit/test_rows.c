@@ -12,9 +12,12 @@
 #include <stdio.h>
 
 static const struct row_type *const types[] = {
-    &customer_history_type,    &account_history_type,    &account_with_customer_type, &account_summary_type,
-    &customer_profile_type,    &customer_attributes_type, &account_attributes_type,    &account_link_type,
-    &customer_ref_type,        &version_type,            &customer_totals_type,
+    &customer_history_type,      &account_history_type,
+    &account_with_customer_type, &account_summary_type,
+    &customer_profile_type,      &customer_attributes_type,
+    &account_attributes_type,    &account_link_type,
+    &customer_ref_type,          &version_type,
+    &customer_totals_type,
 };
 
 /* A row of any type. */
@@ -37,10 +40,19 @@ union any_row {
 /* Texts that break careless encoders. */
 static struct slice nasty_text(struct rng *r) {
     static const char *const texts[] = {
-        "",        "a",          "null",      "\"",        "\\",         "\\u0041", "a\"b\\c/d",
-        "\b\f\n\r\t", "\1\2\x1f", "\x7f",     "żółw",      "日本語",      "😀",      "\xf4\x8f\xbf\xbf",
-        "{\"a\":1}", "a|b",      " lead",     "trail ",    "'; drop --", "%s%n",    "\xc2\x80",
-        "\xe2\x80\xa8", "1e3",   "-0",        "true",      "\xef\xbf\xbf",
+        "",           "a",
+        "null",       "\"",
+        "\\",         "\\u0041",
+        "a\"b\\c/d",  "\b\f\n\r\t",
+        "\1\2\x1f",   "\x7f",
+        "żółw",       "日本語",
+        "😀",          "\xf4\x8f\xbf\xbf",
+        "{\"a\":1}",  "a|b",
+        " lead",      "trail ",
+        "'; drop --", "%s%n",
+        "\xc2\x80",   "\xe2\x80\xa8",
+        "1e3",        "-0",
+        "true",       "\xef\xbf\xbf",
     };
     static char large[5000];
     if (large[0] == '\0')
@@ -386,7 +398,7 @@ static void test_rows__avro_truncated(void **state) {
             struct buf bytes = {0};
             fill(types[i], &row, &r, false);
             row_put_avro(types[i], &row, &bytes);
-            for (size_t n = 0; n < bytes.n; n += bytes.n - n > 300 ? 97 : 1) {
+            for (size_t n = 0; n<bytes.n; n += bytes.n - n> 300 ? 97 : 1) {
                 char *part = mem_alloc(n);
                 memcpy(part, bytes.p, n);
                 struct slice in = slice_of(part, n);
@@ -403,7 +415,8 @@ static void check_slices(const struct row_type *type, const void *row, struct sl
     for (size_t i = 0; i < type->field_count; i++) {
         if (type->fields[i].kind != ROW_TEXT && type->fields[i].kind != ROW_BYTES)
             continue;
-        const struct slice *s = (const struct slice *)(const void *)((const char *)row + type->fields[i].offset);
+        const struct slice *s =
+            (const struct slice *)(const void *)((const char *)row + type->fields[i].offset);
         assert_true(s->p >= bytes.p && s->n <= bytes.n && s->p + s->n <= bytes.p + bytes.n);
     }
 }
@@ -435,16 +448,20 @@ static void test_rows__avro_refused(void **state) {
         const struct row_type *type;
         struct slice bytes;
     } cases[] = {
-        {&customer_attributes_type, {"\1", 1}},                         /* length -1 */
-        {&customer_attributes_type, {"\x04"  "a", 2}},                 /* longer than what is there */
+        {&customer_attributes_type, {"\1", 1}}, /* length -1 */
+        {&customer_attributes_type,
+         {"\x04"
+          "a",
+          2}}, /* longer than what is there */
         {&customer_attributes_type, {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10}}, /* INT64_MIN long */
         {&customer_attributes_type, {"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10}}, /* INT64_MAX long */
-        {&account_attributes_type, {"\x02\0\0", 3}},                    /* a decimal of no bytes */
+        {&account_attributes_type, {"\x02\0\0", 3}},                      /* a decimal of no bytes */
         {&account_attributes_type, {"\x02\x12\1\0\0\0\0\0\0\0\0\0", 12}}, /* over 64 bits */
         {&account_attributes_type, {"\x02\x22\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20}}, /* 17 bytes */
-        {&version_type, {"\x04\0\0\0", 4}},                             /* no such branch */
-        {&version_type, {"\1\0\0\0", 4}},                               /* branch -1 */
-        {&account_link_type, {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\0\2\0\0", 14}}, /* a long of 11 bytes */
+        {&version_type, {"\x04\0\0\0", 4}},                                               /* no such branch */
+        {&version_type, {"\1\0\0\0", 4}},                                                 /* branch -1 */
+        {&account_link_type,
+         {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\0\2\0\0", 14}}, /* a long of 11 bytes */
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -497,11 +514,14 @@ static void test_rows__timeline(void **state) {
     struct rng r = rng_seeded(11);
     for (int k = 0; k < 2000; k++) {
         struct confirmation confirmations[100];
-        struct timeline back = {0}, t = {
-            .newest_event_at = rng_any(&r), .has_current = rng_chance(&r, 50),
-            .current = {rng_any(&r), TIMESTAMP_NONE, rng_any(&r), nasty_text(&r)},
-            .confirmations = confirmations, .confirmation_count = (size_t)rng_below(&r, rng_chance(&r, 10) ? 100 : 4),
-        };
+        struct timeline back = {0},
+                        t = {
+                            .newest_event_at = rng_any(&r),
+                            .has_current = rng_chance(&r, 50),
+                            .current = {rng_any(&r), TIMESTAMP_NONE, rng_any(&r), nasty_text(&r)},
+                            .confirmations = confirmations,
+                            .confirmation_count = (size_t)rng_below(&r, rng_chance(&r, 10) ? 100 : 4),
+                        };
         for (size_t i = 0; i < t.confirmation_count; i++)
             confirmations[i] = (struct confirmation){rng_any(&r), rng_chance(&r, 50), rng_any(&r)};
         struct buf bytes = {0};
@@ -534,7 +554,8 @@ static void test_rows__totals(void **state) {
         avro_value_t array = member(&peer->value, "partitions");
         for (size_t i = 0; i < t.partition_count; i++) {
             avro_value_t item, v;
-            partitions[i] = (struct totals_partition){(int32_t)rng_below(&r, INT32_MAX), 1 + rng_below(&r, INT32_MAX)};
+            partitions[i] =
+                (struct totals_partition){(int32_t)rng_below(&r, INT32_MAX), 1 + rng_below(&r, INT32_MAX)};
             assert_int_equal(avro_value_append(&array, &item, NULL), 0);
             v = member(&item, "partition");
             assert_int_equal(avro_value_set_long(&v, partitions[i].partition), 0);
@@ -565,35 +586,42 @@ static void assert_json(const struct row_type *type, const void *row, const char
     buf_release(&text);
 }
 
-/* As contract §7 has it. 2024-02-15T00:00:00Z is 1707955200000. */
+/* As users get it. 2024-02-15T00:00:00Z is 1707955200000. */
 static void test_rows__json_text(void **state) {
     const int64_t t = INT64_C(1707955200000);
     (void)state;
-    assert_json(&customer_history_type,
-                &(struct customer_history_row){1001, slice_str("änne \"o'neil\"\n"), true, t + 1, t, TIMESTAMP_NONE},
-                "{\"customer_id\":1001,\"customer_name\":\"änne \\\"o'neil\\\"\\n\",\"has_loan_flag\":true,"
-                "\"loaded_at\":\"2024-02-15T00:00:00.001Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
-                "\"valid_to_at\":null}");
-    assert_json(&account_history_type,
-                &(struct account_history_row){slice_str("A001"), -7, 1650000, slice_str("savings"), t, t, t + 86400000},
-                "{\"account_id\":\"A001\",\"customer_id\":-7,\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
-                "\"loaded_at\":\"2024-02-15T00:00:00.000Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
-                "\"valid_to_at\":\"2024-02-16T00:00:00.000Z\"}");
-    assert_json(&account_with_customer_type,
-                &(struct account_with_customer_row){slice_str("\\"), INT64_MAX, slice_str(""), false,
-                                                    INT64_C(999999999999999999), slice_str("checking"), 0},
-                "{\"account_id\":\"\\\\\",\"customer_id\":9223372036854775807,\"customer_name\":\"\","
-                "\"has_loan_flag\":false,\"balance_amount\":\"9999999999999999.99\",\"account_type\":\"checking\","
-                "\"valid_from_at\":\"1970-01-01T00:00:00.000Z\"}");
-    assert_json(&account_summary_type, &(struct account_summary_row){slice_str("A"), 1, 1650000, 15, 24750, 1674750, t},
-                "{\"account_id\":\"A\",\"customer_id\":1,\"original_balance_amount\":\"16500.00\","
-                "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"247.50\",\"new_balance_amount\":\"16747.50\","
-                "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}");
-    assert_json(&customer_profile_type,
-                &(struct customer_profile_row){1, slice_str("x"), false, 2, (int128)INT64_MAX * 100, 5, t},
-                "{\"customer_id\":1,\"customer_name\":\"x\",\"has_loan_flag\":false,\"total_accounts_count\":2,"
-                "\"total_balance_amount\":\"9223372036854775807.00\",\"total_annual_interest_amount\":\"0.05\","
-                "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}");
+    assert_json(
+        &customer_history_type,
+        &(struct customer_history_row){1001, slice_str("änne \"o'neil\"\n"), true, t + 1, t, TIMESTAMP_NONE},
+        "{\"customer_id\":1001,\"customer_name\":\"änne \\\"o'neil\\\"\\n\",\"has_loan_flag\":true,"
+        "\"loaded_at\":\"2024-02-15T00:00:00.001Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
+        "\"valid_to_at\":null}");
+    assert_json(
+        &account_history_type,
+        &(struct account_history_row){slice_str("A001"), -7, 1650000, slice_str("savings"), t, t,
+                                      t + 86400000},
+        "{\"account_id\":\"A001\",\"customer_id\":-7,\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
+        "\"loaded_at\":\"2024-02-15T00:00:00.000Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
+        "\"valid_to_at\":\"2024-02-16T00:00:00.000Z\"}");
+    assert_json(
+        &account_with_customer_type,
+        &(struct account_with_customer_row){slice_str("\\"), INT64_MAX, slice_str(""), false,
+                                            INT64_C(999999999999999999), slice_str("checking"), 0},
+        "{\"account_id\":\"\\\\\",\"customer_id\":9223372036854775807,\"customer_name\":\"\","
+        "\"has_loan_flag\":false,\"balance_amount\":\"9999999999999999.99\",\"account_type\":\"checking\","
+        "\"valid_from_at\":\"1970-01-01T00:00:00.000Z\"}");
+    assert_json(
+        &account_summary_type,
+        &(struct account_summary_row){slice_str("A"), 1, 1650000, 15, 24750, 1674750, t},
+        "{\"account_id\":\"A\",\"customer_id\":1,\"original_balance_amount\":\"16500.00\","
+        "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"247.50\",\"new_balance_amount\":\"16747.50\","
+        "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}");
+    assert_json(
+        &customer_profile_type,
+        &(struct customer_profile_row){1, slice_str("x"), false, 2, (int128)INT64_MAX * 100, 5, t},
+        "{\"customer_id\":1,\"customer_name\":\"x\",\"has_loan_flag\":false,\"total_accounts_count\":2,"
+        "\"total_balance_amount\":\"9223372036854775807.00\",\"total_annual_interest_amount\":\"0.05\","
+        "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}");
 }
 
 static bool has_bytes(const struct row_type *type) {
@@ -629,16 +657,13 @@ static void test_rows__json_there_and_back(void **state) {
 
 /* Every field in turn replaced by something else: refused, or a value of the field's kind. */
 static void test_rows__json_refused(void **state) {
-    static const char *const instead[] = {"null", "[]", "{}", "\"x\"", "7", "\"\"", "1.5", "\"1.5\"", "\"-\"", "true"};
+    static const char *const instead[] = {"null", "[]",  "{}",      "\"x\"", "7",
+                                          "\"\"", "1.5", "\"1.5\"", "\"-\"", "true"};
     static const bool good[][ARRAY_LEN(instead)] = {
-        [ROW_LONG] = {[4] = true},
-        [ROW_TEXT] = {[3] = true, [5] = true, [7] = true, [8] = true},
-        [ROW_BOOL] = {[9] = true},
-        [ROW_AMOUNT] = {false},
-        [ROW_TOTAL] = {false},
-        [ROW_RATE] = {false},
-        [ROW_TIME] = {false},
-        [ROW_OPTIONAL_TIME] = {[0] = true},
+        [ROW_LONG] = {[4] = true}, [ROW_TEXT] = {[3] = true, [5] = true, [7] = true, [8] = true},
+        [ROW_BOOL] = {[9] = true}, [ROW_AMOUNT] = {false},
+        [ROW_TOTAL] = {false},     [ROW_RATE] = {false},
+        [ROW_TIME] = {false},      [ROW_OPTIONAL_TIME] = {[0] = true},
     };
     (void)state;
     struct json json;
@@ -655,8 +680,8 @@ static void test_rows__json_refused(void **state) {
                 cJSON *object = cJSON_Duplicate(json_parse(&json, buf_slice(&text)), 1);
                 const char *name = types[i]->fields[f].name;
                 if (k < ARRAY_LEN(instead)) /* the last case: no such member */
-                    (void)cJSON_ReplaceItemInObject(object, name,
-                                                    cJSON_Duplicate(json_parse(&json, slice_str(instead[k])), 1));
+                    (void)cJSON_ReplaceItemInObject(
+                        object, name, cJSON_Duplicate(json_parse(&json, slice_str(instead[k])), 1));
                 else
                     cJSON_DeleteItemFromObject(object, name);
                 bool expected = k < ARRAY_LEN(instead) && good[types[i]->fields[f].kind][k];
@@ -702,9 +727,10 @@ static void test_rows__json_decimals(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct customer_totals totals = {0};
         struct buf text = {0};
-        buf_printf(&text,
-                   "{\"accounts\":1,\"balance\":\"%s\",\"interest_without_loan\":\"0.00\",\"interest_with_loan\":\"0.00\"}",
-                   cases[i].text);
+        buf_printf(
+            &text,
+            "{\"accounts\":1,\"balance\":\"%s\",\"interest_without_loan\":\"0.00\",\"interest_with_loan\":\"0.00\"}",
+            cases[i].text);
         if (row_get_json(&customer_totals_type, json_parse(&json, buf_slice(&text)), &totals) != cases[i].ok)
             fail_msg("%s", cases[i].text);
         buf_clear(&text);

@@ -37,7 +37,8 @@ static void put_text(struct batch *b, enum family f, int32_t partition, const ch
     buf_release(&k);
 }
 
-static void assert_value(struct kv *kv, enum family f, int32_t partition, const char *key, const char *expected) {
+static void assert_value(struct kv *kv, enum family f, int32_t partition, const char *key,
+                         const char *expected) {
     struct buf k = {0}, value = {0};
     key_text(&k, partition, slice_str(key));
     bool found = kv_get(kv, f, buf_slice(&k), &value);
@@ -48,7 +49,8 @@ static void assert_value(struct kv *kv, enum family f, int32_t partition, const 
     buf_release(&value);
 }
 
-static void assert_committed(struct store *s, enum family f, int32_t partition, const char *key, const char *expected) {
+static void assert_committed(struct store *s, enum family f, int32_t partition, const char *key,
+                             const char *expected) {
     struct kv *reader = store_reader_new(s);
     assert_value(reader, f, partition, key, expected);
     store_reader_free(reader);

@@ -23,13 +23,15 @@ static void account(struct cluster *c, const char *id, int64_t at, int64_t custo
     apply(c, account_event(id, at, customer_id, cents, ACCOUNT_SAVINGS));
 }
 
-#define SUMMARY(id, balance, rate, interest, sum)                                                                  \
-    "{\"account_id\":\"" id "\",\"customer_id\":1,\"original_balance_amount\":\"" balance                             \
-    "\",\"interest_rate_pct\":\"" rate "\",\"annual_interest_amount\":\"" interest "\",\"new_balance_amount\":\"" sum "\""
+#define SUMMARY(id, balance, rate, interest, sum)                                                            \
+    "{\"account_id\":\"" id "\",\"customer_id\":1,\"original_balance_amount\":\"" balance                    \
+    "\",\"interest_rate_pct\":\"" rate "\",\"annual_interest_amount\":\"" interest                           \
+    "\",\"new_balance_amount\":\"" sum "\""
 
-#define PROFILE(name, loan, count, balance, interest)                                                              \
-    "{\"customer_id\":1,\"customer_name\":\"" name "\",\"has_loan_flag\":" loan ",\"total_accounts_count\":" count     \
-    ",\"total_balance_amount\":\"" balance "\",\"total_annual_interest_amount\":\"" interest "\""
+#define PROFILE(name, loan, count, balance, interest)                                                        \
+    "{\"customer_id\":1,\"customer_name\":\"" name "\",\"has_loan_flag\":" loan                              \
+    ",\"total_accounts_count\":" count ",\"total_balance_amount\":\"" balance                                \
+    "\",\"total_annual_interest_amount\":\"" interest "\""
 
 /* --- one thing at a time --- */
 
@@ -43,11 +45,13 @@ static void test_task__first_messages(void **state) {
                "\"valid_to_at\":null}");
     assert_null(cluster_last(&shared, TOPIC_CUSTOMER_PROFILE, "1"));
     account(&shared, "A", 1000, 1, 1650000);
-    assert_row(&shared, TOPIC_ACCOUNT_HISTORY, "A|1000",
-               "{\"account_id\":\"A\",\"customer_id\":1,\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
-               "\"loaded_at\":\"1970-01-01T00:00:01.007Z\",\"valid_from_at\":\"1970-01-01T00:00:01.000Z\","
-               "\"valid_to_at\":null}");
-    assert_null(cluster_last(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A")); /* its customer is not known here yet */
+    assert_row(
+        &shared, TOPIC_ACCOUNT_HISTORY, "A|1000",
+        "{\"account_id\":\"A\",\"customer_id\":1,\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
+        "\"loaded_at\":\"1970-01-01T00:00:01.007Z\",\"valid_from_at\":\"1970-01-01T00:00:01.000Z\","
+        "\"valid_to_at\":null}");
+    assert_null(
+        cluster_last(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A")); /* its customer is not known here yet */
     assert_int_equal(task_orphans(&shared.tasks[0]), 1);
     cluster_settle(&shared);
     assert_int_equal(task_orphans(&shared.tasks[0]), 0);
@@ -77,16 +81,18 @@ static void test_task__customer_change_reaches_all_accounts(void **state) {
     cluster_settle(&shared);
     for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
         struct buf text = {0};
-        buf_printf(&text,
-                   "{\"account_id\":\"%s\",\"customer_id\":1,\"original_balance_amount\":\"100.00\","
-                   "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"1.50\",\"new_balance_amount\":\"101.50\"",
-                   ids[i]);
+        buf_printf(
+            &text,
+            "{\"account_id\":\"%s\",\"customer_id\":1,\"original_balance_amount\":\"100.00\","
+            "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"1.50\",\"new_balance_amount\":\"101.50\"",
+            ids[i]);
         assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, ids[i], buf_cstr(&text));
         buf_release(&text);
     }
-    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "other",
-               "{\"account_id\":\"other\",\"customer_id\":2,\"original_balance_amount\":\"100.00\","
-               "\"interest_rate_pct\":\"0.010\",\"annual_interest_amount\":\"1.00\",\"new_balance_amount\":\"101.00\"");
+    assert_row(
+        &shared, TOPIC_ACCOUNT_SUMMARY, "other",
+        "{\"account_id\":\"other\",\"customer_id\":2,\"original_balance_amount\":\"100.00\","
+        "\"interest_rate_pct\":\"0.010\",\"annual_interest_amount\":\"1.00\",\"new_balance_amount\":\"101.00\"");
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "true", "7", "700.00", "10.50"));
     assert_change_only(&shared);
     assert_meta(&shared);
@@ -162,7 +168,8 @@ static void test_task__account_comes_back(void **state) {
         cluster_commit(&shared);
     }
     const struct log *refs = &shared.logs[TOPIC_CUSTOMER_REFS][0];
-    while (refs->messages[refs->consumed].has_value || !slice_eq(buf_slice(&refs->messages[refs->consumed].key), slice_str("1"))) {
+    while (refs->messages[refs->consumed].has_value ||
+           !slice_eq(buf_slice(&refs->messages[refs->consumed].key), slice_str("1"))) {
         (void)cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0);
         cluster_commit(&shared);
     }
@@ -230,7 +237,8 @@ static void test_task__late_events_leave_the_marts_alone(void **state) {
     account(&shared, "A", 1100, 1, 20000);
     cluster_settle(&shared);
     size_t joined = shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count;
-    size_t links = shared.logs[TOPIC_ACCOUNT_LINKS][0].count, refs = shared.logs[TOPIC_CUSTOMER_REFS][0].count;
+    size_t links = shared.logs[TOPIC_ACCOUNT_LINKS][0].count,
+           refs = shared.logs[TOPIC_CUSTOMER_REFS][0].count;
     account(&shared, "A", 1050, 1, 30000); /* splits the closed one */
     customer(&shared, "1", 950, "anna", true);
     cluster_settle(&shared);
@@ -395,7 +403,9 @@ static void refresh_all(struct world *w) {
     struct cluster *c = &w->cluster;
     for (int32_t p = 0; p < c->n; p++) {
         assert_true(task_needs_refresh(&c->env, &c->tasks[p]));
-        for (bool done = false; !done;) {
+        bool done = false;
+        for (int rounds = 0; !done; rounds++) {
+            assert_true(rounds < 1000);
             done = task_refresh(&c->env, &c->tasks[p]);
             if (rng_chance(&w->rng, 15)) {
                 cluster_rollback(c);
@@ -572,7 +582,8 @@ static void run_world(uint64_t seed, int32_t n, int64_t fanout_max_rows) {
     assert_change_only(&world.cluster);
     assert_meta(&world.cluster);
     const struct counts *counts = &world.cluster.env.counts;
-    assert_true(counts->applied[0] + counts->applied[1] + counts->unchanged[0] + counts->unchanged[1] == world.applied);
+    assert_true(counts->applied[0] + counts->applied[1] + counts->unchanged[0] + counts->unchanged[1] ==
+                world.applied);
     world_release(&world);
 }
 

@@ -7,11 +7,13 @@
 #include <time.h>
 
 static const char *const customer_ids[WORLD_CUSTOMERS] = {"-9223372036854775808", "0", "7",
-                                                            "9223372036854775807"};
+                                                          "9223372036854775807"};
 static const char *const account_ids[WORLD_ACCOUNTS] = {"A", "A|1", "Ä", "10", "A\"\\", "Z"};
 /* A customer's value: the name, and whether there is a loan. */
 static const char *const names[] = {"ann", "ann", "b\"ob", "żółw"};
-static bool value_has_loan(int value) { return value % 2 == 1; }
+static bool value_has_loan(int value) {
+    return value % 2 == 1;
+}
 
 void world_init(struct world *w, int32_t n, uint64_t seed) {
     *w = (struct world){.rng = rng_seeded(seed), .clock = INT64_C(1700000000000), .loaded_at = 1};
@@ -21,10 +23,11 @@ void world_init(struct world *w, int32_t n, uint64_t seed) {
     for (int i = 0; i < WORLD_ACCOUNTS; i++)
         model_init(&w->accounts[i]);
     for (int i = 0; i < WORLD_VALUES; i++) {
-        static const int64_t edges[] = {0, 50, 999999, 1000000, 1999999, 2000000, INT64_C(999999999999999999)};
+        static const int64_t edges[] = {
+            0, 50, 999999, 1000000, 1999999, 2000000, INT64_C(999999999999999999)};
         w->values[i].customer = (int)rng_below(&w->rng, WORLD_CUSTOMERS);
-        w->values[i].cents =
-            rng_chance(&w->rng, 50) ? edges[rng_below(&w->rng, ARRAY_LEN(edges))] : rng_below(&w->rng, 5000000);
+        w->values[i].cents = rng_chance(&w->rng, 50) ? edges[rng_below(&w->rng, ARRAY_LEN(edges))]
+                                                     : rng_below(&w->rng, 5000000);
         w->values[i].type = rng_chance(&w->rng, 75) ? ACCOUNT_SAVINGS : ACCOUNT_CHECKING;
     }
 }
@@ -57,7 +60,8 @@ static struct event make_event(const struct world *w, bool is_customer, int id, 
         e = customer_event(customer_ids[id], m->at, names[m->value], value_has_loan(m->value));
     } else {
         const struct account_value *v = &w->values[m->value];
-        e = account_event(account_ids[id], m->at, strtoll(customer_ids[v->customer], NULL, 10), v->cents, v->type);
+        e = account_event(account_ids[id], m->at, strtoll(customer_ids[v->customer], NULL, 10), v->cents,
+                          v->type);
     }
     e.loaded_at_ms = m->loaded_at;
     return e;
@@ -76,7 +80,8 @@ void world_event(struct world *w) {
     struct rng *r = &w->rng;
     bool is_customer = rng_chance(r, 40);
     int id = (int)rng_below(r, is_customer ? WORLD_CUSTOMERS : WORLD_ACCOUNTS);
-    int value = is_customer ? (int)rng_below(r, ARRAY_LEN(names)) : first_alike(w, (int)rng_below(r, WORLD_VALUES));
+    int value =
+        is_customer ? (int)rng_below(r, ARRAY_LEN(names)) : first_alike(w, (int)rng_below(r, WORLD_VALUES));
     enum change_kind kind = CHANGE_UPSERT;
     if (rng_chance(r, 20))
         kind = rng_chance(r, 50) ? CHANGE_DELETE : CHANGE_TOMBSTONE;
@@ -152,8 +157,12 @@ static void put_money(struct buf *out, int64_t cents) {
     buf_printf(out, "\"%lld.%02lld\"", (long long)(cents / 100), (long long)(cents % 100));
 }
 
-static const char *boolean(bool b) { return b ? "true" : "false"; }
-static const char *type_text(enum account_type t) { return t == ACCOUNT_SAVINGS ? "savings" : "checking"; }
+static const char *boolean(bool b) {
+    return b ? "true" : "false";
+}
+static const char *type_text(enum account_type t) {
+    return t == ACCOUNT_SAVINGS ? "savings" : "checking";
+}
 
 static void put_version_end(struct buf *out, const struct model_version *v) {
     buf_put_str(out, ",\"loaded_at\":");
@@ -208,7 +217,8 @@ static size_t check_history(const struct world *w, bool is_customer, int id) {
     for (size_t i = 0; i < n; i++) {
         buf_clear(&key);
         buf_clear(&text);
-        buf_printf(&key, "%s|%lld", is_customer ? customer_ids[id] : account_ids[id], (long long)versions[i].from);
+        buf_printf(&key, "%s|%lld", is_customer ? customer_ids[id] : account_ids[id],
+                   (long long)versions[i].from);
         if (is_customer)
             put_customer_version(&text, &versions[i], id);
         else
@@ -232,7 +242,7 @@ void world_check_histories(const struct world *w) {
     assert_int_equal(count_rows(&w->cluster, TOPIC_ACCOUNT_HISTORY), accounts);
 }
 
-/* By the contract's words, for any rates. */
+/* In so many words, for any rates. */
 static int64_t rate_of(const struct rates *r, int64_t cents, bool has_loan) {
     int i = 0;
     while (cents >= r->tiers[i].below_cents)
@@ -273,7 +283,8 @@ static void check_account(const struct world *w, int id) {
         put_money(&summary, a->cents + interest);
     }
     bool has_summary = customer != MODEL_DELETED && a->type == ACCOUNT_SAVINGS;
-    assert_row(&w->cluster, TOPIC_ACCOUNT_WITH_CUSTOMER, account_ids[id], joined.n > 0 ? buf_cstr(&joined) : NULL);
+    assert_row(&w->cluster, TOPIC_ACCOUNT_WITH_CUSTOMER, account_ids[id],
+               joined.n > 0 ? buf_cstr(&joined) : NULL);
     assert_row(&w->cluster, TOPIC_ACCOUNT_SUMMARY, account_ids[id], has_summary ? buf_cstr(&summary) : NULL);
     buf_release(&joined);
     buf_release(&summary);

@@ -1,0 +1,185 @@
+/* reset: full refresh. Forgets state and results of an app.id, so that the next run reprocesses its input from the
+ * beginning. In an order in which a crash leaves nothing that a run would take for good: first the topics (a run
+ * then stops where local state is ahead of them), then the group's offsets, then the state. */
+#include "state/store.h"
+#include "streamer/commands.h"
+#include "streamer/kafka.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CALL_TIMEOUT_MS 30000
+#define VANISH_TRIES 300
+
+/* --- asking the brokers --- */
+
+static rd_kafka_event_t *wait_for(rd_kafka_queue_t *queue, const char *what, struct err *e) {
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CALL_TIMEOUT_MS);
+    if (event == NULL) {
+        (void)err_set(e, ERR_STOP, "%s: no answer from the brokers", what);
+        return NULL;
+    }
+    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return event;
+    (void)err_set(e, ERR_STOP, "%s: %s", what, rd_kafka_event_error_string(event));
+    rd_kafka_event_destroy(event);
+    return NULL;
+}
+
+/* Nobody may be at work while its topics go away. */
+static bool group_is_idle(rd_kafka_t *client, const struct config *c, struct err *e) {
+    const char *groups[] = {c->app_id};
+    size_t count, members = 0;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_DescribeConsumerGroups(client, groups, 1, NULL, queue);
+    rd_kafka_event_t *event = wait_for(queue, "describe the consumer group", e);
+    if (event != NULL) {
+        const rd_kafka_ConsumerGroupDescription_t **descriptions =
+            rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(event),
+                                                          &count);
+        for (size_t i = 0; i < count; i++)
+            members += rd_kafka_ConsumerGroupDescription_member_count(descriptions[i]);
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_queue_destroy(queue);
+    if (event == NULL)
+        return false;
+    return members == 0 ||
+           err_set(e, ERR_STOP,
+                   "reset: %zu instance%s of app.id %s run%s (or died seconds ago); stop all of them "
+                   "first, nothing was changed",
+                   members, members == 1 ? "" : "s", c->app_id, members == 1 ? "s" : "");
+}
+
+/* Which topics of ours are there. */
+static bool find_topics(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,
+                        bool present[TOPIC_COUNT], struct err *e) {
+    const struct rd_kafka_metadata *md = kafka_metadata(client, c->bootstrap, CALL_TIMEOUT_MS, trouble, e);
+    if (md == NULL)
+        return false;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        present[t] = !topic_is_users((enum topic)t) && kafka_metadata_topic(md, c->topics[t]) != NULL;
+    rd_kafka_metadata_destroy(md);
+    return true;
+}
+
+/* --- asking the user --- */
+
+static bool confirmed(const struct config *c, const bool present[TOPIC_COUNT], bool yes, struct err *e) {
+    char answer[16];
+    (void)printf("reset of app.id %s deletes for good:\n", c->app_id);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (present[t])
+            (void)printf("  topic %s\n", c->topics[t]);
+    (void)printf("  the offsets of group %s\n  the state in %s\n"
+                 "Then `streamer run` reprocesses what %s and %s still hold, from their beginning.\n",
+                 c->app_id, c->state_dir, c->topics[TOPIC_CUSTOMERS], c->topics[TOPIC_ACCOUNTS]);
+    if (yes)
+        return true;
+    (void)printf("Type yes to go on: ");
+    (void)fflush(stdout);
+    if (fgets(answer, sizeof answer, stdin) != NULL && strcmp(answer, "yes\n") == 0)
+        return true;
+    return err_set(e, ERR_STOP, "reset: not confirmed, nothing was changed (--yes goes on without asking)");
+}
+
+/* --- deleting --- */
+
+static bool check_deleted(rd_kafka_event_t *event, struct err *e) {
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+            return err_set(e, ERR_STOP, "reset: topic %s: %s; mend that and run reset again",
+                           rd_kafka_topic_result_name(results[i]),
+                           rd_kafka_topic_result_error_string(results[i]));
+    }
+    return true;
+}
+
+static bool delete_topics(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,
+                          bool present[TOPIC_COUNT], struct err *e) {
+    rd_kafka_DeleteTopic_t *topics[TOPIC_COUNT];
+    size_t count = 0;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (present[t])
+            topics[count++] = rd_kafka_DeleteTopic_new(c->topics[t]);
+    if (count == 0)
+        return true;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_DeleteTopics(client, topics, count, NULL, queue);
+    rd_kafka_event_t *event = wait_for(queue, "delete topics", e);
+    bool ok = event != NULL && check_deleted(event, e);
+    if (event != NULL)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteTopic_destroy_array(topics, count);
+    /* The next run must not find what is still going away. */
+    for (int tries = 0; ok && count > 0; tries++) {
+        ok = find_topics(client, c, trouble, present, e);
+        count = 0;
+        for (int t = 0; ok && t < TOPIC_COUNT; t++)
+            count += present[t];
+        if (count > 0 && tries == VANISH_TRIES)
+            return err_set(e, ERR_STOP,
+                           "reset: the deleted topics are still there; look at the brokers' logs, then run "
+                           "reset again");
+        if (count > 0)
+            (void)usleep(100000);
+    }
+    return ok;
+}
+
+static bool delete_offsets(rd_kafka_t *client, const struct config *c, struct err *e) {
+    rd_kafka_DeleteGroup_t *group = rd_kafka_DeleteGroup_new(c->app_id);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_DeleteGroups(client, &group, 1, NULL, queue);
+    rd_kafka_event_t *event = wait_for(queue, "delete the group's offsets", e);
+    bool ok = event != NULL;
+    if (ok) {
+        size_t count;
+        const rd_kafka_group_result_t **results =
+            rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &count);
+        for (size_t i = 0; ok && i < count; i++) {
+            const rd_kafka_error_t *error = rd_kafka_group_result_error(results[i]);
+            if (error != NULL && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+                ok = err_set(e, ERR_STOP, "reset: offsets of group %s: %s; mend that and run reset again",
+                             c->app_id, rd_kafka_error_string(error));
+        }
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteGroup_destroy(group);
+    return ok;
+}
+
+/* --- the command --- */
+
+static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble, bool yes,
+                  struct err *e) {
+    bool present[TOPIC_COUNT];
+    return find_topics(client, c, trouble, present, e) && group_is_idle(client, c, e) &&
+           confirmed(c, present, yes, e) && group_is_idle(client, c, e) &&
+           delete_topics(client, c, trouble, present, e) && delete_offsets(client, c, e) &&
+           store_destroy(c->state_dir, e);
+}
+
+int command_reset(const struct config *c, bool yes) {
+    struct err e;
+    struct kafka_trouble trouble;
+    rd_kafka_conf_t *conf = kafka_conf(c, &e);
+    if (conf != NULL)
+        kafka_conf_set_trouble(conf, &trouble);
+    rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, &e);
+    if (client == NULL)
+        return command_fail(&e);
+    bool ok = reset(client, c, &trouble, yes, &e);
+    rd_kafka_destroy(client);
+    if (!ok)
+        return command_fail(&e);
+    (void)printf("done; other instances' state directories, if there are any, must be removed by hand\n");
+    return EXIT_DONE;
+}
