@@ -145,8 +145,7 @@ static bool results_are_whole(const struct restore *r, const struct task *t,
             return err_set(
                 e, ERR_STOP,
                 "topic %s partition %d ends at offset %lld, but %lld was written already: it was recreated, "
-                "truncated or renamed, and what it held is not produced again; bring it back, or start anew "
-                "with another app.id and other result topics",
+                "truncated or renamed, and what it held is not produced again; bring it back, or reprocess everything (streamer reset)",
                 r->config->topics[i], t->partition, (long long)ranges[i].high,
                 (long long)t->meta.positions[i]);
     return true;

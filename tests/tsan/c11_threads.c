@@ -18,7 +18,10 @@ static void *run(void *p) {
 }
 
 static int result(int error) {
-    return error == 0 ? thrd_success : error == EBUSY ? thrd_busy : error == ETIMEDOUT ? thrd_timedout : thrd_error;
+    return error == 0           ? thrd_success
+           : error == EBUSY     ? thrd_busy
+           : error == ETIMEDOUT ? thrd_timedout
+                                : thrd_error;
 }
 
 int thrd_create(thrd_t *thread, thrd_start_t function, void *argument) {

@@ -326,7 +326,12 @@ static void test_replay__foreign_messages(void **state) {
             buf_set(&value, buf_slice(&m->value));
             mutate(rng_chance(r, 30) ? &key : &value, r);
             struct slice body = m->has_value && rng_chance(r, 95) ? buf_slice(&value) : slice_null();
-            task_replay(&c->env, &c->tasks[0], topic, buf_slice(&key), body);
+            if (topic == TOPIC_ACCOUNT_LINKS && rng_chance(r, 50))
+                task_apply_link(&c->env, &c->tasks[0], buf_slice(&key), body);
+            else if (topic == TOPIC_CUSTOMER_REFS && rng_chance(r, 50))
+                (void)task_apply_ref(&c->env, &c->tasks[0], buf_slice(&key), body);
+            else
+                task_replay(&c->env, &c->tasks[0], topic, buf_slice(&key), body);
             if (kv_failed(c->env.kv)) {
                 assert_int_equal(c->env.kv->err.class, ERR_STOP);
                 refused++;

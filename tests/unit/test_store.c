@@ -177,8 +177,8 @@ static void test_store__twin(void **state) {
     struct twins t = {open_store(dir), NULL, memory_new()};
     t.batch = batch_new(t.store);
     struct rng r = rng_seeded(1);
-    for (int reopened = 0; reopened < 4; reopened++) {
-        for (int i = 0; i < 6000; i++)
+    for (int reopened = 0; reopened < 3; reopened++) {
+        for (int i = 0; i < 3000; i++)
             twins_step(&r, &t);
         batch_free(t.batch); /* what was not committed is gone */
         memory_rollback(t.memory);
