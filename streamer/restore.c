@@ -253,6 +253,18 @@ static void finish(struct restore *r, struct stream *s, int64_t position) {
     r->undone--;
 }
 
+/* Links are also read from the target to the end of the partition, and what is known of the keys found there is
+ * taken back: the end of such a link may have been compacted away because of the message that is not processed
+ * yet, and a link that is thought to be there still would not be answered with a ref. */
+static bool looks_ahead(const struct stream *s) {
+    return s->topic == TOPIC_ACCOUNT_LINKS;
+}
+
+/* Where a restore that is cut off here goes on: one that has still to look ahead must do so again. */
+static int64_t safe_position(const struct stream *s) {
+    return looks_ahead(s) && !s->done && s->next >= s->target ? s->target - 1 : s->next;
+}
+
 static void take(struct restore *r, struct task_env *env, const rd_kafka_message_t *m) {
     struct stream *s = find_stream(r, rd_kafka_topic_name(m->rkt), m->partition);
     if (s == NULL || s->done)
@@ -265,7 +277,10 @@ static void take(struct restore *r, struct task_env *env, const rd_kafka_message
     if (m->offset < s->next)
         return;
     if (s->exact && m->offset >= s->target) {
-        finish(r, s, s->target);
+        if (looks_ahead(s))
+            task_replay(env, s->task, s->topic, slice_of(m->key, m->key_len), slice_null());
+        else
+            finish(r, s, s->target);
         return;
     }
     task_replay(env, s->task, s->topic, m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
@@ -273,7 +288,7 @@ static void take(struct restore *r, struct task_env *env, const rd_kafka_message
     s->next = m->offset + 1;
     r->replayed++;
     metric_add(&r->metrics->restored_records, 1);
-    if (s->exact && s->next >= s->target)
+    if (s->exact && s->next >= s->target && !looks_ahead(s))
         finish(r, s, s->target);
 }
 
@@ -281,8 +296,8 @@ static bool save(struct restore *r, struct task_env *env, struct batch *batch, s
     int64_t remaining = 0;
     for (size_t i = 0; i < r->stream_count; i++) {
         const struct stream *s = &r->streams[i];
-        s->task->meta.positions[s->topic] = s->next;
-        remaining += s->done ? 0 : s->target - s->next;
+        s->task->meta.positions[s->topic] = safe_position(s);
+        remaining += s->target > s->next ? s->target - s->next : 0;
     }
     struct task *last = NULL;
     for (size_t i = 0; i < r->stream_count; i++) {

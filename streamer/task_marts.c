@@ -149,8 +149,9 @@ static int64_t sum_links(struct task_env *env, struct kv_cursor *c, struct slice
     for (; cursor_in(c, prefix); cursor_next(c), count++) {
         struct slice body = cursor_value(c);
         struct account_link link;
-        body = slice_of(body.p + 1, body.n - 1);
-        if (!row_get_avro(&account_link_type, &body, &link)) {
+        bool readable = body.n > 0 && body.p[0] == STATE_FORMAT;
+        body = readable ? slice_of(body.p + 1, body.n - 1) : body;
+        if (!readable || !row_get_avro(&account_link_type, &body, &link)) {
             task_damaged(env, FAMILY_LINKS);
             break;
         }
