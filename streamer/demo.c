@@ -23,10 +23,10 @@
 
 /* tests/data beside the build directory that the program lies in, or share/streamer beside bin/. */
 static bool find_sample(const char *name, struct buf *path, struct err *e) {
-    static const char *const places[] = {"/../../tests/data/", "/../share/streamer/"};
+    static const char *const places[] = {"../../tests/data/", "../share/streamer/"};
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    while (n > 0 && self[n] != '/')
+    while (n > 0 && self[n - 1] != '/')
         n--;
     for (size_t i = 0; n > 0 && i < ARRAY_LEN(places); i++) {
         buf_clear(path);

@@ -33,9 +33,15 @@ static int64_t monotonic_ms(void) {
 }
 
 static void set_class(struct err *e, rd_kafka_resp_err_t code, const char *what, const char *where) {
-    bool too_large = code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-    (void)err_set(e, too_large ? ERR_STOP : ERR_RETRY, "%s topic %s: %s%s", what, where,
-                  rd_kafka_err2str(code), too_large ? "; raise max.message.bytes of that topic" : "");
+    const char *cure =
+        code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? "; raise max.message.bytes of that topic"
+        : code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
+            ? "; raise message.timestamp.after.max.ms and message.timestamp.before.max.ms of that "
+              "topic to those of the input topics"
+        : code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? "; grant the right to write"
+                                                               : NULL;
+    (void)err_set(e, cure != NULL ? ERR_STOP : ERR_RETRY, "%s topic %s: %s%s", what, where,
+                  rd_kafka_err2str(code), cure != NULL ? cure : "");
 }
 
 /* Called from poll and flush, on the worker's thread. */
@@ -213,6 +219,12 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
     if (group == NULL)
         return err_set(e, ERR_RETRY, "send offsets: not a member of the group");
+    /* Asked after the metadata: librdkafka resets member and generation when they are lost, and Kafka does not
+     * fence a transactional commit that names neither. */
+    if (rd_kafka_assignment_lost(consumer)) {
+        rd_kafka_consumer_group_metadata_destroy(group);
+        return err_set(e, ERR_RETRY, "send offsets: the partitions are lost to the group");
+    }
     int64_t started = monotonic_ms();
     bool ok = check(rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms),
                     "send offsets", e) &&

@@ -184,6 +184,9 @@ bool restore_add(struct restore *r, struct task_env *env, struct task *task, int
             return false;
         task_load_meta(env, task);
     }
+    /* A rebuild that is interrupted is of use only as long as tombstones behind it live, counted from its start. */
+    if (task->meta.committed_ms == 0)
+        task->meta.committed_ms = now_ms;
     for (int i = 0; i < TOPIC_COUNT; i++) {
         if (!topic_is_replayed((enum topic)i))
             continue;

@@ -12,6 +12,7 @@
 /* Quarantine and repartition topics take any input record with its headers, whatever the input topic allows.
  */
 #define LARGE_MESSAGE_BYTES "67108864"
+#define ANY_DIFFERENCE_MS "9223372036854775807"
 #define ADMIN_TIMEOUT_MS 30000
 
 /* --- what is there --- */
@@ -59,6 +60,8 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
         add_config(topic, "retention.ms", "-1");
         add_config(topic, "retention.bytes", "-1");
         add_config(topic, "max.message.bytes", LARGE_MESSAGE_BYTES);
+        add_config(topic, "message.timestamp.after.max.ms", ANY_DIFFERENCE_MS);
+        add_config(topic, "message.timestamp.before.max.ms", ANY_DIFFERENCE_MS);
     }
     return topic;
 }

@@ -86,6 +86,9 @@ static bool one_cycle(struct worker *w, struct err *e) {
     worker_collect(w);
     if (w->message_count > 0 && w->fatal.class == ERR_NONE && !run_batch(w, e))
         return false;
+    bool idle = w->message_count == 0 && !w->assignment_new && w->source_count > 0;
+    if (idle && worker_clock_ms(CLOCK_MONOTONIC) >= w->bookkeeping_due_ms && !worker_pass_markers(w, e))
+        return false;
     worker_publish_lag(w);
     worker_bookkeeping(w);
     return true;
@@ -95,8 +98,9 @@ static void run(struct worker *w) {
     int64_t backoff = BACKOFF_MIN_MS;
     while (!atomic_load(&w->stopping) && w->fatal.class == ERR_NONE) {
         struct err e = {0};
+        int64_t committed = atomic_load(&w->o.metrics->transactions[TRANSACTION_COMMITTED]);
         if (one_cycle(w, &e)) {
-            if (atomic_load(&w->phase) == WORKER_RUNNING)
+            if (atomic_load(&w->o.metrics->transactions[TRANSACTION_COMMITTED]) > committed)
                 backoff = BACKOFF_MIN_MS;
             continue;
         }
@@ -105,6 +109,8 @@ static void run(struct worker *w) {
             log_warn("trying again", "backoff_ms=%lld error=%s", (long long)backoff,
                      log_quote(&(struct log_value){0}, e.text));
             atomic_store(&w->phase, WORKER_RETRYING);
+            if (atomic_load(&w->stopping)) /* nothing is lost: the next start does what remains */
+                break;
             bool clean = clean_up(w, &e);
             back_off(w, backoff);
             backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;

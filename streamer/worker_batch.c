@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define REFRESH_PARTS 8 /* calls of task_refresh in one transaction */
+
 void worker_drop_messages(struct worker *w) {
     for (size_t i = 0; i < w->message_count; i++)
         rd_kafka_message_destroy(w->messages[i]);
@@ -121,6 +123,8 @@ static struct input make_input(const struct source *s, const rd_kafka_message_t 
         .source_partition = m->partition,
         .source_offset = m->offset,
     };
+    if (in.record.timestamp_ms == 0)
+        in.record.timestamp_ms = 1; /* librdkafka cannot write 0: it takes it for "now" */
     if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
         in.headers = headers;
     if (topic_is_repartition(s->topic))
@@ -253,6 +257,26 @@ bool worker_transact(struct worker *w, size_t *at, struct err *e) {
     return ok;
 }
 
+/* To be called with an empty batch: then s->next is what is committed. */
+bool worker_pass_markers(struct worker *w, struct err *e) {
+    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(4);
+    for (size_t i = 0; i < w->source_count; i++) {
+        struct source *s = &w->sources[i];
+        if (topic_is_users(s->topic) && s->seen_end > s->next)
+            note_offset(w, offsets, s, s->seen_end);
+    }
+    bool ok = true;
+    if (offsets->cnt > 0) {
+        w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
+        ok = producer_begin(w->producer, e) && finish_transaction(w, offsets, e);
+        for (size_t i = 0; ok && i < w->source_count; i++)
+            if (w->sources[i].next < w->sources[i].committed)
+                w->sources[i].next = w->sources[i].committed;
+    }
+    rd_kafka_topic_partition_list_destroy(offsets);
+    return ok;
+}
+
 static bool any_needs_refresh(const struct worker *w) {
     for (int32_t p = 0; p < w->o.layout->n; p++)
         if (w->assigned[p] && task_needs_refresh(&w->pipeline.env, &w->tasks[p]))
@@ -264,6 +288,7 @@ static bool any_needs_refresh(const struct worker *w) {
 static void refresh_some(struct worker *w, rd_kafka_topic_partition_list_t *offsets) {
     struct task_env *env = &w->pipeline.env;
     bool large = false;
+    int parts = 0; /* what changes nothing is bounded, too */
     env->now_ms = worker_clock_ms(CLOCK_REALTIME);
     for (int32_t p = 0; p < w->o.layout->n && !large; p++) {
         if (!w->assigned[p] || !task_needs_refresh(env, &w->tasks[p]))
@@ -271,7 +296,7 @@ static void refresh_some(struct worker *w, rd_kafka_topic_partition_list_t *offs
         const struct source *s = worker_find_source(w, worker_topic(w, TOPIC_ACCOUNT_LINKS), p);
         note_offset(w, offsets, s, s->next);
         while (!large && !kv_failed(env->kv) && !task_refresh(env, &w->tasks[p]))
-            large = emitted(w) >= w->o.config->transaction_max_messages;
+            large = ++parts >= REFRESH_PARTS || emitted(w) >= w->o.config->transaction_max_messages;
     }
 }
 
@@ -286,6 +311,8 @@ bool worker_refresh_tasks(struct worker *w, struct err *e) {
         if (!ok)
             return false;
         worker_publish_counts(w);
+        if (!worker_poll_group(w, 0) || w->fatal.class != ERR_NONE)
+            return true;
     }
     return true;
 }

@@ -172,7 +172,10 @@ static bool read_committed(struct worker *w, struct err *e) {
         if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
             ok = err_set(e, ERR_RETRY, "committed offset of %s partition %d: %s", list->elems[i].topic,
                          list->elems[i].partition, rd_kafka_err2str(list->elems[i].err));
-        else if (!w->o.ephemeral)
+        else if (w->o.ephemeral) /* they outlive a rebalance: the machine may have slept */
+            w->sources[i].committed =
+                w->tasks[w->sources[i].partition].saved_meta.positions[w->sources[i].topic];
+        else
             w->sources[i].committed = list->elems[i].offset >= 0 ? list->elems[i].offset : -1;
     }
     rd_kafka_topic_partition_list_destroy(list);
@@ -197,6 +200,7 @@ static bool find_starts(struct worker *w, struct err *e) {
                 (long long)high, w->o.config->app_id);
         s->next = s->committed >= 0 ? s->committed : low;
         s->end = high;
+        s->seen_end = 0;
     }
     return true;
 }
@@ -211,6 +215,26 @@ static bool any_committed(const struct worker *w) {
         if (w->sources[i].committed >= 0)
             return true;
     return false;
+}
+
+/* Results are never written before an offset of links is committed (worker_refresh_tasks), so where there are
+ * rows and no such offset, the group's offsets are lost. */
+static bool offsets_are_there(struct worker *w, struct err *e) {
+    for (size_t i = 0; !w->o.ephemeral && i < w->source_count; i++) {
+        const struct source *s = &w->sources[i];
+        bool rows = false;
+        for (int f = 0; s->topic == TOPIC_ACCOUNT_LINKS && s->committed < 0 && f < FAMILY_COUNT; f++)
+            rows = rows || w->tasks[s->partition].meta.rows[f] > 0;
+        if (rows)
+            return err_set(
+                e, ERR_STOP,
+                "partition %d: there are results, but group %s has no committed offsets (they expire "
+                "offsets.retention.minutes after the last instance has stopped): all input would be processed "
+                "once more; set the offsets to where to go on (kafka-consumer-groups.sh --reset-offsets), or "
+                "start anew with streamer reset",
+                s->partition, w->o.config->app_id);
+    }
+    return true;
 }
 
 static bool begin_restore(struct worker *w, struct err *e) {
@@ -270,7 +294,11 @@ bool worker_recover(struct worker *w, struct err *e) {
         }
     }
     restore_reset(w->restore);
-    if (!worker_refresh_tasks(w, e) || !assign_sources(w, e))
+    if (!offsets_are_there(w, e) || !worker_refresh_tasks(w, e))
+        return false;
+    if (w->assignment_new || w->source_count == 0 || w->fatal.class != ERR_NONE)
+        return true;
+    if (!assign_sources(w, e))
         return false;
     for (int32_t p = 0; p < w->o.layout->n; p++)
         atomic_store(&w->owned[p], w->assigned[p]);

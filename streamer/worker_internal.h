@@ -93,6 +93,9 @@ void worker_drop_messages(struct worker *w);
 void worker_collect(struct worker *w);
 /* One transaction, from message `*at` of the batch on; moves `*at` behind what is committed. */
 bool worker_transact(struct worker *w, size_t *at, struct err *e);
+/* Commits positions behind transaction markers and aborted records at the end of the users' topics: else, once
+ * retention has deleted all, they would look like records that were never processed. */
+bool worker_pass_markers(struct worker *w, struct err *e);
 /* Recomputes the marts of tasks whose rates are not those of now; some rows a transaction. */
 bool worker_refresh_tasks(struct worker *w, struct err *e);
 

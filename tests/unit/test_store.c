@@ -334,24 +334,41 @@ static void test_store__count_and_wipe(void **state) {
 
 /* --- opening and closing --- */
 
-/* In a process of its own, which ends without closing the store. */
-static void write_and_crash(const char *dir, const char *value) {
-    pid_t pid = fork();
+/* What main() does in a process of its own: this program, started anew. (A fork of a process that has threads may
+ * hang in the first lock that one of them held.) Returns the exit code. */
+static int in_other_process(const char *what, const char *dir, const char *value) {
+    fflush(NULL);
+    pid_t pid = vfork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct err e = {0};
-        struct store *s = store_open(dir, CACHE_BYTES, &e);
-        struct batch *b = s != NULL ? batch_new(s) : NULL;
-        if (b != NULL) {
-            put_text(b, FAMILY_LINKS, 1, "k", value);
-            (void)batch_commit(b, &e);
-            put_text(b, FAMILY_LINKS, 1, "k", "not committed");
-        }
-        _exit(b != NULL ? 7 : 1);
+        (void)execl("/proc/self/exe", "test_store", what, dir, value, (char *)NULL);
+        _exit(1);
     }
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Ends without closing the store. */
+static int write_and_crash(const char *dir, const char *value) {
+    struct err e = {0};
+    struct store *s = store_open(dir, CACHE_BYTES, &e);
+    if (s == NULL)
+        return 1;
+    struct batch *b = batch_new(s);
+    put_text(b, FAMILY_LINKS, 1, "k", value);
+    (void)batch_commit(b, &e);
+    put_text(b, FAMILY_LINKS, 1, "k", "not committed");
+    return 7;
+}
+
+/* Finds that another process has the store. */
+static int be_refused(const char *dir) {
+    struct err e = {0};
+    bool refused = store_open(dir, CACHE_BYTES, &e) == NULL && e.class == ERR_CONFIG &&
+                   strstr(e.text, "in use by another process") != NULL;
+    return refused ? 7 : 1;
 }
 
 static void test_store__was_clean(void **state) {
@@ -363,7 +380,7 @@ static void test_store__was_clean(void **state) {
     s = open_store(dir);
     assert_true(store_was_clean(s));
     store_close(s);
-    write_and_crash(dir, "1");
+    assert_int_equal(in_other_process("crash", dir, "1"), 7);
     s = open_store(dir);
     assert_false(store_was_clean(s));
     assert_committed(s, FAMILY_LINKS, 1, "k", "1"); /* what was committed is there, synced or not */
@@ -392,17 +409,7 @@ static void test_store__in_use(void **state) {
     char *dir = make_scratch();
     struct store *s = open_store(dir);
     assert_refused(dir, ERR_CONFIG, "in use");
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        struct err e = {0};
-        bool refused = store_open(dir, CACHE_BYTES, &e) == NULL && e.class == ERR_CONFIG &&
-                       strstr(e.text, "in use by another process") != NULL;
-        _exit(refused ? 7 : 1);
-    }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    assert_int_equal(in_other_process("refused", dir, ""), 7);
     store_close(s);
     remove_scratch(dir);
 }
@@ -605,7 +612,9 @@ static void test_store__log_cut_short(void **state) {
     remove_scratch(dir);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (argc == 4)
+        _exit(strcmp(argv[1], "crash") == 0 ? write_and_crash(argv[2], argv[3]) : be_refused(argv[2]));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_store__twin),
         cmocka_unit_test(test_store__nothing_is_visible_before_commit),
