@@ -21,7 +21,8 @@ def test_edges__lost_group_offsets_stop_it(broker: KafkaBroker, tmp_path: Path) 
         s.wait_drained()
         s.streamer.stop()
         before = len(read_topic(broker.bootstrap, s.names["quarantine"]))
-        AdminClient({"bootstrap.servers": broker.bootstrap}).delete_consumer_groups([s.app_id])[s.app_id].result()
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap})  # must live until the answer is there
+        admin.delete_consumer_groups([s.app_id])[s.app_id].result(60)
         s.streamer.start()
         assert s.streamer.wait_exit() == 1
         line = s.streamer.stderr.read_text().splitlines()[-1]
