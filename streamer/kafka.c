@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ADMIN_ANSWER_MS 65000
+
 /* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse.
  */
 static bool is_noise(const char *facility, const char *text) {
@@ -105,5 +107,18 @@ const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka
     for (int i = 0; i < m->topic_cnt; i++)
         if (strcmp(m->topics[i].topic, name) == 0)
             return &m->topics[i];
+    return NULL;
+}
+
+rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e) {
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_ANSWER_MS);
+    if (event == NULL) {
+        (void)err_set(e, ERR_STOP, "%s: no answer from the brokers", what);
+        return NULL;
+    }
+    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return event;
+    (void)err_set(e, ERR_STOP, "%s: %s", what, rd_kafka_event_error_string(event));
+    rd_kafka_event_destroy(event);
     return NULL;
 }

@@ -36,4 +36,8 @@ const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *s
 const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka_metadata *m,
                                                            const char *name);
 
+/* Waits for the answer to an admin request on `queue`, longer than such requests live. NULL with an error
+ * (ERR_STOP) that begins with `what`; else the caller destroys it, and looks at the single results. */
+rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e);
+
 #endif

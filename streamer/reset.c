@@ -14,26 +14,13 @@
 
 /* --- asking the brokers --- */
 
-static rd_kafka_event_t *wait_for(rd_kafka_queue_t *queue, const char *what, struct err *e) {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CALL_TIMEOUT_MS);
-    if (event == NULL) {
-        (void)err_set(e, ERR_STOP, "%s: no answer from the brokers", what);
-        return NULL;
-    }
-    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return event;
-    (void)err_set(e, ERR_STOP, "%s: %s", what, rd_kafka_event_error_string(event));
-    rd_kafka_event_destroy(event);
-    return NULL;
-}
-
 /* Nobody may be at work while its topics go away. */
 static bool group_is_idle(rd_kafka_t *client, const struct config *c, struct err *e) {
     const char *groups[] = {c->app_id};
     size_t count, members = 0;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_DescribeConsumerGroups(client, groups, 1, NULL, queue);
-    rd_kafka_event_t *event = wait_for(queue, "describe the consumer group", e);
+    rd_kafka_event_t *event = kafka_admin_result(queue, "describe the consumer group", e);
     if (event != NULL) {
         const rd_kafka_ConsumerGroupDescription_t **descriptions =
             rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(event),
@@ -111,7 +98,7 @@ static bool delete_topics(rd_kafka_t *client, const struct config *c, const stru
         return true;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_DeleteTopics(client, topics, count, NULL, queue);
-    rd_kafka_event_t *event = wait_for(queue, "delete topics", e);
+    rd_kafka_event_t *event = kafka_admin_result(queue, "delete topics", e);
     bool ok = event != NULL && check_deleted(event, e);
     if (event != NULL)
         rd_kafka_event_destroy(event);
@@ -137,7 +124,7 @@ static bool delete_offsets(rd_kafka_t *client, const struct config *c, struct er
     rd_kafka_DeleteGroup_t *group = rd_kafka_DeleteGroup_new(c->app_id);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_DeleteGroups(client, &group, 1, NULL, queue);
-    rd_kafka_event_t *event = wait_for(queue, "delete the group's offsets", e);
+    rd_kafka_event_t *event = kafka_admin_result(queue, "delete the group's offsets", e);
     bool ok = event != NULL;
     if (ok) {
         size_t count;

@@ -2,6 +2,7 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/kafka.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,20 +67,6 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
     return topic;
 }
 
-/* Waits for the result of an admin request; NULL with `e`. The caller destroys the event. */
-static rd_kafka_event_t *admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e) {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_TIMEOUT_MS + 5000);
-    if (event == NULL) {
-        (void)err_set(e, ERR_STOP, "%s: no answer from the brokers", what);
-        return NULL;
-    }
-    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return event;
-    (void)err_set(e, ERR_STOP, "%s: %s", what, rd_kafka_event_error_string(event));
-    rd_kafka_event_destroy(event);
-    return NULL;
-}
-
 static bool check_created(rd_kafka_event_t *event, struct err *e) {
     size_t count;
     const rd_kafka_topic_result_t **results =
@@ -117,7 +104,7 @@ static bool create_topics(rd_kafka_t *client, const struct config *c, const stru
         (void)rd_kafka_AdminOptions_set_operation_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
         (void)rd_kafka_AdminOptions_set_request_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
         rd_kafka_CreateTopics(client, topics, count, options, queue);
-        rd_kafka_event_t *event = admin_result(queue, "create topics", e);
+        rd_kafka_event_t *event = kafka_admin_result(queue, "create topics", e);
         ok = event != NULL && check_created(event, e);
         if (event != NULL)
             rd_kafka_event_destroy(event);
@@ -263,7 +250,7 @@ static bool check_configs(rd_kafka_t *client, const struct config *c, struct top
         return true;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_DescribeConfigs(client, resources, count, NULL, queue);
-    rd_kafka_event_t *event = admin_result(queue, "describe topics", e);
+    rd_kafka_event_t *event = kafka_admin_result(queue, "describe topics", e);
     bool ok = event != NULL && check_described(c, event, layout, e);
     if (event != NULL)
         rd_kafka_event_destroy(event);
