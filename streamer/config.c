@@ -82,6 +82,11 @@ static const struct option options[] = {
     DURATION("transaction.timeout", transaction_timeout_ms, "15s", SECOND_MS, 15 * MINUTE_MS,
              "When the broker gives up the open transaction of an instance that died"),
 
+    DURATION("retry.timeout", retry_timeout_ms, "15m", 0, 365 * DAY_MS,
+             "How long what fails (brokers gone, disk full) is tried again before the program gives up and exits"),
+    INTEGER("workers", workers, "1", 1, 64,
+            "Threads that process, each with its share of the partitions; more instances do the same on more machines"),
+
     OPTION("rates.tiers", KIND_TIERS, rates, "10000:0.01,20000:0.015,*:0.02", 0, 0, NULL,
            "Interest by balance: BELOW:RATE,..., the last with the bound *"),
     OPTION("rates.loan.bonus", KIND_RATE, rates.loan_bonus_milli, "0.005", 0, 0, NULL,

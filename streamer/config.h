@@ -43,6 +43,8 @@ struct config {
     int64_t transaction_max_messages; /* transaction.max.messages: output of one transaction (10000) */
     int64_t confirmations_max;        /* confirmations.max: kept for one id (10000) */
     int64_t transaction_timeout_ms;   /* transaction.timeout (15s) */
+    int64_t retry_timeout_ms;         /* retry.timeout (15m) */
+    int64_t workers;                  /* workers: threads that process (1) */
 
     struct rates rates; /* rates.tiers (10000:0.01,20000:0.015,*:0.02), rates.loan.bonus (0.005) */
 

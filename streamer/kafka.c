@@ -110,6 +110,45 @@ const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka
     return NULL;
 }
 
+rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list) {
+    rd_kafka_resp_err_t code = rd_kafka_assign(consumer, list);
+    /* librdkafka's main thread serves requests in their order: the first answer comes when the stops are on their way,
+     * the second one when they are through. */
+    for (int i = 0; i < 2; i++) {
+        rd_kafka_topic_partition_list_t *ignored = NULL;
+        if (rd_kafka_assignment(consumer, &ignored) == RD_KAFKA_RESP_ERR_NO_ERROR)
+            rd_kafka_topic_partition_list_destroy(ignored);
+    }
+    return code;
+}
+
+/* which: RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END, which the protocol takes for times. */
+static bool list_offsets(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t which,
+                         int64_t *offsets, int timeout_ms, struct err *e) {
+    rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_copy(list);
+    for (int i = 0; i < asked->cnt; i++)
+        asked->elems[i].offset = which;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, asked, timeout_ms);
+    bool ok = true;
+    for (int i = 0; ok && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *tp =
+            rd_kafka_topic_partition_list_find(asked, list->elems[i].topic, list->elems[i].partition);
+        rd_kafka_resp_err_t own = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : tp->err;
+        ok = (own == RD_KAFKA_RESP_ERR_NO_ERROR && tp->offset >= 0) ||
+             err_set(e, ERR_RETRY, "offsets of %s partition %d: %s", tp->topic, tp->partition,
+                     own != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_err2str(own) : "not known");
+        offsets[i] = tp->offset;
+    }
+    rd_kafka_topic_partition_list_destroy(asked);
+    return ok;
+}
+
+bool kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t *low,
+                      int64_t *high, int timeout_ms, struct err *e) {
+    return list->cnt == 0 || (list_offsets(client, list, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms, e) &&
+                              list_offsets(client, list, RD_KAFKA_OFFSET_END, high, timeout_ms, e));
+}
+
 rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e) {
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_ANSWER_MS);
     if (event == NULL) {

@@ -36,6 +36,15 @@ const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *s
 const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka_metadata *m,
                                                            const char *name);
 
+/* rd_kafka_assign, and waits until what was read before is not read any more: librdkafka 2.0.2 fails an assertion if a
+ * partition is taken away a second time before that. */
+rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list);
+
+/* The first and one behind the last offset of each partition of the list, into low[i] and high[i]; of a handle that is
+ * read_uncommitted. ERR_RETRY names the first partition that failed. */
+bool kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t *low,
+                      int64_t *high, int timeout_ms, struct err *e);
+
 /* Waits for the answer to an admin request on `queue`, longer than such requests live. NULL with an error
  * (ERR_STOP) that begins with `what`; else the caller destroys it, and looks at the single results. */
 rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e);

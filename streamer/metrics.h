@@ -23,6 +23,19 @@ static inline void metric_set(gauge *g, int64_t v) {
     atomic_store_explicit(g, v, memory_order_relaxed);
 }
 
+/* A gauge that several workers add up to: `*shown` is what this one has told so far. */
+static inline void metric_move(gauge *g, int64_t *shown, int64_t v) {
+    metric_add(g, v - *shown);
+    *shown = v;
+}
+/* A gauge that never goes back. */
+static inline void metric_raise(gauge *g, int64_t v) {
+    int64_t was = atomic_load_explicit(g, memory_order_relaxed);
+    while (was < v &&
+           !atomic_compare_exchange_weak_explicit(g, &was, v, memory_order_relaxed, memory_order_relaxed))
+        continue;
+}
+
 /* Durations in microseconds; exported in seconds, with le bounds 1 ms … 60 s. */
 #define HISTOGRAM_BUCKETS 16
 struct histogram {

@@ -209,27 +209,19 @@ bool producer_begin(struct producer *p, struct err *e) {
     return p->open;
 }
 
-bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets, rd_kafka_t *consumer,
-                     struct err *e) {
+bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
+                     const rd_kafka_consumer_group_metadata_t *group, struct err *e) {
     assert(p->open && offsets->cnt > 0); /* every transaction sends an offset: that fences zombies */
     if (p->failed.class != ERR_NONE) {
         *e = p->failed;
         return false;
     }
-    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(consumer);
     if (group == NULL)
-        return err_set(e, ERR_RETRY, "send offsets: not a member of the group");
-    /* Asked after the metadata: librdkafka resets member and generation when they are lost, and Kafka does not
-     * fence a transactional commit that names neither. */
-    if (rd_kafka_assignment_lost(consumer)) {
-        rd_kafka_consumer_group_metadata_destroy(group);
-        return err_set(e, ERR_RETRY, "send offsets: the partitions are lost to the group");
-    }
+        return err_set(e, ERR_RETRY, "send offsets: not a member of the group any more");
     int64_t started = monotonic_ms();
     bool ok = check(rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms),
                     "send offsets", e) &&
               check(rd_kafka_commit_transaction(p->rk, p->timeout_ms), "commit", e);
-    rd_kafka_consumer_group_metadata_destroy(group);
     if (!ok && p->failed.class == ERR_STOP)
         *e = p->failed; /* why, rather than that */
     if (!ok)

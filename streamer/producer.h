@@ -29,9 +29,10 @@ void producer_free(struct producer *p);
 struct sink *producer_sink(struct producer *p);
 
 bool producer_begin(struct producer *p, struct err *e);
-/* Sends the offsets and commits. True: certainly committed. */
-bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets, rd_kafka_t *consumer,
-                     struct err *e);
+/* Sends the offsets and commits. `group`: the member in the generation that gave it the offsets' partitions; NULL: it
+ * is none any more. True: certainly committed. */
+bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
+                     const rd_kafka_consumer_group_metadata_t *group, struct err *e);
 /* False while a transaction is open, so after one that was not committed; and after a commit that was slow: a
  * retried request may reach the broker late and end a later transaction, a limit of Kafka's protocol that Jepsen
  * found (Bufstream 0.1.0, 2024-11). Make a new one then. */

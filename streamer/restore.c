@@ -6,31 +6,25 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define WATERMARK_TIMEOUT_MS 15000
+#define CALL_TIMEOUT_MS 15000
 #define BATCH_RECORDS 5000
-
-/* One partition of one topic on its way into a task. */
-struct stream {
-    struct task *task;
-    enum topic topic;
-    int64_t next, target;
-    bool exact; /* stop at the target; else at the end of the partition at or behind it */
-    bool done;
-};
 
 struct restore {
     const struct config *config;
     const struct topic_layout *layout;
     struct store *store;
     struct metrics *metrics;
-    rd_kafka_t *consumer; /* read_committed */
-    rd_kafka_t *probe;    /* read_uncommitted: asks for high watermarks */
-    struct stream *streams;
-    size_t stream_count, stream_cap;
-    size_t undone;
-    size_t last_found; /* messages come in runs of one partition */
+    rd_kafka_t *consumer;     /* read_committed */
+    rd_kafka_t *probe;        /* read_uncommitted: asks for high watermarks */
+    struct catchup *catchups; /* of the tasks to restore */
+    size_t count;
+    struct catchup *now; /* the one in work, assigned to the consumer; NULL: none */
+    struct task **finished;
+    size_t finished_count;
     int64_t replayed;
+    int64_t shown_remaining;
 };
 
 static rd_kafka_t *new_consumer(const struct config *c, const char *isolation, struct err *e) {
@@ -54,6 +48,8 @@ struct restore *restore_new(const struct config *c, const struct topic_layout *l
                             struct metrics *metrics, struct err *e) {
     struct restore *r = mem_calloc(1, sizeof *r);
     *r = (struct restore){.config = c, .layout = layout, .store = store, .metrics = metrics};
+    r->catchups = mem_calloc((size_t)layout->n, sizeof *r->catchups);
+    r->finished = mem_calloc((size_t)layout->n, sizeof(struct task *));
     r->consumer = new_consumer(c, "read_committed", e);
     if (r->consumer != NULL)
         r->probe = new_consumer(c, "read_uncommitted", e);
@@ -66,11 +62,13 @@ struct restore *restore_new(const struct config *c, const struct topic_layout *l
 void restore_free(struct restore *r) {
     if (r == NULL)
         return;
+    restore_reset(r);
     if (r->consumer != NULL)
         rd_kafka_destroy(r->consumer);
     if (r->probe != NULL)
         rd_kafka_destroy(r->probe);
-    free(r->streams);
+    free(r->catchups);
+    free(r->finished);
     free(r);
 }
 
@@ -78,77 +76,73 @@ rd_kafka_t *restore_client(const struct restore *r) {
     return r->probe;
 }
 
-bool restore_watermarks(struct restore *r, enum topic topic, int32_t partition, int64_t *low, int64_t *high,
-                        struct err *e) {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(r->probe, r->config->topics[topic], partition,
-                                                                low, high, WATERMARK_TIMEOUT_MS);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return true;
-    return err_set(e, ERR_RETRY, "offsets of %s partition %d: %s", r->config->topics[topic], partition,
-                   rd_kafka_err2str(code));
+struct restore_progress restore_progress(const struct restore *r) {
+    struct restore_progress p = {.tasks = r->count, .replayed = r->replayed};
+    for (size_t i = 0; i < r->count; i++)
+        p.remaining += catchup_remaining(&r->catchups[i]);
+    return p;
+}
+
+static void show_remaining(struct restore *r) {
+    metric_move(&r->metrics->restore_remaining, &r->shown_remaining, restore_progress(r).remaining);
+}
+
+static void unassign(struct restore *r) {
+    if (r->now != NULL)
+        (void)kafka_assign(r->consumer, NULL);
+    r->now = NULL;
+}
+
+void restore_reset(struct restore *r) {
+    unassign(r);
+    r->count = 0;
+    r->finished_count = 0;
+    r->replayed = 0;
+    show_remaining(r);
 }
 
 /* --- planning --- */
 
-static void add_stream(struct restore *r, struct stream s) {
-    if (r->stream_count == r->stream_cap) {
-        r->stream_cap = r->stream_cap == 0 ? 64 : r->stream_cap * 2;
-        r->streams = mem_realloc(r->streams, r->stream_cap * sizeof *r->streams);
+/* ranges[request * TOPIC_COUNT + topic] */
+static bool find_ranges(struct restore *r, const struct restore_request *requests, size_t count,
+                        struct catchup_range *ranges, struct err *e) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count * TOPIC_COUNT);
+    for (size_t i = 0; i < count; i++)
+        for (int t = 0; t < TOPIC_COUNT; t++)
+            if (topic_is_replayed((enum topic)t))
+                (void)rd_kafka_topic_partition_list_add(list, r->config->topics[t],
+                                                        requests[i].task->partition);
+    int64_t *low = mem_calloc((size_t)list->cnt, sizeof *low),
+            *high = mem_calloc((size_t)list->cnt, sizeof *high);
+    bool ok = kafka_watermarks(r->probe, list, low, high, CALL_TIMEOUT_MS, e);
+    for (size_t i = 0, k = 0; ok && i < count; i++) {
+        struct catchup_range *of = &ranges[i * TOPIC_COUNT];
+        for (int t = 0; t < TOPIC_COUNT; t++) {
+            if (!topic_is_replayed((enum topic)t))
+                continue;
+            of[t] = (struct catchup_range){low[k], high[k]};
+            k++;
+        }
+        of[TOPIC_ACCOUNT_LINKS].high = requests[i].links_committed;
+        of[TOPIC_CUSTOMER_REFS].high = requests[i].refs_committed;
     }
-    r->streams[r->stream_count++] = s;
-    r->undone += !s.done;
-}
-
-struct range {
-    int64_t low, high;
-    bool exact;
-};
-
-static bool find_ranges(struct restore *r, const struct task *t, int64_t links_committed,
-                        int64_t refs_committed, struct range ranges[TOPIC_COUNT], struct err *e) {
-    for (int i = 0; i < TOPIC_COUNT; i++) {
-        if (!topic_is_replayed((enum topic)i))
-            continue;
-        if (!restore_watermarks(r, (enum topic)i, t->partition, &ranges[i].low, &ranges[i].high, e))
-            return false;
-        ranges[i].exact = topic_is_consumed((enum topic)i);
-        if (i == TOPIC_ACCOUNT_LINKS)
-            ranges[i].high = links_committed;
-        if (i == TOPIC_CUSTOMER_REFS)
-            ranges[i].high = refs_committed;
-    }
-    return true;
-}
-
-/* Why the local state of the task is of no use; NULL if it is. */
-static const char *unusable(const struct restore *r, const struct task *t,
-                            const struct range ranges[TOPIC_COUNT], int64_t now_ms) {
-    bool old = t->meta.committed_ms > 0 && now_ms - t->meta.committed_ms > r->layout->delete_retention_ms;
-    for (int i = 0; i < TOPIC_COUNT; i++) {
-        int64_t position = t->meta.positions[i];
-        if (!topic_is_replayed((enum topic)i) || position < 0)
-            continue;
-        if (position > ranges[i].high)
-            return "it is ahead of the topics: they were recreated, or the group's offsets reset";
-        if (position < ranges[i].low)
-            return "the topics no longer reach back to it";
-        if (old && ranges[i].high - position > 1) /* 1: the marker of the last commit */
-            return "it is older than tombstones live";
-    }
-    return NULL;
+    free(low);
+    free(high);
+    rd_kafka_topic_partition_list_destroy(list);
+    return ok;
 }
 
 static bool results_are_whole(const struct restore *r, const struct task *t,
-                              const struct range ranges[TOPIC_COUNT], struct err *e) {
-    for (int i = 0; i < TOPIC_COUNT; i++)
-        if (topic_is_replayed((enum topic)i) && !ranges[i].exact && t->meta.positions[i] > ranges[i].high)
-            return err_set(
-                e, ERR_STOP,
-                "topic %s partition %d ends at offset %lld, but %lld was written already: it was recreated, "
-                "truncated or renamed, and what it held is not produced again; bring it back, or reprocess everything (streamer reset)",
-                r->config->topics[i], t->partition, (long long)ranges[i].high,
-                (long long)t->meta.positions[i]);
-    return true;
+                              const struct catchup_range ranges[TOPIC_COUNT], struct err *e) {
+    enum topic lost = catchup_lost_topic(&t->meta, ranges);
+    return lost == TOPIC_COUNT ||
+           err_set(
+               e, ERR_STOP,
+               "topic %s partition %d ends at offset %lld, but %lld was written already: it was recreated, "
+               "truncated or renamed, and what it held is not produced again; bring it back, or reprocess "
+               "everything (streamer reset)",
+               r->config->topics[lost], t->partition, (long long)ranges[lost].high,
+               (long long)t->meta.positions[lost]);
 }
 
 static bool rows_agree(struct restore *r, const struct task *t, bool *agree, struct err *e) {
@@ -163,182 +157,161 @@ static bool rows_agree(struct restore *r, const struct task *t, bool *agree, str
     return true;
 }
 
-bool restore_add(struct restore *r, struct task_env *env, struct task *task, int64_t links_committed,
-                 int64_t refs_committed, bool input_committed, int64_t now_ms, struct err *e) {
-    struct range ranges[TOPIC_COUNT] = {0};
-    bool agree;
+static bool load_meta(struct task_env *env, struct task *task, struct err *e) {
     task_load_meta(env, task);
-    if (kv_failed(env->kv)) {
-        *e = env->kv->err;
+    if (!kv_failed(env->kv))
+        return true;
+    *e = env->kv->err;
+    return false;
+}
+
+static bool add_one(struct restore *r, struct task_env *env, const struct restore_request *q,
+                    const struct catchup_range ranges[TOPIC_COUNT], int64_t now_ms, struct err *e) {
+    bool agree;
+    struct task *task = q->task;
+    if (!load_meta(env, task, e) || (q->input_committed && !results_are_whole(r, task, ranges, e)) ||
+        !rows_agree(r, task, &agree, e))
         return false;
-    }
-    if (!find_ranges(r, task, links_committed, refs_committed, ranges, e) ||
-        (input_committed && !results_are_whole(r, task, ranges, e)) || !rows_agree(r, task, &agree, e))
-        return false;
-    const char *why =
-        agree ? unusable(r, task, ranges, now_ms) : "its row counts do not agree with its digest";
+    const char *why = agree ? catchup_unusable(&task->meta, ranges, now_ms, r->layout->delete_retention_ms)
+                            : "its row counts do not agree with its digest";
     if (why != NULL) {
         log_warn("local state of a task is set aside and rebuilt from the topics", "partition=%d reason=%s",
                  task->partition, log_quote(&(struct log_value){0}, why));
-        if (!store_wipe(r->store, task->partition, e))
+        if (!store_wipe(r->store, task->partition, e) || !load_meta(env, task, e))
             return false;
-        task_load_meta(env, task);
     }
-    /* A rebuild that is interrupted is of use only as long as tombstones behind it live, counted from its start. */
-    if (task->meta.committed_ms == 0)
-        task->meta.committed_ms = now_ms;
-    for (int i = 0; i < TOPIC_COUNT; i++) {
-        if (!topic_is_replayed((enum topic)i))
-            continue;
-        int64_t position = task->meta.positions[i];
-        int64_t next = position > ranges[i].low ? position : ranges[i].low;
-        add_stream(r, (struct stream){task, (enum topic)i, next, ranges[i].high, ranges[i].exact,
-                                      next >= ranges[i].high});
+    catchup_init(&r->catchups[r->count], task, ranges, now_ms);
+    if (catchup_done(&r->catchups[r->count])) {
+        catchup_note_positions(&r->catchups[r->count]);
+        r->finished[r->finished_count++] = task;
+    } else {
+        r->count++;
     }
     return true;
 }
 
-bool restore_start(struct restore *r, struct err *e) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->stream_count);
-    int64_t remaining = 0;
-    for (size_t i = 0; i < r->stream_count; i++) {
-        const struct stream *s = &r->streams[i];
-        if (s->done)
-            continue;
-        rd_kafka_topic_partition_list_add(list, r->config->topics[s->topic], s->task->partition)->offset =
-            s->next;
-        remaining += s->target - s->next;
-    }
-    metric_set(&r->metrics->restore_remaining, remaining);
-    r->replayed = 0;
-    const struct rd_kafka_metadata *md;
-    rd_kafka_resp_err_t code = rd_kafka_assign(r->consumer, list->cnt > 0 ? list : NULL);
-    /* Else the leaders of topics new to this handle are looked up only once a second. */
-    if (list->cnt > 0 &&
-        rd_kafka_metadata(r->consumer, 0, NULL, &md, WATERMARK_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        rd_kafka_metadata_destroy(md);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(e, ERR_RETRY, "restore: %s", rd_kafka_err2str(code));
-}
-
-void restore_reset(struct restore *r) {
-    (void)rd_kafka_assign(r->consumer, NULL);
-    r->stream_count = 0;
-    r->undone = 0;
-    r->last_found = 0;
-    metric_set(&r->metrics->restore_remaining, 0);
-}
-
-bool restore_done(const struct restore *r) {
-    return r->undone == 0;
+bool restore_add(struct restore *r, struct task_env *env, const struct restore_request *requests,
+                 size_t count, int64_t now_ms, struct err *e) {
+    if (count == 0)
+        return true;
+    struct catchup_range *ranges = mem_calloc(count * TOPIC_COUNT, sizeof *ranges);
+    bool ok = find_ranges(r, requests, count, ranges, e);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = add_one(r, env, &requests[i], &ranges[i * TOPIC_COUNT], now_ms, e);
+    show_remaining(r);
+    free(ranges);
+    return ok;
 }
 
 /* --- replaying --- */
 
-static struct stream *find_stream(struct restore *r, const char *topic, int32_t partition) {
-    for (size_t n = 0; n < r->stream_count; n++) {
-        size_t i = (r->last_found + n) % r->stream_count;
-        struct stream *s = &r->streams[i];
-        if (s->task->partition == partition && strcmp(r->config->topics[s->topic], topic) == 0) {
-            r->last_found = i;
-            return s;
-        }
-    }
-    return NULL;
-}
-
-/* What still comes of the partition is dropped. (Pausing it would outlive the assignment: librdkafka keeps
- * the flag.)
- */
-static void finish(struct restore *r, struct stream *s, int64_t position) {
-    s->done = true;
-    s->next = position;
-    r->undone--;
-}
-
-/* Links are also read from the target to the end of the partition, and what is known of the keys found there is
- * taken back: the end of such a link may have been compacted away because of the message that is not processed
- * yet, and a link that is thought to be there still would not be answered with a ref. */
-static bool looks_ahead(const struct stream *s) {
-    return s->topic == TOPIC_ACCOUNT_LINKS;
-}
-
-/* Where a restore that is cut off here goes on: one that has still to look ahead must do so again. */
-static int64_t safe_position(const struct stream *s) {
-    return looks_ahead(s) && !s->done && s->next >= s->target ? s->target - 1 : s->next;
-}
-
-static void take(struct restore *r, struct task_env *env, const rd_kafka_message_t *m) {
-    struct stream *s = find_stream(r, rd_kafka_topic_name(m->rkt), m->partition);
-    if (s == NULL || s->done)
-        return;
-    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        if (m->offset >= s->target || s->exact)
-            finish(r, s, s->exact ? s->target : m->offset > s->next ? m->offset : s->next);
-        return;
-    }
-    if (m->offset < s->next)
-        return;
-    if (s->exact && m->offset >= s->target) {
-        if (looks_ahead(s))
-            task_replay(env, s->task, s->topic, slice_of(m->key, m->key_len), slice_null());
-        else
-            finish(r, s, s->target);
-        return;
-    }
-    task_replay(env, s->task, s->topic, m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
-                m->payload != NULL ? slice_of(m->payload, m->len) : slice_null());
-    s->next = m->offset + 1;
-    r->replayed++;
-    metric_add(&r->metrics->restored_records, 1);
-    if (s->exact && s->next >= s->target && !looks_ahead(s))
-        finish(r, s, s->target);
-}
-
-static bool save(struct restore *r, struct task_env *env, struct batch *batch, struct err *e) {
-    int64_t remaining = 0;
-    for (size_t i = 0; i < r->stream_count; i++) {
-        const struct stream *s = &r->streams[i];
-        s->task->meta.positions[s->topic] = safe_position(s);
-        remaining += s->target > s->next ? s->target - s->next : 0;
-    }
-    struct task *last = NULL;
-    for (size_t i = 0; i < r->stream_count; i++) {
-        if (r->streams[i].task != last)
-            task_save_meta(env, r->streams[i].task);
-        last = r->streams[i].task;
-    }
-    if (!batch_commit(batch, e))
-        return false;
-    for (size_t i = 0; i < r->stream_count; i++)
-        r->streams[i].task->saved_meta = r->streams[i].task->meta;
-    metric_set(&r->metrics->restore_remaining, remaining);
+/* Takes the task with the least to do into work. */
+static bool choose(struct restore *r, struct err *e) {
+    struct catchup *least = &r->catchups[0];
+    for (size_t i = 1; i < r->count; i++)
+        if (catchup_remaining(&r->catchups[i]) < catchup_remaining(least))
+            least = &r->catchups[i];
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(TOPIC_COUNT);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (topic_is_replayed((enum topic)t) && !least->streams[t].done)
+            rd_kafka_topic_partition_list_add(list, r->config->topics[t], least->task->partition)->offset =
+                least->streams[t].next;
+    rd_kafka_resp_err_t code = kafka_assign(r->consumer, list);
+    /* Else the leaders of topics new to this handle are looked up only once a second. */
+    const struct rd_kafka_metadata *md;
+    if (rd_kafka_metadata(r->consumer, 0, NULL, &md, CALL_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(md);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return err_set(e, ERR_RETRY, "restore: %s", rd_kafka_err2str(code));
+    r->now = least;
     return true;
 }
 
-bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int timeout_ms,
-                  struct err *e) {
-    int64_t before = r->replayed;
-    bool any = false;
-    while (!restore_done(r) && r->replayed - before < BATCH_RECORDS) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(r->consumer, any ? 0 : timeout_ms);
+static enum topic topic_of(const struct restore *r, const rd_kafka_message_t *m) {
+    const char *name = rd_kafka_topic_name(m->rkt);
+    int t = 0;
+    while (t < TOPIC_COUNT && strcmp(r->config->topics[t], name) != 0)
+        t++;
+    return (enum topic)t;
+}
+
+/* False: `e` is why this cannot go on. */
+static bool take(struct restore *r, struct task_env *env, const rd_kafka_message_t *m, struct err *e) {
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+            return err_set(e, ERR_RETRY, "restore: %s", rd_kafka_message_errstr(m));
+        log_warn("restore", "error=%s", log_quote(&(struct log_value){0}, rd_kafka_message_errstr(m)));
+        return true;
+    }
+    enum topic topic = topic_of(r, m);
+    if (topic == TOPIC_COUNT || m->partition != r->now->task->partition)
+        return true; /* of the task before */
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        catchup_end_of_partition(r->now, topic, m->offset);
+    else if (catchup_take(r->now, env, topic, m->offset,
+                          m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
+                          m->payload != NULL ? slice_of(m->payload, m->len) : slice_null())) {
+        metric_add(&r->metrics->restored_records, 1);
+        r->replayed++;
+    }
+    *e = env->kv->err;
+    return !kv_failed(env->kv);
+}
+
+static bool save(struct restore *r, struct task_env *env, struct batch *batch, struct err *e) {
+    struct task *task = r->now->task;
+    catchup_note_positions(r->now);
+    task_save_meta(env, task);
+    if (!batch_commit(batch, e))
+        return false;
+    task->saved_meta = task->meta;
+    show_remaining(r);
+    return true;
+}
+
+/* The one in work is done: the last one takes its place. */
+static struct task *finish(struct restore *r) {
+    struct task *task = r->now->task;
+    *r->now = r->catchups[--r->count];
+    unassign(r);
+    return task;
+}
+
+static int64_t monotonic_ms(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool replay(struct restore *r, struct task_env *env, int wait_ms, int budget_ms, struct err *e) {
+    int64_t deadline = monotonic_ms() + budget_ms;
+    for (int n = 0; n < BATCH_RECORDS && !catchup_done(r->now); n++) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(r->consumer, n == 0 ? wait_ms : 0);
         if (m == NULL)
             break;
-        any = true;
-        bool ok = m->err == RD_KAFKA_RESP_ERR_NO_ERROR || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-        if (ok)
-            take(r, env, m);
-        else if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
-                 m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
-            (void)err_set(&env->kv->err, ERR_RETRY, "restore: %s", rd_kafka_message_errstr(m));
-        else
-            log_warn("restore", "error=%s", log_quote(&(struct log_value){0}, rd_kafka_message_errstr(m)));
+        bool ok = take(r, env, m, e);
         rd_kafka_message_destroy(m);
-        if (kv_failed(env->kv)) {
-            *e = env->kv->err;
-            batch_clear(batch);
+        if (!ok)
             return false;
-        }
+        if (n % 100 == 99 && monotonic_ms() >= deadline)
+            break;
     }
-    return save(r, env, batch, e);
+    return true;
+}
+
+bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms, int budget_ms,
+                  struct task **finished, struct err *e) {
+    *finished = r->finished_count > 0 ? r->finished[--r->finished_count] : NULL;
+    if (*finished != NULL || r->count == 0)
+        return true;
+    if (r->now == NULL && !choose(r, e))
+        return false;
+    if (!replay(r, env, wait_ms, budget_ms, e) || !save(r, env, batch, e)) {
+        batch_clear(batch);
+        return false;
+    }
+    if (catchup_done(r->now))
+        *finished = finish(r);
+    return true;
 }

@@ -1,17 +1,12 @@
-/* restore: brings the state of tasks to where their committed input offsets are, by replaying the topics that
- * it is a cache of, from the positions stored with it (invariant I2). With no local state that is a rebuild;
- * after a crash it is the last transaction; after a clean stop it is nothing.
- *
- * Topics that only the task writes are replayed to the high watermark that was there when the task was added:
- * the last committed transaction may not have moved the last stable offset yet, so a read_committed consumer
- * goes on until it has reached that point. Topics that are also input (links, refs) are replayed to the
- * committed offset. */
+/* restore: feeds the catch-up of tasks (catchup.h) from Kafka. With no local state that is a rebuild; after a crash
+ * it is the last transaction; after a clean stop it is nothing. One thread, that of its worker; one task after the
+ * other, the one with the least to do first, so that each can go on as soon as possible. */
 #ifndef STREAMER_RESTORE_H
 #define STREAMER_RESTORE_H
 
 #include "state/store.h"
+#include "streamer/catchup.h"
 #include "streamer/metrics.h"
-#include "streamer/task.h"
 #include "streamer/topics.h"
 
 #include <librdkafka/rdkafka.h>
@@ -22,26 +17,34 @@ struct restore *restore_new(const struct config *c, const struct topic_layout *l
                             struct metrics *metrics, struct err *e);
 void restore_free(struct restore *r);
 
-/* A handle that lives as long as `r`, for requests of any kind. */
+/* A handle that lives as long as `r`, for requests of any kind; read_uncommitted. */
 rd_kafka_t *restore_client(const struct restore *r);
-/* The first and one behind the last offset of a partition, uncommitted ones included. */
-bool restore_watermarks(struct restore *r, enum topic topic, int32_t partition, int64_t *low, int64_t *high,
-                        struct err *e);
 
-/* Loads the task's meta data, wipes its state where it cannot be used (and logs why), and plans what to
- * replay. links_committed, refs_committed: the committed offsets of the task's two internal inputs, 0 without
- * one. input_committed: the group has committed input; then a result topic that ends before the state does has
- * lost what nobody will produce again, and that is ERR_STOP. */
-bool restore_add(struct restore *r, struct task_env *env, struct task *task, int64_t links_committed,
-                 int64_t refs_committed, bool input_committed, int64_t now_ms, struct err *e);
-/* To be called once after the last restore_add. */
-bool restore_start(struct restore *r, struct err *e);
+/* Loads the task's meta data, wipes its state where it cannot be used (and logs why), and plans what to replay; a
+ * task that needs nothing is finished at once. links_committed, refs_committed: the committed offsets of the task's
+ * two internal inputs, 0 without one. input_committed: the group has committed input; then a result topic that ends
+ * before the state does has lost what nobody will produce again, and that is ERR_STOP. `task` is borrowed until it is
+ * finished or forgotten. */
+struct restore_request {
+    struct task *task;
+    int64_t links_committed, refs_committed;
+    bool input_committed;
+};
+bool restore_add(struct restore *r, struct task_env *env, const struct restore_request *requests,
+                 size_t count, int64_t now_ms, struct err *e);
 /* Forgets all tasks. */
 void restore_reset(struct restore *r);
 
-/* Replays for about `timeout_ms`; the batch must be empty before and is empty afterwards. */
-bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int timeout_ms,
-                  struct err *e);
-bool restore_done(const struct restore *r);
+/* Replays for at most about `budget_ms`, and waits for messages no longer than `wait_ms`. The batch must be empty before and
+ * is empty afterwards. *finished is a task that is done, and forgotten; NULL: none yet. */
+bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms, int budget_ms,
+                  struct task **finished, struct err *e);
+
+struct restore_progress {
+    size_t tasks;      /* left */
+    int64_t replayed;  /* records, since restore_reset */
+    int64_t remaining; /* markers counted as such */
+};
+struct restore_progress restore_progress(const struct restore *r);
 
 #endif

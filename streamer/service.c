@@ -30,12 +30,14 @@ struct service {
     struct config config; /* a shallow copy: bootstrap and state_dir are other ones when embedded */
     bool is_embedded;
     char temporary_dir[64]; /* "": none */
-    char *transactional_id;
+    char *transactional_id; /* of all workers, without the worker's number */
     struct embedded *broker;
     struct topic_layout layout;
     struct store *store;
     struct metrics *metrics;
-    struct worker *worker;
+    struct worker **workers;
+    size_t worker_count; /* started */
+    atomic_int *holders; /* worker.h */
     struct http_server *http;
 };
 
@@ -129,7 +131,7 @@ static bool choose_transactional_id(struct service *s, struct err *e) {
         ok = ok && store_put_fact(s->store, "instance", buf_slice(&id), e);
     }
     if (ok) {
-        buf_printf(&text, "%s-%s-0", s->config.app_id,
+        buf_printf(&text, "%s-%s", s->config.app_id,
                    s->config.instance_id != NULL ? s->config.instance_id : buf_cstr(&id));
         s->transactional_id = mem_strdup(buf_cstr(&text));
     }
@@ -142,19 +144,41 @@ static bool choose_transactional_id(struct service *s, struct err *e) {
 
 static bool owns(void *context, int32_t partition) {
     const struct service *s = context;
-    return worker_owns(s->worker, partition);
+    for (size_t i = 0; i < s->worker_count; i++)
+        if (worker_owns(s->workers[i], partition))
+            return true;
+    return false;
+}
+
+/* The worker that is furthest from running; all of them are running if it is. */
+static struct worker *slowest_worker(const struct service *s) {
+    static const int order[] = {[WORKER_RUNNING] = 0,
+                                [WORKER_RESTORING] = 1,
+                                [WORKER_CONNECTING] = 2,
+                                [WORKER_RETRYING] = 3,
+                                [WORKER_STOPPED] = 4};
+    struct worker *slowest = s->workers[0];
+    for (size_t i = 1; i < s->worker_count; i++)
+        if (order[worker_phase(s->workers[i])] > order[worker_phase(slowest)])
+            slowest = s->workers[i];
+    return slowest;
+}
+
+static enum worker_phase phase_of(const struct service *s) {
+    return worker_phase(slowest_worker(s));
 }
 
 static void reply_ready(const struct service *s, struct http_reply *reply) {
     static const char *const phases[] = {"waiting for an assignment", "restoring state", "running",
                                          "trying again", "stopped"};
-    enum worker_phase phase = worker_phase(s->worker);
+    struct worker *slowest = slowest_worker(s);
+    enum worker_phase phase = worker_phase(slowest);
     reply->status = phase == WORKER_RUNNING ? 200 : 503;
     reply->content_type = "application/json";
     buf_printf(&reply->body, "{\"ready\":%s,\"reason\":", phase == WORKER_RUNNING ? "true" : "false");
     if (phase == WORKER_RETRYING || phase == WORKER_STOPPED) {
         char text[1024];
-        worker_last_error(s->worker, text, sizeof text);
+        worker_last_error(slowest, text, sizeof text);
         json_put_string(&reply->body, slice_str(text));
     } else {
         json_put_string(&reply->body, slice_str(phases[phase]));
@@ -170,7 +194,7 @@ static void handle(void *context, const struct http_request *request, struct htt
         reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
         metrics_render(s->metrics, now_ms(), &reply->body);
     } else if (strcmp(request->path, "/healthz") == 0) {
-        bool alive = worker_phase(s->worker) != WORKER_STOPPED;
+        bool alive = phase_of(s) != WORKER_STOPPED;
         reply->status = alive ? 200 : 503;
         reply->content_type = "application/json";
         buf_put_str(&reply->body,
@@ -239,21 +263,51 @@ static void worker_failed(void *context) {
     (void)kill(getpid(), SIGTERM);
 }
 
-static bool start_worker(struct service *s, struct err *e) {
-    s->metrics = metrics_new(&s->config);
-    for (int t = 0; t < TOPIC_COUNT; t++)
-        metrics_set_partitions(s->metrics, (enum topic)t, s->layout.partitions[t]);
+static bool start_worker(struct service *s, int index, struct err *e) {
+    char transactional_id[512];
+    (void)snprintf(transactional_id, sizeof transactional_id, "%s-%d", s->transactional_id, index);
     struct worker_options o = {
         .config = &s->config,
         .layout = &s->layout,
         .store = s->store,
         .metrics = s->metrics,
-        .transactional_id = s->transactional_id,
+        .index = index,
+        .transactional_id = transactional_id,
+        .holders = s->holders,
         .ephemeral = s->is_embedded,
         .failed = worker_failed,
     };
-    s->worker = worker_start(&o, e);
-    return s->worker != NULL;
+    s->workers[index] = worker_start(&o, e);
+    s->worker_count += s->workers[index] != NULL;
+    return s->workers[index] != NULL;
+}
+
+static bool start_workers(struct service *s, struct err *e) {
+    s->metrics = metrics_new(&s->config);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        metrics_set_partitions(s->metrics, (enum topic)t, s->layout.partitions[t]);
+    s->holders = mem_calloc((size_t)s->layout.n, sizeof *s->holders);
+    s->workers = mem_calloc((size_t)s->config.workers, sizeof(struct worker *));
+    for (int i = 0; i < s->config.workers; i++)
+        if (!start_worker(s, i, e))
+            return false;
+    return true;
+}
+
+static bool stop_workers(struct service *s, struct err *e) {
+    bool ok = true;
+    for (size_t i = 0; i < s->worker_count; i++)
+        worker_ask_to_stop(s->workers[i]);
+    for (size_t i = 0; i < s->worker_count; i++) {
+        struct err own;
+        if (!worker_stop(s->workers[i], &own)) {
+            *e = ok ? own : *e;
+            ok = false;
+        }
+    }
+    free(s->workers);
+    free(s->holders);
+    return ok;
 }
 
 static bool start_http(struct service *s, struct err *e) {
@@ -269,7 +323,7 @@ struct service *service_start(const struct config *config, bool embedded, struct
     s->is_embedded = embedded;
     log_set_level(config->log_level);
     bool ok = connect_brokers(s, e) && (!embedded || make_temporary_dir(s, e)) && open_store(s, e) &&
-              choose_transactional_id(s, e) && start_worker(s, e) && start_http(s, e);
+              choose_transactional_id(s, e) && start_workers(s, e) && start_http(s, e);
     if (ok) {
         log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s",
                  streamer_version(), s->config.bootstrap, s->config.app_id, s->layout.n, s->config.state_dir,
@@ -284,7 +338,7 @@ struct service *service_start(const struct config *config, bool embedded, struct
 
 bool service_stop(struct service *s, struct err *e) {
     http_stop(s->http);
-    bool ok = worker_stop(s->worker, e);
+    bool ok = stop_workers(s, e);
     store_close(s->store);
     embedded_stop(s->broker);
     metrics_free(s->metrics);
@@ -313,7 +367,7 @@ void service_wait(struct service *s) {
     stop_signals(&set);
     while (sigwait(&set, &signal) != 0)
         continue;
-    if (worker_phase(s->worker) != WORKER_STOPPED)
+    if (phase_of(s) != WORKER_STOPPED)
         log_info("stopping", "signal=%d", signal);
 }
 
@@ -321,7 +375,7 @@ bool service_wait_ms(struct service *s, int64_t ms) {
     sigset_t set;
     struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
     stop_signals(&set);
-    return sigtimedwait(&set, NULL, &wait) > 0 || worker_phase(s->worker) == WORKER_STOPPED;
+    return sigtimedwait(&set, NULL, &wait) > 0 || phase_of(s) == WORKER_STOPPED;
 }
 
 const char *service_bootstrap(const struct service *s) {
@@ -334,7 +388,10 @@ const struct metrics *service_metrics(const struct service *s) {
     return s->metrics;
 }
 bool service_idle(const struct service *s) {
-    return worker_backlog(s->worker) == 0;
+    int64_t backlog = 0;
+    for (size_t i = 0; i < s->worker_count; i++)
+        backlog += worker_backlog(s->workers[i]);
+    return backlog == 0;
 }
 struct store *service_store(const struct service *s) {
     return s->store;
@@ -343,5 +400,5 @@ int32_t service_partitions(const struct service *s) {
     return s->layout.n;
 }
 bool service_running(const struct service *s) {
-    return worker_phase(s->worker) == WORKER_RUNNING;
+    return phase_of(s) == WORKER_RUNNING;
 }

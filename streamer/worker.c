@@ -9,6 +9,7 @@
 
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 10000
+#define CALM_MS 60000 /* without an error: the ones before it are forgotten */
 
 int64_t worker_clock_ms(clockid_t id) {
     struct timespec t;
@@ -51,19 +52,14 @@ static void note_error(struct worker *w, const struct err *e) {
 /* Nothing of the failed batch stays; a producer that is of no use any more is replaced. */
 static bool clean_up(struct worker *w, struct err *e) {
     worker_drop_messages(w);
-    batch_clear(w->batch);
     counts_clear(&w->pipeline.env.counts);
+    worker_restart_tasks(w);
     if (w->producer == NULL || !producer_is_usable(w->producer)) {
         producer_free(w->producer);
         w->producer = producer_new(w->o.config, w->o.transactional_id, w->o.layout->n, e);
         if (w->producer == NULL)
             return false;
         w->pipeline.env.sink = producer_sink(w->producer);
-    }
-    if (w->source_count > 0) {
-        rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
-        (void)rd_kafka_assign(w->consumer, none); /* until worker_recover() */
-        rd_kafka_topic_partition_list_destroy(none);
     }
     return true;
 }
@@ -73,53 +69,76 @@ static void back_off(struct worker *w, int64_t ms) {
     int64_t until = worker_clock_ms(CLOCK_MONOTONIC) + ms;
     while (worker_clock_ms(CLOCK_MONOTONIC) < until && !atomic_load(&w->stopping) &&
            w->fatal.class == ERR_NONE)
-        (void)worker_poll_group(w, WORKER_POLL_MS);
+        worker_poll_group(w, WORKER_POLL_MS);
 }
 
 static bool one_cycle(struct worker *w, struct err *e) {
     if (w->consumer_fenced && !worker_rejoin_group(w, e))
         return false;
-    if (w->assignment_new && !worker_recover(w, e))
+    if (!worker_advance_tasks(w, e))
         return false;
-    if (w->assignment_new)
-        return true;
     worker_collect(w);
-    if (w->message_count > 0 && w->fatal.class == ERR_NONE && !run_batch(w, e))
+    if (w->trouble.class != ERR_NONE) {
+        *e = w->trouble;
+        w->trouble.class = ERR_NONE;
         return false;
-    bool idle = w->message_count == 0 && !w->assignment_new && w->source_count > 0;
-    if (idle && worker_clock_ms(CLOCK_MONOTONIC) >= w->bookkeeping_due_ms && !worker_pass_markers(w, e))
+    }
+    w->busy = w->message_count > 0;
+    if (w->busy && w->fatal.class == ERR_NONE && !run_batch(w, e))
+        return false;
+    if (!w->busy && w->has_assignment && worker_clock_ms(CLOCK_MONOTONIC) >= w->bookkeeping_due_ms &&
+        !worker_pass_markers(w, e))
         return false;
     worker_publish_lag(w);
     worker_bookkeeping(w);
     return true;
 }
 
+/* Errors, since the last time that things went well. */
+struct failing {
+    int64_t since_ms, last_ms; /* monotonic */
+    int64_t commits;           /* at the last error */
+    int64_t backoff_ms;
+};
+
+/* Notes one more error. False if it is time to give up: `e` says so. */
+static bool may_try_again(struct worker *w, struct failing *f, struct err *e) {
+    int64_t now = worker_clock_ms(CLOCK_MONOTONIC);
+    if (f->since_ms == 0 || w->commits > f->commits || now - f->last_ms > CALM_MS)
+        *f = (struct failing){.since_ms = now, .backoff_ms = BACKOFF_MIN_MS};
+    f->commits = w->commits;
+    f->last_ms = now;
+    if (now - f->since_ms <= w->o.config->retry_timeout_ms)
+        return true;
+    e->class = ERR_STOP;
+    return err_prefix(e, "gave up after %lld s of trying again (retry.timeout)",
+                      (long long)((now - f->since_ms) / 1000));
+}
+
+/* Until the worker is clean again, or is to end. */
+static void recover(struct worker *w, struct failing *f, struct err *e) {
+    for (bool clean = false; !clean && !atomic_load(&w->stopping) && w->fatal.class == ERR_NONE;) {
+        note_error(w, e);
+        if (e->class == ERR_STOP || e->class == ERR_CONFIG || !may_try_again(w, f, e)) {
+            w->fatal = *e;
+            return;
+        }
+        log_warn("trying again", "worker=%d backoff_ms=%lld error=%s", w->o.index, (long long)f->backoff_ms,
+                 log_quote(&(struct log_value){0}, e->text));
+        atomic_store(&w->phase, WORKER_RETRYING);
+        clean = clean_up(w, e);
+        back_off(w, f->backoff_ms);
+        f->backoff_ms = f->backoff_ms * 2 < BACKOFF_MAX_MS ? f->backoff_ms * 2 : BACKOFF_MAX_MS;
+        f->last_ms = worker_clock_ms(CLOCK_MONOTONIC);
+    }
+}
+
 static void run(struct worker *w) {
-    int64_t backoff = BACKOFF_MIN_MS;
+    struct failing failing = {0};
     while (!atomic_load(&w->stopping) && w->fatal.class == ERR_NONE) {
         struct err e = {0};
-        int64_t committed = atomic_load(&w->o.metrics->transactions[TRANSACTION_COMMITTED]);
-        if (one_cycle(w, &e)) {
-            if (atomic_load(&w->o.metrics->transactions[TRANSACTION_COMMITTED]) > committed)
-                backoff = BACKOFF_MIN_MS;
-            continue;
-        }
-        while (e.class != ERR_STOP && e.class != ERR_CONFIG) {
-            note_error(w, &e);
-            log_warn("trying again", "backoff_ms=%lld error=%s", (long long)backoff,
-                     log_quote(&(struct log_value){0}, e.text));
-            atomic_store(&w->phase, WORKER_RETRYING);
-            if (atomic_load(&w->stopping)) /* nothing is lost: the next start does what remains */
-                break;
-            bool clean = clean_up(w, &e);
-            back_off(w, backoff);
-            backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
-            if (clean || atomic_load(&w->stopping))
-                break;
-        }
-        if (e.class == ERR_STOP || e.class == ERR_CONFIG)
-            w->fatal = e;
-        w->assignment_new = w->source_count > 0;
+        if (!one_cycle(w, &e))
+            recover(w, &failing, &e);
     }
 }
 
@@ -128,8 +147,7 @@ static void *thread_main(void *arg) {
     run(w);
     worker_drop_messages(w);
     w->result = w->fatal;
-    for (int32_t p = 0; p < w->o.layout->n; p++)
-        atomic_store(&w->owned[p], false);
+    worker_release_tasks(w);
     atomic_store(&w->phase, WORKER_STOPPED);
     if (w->result.class != ERR_NONE) {
         note_error(w, &w->result);
@@ -142,20 +160,20 @@ static void *thread_main(void *arg) {
 
 static void release(struct worker *w) {
     worker_drop_messages(w);
+    purge_free(w->purge);
+    producer_free(w->producer);
+    worker_leave_group(w);
+    restore_free(w->restore);
     if (w->batch != NULL) {
         pipeline_release(&w->pipeline);
         batch_free(w->batch);
     }
-    purge_free(w->purge);
-    restore_free(w->restore);
-    producer_free(w->producer);
-    worker_leave_group(w);
     for (int32_t p = 0; p < w->o.layout->n; p++)
         task_release(&w->tasks[p]);
     free(w->tasks);
     free(w->sources);
-    free(w->owned);
-    free(w->assigned);
+    free(w->stages);
+    free(w->transactional_id);
     free(w->messages);
     free(w->forwarded);
     (void)pthread_mutex_destroy(&w->error_lock);
@@ -166,10 +184,10 @@ struct worker *worker_start(const struct worker_options *o, struct err *e) {
     struct worker *w = mem_calloc(1, sizeof *w);
     size_t n = (size_t)o->layout->n, sources = 0;
     w->o = *o;
+    w->o.transactional_id = w->transactional_id = mem_strdup(o->transactional_id);
     (void)pthread_mutex_init(&w->error_lock, NULL);
     w->tasks = mem_calloc(n, sizeof *w->tasks);
-    w->owned = mem_calloc(n, sizeof *w->owned);
-    w->assigned = mem_calloc(n, sizeof *w->assigned);
+    w->stages = mem_calloc(n, sizeof *w->stages);
     for (size_t p = 0; p < n; p++)
         task_init(&w->tasks[p], (int32_t)p);
     for (int t = 0; t < TOPIC_COUNT; t++)
@@ -200,10 +218,14 @@ struct worker *worker_start(const struct worker_options *o, struct err *e) {
     return NULL;
 }
 
+void worker_ask_to_stop(struct worker *w) {
+    atomic_store(&w->stopping, true);
+}
+
 bool worker_stop(struct worker *w, struct err *e) {
     if (w == NULL)
         return true;
-    atomic_store(&w->stopping, true);
+    worker_ask_to_stop(w);
     (void)pthread_join(w->thread, NULL);
     bool ok = w->result.class == ERR_NONE;
     if (!ok)
@@ -220,7 +242,7 @@ int64_t worker_backlog(const struct worker *w) {
 }
 
 bool worker_owns(const struct worker *w, int32_t partition) {
-    return atomic_load(&w->owned[partition]);
+    return atomic_load(&w->stages[partition]) == STAGE_READY;
 }
 
 void worker_last_error(struct worker *w, char *text, size_t n) {

@@ -1,5 +1,6 @@
 /* worker: one thread = one member of the consumer group + one transactional producer + the tasks of the
- * partitions that the group gives it. Everything between Kafka and the core happens here. */
+ * partitions that the group gives it. Everything between Kafka and the core happens here. A process has one or more
+ * of them, with one store. */
 #ifndef STREAMER_WORKER_H
 #define STREAMER_WORKER_H
 
@@ -9,6 +10,7 @@
 #include "streamer/metrics.h"
 #include "streamer/topics.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,7 +31,11 @@ struct worker_options {
     const struct topic_layout *layout;
     struct store *store;
     struct metrics *metrics;
-    const char *transactional_id;
+    int index;                    /* 0 … workers - 1 */
+    const char *transactional_id; /* its own; copied */
+    /* By partition: index + 1 of the worker that has the task's state in its hands, 0: none. Shared by the workers of
+     * the process: a task that moves between two of them is let go by the one before the other reads its state. */
+    atomic_int *holders;
     bool ephemeral;
     /* Called on the worker's thread when it ends by itself because of an error. */
     void (*failed)(void *context);
@@ -38,6 +44,8 @@ struct worker_options {
 
 /* Starts the thread. NULL with `e` if Kafka refuses. */
 struct worker *worker_start(const struct worker_options *o, struct err *e);
+/* So that several end at the same time; worker_stop is still to be called. */
+void worker_ask_to_stop(struct worker *w);
 /* Lets it finish its transaction, leave the group and end; then returns what it ended with: false with `e` if
  * an error had ended it. The store may be closed afterwards. Frees it. NULL is allowed (true). */
 bool worker_stop(struct worker *w, struct err *e);

@@ -5,8 +5,7 @@
  *   3. keep      write the state in one atomic write, with each task's positions.
  *
  * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
- * every assignment: read the committed offsets, bring the tasks' state there by replay, and assign from
- * there. */
+ * every assignment, the tasks begin at their committed offsets anew (worker_tasks.c). */
 #include "streamer/worker_internal.h"
 
 #include <assert.h>
@@ -38,6 +37,13 @@ static void on_consumer_error(struct worker *w, const rd_kafka_message_t *m) {
             m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : "an input", m->partition, text,
             w->o.config->app_id);
         break;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        (void)err_set(&w->trouble, ERR_RETRY, "consumer: %s", text);
+        break;
     default:
         log_warn("consumer", "error=%s", log_quote(&(struct log_value){0}, text));
     }
@@ -50,7 +56,7 @@ static bool accept_message(struct worker *w, const rd_kafka_message_t *m) {
         return false;
     }
     struct source *s = worker_find_source(w, rd_kafka_topic_name(m->rkt), m->partition);
-    if (s == NULL || w->assignment_new)
+    if (s == NULL || w->rebalanced)
         return false;
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         s->seen_end = m->offset;
@@ -69,9 +75,11 @@ static bool accept_message(struct worker *w, const rd_kafka_message_t *m) {
 void worker_collect(struct worker *w) {
     size_t max = (size_t)w->o.config->batch_max_records;
     int64_t deadline = INT64_MAX;
-    while (w->message_count < max && !w->assignment_new && w->fatal.class == ERR_NONE) {
-        rd_kafka_message_t *m =
-            rd_kafka_consumer_poll(w->consumer, w->message_count == 0 ? WORKER_POLL_MS : 0);
+    int wait_ms = worker_is_advancing(w) ? 0 : WORKER_POLL_MS;
+    w->rebalanced = false;
+    while (w->message_count < max && !w->rebalanced && w->fatal.class == ERR_NONE &&
+           w->trouble.class == ERR_NONE) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(w->consumer, w->message_count == 0 ? wait_ms : 0);
         if (m == NULL)
             break;
         if (!accept_message(w, m)) {
@@ -86,7 +94,7 @@ void worker_collect(struct worker *w) {
         if (worker_clock_us() >= deadline)
             break;
     }
-    if (w->assignment_new)
+    if (w->rebalanced)
         worker_drop_messages(w);
 }
 
@@ -132,13 +140,14 @@ static struct input make_input(const struct source *s, const rd_kafka_message_t 
     return in;
 }
 
-static struct task *task_of(struct worker *w, const struct input *in) {
-    bool shared = topic_is_users(in->topic);
-    if (in->partition >= w->o.layout->n || !w->assigned[in->partition]) {
-        assert(shared);
+/* NULL: the record can only be forwarded. */
+static struct task *task_of(struct worker *w, const struct source *s) {
+    if (worker_is_taskless(w, s)) {
+        assert(topic_is_users(s->topic));
         return NULL;
     }
-    return &w->tasks[in->partition];
+    assert(atomic_load(&w->stages[s->partition]) == STAGE_READY);
+    return &w->tasks[s->partition];
 }
 
 static void note_offset(struct worker *w, rd_kafka_topic_partition_list_t *offsets, const struct source *s,
@@ -172,7 +181,7 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
         const struct source *s = worker_find_source(w, rd_kafka_topic_name(m->rkt), m->partition);
         struct input in = make_input(s, m);
         int64_t forwarded_before = forwarded(w);
-        bool done = pipeline_process(&w->pipeline, task_of(w, &in), &in);
+        bool done = pipeline_process(&w->pipeline, task_of(w, s), &in);
         w->forwarded[*at] = forwarded(w) > forwarded_before;
         if (kv_failed(w->pipeline.env.kv))
             return;
@@ -199,7 +208,8 @@ static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *
     }
     for (int32_t p = 0; p < w->o.layout->n; p++) {
         struct task *t = &w->tasks[p];
-        if (!w->assigned[p])
+        enum task_stage stage = atomic_load(&w->stages[p]);
+        if (stage != STAGE_READY && stage != STAGE_REFRESHING)
             continue;
         for (int i = 0; i < TOPIC_COUNT; i++)
             if (topic_is_replayed((enum topic)i) && !topic_is_consumed((enum topic)i) &&
@@ -230,11 +240,12 @@ static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_
         return false;
     }
     int64_t started = worker_clock_us();
-    if (!producer_commit(w->producer, offsets, w->consumer, e)) {
+    if (!producer_commit(w->producer, offsets, w->membership, e)) {
         metric_add(&m->transactions[e->class == ERR_FENCED ? TRANSACTION_FENCED : TRANSACTION_ABORTED], 1);
         return false;
     }
     metric_add(&m->transactions[TRANSACTION_COMMITTED], 1);
+    w->commits++;
     histogram_observe(&m->commit_duration, worker_clock_us() - started, 1);
     metric_set(&m->last_commit_ms, w->pipeline.env.now_ms);
     return keep_state(w, offsets, e);
@@ -262,7 +273,7 @@ bool worker_pass_markers(struct worker *w, struct err *e) {
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(4);
     for (size_t i = 0; i < w->source_count; i++) {
         struct source *s = &w->sources[i];
-        if (topic_is_users(s->topic) && s->seen_end > s->next)
+        if (s->located && topic_is_users(s->topic) && s->seen_end > s->next)
             note_offset(w, offsets, s, s->seen_end);
     }
     bool ok = true;
@@ -277,11 +288,9 @@ bool worker_pass_markers(struct worker *w, struct err *e) {
     return ok;
 }
 
-static bool any_needs_refresh(const struct worker *w) {
-    for (int32_t p = 0; p < w->o.layout->n; p++)
-        if (w->assigned[p] && task_needs_refresh(&w->pipeline.env, &w->tasks[p]))
-            return true;
-    return false;
+static bool to_refresh(const struct worker *w, int32_t p) {
+    return atomic_load(&w->stages[p]) == STAGE_REFRESHING &&
+           task_needs_refresh(&w->pipeline.env, &w->tasks[p]);
 }
 
 /* Refreshes tasks until all are done, or the transaction in work is large enough. */
@@ -291,7 +300,7 @@ static void refresh_some(struct worker *w, rd_kafka_topic_partition_list_t *offs
     int parts = 0; /* what changes nothing is bounded, too */
     env->now_ms = worker_clock_ms(CLOCK_REALTIME);
     for (int32_t p = 0; p < w->o.layout->n && !large; p++) {
-        if (!w->assigned[p] || !task_needs_refresh(env, &w->tasks[p]))
+        if (!to_refresh(w, p))
             continue;
         const struct source *s = worker_find_source(w, worker_topic(w, TOPIC_ACCOUNT_LINKS), p);
         note_offset(w, offsets, s, s->next);
@@ -300,19 +309,14 @@ static void refresh_some(struct worker *w, rd_kafka_topic_partition_list_t *offs
     }
 }
 
-bool worker_refresh_tasks(struct worker *w, struct err *e) {
-    while (any_needs_refresh(w) && !atomic_load(&w->stopping)) {
-        if (!producer_begin(w->producer, e))
-            return false;
-        rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
-        refresh_some(w, offsets);
-        bool ok = finish_transaction(w, offsets, e);
-        rd_kafka_topic_partition_list_destroy(offsets);
-        if (!ok)
-            return false;
+bool worker_refresh(struct worker *w, struct err *e) {
+    if (!producer_begin(w->producer, e))
+        return false;
+    rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
+    refresh_some(w, offsets);
+    bool ok = finish_transaction(w, offsets, e);
+    rd_kafka_topic_partition_list_destroy(offsets);
+    if (ok)
         worker_publish_counts(w);
-        if (!worker_poll_group(w, 0) || w->fatal.class != ERR_NONE)
-            return true;
-    }
-    return true;
+    return ok;
 }

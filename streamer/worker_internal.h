@@ -1,7 +1,8 @@
 /* worker_internal: what the worker's files share. One file a phase:
  *
  *   worker.c          its life, its loop, what happens after an error
- *   worker_group.c    the assignment, and recovering: from the committed offsets on
+ *   worker_group.c    membership and assignment
+ *   worker_tasks.c    brings the tasks of the assignment to where their committed offsets are, stage by stage
  *   worker_batch.c    collect, process, commit, keep
  *   worker_metrics.c  what it tells
  */
@@ -26,6 +27,8 @@
 struct source {
     enum topic topic;
     int32_t partition;
+    bool located;      /* the offsets below are known */
+    bool consumed;     /* assigned to the consumer */
     int64_t next;      /* the next offset to process */
     int64_t committed; /* the next offset as committed */
     int64_t end;       /* as far as known: one behind the last message that waits */
@@ -33,8 +36,19 @@ struct source {
         seen_end; /* where the last end-of-partition was: before it nothing waits but transaction markers */
 };
 
+/* Of a task; each worker has all of them, and most are not its own. */
+enum task_stage {
+    STAGE_NONE,       /* not assigned to this worker */
+    STAGE_WAITING,    /* for another worker of this process to let go of it, or to be looked at */
+    STAGE_RESTORING,  /* catching up with the topics */
+    STAGE_REFRESHING, /* other rates: its marts are computed anew */
+    STAGE_READY,      /* its partitions are consumed, queries are answered */
+};
+
 struct worker {
     struct worker_options o;
+    char *transactional_id;
+    char instance_id[320]; /* group.instance.id; of no meaning without instance.id */
     pthread_t thread;
     bool thread_started;
     atomic_bool stopping;
@@ -53,18 +67,26 @@ struct worker {
 
     struct source *sources; /* the assignment */
     size_t source_count;
-    struct task *tasks;   /* n of them, by partition */
-    atomic_bool *owned;   /* by partition: assigned here and restored */
-    bool *assigned;       /* by partition */
-    bool assignment_new;  /* a rebalance happened: nothing is consumed until recover() */
+    struct task *tasks;                             /* n of them, by partition */
+    _Atomic enum task_stage *stages;                /* by partition; other threads may read */
+    rd_kafka_consumer_group_metadata_t *membership; /* of the assignment; NULL: none, or lost already */
+    bool has_assignment;                            /* maybe an empty one */
+    bool rebalanced;                                /* since the batch was begun: it is dropped */
+    bool busy;                                      /* the last batch was not empty */
     bool consumer_fenced; /* the consumer is of no use any more: worker_rejoin_group */
     int64_t joined_at_ms; /* monotonic */
+    struct err trouble;   /* told by the consumer: the next cycle fails with it */
     struct err fatal;     /* set by a callback or a poll: ends the worker */
 
     rd_kafka_message_t **messages; /* the collected batch */
     bool *forwarded;               /* of each message: it was sent on, so its results are still to come */
     size_t message_count;
-    int64_t bookkeeping_due_ms, purge_due_ms; /* on the monotonic clock */
+    int64_t commits;                     /* of this worker */
+    int64_t restart_ms, progress_due_ms; /* of the restore; monotonic, as are the following */
+    int64_t bookkeeping_due_ms, purge_due_ms;
+    struct {
+        int64_t assigned, orphans;
+    } shown; /* in gauges that all workers add up to */
 };
 
 int64_t worker_clock_ms(clockid_t id);
@@ -82,10 +104,21 @@ void worker_leave_group(struct worker *w);
 bool worker_rejoin_group(struct worker *w, struct err *e);
 /* After RD_KAFKA_RESP_ERR__FATAL of the consumer: sets consumer_fenced or fatal. */
 void worker_on_fatal(struct worker *w);
-/* Brings state and consumer to the committed offsets. True also if a rebalance or the end came between. */
-bool worker_recover(struct worker *w, struct err *e);
-/* Serves the group while nothing is assigned: heartbeats, rebalances. False if there was a rebalance. */
-bool worker_poll_group(struct worker *w, int timeout_ms);
+/* Serves the group while nothing is consumed: heartbeats, rebalances. */
+void worker_poll_group(struct worker *w, int timeout_ms);
+
+/* --- worker_tasks.c --- */
+/* The partition has no task here: its records are only forwarded. */
+bool worker_is_taskless(const struct worker *w, const struct source *s);
+/* Lets all go: to be called when the assignment is gone. */
+void worker_release_tasks(struct worker *w);
+/* After an error or with a new assignment: consumes nothing, and begins from the committed offsets. */
+void worker_restart_tasks(struct worker *w);
+/* One short step of what is not ready yet. */
+bool worker_advance_tasks(struct worker *w, struct err *e);
+/* Whether there is more for worker_advance_tasks to do at once. */
+bool worker_is_advancing(const struct worker *w);
+bool worker_has_ready_task(const struct worker *w);
 
 /* --- worker_batch.c --- */
 void worker_drop_messages(struct worker *w);
@@ -96,8 +129,8 @@ bool worker_transact(struct worker *w, size_t *at, struct err *e);
 /* Commits positions behind transaction markers and aborted records at the end of the users' topics: else, once
  * retention has deleted all, they would look like records that were never processed. */
 bool worker_pass_markers(struct worker *w, struct err *e);
-/* Recomputes the marts of tasks whose rates are not those of now; some rows a transaction. */
-bool worker_refresh_tasks(struct worker *w, struct err *e);
+/* One transaction that recomputes marts of tasks in STAGE_REFRESHING, whose rates are not those of now. */
+bool worker_refresh(struct worker *w, struct err *e);
 
 /* --- worker_metrics.c --- */
 void worker_publish_counts(struct worker *w);

@@ -22,8 +22,7 @@ void worker_publish_counts(struct worker *w) {
         metric_add(&m->late[e], c->late[e]);
         metric_add(&m->unknown_fields[e], c->unknown_fields[e]);
         metric_add(&m->confirmations_dropped[e], c->confirmations_dropped[e]);
-        if (c->newest_event_ms[e] > atomic_load(&m->newest_event_ms[e]))
-            metric_set(&m->newest_event_ms[e], c->newest_event_ms[e]);
+        metric_raise(&m->newest_event_ms[e], c->newest_event_ms[e]);
     }
     for (int t = 0; t < TOPIC_COUNT; t++) /* last: who sees a record as consumed sees what it did */
         metric_add(&m->consumed[t], c->consumed[t]);
@@ -36,6 +35,8 @@ void worker_publish_lag(struct worker *w) {
     for (size_t i = 0; i < w->source_count; i++) {
         struct source *s = &w->sources[i];
         int64_t low, high;
+        if (!s->located)
+            continue;
         if (rd_kafka_get_watermark_offsets(w->consumer, worker_topic(w, s->topic), s->partition, &low,
                                            &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
             high > s->end && high > s->seen_end)
@@ -69,8 +70,8 @@ void worker_bookkeeping(struct worker *w) {
         return;
     w->bookkeeping_due_ms = now + BOOKKEEPING_MS;
     for (int32_t p = 0; p < w->o.layout->n; p++)
-        orphans += w->assigned[p] ? task_orphans(&w->tasks[p]) : 0;
-    metric_set(&w->o.metrics->orphan_accounts, orphans);
+        orphans += atomic_load(&w->stages[p]) == STAGE_READY ? task_orphans(&w->tasks[p]) : 0;
+    metric_move(&w->o.metrics->orphan_accounts, &w->shown.orphans, orphans);
     metric_set(&w->o.metrics->state_bytes, store_bytes(w->o.store));
     if (w->purge != NULL && now >= w->purge_due_ms) {
         purge_step(w->purge);

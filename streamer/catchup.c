@@ -1,0 +1,120 @@
+#include "streamer/catchup.h"
+
+#include <assert.h>
+
+#define CLOCK_TOLERANCE_MS 60000
+
+static bool is_exact(enum topic t) {
+    return topic_is_consumed(t);
+}
+
+/* Links are also read from the target to the end of the partition, and what is known of the keys found there is
+ * taken back: the end of such a link may have been compacted away because of the message that is not processed
+ * yet, and a link that is thought to be there still would not be answered with a ref. */
+static bool looks_ahead(enum topic t) {
+    return t == TOPIC_ACCOUNT_LINKS;
+}
+
+/* A commit in the future means that the clock was set back since: nobody knows how old it is. */
+static bool is_old(int64_t committed_ms, int64_t now_ms, int64_t delete_retention_ms) {
+    return committed_ms > 0 &&
+           (now_ms - committed_ms > delete_retention_ms || committed_ms - now_ms > CLOCK_TOLERANCE_MS);
+}
+
+const char *catchup_unusable(const struct task_meta *m, const struct catchup_range ranges[TOPIC_COUNT],
+                             int64_t now_ms, int64_t delete_retention_ms) {
+    bool old = is_old(m->committed_ms, now_ms, delete_retention_ms);
+    for (int i = 0; i < TOPIC_COUNT; i++) {
+        int64_t position = m->positions[i];
+        if (!topic_is_replayed((enum topic)i) || position < 0)
+            continue;
+        if (position > ranges[i].high)
+            return "it is ahead of the topics: they were recreated, or the group's offsets reset";
+        if (position < ranges[i].low)
+            return "the topics no longer reach back to it";
+        if (old && ranges[i].high - position > 1) /* 1: the marker of the last commit */
+            return "it is older than tombstones live";
+    }
+    return NULL;
+}
+
+enum topic catchup_lost_topic(const struct task_meta *m, const struct catchup_range ranges[TOPIC_COUNT]) {
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        if (topic_is_replayed((enum topic)i) && !is_exact((enum topic)i) && m->positions[i] > ranges[i].high)
+            return (enum topic)i;
+    return TOPIC_COUNT;
+}
+
+void catchup_init(struct catchup *c, struct task *task, const struct catchup_range ranges[TOPIC_COUNT],
+                  int64_t now_ms) {
+    *c = (struct catchup){.task = task};
+    /* A rebuild that is interrupted is of use only as long as tombstones behind it live, counted from its start. */
+    if (task->meta.committed_ms == 0)
+        task->meta.committed_ms = now_ms;
+    for (int i = 0; i < TOPIC_COUNT; i++) {
+        if (!topic_is_replayed((enum topic)i))
+            continue;
+        int64_t position = task->meta.positions[i];
+        int64_t next = position > ranges[i].low ? position : ranges[i].low;
+        c->streams[i] = (struct catchup_stream){next, ranges[i].high, next >= ranges[i].high};
+        c->undone += !c->streams[i].done;
+    }
+}
+
+static void finish(struct catchup *c, struct catchup_stream *s, int64_t position) {
+    s->done = true;
+    s->next = position;
+    c->undone--;
+}
+
+bool catchup_take(struct catchup *c, struct task_env *env, enum topic topic, int64_t offset, struct slice key,
+                  struct slice value) {
+    assert(topic_is_replayed(topic));
+    struct catchup_stream *s = &c->streams[topic];
+    if (s->done || offset < s->next)
+        return false;
+    if (is_exact(topic) && offset >= s->target) {
+        if (looks_ahead(topic))
+            task_replay(env, c->task, topic, key, slice_null());
+        else
+            finish(c, s, s->target);
+        return false;
+    }
+    task_replay(env, c->task, topic, key, value);
+    s->next = offset + 1;
+    if (is_exact(topic) && s->next >= s->target && !looks_ahead(topic))
+        finish(c, s, s->target);
+    return true;
+}
+
+void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset) {
+    assert(topic_is_replayed(topic));
+    struct catchup_stream *s = &c->streams[topic];
+    if (s->done ||
+        offset < s->target) /* that a leader which is new does not show its last records yet is possible */
+        return;
+    finish(c, s, is_exact(topic) ? s->target : offset > s->next ? offset : s->next);
+}
+
+bool catchup_done(const struct catchup *c) {
+    return c->undone == 0;
+}
+
+int64_t catchup_remaining(const struct catchup *c) {
+    int64_t sum = 0;
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        if (c->streams[i].target > c->streams[i].next)
+            sum += c->streams[i].target - c->streams[i].next;
+    return sum;
+}
+
+void catchup_note_positions(const struct catchup *c) {
+    for (int i = 0; i < TOPIC_COUNT; i++) {
+        const struct catchup_stream *s = &c->streams[i];
+        if (!topic_is_replayed((enum topic)i))
+            continue;
+        /* One that has still to look ahead must do so again. */
+        bool looking = looks_ahead((enum topic)i) && !s->done && s->next >= s->target;
+        c->task->meta.positions[i] = looking ? s->target - 1 : s->next;
+    }
+}

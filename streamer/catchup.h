@@ -1,0 +1,56 @@
+/* catchup: brings one task's state to where the task's committed input offsets are, from the messages of the
+ * topics that it is a cache of (invariant I2): the decisions, without Kafka. restore.c feeds it from Kafka, the
+ * simulator from its own logs.
+ *
+ * Topics that only the task writes are replayed to the high watermark that was there when the plan was made: the
+ * last committed transaction may not have moved the last stable offset yet, so a read_committed reader goes on
+ * until it has reached that point. Topics that are also input (links, refs) are replayed to the committed offset. */
+#ifndef STREAMER_CATCHUP_H
+#define STREAMER_CATCHUP_H
+
+#include "streamer/task.h"
+
+/* What a partition of a replayed topic holds: offsets low … high - 1. For links and refs `high` is the committed
+ * offset (0: none). Indexed by topic; only those that topic_is_replayed count. */
+struct catchup_range {
+    int64_t low, high;
+};
+
+struct catchup_stream {
+    int64_t next, target;
+    bool done;
+};
+
+struct catchup {
+    struct task *task;
+    struct catchup_stream streams[TOPIC_COUNT];
+    int undone;
+};
+
+/* Why the local state that `m` describes is of no use, in words; NULL if it is of use. */
+const char *catchup_unusable(const struct task_meta *m, const struct catchup_range ranges[TOPIC_COUNT],
+                             int64_t now_ms, int64_t delete_retention_ms);
+
+/* A topic that only this task writes ends before what the state was written from, or TOPIC_COUNT. If input was
+ * committed, what is gone is not produced again: nobody may go on. */
+enum topic catchup_lost_topic(const struct task_meta *m, const struct catchup_range ranges[TOPIC_COUNT]);
+
+/* Plans the way from the task's positions on. The task's meta is loaded, and its state of use, or wiped. A rebuild
+ * counts its age from here: task->meta.committed_ms is set if it was 0. */
+void catchup_init(struct catchup *c, struct task *task, const struct catchup_range ranges[TOPIC_COUNT],
+                  int64_t now_ms);
+
+/* One committed message. The messages of a partition come in the order of their offsets, those of different
+ * partitions in any order; what is not needed is passed over. True if it was of use. Errors are sticky in env->kv. */
+bool catchup_take(struct catchup *c, struct task_env *env, enum topic topic, int64_t offset, struct slice key,
+                  struct slice value);
+/* There is no committed message before `offset` that was not taken, and for now none behind it. */
+void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset);
+
+bool catchup_done(const struct catchup *c);
+/* Records still to come, markers counted as such. */
+int64_t catchup_remaining(const struct catchup *c);
+/* Puts how far it is into the task's meta: a catch-up that is cut off goes on from there. */
+void catchup_note_positions(const struct catchup *c);
+
+#endif
