@@ -344,6 +344,15 @@ static void put_transactions(struct buf *out, const struct metrics *m) {
     }
 }
 
+static void put_by_invariant(struct buf *out, const char *name, const char *help,
+                             const counter values[INVARIANT_COUNT]) {
+    put_family(out, name, "counter", help);
+    for (int i = 0; i < INVARIANT_COUNT; i++) {
+        put_series(out, name, LABEL("invariant", invariant_name((enum invariant)i)), NO_LABEL);
+        put_whole(out, get(&values[i]));
+    }
+}
+
 static void put_last_commit(struct buf *out, const struct metrics *m) {
     const char *name = "streamer_last_commit_timestamp_seconds";
     put_family(out, name, "gauge", "When the last transaction was committed, since unix epoch; 0: none yet.");
@@ -430,6 +439,12 @@ void metrics_render(const struct metrics *m, int64_t now_ms, struct buf *out) {
     put_histogram(out, "streamer_transaction_commit_seconds", "Time to commit one transaction.",
                   &m->commit_duration);
     put_last_commit(out, m);
+    put_by_invariant(out, "streamer_invariant_checks_total",
+                     "Checks, before transactions are committed, of what must always hold.",
+                     m->invariant_checks);
+    put_by_invariant(out, "streamer_invariant_violations_total",
+                     "Checks that failed: nothing of the transaction was committed, and the program stops.",
+                     m->invariant_violations);
     put_single(out, "streamer_state_bytes", "gauge",
                "Size of the state, on disk and in memory tables, about.", &m->state_bytes);
     put_single(out, "streamer_restored_records_total", "counter", "Records read back to restore state.",

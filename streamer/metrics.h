@@ -8,6 +8,7 @@
 #include "streamer/base/buf.h"
 #include "streamer/config.h"
 #include "streamer/event.h"
+#include "streamer/invariants.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -64,6 +65,7 @@ struct metrics {
     gauge orphan_accounts;
     struct histogram processing_latency, commit_duration;
     counter transactions[TRANSACTION_RESULTS];
+    counter invariant_checks[INVARIANT_COUNT], invariant_violations[INVARIANT_COUNT];
     gauge state_bytes;
     counter restored_records;
     gauge restore_remaining;

@@ -183,8 +183,11 @@ static void reply_ready(const struct service *s, struct http_reply *reply) {
     } else {
         json_put_string(&reply->body, slice_str(phases[phase]));
     }
-    buf_printf(&reply->body, ",\"restore_remaining_records\":%lld}\n",
-               (long long)atomic_load(&s->metrics->restore_remaining));
+    int64_t violations = 0;
+    for (int i = 0; i < INVARIANT_COUNT; i++)
+        violations += atomic_load(&s->metrics->invariant_violations[i]);
+    buf_printf(&reply->body, ",\"restore_remaining_records\":%lld,\"invariant_violations\":%lld}\n",
+               (long long)atomic_load(&s->metrics->restore_remaining), (long long)violations);
 }
 
 static void handle(void *context, const struct http_request *request, struct http_reply *reply) {

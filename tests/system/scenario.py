@@ -142,10 +142,10 @@ class Scenario:
 class EmbeddedScenario:
     """The application whose broker is inside it; topics have their default names."""
 
-    def __init__(self, directory: Path, partitions: int) -> None:
+    def __init__(self, directory: Path, partitions: int, workers: int = 1) -> None:
         self.names = {name: name for name in (*INPUTS, *RESULTS, "quarantine")}
         self.partitions = partitions
-        settings = {"record.max.bytes": str(RECORD_MAX_BYTES), "partitions": str(partitions)}
+        settings = {"record.max.bytes": str(RECORD_MAX_BYTES), "partitions": str(partitions), "workers": str(workers)}
         self.streamer = EmbeddedStreamer(directory / "embedded", settings)
 
     def __enter__(self) -> "EmbeddedScenario":

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
 from kafka import KafkaBroker
 from process import wait_until
 from scenario import Scenario, load
@@ -15,8 +16,8 @@ SETTINGS = {"batch.max.records": "20", "kafka.session.timeout.ms": "6000", "tran
 
 
 @contextmanager
-def two(broker: KafkaBroker, directory: Path, static: bool) -> Iterator[tuple[Scenario, Streamer]]:
-    settings = {**SETTINGS, "instance.id": "one" if static else ""}
+def two(broker: KafkaBroker, directory: Path, static: bool, workers: int = 1) -> Iterator[tuple[Scenario, Streamer]]:
+    settings = {**SETTINGS, "instance.id": "one" if static else "", "workers": str(workers)}
     with Scenario(broker, directory, PARTITIONS, settings) as s:
         with s.another(directory / "two", {"instance.id": "two" if static else ""}) as second:
             yield s, second
@@ -47,9 +48,11 @@ def test_scale__second_joins_and_first_leaves(broker: KafkaBroker, tmp_path: Pat
         second.stop()
 
 
-def test_scale__one_is_killed(broker: KafkaBroker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 3])
+def test_scale__one_is_killed(broker: KafkaBroker, tmp_path: Path, workers: int) -> None:
+    """With three workers each there are more of them than partitions: some have nothing to do, and are ready."""
     records = load(3000, PARTITIONS, "scattered", large=False)
-    with two(broker, tmp_path, static=True) as (s, second):
+    with two(broker, tmp_path, static=True, workers=workers) as (s, second):
         s.streamer.start()
         wait_shared(s, second)
         s.fed.feed(records[:1500])

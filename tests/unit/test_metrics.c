@@ -108,6 +108,8 @@ static void test_metrics__every_family_of_the_contract_is_there(void **state) {
         "streamer_transactions_total counter",
         "streamer_transaction_commit_seconds histogram",
         "streamer_last_commit_timestamp_seconds gauge",
+        "streamer_invariant_checks_total counter",
+        "streamer_invariant_violations_total counter",
         "streamer_state_bytes gauge",
         "streamer_restored_records_total counter",
         "streamer_restore_remaining_records gauge",
