@@ -1,18 +1,21 @@
 #include "state/store.h"
 
+#include "state/folder.h"
 #include "state/keys.h"
+#include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <rocksdb/c.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define CLEAN_FACT "closed-cleanly"
+#define PARTITIONS_MAX 65536 /* two bytes in a key */
 
 struct store {
     rocksdb_t *db;
@@ -20,7 +23,9 @@ struct store {
     rocksdb_column_family_handle_t *families[FAMILY_COUNT];
     rocksdb_readoptions_t *read;
     rocksdb_writeoptions_t *write;
-    bool was_clean;
+    char *dir;
+    atomic_bool damaged;
+    atomic_bool *suspects; /* by partition; NULL: none is */
 };
 
 const char *family_name(enum family f) {
@@ -44,10 +49,18 @@ const char *family_name(enum family f) {
 }
 
 /* Turns RocksDB's allocated error text into `e`; true if there was none. */
-static bool check(char *text, struct err *e, enum err_class class, const char *what) {
+static bool check(struct store *s, char *text, struct err *e, const char *what) {
     if (text == NULL)
         return true;
-    (void)err_set(e, class, "state: %s: %s", what, text);
+    if (strstr(text, "Corruption") != NULL) {
+        if (!atomic_exchange(&s->damaged, true))
+            folder_mark_damaged(s->dir, text);
+        (void)err_set(e, ERR_STOP,
+                      "state.dir=%s: damaged: %s: %s; start again, and the state is rebuilt from the topics",
+                      s->dir, what, text);
+    } else {
+        (void)err_set(e, ERR_RETRY, "state.dir=%s: %s: %s", s->dir, what, text);
+    }
     free(text);
     return false;
 }
@@ -68,6 +81,9 @@ static rocksdb_options_t *make_options(int64_t cache_bytes) {
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
     rocksdb_cache_t *cache = rocksdb_cache_create_lru((size_t)cache_bytes);
     rocksdb_block_based_options_set_block_cache(table, cache);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table,
+                                                                  1); /* so that they are bounded, too */
+    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
     rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
     rocksdb_options_set_block_based_table_factory(o, table);
     rocksdb_block_based_options_destroy(table);
@@ -112,16 +128,12 @@ static void release(struct store *s) {
     rocksdb_readoptions_destroy(s->read);
     rocksdb_writeoptions_destroy(s->write);
     rocksdb_options_destroy(s->options);
+    free(s->suspects);
+    free(s->dir);
     free(s);
 }
 
-struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e) {
-    if (!make_directory(dir, e))
-        return NULL;
-    struct store *s = mem_calloc(1, sizeof *s);
-    s->options = make_options(cache_bytes);
-    s->read = rocksdb_readoptions_create();
-    s->write = rocksdb_writeoptions_create();
+static bool open_database(struct store *s, struct err *e) {
     const char *names[FAMILY_COUNT];
     const rocksdb_options_t *options[FAMILY_COUNT];
     for (int i = 0; i < FAMILY_COUNT; i++) {
@@ -129,37 +141,87 @@ struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e) {
         options[i] = s->options;
     }
     char *text = NULL;
-    s->db = rocksdb_open_column_families(s->options, dir, FAMILY_COUNT, names, options, s->families, &text);
-    if (text != NULL) {
-        (void)open_failed(dir, text, e);
-        free(text);
-        memset(s->families, 0, sizeof s->families);
-        s->db = NULL;
-        release(s);
-        return NULL;
+    s->db =
+        rocksdb_open_column_families(s->options, s->dir, FAMILY_COUNT, names, options, s->families, &text);
+    if (text == NULL)
+        return true;
+    (void)open_failed(s->dir, text, e);
+    free(text);
+    memset(s->families, 0, sizeof s->families);
+    s->db = NULL;
+    return false;
+}
+
+/* Whether every table of the list belongs to the database. One that a compaction has just made superfluous may be
+ * missed: then rows are counted for nothing. */
+static bool all_alive(const struct store *s, struct buf *tables) {
+    struct buf alive = {0};
+    const rocksdb_livefiles_t *files = rocksdb_livefiles(s->db);
+    for (int i = 0; i < rocksdb_livefiles_count(files); i++)
+        buf_printf(&alive, "%s\n", rocksdb_livefiles_name(files, i)); /* "/000012.sst" */
+    rocksdb_livefiles_destroy(files);
+    bool all = true;
+    for (const char *name = buf_cstr(tables); all && *name != '\0';) {
+        const char *end = strchr(name, '\n');
+        all = memmem(alive.p, alive.n, name, (size_t)(end + 1 - name)) != NULL;
+        name = end + 1;
     }
-    struct buf clean = {0};
-    bool ok = store_get_fact(s, CLEAN_FACT, &clean, e);
-    s->was_clean = clean.n == 1 && clean.p[0] == '1';
-    buf_release(&clean);
-    if (!ok || !store_put_fact(s, CLEAN_FACT, slice_str("0"), e)) {
-        release(s);
+    buf_release(&alive);
+    return all;
+}
+
+static void suspect_all(struct store *s) {
+    s->suspects = mem_calloc(PARTITIONS_MAX, sizeof *s->suspects);
+    for (size_t i = 0; i < PARTITIONS_MAX; i++)
+        atomic_init(&s->suspects[i], true);
+}
+
+static bool open_whole(struct store *s, struct err *e) {
+    struct buf tables = {0}, why = {0};
+    enum folder_state state;
+    bool ok = !folder_is_damaged(s->dir, &why) ||
+              err_set(e, ERR_RETRY, "state.dir=%s: it was found damaged: %s", s->dir, buf_cstr(&why));
+    ok = ok && folder_list_tables(s->dir, &tables, e) && folder_take_fingerprint(s->dir, &state, e) &&
+         open_database(s, e);
+    if (ok && (state == FOLDER_CHANGED || (state == FOLDER_CRASHED && !all_alive(s, &tables))))
+        suspect_all(s);
+    buf_release(&tables);
+    buf_release(&why);
+    return ok;
+}
+
+struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e) {
+    if (!make_directory(dir, e))
         return NULL;
-    }
-    return s;
+    struct store *s = mem_calloc(1, sizeof *s);
+    s->dir = mem_strdup(dir);
+    s->options = make_options(cache_bytes);
+    s->read = rocksdb_readoptions_create();
+    s->write = rocksdb_writeoptions_create();
+    if (open_whole(s, e))
+        return s;
+    release(s);
+    return NULL;
 }
 
 void store_close(struct store *s) {
-    struct err ignored;
+    struct err e;
     if (s == NULL)
         return;
-    (void)store_put_fact(s, CLEAN_FACT, slice_str("1"),
-                         &ignored); /* else it counts as not clean: only slower */
+    char *dir = mem_strdup(s->dir);
     release(s);
+    if (!folder_leave_fingerprint(dir, &e))
+        log_warn("the state will count as crashed", "error=%s", log_quote(&(struct log_value){0}, e.text));
+    free(dir);
 }
 
-bool store_was_clean(const struct store *s) {
-    return s->was_clean;
+bool store_is_suspect(const struct store *s, int32_t partition) {
+    return s->suspects != NULL && atomic_load(&s->suspects[partition]);
+}
+
+static void clear_suspect(struct store *s, int32_t partition) {
+    if (s->suspects != NULL)
+        atomic_store(&s->suspects[partition], false);
 }
 
 bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct err *e) {
@@ -189,6 +251,7 @@ bool store_destroy(const char *dir, struct err *e) {
         (void)err_set(e, ERR_STOP, "state.dir=%s: cannot remove it: %s", dir, text);
     bool ok = text == NULL;
     free(text);
+    folder_forget(dir);
     return ok;
 }
 
@@ -207,7 +270,7 @@ bool store_get_fact(struct store *s, const char *name, struct buf *value, struct
     buf_set(value, slice_of(found, n));
     free(found);
     buf_release(&key);
-    return check(text, e, ERR_RETRY, "read");
+    return check(s, text, e, "read");
 }
 
 bool store_put_fact(struct store *s, const char *name, struct slice value, struct err *e) {
@@ -216,7 +279,7 @@ bool store_put_fact(struct store *s, const char *name, struct slice value, struc
     fact_key(&key, name);
     rocksdb_put_cf(s->db, s->write, s->families[FAMILY_META], key.p, key.n, value.p, value.n, &text);
     buf_release(&key);
-    return check(text, e, ERR_RETRY, "write");
+    return check(s, text, e, "write");
 }
 
 bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_COUNT], struct err *e) {
@@ -240,7 +303,10 @@ bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_CO
     }
     rocksdb_readoptions_destroy(scan);
     buf_release(&prefix);
-    return check(text, e, ERR_RETRY, "scan");
+    if (!check(s, text, e, "scan"))
+        return false;
+    clear_suspect(s, partition);
+    return true;
 }
 
 bool store_wipe(struct store *s, int32_t partition, struct err *e) {
@@ -252,7 +318,10 @@ bool store_wipe(struct store *s, int32_t partition, struct err *e) {
         rocksdb_delete_range_cf(s->db, s->write, s->families[f], from.p, from.n, to.p, to.n, &text);
     buf_release(&from);
     buf_release(&to);
-    return check(text, e, ERR_RETRY, "wipe");
+    if (!check(s, text, e, "wipe"))
+        return false;
+    clear_suspect(s, partition);
+    return true;
 }
 
 int64_t store_bytes(struct store *s) {
@@ -269,6 +338,7 @@ int64_t store_bytes(struct store *s) {
 
 struct store_cursor {
     struct kv_cursor base;
+    struct store *store;
     struct kv *kv;
     rocksdb_iterator_t *i;
 };
@@ -281,7 +351,7 @@ static void cursor_check(struct kv_cursor *c) {
     char *text = NULL;
     rocksdb_iter_get_error(cursor_of(c)->i, &text);
     if (!kv_failed(cursor_of(c)->kv))
-        (void)check(text, &cursor_of(c)->kv->err, ERR_RETRY, "scan");
+        (void)check(cursor_of(c)->store, text, &cursor_of(c)->kv->err, "scan");
     else
         free(text);
 }
@@ -319,17 +389,17 @@ static void op_free(struct kv_cursor *c) {
     free(c);
 }
 
-static struct kv_cursor *cursor_new(struct kv *kv, rocksdb_iterator_t *i) {
+static struct kv_cursor *cursor_new(struct store *s, struct kv *kv, rocksdb_iterator_t *i) {
     static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
                                              op_valid, op_key,           op_value, op_free};
     struct store_cursor *c = mem_calloc(1, sizeof *c);
-    *c = (struct store_cursor){{&ops}, kv, i};
+    *c = (struct store_cursor){{&ops}, s, kv, i};
     return &c->base;
 }
 
 /* Takes over what RocksDB found; false if nothing. */
-static bool take_value(struct kv *kv, char *found, size_t n, char *text, struct buf *value) {
-    bool ok = check(text, &kv->err, ERR_RETRY, "read") && found != NULL;
+static bool take_value(struct store *s, struct kv *kv, char *found, size_t n, char *text, struct buf *value) {
+    bool ok = check(s, text, &kv->err, "read") && found != NULL;
     if (ok)
         buf_set(value, slice_of(found, n));
     free(found);
@@ -356,7 +426,7 @@ static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf
         return false;
     char *found = rocksdb_writebatch_wi_get_from_batch_and_db_cf(
         b->wb, b->store->db, b->store->read, b->store->families[f], key.p, key.n, &n, &text);
-    return take_value(kv, found, n, text, value);
+    return take_value(b->store, kv, found, n, text, value);
 }
 
 static void batch_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
@@ -375,7 +445,7 @@ static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
     struct batch *b = batch_of(kv);
     rocksdb_iterator_t *base =
         rocksdb_create_iterator_cf(b->store->db, b->store->read, b->store->families[f]);
-    return cursor_new(kv,
+    return cursor_new(b->store, kv,
                       rocksdb_writebatch_wi_create_iterator_with_base_cf(b->wb, base, b->store->families[f]));
 }
 
@@ -411,7 +481,7 @@ bool batch_commit(struct batch *b, struct err *e) {
     }
     rocksdb_write_writebatch_wi(b->store->db, b->store->write, b->wb, &text);
     batch_clear(b);
-    return check(text, e, ERR_RETRY, "write");
+    return check(b->store, text, e, "write");
 }
 
 /* --- readers --- */
@@ -432,7 +502,7 @@ static bool reader_get(struct kv *kv, enum family f, struct slice key, struct bu
     char *text = NULL;
     size_t n = 0;
     char *found = rocksdb_get_cf(r->store->db, r->read, r->store->families[f], key.p, key.n, &n, &text);
-    return take_value(kv, found, n, text, value);
+    return take_value(r->store, kv, found, n, text, value);
 }
 
 static void reader_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
@@ -446,7 +516,7 @@ static void reader_erase(struct kv *kv, enum family f, struct slice key) {
 
 static struct kv_cursor *reader_cursor(struct kv *kv, enum family f) {
     struct reader *r = reader_of(kv);
-    return cursor_new(kv, rocksdb_create_iterator_cf(r->store->db, r->read, r->store->families[f]));
+    return cursor_new(r->store, kv, rocksdb_create_iterator_cf(r->store->db, r->read, r->store->families[f]));
 }
 
 struct kv *store_reader_new(struct store *s) {

@@ -1,8 +1,14 @@
 /* store: the state on disk, the only user of RocksDB. One store for each process; every family of kv.h is a
- * column family. Written by the workers' batches, one atomic write each; read by anyone, on any thread.
+ * column family. Written by the workers' batches, one atomic write each; read by anyone.
  *
  * The store is a cache of committed topics: the WAL is on but not synced, and each task's positions in the
- * same write say how far it is. */
+ * same write say how far it is.
+ *
+ * Threads: everything but open, close, set_aside and destroy may be called by several at a time, also wipes and counts
+ * of different partitions; a batch and a reader belong to one thread each.
+ *
+ * Corruption that RocksDB finds while the store is in use is ERR_STOP, and the directory is marked: the next
+ * store_open refuses it with ERR_RETRY, so that it is set aside and rebuilt. */
 #ifndef STATE_STORE_H
 #define STATE_STORE_H
 
@@ -17,12 +23,14 @@ struct store;
 /* Opens or creates the store in `dir`. NULL with `e`: ERR_CONFIG if the directory cannot be used (missing
  * rights, not a directory, in use by another process), ERR_RETRY if what is in it is damaged. */
 struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e);
-/* Marks the store as closed cleanly, then closes it. NULL is allowed. No batch or reader may be left. */
+/* Closes it and leaves a fingerprint of its files. NULL is allowed. No batch or reader may be left. */
 void store_close(struct store *s);
 
-/* False if the last user of the store did not close it: row counts should be checked against the tasks'
- * digests. */
-bool store_was_clean(const struct store *s);
+/* True if the rows of the partition should be counted and compared with the task's digest before they are trusted: the
+ * files are not those that were left by a clean close, or tables that lay in the directory belong to nothing after a
+ * crash (a MANIFEST that was cut short; now and then a compaction that was cut off). Once counted or wiped, a partition
+ * is no suspect any more. */
+bool store_is_suspect(const struct store *s, int32_t partition);
 
 /* Renames a directory that cannot be used to "<dir>.aside-<epoch ms>", whose name is put in `aside`. */
 bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct err *e);

@@ -1,11 +1,14 @@
 #include "streamer/kafka.h"
 
 #include "streamer/base/log.h"
+#include "streamer/base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ADMIN_ANSWER_MS 65000
+#define WAKE_TIMEOUT_MS 1000
 
 /* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse.
  */
@@ -110,18 +113,6 @@ const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka
     return NULL;
 }
 
-rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list) {
-    rd_kafka_resp_err_t code = rd_kafka_assign(consumer, list);
-    /* librdkafka's main thread serves requests in their order: the first answer comes when the stops are on their way,
-     * the second one when they are through. */
-    for (int i = 0; i < 2; i++) {
-        rd_kafka_topic_partition_list_t *ignored = NULL;
-        if (rd_kafka_assignment(consumer, &ignored) == RD_KAFKA_RESP_ERR_NO_ERROR)
-            rd_kafka_topic_partition_list_destroy(ignored);
-    }
-    return code;
-}
-
 /* which: RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END, which the protocol takes for times. */
 static bool list_offsets(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t which,
                          int64_t *offsets, int timeout_ms, struct err *e) {
@@ -141,6 +132,28 @@ static bool list_offsets(rd_kafka_t *client, const rd_kafka_topic_partition_list
     }
     rd_kafka_topic_partition_list_destroy(asked);
     return ok;
+}
+
+/* Waits for librdkafka's main thread, which serves requests in their order: the first answer comes when the stops are
+ * on their way, the second one when they are through. */
+static void wait_for_stops(rd_kafka_t *consumer) {
+    for (int i = 0; i < 2; i++) {
+        rd_kafka_topic_partition_list_t *ignored = NULL;
+        if (rd_kafka_assignment(consumer, &ignored) == RD_KAFKA_RESP_ERR_NO_ERROR)
+            rd_kafka_topic_partition_list_destroy(ignored);
+    }
+}
+
+rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list) {
+    rd_kafka_resp_err_t code = rd_kafka_assign(consumer, list);
+    wait_for_stops(consumer);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || list == NULL || list->cnt == 0)
+        return code;
+    int64_t *ignored = mem_calloc((size_t)list->cnt, sizeof *ignored);
+    struct err e;
+    (void)list_offsets(consumer, list, RD_KAFKA_OFFSET_END, ignored, WAKE_TIMEOUT_MS, &e);
+    free(ignored);
+    return code;
 }
 
 bool kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t *low,

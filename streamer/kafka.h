@@ -36,8 +36,9 @@ const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *s
 const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka_metadata *m,
                                                            const char *name);
 
-/* rd_kafka_assign, and waits until what was read before is not read any more: librdkafka 2.0.2 fails an assertion if a
- * partition is taken away a second time before that. */
+/* rd_kafka_assign; waits until what was read before is not read any more (librdkafka 2.0.2 fails an assertion if a
+ * partition is taken away a second time before that), and asks the leaders for something, which wakes the threads that
+ * fetch: they look for new partitions only once a second. */
 rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list);
 
 /* The first and one behind the last offset of each partition of the list, into low[i] and high[i]; of a handle that is

@@ -34,6 +34,7 @@ static rd_kafka_t *new_consumer(const struct config *c, const char *isolation, s
                           kafka_conf_set(conf, "enable.auto.offset.store", "false", e) &&
                           kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
                           kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
+                          kafka_conf_set(conf, "fetch.wait.max.ms", "20", e) &&
                           kafka_conf_set(conf, "isolation.level", isolation, e))) {
         rd_kafka_conf_destroy(conf);
         return NULL;
@@ -148,7 +149,7 @@ static bool results_are_whole(const struct restore *r, const struct task *t,
 static bool rows_agree(struct restore *r, const struct task *t, bool *agree, struct err *e) {
     int64_t rows[FAMILY_COUNT];
     *agree = true;
-    if (store_was_clean(r->store))
+    if (!store_is_suspect(r->store, t->partition))
         return true;
     if (!store_count_rows(r->store, t->partition, rows, e))
         return false;
@@ -217,10 +218,6 @@ static bool choose(struct restore *r, struct err *e) {
             rd_kafka_topic_partition_list_add(list, r->config->topics[t], least->task->partition)->offset =
                 least->streams[t].next;
     rd_kafka_resp_err_t code = kafka_assign(r->consumer, list);
-    /* Else the leaders of topics new to this handle are looked up only once a second. */
-    const struct rd_kafka_metadata *md;
-    if (rd_kafka_metadata(r->consumer, 0, NULL, &md, CALL_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        rd_kafka_metadata_destroy(md);
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return err_set(e, ERR_RETRY, "restore: %s", rd_kafka_err2str(code));

@@ -322,6 +322,7 @@ bool worker_advance_tasks(struct worker *w, struct err *e) {
     if (!consume_ready(w, e))
         return false;
     bool all = !worker_is_advancing(w) && !any_in(w, STAGE_WAITING);
+    worker_publish_lag(w); /* who sees it running sees what waits */
     atomic_store(&w->phase, all ? WORKER_RUNNING : WORKER_RESTORING);
     show_progress(w, all);
     return true;

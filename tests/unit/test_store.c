@@ -371,22 +371,19 @@ static int be_refused(const char *dir) {
     return refused ? 7 : 1;
 }
 
-static void test_store__was_clean(void **state) {
+static void test_store__suspects(void **state) {
     (void)state;
     char *dir = make_scratch();
     struct store *s = open_store(dir);
-    assert_false(store_was_clean(s)); /* a new one: nobody closed it */
+    assert_false(store_is_suspect(s, 1)); /* a new one */
     store_close(s);
     s = open_store(dir);
-    assert_true(store_was_clean(s));
+    assert_false(store_is_suspect(s, 1));
     store_close(s);
     assert_int_equal(in_other_process("crash", dir, "1"), 7);
     s = open_store(dir);
-    assert_false(store_was_clean(s));
+    assert_false(store_is_suspect(s, 1));           /* a crash alone is no reason */
     assert_committed(s, FAMILY_LINKS, 1, "k", "1"); /* what was committed is there, synced or not */
-    store_close(s);
-    s = open_store(dir);
-    assert_true(store_was_clean(s));
     store_close(s);
     store_close(NULL);
     remove_scratch(dir);
@@ -451,7 +448,7 @@ static void test_store__set_aside(void **state) {
     assert_false(store_set_aside(buf_cstr(&state_dir), 1234568, &aside, &e));
     assert_int_equal(e.class, ERR_STOP);
     struct store *s = open_store(buf_cstr(&expected)); /* still whole */
-    assert_true(store_was_clean(s));
+    assert_false(store_is_suspect(s, 0));
     store_close(s);
     buf_release(&state_dir);
     buf_release(&aside);
@@ -532,6 +529,36 @@ static void test_store__damaged_manifest(void **state) {
     remove_scratch(dir);
 }
 
+/* Wherever it is cut, after a clean close or a crash: not opened, or under suspicion, or all rows are there. */
+static void test_store__manifest_cut_short(void **state) {
+    (void)state;
+    int suspects = 0;
+    for (int i = 0; i < 24; i++) {
+        struct err e = {0};
+        struct stat st;
+        int64_t rows[FAMILY_COUNT];
+        char *dir = make_full_store();
+        if (i % 2 == 1)
+            assert_int_equal(in_other_process("crash", dir, "1"), 7);
+        char *path = find_file(dir, "MANIFEST");
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(truncate(path, st.st_size * (i / 2) / 12), 0);
+        struct store *s = store_open(dir, CACHE_BYTES, &e);
+        if (s == NULL) {
+            assert_int_equal(e.class, ERR_RETRY);
+        } else if (store_is_suspect(s, 1)) {
+            suspects++;
+        } else {
+            assert_true(store_count_rows(s, 1, rows, &e));
+            assert_int_equal(rows[FAMILY_LINKS], 20000 + i % 2);
+        }
+        store_close(s);
+        free(path);
+        remove_scratch(dir);
+    }
+    assert_true(suspects > 0);
+}
+
 static void test_store__damaged_table(void **state) {
     (void)state;
     struct err e = {0};
@@ -545,24 +572,25 @@ static void test_store__damaged_table(void **state) {
     struct store *s = open_store(dir);
     struct batch *b = batch_new(s);
     assert_value(batch_kv(b), FAMILY_LINKS, 1, "00000003", NULL);
-    assert_int_equal(batch_kv(b)->err.class, ERR_RETRY);
+    assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
     assert_false(batch_commit(b, &e)); /* and what was made of nothing found is not kept */
-    assert_int_equal(e.class, ERR_RETRY);
+    assert_int_equal(e.class, ERR_STOP);
     struct kv_cursor *c = kv_cursor(batch_kv(b), FAMILY_LINKS);
     cursor_seek(c, slice_of("\0\1", 2));
     while (cursor_in(c, slice_of("\0\1", 2)))
         cursor_next(c);
     cursor_free(c);
-    assert_int_equal(batch_kv(b)->err.class, ERR_RETRY);
+    assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     batch_free(b);
     struct kv *reader = store_reader_new(s);
     assert_value(reader, FAMILY_LINKS, 1, "00000003", NULL);
-    assert_int_equal(reader->err.class, ERR_RETRY);
+    assert_int_equal(reader->err.class, ERR_STOP);
     store_reader_free(reader);
     assert_false(store_count_rows(s, 1, rows, &e));
-    assert_int_equal(e.class, ERR_RETRY);
+    assert_int_equal(e.class, ERR_STOP);
     store_close(s);
+    assert_refused(dir, ERR_RETRY, "found damaged"); /* so that it is set aside */
     free(path);
     remove_scratch(dir);
 }
@@ -597,7 +625,11 @@ static void test_store__log_cut_short(void **state) {
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(truncate(path, st.st_size - 400), 0);
     s = open_store(dir);
-    assert_false(store_was_clean(s));
+    int64_t rows[FAMILY_COUNT];
+    struct err e = {0};
+    assert_true(store_is_suspect(s, 1) && store_is_suspect(s, 2) && store_is_suspect(s, 3));
+    assert_true(store_count_rows(s, 1, rows, &e) && store_wipe(s, 2, &e));
+    assert_true(!store_is_suspect(s, 1) && !store_is_suspect(s, 2) && store_is_suspect(s, 3));
     struct kv *reader = store_reader_new(s);
     struct buf links = {0}, accounts = {0};
     assert_true(kv_get(reader, FAMILY_LINKS, slice_of("\0\1k", 3), &links));
@@ -621,7 +653,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_store__failed_batch),
         cmocka_unit_test(test_store__facts),
         cmocka_unit_test(test_store__count_and_wipe),
-        cmocka_unit_test(test_store__was_clean),
+        cmocka_unit_test(test_store__suspects),
+        cmocka_unit_test(test_store__manifest_cut_short),
         cmocka_unit_test(test_store__in_use),
         cmocka_unit_test(test_store__bad_directory),
         cmocka_unit_test(test_store__set_aside),
