@@ -1,7 +1,9 @@
 #include "state/memory.h"
 
+#include "state/keys.h"
 #include "streamer/base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct entry {
@@ -201,6 +203,35 @@ void memory_rollback(struct memory *m) {
     }
     memory_commit(m);
     m->kv.err.class = ERR_NONE;
+}
+
+struct memory *memory_copy(const struct memory *m) {
+    struct memory *copy = memory_new();
+    assert(m->undo_count == 0);
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        const struct table *from = &m->tables[f];
+        copy->tables[f] =
+            (struct table){mem_calloc(from->count, sizeof *from->entries), from->count, from->count};
+        for (size_t i = 0; i < from->count; i++) {
+            buf_set(&copy->tables[f].entries[i].key, buf_slice(&from->entries[i].key));
+            buf_set(&copy->tables[f].entries[i].value, buf_slice(&from->entries[i].value));
+        }
+    }
+    return copy;
+}
+
+void memory_wipe(struct memory *m, int32_t partition) {
+    struct buf prefix = {0};
+    key_partition(&prefix, partition);
+    assert(m->undo_count == 0);
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        struct table *t = &m->tables[f];
+        bool exact;
+        size_t i = find(t, buf_slice(&prefix), &exact);
+        while (i < t->count && slice_has_prefix(buf_slice(&t->entries[i].key), buf_slice(&prefix)))
+            unset(t, buf_slice(&t->entries[i].key));
+    }
+    buf_release(&prefix);
 }
 
 void memory_free(struct memory *m) {

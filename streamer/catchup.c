@@ -59,6 +59,7 @@ void catchup_init(struct catchup *c, struct task *task, const struct catchup_ran
         c->streams[i] = (struct catchup_stream){next, ranges[i].high, next >= ranges[i].high};
         c->undone += !c->streams[i].done;
     }
+    c->needed = c->undone > 0;
 }
 
 static void finish(struct catchup *c, struct catchup_stream *s, int64_t position) {
@@ -98,6 +99,10 @@ void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offse
 
 bool catchup_done(const struct catchup *c) {
     return c->undone == 0;
+}
+
+bool catchup_came_too_late(const struct catchup *c, int64_t now_ms, int64_t delete_retention_ms) {
+    return c->needed && is_old(c->task->meta.committed_ms, now_ms, delete_retention_ms);
 }
 
 int64_t catchup_remaining(const struct catchup *c) {

@@ -25,6 +25,7 @@ struct catchup {
     struct task *task;
     struct catchup_stream streams[TOPIC_COUNT];
     int undone;
+    bool needed; /* there was anything to do */
 };
 
 /* Why the local state that `m` describes is of no use, in words; NULL if it is of use. */
@@ -48,6 +49,9 @@ bool catchup_take(struct catchup *c, struct task_env *env, enum topic topic, int
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset);
 
 bool catchup_done(const struct catchup *c);
+/* Of one that is done: it read for so long that tombstones which it had still to read may have been cleaned away, since
+ * the state was last whole. Then the state is to be wiped and rebuilt. */
+bool catchup_came_too_late(const struct catchup *c, int64_t now_ms, int64_t delete_retention_ms);
 /* Records still to come, markers counted as such. */
 int64_t catchup_remaining(const struct catchup *c);
 /* Puts how far it is into the task's meta: a catch-up that is cut off goes on from there. */

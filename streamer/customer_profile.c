@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 void totals_clear(struct totals *t) {
     t->sums = (struct customer_totals){0};
@@ -16,26 +17,34 @@ void totals_release(struct totals *t) {
     *t = (struct totals){0};
 }
 
-static void set_partition(struct totals *t, int32_t partition, int64_t links) {
+/* Ascending by partition, so that the same links are the same bytes. */
+static void insert_partition(struct totals *t, size_t at, int32_t partition, int64_t links) {
     if (t->partition_count == t->partition_cap) {
         t->partition_cap = t->partition_cap == 0 ? 4 : t->partition_cap * 2;
         t->partitions = mem_realloc(t->partitions, t->partition_cap * sizeof *t->partitions);
     }
-    t->partitions[t->partition_count++] = (struct totals_partition){partition, links};
+    memmove(&t->partitions[at + 1], &t->partitions[at], (t->partition_count - at) * sizeof *t->partitions);
+    t->partitions[at] = (struct totals_partition){partition, links};
+    t->partition_count++;
+}
+
+static void remove_partition(struct totals *t, size_t at) {
+    t->partition_count--;
+    memmove(&t->partitions[at], &t->partitions[at + 1], (t->partition_count - at) * sizeof *t->partitions);
 }
 
 static int64_t count_link(struct totals *t, int32_t partition, int times) {
-    for (size_t i = 0; i < t->partition_count; i++) {
-        if (t->partitions[i].partition != partition)
-            continue;
-        int64_t links = t->partitions[i].links += times;
-        if (links == 0)
-            t->partitions[i] = t->partitions[--t->partition_count];
-        return links;
+    size_t i = 0;
+    while (i < t->partition_count && t->partitions[i].partition < partition)
+        i++;
+    if (i == t->partition_count || t->partitions[i].partition != partition) {
+        assert(times == 1);
+        insert_partition(t, i, partition, 0);
     }
-    assert(times == 1);
-    set_partition(t, partition, 1);
-    return 1;
+    int64_t links = t->partitions[i].links += times;
+    if (links == 0)
+        remove_partition(t, i);
+    return links;
 }
 
 int64_t totals_add(struct totals *t, const struct rates *rates, const struct account_link *link, int times) {
@@ -74,7 +83,7 @@ bool totals_decode(struct slice in, struct totals *t) {
             if (!avro_get_long(&in, &partition) || !avro_get_long(&in, &links) || partition < 0 ||
                 partition > INT32_MAX)
                 return false;
-            set_partition(t, (int32_t)partition, links);
+            insert_partition(t, t->partition_count, (int32_t)partition, links);
         }
     }
     return ok && count == 0 && in.n == 0;

@@ -267,12 +267,26 @@ static bool save(struct restore *r, struct task_env *env, struct batch *batch, s
     return true;
 }
 
+static int64_t wall_clock_ms(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* The one in work is done: the last one takes its place. */
-static struct task *finish(struct restore *r) {
+static bool finish(struct restore *r, struct task **finished, struct err *e) {
     struct task *task = r->now->task;
+    if (catchup_came_too_late(r->now, wall_clock_ms(), r->layout->delete_retention_ms))
+        return store_wipe(r->store, task->partition, e) &&
+               err_set(
+                   e, ERR_RETRY,
+                   "restoring partition %d took longer than tombstones live (delete.retention.ms): it begins anew; "
+                   "if that happens again, lengthen delete.retention.ms",
+                   task->partition);
     *r->now = r->catchups[--r->count];
     unassign(r);
-    return task;
+    *finished = task;
+    return true;
 }
 
 static int64_t monotonic_ms(void) {
@@ -308,7 +322,5 @@ bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, 
         batch_clear(batch);
         return false;
     }
-    if (catchup_done(r->now))
-        *finished = finish(r);
-    return true;
+    return !catchup_done(r->now) || finish(r, finished, e);
 }

@@ -63,6 +63,10 @@ static void append(struct log *l, const struct message *m) {
     l->messages[l->count++] = *m;
 }
 
+void cluster_append(struct cluster *c, const struct message *m) {
+    append(&c->logs[m->topic][m->partition], m);
+}
+
 void cluster_commit(struct cluster *c) {
     if (kv_failed(c->env.kv))
         fail_msg("%s", c->env.kv->err.text);

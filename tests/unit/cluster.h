@@ -33,6 +33,8 @@ void cluster_release(struct cluster *c);
 
 /* Makes what was done permanent, as the worker does: messages, state, meta. Time passes. */
 void cluster_commit(struct cluster *c);
+/* Puts a committed message that came about elsewhere at the end of its log; takes its buffers over. */
+void cluster_append(struct cluster *c, const struct message *m);
 /* Forgets what was done since the last commit. */
 void cluster_rollback(struct cluster *c);
 

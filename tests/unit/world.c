@@ -76,7 +76,7 @@ static int first_alike(const struct world *w, int value) {
     return i;
 }
 
-void world_event(struct world *w) {
+struct world_change world_make_change(struct world *w) {
     struct rng *r = &w->rng;
     bool is_customer = rng_chance(r, 40);
     int id = (int)rng_below(r, is_customer ? WORLD_CUSTOMERS : WORLD_ACCOUNTS);
@@ -90,16 +90,28 @@ void world_event(struct world *w) {
     if (rng_chance(r, 4))
         behind += CLUSTER_WINDOW_MS + rng_below(r, 50);
     struct model_event m = {w->clock - behind, w->loaded_at++, kind == CHANGE_UPSERT ? value : MODEL_DELETED};
-    struct event e = make_event(w, is_customer, id, &m, kind);
-    bool expected = change_model(is_customer ? &w->customers[id] : &w->accounts[id], kind, m);
-    bool accepted = cluster_apply(&w->cluster, &e);
+    if (kind == CHANGE_TOMBSTONE)
+        m.loaded_at = m.at;
+    struct world_change c = {is_customer,
+                             id,
+                             kind,
+                             m.at,
+                             m.loaded_at,
+                             make_event(w, is_customer, id, &m, kind),
+                             change_model(is_customer ? &w->customers[id] : &w->accounts[id], kind, m)};
+    w->applied += c.accepted;
+    w->late += !c.accepted;
+    return c;
+}
+
+void world_event(struct world *w) {
+    struct world_change c = world_make_change(w);
+    bool accepted = cluster_apply(&w->cluster, &c.event);
     if (kv_failed(w->cluster.env.kv))
         fail_msg("%s", w->cluster.env.kv->err.text);
-    assert_int_equal(accepted, expected);
+    assert_int_equal(accepted, c.accepted);
     if (!accepted)
         assert_int_equal(w->cluster.why.code, REASON_TOO_LATE);
-    w->applied += accepted;
-    w->late += !accepted;
 }
 
 /* One of the partitions with links or refs that wait; false: there is none. */

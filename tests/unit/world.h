@@ -24,6 +24,16 @@ struct world {
 void world_init(struct world *w, int32_t n, uint64_t seed);
 void world_release(struct world *w);
 
+/* One random change, told to the model only. */
+struct world_change {
+    bool is_customer;
+    int id; /* index */
+    enum change_kind kind;
+    int64_t event_at, loaded_at; /* equal for a tombstone, whose event time is its timestamp */
+    struct event event;          /* its slices live as long as the world */
+    bool accepted;               /* else it is too late */
+};
+struct world_change world_make_change(struct world *w);
 /* One random change; not committed. */
 void world_event(struct world *w);
 /* One random step, committed: a change, or a link or ref that is read, sometimes rolled back and done again. */

@@ -1,0 +1,166 @@
+/* sim: schedules of whole clusters in one process, from one seed each. Every schedule runs in a child, so that whatever
+ * goes wrong there, an assertion or a sanitizer's report too, ends as a failed seed and the command that repeats it.
+ *
+ *   sim [--seed N] [--schedules N] [--seconds N] [--events N] [--mutation NAME] [--trace]
+ *   sim --mutations [--schedules N]     each of the deliberate mistakes must be found within N schedules
+ */
+#include "sim.h"
+
+#include "streamer/base/mem.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const mutations[MUTATION_COUNT] = {
+    [MUTATION_NONE] = "none",
+    [MUTATION_KEEP_BEFORE_COMMIT] = "keep-before-commit",
+    [MUTATION_KEEP_AFTER_FAILURE] = "keep-after-failure",
+    [MUTATION_NO_ROLLBACK] = "no-rollback",
+    [MUTATION_NO_REPLAY] = "no-replay",
+    [MUTATION_REPLAY_LINKS_TO_END] = "replay-links-to-end",
+    [MUTATION_REPLAY_TO_STABLE_END] = "replay-to-stable-end",
+    [MUTATION_OFFSETS_OUTSIDE] = "offsets-outside",
+    [MUTATION_ANY_GENERATION] = "any-generation",
+    [MUTATION_NEWEST_GENERATION] = "newest-generation",
+    [MUTATION_NO_FENCING] = "no-fencing",
+    [MUTATION_READ_UNCOMMITTED] = "read-uncommitted",
+    [MUTATION_UNSTABLE_OFFSETS] = "unstable-offsets",
+    [MUTATION_LOSE_LINK] = "lose-link",
+    [MUTATION_LOSE_REF] = "lose-ref",
+    [MUTATION_LOSE_FORWARDED] = "lose-forwarded",
+    [MUTATION_LOSE_CONFIRMATION] = "lose-confirmation",
+    [MUTATION_LOSE_RESULT_TOMBSTONE] = "lose-result-tombstone",
+    [MUTATION_NO_LOOK_AHEAD] = "no-look-ahead",
+    [MUTATION_POSITION_TOO_FAR] = "position-too-far",
+    [MUTATION_OLD_STATE_IS_FINE] = "old-state-is-fine",
+    [MUTATION_TWICE] = "twice",
+    [MUTATION_SKIP] = "skip",
+    [MUTATION_OFFSET_TOO_LOW] = "offset-too-low",
+    [MUTATION_REPLAY_NO_TOMBSTONES] = "replay-no-tombstones",
+};
+
+struct options {
+    uint64_t seed;
+    int64_t schedules, seconds; /* -1: without an end */
+    int events;
+    enum mutation mutation;
+    bool trace, all_mutations;
+};
+
+static bool parse_mutation(const char *name, enum mutation *m) {
+    for (int i = 0; i < MUTATION_COUNT; i++) {
+        if (strcmp(mutations[i], name) == 0) {
+            *m = (enum mutation)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse(int argc, char **argv, struct options *o) {
+    *o = (struct options){.seed = 1, .schedules = -1, .seconds = -1, .events = 400};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--trace") == 0) {
+            o->trace = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--mutations") == 0) {
+            o->all_mutations = true;
+            continue;
+        }
+        i++;
+        if (strcmp(argv[i - 1], "--seed") == 0)
+            o->seed = strtoull(value, NULL, 10);
+        else if (strcmp(argv[i - 1], "--schedules") == 0)
+            o->schedules = strtoll(value, NULL, 10);
+        else if (strcmp(argv[i - 1], "--seconds") == 0)
+            o->seconds = strtoll(value, NULL, 10);
+        else if (strcmp(argv[i - 1], "--events") == 0)
+            o->events = (int)strtol(value, NULL, 10);
+        else if (strcmp(argv[i - 1], "--mutation") != 0 || !parse_mutation(value, &o->mutation))
+            return false;
+    }
+    if (o->schedules < 0 && o->seconds < 0)
+        o->schedules = o->trace ? 1 : 1000;
+    return true;
+}
+
+/* Runs one schedule in a child; true if all was well. Quiet: what it says is not shown. */
+static bool run_child(const struct options *o, uint64_t seed, bool quiet) {
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int null = quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+        if (null >= 0) {
+            (void)dup2(null, STDOUT_FILENO);
+            (void)dup2(null, STDERR_FILENO);
+        }
+        (void)alarm(quiet ? 20 : 120); /* a mistake may also make it run for ever */
+        (void)sim_run(seed, o->events, o->mutation, o->trace);
+        exit(0);
+    }
+    int status;
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        perror("sim");
+        exit(2);
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static double now(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int run_schedules(const struct options *o) {
+    double began = now();
+    int64_t done = 0;
+    for (uint64_t seed = o->seed;
+         (o->schedules < 0 || done < o->schedules) && (o->seconds < 0 || now() - began < (double)o->seconds);
+         seed++, done++) {
+        if (run_child(o, seed, false))
+            continue;
+        printf("seed %llu failed; again: sim --seed %llu --events %d --mutation %s --trace\n",
+               (unsigned long long)seed, (unsigned long long)seed, o->events, mutations[o->mutation]);
+        return 1;
+    }
+    printf("%lld schedules, %lld input records, %.0f a minute\n", (long long)done,
+           (long long)(done * o->events), (double)(done * o->events) / (now() - began) * 60);
+    return 0;
+}
+
+static int run_mutations(const struct options *o) {
+    int missed = 0;
+    for (int m = MUTATION_NONE + 1; m < MUTATION_COUNT; m++) {
+        struct options one = *o;
+        int64_t schedules = 1;
+        one.mutation = (enum mutation)m;
+        while (schedules <= o->schedules && run_child(&one, o->seed + (uint64_t)schedules - 1, true))
+            schedules++;
+        bool found = schedules <= o->schedules;
+        missed += !found;
+        if (found)
+            printf("%-24s found by schedule %lld\n", mutations[m], (long long)schedules);
+        else
+            printf("%-24s NOT FOUND in %lld schedules\n", mutations[m], (long long)o->schedules);
+    }
+    printf("%d passed, %d failed\n", MUTATION_COUNT - 1 - missed, missed);
+    return missed > 0;
+}
+
+int main(int argc, char **argv) {
+    struct options o;
+    if (!parse(argc, argv, &o)) {
+        fprintf(stderr,
+                "sim: usage: sim [--seed N] [--schedules N] [--seconds N] [--events N] [--mutation NAME] "
+                "[--trace] | --mutations [--schedules N]\n");
+        return 2;
+    }
+    return o.all_mutations ? run_mutations(&o) : run_schedules(&o);
+}

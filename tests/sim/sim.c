@@ -1,0 +1,345 @@
+#include "sim.h"
+
+#include "streamer/base/mem.h"
+#include "streamer/base/murmur2.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define STEPS_TO_DRAIN 400000
+
+void sim_trace(const struct sim *s, const struct instance *i, const char *format, ...) {
+    va_list arguments;
+    if (!s->trace)
+        return;
+    printf("%6lld ", (long long)s->steps);
+    if (i != NULL)
+        printf("instance %d: ", i->id);
+    va_start(arguments, format);
+    (void)vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
+}
+
+/* As Kafka's range assignor. */
+int sim_owner(const struct sim *s, int32_t partition, int32_t partitions) {
+    int each = partitions / s->member_count, more = partitions % s->member_count;
+    for (int k = 0, first = 0; k < s->member_count; k++) {
+        int count = each + (k < more);
+        if (partition < first + count)
+            return s->members[k];
+        first += count;
+    }
+    return -1;
+}
+
+/* --- the group --- */
+
+/* Everybody who is up and not left out; at least one of those that are up. */
+static void rebalance(struct sim *s, int left_out) {
+    int count = 0;
+    for (int k = 0; k < s->instance_count; k++)
+        if (s->instances[k].up && k != left_out)
+            s->members[count++] = k;
+    if (count == 0)
+        return;
+    s->member_count = count;
+    s->broker.generation++;
+    sim_trace(s, NULL, "generation %d has %d members", s->broker.generation, count);
+}
+
+/* What is left of its state when it comes back. */
+static void spoil_state(struct sim *s, struct instance *i) {
+    int luck = (int)rng_below(&s->rng, 100);
+    if (luck < 15) {
+        sim_trace(s, i, "its state is lost");
+        memory_free(i->memory);
+        i->memory = NULL;
+    } else if (luck < 50 && i->older != NULL) {
+        sim_trace(s, i, "its state is an older one");
+        memory_free(i->memory);
+        i->memory = memory_copy(i->older);
+    }
+}
+
+static void start(struct sim *s, int k, bool spoil) {
+    struct instance *i = &s->instances[k];
+    int producer = i->producer;
+    if (spoil)
+        spoil_state(s, i);
+    if (i->memory == NULL && s->next_producer < BROKER_PRODUCERS) /* its id was part of the state */
+        producer = s->next_producer++;
+    instance_start(i, s, k, producer);
+    sim_trace(s, i, "starts with transactional id %d", producer);
+    rebalance(s, -1);
+}
+
+/* --- input --- */
+
+static void put_text(struct buf *out, struct slice text) {
+    buf_put_byte(out, '"');
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"' || text.p[i] == '\\')
+            buf_put_byte(out, '\\');
+        buf_put_byte(out, text.p[i]);
+    }
+    buf_put_byte(out, '"');
+}
+
+static void put_record(struct buf *out, const struct event *e) {
+    bool is_customer = e->entity == ENTITY_CUSTOMER;
+    buf_put_str(out, is_customer ? "{\"customer_id\":" : "{\"account_id\":");
+    put_text(out, e->id);
+    if (e->kind == CHANGE_DELETE) {
+        buf_put_str(out, ",\"__deleted\":\"true\"");
+    } else if (is_customer) {
+        buf_put_str(out, ",\"customer_name\":");
+        put_text(out, e->customer_name);
+        buf_printf(out, ",\"has_loan\":%s", e->has_loan_flag ? "true" : "false");
+    } else {
+        buf_printf(out, ",\"customer_id\":%lld,\"balance\":\"%lld.%02lld\",\"account_type\":\"%s\"",
+                   (long long)e->customer_id, (long long)(e->balance_cents / 100),
+                   (long long)(e->balance_cents % 100), account_type_name(e->account_type));
+    }
+    buf_printf(out, ",\"updated_at\":%lld}", (long long)e->event_at_ms);
+}
+
+/* The same for each record of an id, so that they come in the order that the model has seen. */
+static int32_t place(const struct event *e, int32_t partitions) {
+    bool scattered = e->id.n % 2 == 0;
+    return murmur2_partition(e->id, scattered && partitions > 1 ? partitions - 1 : partitions);
+}
+
+static void produce(struct sim *s) {
+    struct buf value = {0};
+    if (rng_chance(&s->rng, 3)) {
+        enum topic topic = rng_chance(&s->rng, 50) ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS;
+        broker_produce(&s->broker, topic, (int32_t)rng_below(&s->rng, s->broker.partitions[topic]),
+                       slice_null(), slice_str("{\"customer_id\":"), 1 + s->produced);
+        s->malformed++;
+    } else {
+        struct world_change c = world_make_change(&s->world);
+        enum topic topic = c.is_customer ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS;
+        bool tombstone = c.kind == CHANGE_TOMBSTONE;
+        put_record(&value, &c.event);
+        broker_produce(&s->broker, topic, place(&c.event, s->broker.partitions[topic]),
+                       tombstone ? c.event.id : slice_null(), tombstone ? slice_null() : buf_slice(&value),
+                       c.loaded_at);
+    }
+    s->produced++;
+    buf_release(&value);
+}
+
+/* --- what happens --- */
+
+static struct instance *any_instance(struct sim *s) {
+    return &s->instances[rng_below(&s->rng, s->instance_count)];
+}
+
+static void compact_some(struct sim *s) {
+    enum topic topic =
+        rng_chance(&s->rng, 40) ? TOPIC_ACCOUNT_LINKS : (enum topic)rng_below(&s->rng, TOPIC_COUNT);
+    int32_t p = (int32_t)rng_below(&s->rng, s->n);
+    if (topic_is_replayed(topic))
+        broker_compact(&s->broker, topic, p, SIM_DELETE_RETENTION_MS);
+    if (topic_is_repartition(topic) && s->broker.committed[topic][p] > s->broker.logs[topic][p].start)
+        s->broker.logs[topic][p].start = s->broker.committed[topic][p]; /* DeleteRecords */
+}
+
+/* One of them stands still for days, the others go on meanwhile, and tombstones are cleaned away. */
+static void long_pause(struct sim *s) {
+    sim_trace(s, NULL, "a long time passes");
+    for (int rounds = 0; rounds < 2; rounds++) {
+        s->broker.now_ms += SIM_DELETE_RETENTION_MS + 1;
+        for (int t = 0; t < TOPIC_COUNT; t++)
+            for (int32_t p = 0; topic_is_replayed((enum topic)t) && p < s->n; p++)
+                broker_compact(&s->broker, (enum topic)t, p, SIM_DELETE_RETENTION_MS);
+    }
+}
+
+static void fault(struct sim *s) {
+    struct instance *i = any_instance(s);
+    switch (rng_below(&s->rng, 10)) {
+    case 0:
+    case 1:
+        if (i->up) {
+            sim_trace(s, i, "is killed before: %s", step_name(i->step));
+            instance_kill(i);
+        }
+        break;
+    case 2:
+        if (!i->up)
+            break;
+        i->frozen = true;
+        sim_trace(s, i, "stands still");
+        if (rng_chance(&s->rng, 70)) /* and is taken for dead */
+            rebalance(s, i->id);
+        break;
+    case 3:
+        rebalance(s, rng_chance(&s->rng, 30) ? i->id : -1);
+        break;
+    case 4:
+        if (broker_time_out(&s->broker, (int)rng_below(&s->rng, 2)))
+            sim_trace(s, NULL, "a transaction is given up by the broker");
+        break;
+    case 5:
+    case 9:
+        compact_some(s);
+        compact_some(s);
+        break;
+    case 6:
+        if (rng_chance(&s->rng, 10))
+            long_pause(s);
+        break;
+    case 7:
+        s->delayed = rng_chance(&s->rng, 50)
+                         ? TOPIC_COUNT
+                         : (enum topic)(TOPIC_REPARTITION_CUSTOMERS + rng_below(&s->rng, 4));
+        sim_trace(s, NULL, "topic %d is held back", (int)s->delayed);
+        break;
+    default:
+        for (int k = 0; k < s->instance_count; k++) {
+            if (!s->instances[k].up)
+                start(s, k, true);
+            else if (s->instances[k].frozen && rng_chance(&s->rng, 50)) {
+                s->instances[k].frozen = false;
+                sim_trace(s, &s->instances[k], "goes on");
+            }
+        }
+        break;
+    }
+}
+
+static void step(struct sim *s, int events) {
+    s->steps++;
+    s->broker.now_ms += rng_below(&s->rng, 20);
+    int luck = (int)rng_below(&s->rng, 100);
+    if (luck < 25 && s->produced < events) {
+        produce(s);
+        return;
+    }
+    if (luck < 45) {
+        (void)broker_write_marker(&s->broker, (int)rng_below(&s->rng, 4));
+        return;
+    }
+    if (luck < 47 && !s->calm) {
+        fault(s);
+        return;
+    }
+    struct instance *i = any_instance(s);
+    if (i->up && !i->frozen)
+        instance_step(i);
+}
+
+static bool all_idle(const struct sim *s) {
+    for (int k = 0; k < BROKER_PRODUCERS; k++)
+        if (s->broker.open[k] >= 0)
+            return false;
+    for (int k = 0; k < s->instance_count; k++)
+        if (!instance_is_idle(&s->instances[k]))
+            return false;
+    return true;
+}
+
+/* No faults any more: everything must come to an end. */
+static void drain(struct sim *s) {
+    s->calm = true;
+    s->delayed = TOPIC_COUNT;
+    for (int k = 0; k < s->instance_count; k++) {
+        s->instances[k].frozen = false;
+        if (!s->instances[k].up)
+            start(s, k, true);
+    }
+    rebalance(s, -1);
+    for (int64_t left = STEPS_TO_DRAIN; !all_idle(s); left--) {
+        if (left == 0)
+            fail_msg("it does not come to an end");
+        if (left % 1000 == 0)
+            (void)broker_time_out(&s->broker, 0); /* of those who are gone for good */
+        step(s, 0);
+    }
+}
+
+/* --- what must have come out --- */
+
+/* Everything that was committed, compacted away since or not. */
+static void export_results(struct sim *s) {
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        for (int32_t p = 0; topic_is_kept((enum topic)t) && p < s->n; p++) {
+            struct partition_log *l = &s->broker.logs[t][p];
+            for (int64_t k = 0; k < l->count; k++) {
+                struct log_record *r = &l->records[k];
+                if (r->marker || r->txn < 0 || !s->broker.txns[r->txn].committed)
+                    continue;
+                struct message m = {
+                    .topic = (enum topic)t, .partition = p, .has_key = true, .has_value = r->has_value};
+                buf_set(&m.key, buf_slice(&r->key));
+                buf_set(&m.value, buf_slice(&r->value));
+                cluster_append(&s->world.cluster, &m);
+            }
+        }
+    }
+}
+
+static void check_quarantine(const struct sim *s) {
+    int64_t count = 0;
+    for (int32_t p = 0; p < s->n; p++) {
+        const struct partition_log *l = &s->broker.logs[TOPIC_QUARANTINE][p];
+        for (int64_t k = 0; k < l->count; k++)
+            count += !l->records[k].marker && s->broker.txns[l->records[k].txn].committed;
+    }
+    if (count != s->world.late + s->malformed)
+        fail_msg("%lld in quarantine, should be %lld", (long long)count,
+                 (long long)(s->world.late + s->malformed));
+}
+
+static void init(struct sim *s, uint64_t seed, enum mutation mutation, bool trace) {
+    static const char *const sets[] = {"kafka.bootstrap.servers=none:1", "transaction.max.messages=3"};
+    int32_t partitions[TOPIC_COUNT];
+    struct err e;
+    *s = (struct sim){.rng = rng_seeded(seed), .trace = trace, .mutation = mutation, .delayed = TOPIC_COUNT};
+    s->n = 1 + (int32_t)rng_below(&s->rng, SIM_N_MAX);
+    s->instance_count = 1 + (int)rng_below(&s->rng, SIM_INSTANCES);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        partitions[t] = s->n;
+    for (int t = TOPIC_CUSTOMERS; t <= TOPIC_ACCOUNTS; t++)
+        if (rng_chance(&s->rng, 40))
+            partitions[t] = 1 + (int32_t)rng_below(&s->rng, BROKER_PARTITIONS);
+    world_init(&s->world, s->n, seed);
+    broker_init(&s->broker, partitions);
+    s->broker.ignores_generation = mutation == MUTATION_ANY_GENERATION;
+    s->broker.ignores_epoch = mutation == MUTATION_NO_FENCING;
+    s->broker.shows_all = mutation == MUTATION_READ_UNCOMMITTED;
+    s->broker.offsets_at_once = mutation == MUTATION_OFFSETS_OUTSIDE;
+    if (!config_load(&s->config, NULL, sets, ARRAY_LEN(sets), &e))
+        fail_msg("%s", e.text);
+    s->config.late_window_ms = CLUSTER_WINDOW_MS;
+    for (int k = 0; k < s->instance_count; k++)
+        start(s, k, false);
+}
+
+static void release(struct sim *s) {
+    for (int k = 0; k < s->instance_count; k++)
+        instance_release(&s->instances[k]);
+    config_release(&s->config);
+    broker_release(&s->broker);
+    world_release(&s->world);
+}
+
+int64_t sim_run(uint64_t seed, int events, enum mutation mutation, bool trace) {
+    struct sim *s = mem_calloc(1, sizeof *s);
+    init(s, seed, mutation, trace);
+    while (s->produced < events)
+        step(s, events);
+    drain(s);
+    export_results(s);
+    world_check_histories(&s->world);
+    world_check_results(&s->world);
+    assert_change_only(&s->world.cluster);
+    check_quarantine(s);
+    int64_t produced = s->produced;
+    release(s);
+    free(s);
+    return produced;
+}
