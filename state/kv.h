@@ -27,6 +27,8 @@ enum family {
     FAMILY_ACCOUNT_WITH_CUSTOMER, /* account_id -> last emitted row */
     FAMILY_ACCOUNT_SUMMARY,       /* account_id -> last emitted row */
     FAMILY_CUSTOMER_PROFILE,      /* customer_id -> last emitted row */
+    FAMILY_LINKS_AHEAD, /* customer_id, account_id: a message of it is not processed yet (task_replay_ahead) */
+    FAMILY_REFS_AHEAD,  /* customer_id: the same */
     FAMILY_COUNT
 };
 const char *family_name(enum family f);

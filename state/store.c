@@ -43,6 +43,8 @@ const char *family_name(enum family f) {
         [FAMILY_ACCOUNT_WITH_CUSTOMER] = "account_with_customer",
         [FAMILY_ACCOUNT_SUMMARY] = "account_summary",
         [FAMILY_CUSTOMER_PROFILE] = "customer_profile",
+        [FAMILY_LINKS_AHEAD] = "links_ahead",
+        [FAMILY_REFS_AHEAD] = "refs_ahead",
     };
     assert(f < FAMILY_COUNT);
     return names[f];

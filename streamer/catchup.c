@@ -8,13 +8,6 @@ static bool is_exact(enum topic t) {
     return topic_is_consumed(t);
 }
 
-/* Links are also read from the target to the end of the partition, and what is known of the keys found there is
- * taken back: the end of such a link may have been compacted away because of the message that is not processed
- * yet, and a link that is thought to be there still would not be answered with a ref. */
-static bool looks_ahead(enum topic t) {
-    return t == TOPIC_ACCOUNT_LINKS;
-}
-
 /* A commit in the future means that the clock was set back since: nobody knows how old it is. */
 static bool is_old(int64_t committed_ms, int64_t now_ms, int64_t delete_retention_ms) {
     return committed_ms > 0 &&
@@ -75,16 +68,11 @@ bool catchup_take(struct catchup *c, struct task_env *env, enum topic topic, int
     if (s->done || offset < s->next)
         return false;
     if (is_exact(topic) && offset >= s->target) {
-        if (looks_ahead(topic))
-            task_replay(env, c->task, topic, key, slice_null());
-        else
-            finish(c, s, s->target);
+        task_replay_ahead(env, c->task, topic, key);
         return false;
     }
     task_replay(env, c->task, topic, key, value);
     s->next = offset + 1;
-    if (is_exact(topic) && s->next >= s->target && !looks_ahead(topic))
-        finish(c, s, s->target);
     return true;
 }
 
@@ -119,7 +107,7 @@ void catchup_note_positions(const struct catchup *c) {
         if (!topic_is_replayed((enum topic)i))
             continue;
         /* One that has still to look ahead must do so again. */
-        bool looking = looks_ahead((enum topic)i) && !s->done && s->next >= s->target;
+        bool looking = is_exact((enum topic)i) && !s->done && s->next >= s->target;
         c->task->meta.positions[i] = looking ? s->target - 1 : s->next;
     }
 }

@@ -4,7 +4,8 @@
  *
  * Topics that only the task writes are replayed to the high watermark that was there when the plan was made: the
  * last committed transaction may not have moved the last stable offset yet, so a read_committed reader goes on
- * until it has reached that point. Topics that are also input (links, refs) are replayed to the committed offset. */
+ * until it has reached that point. Topics that are also input (links, refs) are replayed to the committed offset, and
+ * looked at from there to their end: see task_replay_ahead. */
 #ifndef STREAMER_CATCHUP_H
 #define STREAMER_CATCHUP_H
 

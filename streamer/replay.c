@@ -179,11 +179,14 @@ static void replay_link(struct task_env *env, struct task *t, struct slice key, 
         unreadable(env, TOPIC_ACCOUNT_LINKS, key);
         return;
     }
+    (void)task_unmark_link(env, t, customer_id, account_id);
     (void)task_fold_link(env, t, customer_id, account_id, value.p != NULL ? &link : NULL);
 }
 
 /* A ref without accounts that its tombstone would have removed may stay until the next one: it does no harm,
- * for what counts is the last emitted row, and an account that comes back is answered with a new ref. */
+ * for what counts is the last emitted row, and an account that comes back is answered with a new ref. The other way
+ * round, a tombstone that was passed over because an account had come back (task.c) takes the ref away here: see
+ * ref_is_in_doubt. */
 static void replay_ref(struct task_env *env, struct task *t, struct slice key, struct slice value) {
     int64_t customer_id;
     struct slice body;
@@ -192,12 +195,14 @@ static void replay_ref(struct task_env *env, struct task *t, struct slice key, s
         unreadable(env, TOPIC_CUSTOMER_REFS, key);
         return;
     }
+    task_unmark_ref(env, t, customer_id);
     key_customer(&env->key, t->partition, customer_id);
     bool had = kv_get(env->kv, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), &env->value2);
-    if (value.p != NULL)
+    if (value.p != NULL) {
         task_put(env, t, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), body, !had);
-    else if (had)
+    } else if (had) {
         task_erase(env, t, FAMILY_CUSTOMER_REFS, buf_slice(&env->key));
+    }
 }
 
 void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key,
@@ -247,4 +252,15 @@ void task_replay(struct task_env *env, struct task *t, enum topic topic, struct 
     case TOPIC_COUNT:
         break;
     }
+}
+
+void task_replay_ahead(struct task_env *env, struct task *t, enum topic topic, struct slice key) {
+    int64_t customer_id;
+    struct slice account_id;
+    if (topic == TOPIC_ACCOUNT_LINKS && key.p != NULL && task_parse_link_key(key, &customer_id, &account_id))
+        task_mark_link(env, t, customer_id, account_id);
+    else if (topic == TOPIC_CUSTOMER_REFS && key.p != NULL && task_parse_customer_id(key, &customer_id))
+        task_mark_ref(env, t, customer_id);
+    else
+        unreadable(env, topic, key.p != NULL ? key : slice_str("(none)"));
 }

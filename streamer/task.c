@@ -306,6 +306,7 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
         task_damaged(env, FAMILY_LINKS);
         return;
     }
+    bool marked = task_unmark_link(env, t, customer_id, account_id);
     struct link_effect effect = task_fold_link(env, t, customer_id, account_id, ends ? NULL : &link);
     if (kv_failed(env->kv))
         return;
@@ -313,8 +314,9 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
     buf_put_int(&env->message_key, customer_id);
     buf_set(&env->ids, buf_slice(&env->message_key));
     struct customer_ref now = task_current_customer(env, t, buf_slice(&env->ids));
-    /* The first account of a partition is answered; later ones find the ref there, or on its way to them. */
-    if (!ends && !effect.was_there && effect.links_of_partition == 1)
+    /* The first account of a partition is answered; later ones find the ref there, or on its way to them. Nobody knows
+     * whether one that was marked is the first. */
+    if (!ends && (marked || (!effect.was_there && effect.links_of_partition == 1)))
         send_ref(env, customer_id, (int32_t)effect.partition, &now);
     if (ends && effect.was_there && effect.links_of_partition == 0)
         send_ref(env, customer_id, (int32_t)effect.partition, NULL);
@@ -354,10 +356,14 @@ static bool store_ref(struct task_env *env, struct task *t, int64_t customer_id,
     key_customer(&env->key, t->partition, customer_id);
     bool had = task_get(env, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), &env->value2, &old);
     if (body.p == NULL) {
-        if (had && list_accounts(env, t, customer_id, NULL, 1) == 0)
+        bool needed = list_accounts(env, t, customer_id, NULL, 1) > 0;
+        if (had && !needed)
             task_erase(env, t, FAMILY_CUSTOMER_REFS, buf_slice(&env->key));
+        if (!needed)
+            task_unmark_ref(env, t, customer_id);
         return false;
     }
+    task_unmark_ref(env, t, customer_id);
     task_put(env, t, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), body, !had);
     return true;
 }

@@ -109,4 +109,10 @@ bool task_refresh(struct task_env *env, struct task *t);
 void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key,
                  struct slice value);
 
+/* Notes that a message of account-links or customer-refs with that key lies behind the committed offset. Until it is
+ * processed, what the state says of that link or ref may be older than what was processed: log compaction takes a
+ * message away when there is a later one of its key, read or not. So nothing is emitted that depends on it meanwhile:
+ * its last row stays, and the message brings the right one. */
+void task_replay_ahead(struct task_env *env, struct task *t, enum topic topic, struct slice key);
+
 #endif

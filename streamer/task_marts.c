@@ -65,12 +65,30 @@ bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, st
     return false;
 }
 
-/* Brings the joined row and the summary of one account up to date. account == NULL: it is gone. */
+/* Whether the ref of the account's customer may be another one than the state says. If there is a joined row with that
+ * customer, then there was a ref, and it ends only when there is no such row any more: a restore has not found it because
+ * the one that replaces it is under way. */
+static bool ref_is_in_doubt(struct task_env *env, struct task *t, struct slice account_id,
+                            int64_t customer_id, const struct customer_ref *customer) {
+    struct account_with_customer_row last;
+    struct slice body;
+    if (task_ref_is_marked(env, t, customer_id))
+        return true;
+    key_text(&env->key, t->partition, account_id);
+    return customer == NULL &&
+           task_get(env, FAMILY_ACCOUNT_WITH_CUSTOMER, buf_slice(&env->key), &env->value2, &body) &&
+           row_get_avro(&account_with_customer_type, &body, &last) && last.customer_id == customer_id;
+}
+
+/* Brings the joined row and the summary of one account up to date, unless nobody knows how they must be: then the ref
+ * that comes will do it. account == NULL: it is gone. */
 void task_refresh_account(struct task_env *env, struct task *t, struct slice account_id,
                           const struct account_attributes *account, int64_t valid_from_at,
                           const struct customer_ref *customer) {
     struct account_with_customer_row joined;
     struct account_summary_row summary;
+    if (account != NULL && ref_is_in_doubt(env, t, account_id, account->customer_id, customer))
+        return;
     bool has_joined = account != NULL && join_account(account_id, account, valid_from_at, customer, &joined);
     bool has_summary = has_joined && account_summarize(env->rates, &joined, env->now_ms, &summary);
     key_text(&env->key, t->partition, account_id);
@@ -99,6 +117,8 @@ struct customer_ref task_current_customer(struct task_env *env, struct task *t, 
 void task_refresh_profile(struct task_env *env, struct task *t, int64_t customer_id,
                           const struct customer_ref *customer) {
     struct customer_profile_row row;
+    if (task_has_marked_links(env, t, customer_id))
+        return;
     bool has = customer_profile(&env->totals, customer_id, customer, env->now_ms, &row);
     key_customer(&env->key, t->partition, customer_id);
     buf_clear(&env->message_key);

@@ -290,3 +290,60 @@ struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t 
     }
     return effect;
 }
+
+/* --- what lies ahead --- */
+
+static void mark(struct task_env *env, struct task *t, enum family f, struct slice key) {
+    if (!kv_get(env->kv, f, key, &env->value2))
+        task_put(env, t, f, key, slice_of("", 0), true);
+}
+
+/* Almost always there are no marks at all, and nothing is looked up. */
+static bool unmark(struct task_env *env, struct task *t, enum family f, struct slice key) {
+    if (!kv_get(env->kv, f, key, &env->value2))
+        return false;
+    task_erase(env, t, f, key);
+    return true;
+}
+
+void task_mark_link(struct task_env *env, struct task *t, int64_t customer_id, struct slice account_id) {
+    key_customer_account(&env->key2, t->partition, customer_id, account_id);
+    mark(env, t, FAMILY_LINKS_AHEAD, buf_slice(&env->key2));
+}
+
+bool task_unmark_link(struct task_env *env, struct task *t, int64_t customer_id, struct slice account_id) {
+    if (t->meta.rows[FAMILY_LINKS_AHEAD] == 0)
+        return false;
+    key_customer_account(&env->key2, t->partition, customer_id, account_id);
+    return unmark(env, t, FAMILY_LINKS_AHEAD, buf_slice(&env->key2));
+}
+
+bool task_has_marked_links(struct task_env *env, const struct task *t, int64_t customer_id) {
+    if (t->meta.rows[FAMILY_LINKS_AHEAD] == 0)
+        return false;
+    key_customer(&env->key2, t->partition, customer_id);
+    struct kv_cursor *c = kv_cursor(env->kv, FAMILY_LINKS_AHEAD);
+    cursor_seek(c, buf_slice(&env->key2));
+    bool found = cursor_in(c, buf_slice(&env->key2));
+    cursor_free(c);
+    return found;
+}
+
+void task_mark_ref(struct task_env *env, struct task *t, int64_t customer_id) {
+    key_customer(&env->key2, t->partition, customer_id);
+    mark(env, t, FAMILY_REFS_AHEAD, buf_slice(&env->key2));
+}
+
+void task_unmark_ref(struct task_env *env, struct task *t, int64_t customer_id) {
+    if (t->meta.rows[FAMILY_REFS_AHEAD] == 0)
+        return;
+    key_customer(&env->key2, t->partition, customer_id);
+    (void)unmark(env, t, FAMILY_REFS_AHEAD, buf_slice(&env->key2));
+}
+
+bool task_ref_is_marked(struct task_env *env, const struct task *t, int64_t customer_id) {
+    if (t->meta.rows[FAMILY_REFS_AHEAD] == 0)
+        return false;
+    key_customer(&env->key2, t->partition, customer_id);
+    return kv_get(env->kv, FAMILY_REFS_AHEAD, buf_slice(&env->key2), &env->value2);
+}

@@ -52,6 +52,14 @@ struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t 
 /* The totals of a customer into env->totals; all zero if there are none. */
 bool task_load_totals(struct task_env *env, struct task *t, int64_t customer_id);
 
+/* The marks of task_replay_ahead. */
+void task_mark_link(struct task_env *env, struct task *t, int64_t customer_id, struct slice account_id);
+bool task_unmark_link(struct task_env *env, struct task *t, int64_t customer_id, struct slice account_id);
+bool task_has_marked_links(struct task_env *env, const struct task *t, int64_t customer_id);
+void task_mark_ref(struct task_env *env, struct task *t, int64_t customer_id);
+void task_unmark_ref(struct task_env *env, struct task *t, int64_t customer_id);
+bool task_ref_is_marked(struct task_env *env, const struct task *t, int64_t customer_id);
+
 /* Splits the key "customer_id|account_id" of account-links. */
 bool task_parse_link_key(struct slice key, int64_t *customer_id, struct slice *account_id);
 bool task_parse_customer_id(struct slice text, int64_t *customer_id);

@@ -259,10 +259,11 @@ void broker_compact(struct broker *b, enum topic topic, int32_t partition, int64
             r->gone = is_visible(b, &l->records[k]) && same_key(r, &l->records[k]);
         if (r->has_value || r->gone)
             continue;
-        if (r->cleaned_ms == 0)
-            r->cleaned_ms = b->now_ms;
-        /* A link or ref that waits still is kept: such a long delay is a known limit (README). */
+        /* A link or ref whose end waits for longer than that is a known limit (README): its time begins when it has been
+         * processed. */
         bool waits = topic_is_consumed(topic) && i >= b->committed[topic][partition];
-        r->gone = !waits && b->now_ms - r->cleaned_ms > delete_retention_ms;
+        if (r->cleaned_ms == 0 || waits)
+            r->cleaned_ms = b->now_ms;
+        r->gone = b->now_ms - r->cleaned_ms > delete_retention_ms;
     }
 }

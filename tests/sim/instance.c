@@ -47,9 +47,11 @@ static void on_send(struct sink *sink, const struct sink_message *m) {
     i->fenced = i->fenced || offset < 0;
     if (offset >= 0)
         i->delivered[m->topic][m->partition] = offset + 1;
-    sim_trace(i->sim, i, "    sends topic %d partition %d offset %lld key %.*s%s", (int)m->topic,
+    bool is_text = m->topic <= TOPIC_CUSTOMER_PROFILE;
+    sim_trace(i->sim, i, "    sends topic %d partition %d offset %lld key %.*s %.*s%s", (int)m->topic,
               m->partition, (long long)offset, (int)m->key.n, m->key.p != NULL ? m->key.p : "",
-              m->value.p == NULL ? " tombstone" : "");
+              is_text ? (int)m->value.n : 0, m->value.p != NULL ? m->value.p : "",
+              m->value.p == NULL ? "tombstone" : "");
 }
 
 static void forget_delivered(struct instance *i) {
@@ -221,33 +223,31 @@ static void save_catchup(struct instance *i, int32_t p) {
         fail_msg("%s", i->pipeline.env.kv->err.text);
     memory_commit(i->memory);
     i->tasks[p].saved_meta = i->tasks[p].meta;
+    const int64_t *rows = i->tasks[p].meta.rows;
+    i->sim->doubts = i->sim->doubts || rows[FAMILY_LINKS_AHEAD] + rows[FAMILY_REFS_AHEAD] > 0;
 }
 
-/* Hands records of one topic over, `max` at most; the end of the log, too, if it is reached. */
+/* Hands records of one topic over, at most `max` of those before the target; the end of the log, too, if it is reached.
+ * (What is looked ahead at does not move the stream on, so it comes in one piece.) */
 static void replay_topic(struct catchup *c, struct task_env *env, const struct broker *b, enum topic topic,
                          int max, enum mutation mutation) {
     int32_t p = c->task->partition;
     int64_t at = c->streams[topic].next;
-    for (; max > 0 && !c->streams[topic].done; max--) {
+    while (max > 0 && !c->streams[topic].done) {
         const struct log_record *r = broker_read(b, topic, p, &at);
+        bool ahead = at >= c->streams[topic].target;
         if (r == NULL) {
             catchup_end_of_partition(c, topic, at);
             return;
         }
-        bool passed = (mutation == MUTATION_NO_LOOK_AHEAD && at >= c->streams[topic].target) ||
+        bool passed = (mutation == MUTATION_NO_LOOK_AHEAD && ahead) ||
                       (mutation == MUTATION_REPLAY_NO_TOMBSTONES && !r->has_value);
         if (!passed)
             (void)catchup_take(c, env, topic, at, buf_slice(&r->key),
                                r->has_value ? buf_slice(&r->value) : slice_null());
+        max -= !ahead;
         at++;
     }
-}
-
-/* Looking ahead does not move the stream's position, so it must go through in one piece: as the consumer does. */
-static int replay_max(const struct catchup *c, enum topic topic, int wanted) {
-    return topic == TOPIC_ACCOUNT_LINKS && c->streams[topic].next >= c->streams[topic].target - wanted
-               ? INT32_MAX
-               : wanted;
 }
 
 static void restore_some(struct instance *i, int32_t p) {
@@ -260,8 +260,8 @@ static void restore_some(struct instance *i, int32_t p) {
     for (int k = 0; k < TOPIC_COUNT && (!topic_is_replayed(topic) || c->streams[topic].done); k++)
         topic = (enum topic)((topic + 1) % TOPIC_COUNT);
     if (topic_is_replayed(topic) && !c->streams[topic].done)
-        replay_topic(c, &i->pipeline.env, &i->sim->broker, topic,
-                     replay_max(c, topic, 1 + (int)rng_below(&i->sim->rng, 30)), i->sim->mutation);
+        replay_topic(c, &i->pipeline.env, &i->sim->broker, topic, 1 + (int)rng_below(&i->sim->rng, 30),
+                     i->sim->mutation);
     save_catchup(i, p);
     if (!catchup_done(c))
         return;
@@ -310,6 +310,11 @@ static bool refresh_some(struct instance *i) {
         const struct source *s = find_source(i, TOPIC_ACCOUNT_LINKS, p);
         note_offset(i, TOPIC_ACCOUNT_LINKS, p, s->next);
         (void)task_refresh(env, &i->tasks[p]);
+        for (int t = 0; t < TOPIC_COUNT; t++) /* the rates are always the same */
+            if (env->counts.emitted[t] > 0 && !i->sim->doubts &&
+                (i->sim->mutation == MUTATION_NONE || i->sim->mutation == MUTATION_NO_LOOK_AHEAD))
+                fail_msg("partition %d: a rebuilt state is not what was emitted: %lld messages to topic %d",
+                         p, (long long)env->counts.emitted[t], t);
         i->refreshing = true;
         i->step = STEP_SEND_OFFSETS;
         return true;
@@ -556,10 +561,11 @@ bool instance_is_idle(const struct instance *i) {
 /* --- what a restore must give --- */
 
 /* Families that are a function of the topics. Not the meta data; not the refs: one whose accounts are gone may stay
- * (replay.c); not the links if some wait: a rebuild takes those back that it meets ahead (catchup.c). */
+ * (replay.c); not the links if some wait: those of before may be compacted away. */
 static bool is_function_of_topics(enum family f, bool links_wait) {
     bool is_link = f == FAMILY_LINKS || f == FAMILY_CUSTOMER_TOTALS;
-    return f != FAMILY_META && f != FAMILY_CUSTOMER_REFS && !(is_link && links_wait);
+    bool is_mark = f == FAMILY_LINKS_AHEAD || f == FAMILY_REFS_AHEAD;
+    return f != FAMILY_META && f != FAMILY_CUSTOMER_REFS && !is_mark && !(is_link && links_wait);
 }
 
 void instance_check_state(struct instance *i, int32_t p) {

@@ -242,6 +242,25 @@ static bool all_idle(const struct sim *s) {
     return true;
 }
 
+static void tell_what_waits(const struct sim *s) {
+    for (int k = 0; k < BROKER_PRODUCERS; k++)
+        if (s->broker.open[k] >= 0)
+            printf("transaction %d of producer %d is in state %d\n", s->broker.open[k], k,
+                   (int)s->broker.txns[s->broker.open[k]].state);
+    for (int k = 0; k < s->instance_count; k++) {
+        const struct instance *i = &s->instances[k];
+        printf("instance %d: generation %d of %d, before: %s\n", k, i->generation, s->broker.generation,
+               step_name(i->step));
+        for (int32_t p = 0; p < s->n; p++)
+            printf("  partition %d in stage %d\n", p, (int)i->stages[p]);
+        for (int n = 0; n < i->source_count; n++)
+            printf("  topic %d partition %d: next %lld of %lld%s\n", (int)i->sources[n].topic,
+                   i->sources[n].partition, (long long)i->sources[n].next,
+                   (long long)broker_end(&s->broker, i->sources[n].topic, i->sources[n].partition),
+                   i->sources[n].located ? "" : ", not located");
+    }
+}
+
 /* No faults any more: everything must come to an end. */
 static void drain(struct sim *s) {
     s->calm = true;
@@ -253,8 +272,10 @@ static void drain(struct sim *s) {
     }
     rebalance(s, -1);
     for (int64_t left = STEPS_TO_DRAIN; !all_idle(s); left--) {
-        if (left == 0)
+        if (left == 0) {
+            tell_what_waits(s);
             fail_msg("it does not come to an end");
+        }
         if (left % 1000 == 0)
             (void)broker_time_out(&s->broker, 0); /* of those who are gone for good */
         step(s, 0);

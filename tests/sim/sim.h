@@ -25,7 +25,9 @@ struct sim {
     int next_producer;
     int64_t produced, malformed; /* input records; of them no JSON */
     enum topic delayed;          /* nobody gets to read it; TOPIC_COUNT: none */
-    bool calm;                   /* no faults any more */
+    bool
+        doubts; /* something was ahead of a restore (task_replay_ahead): results may have come later for that */
+    bool calm; /* no faults any more */
 };
 
 /* Runs one schedule of about `events` input records. Fails (exit, with a message) if something is not as it must be.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 import pytest
+from chaos import TALLY
 from kafka import KafkaBroker
 
 
@@ -13,6 +14,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in TALLY.table():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,11 @@ class KafkaBroker:
         # in ListConsumerGroupOffsets when the group's coordinator is just moving.)
         self._readers: dict[str, Consumer] = {}
 
+    def add_listener(self, name: str, port: int, advertised_port: int) -> None:
+        """Before the first start: one more, whose clients are told another port (of a proxy)."""
+        self._config["listeners"] += f",{name}://127.0.0.1:{port}"
+        self._config["advertised.listeners"] = f"PLAINTEXT://{self.bootstrap},{name}://127.0.0.1:{advertised_port}"
+
     def __enter__(self) -> "KafkaBroker":
         self.start()
         return self

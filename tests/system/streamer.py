@@ -102,7 +102,8 @@ class Streamer:
 
     # --- its life
 
-    def start(self) -> None:
+    def start(self, extra: Mapping[str, str] | None = None) -> None:
+        """`extra`: environment variables."""
         assert self._process is None, "it runs already"
         with self.stderr.open("ab") as stderr:
             self._process = subprocess.Popen(
@@ -110,8 +111,11 @@ class Streamer:
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
-                env=environment(),
+                env={**environment(), **(extra or {})},
             )
+
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def _arguments(self) -> list[str]:
         return ["run", "-c", str(self._properties)]
