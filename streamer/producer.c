@@ -8,10 +8,12 @@
 #include "streamer/topics.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SLOW_COMMIT_MS 5000
 
@@ -24,6 +26,8 @@ struct producer {
     int64_t *positions; /* [topic * n + partition] */
     struct err failed;  /* sticky within a transaction: a message that was refused or not delivered */
     bool open, doubtful;
+    atomic_int breaks; /* connections that were closed; counted on librdkafka's threads */
+    int breaks_before; /* the transaction */
 };
 
 static int64_t monotonic_ms(void) {
@@ -130,6 +134,14 @@ static bool check(rd_kafka_error_t *error, const char *what, struct err *e) {
     return false;
 }
 
+/* On a librdkafka thread, whenever a connection ends. (Its error events are no measure: identical ones are left out for
+ * 30 s.) */
+static int on_close(int socket, void *opaque) {
+    struct producer *p = opaque;
+    atomic_fetch_add(&p->breaks, 1);
+    return close(socket);
+}
+
 /* The first message to a topic would wait for its metadata inside a transaction. */
 static void prime(struct producer *p) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
@@ -162,6 +174,7 @@ struct producer *producer_new(const struct config *c, const char *transactional_
     }
     if (conf != NULL) {
         rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+        rd_kafka_conf_set_closesocket_cb(conf, on_close);
         rd_kafka_conf_set_opaque(conf, p);
     }
     p->rk = kafka_client(RD_KAFKA_PRODUCER, conf, e);
@@ -201,10 +214,12 @@ int64_t producer_position(const struct producer *p, enum topic topic, int32_t pa
 bool producer_begin(struct producer *p, struct err *e) {
     assert(!p->open);
     if (p->doubtful)
-        return err_set(e, ERR_RETRY,
-                       "the last commit went through, but so slowly that a late copy of its request may "
-                       "still come; going on with a new producer");
+        return err_set(
+            e, ERR_RETRY,
+            "the last commit went through, but slowly or over a broken connection: a late copy of a "
+            "request may still come; going on with a new producer");
     p->failed.class = ERR_NONE;
+    p->breaks_before = atomic_load(&p->breaks);
     p->open = check(rd_kafka_begin_transaction(p->rk), "begin", e);
     return p->open;
 }
@@ -227,6 +242,6 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
     if (!ok)
         return false;
     p->open = false;
-    p->doubtful = monotonic_ms() - started > SLOW_COMMIT_MS;
+    p->doubtful = monotonic_ms() - started > SLOW_COMMIT_MS || atomic_load(&p->breaks) != p->breaks_before;
     return true;
 }

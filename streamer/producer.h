@@ -6,6 +6,12 @@
  * cut network) could then still be appended, take the sequence numbers of the next transaction's messages, and
  * make the broker drop those as duplicates. A new producer has a new epoch, which fences whatever is late.
  *
+ * For the same reason a transaction during which a connection broke is the last one of its producer, though it was
+ * committed: librdkafka sends again what was under way, and the first copy may still reach the broker. A late EndTxn
+ * would commit a part of the next transaction (seen with Apache Kafka 4.3.1 behind a proxy, test_chaos.py), a late
+ * TxnOffsetCommit would set its offsets back; the next transaction of a new producer has a new epoch, which refuses
+ * them. Late Produce requests are told by their sequence numbers.
+ *
  * The classes of err: ERR_RETRY: process the batch anew from the committed offsets, with a new producer.
  * ERR_FENCED: the same, and another producer with this transactional id was there. ERR_STOP: cannot go on. */
 #ifndef STREAMER_PRODUCER_H

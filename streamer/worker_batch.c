@@ -22,20 +22,17 @@ void worker_drop_messages(struct worker *w) {
 
 /* --- 1. collect --- */
 
-static void on_consumer_error(struct worker *w, const rd_kafka_message_t *m) {
-    const char *text = rd_kafka_message_errstr(m);
-    switch (m->err) {
+void worker_on_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const char *text) {
+    switch (code) {
     case RD_KAFKA_RESP_ERR__FATAL:
         worker_on_fatal(w);
         break;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        (void)err_set(
-            &w->fatal, ERR_STOP,
-            "%s partition %d: records were deleted before they were processed (%s); lengthen the topic's "
-            "retention, look for them upstream, then set the offsets of group %s to where to go on",
-            m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : "an input", m->partition, text,
-            w->o.config->app_id);
+        (void)err_set(&w->fatal, ERR_STOP,
+                      "records were deleted before they were processed (%s); lengthen the topic's "
+                      "retention, look for them upstream, then set the offsets of group %s to where to go on",
+                      text, w->o.config->app_id);
         break;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -44,15 +41,19 @@ static void on_consumer_error(struct worker *w, const rd_kafka_message_t *m) {
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         (void)err_set(&w->trouble, ERR_RETRY, "consumer: %s", text);
         break;
-    default:
-        log_warn("consumer", "error=%s", log_quote(&(struct log_value){0}, text));
+    default: /* librdkafka mends it itself */
+        log_warn("consumer", "worker=%d error=%s", w->o.index, log_quote(&(struct log_value){0}, text));
     }
 }
 
 /* True if the message belongs to the batch; else it has been dealt with. */
 static bool accept_message(struct worker *w, const rd_kafka_message_t *m) {
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        on_consumer_error(w, m);
+        char text[512];
+        (void)snprintf(text, sizeof text, "%s partition %d: %s",
+                       m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : "a topic", m->partition,
+                       rd_kafka_message_errstr(m));
+        worker_on_consumer_error(w, m->err, m->rkt != NULL ? text : rd_kafka_message_errstr(m));
         return false;
     }
     struct source *s = worker_find_source(w, rd_kafka_topic_name(m->rkt), m->partition);

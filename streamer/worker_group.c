@@ -112,6 +112,12 @@ static bool set_default(rd_kafka_conf_t *conf, const struct config *c, const cha
     return kafka_conf_set(conf, name, value, e);
 }
 
+/* Called from the poll of the consumer. */
+static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque) {
+    (void)rk;
+    worker_on_consumer_error(opaque, (rd_kafka_resp_err_t)code, text);
+}
+
 static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
     const struct config *c = w->o.config;
     const char *fetch_wait = w->o.ephemeral ? "10" : "100";
@@ -136,6 +142,7 @@ static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
         return NULL;
     }
     rd_kafka_conf_set_rebalance_cb(conf, worker_on_rebalance);
+    rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_opaque(conf, w);
     rd_kafka_t *rk = kafka_client(RD_KAFKA_CONSUMER, conf, e);
     if (rk != NULL)

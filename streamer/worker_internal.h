@@ -121,6 +121,8 @@ bool worker_is_advancing(const struct worker *w);
 bool worker_has_ready_task(const struct worker *w);
 
 /* --- worker_batch.c --- */
+/* What the consumer told, by a message or a callback: sets trouble or fatal, or only logs. */
+void worker_on_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const char *text);
 void worker_drop_messages(struct worker *w);
 /* Fills the batch; the offsets are not committed before worker_transact. */
 void worker_collect(struct worker *w);
