@@ -1,31 +1,36 @@
 #include "state/store.h"
 
-#include "state/folder.h"
 #include "state/keys.h"
-#include "streamer/base/log.h"
+#include "state/seal.h"
 #include "streamer/base/mem.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define PARTITIONS_MAX 65536 /* two bytes in a key */
+#include <unistd.h>
 
 struct store {
+    char *dir;
     rocksdb_t *db;
     rocksdb_options_t *options;
     rocksdb_column_family_handle_t *families[FAMILY_COUNT];
     rocksdb_readoptions_t *read;
     rocksdb_writeoptions_t *write;
-    char *dir;
+    pthread_mutex_t commit_lock;
+    uint64_t commits; /* under commit_lock */
+    /* Of each partition: its rows need not be counted. */
+    atomic_bool counted[KEY_PARTITION_MAX + 1];
+    /* Set once and for all; then `damage` says why. */
     atomic_bool damaged;
-    atomic_bool *suspects; /* by partition; NULL: none is */
+    pthread_mutex_t damage_lock;
+    char damage[512];
 };
 
 const char *family_name(enum family f) {
@@ -50,214 +55,47 @@ const char *family_name(enum family f) {
     return names[f];
 }
 
+/* --- errors --- */
+
+/* What no second try makes better: the files do not hold what was written to them, or are gone. */
+static bool is_damage(const char *text) {
+    return strstr(text, "Corruption") != NULL || strstr(text, "No such file or directory") != NULL;
+}
+
+static void note_damage(struct store *s, const char *text) {
+    (void)pthread_mutex_lock(&s->damage_lock);
+    if (!atomic_load(&s->damaged)) {
+        (void)snprintf(s->damage, sizeof s->damage, "%s", text);
+        atomic_store(&s->damaged, true);
+        (void)seal_mark_damaged(s->dir, s->damage); /* else store_close tries once more */
+    }
+    (void)pthread_mutex_unlock(&s->damage_lock);
+}
+
+/* Returns false. */
+static bool refuse_damaged(struct store *s, struct err *e) {
+    (void)pthread_mutex_lock(&s->damage_lock);
+    (void)err_set(e, ERR_STOP,
+                  "state.dir=%s: it is damaged: %s; start again, and the state is rebuilt from the topics",
+                  s->dir, s->damage);
+    (void)pthread_mutex_unlock(&s->damage_lock);
+    return false;
+}
+
 /* Turns RocksDB's allocated error text into `e`; true if there was none. */
 static bool check(struct store *s, char *text, struct err *e, const char *what) {
     if (text == NULL)
         return true;
-    if (strstr(text, "Corruption") != NULL) {
-        if (!atomic_exchange(&s->damaged, true))
-            folder_mark_damaged(s->dir, text);
-        (void)err_set(e, ERR_STOP,
-                      "state.dir=%s: damaged: %s: %s; start again, and the state is rebuilt from the topics",
-                      s->dir, what, text);
-    } else {
+    bool damage = is_damage(text);
+    if (damage)
+        note_damage(s, text);
+    else
         (void)err_set(e, ERR_RETRY, "state.dir=%s: %s: %s", s->dir, what, text);
-    }
     free(text);
-    return false;
+    return damage ? refuse_damaged(s, e) : false;
 }
 
-/* --- opening --- */
-
-static rocksdb_options_t *make_options(int64_t cache_bytes) {
-    rocksdb_options_t *o = rocksdb_options_create();
-    rocksdb_options_set_create_if_missing(o, 1);
-    rocksdb_options_set_create_missing_column_families(o, 1);
-    rocksdb_options_set_compression(o, rocksdb_lz4_compression);
-    rocksdb_options_set_db_write_buffer_size(o, (size_t)cache_bytes);
-    rocksdb_options_set_max_total_wal_size(o, (uint64_t)cache_bytes * 4);
-    rocksdb_options_set_max_open_files(o, 512);
-    rocksdb_options_set_info_log_level(o, 2); /* warnings */
-    rocksdb_options_set_keep_log_file_num(o, 2);
-    rocksdb_options_increase_parallelism(o, 2);
-    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
-    rocksdb_cache_t *cache = rocksdb_cache_create_lru((size_t)cache_bytes);
-    rocksdb_block_based_options_set_block_cache(table, cache);
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table,
-                                                                  1); /* so that they are bounded, too */
-    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
-    rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
-    rocksdb_options_set_block_based_table_factory(o, table);
-    rocksdb_block_based_options_destroy(table);
-    rocksdb_cache_destroy(cache); /* the options hold it now */
-    return o;
-}
-
-static bool make_directory(const char *dir, struct err *e) {
-    struct stat st;
-    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
-        return err_set(e, ERR_CONFIG,
-                       "state.dir=%s: cannot create it: %s; give a directory that can be written to", dir,
-                       strerror(errno));
-    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
-        return err_set(e, ERR_CONFIG, "state.dir=%s: not a directory; give another one", dir);
-    return true;
-}
-
-/* Why RocksDB did not open: the user's to mend, or damage. */
-static bool open_failed(const char *dir, const char *text, struct err *e) {
-    bool other = strstr(text, "lock") != NULL && strstr(text, "esource temporarily unavailable") != NULL;
-    if (other || strstr(text, "lock hold by current process") != NULL)
-        return err_set(
-            e, ERR_CONFIG,
-            "state.dir=%s: in use by another process; stop that one or give this one a directory of its own",
-            dir);
-    if (strstr(text, "Permission denied") != NULL || strstr(text, "Read-only file system") != NULL ||
-        strstr(text, "No locks available") != NULL)
-        return err_set(e, ERR_CONFIG, "state.dir=%s: cannot write there: %s", dir, text);
-    if (strstr(text, "No space left") != NULL)
-        return err_set(e, ERR_STOP, "state.dir=%s: no space left on the device; free some and start again",
-                       dir);
-    return err_set(e, ERR_RETRY, "state.dir=%s: %s", dir, text);
-}
-
-static void release(struct store *s) {
-    for (int i = 0; i < FAMILY_COUNT; i++)
-        if (s->families[i] != NULL)
-            rocksdb_column_family_handle_destroy(s->families[i]);
-    if (s->db != NULL)
-        rocksdb_close(s->db);
-    rocksdb_readoptions_destroy(s->read);
-    rocksdb_writeoptions_destroy(s->write);
-    rocksdb_options_destroy(s->options);
-    free(s->suspects);
-    free(s->dir);
-    free(s);
-}
-
-static bool open_database(struct store *s, struct err *e) {
-    const char *names[FAMILY_COUNT];
-    const rocksdb_options_t *options[FAMILY_COUNT];
-    for (int i = 0; i < FAMILY_COUNT; i++) {
-        names[i] = family_name((enum family)i);
-        options[i] = s->options;
-    }
-    char *text = NULL;
-    s->db =
-        rocksdb_open_column_families(s->options, s->dir, FAMILY_COUNT, names, options, s->families, &text);
-    if (text == NULL)
-        return true;
-    (void)open_failed(s->dir, text, e);
-    free(text);
-    memset(s->families, 0, sizeof s->families);
-    s->db = NULL;
-    return false;
-}
-
-/* Whether every table of the list belongs to the database. One that a compaction has just made superfluous may be
- * missed: then rows are counted for nothing. */
-static bool all_alive(const struct store *s, struct buf *tables) {
-    struct buf alive = {0};
-    const rocksdb_livefiles_t *files = rocksdb_livefiles(s->db);
-    for (int i = 0; i < rocksdb_livefiles_count(files); i++)
-        buf_printf(&alive, "%s\n", rocksdb_livefiles_name(files, i)); /* "/000012.sst" */
-    rocksdb_livefiles_destroy(files);
-    bool all = true;
-    for (const char *name = buf_cstr(tables); all && *name != '\0';) {
-        const char *end = strchr(name, '\n');
-        all = memmem(alive.p, alive.n, name, (size_t)(end + 1 - name)) != NULL;
-        name = end + 1;
-    }
-    buf_release(&alive);
-    return all;
-}
-
-static void suspect_all(struct store *s) {
-    s->suspects = mem_calloc(PARTITIONS_MAX, sizeof *s->suspects);
-    for (size_t i = 0; i < PARTITIONS_MAX; i++)
-        atomic_init(&s->suspects[i], true);
-}
-
-static bool open_whole(struct store *s, struct err *e) {
-    struct buf tables = {0}, why = {0};
-    enum folder_state state;
-    bool ok = !folder_is_damaged(s->dir, &why) ||
-              err_set(e, ERR_RETRY, "state.dir=%s: it was found damaged: %s", s->dir, buf_cstr(&why));
-    ok = ok && folder_list_tables(s->dir, &tables, e) && folder_take_fingerprint(s->dir, &state, e) &&
-         open_database(s, e);
-    if (ok && (state == FOLDER_CHANGED || (state == FOLDER_CRASHED && !all_alive(s, &tables))))
-        suspect_all(s);
-    buf_release(&tables);
-    buf_release(&why);
-    return ok;
-}
-
-struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e) {
-    if (!make_directory(dir, e))
-        return NULL;
-    struct store *s = mem_calloc(1, sizeof *s);
-    s->dir = mem_strdup(dir);
-    s->options = make_options(cache_bytes);
-    s->read = rocksdb_readoptions_create();
-    s->write = rocksdb_writeoptions_create();
-    if (open_whole(s, e))
-        return s;
-    release(s);
-    return NULL;
-}
-
-void store_close(struct store *s) {
-    struct err e;
-    if (s == NULL)
-        return;
-    char *dir = mem_strdup(s->dir);
-    release(s);
-    if (!folder_leave_fingerprint(dir, &e))
-        log_warn("the state will count as crashed", "error=%s", log_quote(&(struct log_value){0}, e.text));
-    free(dir);
-}
-
-bool store_is_suspect(const struct store *s, int32_t partition) {
-    return s->suspects != NULL && atomic_load(&s->suspects[partition]);
-}
-
-static void clear_suspect(struct store *s, int32_t partition) {
-    if (s->suspects != NULL)
-        atomic_store(&s->suspects[partition], false);
-}
-
-bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct err *e) {
-    size_t n = strlen(dir);
-    while (n > 1 && dir[n - 1] == '/')
-        n--;
-    buf_clear(aside);
-    buf_printf(aside, "%.*s.aside-%" PRId64, (int)n, dir, now_ms);
-    if (rename(dir, buf_cstr(aside)) == 0)
-        return true;
-    return err_set(e, ERR_STOP, "state.dir=%s: cannot rename it to %s: %s; move it away by hand", dir,
-                   buf_cstr(aside), strerror(errno));
-}
-
-bool store_destroy(const char *dir, struct err *e) {
-    struct stat st;
-    char *text = NULL;
-    if (stat(dir, &st) != 0 && errno == ENOENT)
-        return true;
-    rocksdb_options_t *options = rocksdb_options_create();
-    rocksdb_destroy_db(options, dir, &text);
-    rocksdb_options_destroy(options);
-    if (text != NULL && strstr(text, "lock") != NULL)
-        (void)err_set(e, ERR_STOP, "state.dir=%s: in use by another process; stop it and run this again",
-                      dir);
-    else if (text != NULL)
-        (void)err_set(e, ERR_STOP, "state.dir=%s: cannot remove it: %s", dir, text);
-    bool ok = text == NULL;
-    free(text);
-    folder_forget(dir);
-    return ok;
-}
-
-/* --- facts, rows, sizes --- */
+/* --- facts --- */
 
 static void fact_key(struct buf *key, const char *name) {
     key_text(key, KEY_STORE_PARTITION, slice_str(name));
@@ -284,6 +122,236 @@ bool store_put_fact(struct store *s, const char *name, struct slice value, struc
     return check(s, text, e, "write");
 }
 
+/* --- commits ---
+ *
+ * Each commit numbers itself and adds one to a count: a number that is stored, and a count that RocksDB makes when it
+ * puts the pieces together. They differ where commits in the middle got lost, also those that only changed rows
+ * and so do not show in their number: what a MANIFEST cut short leaves. As all families are flushed together,
+ * what is missing in one is missing in this one too. */
+
+#define COMMITS_NUMBERED "commits-numbered"
+#define COMMITS_COUNTED "commits-counted"
+
+/* As the merge operator wants it: little-endian. */
+static struct slice encode_u64(char out[8], uint64_t v) {
+    for (int i = 0; i < 8; i++)
+        out[i] = (char)(v >> (8 * i) & 0xff);
+    return slice_of(out, 8);
+}
+
+static bool get_u64(struct store *s, const char *name, uint64_t *v, struct err *e) {
+    struct buf value = {0};
+    bool ok = store_get_fact(s, name, &value, e);
+    *v = 0;
+    for (size_t i = value.n == 8 ? 8 : 0; i-- > 0;)
+        *v = *v << 8 | (unsigned char)value.p[i];
+    buf_release(&value);
+    return ok;
+}
+
+static bool has_all_commits(struct store *s, struct err *e) {
+    uint64_t numbered, counted;
+    if (!get_u64(s, COMMITS_NUMBERED, &numbered, e) || !get_u64(s, COMMITS_COUNTED, &counted, e)) {
+        e->class = ERR_RETRY;
+        return false;
+    }
+    s->commits = numbered;
+    return numbered == counted ||
+           err_set(e, ERR_RETRY,
+                   "state.dir=%s: it is damaged: of %" PRIu64 " commits only %" PRIu64 " are there", s->dir,
+                   numbered, counted);
+}
+
+/* --- opening --- */
+
+#define INFO_LOG_NOTHING 6 /* NUM_INFO_LOG_LEVELS of rocksdb/env.h */
+
+static rocksdb_options_t *make_options(int64_t cache_bytes) {
+    rocksdb_options_t *o = rocksdb_options_create();
+    rocksdb_options_set_create_if_missing(o, 1);
+    rocksdb_options_set_create_missing_column_families(o, 1);
+    rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+    /* All families are flushed together: the files agree with each other, whatever is lost of the log. */
+    rocksdb_options_set_atomic_flush(o, 1);
+    rocksdb_options_set_uint64add_merge_operator(o); /* for COMMITS_COUNTED */
+    rocksdb_options_set_db_write_buffer_size(o, (size_t)cache_bytes);
+    rocksdb_options_set_write_buffer_size(o, (size_t)cache_bytes / 4);
+    rocksdb_options_set_max_total_wal_size(o, (uint64_t)cache_bytes * 4);
+    rocksdb_options_set_max_open_files(o, 512);
+    /* Debian's RocksDB has assertions. One of them ends the program when its info log is written after the disk was
+     * full, so none is written; errors come to us. */
+    rocksdb_options_set_info_log_level(o, INFO_LOG_NOTHING);
+    rocksdb_options_set_keep_log_file_num(o, 2);
+    rocksdb_options_increase_parallelism(o, 2);
+    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+    rocksdb_cache_t *cache = rocksdb_cache_create_lru((size_t)cache_bytes);
+    rocksdb_block_based_options_set_block_cache(table, cache);
+    /* Else they take memory outside of the cache, which grows with the state. */
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+    rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
+    rocksdb_options_set_block_based_table_factory(o, table);
+    rocksdb_block_based_options_destroy(table);
+    rocksdb_cache_destroy(cache); /* the options hold it now */
+    return o;
+}
+
+static bool make_directory(const char *dir, struct err *e) {
+    struct stat st;
+    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+        return err_set(e, ERR_CONFIG,
+                       "state.dir=%s: cannot create it: %s; give a directory that can be written to", dir,
+                       strerror(errno));
+    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
+        return err_set(e, ERR_CONFIG, "state.dir=%s: not a directory; give another one", dir);
+    return true;
+}
+
+static bool has(const char *text, const char *part) {
+    return strstr(text, part) != NULL;
+}
+
+/* Why RocksDB did not open: the user's to mend, or damage. */
+static bool open_failed(const char *dir, const char *text, struct err *e) {
+    if ((has(text, "lock") && has(text, "esource temporarily unavailable")) ||
+        has(text, "lock hold by current process"))
+        return err_set(
+            e, ERR_CONFIG,
+            "state.dir=%s: in use by another process; stop that one or give this one a directory of its own",
+            dir);
+    if (has(text, "Permission denied") || has(text, "Read-only file system") ||
+        has(text, "No locks available"))
+        return err_set(e, ERR_CONFIG,
+                       "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
+                       text);
+    if (has(text, "No space left") || has(text, "Disk quota exceeded"))
+        return err_set(e, ERR_STOP, "state.dir=%s: no space left on the device; free some and start again",
+                       dir);
+    if (has(text, "Too many open files"))
+        return err_set(e, ERR_STOP,
+                       "state.dir=%s: too many open files; raise the limit (ulimit -n) and start again", dir);
+    if (has(text, "Cannot allocate memory"))
+        return err_set(e, ERR_STOP, "state.dir=%s: out of memory; raise the limit and start again", dir);
+    return err_set(e, ERR_RETRY, "state.dir=%s: %s", dir, text);
+}
+
+/* Without CURRENT, RocksDB would start a new database, and read the old one's log into it. */
+static bool has_list_of_files(const char *dir, struct err *e) {
+    return !seal_lacks_list(dir) ||
+           err_set(e, ERR_RETRY, "state.dir=%s: it holds state, but the file CURRENT is missing", dir);
+}
+
+/* Closes the database, and frees all but what it says of the directory. */
+static void release(struct store *s) {
+    for (int i = 0; i < FAMILY_COUNT; i++)
+        if (s->families[i] != NULL)
+            rocksdb_column_family_handle_destroy(s->families[i]);
+    if (s->db != NULL)
+        rocksdb_close(s->db);
+    rocksdb_readoptions_destroy(s->read);
+    rocksdb_writeoptions_destroy(s->write);
+    rocksdb_options_destroy(s->options);
+    (void)pthread_mutex_destroy(&s->damage_lock);
+    (void)pthread_mutex_destroy(&s->commit_lock);
+    free(s->dir);
+    free(s);
+}
+
+static bool open_database(struct store *s, struct err *e) {
+    const char *names[FAMILY_COUNT];
+    const rocksdb_options_t *options[FAMILY_COUNT];
+    for (int i = 0; i < FAMILY_COUNT; i++) {
+        names[i] = family_name((enum family)i);
+        options[i] = s->options;
+    }
+    char *text = NULL;
+    s->db =
+        rocksdb_open_column_families(s->options, s->dir, FAMILY_COUNT, names, options, s->families, &text);
+    if (text == NULL)
+        return true;
+    (void)open_failed(s->dir, text, e);
+    free(text);
+    memset(s->families, 0, sizeof s->families);
+    s->db = NULL;
+    return false;
+}
+
+/* After the database is open: only then it is sure that nobody else is using the directory. */
+static bool is_usable(const struct store *s, struct err *e) {
+    struct buf reason = {0};
+    bool ok = !seal_is_damaged(s->dir, &reason) ||
+              err_set(e, ERR_RETRY, "state.dir=%s: it is damaged: %s", s->dir, buf_cstr(&reason));
+    buf_release(&reason);
+    return ok;
+}
+
+struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e) {
+    bool changed = false;
+    if (!make_directory(dir, e) || !has_list_of_files(dir, e) || !seal_break(dir, &changed, e))
+        return NULL;
+    struct store *s = mem_calloc(1, sizeof *s);
+    s->dir = mem_strdup(dir);
+    s->options = make_options(cache_bytes);
+    s->read = rocksdb_readoptions_create();
+    s->write = rocksdb_writeoptions_create();
+    (void)pthread_mutex_init(&s->damage_lock, NULL);
+    (void)pthread_mutex_init(&s->commit_lock, NULL);
+    for (size_t p = 0; p < ARRAY_LEN(s->counted); p++)
+        atomic_init(&s->counted[p], !changed);
+    if (open_database(s, e) && is_usable(s, e) && has_all_commits(s, e))
+        return s;
+    release(s);
+    return NULL;
+}
+
+void store_close(struct store *s) {
+    if (s == NULL)
+        return;
+    bool damaged = atomic_load(&s->damaged);
+    if (damaged)
+        (void)seal_mark_damaged(s->dir, s->damage);
+    char *dir = mem_strdup(s->dir);
+    release(s);
+    if (!damaged)
+        seal_put(dir);
+    free(dir);
+}
+
+bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct err *e) {
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/')
+        n--;
+    buf_clear(aside);
+    buf_printf(aside, "%.*s.aside-%" PRId64, (int)n, dir, now_ms);
+    if (rename(dir, buf_cstr(aside)) == 0)
+        return true;
+    return err_set(e, ERR_STOP, "state.dir=%s: cannot rename it to %s: %s; move it away by hand", dir,
+                   buf_cstr(aside), strerror(errno));
+}
+
+bool store_destroy(const char *dir, struct err *e) {
+    struct stat st;
+    char *text = NULL;
+    if (stat(dir, &st) != 0 && errno == ENOENT)
+        return true;
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_destroy_db(options, dir, &text);
+    rocksdb_options_destroy(options);
+    if (text == NULL) {
+        seal_remove(dir);
+        (void)rmdir(dir); /* unless something else lies there */
+    }
+    if (text != NULL && strstr(text, "lock") != NULL)
+        (void)err_set(e, ERR_STOP, "state.dir=%s: in use by another process; stop it and run this again",
+                      dir);
+    else if (text != NULL)
+        (void)err_set(e, ERR_STOP, "state.dir=%s: cannot remove it: %s", dir, text);
+    bool ok = text == NULL;
+    free(text);
+    return ok;
+}
+
+/* --- rows, sizes --- */
+
 bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_COUNT], struct err *e) {
     struct buf prefix = {0};
     char *text = NULL;
@@ -305,10 +373,15 @@ bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_CO
     }
     rocksdb_readoptions_destroy(scan);
     buf_release(&prefix);
-    if (!check(s, text, e, "scan"))
-        return false;
-    clear_suspect(s, partition);
-    return true;
+    return check(s, text, e, "scan");
+}
+
+bool store_needs_count(const struct store *s, int32_t partition) {
+    return !atomic_load(&s->counted[partition]);
+}
+
+void store_note_counted(struct store *s, int32_t partition) {
+    atomic_store(&s->counted[partition], true);
 }
 
 bool store_wipe(struct store *s, int32_t partition, struct err *e) {
@@ -320,10 +393,9 @@ bool store_wipe(struct store *s, int32_t partition, struct err *e) {
         rocksdb_delete_range_cf(s->db, s->write, s->families[f], from.p, from.n, to.p, to.n, &text);
     buf_release(&from);
     buf_release(&to);
-    if (!check(s, text, e, "wipe"))
-        return false;
-    clear_suspect(s, partition);
-    return true;
+    if (text == NULL)
+        atomic_store(&s->counted[partition], true);
+    return check(s, text, e, "wipe");
 }
 
 int64_t store_bytes(struct store *s) {
@@ -340,8 +412,8 @@ int64_t store_bytes(struct store *s) {
 
 struct store_cursor {
     struct kv_cursor base;
-    struct store *store;
     struct kv *kv;
+    struct store *store;
     rocksdb_iterator_t *i;
 };
 
@@ -391,16 +463,16 @@ static void op_free(struct kv_cursor *c) {
     free(c);
 }
 
-static struct kv_cursor *cursor_new(struct store *s, struct kv *kv, rocksdb_iterator_t *i) {
+static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, rocksdb_iterator_t *i) {
     static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
                                              op_valid, op_key,           op_value, op_free};
     struct store_cursor *c = mem_calloc(1, sizeof *c);
-    *c = (struct store_cursor){{&ops}, s, kv, i};
+    *c = (struct store_cursor){{&ops}, kv, s, i};
     return &c->base;
 }
 
 /* Takes over what RocksDB found; false if nothing. */
-static bool take_value(struct store *s, struct kv *kv, char *found, size_t n, char *text, struct buf *value) {
+static bool take_value(struct kv *kv, struct store *s, char *found, size_t n, char *text, struct buf *value) {
     bool ok = check(s, text, &kv->err, "read") && found != NULL;
     if (ok)
         buf_set(value, slice_of(found, n));
@@ -428,7 +500,7 @@ static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf
         return false;
     char *found = rocksdb_writebatch_wi_get_from_batch_and_db_cf(
         b->wb, b->store->db, b->store->read, b->store->families[f], key.p, key.n, &n, &text);
-    return take_value(b->store, kv, found, n, text, value);
+    return take_value(kv, b->store, found, n, text, value);
 }
 
 static void batch_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
@@ -447,7 +519,7 @@ static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
     struct batch *b = batch_of(kv);
     rocksdb_iterator_t *base =
         rocksdb_create_iterator_cf(b->store->db, b->store->read, b->store->families[f]);
-    return cursor_new(b->store, kv,
+    return cursor_new(kv, b->store,
                       rocksdb_writebatch_wi_create_iterator_with_base_cf(b->wb, base, b->store->families[f]));
 }
 
@@ -474,6 +546,17 @@ void batch_clear(struct batch *b) {
     b->kv.err.class = ERR_NONE;
 }
 
+static void number_commit(struct batch *b) {
+    struct buf key = {0};
+    char value[8];
+    rocksdb_column_family_handle_t *meta = b->store->families[FAMILY_META];
+    fact_key(&key, COMMITS_NUMBERED);
+    rocksdb_writebatch_wi_put_cf(b->wb, meta, key.p, key.n, encode_u64(value, b->store->commits + 1).p, 8);
+    fact_key(&key, COMMITS_COUNTED);
+    rocksdb_writebatch_wi_merge_cf(b->wb, meta, key.p, key.n, encode_u64(value, 1).p, 8);
+    buf_release(&key);
+}
+
 bool batch_commit(struct batch *b, struct err *e) {
     char *text = NULL;
     if (kv_failed(&b->kv)) {
@@ -481,7 +564,15 @@ bool batch_commit(struct batch *b, struct err *e) {
         batch_clear(b);
         return false;
     }
+    if (atomic_load(&b->store->damaged)) { /* found by another thread, a query for instance */
+        batch_clear(b);
+        return refuse_damaged(b->store, e);
+    }
+    (void)pthread_mutex_lock(&b->store->commit_lock);
+    number_commit(b);
     rocksdb_write_writebatch_wi(b->store->db, b->store->write, b->wb, &text);
+    b->store->commits += text == NULL;
+    (void)pthread_mutex_unlock(&b->store->commit_lock);
     batch_clear(b);
     return check(b->store, text, e, "write");
 }
@@ -504,7 +595,7 @@ static bool reader_get(struct kv *kv, enum family f, struct slice key, struct bu
     char *text = NULL;
     size_t n = 0;
     char *found = rocksdb_get_cf(r->store->db, r->read, r->store->families[f], key.p, key.n, &n, &text);
-    return take_value(r->store, kv, found, n, text, value);
+    return take_value(kv, r->store, found, n, text, value);
 }
 
 static void reader_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
@@ -518,7 +609,7 @@ static void reader_erase(struct kv *kv, enum family f, struct slice key) {
 
 static struct kv_cursor *reader_cursor(struct kv *kv, enum family f) {
     struct reader *r = reader_of(kv);
-    return cursor_new(r->store, kv, rocksdb_create_iterator_cf(r->store->db, r->read, r->store->families[f]));
+    return cursor_new(kv, r->store, rocksdb_create_iterator_cf(r->store->db, r->read, r->store->families[f]));
 }
 
 struct kv *store_reader_new(struct store *s) {

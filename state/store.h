@@ -1,14 +1,15 @@
 /* store: the state on disk, the only user of RocksDB. One store for each process; every family of kv.h is a
- * column family. Written by the workers' batches, one atomic write each; read by anyone.
+ * column family. Written by the workers' batches, one atomic write each.
  *
  * The store is a cache of committed topics: the WAL is on but not synced, and each task's positions in the
  * same write say how far it is.
  *
- * Threads: everything but open, close, set_aside and destroy may be called by several at a time, also wipes and counts
- * of different partitions; a batch and a reader belong to one thread each.
+ * Threads: all functions that take a store may be called by several threads at once, but store_close, which comes last.
+ * A batch and a reader belong to one thread each. Two batches must not write the same keys, and store_wipe not what
+ * a batch is writing: a partition is in the hands of one worker.
  *
- * Corruption that RocksDB finds while the store is in use is ERR_STOP, and the directory is marked: the next
- * store_open refuses it with ERR_RETRY, so that it is set aside and rebuilt. */
+ * Damage: a checksum that does not fit, or a file that is gone, is found at any read. Then that read and all
+ * further commits fail with ERR_STOP, the directory is marked (seal.h), and the next store_open refuses it. */
 #ifndef STATE_STORE_H
 #define STATE_STORE_H
 
@@ -21,16 +22,18 @@
 struct store;
 
 /* Opens or creates the store in `dir`. NULL with `e`: ERR_CONFIG if the directory cannot be used (missing
- * rights, not a directory, in use by another process), ERR_RETRY if what is in it is damaged. */
+ * rights, not a directory, in use by another process), ERR_STOP if the machine lacks something (space, memory, file
+ * handles), ERR_RETRY if what is in it is damaged. */
 struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e);
-/* Closes it and leaves a fingerprint of its files. NULL is allowed. No batch or reader may be left. */
+/* Closes the store and seals its directory. NULL is allowed. No batch or reader may be left. */
 void store_close(struct store *s);
 
-/* True if the rows of the partition should be counted and compared with the task's digest before they are trusted: the
- * files are not those that were left by a clean close, or tables that lay in the directory belong to nothing after a
- * crash (a MANIFEST that was cut short; now and then a compaction that was cut off). Once counted or wiped, a partition
- * is no suspect any more. */
-bool store_is_suspect(const struct store *s, int32_t partition);
+/* Whether the partition's rows should be counted and compared with its task's digest before it is used: the files are
+ * not those that the last user left when it closed the store, and nobody has called store_note_counted or wiped it yet.
+ * (After a crash the number of commits, which store_open compares, says enough; counting all rows would take long.) */
+bool store_needs_count(const struct store *s, int32_t partition);
+/* Its rows agree with its digest. */
+void store_note_counted(struct store *s, int32_t partition);
 
 /* Renames a directory that cannot be used to "<dir>.aside-<epoch ms>", whose name is put in `aside`. */
 bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct err *e);

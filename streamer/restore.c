@@ -149,12 +149,14 @@ static bool results_are_whole(const struct restore *r, const struct task *t,
 static bool rows_agree(struct restore *r, const struct task *t, bool *agree, struct err *e) {
     int64_t rows[FAMILY_COUNT];
     *agree = true;
-    if (!store_is_suspect(r->store, t->partition))
+    if (!store_needs_count(r->store, t->partition))
         return true;
     if (!store_count_rows(r->store, t->partition, rows, e))
         return false;
     for (int f = 0; f < FAMILY_COUNT; f++)
         *agree = *agree && (f == FAMILY_META || rows[f] == t->meta.rows[f]);
+    if (*agree)
+        store_note_counted(r->store, t->partition);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "streamer/embedded.h"
 #include "streamer/http.h"
 #include "streamer/kafka.h"
+#include "streamer/limits.h"
 #include "streamer/query.h"
 #include "streamer/topics.h"
 #include "streamer/worker.h"
@@ -325,8 +326,9 @@ struct service *service_start(const struct config *config, bool embedded, struct
     s->config = *config;
     s->is_embedded = embedded;
     log_set_level(config->log_level);
-    bool ok = connect_brokers(s, e) && (!embedded || make_temporary_dir(s, e)) && open_store(s, e) &&
-              choose_transactional_id(s, e) && start_workers(s, e) && start_http(s, e);
+    bool ok = limits_prepare(&s->config, e) && connect_brokers(s, e) &&
+              (!embedded || make_temporary_dir(s, e)) && open_store(s, e) && choose_transactional_id(s, e) &&
+              start_workers(s, e) && start_http(s, e);
     if (ok) {
         log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s",
                  streamer_version(), s->config.bootstrap, s->config.app_id, s->layout.n, s->config.state_dir,

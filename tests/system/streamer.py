@@ -86,6 +86,7 @@ class Streamer:
         self._port = port
         self._properties = directory / "streamer.properties"
         self._process: subprocess.Popen[bytes] | None = None
+        self.wrapper: list[str] = []  # a command that starts the one behind it
         directory.mkdir(parents=True, exist_ok=True)
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
 
@@ -107,7 +108,7 @@ class Streamer:
         assert self._process is None, "it runs already"
         with self.stderr.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [*DIE_WITH_PARENT, str(BINARY), *self._arguments()],
+                [*DIE_WITH_PARENT, *self.wrapper, str(BINARY), *self._arguments()],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,

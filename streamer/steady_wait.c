@@ -1,0 +1,44 @@
+/* steady_wait: librdkafka (2.0.2) waits with cnd_timedwait, so until a time on the wall clock. When that clock is set
+ * back by an hour, a wait of 100 ms lasts an hour: no heartbeats, no records, no stop. Here is a cnd_timedwait that waits as
+ * long as it was asked to, by the clock that nobody sets. The program's definition comes before that of the C library,
+ * whose cnd_t and mtx_t are the pthread types under other names. */
+#include <errno.h>
+#include <pthread.h>
+#include <threads.h>
+#include <time.h>
+
+#define NS_IN_S 1000000000
+
+_Static_assert(sizeof(cnd_t) == sizeof(pthread_cond_t), "cnd_t is a pthread_cond_t");
+_Static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "mtx_t is a pthread_mutex_t");
+
+/* `until`, a time on the wall clock, as one on the steady clock. */
+static struct timespec to_steady(const struct timespec *until) {
+    struct timespec wall, steady;
+    (void)clock_gettime(CLOCK_REALTIME, &wall);
+    (void)clock_gettime(CLOCK_MONOTONIC, &steady);
+    steady.tv_sec += until->tv_sec - wall.tv_sec;
+    steady.tv_nsec += until->tv_nsec - wall.tv_nsec;
+    if (steady.tv_nsec >= NS_IN_S) {
+        steady.tv_nsec -= NS_IN_S;
+        steady.tv_sec++;
+    } else if (steady.tv_nsec < 0) {
+        steady.tv_nsec += NS_IN_S;
+        steady.tv_sec--;
+    }
+    return steady;
+}
+
+int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex, const struct timespec *restrict until) {
+    struct timespec end = to_steady(until);
+    if (end.tv_sec < 0)
+        return thrd_timedout;
+    switch (pthread_cond_clockwait((pthread_cond_t *)cond, (pthread_mutex_t *)mutex, CLOCK_MONOTONIC, &end)) {
+    case 0:
+        return thrd_success;
+    case ETIMEDOUT:
+        return thrd_timedout;
+    default:
+        return thrd_error;
+    }
+}
