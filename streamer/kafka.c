@@ -3,12 +3,15 @@
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ADMIN_ANSWER_MS 65000
 #define WAKE_TIMEOUT_MS 1000
+#define DESTROY_S 5
 
 /* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse.
  */
@@ -73,6 +76,26 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err
     (void)err_set(e, class, "kafka: no %s: %s, check the kafka.* settings",
                   type == RD_KAFKA_PRODUCER ? "producer" : "consumer", why);
     return NULL;
+}
+
+static void *destroy(void *rk) {
+    rd_kafka_destroy(rk);
+    return NULL;
+}
+
+bool kafka_destroy(rd_kafka_t *rk) {
+    pthread_t thread;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += DESTROY_S;
+    if (pthread_create(&thread, NULL, destroy, rk) != 0) {
+        rd_kafka_destroy(rk);
+    } else if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+        log_warn("a Kafka client does not end and is left behind", "seconds=%d", DESTROY_S);
+        (void)pthread_detach(thread);
+        return false;
+    }
+    return true;
 }
 
 static void note_trouble(rd_kafka_t *rk, int code, const char *text, void *opaque) {

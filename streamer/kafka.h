@@ -20,6 +20,11 @@ bool kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, 
  */
 rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *e);
 
+/* rd_kafka_destroy, with a deadline: librdkafka 2.0.2 waits for ever for a thread of its own after a topic that it knew was
+ * deleted, and in rarer cases (its issues 4187, 4724). Then the handle is left behind, and the log says so. False: its
+ * threads live on, and with them what its callbacks use. */
+bool kafka_destroy(rd_kafka_t *rk);
+
 /* Why connections fail, as librdkafka last said it. Filled on the thread that polls the handle. */
 struct kafka_trouble {
     char text[400]; /* "": none so far */

@@ -193,7 +193,8 @@ void producer_free(struct producer *p) {
     if (p->rk != NULL) {
         (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         (void)rd_kafka_poll(p->rk, 0);
-        rd_kafka_destroy(p->rk);
+        if (!kafka_destroy(p->rk))
+            return; /* on_close may still come */
     }
     free(p->positions);
     free(p);

@@ -65,9 +65,9 @@ void restore_free(struct restore *r) {
         return;
     restore_reset(r);
     if (r->consumer != NULL)
-        rd_kafka_destroy(r->consumer);
+        (void)kafka_destroy(r->consumer);
     if (r->probe != NULL)
-        rd_kafka_destroy(r->probe);
+        (void)kafka_destroy(r->probe);
     free(r->catchups);
     free(r->finished);
     free(r);

@@ -173,7 +173,7 @@ void worker_leave_group(struct worker *w) {
     if (w->consumer == NULL)
         return;
     (void)rd_kafka_consumer_close(w->consumer);
-    rd_kafka_destroy(w->consumer);
+    (void)kafka_destroy(w->consumer);
     w->consumer = NULL;
 }
 
