@@ -98,7 +98,8 @@ void worker_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
     log_info("partitions revoked", "worker=%d count=%d lost=%s", w->o.index, list->cnt,
              rd_kafka_assignment_lost(rk) ? "yes" : "no");
     forget_assignment(w);
-    (void)kafka_assign(rk, NULL);
+    /* Not kafka_assign: when the consumer is being closed, nobody may be left to answer what that waits for. */
+    (void)rd_kafka_assign(rk, NULL);
 }
 
 /* --- joining --- */
