@@ -86,11 +86,11 @@ static void *destroy(void *rk) {
 bool kafka_destroy(rd_kafka_t *rk) {
     pthread_t thread;
     struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += DESTROY_S;
     if (pthread_create(&thread, NULL, destroy, rk) != 0) {
         rd_kafka_destroy(rk);
-    } else if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+    } else if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
         log_warn("a Kafka client does not end and is left behind", "seconds=%d", DESTROY_S);
         (void)pthread_detach(thread);
         return false;
