@@ -10,6 +10,7 @@
 
 #define CALL_TIMEOUT_MS 15000
 #define BATCH_RECORDS 5000
+#define SHORTEST_RETENTION_MS 60000 /* else a restore would never be quick enough */
 
 struct restore {
     const struct config *config;
@@ -278,7 +279,10 @@ static int64_t wall_clock_ms(void) {
 /* The one in work is done: the last one takes its place. */
 static bool finish(struct restore *r, struct task **finished, struct err *e) {
     struct task *task = r->now->task;
-    if (catchup_came_too_late(r->now, wall_clock_ms(), r->layout->delete_retention_ms))
+    int64_t retention = r->layout->delete_retention_ms;
+    if (retention < SHORTEST_RETENTION_MS)
+        retention = SHORTEST_RETENTION_MS;
+    if (catchup_came_too_late(r->now, wall_clock_ms(), retention))
         return store_wipe(r->store, task->partition, e) &&
                err_set(
                    e, ERR_RETRY,
