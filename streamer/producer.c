@@ -36,15 +36,22 @@ static int64_t monotonic_ms(void) {
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void set_class(struct err *e, rd_kafka_resp_err_t code, const char *what, const char *where) {
-    const char *cure =
-        code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? "; raise max.message.bytes of that topic"
-        : code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
-            ? "; raise message.timestamp.after.max.ms and message.timestamp.before.max.ms of that "
-              "topic to those of the input topics"
-        : code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? "; grant the right to write"
-                                                               : NULL;
-    (void)err_set(e, cure != NULL ? ERR_STOP : ERR_RETRY, "%s topic %s: %s%s", what, where,
+/* What the user must do before it can go on; NULL where trying again may help. */
+static const char *cure_of(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? "; raise max.message.bytes of that topic"
+           : code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
+               ? "; raise message.timestamp.after.max.ms and message.timestamp.before.max.ms of that "
+                 "topic to those of the input topics"
+           : code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? "; grant the right to write to it"
+           : code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ? "; grant the right to read as that group"
+           : code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+               ? "; grant the right to write with transactional.id starting with app.id"
+               : NULL;
+}
+
+static void refused(struct err *e, rd_kafka_resp_err_t code, const char *what, const char *topic) {
+    const char *cure = cure_of(code);
+    (void)err_set(e, cure != NULL ? ERR_STOP : ERR_RETRY, "%s topic %s: %s%s", what, topic,
                   rd_kafka_err2str(code), cure != NULL ? cure : "");
 }
 
@@ -55,7 +62,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         bool purged = m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
         if (!purged && p->failed.class == ERR_NONE)
-            set_class(&p->failed, m->err, "deliver to", rd_kafka_topic_name(m->rkt));
+            refused(&p->failed, m->err, "deliver to", rd_kafka_topic_name(m->rkt));
         return;
     }
     if (m->partition >= p->n)
@@ -114,7 +121,7 @@ static void sink_send(struct sink *sink, const struct sink_message *m) {
     if (headers != NULL)
         rd_kafka_headers_destroy(headers);
     if (p->failed.class == ERR_NONE)
-        set_class(&p->failed, code, "produce to", p->config->topics[m->topic]);
+        refused(&p->failed, code, "produce to", p->config->topics[m->topic]);
 }
 
 /* What to do about a failed transactional call. Destroys `error`; false if there is one. */
@@ -124,12 +131,10 @@ static bool check(rd_kafka_error_t *error, const char *what, struct err *e) {
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     bool fenced = code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
                   code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH || code == RD_KAFKA_RESP_ERR__FENCED;
-    enum err_class class = fenced ? ERR_FENCED : ERR_RETRY;
-    if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
-        code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-        code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
-        class = ERR_STOP;
-    (void)err_set(e, class, "%s: %s", what, rd_kafka_error_string(error));
+    const char *cure = cure_of(code);
+    enum err_class class = cure != NULL ? ERR_STOP : ERR_RETRY;
+    (void)err_set(e, fenced ? ERR_FENCED : class, "%s: %s%s", what, rd_kafka_error_string(error),
+                  cure != NULL ? cure : "");
     rd_kafka_error_destroy(error);
     return false;
 }
@@ -225,6 +230,16 @@ bool producer_begin(struct producer *p, struct err *e) {
     return p->open;
 }
 
+static rd_kafka_error_t *send_offsets(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
+                                      const rd_kafka_consumer_group_metadata_t *group) {
+    rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms);
+    if (error == NULL || rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__STATE)
+        return error;
+    /* The transaction failed meanwhile, of something else: asked again, it says of what. */
+    rd_kafka_error_destroy(error);
+    return rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms);
+}
+
 bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
                      const rd_kafka_consumer_group_metadata_t *group, struct err *e) {
     assert(p->open && offsets->cnt > 0); /* every transaction sends an offset: that fences zombies */
@@ -235,8 +250,7 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
     if (group == NULL)
         return err_set(e, ERR_RETRY, "send offsets: not a member of the group any more");
     int64_t started = monotonic_ms();
-    bool ok = check(rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms),
-                    "send offsets", e) &&
+    bool ok = check(send_offsets(p, offsets, group), "send offsets", e) &&
               check(rd_kafka_commit_transaction(p->rk, p->timeout_ms), "commit", e);
     if (!ok && p->failed.class == ERR_STOP)
         *e = p->failed; /* why, rather than that */

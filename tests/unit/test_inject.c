@@ -1,5 +1,6 @@
 /* Error codes of a broker, injected into transactional requests on the in-process broker: a commit that is told to have
- * gone through has; all else costs the producer, has a class by what is to be done, and a new producer goes on. Which codes librdkafka mends itself, and which end the transaction: by the protocol's meaning of the code, and by
+ * gone through has; all else costs the producer, has a class by what is to be done, and a new producer goes on. Which
+ * codes librdkafka mends itself, and which end the transaction: by the protocol's meaning of the code, and by
  * librdkafka's documentation of its transactional errors. */
 #include "support.h"
 
@@ -48,6 +49,7 @@ static const struct {
     {ADD_PARTITIONS, RD_KAFKA_RESP_ERR_PRODUCER_FENCED, LOST_FENCED},
     {ADD_PARTITIONS, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, LOST_FENCED},
     {ADD_PARTITIONS, RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, LOST_STOP},
+    {ADD_PARTITIONS, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, LOST_STOP},
     {ADD_OFFSETS, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, COMMITTED},
     {ADD_OFFSETS, RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, COMMITTED},
     {ADD_OFFSETS, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, LOST_FENCED},

@@ -702,14 +702,14 @@ static void test_store__damaged_manifest(void **state) {
 static void cut_manifest(bool clean) {
     struct err e;
     bool refused = false;
-    for (int64_t size = 2, cut = 1; cut < size; cut += 1 + size / 15) {
+    for (int64_t part = 0; part < 16; part++) {
         char *dir = make_scratch();
         assert_int_equal(in_other_process(clean ? "grow" : "grow-and-crash", dir, ""), 7);
         char *path = find_file(dir, "MANIFEST");
         struct stat st;
         assert_int_equal(stat(path, &st), 0);
-        size = st.st_size;
-        assert_int_equal(truncate(path, size - cut), 0);
+        /* How long it is, is for RocksDB's threads to decide. */
+        assert_int_equal(truncate(path, st.st_size - 1 - st.st_size * part / 16), 0);
         struct store *s = store_open(dir, CACHE_BYTES, &e);
         if (s == NULL) {
             assert_int_equal(e.class, ERR_RETRY);
