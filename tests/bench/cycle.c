@@ -1,0 +1,234 @@
+/* cycle: the work of a processor's transactions without Kafka: records through the tasks, with the state in RocksDB, and
+ * the internal messages back in. Prints for each phase the CPU time of this thread and of the whole process.
+ *
+ *   cycle [ACCOUNTS [CHANGES]]
+ *
+ * Phases: insert (each account once), change (another balance), unchanged (the same balance, later), customer (another
+ * name; each has ten accounts). Under callgrind, tests/bench/instructions.py reads what a phase costs. */
+#include "state/store.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/murmur2.h"
+#include "streamer/config.h"
+#include "streamer/pipeline.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define PARTITIONS 2
+#define ACCOUNTS_OF_CUSTOMER 10
+#define BATCH 2000
+#define DAY_MS INT64_C(86400000)
+
+/* Links and refs that were sent, to be read in the next batch. */
+struct inbox {
+    struct buf bytes;
+    struct letter {
+        enum topic topic;
+        int32_t partition;
+        size_t key_n, value_n;
+        bool has_value;
+    } * letters;
+    size_t count, cap;
+};
+
+struct bench {
+    struct sink sink; /* first */
+    struct config config;
+    struct store *store;
+    struct batch *batch;
+    struct pipeline pipeline;
+    struct task tasks[PARTITIONS];
+    struct inbox inboxes[2];
+    int writing; /* which of the two is written to */
+    int64_t sent, sent_bytes;
+    size_t in_batch;
+    int64_t accounts, clock_ms;
+};
+
+static void fail(const char *text) {
+    (void)fprintf(stderr, "cycle: %s\n", text);
+    exit(1);
+}
+
+static void bench_send(struct sink *sink, const struct sink_message *m) {
+    struct bench *b = (struct bench *)sink;
+    b->sent++;
+    b->sent_bytes += (int64_t)(m->key.n + m->value.n);
+    if (m->topic != TOPIC_ACCOUNT_LINKS && m->topic != TOPIC_CUSTOMER_REFS)
+        return;
+    struct inbox *in = &b->inboxes[b->writing];
+    if (in->count == in->cap) {
+        in->cap = in->cap == 0 ? 1024 : in->cap * 2;
+        in->letters = mem_realloc(in->letters, in->cap * sizeof *in->letters);
+    }
+    in->letters[in->count++] =
+        (struct letter){m->topic, m->partition, m->key.n, m->value.n, m->value.p != NULL};
+    buf_put_slice(&in->bytes, m->key);
+    buf_put_slice(&in->bytes, m->value);
+}
+
+static void process(struct bench *b, const struct input *in) {
+    while (!pipeline_process(&b->pipeline, &b->tasks[in->partition], in))
+        ;
+    if (kv_failed(b->pipeline.env.kv))
+        fail(b->pipeline.env.kv->err.text);
+}
+
+static void end_batch(struct bench *b) {
+    struct err e;
+    for (int p = 0; p < PARTITIONS; p++)
+        task_save_meta(&b->pipeline.env, &b->tasks[p]);
+    if (!batch_commit(b->batch, &e))
+        fail(e.text);
+    for (int p = 0; p < PARTITIONS; p++)
+        b->tasks[p].saved_meta = b->tasks[p].meta;
+    b->in_batch = 0;
+}
+
+static void read_inbox(struct bench *b) {
+    struct inbox *in = &b->inboxes[b->writing];
+    b->writing = 1 - b->writing;
+    const char *p = in->bytes.p;
+    for (size_t i = 0; i < in->count; i++) {
+        const struct letter *l = &in->letters[i];
+        struct input message = {.topic = l->topic, .partition = l->partition};
+        message.record.key = slice_of(p, l->key_n);
+        message.record.value = l->has_value ? slice_of(p + l->key_n, l->value_n) : slice_null();
+        p += l->key_n + l->value_n;
+        process(b, &message);
+        if (++b->in_batch == BATCH)
+            end_batch(b);
+    }
+    in->count = 0;
+    buf_clear(&in->bytes);
+}
+
+static void settle(struct bench *b) {
+    while (b->inboxes[b->writing].count > 0)
+        read_inbox(b);
+    end_batch(b);
+}
+
+static void feed(struct bench *b, enum topic topic, const char *key, const char *value) {
+    struct input in = {.topic = topic, .partition = murmur2_partition(slice_str(key), PARTITIONS)};
+    in.record = (struct record){slice_str(key), slice_str(value), b->clock_ms};
+    in.source_partition = in.partition;
+    process(b, &in);
+    if (++b->in_batch < BATCH)
+        return;
+    end_batch(b);
+    read_inbox(b);
+}
+
+static void feed_account(struct bench *b, int64_t i, int64_t turn) {
+    char key[32], value[256];
+    (void)snprintf(key, sizeof key, "A%07" PRId64, i);
+    (void)snprintf(value, sizeof value,
+                   "{\"account_id\":\"%s\",\"customer_id\":\"%" PRId64 "\",\"balance\":\"%" PRId64
+                   ".50\",\"account_type\":\"Savings\",\"updated_at\":%" PRId64 "}",
+                   key, i / ACCOUNTS_OF_CUSTOMER, (i * 37 + turn * 11) % 30000, b->clock_ms);
+    feed(b, TOPIC_ACCOUNTS, key, value);
+}
+
+static void feed_customer(struct bench *b, int64_t i, int64_t turn) {
+    char key[32], value[256];
+    (void)snprintf(key, sizeof key, "%" PRId64, i);
+    (void)snprintf(value, sizeof value,
+                   "{\"customer_id\":\"%s\",\"customer_name\":\"Customer Number %s the %" PRId64
+                   "\",\"has_loan\":\"yes\",\"updated_at\":%" PRId64 "}",
+                   key, key, turn, b->clock_ms);
+    feed(b, TOPIC_CUSTOMERS, key, value);
+}
+
+static int64_t cpu_us(clockid_t clock) {
+    struct timespec t;
+    (void)clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* The phases are functions of their own, so that callgrind can be told to count in one of them. */
+__attribute__((noinline)) static void phase_insert(struct bench *b, int64_t n) {
+    for (int64_t i = 0; i < n / ACCOUNTS_OF_CUSTOMER; i++)
+        feed_customer(b, i, 0);
+    for (int64_t i = 0; i < n; i++)
+        feed_account(b, i, 0);
+    settle(b);
+}
+
+/* A stride that visits all accounts in no order. */
+static int64_t scattered(const struct bench *b, int64_t i) {
+    return i * 7919 % b->accounts;
+}
+
+__attribute__((noinline)) static void phase_change(struct bench *b, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        feed_account(b, scattered(b, i), 1 + i / b->accounts);
+    settle(b);
+}
+
+__attribute__((noinline)) static void phase_unchanged(struct bench *b, int64_t n) {
+    int64_t turn = (n - 1) / b->accounts + 1; /* of the last change of an account */
+    int64_t last = n % b->accounts;
+    for (int64_t i = 0; i < n; i++)
+        feed_account(b, scattered(b, i), last == 0 || i % b->accounts < last ? turn : turn - 1);
+    settle(b);
+}
+
+__attribute__((noinline)) static void phase_customer(struct bench *b, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        feed_customer(b, scattered(b, i) % (b->accounts / ACCOUNTS_OF_CUSTOMER), 1 + i);
+    settle(b);
+}
+
+static void run(struct bench *b, const char *name, void (*phase)(struct bench *, int64_t), int64_t n) {
+    int64_t sent = b->sent, bytes = b->sent_bytes;
+    b->clock_ms += DAY_MS;
+    int64_t thread = cpu_us(CLOCK_THREAD_CPUTIME_ID), whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
+    phase(b, n);
+    thread = cpu_us(CLOCK_THREAD_CPUTIME_ID) - thread;
+    whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID) - whole;
+    (void)printf("%-9s %8" PRId64
+                 " records %7.2f us in the worker %7.2f us in all %6.2f messages %6.0f bytes sent\n",
+                 name, n, (double)thread / (double)n, (double)whole / (double)n,
+                 (double)(b->sent - sent) / (double)n, (double)(b->sent_bytes - bytes) / (double)n);
+}
+
+int main(int argc, char **argv) {
+    static struct bench b;
+    struct err e;
+    char dir[] = "/tmp/streamer-cycle-XXXXXX";
+    const int32_t inputs[ENTITY_COUNT] = {PARTITIONS, PARTITIONS};
+    b.sink.send = bench_send;
+    b.accounts = argc > 1 ? strtoll(argv[1], NULL, 10) : 100000;
+    int64_t changes = argc > 2 ? strtoll(argv[2], NULL, 10) : b.accounts;
+    b.clock_ms = INT64_C(1700000000000);
+    if (mkdtemp(dir) == NULL || !config_load(&b.config, NULL, NULL, 0, &e))
+        fail("cannot start");
+    if ((b.store = store_open(dir, 64 << 20, &e)) == NULL)
+        fail(e.text);
+    b.batch = batch_new(b.store);
+    pipeline_init(&b.pipeline, &b.config, batch_kv(b.batch), &b.sink, PARTITIONS, inputs);
+    for (int p = 0; p < PARTITIONS; p++)
+        task_init(&b.tasks[p], p);
+    b.pipeline.env.now_ms = b.clock_ms;
+    run(&b, "insert", phase_insert, b.accounts);
+    run(&b, "change", phase_change, changes);
+    run(&b, "unchanged", phase_unchanged, changes);
+    run(&b, "customer", phase_customer, changes / ACCOUNTS_OF_CUSTOMER);
+    (void)printf("state: %.1f bytes an account\n", (double)store_bytes(b.store) / (double)b.accounts);
+    for (int p = 0; p < PARTITIONS; p++)
+        task_release(&b.tasks[p]);
+    pipeline_release(&b.pipeline);
+    batch_free(b.batch);
+    store_close(b.store);
+    config_release(&b.config);
+    for (int i = 0; i < 2; i++) {
+        free(b.inboxes[i].letters);
+        buf_release(&b.inboxes[i].bytes);
+    }
+    return store_destroy(dir, &e) ? 0 : 1;
+}
