@@ -177,7 +177,8 @@ static void release(struct worker *w) {
     free(w->messages);
     free(w->forwarded);
     (void)pthread_mutex_destroy(&w->error_lock);
-    free(w);
+    if (!w->consumer_lingers)
+        free(w);
 }
 
 struct worker *worker_start(const struct worker_options *o, struct err *e) {

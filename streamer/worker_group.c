@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REJOIN_AFTER_MS 30000
 
@@ -119,6 +120,13 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque) {
     worker_on_consumer_error(opaque, (rd_kafka_resp_err_t)code, text);
 }
 
+/* On a librdkafka thread, whenever a connection ends. */
+static int on_close(int socket, void *opaque) {
+    struct worker *w = opaque;
+    atomic_fetch_add(&w->breaks, 1);
+    return close(socket);
+}
+
 static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
     const struct config *c = w->o.config;
     const char *fetch_wait = w->o.ephemeral ? "10" : "100";
@@ -144,6 +152,7 @@ static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
     }
     rd_kafka_conf_set_rebalance_cb(conf, worker_on_rebalance);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_closesocket_cb(conf, on_close);
     rd_kafka_conf_set_opaque(conf, w);
     rd_kafka_t *rk = kafka_client(RD_KAFKA_CONSUMER, conf, e);
     if (rk != NULL)
@@ -164,6 +173,7 @@ static bool subscribe(struct worker *w, struct err *e) {
 }
 
 bool worker_join_group(struct worker *w, struct err *e) {
+    atomic_store(&w->breaks, 0);
     w->consumer = make_consumer(w, e);
     w->consumer_fenced = false;
     w->joined_at_ms = worker_clock_ms(CLOCK_MONOTONIC);
@@ -174,7 +184,7 @@ void worker_leave_group(struct worker *w) {
     if (w->consumer == NULL)
         return;
     (void)rd_kafka_consumer_close(w->consumer);
-    (void)kafka_destroy(w->consumer);
+    w->consumer_lingers = !kafka_destroy(w->consumer) || w->consumer_lingers;
     w->consumer = NULL;
 }
 
@@ -185,14 +195,16 @@ bool worker_rejoin_group(struct worker *w, struct err *e) {
     return worker_join_group(w, e);
 }
 
-/* librdkafka gives a static member up for good when the group fences it, which also happens to the only one after
- * a stall (librdkafka issue 3437). A second process with the same instance.id fences again and again, so who is
- * fenced soon after it has joined is the one to stop. */
+/* librdkafka gives a static member up for good when the group fences it. That also happens to the only one: after a stall
+ * (librdkafka issue 3437), or when it joins a second time because the answer to the first was lost with the connection.
+ * A second process with the same instance.id fences again and again, so the one to stop is who is fenced soon after it
+ * has joined while all its connections held. */
 void worker_on_fatal(struct worker *w) {
     char text[512];
     bool fenced =
         rd_kafka_fatal_error(w->consumer, text, sizeof text) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
-    if (fenced && worker_clock_ms(CLOCK_MONOTONIC) - w->joined_at_ms > REJOIN_AFTER_MS)
+    bool soon = worker_clock_ms(CLOCK_MONOTONIC) - w->joined_at_ms <= REJOIN_AFTER_MS;
+    if (fenced && (!soon || atomic_load(&w->breaks) > 0))
         w->consumer_fenced = true;
     else if (fenced)
         (void)err_set(&w->fatal, ERR_STOP,

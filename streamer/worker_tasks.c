@@ -119,7 +119,11 @@ static bool read_committed(struct worker *w, struct source *const *which, size_t
     rd_kafka_topic_partition_list_t *list = list_of(w, which, count);
     rd_kafka_resp_err_t code = rd_kafka_committed(w->consumer, list, CALL_TIMEOUT_MS);
     bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-              err_set(e, ERR_RETRY, "committed offsets: %s", rd_kafka_err2str(code));
+              err_set(e, ERR_RETRY, "committed offsets: %s%s", rd_kafka_err2str(code),
+                      code == RD_KAFKA_RESP_ERR__TIMED_OUT
+                          ? "; if that stays so with the brokers up, a transaction hangs in Kafka: "
+                            "kafka-transactions.sh find-hanging shows it, abort ends it"
+                          : "");
     for (size_t i = 0; ok && i < count; i++) {
         const rd_kafka_topic_partition_t *tp = &list->elems[i];
         struct source *s = which[i];

@@ -172,6 +172,19 @@ class KafkaBroker:
         except KafkaException:
             return False
 
+    def abort_hanging(self) -> None:
+        """What an operator does when a broker, as it comes up or goes down, has given up on the end of a transaction:
+        "… while trying to send transaction markers …, these partitions are likely deleted already and hence can be
+        skipped". Its partitions, __consumer_offsets among them, are then not readable any further under read_committed."""
+        if "trying to send transaction markers" not in self._log.read_text():
+            return
+        tool, servers = "org.apache.kafka.tools.TransactionsCommand", ("--bootstrap-server", self.bootstrap)
+        found = self._tool(tool, *servers, "find-hanging", "--broker-id", "1", "--max-transaction-timeout", "0")
+        for line in found.splitlines()[1:]:
+            topic, partition, start = (line.split()[i] for i in (0, 1, 5))
+            where = ("--topic", topic, "--partition", partition, "--start-offset", start)
+            self._tool(tool, *servers, "abort", *where)
+
     def _tool(self, main_class: str, *arguments: str) -> str:
         done = subprocess.run(
             java(self._directory, main_class, *arguments), capture_output=True, text=True, timeout=300, check=False

@@ -362,6 +362,7 @@ if LARGE:
             getattr(own_broker, rng.choice(["stop", "kill"]))()
             time.sleep(rng.uniform(0, 10))
             own_broker.start()
+            own_broker.abort_hanging()
             s.wait_drained()
             s.check()
             s.streamer.stop()

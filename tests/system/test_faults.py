@@ -20,6 +20,7 @@ def test_faults__broker_restarts(own_broker: KafkaBroker, tmp_path: Path, how: s
             s.streamer.wait_consumed(own_broker, moment)
             getattr(own_broker, how)()
             own_broker.start()
+            own_broker.abort_hanging()
         s.wait_drained()
         s.check()
         s.streamer.stop()
