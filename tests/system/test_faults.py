@@ -8,19 +8,20 @@ from kafka import KafkaBroker
 from scenario import Scenario, load
 
 PARTITIONS = (2, 3)
-MANY_TRANSACTIONS = {"batch.max.records": "20"}
+SHORT_SESSION = {"batch.max.records": "20", "kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
 
 
-@pytest.mark.parametrize(("how", "moments"), [("stop", [300]), ("kill", [800])])
-def test_faults__broker_restarts(own_broker: KafkaBroker, tmp_path: Path, how: str, moments: list[int]) -> None:
-    with Scenario(own_broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
+@pytest.mark.parametrize(("how", "moment", "down_s"), [("stop", 300, 0), ("kill", 800, 8)])
+def test_faults__broker_restarts(own_broker: KafkaBroker, tmp_path: Path, how: str, moment: int, down_s: int) -> None:
+    """Once for longer than the session lives, soon after the group was joined."""
+    with Scenario(own_broker, tmp_path, PARTITIONS, SHORT_SESSION) as s:
         s.fed.feed(load(1500, PARTITIONS, "scattered"))
         s.streamer.start()
-        for moment in moments:
-            s.streamer.wait_consumed(own_broker, moment)
-            getattr(own_broker, how)()
-            own_broker.start()
-            own_broker.abort_hanging()
+        s.streamer.wait_consumed(own_broker, moment)
+        getattr(own_broker, how)()
+        time.sleep(down_s)
+        own_broker.start()
+        own_broker.abort_hanging()
         s.wait_drained()
         s.check()
         s.streamer.stop()
@@ -28,8 +29,7 @@ def test_faults__broker_restarts(own_broker: KafkaBroker, tmp_path: Path, how: s
 
 def test_faults__network_is_cut(own_broker: KafkaBroker, tmp_path: Path) -> None:
     """For longer than the session and the transaction live."""
-    settings = {**MANY_TRANSACTIONS, "kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
-    with Scenario(own_broker, tmp_path, PARTITIONS, settings) as s:
+    with Scenario(own_broker, tmp_path, PARTITIONS, SHORT_SESSION) as s:
         s.fed.feed(load(1500, PARTITIONS, "keyed"))
         s.streamer.start()
         s.streamer.wait_consumed(own_broker, 400)
