@@ -4,7 +4,7 @@
  *   cycle [ACCOUNTS [CHANGES]]
  *
  * Phases: insert (each account once), change (another balance), unchanged (the same balance, later), customer (another
- * name; each has ten accounts). Under callgrind, tests/bench/instructions.py reads what a phase costs. */
+ * name; each has ten accounts). */
 #include "state/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
