@@ -29,7 +29,7 @@ interest as (
 
     select
         *,
-        round(balance_amount * interest_rate_pct, 2)::decimal(18, 2) as annual_interest_amount
+        round(balance_amount::decimal(23, 2) * interest_rate_pct, 2)::decimal(18, 2) as annual_interest_amount
     from changed
 
 )
@@ -40,7 +40,7 @@ select
     balance_amount as original_balance_amount,
     interest_rate_pct,
     annual_interest_amount,
-    (balance_amount + annual_interest_amount)::decimal(18, 2) as new_balance_amount,
+    (balance_amount + annual_interest_amount)::decimal(19, 2) as new_balance_amount,
     {{ run_started_at_utc() }} as calculated_at,
     loaded_at
 from interest

@@ -1,0 +1,228 @@
+"""The dbt project makes of the same CSV files what the model makes of them: every row of marts and quarantine."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+import pytest
+from batch import Warehouse
+from feeds import ACCOUNTS_HEADER, CUSTOMERS_HEADER, DIRTY_ACCOUNTS, DIRTY_CUSTOMERS, write_batch_feeds, write_csv
+from model import ID_FIELD, Model, normalized, to_text
+
+SAMPLE = Path(__file__).parents[1] / "data"
+FIRST_NIGHT_MS = 1_740_794_400_000  # 2025-03-01T02:00Z
+NIGHT_MS = 86_400_000
+REASON_CODES = {
+    "customers": {"invalid_customer_id", "invalid_name", "invalid_has_loan", "invalid_updated_at"},
+    "accounts": {"invalid_account_id", "invalid_customer_id", "invalid_balance", "invalid_account_type", "invalid_updated_at"},
+}
+
+
+class Refused(NamedTuple):
+    """A quarantined row; its columns in the order of the file."""
+
+    table: str
+    code: str
+    reason: str
+    columns: tuple[str, ...]
+
+
+class Expected:
+    """The model, fed from CSV files as `streamer feed` does it: a row becomes a JSON object of texts."""
+
+    def __init__(self) -> None:
+        self.model = Model()
+        self.offset = 0
+
+    def feed(self, drop: Path, at_ms: int) -> None:
+        for topic in ("customers", "accounts"):
+            with (drop / f"{topic}.csv").open(encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file):
+                    id_ = next(value for name, value in row.items() if normalized(name) == normalized(ID_FIELD[topic]))
+                    key = (to_text(id_) or "").encode() or None
+                    self.model.apply(topic, 0, self.offset, at_ms, key, json.dumps(row).encode())
+                    self.offset += 1
+
+    def mart(self, name: str) -> list[dict[str, Any]]:
+        rows = self.model.expected()[name]
+        return sorted(rows.values(), key=row_order)
+
+    def quarantine(self) -> Counter[Refused]:
+        return Counter(refused(entry) for entry in self.model.quarantine() if entry["code"] != "too_late")
+
+
+def refused(entry: dict[str, Any]) -> Refused:
+    record = json.loads(entry["value"])
+    reason = entry["reason"]
+    if entry["code"] == "invalid_updated_at":
+        text = next(to_text(value) for name, value in record.items() if normalized(name) == "updatedat")
+        accepted = "an ISO-8601 date or date-time, or epoch milliseconds, of years 0001 to 9999"
+        reason = f"Invalid updated_at: {text} (accepted: {accepted})"
+    return Refused(entry["topic"], entry["code"], reason, tuple(record.values()))
+
+
+def row_order(row: dict[str, Any]) -> tuple[str, int]:
+    return (str(row.get("account_id", "")), row["customer_id"])
+
+
+class Actual:
+    """What the database holds."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.database = warehouse.database
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            cursor = connection.execute(query)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, values)) for values in cursor.fetchall()]
+
+    def mart(self, name: str) -> list[dict[str, Any]]:
+        rows = self.rows(f"select * exclude (calculated_at, loaded_at) from main_marts.{name}")
+        return sorted(({column: as_text(value) for column, value in row.items()} for row in rows), key=row_order)
+
+    def quarantine(self) -> Counter[Refused]:
+        rows = self.rows("select source_table, code, reason, record from main_staging.quarantine")
+        return Counter(
+            Refused(row["source_table"], row["code"], row["reason"], tuple(json.loads(row["record"]).values())) for row in rows
+        )
+
+
+def as_text(value: Any) -> Any:
+    """Decimals with all their digits; a float must not come out of the database at all."""
+    assert not isinstance(value, float)
+    return format(value, "f") if isinstance(value, Decimal) else value
+
+
+def assert_same(warehouse: Warehouse, expected: Expected) -> None:
+    actual = Actual(warehouse)
+    for mart in ("account_summary", "customer_profile"):
+        assert actual.mart(mart) == expected.mart(mart)
+    assert actual.quarantine() == expected.quarantine()
+
+
+def deployed(directory: Path) -> Warehouse:
+    warehouse = Warehouse(directory)
+    warehouse.parse()
+    return warehouse
+
+
+def night(warehouse: Warehouse, expected: Expected, drop: Path, number: int) -> None:
+    warehouse.land(drop)
+    warehouse.build()
+    expected.feed(drop, FIRST_NIGHT_MS + number * NIGHT_MS)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("second_night", ["changed_full", "changed_only"])
+def test_batch__two_nights(tmp_path: Path, seed: int, second_night: str) -> None:
+    feeds = write_batch_feeds(tmp_path / "feeds", seed, accounts=2000, customers=400, changed=47)
+    warehouse, expected = deployed(tmp_path / "warehouse"), Expected()
+
+    night(warehouse, expected, feeds.full, 0)
+    for table, codes in REASON_CODES.items():
+        assert {row.code for row in expected.quarantine() if row.table == table} == codes
+    assert_same(warehouse, expected)
+    before = expected.mart("account_summary")
+
+    night(warehouse, expected, getattr(feeds, second_night), 1)
+    assert expected.mart("account_summary") != before
+    assert_same(warehouse, expected)
+    warehouse.test()
+
+
+def test_batch__only_what_changed_is_calculated_again(tmp_path: Path) -> None:
+    feeds = write_batch_feeds(tmp_path / "feeds", seed=3, accounts=2000, customers=400, changed=47)
+    warehouse, expected = deployed(tmp_path / "warehouse"), Expected()
+    night(warehouse, expected, feeds.full, 0)
+    night(warehouse, expected, feeds.changed_only, 1)
+    rows = Actual(warehouse).rows("select calculated_at from main_marts.account_summary")
+    times = Counter(row["calculated_at"] for row in rows)
+    assert len(times) == 2
+    assert 0 < times[max(times)] <= 47
+
+
+def test_batch__sample_data(tmp_path: Path) -> None:
+    """Names in many scripts, every spelling of every value, several versions of an id in one file."""
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for name in ("customers.csv", "accounts.csv"):
+        (drop / name).write_bytes((SAMPLE / name).read_bytes())
+    warehouse, expected = deployed(tmp_path / "warehouse"), Expected()
+    night(warehouse, expected, drop, 0)
+    assert_same(warehouse, expected)
+
+
+CUSTOMER_NIGHTS = {
+    "takes_a_loan": ([["1", "Ann", "no", "2025-01-01"]], [["1", "Ann", "yes", "2025-03-01"]]),
+    "is_renamed": ([["1", "Ann", "no", "2025-01-01"]], [["1", "Anna", "no", "2025-03-01"]]),
+    "comes_late": ([], [["1", "Ann", "no", "2024-01-01"]]),
+    "is_dirty_the_second_night": ([["1", "Ann", "no", "2025-01-01"]], [["1", "", "no", "2025-03-01"]]),
+    "is_missing_the_second_night": ([["1", "Ann", "no", "2025-01-01"]], []),
+    "has_no_time": ([["1", "Ann", "no", ""]], [["1", "Ann", "yes", ""]]),
+    "is_told_twice_for_one_time": ([["1", "Ann", "no", "2025-01-01"], ["1", "Eve", "1", "2025-01-01"]], []),
+}
+
+
+@pytest.mark.parametrize("name", CUSTOMER_NIGHTS)
+def test_batch__customer(tmp_path: Path, name: str) -> None:
+    accounts = [["A-1", "1", "15000", "Savings", "", "2025-01-01"], ["A-2", "1", "0.50", "Checking", "", "2025-01-01"]]
+    check_nights(tmp_path, [(customers, accounts) for customers in CUSTOMER_NIGHTS[name]])
+
+
+def account(account_id: str, owner: str, balance: str, account_type: str, updated_at: str) -> list[str]:
+    return [account_id, owner, balance, account_type, "", updated_at]
+
+
+ACCOUNT_NIGHTS = {
+    "moves": [("1", "100", "Savings"), ("2", "100", "Savings"), ("1", "100", "Savings")],
+    "moves_to_an_unknown_customer": [("1", "100", "Savings"), ("99", "100", "Savings"), ("2", "100", "Savings")],
+    "is_no_savings_account_for_a_night": [("1", "100", "Savings"), ("1", "100", "Checking"), ("1", "100", "Savings")],
+    "is_dirty_for_a_night": [("1", "100", "Savings"), ("1", "-100", "Savings"), ("1", "300", "Savings")],
+    "crosses_tiers": [("1", "9999.99", "Savings"), ("1", "10000", "Savings"), ("1", "20000", "Savings")],
+}
+
+
+@pytest.mark.parametrize("name", ACCOUNT_NIGHTS)
+def test_batch__account(tmp_path: Path, name: str) -> None:
+    customers = [["1", "Ann", "yes", "2025-01-01"], ["2", "Bob", "no", "2025-01-01"]]
+    others = [account("A-8", "1", "70", "Savings", "2025-01-01"), account("A-9", "2", "5", "Checking", "2025-01-01")]
+    nights = []
+    for number, values in enumerate(ACCOUNT_NIGHTS[name]):
+        date = datetime.date(2025, 3, 1) + datetime.timedelta(days=number)
+        nights.append((customers, [*others, account("A-1", *values, date.isoformat())]))
+    check_nights(tmp_path, nights)
+
+
+def check_nights(directory: Path, nights: list[tuple[list[list[str]], list[list[str]]]]) -> None:
+    warehouse, expected = deployed(directory / "warehouse"), Expected()
+    for number, (customers, accounts) in enumerate(nights):
+        drop = directory / f"drop{number}"
+        drop.mkdir()
+        write_csv(drop / "customers.csv", CUSTOMERS_HEADER, customers)
+        write_csv(drop / "accounts.csv", ACCOUNTS_HEADER, accounts)
+        night(warehouse, expected, drop, number)
+        assert_same(warehouse, expected)
+
+
+def test_feeds__same_seed_same_bytes(tmp_path: Path) -> None:
+    sizes = {"accounts": 500, "customers": 100, "changed": 10}
+    drops = [write_batch_feeds(tmp_path / name, seed, **sizes) for name, seed in (("a", 7), ("b", 7), ("c", 8))]
+    one, same, other = ((drop.full / "accounts.csv").read_bytes() for drop in drops)
+    assert one == same != other
+
+
+def test_feeds__every_fault_is_in_them(tmp_path: Path) -> None:
+    feeds = write_batch_feeds(tmp_path, seed=1, accounts=200, customers=100, changed=10)
+    for name, faults in (("customers", DIRTY_CUSTOMERS), ("accounts", DIRTY_ACCOUNTS)):
+        with (feeds.full / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+        for fault in faults:
+            assert any(all(row[column] == value for column, value in fault) for row in rows)
