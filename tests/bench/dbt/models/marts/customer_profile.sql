@@ -11,13 +11,15 @@
     )
 }}
 
+-- depends_on: {{ ref('snap_accounts') }}
+
 with customers as (
 
     select * from {{ ref('snap_customers') }} where valid_to_at is null
 
 ),
 
-{%- if is_incremental() %}
+{% if is_incremental() -%}
 
 watermark as (
 
@@ -35,7 +37,8 @@ changed as (
     )
 
 ),
-{%- endif %}
+
+{% endif -%}
 
 accounts as (
 
