@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import datetime
 import json
 from collections import Counter
 from decimal import Decimal
@@ -160,56 +159,53 @@ def test_batch__sample_data(tmp_path: Path) -> None:
     assert_same(warehouse, expected)
 
 
+# Rows of customer 1, 2, ... in each of three nights; account A-<n> belongs to customer <n>.
 CUSTOMER_NIGHTS = {
-    "takes_a_loan": ([["1", "Ann", "no", "2025-01-01"]], [["1", "Ann", "yes", "2025-03-01"]]),
-    "is_renamed": ([["1", "Ann", "no", "2025-01-01"]], [["1", "Anna", "no", "2025-03-01"]]),
-    "comes_late": ([], [["1", "Ann", "no", "2024-01-01"]]),
-    "is_dirty_the_second_night": ([["1", "Ann", "no", "2025-01-01"]], [["1", "", "no", "2025-03-01"]]),
-    "is_missing_the_second_night": ([["1", "Ann", "no", "2025-01-01"]], []),
-    "has_no_time": ([["1", "Ann", "no", ""]], [["1", "Ann", "yes", ""]]),
-    "is_told_twice_for_one_time": ([["1", "Ann", "no", "2025-01-01"], ["1", "Eve", "1", "2025-01-01"]], []),
+    "takes a loan": ([["Ann", "no", "2025-01-01"]], [["Ann", "yes", "2025-03-01"]], []),
+    "is renamed": ([["Ann", "no", "2025-01-01"]], [["Anna", "no", "2025-03-01"]], []),
+    "comes later than its account": ([], [["Ann", "no", "2024-01-01"]], []),
+    "is dirty for a night": ([["Ann", "no", "2025-01-01"]], [["", "no", "2025-03-01"]], [["Ann", "1", "2025-03-02"]]),
+    "is missing for a night": ([["Ann", "no", "2025-01-01"]], [], [["Ann", "yes", "2025-03-02"]]),
+    "has no time": ([["Ann", "no", ""]], [["Ann", "yes", ""]], [["Ann", "yes", ""]]),
+    "is told twice for one time": ([["Ann", "no", "2025-01-01"], ["Eve", "1", "2025-01-01"]], [], []),
+    "is late": ([["Ann", "no", "2025-03-01"]], [["Ann", "yes", "2025-02-28"]], [["Ann", "yes", "2025-03-02"]]),
 }
 
-
-@pytest.mark.parametrize("name", CUSTOMER_NIGHTS)
-def test_batch__customer(tmp_path: Path, name: str) -> None:
-    accounts = [["A-1", "1", "15000", "Savings", "", "2025-01-01"], ["A-2", "1", "0.50", "Checking", "", "2025-01-01"]]
-    check_nights(tmp_path, [(customers, accounts) for customers in CUSTOMER_NIGHTS[name]])
-
-
-def account(account_id: str, owner: str, balance: str, account_type: str, updated_at: str) -> list[str]:
-    return [account_id, owner, balance, account_type, "", updated_at]
-
-
+# Owner, balance and type of account B-1, B-2, ... in each of three nights.
 ACCOUNT_NIGHTS = {
-    "moves": [("1", "100", "Savings"), ("2", "100", "Savings"), ("1", "100", "Savings")],
-    "moves_to_an_unknown_customer": [("1", "100", "Savings"), ("99", "100", "Savings"), ("2", "100", "Savings")],
-    "is_no_savings_account_for_a_night": [("1", "100", "Savings"), ("1", "100", "Checking"), ("1", "100", "Savings")],
-    "is_dirty_for_a_night": [("1", "100", "Savings"), ("1", "-100", "Savings"), ("1", "300", "Savings")],
-    "crosses_tiers": [("1", "9999.99", "Savings"), ("1", "10000", "Savings"), ("1", "20000", "Savings")],
+    "moves and returns": (("101", "100", "Savings"), ("102", "100", "Savings"), ("101", "100", "Savings")),
+    "moves to an unknown customer": (("101", "100", "Savings"), ("999", "100", "Savings"), ("102", "100", "Savings")),
+    "leaves a customer without any": (("103", "100", "Savings"), ("102", "100", "Savings"), ("102", "100", "Savings")),
+    "is no savings account for a night": (("101", "1", "Savings"), ("101", "1", "Checking"), ("101", "1", "Savings")),
+    "is the only one, and no savings any more": (("104", "1", "Savings"), ("104", "1", "Checking"), ("104", "1", "Checking")),
+    "is dirty for a night": (("101", "100", "Savings"), ("101", "-100", "Savings"), ("101", "300", "Savings")),
+    "crosses tiers": (("102", "9999.99", "Savings"), ("102", "10000", "Savings"), ("102", "20000", "Savings")),
+    "largest balance": (("101", "9999999999999999.99", "Savings"),) * 3,
 }
 
 
-@pytest.mark.parametrize("name", ACCOUNT_NIGHTS)
-def test_batch__account(tmp_path: Path, name: str) -> None:
-    customers = [["1", "Ann", "yes", "2025-01-01"], ["2", "Bob", "no", "2025-01-01"]]
-    others = [account("A-8", "1", "70", "Savings", "2025-01-01"), account("A-9", "2", "5", "Checking", "2025-01-01")]
-    nights = []
-    for number, values in enumerate(ACCOUNT_NIGHTS[name]):
-        date = datetime.date(2025, 3, 1) + datetime.timedelta(days=number)
-        nights.append((customers, [*others, account("A-1", *values, date.isoformat())]))
-    check_nights(tmp_path, nights)
-
-
-def check_nights(directory: Path, nights: list[tuple[list[list[str]], list[list[str]]]]) -> None:
-    warehouse, expected = deployed(directory / "warehouse"), Expected()
-    for number, (customers, accounts) in enumerate(nights):
-        drop = directory / f"drop{number}"
+def test_batch__three_nights_by_hand(tmp_path: Path) -> None:
+    warehouse, expected = deployed(tmp_path / "warehouse"), Expected()
+    for number in range(3):
+        drop = tmp_path / f"drop{number}"
         drop.mkdir()
-        write_csv(drop / "customers.csv", CUSTOMERS_HEADER, customers)
-        write_csv(drop / "accounts.csv", ACCOUNTS_HEADER, accounts)
+        write_csv(drop / "customers.csv", CUSTOMERS_HEADER, customers_of_night(number))
+        write_csv(drop / "accounts.csv", ACCOUNTS_HEADER, accounts_of_night(number))
         night(warehouse, expected, drop, number)
         assert_same(warehouse, expected)
+
+
+def customers_of_night(number: int) -> list[list[str]]:
+    owners = [[str(id_), f"Owner {id_}", "yes" if id_ % 2 else "no", "2025-01-01"] for id_ in range(101, 105)]
+    cases = [[str(id_), *row] for id_, nights in enumerate(CUSTOMER_NIGHTS.values(), 1) for row in nights[number]]
+    return owners + cases
+
+
+def accounts_of_night(number: int) -> list[list[str]]:
+    plain = [[f"A-{id_}", str(id_), "15000", "Savings", "", "2025-01-01"] for id_ in range(1, len(CUSTOMER_NIGHTS) + 1)]
+    date = f"2025-03-0{number + 1}"
+    cases = [[f"B-{id_}", *nights[number], "", date] for id_, nights in enumerate(ACCOUNT_NIGHTS.values(), 1)]
+    return plain + cases
 
 
 def test_feeds__same_seed_same_bytes(tmp_path: Path) -> None:
