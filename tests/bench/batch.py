@@ -123,11 +123,12 @@ def measure(directory: Path, run: int, seed: int, accounts: int, customers: int,
 
 def table(costs: dict[str, list[Cost]]) -> str:
     names = ("wall_seconds", "cpu_seconds", "model_seconds", "max_rss_mib")
-    head = ("dbt", "wall s", "CPU s", "of it in models, wall s", "max RSS MiB")
+    head = ("dbt", "wall s", "CPU s", "in models s", "max RSS MiB", "wall from, to")
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for case, runs in costs.items():
-        medians = [statistics.median(getattr(cost, name) for cost in runs) for name in names]
-        lines.append("| " + " | ".join([case, *(f"{median:.2f}" for median in medians[:3]), f"{medians[3]:.0f}"]) + " |")
+        wall, cpu, models, rss = (statistics.median(getattr(cost, name) for cost in runs) for name in names)
+        walls = [cost.wall_seconds for cost in runs]
+        lines.append(f"| {case} | {wall:.1f} | {cpu:.1f} | {models:.1f} | {rss:.0f} | {min(walls):.1f} to {max(walls):.1f} |")
     return "\n".join(lines)
 
 
