@@ -1,6 +1,7 @@
 #include "state/store.h"
 
 #include "state/keys.h"
+#include "state/row_cache.h"
 #include "state/seal.h"
 #include "streamer/base/mem.h"
 
@@ -25,6 +26,11 @@ struct store {
     rocksdb_writeoptions_t *write;
     pthread_mutex_t commit_lock;
     uint64_t commits; /* under commit_lock */
+    /* Of each partition: which batch (its number) has read or written it last; 0: none, or wiped since. And how often
+     * that has changed: rows that a batch keeps in memory are good as long as it has not. */
+    _Atomic uint64_t owners[KEY_PARTITION_MAX + 1], epochs[KEY_PARTITION_MAX + 1];
+    _Atomic uint64_t batches; /* made so far: the number of the last one */
+    size_t row_bytes;         /* that a batch may keep */
     /* Of each partition: its rows need not be counted. */
     atomic_bool counted[KEY_PARTITION_MAX + 1];
     /* Set once and for all; then `damage` says why. */
@@ -291,6 +297,7 @@ struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e) {
     struct store *s = mem_calloc(1, sizeof *s);
     s->dir = mem_strdup(dir);
     s->options = make_options(cache_bytes);
+    s->row_bytes = (size_t)cache_bytes / 2;
     s->read = rocksdb_readoptions_create();
     s->write = rocksdb_writeoptions_create();
     (void)pthread_mutex_init(&s->damage_lock, NULL);
@@ -384,6 +391,15 @@ void store_note_counted(struct store *s, int32_t partition) {
     atomic_store(&s->counted[partition], true);
 }
 
+/* The partition is in the hands of that batch now (0: of none). Returns its epoch. */
+static uint64_t claim(struct store *s, int32_t partition, uint64_t batch) {
+    if (atomic_load(&s->owners[partition]) != batch || batch == 0) {
+        atomic_store(&s->owners[partition], batch);
+        atomic_fetch_add(&s->epochs[partition], 1);
+    }
+    return atomic_load(&s->epochs[partition]);
+}
+
 bool store_wipe(struct store *s, int32_t partition, struct err *e) {
     struct buf from = {0}, to = {0};
     char *text = NULL;
@@ -395,6 +411,7 @@ bool store_wipe(struct store *s, int32_t partition, struct err *e) {
     buf_release(&to);
     if (text == NULL)
         atomic_store(&s->counted[partition], true);
+    (void)claim(s, partition, 0);
     return check(s, text, e, "wipe");
 }
 
@@ -485,55 +502,104 @@ static bool take_value(struct kv *kv, struct store *s, char *found, size_t n, ch
 struct batch {
     struct kv kv; /* first: a kv of this store is a batch */
     struct store *store;
-    rocksdb_writebatch_wi_t *wb;
+    uint64_t number;
+    struct row_cache rows;
+    rocksdb_writebatch_t *out;
+    rocksdb_writebatch_wi_t *index; /* the dirty rows of those families of which a cursor was asked for */
 };
 
 static struct batch *batch_of(struct kv *kv) {
     return (struct batch *)kv;
 }
 
+/* The epoch of the key's partition, which is this batch's from now on. */
+static uint64_t claim_for(void *batch, struct slice key) {
+    struct batch *b = batch;
+    return claim(b->store, key_partition_of(key), b->number);
+}
+
+static bool read_row(struct batch *b, enum family f, struct slice key, uint64_t epoch, struct buf *value) {
+    struct store *s = b->store;
+    char *text = NULL;
+    struct slice found = slice_null();
+    rocksdb_pinnableslice_t *pinned =
+        rocksdb_get_pinned_cf(s->db, s->read, s->families[f], key.p, key.n, &text);
+    if (!check(s, text, &b->kv.err, "read"))
+        return false;
+    if (pinned != NULL) {
+        found.p = rocksdb_pinnableslice_value(pinned, &found.n);
+        buf_set(value, found);
+    }
+    row_cache_keep(&b->rows, f, key, found, epoch);
+    rocksdb_pinnableslice_destroy(pinned);
+    return found.p != NULL;
+}
+
 static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
     struct batch *b = batch_of(kv);
-    char *text = NULL;
-    size_t n = 0;
     if (kv_failed(kv))
         return false;
-    char *found = rocksdb_writebatch_wi_get_from_batch_and_db_cf(
-        b->wb, b->store->db, b->store->read, b->store->families[f], key.p, key.n, &n, &text);
-    return take_value(kv, b->store, found, n, text, value);
+    uint64_t epoch = claim_for(b, key);
+    const struct row *r = row_cache_find(&b->rows, f, key);
+    if (r == NULL || (!r->dirty && r->epoch != epoch))
+        return read_row(b, f, key, epoch, value);
+    if (r->there)
+        buf_set(value, row_value(r));
+    return r->there;
 }
 
 static void batch_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
-    struct batch *b = batch_of(kv);
     if (!kv_failed(kv))
-        rocksdb_writebatch_wi_put_cf(b->wb, b->store->families[f], key.p, key.n, value.p, value.n);
+        row_cache_change(&batch_of(kv)->rows, f, key, value.p != NULL ? value : slice_of("", 0));
 }
 
 static void batch_erase(struct kv *kv, enum family f, struct slice key) {
-    struct batch *b = batch_of(kv);
     if (!kv_failed(kv))
-        rocksdb_writebatch_wi_delete_cf(b->wb, b->store->families[f], key.p, key.n);
+        row_cache_change(&batch_of(kv)->rows, f, key, slice_null());
+}
+
+static void bring_index_up_to_date(struct batch *b, enum family f) {
+    struct rows *rows = &b->rows.unindexed[f];
+    for (size_t i = 0; i < rows->n; i++) {
+        struct row *r = rows->p[i];
+        if (r->there)
+            rocksdb_writebatch_wi_put_cf(b->index, b->store->families[f], r->bytes, r->key_n, row_value(r).p,
+                                         r->value_n);
+        else
+            rocksdb_writebatch_wi_delete_cf(b->index, b->store->families[f], r->bytes, r->key_n);
+        r->indexed = true;
+    }
+    rows->n = 0;
 }
 
 static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
     struct batch *b = batch_of(kv);
+    bring_index_up_to_date(b, f);
     rocksdb_iterator_t *base =
         rocksdb_create_iterator_cf(b->store->db, b->store->read, b->store->families[f]);
-    return cursor_new(kv, b->store,
-                      rocksdb_writebatch_wi_create_iterator_with_base_cf(b->wb, base, b->store->families[f]));
+    return cursor_new(
+        kv, b->store,
+        rocksdb_writebatch_wi_create_iterator_with_base_cf(b->index, base, b->store->families[f]));
 }
 
 struct batch *batch_new(struct store *s) {
     static const struct kv_ops ops = {batch_get, batch_put, batch_erase, batch_cursor};
     struct batch *b = mem_calloc(1, sizeof *b);
-    *b = (struct batch){.kv = {.ops = &ops}, .store = s, .wb = rocksdb_writebatch_wi_create(0, 1)};
+    *b = (struct batch){.kv = {.ops = &ops},
+                        .store = s,
+                        .number = atomic_fetch_add(&s->batches, 1) + 1,
+                        .out = rocksdb_writebatch_create(),
+                        .index = rocksdb_writebatch_wi_create(0, 1)};
+    row_cache_init(&b->rows, s->row_bytes);
     return b;
 }
 
 void batch_free(struct batch *b) {
     if (b == NULL)
         return;
-    rocksdb_writebatch_wi_destroy(b->wb);
+    row_cache_release(&b->rows);
+    rocksdb_writebatch_destroy(b->out);
+    rocksdb_writebatch_wi_destroy(b->index);
     free(b);
 }
 
@@ -542,7 +608,8 @@ struct kv *batch_kv(struct batch *b) {
 }
 
 void batch_clear(struct batch *b) {
-    rocksdb_writebatch_wi_clear(b->wb);
+    row_cache_drop_dirty(&b->rows);
+    rocksdb_writebatch_wi_clear(b->index);
     b->kv.err.class = ERR_NONE;
 }
 
@@ -551,10 +618,25 @@ static void number_commit(struct batch *b) {
     char value[8];
     rocksdb_column_family_handle_t *meta = b->store->families[FAMILY_META];
     fact_key(&key, COMMITS_NUMBERED);
-    rocksdb_writebatch_wi_put_cf(b->wb, meta, key.p, key.n, encode_u64(value, b->store->commits + 1).p, 8);
+    rocksdb_writebatch_put_cf(b->out, meta, key.p, key.n, encode_u64(value, b->store->commits + 1).p, 8);
     fact_key(&key, COMMITS_COUNTED);
-    rocksdb_writebatch_wi_merge_cf(b->wb, meta, key.p, key.n, encode_u64(value, 1).p, 8);
+    rocksdb_writebatch_merge_cf(b->out, meta, key.p, key.n, encode_u64(value, 1).p, 8);
     buf_release(&key);
+}
+
+/* RocksDB inserts fast what comes in the order of keys. */
+static void write_dirty(struct batch *b) {
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        const struct rows *rows = row_cache_sorted(&b->rows, (enum family)f);
+        for (size_t i = 0; i < rows->n; i++) {
+            const struct row *r = rows->p[i];
+            if (r->there)
+                rocksdb_writebatch_put_cf(b->out, b->store->families[f], r->bytes, r->key_n, row_value(r).p,
+                                          r->value_n);
+            else
+                rocksdb_writebatch_delete_cf(b->out, b->store->families[f], r->bytes, r->key_n);
+        }
+    }
 }
 
 bool batch_commit(struct batch *b, struct err *e) {
@@ -568,11 +650,15 @@ bool batch_commit(struct batch *b, struct err *e) {
         batch_clear(b);
         return refuse_damaged(b->store, e);
     }
+    write_dirty(b);
     (void)pthread_mutex_lock(&b->store->commit_lock);
     number_commit(b);
-    rocksdb_write_writebatch_wi(b->store->db, b->store->write, b->wb, &text);
+    rocksdb_write(b->store->db, b->store->write, b->out, &text);
     b->store->commits += text == NULL;
     (void)pthread_mutex_unlock(&b->store->commit_lock);
+    rocksdb_writebatch_clear(b->out);
+    if (text == NULL)
+        row_cache_written(&b->rows, claim_for, b);
     batch_clear(b);
     return check(b->store, text, e, "write");
 }

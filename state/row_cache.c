@@ -1,0 +1,243 @@
+#include "state/row_cache.h"
+
+#include "streamer/base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS_MIN 1024
+#define SLACK 16 /* bytes that a value may grow by in place */
+
+/* --- hash table --- */
+
+/* Eight bytes at a time: multiply and fold (FNV-1a with a larger word; the constant is 2^64 / golden ratio). */
+static uint32_t hash_of(enum family f, struct slice key) {
+    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)f;
+    const char *p = key.p;
+    size_t n = key.n;
+    for (; n >= 8; n -= 8, p += 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 32;
+    }
+    uint64_t tail = n;
+    for (; n > 0; n--, p++)
+        tail = tail << 8 | (unsigned char)*p;
+    h = (h ^ tail) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(h >> 32);
+}
+
+static struct row **bucket_of(struct row_cache *c, uint32_t hash) {
+    return &c->buckets[hash & (c->bucket_count - 1)];
+}
+
+static struct row **place_of(struct row_cache *c, uint32_t hash, enum family f, struct slice key) {
+    struct row **at = bucket_of(c, hash);
+    while (*at != NULL && !((*at)->hash == hash && (*at)->family == f && slice_eq(row_key(*at), key)))
+        at = &(*at)->next;
+    return at;
+}
+
+static void grow_table(struct row_cache *c) {
+    struct row **old = c->buckets;
+    size_t old_count = c->bucket_count;
+    c->bucket_count = old_count == 0 ? BUCKETS_MIN : old_count * 2;
+    c->buckets = mem_calloc(c->bucket_count, sizeof *c->buckets);
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct row *r = old[i], *next; r != NULL; r = next) {
+            struct row **bucket = bucket_of(c, r->hash);
+            next = r->next;
+            r->next = *bucket;
+            *bucket = r;
+        }
+    }
+    free(old);
+}
+
+/* --- by use --- */
+
+static void unlink_use(struct row_cache *c, struct row *r) {
+    *(r->newer != NULL ? &r->newer->older : &c->newest) = r->older;
+    *(r->older != NULL ? &r->older->newer : &c->oldest) = r->newer;
+}
+
+static void link_newest(struct row_cache *c, struct row *r) {
+    r->newer = NULL;
+    r->older = c->newest;
+    *(c->newest != NULL ? &c->newest->newer : &c->oldest) = r;
+    c->newest = r;
+}
+
+static void use(struct row_cache *c, struct row *r) {
+    if (c->newest == r)
+        return;
+    unlink_use(c, r);
+    link_newest(c, r);
+}
+
+static bool is_outgrown(const struct row *r) {
+    return r->value != r->bytes + r->key_n;
+}
+
+static size_t size_of(const struct row *r) {
+    return sizeof *r + r->cap + (is_outgrown(r) ? r->value_cap : 0);
+}
+
+static void free_row(struct row *r) {
+    if (is_outgrown(r))
+        free(r->value);
+    free(r);
+}
+
+static void remove_row(struct row_cache *c, struct row *r) {
+    struct row **at = bucket_of(c, r->hash);
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    unlink_use(c, r);
+    c->count--;
+    c->bytes -= size_of(r);
+    free_row(r);
+}
+
+/* A dirty row stops it: what is newer goes after the next commit. */
+static void shrink(struct row_cache *c) {
+    while (c->bytes > c->max_bytes && c->oldest != NULL && !c->oldest->dirty)
+        remove_row(c, c->oldest);
+}
+
+/* --- rows --- */
+
+static void rows_add(struct rows *rows, struct row *r) {
+    if (rows->n == rows->cap) {
+        rows->cap = rows->cap == 0 ? 64 : rows->cap * 2;
+        rows->p = mem_realloc(rows->p, rows->cap * sizeof(*rows->p));
+    }
+    rows->p[rows->n++] = r;
+}
+
+void row_cache_init(struct row_cache *c, size_t max_bytes) {
+    *c = (struct row_cache){.max_bytes = max_bytes};
+    grow_table(c);
+}
+
+void row_cache_release(struct row_cache *c) {
+    for (struct row *r = c->newest, *older; r != NULL; r = older) {
+        older = r->older;
+        free_row(r);
+    }
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        free(c->dirty[f].p);
+        free(c->unindexed[f].p);
+    }
+    free(c->buckets);
+}
+
+struct row *row_cache_find(struct row_cache *c, enum family f, struct slice key) {
+    struct row *r = *place_of(c, hash_of(f, key), f, key);
+    if (r != NULL)
+        use(c, r);
+    return r;
+}
+
+static struct row *add_row(struct row_cache *c, enum family f, uint32_t hash, struct slice key,
+                           size_t value_n) {
+    if (c->count >= c->bucket_count)
+        grow_table(c);
+    struct row **bucket = bucket_of(c, hash);
+    size_t cap = key.n + value_n + SLACK;
+    struct row *r = mem_alloc(sizeof *r + cap);
+    *r = (struct row){.next = *bucket,
+                      .value = r->bytes + key.n,
+                      .hash = hash,
+                      .key_n = (uint32_t)key.n,
+                      .value_cap = (uint32_t)(cap - key.n),
+                      .cap = (uint32_t)cap,
+                      .family = (uint8_t)f};
+    memcpy(r->bytes, key.p, key.n);
+    *bucket = r;
+    link_newest(c, r);
+    c->count++;
+    c->bytes += size_of(r);
+    return r;
+}
+
+/* The row itself stays where it is: others point to it. */
+static void make_room(struct row_cache *c, struct row *r, size_t value_n) {
+    c->bytes -= size_of(r);
+    if (is_outgrown(r))
+        free(r->value);
+    r->value_cap = (uint32_t)(value_n + value_n / 4 + SLACK);
+    r->value = mem_alloc(r->value_cap);
+    c->bytes += size_of(r);
+}
+
+static struct row *set_row(struct row_cache *c, enum family f, struct slice key, struct slice value) {
+    uint32_t hash = hash_of(f, key);
+    struct row *r = *place_of(c, hash, f, key);
+    if (r == NULL)
+        r = add_row(c, f, hash, key, value.n);
+    else
+        use(c, r);
+    if (value.n > r->value_cap)
+        make_room(c, r, value.n);
+    r->there = value.p != NULL;
+    r->value_n = (uint32_t)value.n;
+    if (value.n > 0)
+        memcpy(r->value, value.p, value.n);
+    return r;
+}
+
+void row_cache_keep(struct row_cache *c, enum family f, struct slice key, struct slice value,
+                    uint64_t epoch) {
+    struct row *r = set_row(c, f, key, value);
+    assert(!r->dirty);
+    r->epoch = epoch;
+    shrink(c);
+}
+
+void row_cache_change(struct row_cache *c, enum family f, struct slice key, struct slice value) {
+    struct row *r = set_row(c, f, key, value);
+    if (!r->dirty)
+        rows_add(&c->dirty[f], r);
+    if (!r->dirty || r->indexed)
+        rows_add(&c->unindexed[f], r);
+    r->dirty = true;
+    r->indexed = false;
+}
+
+static int by_key(const void *a, const void *b) {
+    const struct row *x = *(struct row *const *)a, *y = *(struct row *const *)b;
+    size_t n = x->key_n < y->key_n ? x->key_n : y->key_n;
+    int order = memcmp(x->bytes, y->bytes, n);
+    return order != 0 ? order : (x->key_n > y->key_n) - (x->key_n < y->key_n);
+}
+
+const struct rows *row_cache_sorted(struct row_cache *c, enum family f) {
+    if (c->dirty[f].n > 1)
+        qsort(c->dirty[f].p, c->dirty[f].n, sizeof(struct row *), by_key);
+    return &c->dirty[f];
+}
+
+void row_cache_written(struct row_cache *c, uint64_t (*epoch_of)(void *, struct slice key), void *arg) {
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        for (size_t i = 0; i < c->dirty[f].n; i++) {
+            struct row *r = c->dirty[f].p[i];
+            r->dirty = false;
+            r->indexed = false;
+            r->epoch = epoch_of(arg, row_key(r));
+        }
+        c->dirty[f].n = c->unindexed[f].n = 0;
+    }
+    shrink(c);
+}
+
+void row_cache_drop_dirty(struct row_cache *c) {
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        for (size_t i = 0; i < c->dirty[f].n; i++)
+            remove_row(c, c->dirty[f].p[i]);
+        c->dirty[f].n = c->unindexed[f].n = 0;
+    }
+}
