@@ -12,8 +12,8 @@
 /* --- hash table --- */
 
 /* Eight bytes at a time: multiply and fold (FNV-1a with a larger word; the constant is 2^64 / golden ratio). */
-static uint32_t hash_of(enum family f, struct slice key) {
-    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)f;
+static uint32_t hash_of(enum table t, struct slice key) {
+    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)t;
     const char *p = key.p;
     size_t n = key.n;
     for (; n >= 8; n -= 8, p += 8) {
@@ -33,9 +33,9 @@ static struct row **bucket_of(struct row_cache *c, uint32_t hash) {
     return &c->buckets[hash & (c->bucket_count - 1)];
 }
 
-static struct row **place_of(struct row_cache *c, uint32_t hash, enum family f, struct slice key) {
+static struct row **place_of(struct row_cache *c, uint32_t hash, enum table t, struct slice key) {
     struct row **at = bucket_of(c, hash);
-    while (*at != NULL && !((*at)->hash == hash && (*at)->family == f && slice_eq(row_key(*at), key)))
+    while (*at != NULL && !((*at)->hash == hash && (*at)->table == t && slice_eq(row_key(*at), key)))
         at = &(*at)->next;
     return at;
 }
@@ -128,21 +128,21 @@ void row_cache_release(struct row_cache *c) {
         older = r->older;
         free_row(r);
     }
-    for (int f = 0; f < FAMILY_COUNT; f++) {
-        free(c->dirty[f].p);
-        free(c->unindexed[f].p);
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        free(c->dirty[t].p);
+        free(c->unindexed[t].p);
     }
     free(c->buckets);
 }
 
-struct row *row_cache_find(struct row_cache *c, enum family f, struct slice key) {
-    struct row *r = *place_of(c, hash_of(f, key), f, key);
+struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key) {
+    struct row *r = *place_of(c, hash_of(t, key), t, key);
     if (r != NULL)
         use(c, r);
     return r;
 }
 
-static struct row *add_row(struct row_cache *c, enum family f, uint32_t hash, struct slice key,
+static struct row *add_row(struct row_cache *c, enum table t, uint32_t hash, struct slice key,
                            size_t value_n) {
     if (c->count >= c->bucket_count)
         grow_table(c);
@@ -155,7 +155,7 @@ static struct row *add_row(struct row_cache *c, enum family f, uint32_t hash, st
                       .key_n = (uint32_t)key.n,
                       .value_cap = (uint32_t)(cap - key.n),
                       .cap = (uint32_t)cap,
-                      .family = (uint8_t)f};
+                      .table = (uint8_t)t};
     memcpy(r->bytes, key.p, key.n);
     *bucket = r;
     link_newest(c, r);
@@ -174,11 +174,11 @@ static void make_room(struct row_cache *c, struct row *r, size_t value_n) {
     c->bytes += size_of(r);
 }
 
-static struct row *set_row(struct row_cache *c, enum family f, struct slice key, struct slice value) {
-    uint32_t hash = hash_of(f, key);
-    struct row *r = *place_of(c, hash, f, key);
+static struct row *set_row(struct row_cache *c, enum table t, struct slice key, struct slice value) {
+    uint32_t hash = hash_of(t, key);
+    struct row *r = *place_of(c, hash, t, key);
     if (r == NULL)
-        r = add_row(c, f, hash, key, value.n);
+        r = add_row(c, t, hash, key, value.n);
     else
         use(c, r);
     if (value.n > r->value_cap)
@@ -190,20 +190,21 @@ static struct row *set_row(struct row_cache *c, enum family f, struct slice key,
     return r;
 }
 
-void row_cache_keep(struct row_cache *c, enum family f, struct slice key, struct slice value,
-                    uint64_t epoch) {
-    struct row *r = set_row(c, f, key, value);
+const struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
+                                 uint64_t epoch) {
+    shrink(c); /* before: the new row stays in any case */
+    struct row *r = set_row(c, t, key, value);
     assert(!r->dirty);
     r->epoch = epoch;
-    shrink(c);
+    return r;
 }
 
-void row_cache_change(struct row_cache *c, enum family f, struct slice key, struct slice value) {
-    struct row *r = set_row(c, f, key, value);
+void row_cache_change(struct row_cache *c, enum table t, struct slice key, struct slice value) {
+    struct row *r = set_row(c, t, key, value);
     if (!r->dirty)
-        rows_add(&c->dirty[f], r);
+        rows_add(&c->dirty[t], r);
     if (!r->dirty || r->indexed)
-        rows_add(&c->unindexed[f], r);
+        rows_add(&c->unindexed[t], r);
     r->dirty = true;
     r->indexed = false;
 }
@@ -215,29 +216,29 @@ static int by_key(const void *a, const void *b) {
     return order != 0 ? order : (x->key_n > y->key_n) - (x->key_n < y->key_n);
 }
 
-const struct rows *row_cache_sorted(struct row_cache *c, enum family f) {
-    if (c->dirty[f].n > 1)
-        qsort(c->dirty[f].p, c->dirty[f].n, sizeof(struct row *), by_key);
-    return &c->dirty[f];
+const struct rows *row_cache_sorted(struct row_cache *c, enum table t) {
+    if (c->dirty[t].n > 1)
+        qsort(c->dirty[t].p, c->dirty[t].n, sizeof(struct row *), by_key);
+    return &c->dirty[t];
 }
 
 void row_cache_written(struct row_cache *c, uint64_t (*epoch_of)(void *, struct slice key), void *arg) {
-    for (int f = 0; f < FAMILY_COUNT; f++) {
-        for (size_t i = 0; i < c->dirty[f].n; i++) {
-            struct row *r = c->dirty[f].p[i];
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        for (size_t i = 0; i < c->dirty[t].n; i++) {
+            struct row *r = c->dirty[t].p[i];
             r->dirty = false;
             r->indexed = false;
             r->epoch = epoch_of(arg, row_key(r));
         }
-        c->dirty[f].n = c->unindexed[f].n = 0;
+        c->dirty[t].n = c->unindexed[t].n = 0;
     }
     shrink(c);
 }
 
 void row_cache_drop_dirty(struct row_cache *c) {
-    for (int f = 0; f < FAMILY_COUNT; f++) {
-        for (size_t i = 0; i < c->dirty[f].n; i++)
-            remove_row(c, c->dirty[f].p[i]);
-        c->dirty[f].n = c->unindexed[f].n = 0;
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        for (size_t i = 0; i < c->dirty[t].n; i++)
+            remove_row(c, c->dirty[t].p[i]);
+        c->dirty[t].n = c->unindexed[t].n = 0;
     }
 }

@@ -1,4 +1,4 @@
-/* row_cache: rows of a store in memory, by family and key: those that a batch has written and not committed, and, as far
+/* row_cache: rows of a store in memory, by table and key: those that a batch has written and not committed, and, as far
  * as `max_bytes` allows, those that it has read or written lately, absence included. Owned by one batch; one thread.
  *
  * A row that is not dirty is only good as long as nobody else writes its partition: it carries the number ("epoch",
@@ -6,7 +6,7 @@
 #ifndef STATE_ROW_CACHE_H
 #define STATE_ROW_CACHE_H
 
-#include "state/kv.h"
+#include "state/layout.h"
 
 #include <stdint.h>
 
@@ -16,7 +16,7 @@ struct row {
     uint64_t epoch;
     char *value;
     uint32_t hash, key_n, value_n, value_cap, cap;
-    uint8_t family;
+    uint8_t table;
     bool there;   /* else: known to be absent */
     bool dirty;   /* to be written at the next commit */
     bool indexed; /* dirty, and the index that cursors use knows it as it is now */
@@ -39,21 +39,22 @@ struct row_cache {
     size_t bucket_count, count;
     size_t bytes, max_bytes; /* more than that only by rows that are dirty */
     struct row *newest, *oldest;
-    struct rows dirty[FAMILY_COUNT];
-    struct rows unindexed[FAMILY_COUNT]; /* those of them that are not `indexed` */
+    struct rows dirty[TABLE_COUNT];
+    struct rows unindexed[TABLE_COUNT]; /* those of them that are not `indexed` */
 };
 void row_cache_init(struct row_cache *c, size_t max_bytes);
 void row_cache_release(struct row_cache *c);
 
 /* NULL: not in memory. Good until the next call. */
-struct row *row_cache_find(struct row_cache *c, enum family f, struct slice key);
+struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key);
 /* Adds or replaces a row that is as in the store, and not dirty. value.p == NULL: it is absent there. */
-void row_cache_keep(struct row_cache *c, enum family f, struct slice key, struct slice value, uint64_t epoch);
+const struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
+                                 uint64_t epoch);
 /* Changes a row; value.p == NULL: erases it. */
-void row_cache_change(struct row_cache *c, enum family f, struct slice key, struct slice value);
+void row_cache_change(struct row_cache *c, enum table t, struct slice key, struct slice value);
 
-/* The dirty rows of a family in the order of their keys. */
-const struct rows *row_cache_sorted(struct row_cache *c, enum family f);
+/* The dirty rows of a table in the order of their keys. */
+const struct rows *row_cache_sorted(struct row_cache *c, enum table t);
 /* The dirty rows have been written: makes them rows as in the store, with the epochs that `epoch_of` tells. */
 void row_cache_written(struct row_cache *c, uint64_t (*epoch_of)(void *arg, struct slice key), void *arg);
 /* Forgets the dirty rows. */

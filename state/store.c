@@ -1,6 +1,7 @@
 #include "state/store.h"
 
 #include "state/keys.h"
+#include "state/layout.h"
 #include "state/row_cache.h"
 #include "state/seal.h"
 #include "streamer/base/mem.h"
@@ -21,7 +22,7 @@ struct store {
     char *dir;
     rocksdb_t *db;
     rocksdb_options_t *options;
-    rocksdb_column_family_handle_t *families[FAMILY_COUNT];
+    rocksdb_column_family_handle_t *tables[TABLE_COUNT];
     rocksdb_readoptions_t *read;
     rocksdb_writeoptions_t *write;
     pthread_mutex_t commit_lock;
@@ -38,28 +39,6 @@ struct store {
     pthread_mutex_t damage_lock;
     char damage[512];
 };
-
-const char *family_name(enum family f) {
-    /* RocksDB insists on a family "default"; ours is the meta data. */
-    static const char *const names[FAMILY_COUNT] = {
-        [FAMILY_META] = "default",
-        [FAMILY_CUSTOMERS] = "customers",
-        [FAMILY_ACCOUNTS] = "accounts",
-        [FAMILY_CUSTOMER_HISTORY] = "customer_history",
-        [FAMILY_ACCOUNT_HISTORY] = "account_history",
-        [FAMILY_CUSTOMER_REFS] = "customer_refs",
-        [FAMILY_ACCOUNTS_BY_CUSTOMER] = "accounts_by_customer",
-        [FAMILY_LINKS] = "links",
-        [FAMILY_CUSTOMER_TOTALS] = "customer_totals",
-        [FAMILY_ACCOUNT_WITH_CUSTOMER] = "account_with_customer",
-        [FAMILY_ACCOUNT_SUMMARY] = "account_summary",
-        [FAMILY_CUSTOMER_PROFILE] = "customer_profile",
-        [FAMILY_LINKS_AHEAD] = "links_ahead",
-        [FAMILY_REFS_AHEAD] = "refs_ahead",
-    };
-    assert(f < FAMILY_COUNT);
-    return names[f];
-}
 
 /* --- errors --- */
 
@@ -88,6 +67,14 @@ static bool refuse_damaged(struct store *s, struct err *e) {
     return false;
 }
 
+/* A row that passed RocksDB's checksums and is none of ours. Returns false. */
+static bool refuse_row(struct store *s, enum table t, struct err *e) {
+    char text[128];
+    (void)snprintf(text, sizeof text, "a row of table %s cannot be read", table_name(t));
+    note_damage(s, text);
+    return refuse_damaged(s, e);
+}
+
 /* Turns RocksDB's allocated error text into `e`; true if there was none. */
 static bool check(struct store *s, char *text, struct err *e, const char *what) {
     if (text == NULL)
@@ -112,7 +99,7 @@ bool store_get_fact(struct store *s, const char *name, struct buf *value, struct
     char *text = NULL;
     size_t n = 0;
     fact_key(&key, name);
-    char *found = rocksdb_get_cf(s->db, s->read, s->families[FAMILY_META], key.p, key.n, &n, &text);
+    char *found = rocksdb_get_cf(s->db, s->read, s->tables[TABLE_META], key.p, key.n, &n, &text);
     buf_set(value, slice_of(found, n));
     free(found);
     buf_release(&key);
@@ -123,7 +110,7 @@ bool store_put_fact(struct store *s, const char *name, struct slice value, struc
     struct buf key = {0};
     char *text = NULL;
     fact_key(&key, name);
-    rocksdb_put_cf(s->db, s->write, s->families[FAMILY_META], key.p, key.n, value.p, value.n, &text);
+    rocksdb_put_cf(s->db, s->write, s->tables[TABLE_META], key.p, key.n, value.p, value.n, &text);
     buf_release(&key);
     return check(s, text, e, "write");
 }
@@ -132,7 +119,7 @@ bool store_put_fact(struct store *s, const char *name, struct slice value, struc
  *
  * Each commit numbers itself and adds one to a count: a number that is stored, and a count that RocksDB makes when it
  * puts the pieces together. They differ where commits in the middle got lost, also those that only changed rows
- * and so do not show in their number: what a MANIFEST cut short leaves. As all families are flushed together,
+ * and so do not show in their number: what a MANIFEST cut short leaves. As all tables are flushed together,
  * what is missing in one is missing in this one too. */
 
 #define COMMITS_NUMBERED "commits-numbered"
@@ -177,7 +164,7 @@ static rocksdb_options_t *make_options(int64_t cache_bytes) {
     rocksdb_options_set_create_if_missing(o, 1);
     rocksdb_options_set_create_missing_column_families(o, 1);
     rocksdb_options_set_compression(o, rocksdb_lz4_compression);
-    /* All families are flushed together: the files agree with each other, whatever is lost of the log. */
+    /* All tables are flushed together: the files agree with each other, whatever is lost of the log. */
     rocksdb_options_set_atomic_flush(o, 1);
     rocksdb_options_set_uint64add_merge_operator(o); /* for COMMITS_COUNTED */
     rocksdb_options_set_db_write_buffer_size(o, (size_t)cache_bytes);
@@ -248,9 +235,9 @@ static bool has_list_of_files(const char *dir, struct err *e) {
 
 /* Closes the database, and frees all but what it says of the directory. */
 static void release(struct store *s) {
-    for (int i = 0; i < FAMILY_COUNT; i++)
-        if (s->families[i] != NULL)
-            rocksdb_column_family_handle_destroy(s->families[i]);
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (s->tables[i] != NULL)
+            rocksdb_column_family_handle_destroy(s->tables[i]);
     if (s->db != NULL)
         rocksdb_close(s->db);
     rocksdb_readoptions_destroy(s->read);
@@ -263,20 +250,19 @@ static void release(struct store *s) {
 }
 
 static bool open_database(struct store *s, struct err *e) {
-    const char *names[FAMILY_COUNT];
-    const rocksdb_options_t *options[FAMILY_COUNT];
-    for (int i = 0; i < FAMILY_COUNT; i++) {
-        names[i] = family_name((enum family)i);
+    const char *names[TABLE_COUNT];
+    const rocksdb_options_t *options[TABLE_COUNT];
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        names[i] = table_name((enum table)i);
         options[i] = s->options;
     }
     char *text = NULL;
-    s->db =
-        rocksdb_open_column_families(s->options, s->dir, FAMILY_COUNT, names, options, s->families, &text);
+    s->db = rocksdb_open_column_families(s->options, s->dir, TABLE_COUNT, names, options, s->tables, &text);
     if (text == NULL)
         return true;
     (void)open_failed(s->dir, text, e);
     free(text);
-    memset(s->families, 0, sizeof s->families);
+    memset(s->tables, 0, sizeof s->tables);
     s->db = NULL;
     return false;
 }
@@ -359,28 +345,53 @@ bool store_destroy(const char *dir, struct err *e) {
 
 /* --- rows, sizes --- */
 
+/* Adds the sections of one row to the counts of their families. */
+static bool count_row(struct slice row, const int *families, int64_t *rows) {
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        struct slice value = row;
+        if (!families[f])
+            continue;
+        if (layout_place((enum family)f).section != SECTION_ALONE &&
+            !layout_get(row, layout_place((enum family)f).section, &value))
+            return false;
+        rows[f] += value.p != NULL;
+    }
+    return true;
+}
+
+static bool count_table(struct store *s, enum table t, const rocksdb_readoptions_t *scan, struct slice prefix,
+                        int64_t rows[FAMILY_COUNT], struct err *e) {
+    int families[FAMILY_COUNT];
+    char *text = NULL;
+    bool readable = true;
+    for (int f = 0; f < FAMILY_COUNT; f++)
+        families[f] = layout_place((enum family)f).table == t;
+    rocksdb_iterator_t *i = rocksdb_create_iterator_cf(s->db, scan, s->tables[t]);
+    for (rocksdb_iter_seek(i, prefix.p, prefix.n); readable && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
+        size_t n;
+        const char *p = rocksdb_iter_key(i, &n);
+        if (!slice_has_prefix(slice_of(p, n), prefix))
+            break;
+        p = rocksdb_iter_value(i, &n);
+        readable = count_row(slice_of(p, n), families, rows);
+    }
+    rocksdb_iter_get_error(i, &text);
+    rocksdb_iter_destroy(i);
+    return check(s, text, e, "scan") && (readable || refuse_row(s, t, e));
+}
+
 bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_COUNT], struct err *e) {
     struct buf prefix = {0};
-    char *text = NULL;
+    bool ok = true;
     key_partition(&prefix, partition);
     rocksdb_readoptions_t *scan = rocksdb_readoptions_create();
     rocksdb_readoptions_set_fill_cache(scan, 0);
-    for (int f = 0; f < FAMILY_COUNT && text == NULL; f++) {
-        rows[f] = 0;
-        rocksdb_iterator_t *i = rocksdb_create_iterator_cf(s->db, scan, s->families[f]);
-        for (rocksdb_iter_seek(i, prefix.p, prefix.n); rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
-            size_t n;
-            const char *key = rocksdb_iter_key(i, &n);
-            if (!slice_has_prefix(slice_of(key, n), buf_slice(&prefix)))
-                break;
-            rows[f]++;
-        }
-        rocksdb_iter_get_error(i, &text);
-        rocksdb_iter_destroy(i);
-    }
+    memset(rows, 0, FAMILY_COUNT * sizeof *rows);
+    for (int t = 0; t < TABLE_COUNT && ok; t++)
+        ok = count_table(s, (enum table)t, scan, buf_slice(&prefix), rows, e);
     rocksdb_readoptions_destroy(scan);
     buf_release(&prefix);
-    return check(s, text, e, "scan");
+    return ok;
 }
 
 bool store_needs_count(const struct store *s, int32_t partition) {
@@ -405,8 +416,8 @@ bool store_wipe(struct store *s, int32_t partition, struct err *e) {
     char *text = NULL;
     key_partition(&from, partition);
     key_partition(&to, partition + 1);
-    for (int f = 0; f < FAMILY_COUNT && text == NULL; f++)
-        rocksdb_delete_range_cf(s->db, s->write, s->families[f], from.p, from.n, to.p, to.n, &text);
+    for (int t = 0; t < TABLE_COUNT && text == NULL; t++)
+        rocksdb_delete_range_cf(s->db, s->write, s->tables[t], from.p, from.n, to.p, to.n, &text);
     buf_release(&from);
     buf_release(&to);
     if (text == NULL)
@@ -418,9 +429,9 @@ bool store_wipe(struct store *s, int32_t partition, struct err *e) {
 int64_t store_bytes(struct store *s) {
     static const char *const properties[] = {"rocksdb.live-sst-files-size", "rocksdb.size-all-mem-tables"};
     uint64_t sum = 0, v;
-    for (int f = 0; f < FAMILY_COUNT; f++)
+    for (int t = 0; t < TABLE_COUNT; t++)
         for (size_t i = 0; i < ARRAY_LEN(properties); i++)
-            if (rocksdb_property_int_cf(s->db, s->families[f], properties[i], &v) == 0)
+            if (rocksdb_property_int_cf(s->db, s->tables[t], properties[i], &v) == 0)
                 sum += v;
     return (int64_t)sum;
 }
@@ -431,39 +442,60 @@ struct store_cursor {
     struct kv_cursor base;
     struct kv *kv;
     struct store *store;
+    struct place place;
     rocksdb_iterator_t *i;
+    struct slice value; /* where it stands; p == NULL: nowhere */
 };
 
 static struct store_cursor *cursor_of(struct kv_cursor *c) {
     return (struct store_cursor *)c;
 }
 
-static void cursor_check(struct kv_cursor *c) {
+/* Of the row that RocksDB's iterator is at: p == NULL if it lacks the section. False on an error. */
+static bool read_section(struct store_cursor *c) {
+    struct slice row;
     char *text = NULL;
-    rocksdb_iter_get_error(cursor_of(c)->i, &text);
-    if (!kv_failed(cursor_of(c)->kv))
-        (void)check(cursor_of(c)->store, text, &cursor_of(c)->kv->err, "scan");
-    else
+    c->value = slice_null();
+    if (!rocksdb_iter_valid(c->i)) {
+        rocksdb_iter_get_error(c->i, &text);
+        if (!kv_failed(c->kv))
+            return check(c->store, text, &c->kv->err, "scan");
         free(text);
+        return false;
+    }
+    row.p = rocksdb_iter_value(c->i, &row.n);
+    if (c->place.section == SECTION_ALONE)
+        c->value = row;
+    else if (!layout_get(row, c->place.section, &c->value))
+        return !kv_failed(c->kv) && refuse_row(c->store, c->place.table, &c->kv->err);
+    return true;
 }
+
+/* Goes on in that direction to the next row that has the section. */
+static void settle(struct kv_cursor *base, void (*move)(rocksdb_iterator_t *)) {
+    struct store_cursor *c = cursor_of(base);
+    while (read_section(c) && c->value.p == NULL && rocksdb_iter_valid(c->i))
+        move(c->i);
+}
+
 static void op_seek(struct kv_cursor *c, struct slice key) {
     rocksdb_iter_seek(cursor_of(c)->i, key.p, key.n);
-    cursor_check(c);
+    settle(c, rocksdb_iter_next);
 }
 static void op_seek_for_prev(struct kv_cursor *c, struct slice key) {
     rocksdb_iter_seek_for_prev(cursor_of(c)->i, key.p, key.n);
-    cursor_check(c);
+    settle(c, rocksdb_iter_prev);
 }
 static void op_next(struct kv_cursor *c) {
     rocksdb_iter_next(cursor_of(c)->i);
-    cursor_check(c);
+    settle(c, rocksdb_iter_next);
 }
 static void op_prev(struct kv_cursor *c) {
     rocksdb_iter_prev(cursor_of(c)->i);
-    cursor_check(c);
+    settle(c, rocksdb_iter_prev);
 }
 static bool op_valid(struct kv_cursor *c) {
-    return rocksdb_iter_valid(cursor_of(c)->i) != 0;
+    return cursor_of(c)->value.p != NULL;
 }
 static struct slice op_key(struct kv_cursor *c) {
     struct slice s;
@@ -471,30 +503,31 @@ static struct slice op_key(struct kv_cursor *c) {
     return s;
 }
 static struct slice op_value(struct kv_cursor *c) {
-    struct slice s;
-    s.p = rocksdb_iter_value(cursor_of(c)->i, &s.n);
-    return s;
+    return cursor_of(c)->value;
 }
 static void op_free(struct kv_cursor *c) {
     rocksdb_iter_destroy(cursor_of(c)->i);
     free(c);
 }
 
-static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, rocksdb_iterator_t *i) {
+static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, struct place place,
+                                    rocksdb_iterator_t *i) {
     static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
                                              op_valid, op_key,           op_value, op_free};
     struct store_cursor *c = mem_calloc(1, sizeof *c);
-    *c = (struct store_cursor){{&ops}, kv, s, i};
+    *c = (struct store_cursor){.base = {&ops}, .kv = kv, .store = s, .place = place, .i = i};
     return &c->base;
 }
 
-/* Takes over what RocksDB found; false if nothing. */
-static bool take_value(struct kv *kv, struct store *s, char *found, size_t n, char *text, struct buf *value) {
-    bool ok = check(s, text, &kv->err, "read") && found != NULL;
-    if (ok)
-        buf_set(value, slice_of(found, n));
-    free(found);
-    return ok;
+/* The family's value in a row of its table (p == NULL: there is none) into `value`. False: it has none there. */
+static bool take_value(struct kv *kv, struct store *s, struct place place, struct slice row,
+                       struct buf *value) {
+    struct slice found = row;
+    if (place.section != SECTION_ALONE && !layout_get(row, place.section, &found))
+        return refuse_row(s, place.table, &kv->err);
+    if (found.p != NULL)
+        buf_set(value, found);
+    return found.p != NULL;
 }
 
 /* --- batches --- */
@@ -505,7 +538,8 @@ struct batch {
     uint64_t number;
     struct row_cache rows;
     rocksdb_writebatch_t *out;
-    rocksdb_writebatch_wi_t *index; /* the dirty rows of those families of which a cursor was asked for */
+    rocksdb_writebatch_wi_t *index; /* the dirty rows of those tables of which a cursor was asked for */
+    struct buf composed;
 };
 
 static struct batch *batch_of(struct kv *kv) {
@@ -518,55 +552,75 @@ static uint64_t claim_for(void *batch, struct slice key) {
     return claim(b->store, key_partition_of(key), b->number);
 }
 
-static bool read_row(struct batch *b, enum family f, struct slice key, uint64_t epoch, struct buf *value) {
+/* The row as the batch sees it, from memory or else from the database; NULL after an error. Good until the next call. */
+static const struct row *load_row(struct batch *b, enum table t, struct slice key) {
     struct store *s = b->store;
     char *text = NULL;
     struct slice found = slice_null();
+    uint64_t epoch = claim_for(b, key);
+    const struct row *r = row_cache_find(&b->rows, t, key);
+    if (r != NULL && (r->dirty || r->epoch == epoch))
+        return r;
     rocksdb_pinnableslice_t *pinned =
-        rocksdb_get_pinned_cf(s->db, s->read, s->families[f], key.p, key.n, &text);
+        rocksdb_get_pinned_cf(s->db, s->read, s->tables[t], key.p, key.n, &text);
     if (!check(s, text, &b->kv.err, "read"))
-        return false;
-    if (pinned != NULL) {
+        return NULL;
+    if (pinned != NULL)
         found.p = rocksdb_pinnableslice_value(pinned, &found.n);
-        buf_set(value, found);
-    }
-    row_cache_keep(&b->rows, f, key, found, epoch);
+    r = row_cache_keep(&b->rows, t, key, found, epoch);
     rocksdb_pinnableslice_destroy(pinned);
-    return found.p != NULL;
+    return r;
+}
+
+static struct slice value_of(const struct row *r) {
+    return r->there ? row_value(r) : slice_null();
 }
 
 static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
     struct batch *b = batch_of(kv);
+    struct place place = layout_place(f);
     if (kv_failed(kv))
         return false;
-    uint64_t epoch = claim_for(b, key);
-    const struct row *r = row_cache_find(&b->rows, f, key);
-    if (r == NULL || (!r->dirty && r->epoch != epoch))
-        return read_row(b, f, key, epoch, value);
-    if (r->there)
-        buf_set(value, row_value(r));
-    return r->there;
+    const struct row *r = load_row(b, place.table, key);
+    return r != NULL && take_value(kv, b->store, place, value_of(r), value);
+}
+
+/* value.p == NULL: erases it. */
+static void change(struct kv *kv, enum family f, struct slice key, struct slice value) {
+    struct batch *b = batch_of(kv);
+    struct place place = layout_place(f);
+    if (kv_failed(kv))
+        return;
+    if (place.section != SECTION_ALONE) {
+        const struct row *r = load_row(b, place.table, key);
+        if (r == NULL)
+            return;
+        if (!layout_set(value_of(r), place.section, value, &b->composed)) {
+            (void)refuse_row(b->store, place.table, &kv->err);
+            return;
+        }
+        value = b->composed.n > 0 ? buf_slice(&b->composed) : slice_null();
+    }
+    row_cache_change(&b->rows, place.table, key, value);
 }
 
 static void batch_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
-    if (!kv_failed(kv))
-        row_cache_change(&batch_of(kv)->rows, f, key, value.p != NULL ? value : slice_of("", 0));
+    change(kv, f, key, value.p != NULL ? value : slice_of("", 0));
 }
 
 static void batch_erase(struct kv *kv, enum family f, struct slice key) {
-    if (!kv_failed(kv))
-        row_cache_change(&batch_of(kv)->rows, f, key, slice_null());
+    change(kv, f, key, slice_null());
 }
 
-static void bring_index_up_to_date(struct batch *b, enum family f) {
-    struct rows *rows = &b->rows.unindexed[f];
+static void bring_index_up_to_date(struct batch *b, enum table t) {
+    struct rows *rows = &b->rows.unindexed[t];
     for (size_t i = 0; i < rows->n; i++) {
         struct row *r = rows->p[i];
         if (r->there)
-            rocksdb_writebatch_wi_put_cf(b->index, b->store->families[f], r->bytes, r->key_n, row_value(r).p,
+            rocksdb_writebatch_wi_put_cf(b->index, b->store->tables[t], r->bytes, r->key_n, row_value(r).p,
                                          r->value_n);
         else
-            rocksdb_writebatch_wi_delete_cf(b->index, b->store->families[f], r->bytes, r->key_n);
+            rocksdb_writebatch_wi_delete_cf(b->index, b->store->tables[t], r->bytes, r->key_n);
         r->indexed = true;
     }
     rows->n = 0;
@@ -574,12 +628,12 @@ static void bring_index_up_to_date(struct batch *b, enum family f) {
 
 static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
     struct batch *b = batch_of(kv);
-    bring_index_up_to_date(b, f);
-    rocksdb_iterator_t *base =
-        rocksdb_create_iterator_cf(b->store->db, b->store->read, b->store->families[f]);
-    return cursor_new(
-        kv, b->store,
-        rocksdb_writebatch_wi_create_iterator_with_base_cf(b->index, base, b->store->families[f]));
+    struct place place = layout_place(f);
+    rocksdb_column_family_handle_t *table = b->store->tables[place.table];
+    bring_index_up_to_date(b, place.table);
+    rocksdb_iterator_t *base = rocksdb_create_iterator_cf(b->store->db, b->store->read, table);
+    return cursor_new(kv, b->store, place,
+                      rocksdb_writebatch_wi_create_iterator_with_base_cf(b->index, base, table));
 }
 
 struct batch *batch_new(struct store *s) {
@@ -600,6 +654,7 @@ void batch_free(struct batch *b) {
     row_cache_release(&b->rows);
     rocksdb_writebatch_destroy(b->out);
     rocksdb_writebatch_wi_destroy(b->index);
+    buf_release(&b->composed);
     free(b);
 }
 
@@ -616,7 +671,7 @@ void batch_clear(struct batch *b) {
 static void number_commit(struct batch *b) {
     struct buf key = {0};
     char value[8];
-    rocksdb_column_family_handle_t *meta = b->store->families[FAMILY_META];
+    rocksdb_column_family_handle_t *meta = b->store->tables[TABLE_META];
     fact_key(&key, COMMITS_NUMBERED);
     rocksdb_writebatch_put_cf(b->out, meta, key.p, key.n, encode_u64(value, b->store->commits + 1).p, 8);
     fact_key(&key, COMMITS_COUNTED);
@@ -626,15 +681,15 @@ static void number_commit(struct batch *b) {
 
 /* RocksDB inserts fast what comes in the order of keys. */
 static void write_dirty(struct batch *b) {
-    for (int f = 0; f < FAMILY_COUNT; f++) {
-        const struct rows *rows = row_cache_sorted(&b->rows, (enum family)f);
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        rocksdb_column_family_handle_t *table = b->store->tables[t];
+        const struct rows *rows = row_cache_sorted(&b->rows, (enum table)t);
         for (size_t i = 0; i < rows->n; i++) {
             const struct row *r = rows->p[i];
             if (r->there)
-                rocksdb_writebatch_put_cf(b->out, b->store->families[f], r->bytes, r->key_n, row_value(r).p,
-                                          r->value_n);
+                rocksdb_writebatch_put_cf(b->out, table, r->bytes, r->key_n, row_value(r).p, r->value_n);
             else
-                rocksdb_writebatch_delete_cf(b->out, b->store->families[f], r->bytes, r->key_n);
+                rocksdb_writebatch_delete_cf(b->out, table, r->bytes, r->key_n);
         }
     }
 }
@@ -678,10 +733,16 @@ static struct reader *reader_of(struct kv *kv) {
 
 static bool reader_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
     struct reader *r = reader_of(kv);
+    struct place place = layout_place(f);
+    struct slice row = slice_null();
     char *text = NULL;
-    size_t n = 0;
-    char *found = rocksdb_get_cf(r->store->db, r->read, r->store->families[f], key.p, key.n, &n, &text);
-    return take_value(kv, r->store, found, n, text, value);
+    char *found =
+        rocksdb_get_cf(r->store->db, r->read, r->store->tables[place.table], key.p, key.n, &row.n, &text);
+    row.p = found;
+    bool ok = check(r->store, text, &kv->err, "read") && found != NULL &&
+              take_value(kv, r->store, place, row, value);
+    free(found);
+    return ok;
 }
 
 static void reader_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
@@ -695,7 +756,9 @@ static void reader_erase(struct kv *kv, enum family f, struct slice key) {
 
 static struct kv_cursor *reader_cursor(struct kv *kv, enum family f) {
     struct reader *r = reader_of(kv);
-    return cursor_new(kv, r->store, rocksdb_create_iterator_cf(r->store->db, r->read, r->store->families[f]));
+    struct place place = layout_place(f);
+    return cursor_new(kv, r->store, place,
+                      rocksdb_create_iterator_cf(r->store->db, r->read, r->store->tables[place.table]));
 }
 
 struct kv *store_reader_new(struct store *s) {

@@ -16,13 +16,13 @@ struct twin {
 
 struct rig {
     struct row_cache cache;
-    struct twin twins[2][KEYS]; /* of two families */
+    struct twin twins[2][KEYS]; /* of two tables */
     struct rng rng;
     struct buf key, value;
     int64_t numbers, found;
 };
 
-static const enum family families[2] = {FAMILY_LINKS, FAMILY_ACCOUNTS};
+static const enum table tables[2] = {TABLE_LINKS, TABLE_ACCOUNTS};
 
 static struct slice make_key(struct rig *g, int64_t k) {
     buf_clear(&g->key);
@@ -51,10 +51,10 @@ static void assert_row_is(struct rig *g, const struct row *r, int64_t number) {
 
 static void look_up(struct rig *g, int f, int64_t k) {
     struct twin *t = &g->twins[f][k];
-    const struct row *r = row_cache_find(&g->cache, families[f], make_key(g, k));
+    const struct row *r = row_cache_find(&g->cache, tables[f], make_key(g, k));
     if (r == NULL) {
         assert_false(t->dirty);
-        row_cache_keep(&g->cache, families[f], make_key(g, k), make_value(g, t->stored), 7);
+        row_cache_keep(&g->cache, tables[f], make_key(g, k), make_value(g, t->stored), 7);
         return;
     }
     g->found++;
@@ -68,7 +68,7 @@ static void change(struct rig *g, int f, int64_t k) {
     struct twin *t = &g->twins[f][k];
     t->now = rng_chance(&g->rng, 30) ? -1 : g->numbers++;
     t->dirty = true;
-    row_cache_change(&g->cache, families[f], make_key(g, k), make_value(g, t->now));
+    row_cache_change(&g->cache, tables[f], make_key(g, k), make_value(g, t->now));
 }
 
 static uint64_t epoch_is_7(void *arg, struct slice key) {
@@ -85,7 +85,7 @@ static bool is_before(struct slice a, struct slice b) {
 static void end_batch(struct rig *g, bool commit) {
     size_t dirty = 0, listed = 0;
     for (int f = 0; f < 2; f++) {
-        const struct rows *rows = row_cache_sorted(&g->cache, families[f]);
+        const struct rows *rows = row_cache_sorted(&g->cache, tables[f]);
         listed += rows->n;
         for (size_t i = 1; i < rows->n; i++)
             assert_true(is_before(row_key(rows->p[i - 1]), row_key(rows->p[i])));
@@ -93,7 +93,7 @@ static void end_batch(struct rig *g, bool commit) {
             struct twin *t = &g->twins[f][k];
             dirty += t->dirty;
             if (t->dirty)
-                assert_row_is(g, row_cache_find(&g->cache, families[f], make_key(g, k)), t->now);
+                assert_row_is(g, row_cache_find(&g->cache, tables[f], make_key(g, k)), t->now);
             t->stored = commit ? t->now : t->stored;
             t->now = t->stored;
             t->dirty = false;
