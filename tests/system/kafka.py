@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -58,13 +58,13 @@ SERVER_CONFIG = {
 }
 
 
-def java(logs: Path, main_class: str, *arguments: str) -> list[str]:
+def java(logs: Path, main_class: str, *arguments: str, jvm: Sequence[str] = JVM) -> list[str]:
     """The command line of one of Kafka's Java programs."""
     assert LIBRARIES.is_dir(), f"no {LIBRARIES}: `./dev system` fetches Kafka"
     return [
         *DIE_WITH_PARENT,
         "java",
-        *JVM,
+        *jvm,
         f"-Dlog4j2.configurationFile={LOG_CONFIG}",
         f"-Dkafka.logs.dir={logs}",
         "-cp",
@@ -77,10 +77,13 @@ def java(logs: Path, main_class: str, *arguments: str) -> list[str]:
 class KafkaBroker:
     """Formats its directory at the first start; later starts use the same ports and data."""
 
-    def __init__(self, directory: Path, config: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, config: Mapping[str, str] | None = None, jvm: Sequence[str] = JVM
+    ) -> None:
         port, controller_port = free_ports(2)
         self.bootstrap = f"127.0.0.1:{port}"
         self._directory = directory
+        self._jvm = jvm
         self._properties = directory / "server.properties"
         self._log = directory / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -122,7 +125,9 @@ class KafkaBroker:
         output = self._log.with_suffix(".out").open("ab")
         with output:
             self._process = subprocess.Popen(
-                java(self._directory, "kafka.Kafka", str(self._properties)), stdout=output, stderr=output
+                java(self._directory, "kafka.Kafka", str(self._properties), jvm=self._jvm),
+                stdout=output,
+                stderr=output,
             )
         # Clients from before a restart can wait forever for the group coordinator that they knew.
         self._readers.clear()
@@ -192,6 +197,11 @@ class KafkaBroker:
         assert done.returncode == 0, f"{main_class} failed\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the broker does not run"
+        return self._process.pid
+
     # --- topics
 
     def topic_create(self, name: str, partitions: int, config: Mapping[str, str] | None = None) -> None:
@@ -214,6 +224,11 @@ class KafkaBroker:
         """The number of partitions of every topic, Kafka's own left out."""
         found = self.admin.list_topics(timeout=60).topics
         return {name: len(topic.partitions) for name, topic in found.items() if not name.startswith("__")}
+
+    def topic_bytes(self, prefix: str) -> int:
+        """Of the log segments of all topics that begin so."""
+        data = Path(self._config["log.dirs"])
+        return sum(file.stat().st_size for file in data.glob(f"{prefix}*/*.log"))
 
     def topic_config(self, name: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, name)

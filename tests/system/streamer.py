@@ -115,6 +115,11 @@ class Streamer:
                 env={**environment(), **(extra or {})},
             )
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -1,0 +1,38 @@
+/* bank: customers and accounts of the benchmark, and the next event of each. What was said of them so far is kept in a
+ * file, so that the programs that take turns never repeat a balance by accident. Account i belongs to customer
+ * i / BANK_ACCOUNTS_OF_CUSTOMER. The same calls in the same order give the same events. */
+#ifndef BENCH_BANK_H
+#define BENCH_BANK_H
+
+#include <stdint.h>
+
+#define BANK_ACCOUNTS_OF_CUSTOMER 10
+#define BANK_EVENT_BYTES 256
+
+struct bank;
+
+/* The key and the JSON text of one event. */
+struct bank_event {
+    char key[24];
+    char value[BANK_EVENT_BYTES];
+    int key_n, value_n;
+};
+
+/* Opens `path`, or makes it, for the whole life of the process; ends the process with a message if it cannot, or if it
+ * holds another number of accounts. */
+struct bank *bank_open(const char *path, int64_t accounts);
+int64_t bank_accounts(const struct bank *b);
+int64_t bank_customers(const struct bank *b);
+
+/* Another balance than any before, at a later time. Returns the balance in cents. */
+int64_t bank_change_account(struct bank *b, int64_t i, struct bank_event *out);
+/* Another name and loan, at a later time. */
+void bank_change_customer(struct bank *b, int64_t i, struct bank_event *out);
+/* Another balance than any before, `ms` before the newest event of the account, which stays the current one. */
+void bank_late_account(struct bank *b, int64_t i, int64_t ms, struct bank_event *out);
+/* The current balance, at a later time. */
+void bank_repeat_account(struct bank *b, int64_t i, struct bank_event *out);
+/* A record that is rejected and changes nothing; `kind` (0 or more) chooses why. */
+void bank_dirty_account(struct bank *b, int64_t i, uint64_t kind, struct bank_event *out);
+
+#endif

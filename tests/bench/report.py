@@ -1,0 +1,148 @@
+"""From raw results to medians, ratios, a table and a plot.
+
+A raw result is what one peer did in one workload of one run: {"run": 1, "peer": "streamer", "workload": "changes",
+"cpu_s_per_million": 12.3, ...}; a measure that could not be taken is null or missing. A ratio is taken within each run,
+where both met the same machine, and only then are ratios summed up.
+"""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+BASE = "streamer"
+# What is shown, and whether it is plotted.
+MEASURES = {
+    "cpu_s_per_million": ("CPU s per million records", True),
+    "records_per_s": ("records/s", True),
+    "peak_mib": ("peak memory, MiB", True),
+    "kafka_bytes_per_record": ("bytes to Kafka per record", True),
+    "state_bytes_per_account": ("state bytes per account", True),
+    "first_result_s": ("first result after start, s", True),
+    "broker_cpu_s_per_million": ("CPU s of the broker per million records", True),
+    "seconds": ("seconds from the start", False),
+    "rows_per_s": ("customers and accounts/s", True),
+    "read_back_per_s": ("records read back/s", False),
+    "p50_ms": ("p50, ms", True),
+    "p99_ms": ("p99, ms", True),
+    "p999_ms": ("p99.9, ms", True),
+    "max_ms": ("max, ms", False),
+    "rate": ("changes/s", False),
+    "missing": ("never came", False),
+}
+
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Spread:
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Row:
+    workload: str
+    measure: str
+    peer: str
+    value: Spread
+    ratio: Spread | None  # to the base; None of the base itself, and where it has none
+
+
+def spread(values: Sequence[float]) -> Spread:
+    return Spread(statistics.median(values), min(values), max(values))
+
+
+def ratios(values: Mapping[int, float], base: Mapping[int, float]) -> list[float]:
+    """Of each run in which both were measured."""
+    return [values[run] / base[run] for run in sorted(values.keys() & base.keys()) if base[run] != 0]
+
+
+def summarize(results: Iterable[Result]) -> list[Row]:
+    """In the order in which workloads and peers first occur."""
+    by_place: dict[tuple[str, str, str], dict[int, float]] = {}
+    workloads: dict[str, None] = {}
+    peers: dict[str, None] = {}
+    for result in results:
+        workloads[result["workload"]] = peers[result["peer"]] = None
+        for measure in MEASURES:
+            if result.get(measure) is not None:
+                place = (result["workload"], measure, result["peer"])
+                by_place.setdefault(place, {})[result["run"]] = float(result[measure])
+    rows = []
+    for place in ((w, m, p) for w in workloads for m in MEASURES for p in peers):
+        if place not in by_place:
+            continue
+        found = ratios(by_place[place], by_place.get((place[0], place[1], BASE), {})) if place[2] != BASE else []
+        rows.append(Row(*place, spread(list(by_place[place].values())), spread(found) if found else None))
+    return rows
+
+
+def number(value: float) -> str:
+    """Three significant digits, no exponent."""
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(digits, 4)}f}"
+
+
+def table(rows: Iterable[Row]) -> str:
+    lines = [
+        f"| workload | measure | peer | median | from, to | ratio to {BASE} | from, to |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [row.workload, MEASURES[row.measure][0], row.peer, *cells_of(row.value), *cells_of(row.ratio)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def cells_of(s: Spread | None) -> tuple[str, str]:
+    return ("", "") if s is None else (number(s.median), f"{number(s.low)} to {number(s.high)}")
+
+
+# --- the plot: a bar for each ratio, from 1 to it, on a logarithmic scale
+
+LABEL_WIDTH, PLOT_WIDTH, TEXT_WIDTH, ROW_HEIGHT, TOP = 380, 480, 90, 20, 50
+COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
+
+
+def svg(rows: Iterable[Row]) -> str:
+    bars = [row for row in rows if row.ratio is not None and row.ratio.low > 0 and MEASURES[row.measure][1]]
+    peers = list(dict.fromkeys(row.peer for row in bars))
+    ends = [end for row in bars if row.ratio for end in (row.ratio.low, row.ratio.high)]
+    low = min(math.floor(math.log2(min(ends, default=1))), -1)  # powers of two
+    high = max(math.ceil(math.log2(max(ends, default=1))), 1)
+
+    def x(ratio: float) -> float:
+        return LABEL_WIDTH + PLOT_WIDTH * (math.log2(ratio) - low) / (high - low)
+
+    height = TOP + ROW_HEIGHT * len(bars) + 20
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{LABEL_WIDTH + PLOT_WIDTH + TEXT_WIDTH}" height="{height}"'
+        ' font-family="sans-serif" font-size="12">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="10" y="18">Ratio to {BASE}, median of the runs; thin lines go from the lowest to the highest</text>',
+    ]
+    for power in range(low, high + 1):
+        at, name = x(2.0**power), f"{2**power}" if power >= 0 else f"1/{2**-power}"
+        colour = "black" if power == 0 else "#dddddd"
+        parts.append(f'<line x1="{at:.1f}" y1="{TOP - 8}" x2="{at:.1f}" y2="{height - 12}" stroke="{colour}"/>')
+        parts.append(f'<text x="{at:.1f}" y="{TOP - 12}" text-anchor="middle">{name}</text>')
+    for i, row in enumerate(bars):
+        assert row.ratio is not None
+        y = TOP + ROW_HEIGHT * i
+        label = f"{row.workload}: {MEASURES[row.measure][0]}, {row.peer}"
+        left, right = sorted((x(1), x(row.ratio.median)))
+        lowest, highest = x(row.ratio.low), x(row.ratio.high)
+        middle, colour = y + ROW_HEIGHT / 2, COLOURS[peers.index(row.peer) % len(COLOURS)]
+        parts += [
+            f'<text x="{LABEL_WIDTH - 8}" y="{y + 14}" text-anchor="end">{escape(label)}</text>',
+            f'<rect x="{left:.1f}" y="{y + 3}" width="{right - left:.1f}" height="{ROW_HEIGHT - 6}" fill="{colour}"/>',
+            f'<line x1="{lowest:.1f}" y1="{middle}" x2="{highest:.1f}" y2="{middle}" stroke="black"/>',
+            f'<text x="{LABEL_WIDTH + PLOT_WIDTH + 8}" y="{y + 14}">{number(row.ratio.median)}</text>',
+        ]
+    return "\n".join([*parts, "</svg>"]) + "\n"
