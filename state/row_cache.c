@@ -8,6 +8,7 @@
 
 #define BUCKETS_MIN 1024
 #define SLACK 16 /* bytes that a value may grow by in place */
+#define STEPS 16
 
 /* --- hash table --- */
 
@@ -29,36 +30,62 @@ static uint32_t hash_of(enum table t, struct slice key) {
     return (uint32_t)(h >> 32);
 }
 
-static struct row **bucket_of(struct row_cache *c, uint32_t hash) {
+/* One of 64 bits: rows of one bucket mostly differ there, so most that are not in memory are told without a look at a
+ * row. */
+static uint64_t tag_of(uint32_t hash) {
+    return UINT64_C(1) << (hash >> 26);
+}
+
+static struct bucket *bucket_of(struct row_cache *c, uint32_t hash) {
     return &c->buckets[hash & (c->bucket_count - 1)];
 }
 
-static struct row **place_of(struct row_cache *c, uint32_t hash, enum table t, struct slice key) {
-    struct row **at = bucket_of(c, hash);
-    while (*at != NULL && !((*at)->hash == hash && (*at)->table == t && slice_eq(row_key(*at), key)))
+static struct row *find(struct row_cache *c, uint32_t hash, enum table t, struct slice key) {
+    const struct bucket *bucket = bucket_of(c, hash);
+    if ((bucket->tags & tag_of(hash)) == 0)
+        return NULL;
+    struct row *r = bucket->first;
+    while (r != NULL && !(r->hash == hash && r->table == t && slice_eq(row_key(r), key)))
+        r = r->next;
+    return r;
+}
+
+static void put_in_bucket(struct row_cache *c, struct row *r) {
+    struct bucket *bucket = bucket_of(c, r->hash);
+    r->next = bucket->first;
+    bucket->first = r;
+    bucket->tags |= tag_of(r->hash);
+}
+
+static void take_from_bucket(struct row_cache *c, const struct row *r) {
+    struct bucket *bucket = bucket_of(c, r->hash);
+    struct row **at = &bucket->first;
+    while (*at != r)
         at = &(*at)->next;
-    return at;
+    *at = r->next;
+    if (bucket->first == NULL)
+        bucket->tags = 0;
 }
 
 static void grow_table(struct row_cache *c) {
-    struct row **old = c->buckets;
+    struct bucket *old = c->buckets;
     size_t old_count = c->bucket_count;
     c->bucket_count = old_count == 0 ? BUCKETS_MIN : old_count * 2;
     c->buckets = mem_calloc(c->bucket_count, sizeof *c->buckets);
     for (size_t i = 0; i < old_count; i++) {
-        for (struct row *r = old[i], *next; r != NULL; r = next) {
-            struct row **bucket = bucket_of(c, r->hash);
+        for (struct row *r = old[i].first, *next; r != NULL; r = next) {
             next = r->next;
-            r->next = *bucket;
-            *bucket = r;
+            put_in_bucket(c, r);
         }
     }
     free(old);
 }
 
-/* --- by use --- */
+/* --- by age --- */
 
-static void unlink_use(struct row_cache *c, struct row *r) {
+static void unlink_age(struct row_cache *c, struct row *r) {
+    if (c->hand == r)
+        c->hand = r->newer;
     *(r->newer != NULL ? &r->newer->older : &c->newest) = r->older;
     *(r->older != NULL ? &r->older->newer : &c->oldest) = r->newer;
 }
@@ -68,13 +95,6 @@ static void link_newest(struct row_cache *c, struct row *r) {
     r->older = c->newest;
     *(c->newest != NULL ? &c->newest->newer : &c->oldest) = r;
     c->newest = r;
-}
-
-static void use(struct row_cache *c, struct row *r) {
-    if (c->newest == r)
-        return;
-    unlink_use(c, r);
-    link_newest(c, r);
 }
 
 static bool is_outgrown(const struct row *r) {
@@ -92,20 +112,25 @@ static void free_row(struct row *r) {
 }
 
 static void remove_row(struct row_cache *c, struct row *r) {
-    struct row **at = bucket_of(c, r->hash);
-    while (*at != r)
-        at = &(*at)->next;
-    *at = r->next;
-    unlink_use(c, r);
+    take_from_bucket(c, r);
+    unlink_age(c, r);
     c->count--;
     c->bytes -= size_of(r);
     free_row(r);
 }
 
-/* A dirty row stops it: what is newer goes after the next commit. */
-static void shrink(struct row_cache *c) {
-    while (c->bytes > c->max_bytes && c->oldest != NULL && !c->oldest->dirty)
-        remove_row(c, c->oldest);
+/* SIEVE (Zhang et al., NSDI 2024): a hand goes from the oldest row to the newest and around, takes away those that nobody
+ * has used since it was there last, and nothing is moved where a row is used. At most `steps`: where many rows are dirty
+ * it goes on another time. */
+static void shrink(struct row_cache *c, size_t steps) {
+    for (; c->bytes > c->max_bytes && c->oldest != NULL && steps > 0; steps--) {
+        struct row *r = c->hand != NULL ? c->hand : c->oldest;
+        c->hand = r->newer;
+        if (!r->dirty && !r->used)
+            remove_row(c, r);
+        else
+            r->used = false;
+    }
 }
 
 /* --- rows --- */
@@ -136,9 +161,9 @@ void row_cache_release(struct row_cache *c) {
 }
 
 struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key) {
-    struct row *r = *place_of(c, hash_of(t, key), t, key);
+    struct row *r = find(c, hash_of(t, key), t, key);
     if (r != NULL)
-        use(c, r);
+        r->used = true;
     return r;
 }
 
@@ -146,18 +171,16 @@ static struct row *add_row(struct row_cache *c, enum table t, uint32_t hash, str
                            size_t value_n) {
     if (c->count >= c->bucket_count)
         grow_table(c);
-    struct row **bucket = bucket_of(c, hash);
     size_t cap = key.n + value_n + SLACK;
     struct row *r = mem_alloc(sizeof *r + cap);
-    *r = (struct row){.next = *bucket,
-                      .value = r->bytes + key.n,
+    *r = (struct row){.value = r->bytes + key.n,
                       .hash = hash,
                       .key_n = (uint32_t)key.n,
                       .value_cap = (uint32_t)(cap - key.n),
                       .cap = (uint32_t)cap,
                       .table = (uint8_t)t};
     memcpy(r->bytes, key.p, key.n);
-    *bucket = r;
+    put_in_bucket(c, r);
     link_newest(c, r);
     c->count++;
     c->bytes += size_of(r);
@@ -176,11 +199,11 @@ static void make_room(struct row_cache *c, struct row *r, size_t value_n) {
 
 static struct row *set_row(struct row_cache *c, enum table t, struct slice key, struct slice value) {
     uint32_t hash = hash_of(t, key);
-    struct row *r = *place_of(c, hash, t, key);
+    struct row *r = find(c, hash, t, key);
     if (r == NULL)
         r = add_row(c, t, hash, key, value.n);
     else
-        use(c, r);
+        r->used = true;
     if (value.n > r->value_cap)
         make_room(c, r, value.n);
     r->there = value.p != NULL;
@@ -192,7 +215,7 @@ static struct row *set_row(struct row_cache *c, enum table t, struct slice key, 
 
 const struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
                                  uint64_t epoch) {
-    shrink(c); /* before: the new row stays in any case */
+    shrink(c, STEPS); /* before: the new row stays in any case */
     struct row *r = set_row(c, t, key, value);
     assert(!r->dirty);
     r->epoch = epoch;
@@ -232,7 +255,7 @@ void row_cache_written(struct row_cache *c, uint64_t (*epoch_of)(void *, struct 
         }
         c->dirty[t].n = c->unindexed[t].n = 0;
     }
-    shrink(c);
+    shrink(c, SIZE_MAX);
 }
 
 void row_cache_drop_dirty(struct row_cache *c) {

@@ -11,14 +11,15 @@
 #include <stdint.h>
 
 struct row {
-    struct row *next;          /* in its bucket */
-    struct row *newer, *older; /* by use */
+    struct row *next; /* in its bucket */
+    struct row *newer, *older;
     uint64_t epoch;
     char *value;
     uint32_t hash, key_n, value_n, value_cap, cap;
     uint8_t table;
     bool there;   /* else: known to be absent */
     bool dirty;   /* to be written at the next commit */
+    bool used;    /* since the hand went by */
     bool indexed; /* dirty, and the index that cursors use knows it as it is now */
     char bytes[]; /* `cap` of them: the key, then the value, unless that has outgrown its place */
 };
@@ -35,10 +36,13 @@ struct rows {
 };
 
 struct row_cache {
-    struct row **buckets;
+    struct bucket {
+        struct row *first;
+        uint64_t tags; /* of the hashes of its rows, maybe also of rows that are gone */
+    } * buckets;
     size_t bucket_count, count;
     size_t bytes, max_bytes; /* more than that only by rows that are dirty */
-    struct row *newest, *oldest;
+    struct row *newest, *oldest, *hand;
     struct rows dirty[TABLE_COUNT];
     struct rows unindexed[TABLE_COUNT]; /* those of them that are not `indexed` */
 };

@@ -159,7 +159,7 @@ static bool has_all_commits(struct store *s, struct err *e) {
 
 #define INFO_LOG_NOTHING 6 /* NUM_INFO_LOG_LEVELS of rocksdb/env.h */
 
-static rocksdb_options_t *make_options(int64_t cache_bytes) {
+static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) {
     rocksdb_options_t *o = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(o, 1);
     rocksdb_options_set_create_missing_column_families(o, 1);
@@ -167,9 +167,12 @@ static rocksdb_options_t *make_options(int64_t cache_bytes) {
     /* All tables are flushed together: the files agree with each other, whatever is lost of the log. */
     rocksdb_options_set_atomic_flush(o, 1);
     rocksdb_options_set_uint64add_merge_operator(o); /* for COMMITS_COUNTED */
-    rocksdb_options_set_db_write_buffer_size(o, (size_t)cache_bytes);
-    rocksdb_options_set_write_buffer_size(o, (size_t)cache_bytes / 4);
-    rocksdb_options_set_max_total_wal_size(o, (uint64_t)cache_bytes * 4);
+    rocksdb_options_set_db_write_buffer_size(o, buffer_bytes);
+    rocksdb_options_set_write_buffer_size(o, buffer_bytes / 4);
+    rocksdb_options_set_max_total_wal_size(o, buffer_bytes * 4);
+    /* What is not in a write buffer is told without a search in it. */
+    rocksdb_options_set_memtable_whole_key_filtering(o, 1);
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(o, 0.05);
     rocksdb_options_set_max_open_files(o, 512);
     /* Debian's RocksDB has assertions. One of them ends the program when its info log is written after the disk was
      * full, so none is written; errors come to us. */
@@ -177,7 +180,7 @@ static rocksdb_options_t *make_options(int64_t cache_bytes) {
     rocksdb_options_set_keep_log_file_num(o, 2);
     rocksdb_options_increase_parallelism(o, 2);
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
-    rocksdb_cache_t *cache = rocksdb_cache_create_lru((size_t)cache_bytes);
+    rocksdb_cache_t *cache = rocksdb_cache_create_lru(cache_bytes);
     rocksdb_block_based_options_set_block_cache(table, cache);
     /* Else they take memory outside of the cache, which grows with the state. */
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
@@ -276,14 +279,15 @@ static bool is_usable(const struct store *s, struct err *e) {
     return ok;
 }
 
-struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e) {
+struct store *store_open(const char *dir, int64_t memory_bytes, int batches, struct err *e) {
     bool changed = false;
     if (!make_directory(dir, e) || !has_list_of_files(dir, e) || !seal_break(dir, &changed, e))
         return NULL;
     struct store *s = mem_calloc(1, sizeof *s);
     s->dir = mem_strdup(dir);
-    s->options = make_options(cache_bytes);
-    s->row_bytes = (size_t)cache_bytes / 2;
+    size_t part = (size_t)memory_bytes / 4;
+    s->options = make_options(part, part);
+    s->row_bytes = part * 2 / (size_t)batches;
     s->read = rocksdb_readoptions_create();
     s->write = rocksdb_writeoptions_create();
     (void)pthread_mutex_init(&s->damage_lock, NULL);
@@ -294,6 +298,10 @@ struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e) {
         return s;
     release(s);
     return NULL;
+}
+
+void store_use_thread(void) {
+    rocksdb_set_perf_level(rocksdb_disable);
 }
 
 void store_close(struct store *s) {

@@ -21,10 +21,13 @@
 
 struct store;
 
-/* Opens or creates the store in `dir`. NULL with `e`: ERR_CONFIG if the directory cannot be used (missing
+/* Opens or creates the store in `dir`. It takes about `memory_bytes`: a quarter for blocks of its files, a quarter for
+ * what is not in a file yet, half for rows that its batches, `batches` at most, have read or written. NULL with `e`: ERR_CONFIG if the directory cannot be used (missing
  * rights, not a directory, in use by another process), ERR_STOP if the machine lacks something (space, memory, file
  * handles), ERR_RETRY if what is in it is damaged. */
-struct store *store_open(const char *dir, int64_t cache_bytes, struct err *e);
+struct store *store_open(const char *dir, int64_t memory_bytes, int batches, struct err *e);
+/* To be called by each thread that works with the store for long: RocksDB then does not count what that thread does. */
+void store_use_thread(void);
 /* Closes the store and seals its directory. NULL is allowed. No batch or reader may be left. */
 void store_close(struct store *s);
 

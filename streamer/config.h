@@ -28,6 +28,7 @@ struct config {
     char *app_id;                 /* app.id */
     char *instance_id;            /* instance.id: static group membership; NULL: dynamic */
     char *state_dir;              /* state.dir */
+    int64_t state_memory_bytes;   /* state.memory.bytes */
     char *bootstrap;              /* kafka.bootstrap.servers */
     struct kafka_property *kafka; /* the other kafka.* */
     size_t kafka_count;

@@ -25,7 +25,6 @@
 
 #define BROKER_TIMEOUT_MS 30000
 #define CALL_TIMEOUT_MS 5000
-#define STATE_CACHE_BYTES (64 << 20)
 
 struct service {
     struct config config; /* a shallow copy: bootstrap and state_dir are other ones when embedded */
@@ -86,7 +85,7 @@ static void describe_state(const struct service *s, struct buf *out) {
 static bool open_and_compare(struct service *s, bool *fits, struct err *e) {
     struct buf now = {0}, was = {0};
     *fits = true;
-    s->store = store_open(s->config.state_dir, STATE_CACHE_BYTES, e);
+    s->store = store_open(s->config.state_dir, s->config.state_memory_bytes, (int)s->config.workers, e);
     bool ok = s->store != NULL && store_get_fact(s->store, "state", &was, e);
     if (ok) {
         describe_state(s, &now);

@@ -144,6 +144,7 @@ static void run(struct worker *w) {
 
 static void *thread_main(void *arg) {
     struct worker *w = arg;
+    store_use_thread();
     run(w);
     worker_drop_messages(w);
     w->result = w->fatal;

@@ -208,7 +208,8 @@ int main(int argc, char **argv) {
     b.clock_ms = INT64_C(1700000000000);
     if (mkdtemp(dir) == NULL || !config_load(&b.config, NULL, NULL, 0, &e))
         fail("cannot start");
-    if ((b.store = store_open(dir, 64 << 20, &e)) == NULL)
+    store_use_thread();
+    if ((b.store = store_open(dir, b.config.state_memory_bytes, 1, &e)) == NULL)
         fail(e.text);
     b.batch = batch_new(b.store);
     pipeline_init(&b.pipeline, &b.config, batch_kv(b.batch), &b.sink, PARTITIONS, inputs);

@@ -95,7 +95,7 @@ static void run_events(struct task_env *env, struct task *tasks) {
 static void rig_init(struct rig *g) {
     struct err e = {0};
     *g = (struct rig){.dir = make_scratch(), .owned = {true, true, true}};
-    g->store = store_open(g->dir, 8 << 20, &e);
+    g->store = store_open(g->dir, 8 << 20, 1, &e);
     assert_non_null(g->store);
     g->context = (struct query_context){g->store, N, owns, g};
     struct batch *batch = batch_new(g->store);

@@ -15,11 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CACHE_BYTES (1 << 20) /* table files are written soon */
+#define MEMORY_BYTES (4 << 20) /* table files are written soon */
 
 static struct store *open_store(const char *dir) {
     struct err e = {0};
-    struct store *s = store_open(dir, CACHE_BYTES, &e);
+    struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
     if (s == NULL)
         fail_msg("%s", e.text);
     return s;
@@ -421,7 +421,7 @@ static int in_other_process(const char *what, const char *dir, const char *value
 /* Ends without closing the store. */
 static int write_and_crash(const char *dir, const char *value) {
     struct err e = {0};
-    struct store *s = store_open(dir, CACHE_BYTES, &e);
+    struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
     if (s == NULL)
         return 1;
     struct batch *b = batch_new(s);
@@ -434,7 +434,7 @@ static int write_and_crash(const char *dir, const char *value) {
 /* Writes the same rows again and again: some get into table files on the way, the last ones are in the log. */
 static int grow(const char *dir, bool then_close) {
     struct err e = {0};
-    struct store *s = store_open(dir, CACHE_BYTES, &e);
+    struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
     if (s == NULL)
         return 1;
     struct batch *b = batch_new(s);
@@ -490,7 +490,7 @@ static int stay_small(const char *dir) {
     struct err e = {0};
     int64_t rows[FAMILY_COUNT];
     struct rng r = rng_seeded(1);
-    struct store *s = store_open(dir, CACHE_BYTES, &e);
+    struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
     bool ok = s != NULL;
     for (int i = 0; ok && i < 300; i++)
         ok = put_random(s, &r, i * 1000, (i + 1) * 1000);
@@ -505,7 +505,7 @@ static int stay_small(const char *dir) {
 /* Finds that another process has the store. */
 static int be_refused(const char *dir) {
     struct err e = {0};
-    bool refused = store_open(dir, CACHE_BYTES, &e) == NULL && e.class == ERR_CONFIG &&
+    bool refused = store_open(dir, MEMORY_BYTES, 1, &e) == NULL && e.class == ERR_CONFIG &&
                    strstr(e.text, "in use by another process") != NULL;
     return refused ? 7 : 1;
 }
@@ -578,7 +578,7 @@ static void test_store__destroy(void **state) {
 
 static void assert_refused(const char *dir, enum err_class class, const char *part) {
     struct err e = {0};
-    struct store *s = store_open(dir, CACHE_BYTES, &e);
+    struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
     if (s != NULL) {
         store_close(s);
         fail_msg("%s was opened", dir);
@@ -713,7 +713,7 @@ static void cut_manifest(bool clean) {
         assert_int_equal(stat(path, &st), 0);
         /* How long it is, is for RocksDB's threads to decide. */
         assert_int_equal(truncate(path, st.st_size - 1 - st.st_size * part / 16), 0);
-        struct store *s = store_open(dir, CACHE_BYTES, &e);
+        struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
         if (s == NULL) {
             assert_int_equal(e.class, ERR_RETRY);
             refused = refused || strstr(e.text, "commits only") != NULL;
