@@ -197,37 +197,42 @@ static void make_room(struct row_cache *c, struct row *r, size_t value_n) {
     c->bytes += size_of(r);
 }
 
-static struct row *set_row(struct row_cache *c, enum table t, struct slice key, struct slice value) {
-    uint32_t hash = hash_of(t, key);
-    struct row *r = find(c, hash, t, key);
-    if (r == NULL)
-        r = add_row(c, t, hash, key, value.n);
-    else
-        r->used = true;
+static void set_value(struct row_cache *c, struct row *r, struct slice value) {
     if (value.n > r->value_cap)
         make_room(c, r, value.n);
     r->there = value.p != NULL;
     r->value_n = (uint32_t)value.n;
     if (value.n > 0)
         memcpy(r->value, value.p, value.n);
-    return r;
 }
 
-const struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
-                                 uint64_t epoch) {
-    shrink(c, STEPS); /* before: the new row stays in any case */
-    struct row *r = set_row(c, t, key, value);
+struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
+                           uint64_t epoch) {
+    uint32_t hash = hash_of(t, key);
+    struct row *r = find(c, hash, t, key);
+    if (r == NULL) {
+        shrink(c, STEPS);
+        r = add_row(c, t, hash, key, value.n);
+    }
     assert(!r->dirty);
+    set_value(c, r, value);
     r->epoch = epoch;
     return r;
 }
 
-void row_cache_change(struct row_cache *c, enum table t, struct slice key, struct slice value) {
-    struct row *r = set_row(c, t, key, value);
+struct row *row_cache_own(struct row_cache *c, enum table t, struct slice key, size_t value_n) {
+    uint32_t hash = hash_of(t, key);
+    struct row *r = find(c, hash, t, key);
+    return r != NULL ? r : add_row(c, t, hash, key, value_n);
+}
+
+void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
+    set_value(c, r, value);
     if (!r->dirty)
-        rows_add(&c->dirty[t], r);
+        rows_add(&c->dirty[r->table], r);
     if (!r->dirty || r->indexed)
-        rows_add(&c->unindexed[t], r);
+        rows_add(&c->unindexed[r->table], r);
+    r->used = true;
     r->dirty = true;
     r->indexed = false;
 }

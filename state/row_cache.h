@@ -52,10 +52,13 @@ void row_cache_release(struct row_cache *c);
 /* NULL: not in memory. Good until the next call. */
 struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key);
 /* Adds or replaces a row that is as in the store, and not dirty. value.p == NULL: it is absent there. */
-const struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
-                                 uint64_t epoch);
-/* Changes a row; value.p == NULL: erases it. */
-void row_cache_change(struct row_cache *c, enum table t, struct slice key, struct slice value);
+struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
+                           uint64_t epoch);
+/* The row with that key, made if need be, with room for a value of `value_n` bytes: only good for row_cache_change, at
+ * once. */
+struct row *row_cache_own(struct row_cache *c, enum table t, struct slice key, size_t value_n);
+/* Changes a row; value.p == NULL: erases it. `value` does not lie in the row. */
+void row_cache_change(struct row_cache *c, struct row *r, struct slice value);
 
 /* The dirty rows of a table in the order of their keys. */
 const struct rows *row_cache_sorted(struct row_cache *c, enum table t);

@@ -182,8 +182,13 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
     rocksdb_cache_t *cache = rocksdb_cache_create_lru(cache_bytes);
     rocksdb_block_based_options_set_block_cache(table, cache);
-    /* Else they take memory outside of the cache, which grows with the state. */
+    /* Else they take memory outside of the cache, which grows with the state; and in small pieces, else a large file's
+     * filter is read anew, as a whole, whenever it was dropped. */
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+    rocksdb_block_based_options_set_index_type(table,
+                                               rocksdb_block_based_table_index_type_two_level_index_search);
+    rocksdb_block_based_options_set_partition_filters(table, 1);
+    rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
     rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
     rocksdb_options_set_block_based_table_factory(o, table);
     rocksdb_block_based_options_destroy(table);
@@ -561,12 +566,12 @@ static uint64_t claim_for(void *batch, struct slice key) {
 }
 
 /* The row as the batch sees it, from memory or else from the database; NULL after an error. Good until the next call. */
-static const struct row *load_row(struct batch *b, enum table t, struct slice key) {
+static struct row *load_row(struct batch *b, enum table t, struct slice key) {
     struct store *s = b->store;
     char *text = NULL;
     struct slice found = slice_null();
     uint64_t epoch = claim_for(b, key);
-    const struct row *r = row_cache_find(&b->rows, t, key);
+    struct row *r = row_cache_find(&b->rows, t, key);
     if (r != NULL && (r->dirty || r->epoch == epoch))
         return r;
     rocksdb_pinnableslice_t *pinned =
@@ -599,17 +604,17 @@ static void change(struct kv *kv, enum family f, struct slice key, struct slice 
     struct place place = layout_place(f);
     if (kv_failed(kv))
         return;
-    if (place.section != SECTION_ALONE) {
-        const struct row *r = load_row(b, place.table, key);
-        if (r == NULL)
-            return;
-        if (!layout_set(value_of(r), place.section, value, &b->composed)) {
-            (void)refuse_row(b->store, place.table, &kv->err);
-            return;
-        }
-        value = b->composed.n > 0 ? buf_slice(&b->composed) : slice_null();
+    if (place.section == SECTION_ALONE) {
+        row_cache_change(&b->rows, row_cache_own(&b->rows, place.table, key, value.n), value);
+        return;
     }
-    row_cache_change(&b->rows, place.table, key, value);
+    struct row *r = load_row(b, place.table, key);
+    if (r == NULL)
+        return;
+    if (layout_set(value_of(r), place.section, value, &b->composed))
+        row_cache_change(&b->rows, r, b->composed.n > 0 ? buf_slice(&b->composed) : slice_null());
+    else
+        (void)refuse_row(b->store, place.table, &kv->err);
 }
 
 static void batch_put(struct kv *kv, enum family f, struct slice key, struct slice value) {

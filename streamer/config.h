@@ -39,9 +39,9 @@ struct config {
 
     int64_t late_window_ms;    /* late.window (3d) */
     int64_t record_max_bytes;  /* record.max.bytes (1048576) */
-    int64_t batch_max_records; /* batch.max.records: of one transaction (1 … 100000, 2000) */
+    int64_t batch_max_records; /* batch.max.records: of one transaction (1 … 100000, 5000) */
     int64_t batch_max_ms; /* batch.max.ms: how long a batch is collected while input keeps coming (100) */
-    int64_t transaction_max_messages; /* transaction.max.messages: output of one transaction (10000) */
+    int64_t transaction_max_messages; /* transaction.max.messages: output of one transaction (40000) */
     int64_t confirmations_max;        /* confirmations.max: kept for one id (10000) */
     int64_t transaction_timeout_ms;   /* transaction.timeout (15s) */
     int64_t retry_timeout_ms;         /* retry.timeout (15m) */

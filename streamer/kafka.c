@@ -44,6 +44,14 @@ bool kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, 
     return err_set(e, ERR_CONFIG, "kafka.%s: %s", name, why);
 }
 
+bool kafka_conf_set_default(rd_kafka_conf_t *conf, const struct config *c, const char *name,
+                            const char *value, struct err *e) {
+    for (size_t i = 0; i < c->kafka_count; i++)
+        if (strcmp(c->kafka[i].name, name) == 0)
+            return true;
+    return kafka_conf_set(conf, name, value, e);
+}
+
 rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, log_librdkafka);

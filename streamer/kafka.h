@@ -14,6 +14,9 @@ rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e);
 
 /* rd_kafka_conf_set with an error that names the property. */
 bool kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e);
+/* The same for a property that the user's kafka.* may override. */
+bool kafka_conf_set_default(rd_kafka_conf_t *conf, const struct config *c, const char *name,
+                            const char *value, struct err *e);
 
 /* rd_kafka_new. Takes ownership of `conf` whether it succeeds or not; `conf` may be NULL (then `e` stays as
  * the kafka_conf that failed left it). NULL with an error. The caller ends the handle with rd_kafka_destroy.

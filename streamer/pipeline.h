@@ -12,7 +12,8 @@ struct input {
     int32_t partition;
     int64_t offset;
     struct record record;
-    const void *headers; /* opaque to the core, handed to the sink with what is quarantined or forwarded */
+    const void *headers; /* what has them: opaque to the core, handed to the sink with what is quarantined or
+                            forwarded */
     /* Where its producer put it: the same, or for a forwarded record what its header PIPELINE_SOURCE_HEADER
      * says. */
     int32_t source_partition;

@@ -22,9 +22,10 @@ struct producer {
     rd_kafka_t *rk;
     const struct config *config;
     int32_t n;
-    int timeout_ms;     /* for each blocking step: the transaction's own */
-    int64_t *positions; /* [topic * n + partition] */
-    struct err failed;  /* sticky within a transaction: a message that was refused or not delivered */
+    int timeout_ms;                        /* for each blocking step: the transaction's own */
+    int64_t *positions;                    /* [topic * n + partition] */
+    rd_kafka_topic_t *topics[TOPIC_COUNT]; /* NULL: not written to */
+    struct err failed; /* sticky within a transaction: a message that was refused or not delivered */
     bool open, doubtful;
     atomic_int breaks; /* connections that were closed; counted on librdkafka's threads */
     int breaks_before; /* the transaction */
@@ -74,7 +75,9 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 
 /* The headers of `like` without our own, then the message's. NULL if there are none. */
 static rd_kafka_headers_t *make_headers(const struct sink_message *m) {
-    const rd_kafka_headers_t *like = m->like;
+    rd_kafka_headers_t *like = NULL; /* the message's own */
+    if (m->like != NULL && rd_kafka_message_headers(m->like, &like) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        like = NULL;
     if (like == NULL && m->header_count == 0)
         return NULL;
     rd_kafka_headers_t *headers =
@@ -94,15 +97,20 @@ static rd_kafka_resp_err_t produce(struct producer *p, const struct sink_message
         const void *in;
         void *out;
     } key = {m->key.p}, value = {m->value.p};
-    const char *topic = p->config->topics[m->topic];
+    rd_kafka_topic_t *topic = p->topics[m->topic];
     void *opaque = (void *)(intptr_t)m->topic;
+    if (headers == NULL && m->timestamp_ms == 0)
+        return rd_kafka_produce(topic, m->partition, RD_KAFKA_MSG_F_COPY, value.out, m->value.n, key.out,
+                                m->key.n, opaque) == 0
+                   ? RD_KAFKA_RESP_ERR_NO_ERROR
+                   : rd_kafka_last_error();
     if (headers == NULL)
-        return rd_kafka_producev(p->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(m->partition),
+        return rd_kafka_producev(p->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(m->partition),
                                  RD_KAFKA_V_KEY(key.out, m->key.n), RD_KAFKA_V_VALUE(value.out, m->value.n),
                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                                  RD_KAFKA_V_TIMESTAMP(m->timestamp_ms), RD_KAFKA_V_OPAQUE(opaque),
                                  RD_KAFKA_V_END);
-    return rd_kafka_producev(p->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(m->partition),
+    return rd_kafka_producev(p->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(m->partition),
                              RD_KAFKA_V_KEY(key.out, m->key.n), RD_KAFKA_V_VALUE(value.out, m->value.n),
                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(m->timestamp_ms),
                              RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
@@ -148,16 +156,19 @@ static int on_close(int socket, void *opaque) {
 }
 
 /* The first message to a topic would wait for its metadata inside a transaction. */
-static void prime(struct producer *p) {
+static bool open_topics(struct producer *p, struct err *e) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         const struct rd_kafka_metadata *md;
         if (topic_is_users((enum topic)t))
             continue;
-        rd_kafka_topic_t *topic = rd_kafka_topic_new(p->rk, p->config->topics[t], NULL);
-        if (rd_kafka_metadata(p->rk, 0, topic, &md, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        p->topics[t] = rd_kafka_topic_new(p->rk, p->config->topics[t], NULL);
+        if (p->topics[t] == NULL)
+            return err_set(e, ERR_RETRY, "topic %s: %s", p->config->topics[t],
+                           rd_kafka_err2str(rd_kafka_last_error()));
+        if (rd_kafka_metadata(p->rk, 0, p->topics[t], &md, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR)
             rd_kafka_metadata_destroy(md);
-        rd_kafka_topic_destroy(topic);
     }
+    return true;
 }
 
 struct producer *producer_new(const struct config *c, const char *transactional_id, int32_t n,
@@ -173,6 +184,7 @@ struct producer *producer_new(const struct config *c, const char *transactional_
     rd_kafka_conf_t *conf = kafka_conf(c, e);
     if (conf != NULL && !(kafka_conf_set(conf, "transactional.id", transactional_id, e) &&
                           kafka_conf_set(conf, "transaction.timeout.ms", timeout, e) &&
+                          kafka_conf_set_default(conf, c, "compression.type", "lz4", e) &&
                           kafka_conf_set(conf, "message.max.bytes", "67108864", e))) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;
@@ -184,10 +196,9 @@ struct producer *producer_new(const struct config *c, const char *transactional_
     }
     p->rk = kafka_client(RD_KAFKA_PRODUCER, conf, e);
     if (p->rk != NULL &&
-        check(rd_kafka_init_transactions(p->rk, 2 * p->timeout_ms), "init transactions", e)) {
-        prime(p);
+        check(rd_kafka_init_transactions(p->rk, 2 * p->timeout_ms), "init transactions", e) &&
+        open_topics(p, e))
         return p;
-    }
     producer_free(p);
     return NULL;
 }
@@ -198,6 +209,9 @@ void producer_free(struct producer *p) {
     if (p->rk != NULL) {
         (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         (void)rd_kafka_poll(p->rk, 0);
+        for (int t = 0; t < TOPIC_COUNT; t++)
+            if (p->topics[t] != NULL)
+                rd_kafka_topic_destroy(p->topics[t]);
         if (!kafka_destroy(p->rk))
             return; /* on_close may still come */
     }

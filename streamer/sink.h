@@ -19,7 +19,8 @@ struct sink_message {
     int32_t partition;
     struct slice key, value; /* p == NULL: null */
     int64_t timestamp_ms;    /* 0: now */
-    const void *like;        /* its headers are taken over first; an input's `headers`, or NULL */
+    const void
+        *like; /* its headers are taken over first: an input's `headers` (for Kafka the message), or NULL */
     const struct sink_header *headers;
     size_t header_count;
 };

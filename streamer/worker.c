@@ -26,11 +26,28 @@ const char *worker_topic(const struct worker *w, enum topic t) {
     return w->o.config->topics[t];
 }
 
+static bool is_source(const struct worker *w, const struct source *s, const char *topic, int32_t partition) {
+    return s->partition == partition && strcmp(worker_topic(w, s->topic), topic) == 0;
+}
+
 struct source *worker_find_source(struct worker *w, const char *topic, int32_t partition) {
     for (size_t i = 0; i < w->source_count; i++)
-        if (w->sources[i].partition == partition && strcmp(worker_topic(w, w->sources[i].topic), topic) == 0)
+        if (is_source(w, &w->sources[i], topic, partition))
             return &w->sources[i];
     return NULL;
+}
+
+/* Messages come in runs of one partition. */
+struct source *worker_source_of(struct worker *w, const rd_kafka_message_t *m) {
+    const char *topic = rd_kafka_topic_name(m->rkt);
+    if (w->last_source >= w->source_count ||
+        !is_source(w, &w->sources[w->last_source], topic, m->partition)) {
+        const struct source *s = worker_find_source(w, topic, m->partition);
+        if (s == NULL)
+            return NULL;
+        w->last_source = (size_t)(s - w->sources);
+    }
+    return &w->sources[w->last_source];
 }
 
 /* --- the cycle --- */

@@ -56,7 +56,7 @@ static bool accept_message(struct worker *w, const rd_kafka_message_t *m) {
         worker_on_consumer_error(w, m->err, m->rkt != NULL ? text : rd_kafka_message_errstr(m));
         return false;
     }
-    struct source *s = worker_find_source(w, rd_kafka_topic_name(m->rkt), m->partition);
+    struct source *s = worker_source_of(w, m);
     if (s == NULL || w->rebalanced)
         return false;
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -102,14 +102,15 @@ void worker_collect(struct worker *w) {
 /* --- 2. process --- */
 
 /* The position in the input topic that a forwarded record came from. */
-static void read_source_header(const rd_kafka_headers_t *headers, struct input *in) {
+static void read_source_header(const rd_kafka_message_t *m, struct input *in) {
+    rd_kafka_headers_t *headers;
     const void *value;
     size_t n;
     char text[64];
     int partition;
     long long offset;
-    if (headers == NULL || rd_kafka_header_get_last(headers, PIPELINE_SOURCE_HEADER, &value, &n) != 0 ||
-        n >= sizeof text)
+    if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, PIPELINE_SOURCE_HEADER, &value, &n) != 0 || n >= sizeof text)
         return;
     memcpy(text, value, n);
     text[n] = '\0';
@@ -120,7 +121,6 @@ static void read_source_header(const rd_kafka_headers_t *headers, struct input *
 }
 
 static struct input make_input(const struct source *s, const rd_kafka_message_t *m) {
-    rd_kafka_headers_t *headers = NULL;
     rd_kafka_timestamp_type_t type;
     struct input in = {
         .topic = s->topic,
@@ -131,13 +131,12 @@ static struct input make_input(const struct source *s, const rd_kafka_message_t 
                    .timestamp_ms = rd_kafka_message_timestamp(m, &type)},
         .source_partition = m->partition,
         .source_offset = m->offset,
+        .headers = m,
     };
     if (in.record.timestamp_ms == 0)
         in.record.timestamp_ms = 1; /* librdkafka cannot write 0: it takes it for "now" */
-    if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        in.headers = headers;
     if (topic_is_repartition(s->topic))
-        read_source_header(headers, &in);
+        read_source_header(m, &in);
     return in;
 }
 
@@ -176,24 +175,27 @@ static int64_t emitted(const struct worker *w) {
 /* Runs messages from `*at` on through the tasks. Stops early behind a part of a fan-out, and where the
  * transaction has become large. */
 static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partition_list_t *offsets) {
+    const struct source *last = NULL; /* its offset is still to be noted */
+    int64_t offset = -1;
+    bool done = true;
     w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
-    for (; *at < w->message_count; (*at)++) {
+    while (done && *at < w->message_count && emitted(w) < w->o.config->transaction_max_messages) {
         const rd_kafka_message_t *m = w->messages[*at];
-        const struct source *s = worker_find_source(w, rd_kafka_topic_name(m->rkt), m->partition);
+        const struct source *s = worker_source_of(w, m);
         struct input in = make_input(s, m);
         int64_t forwarded_before = forwarded(w);
-        bool done = pipeline_process(&w->pipeline, task_of(w, s), &in);
+        done = pipeline_process(&w->pipeline, task_of(w, s), &in);
         w->forwarded[*at] = forwarded(w) > forwarded_before;
         if (kv_failed(w->pipeline.env.kv))
             return;
-        note_offset(w, offsets, s, done ? m->offset + 1 : m->offset);
-        if (!done)
-            return;
-        if (emitted(w) >= w->o.config->transaction_max_messages) {
-            (*at)++;
-            return;
-        }
+        if (last != NULL && last != s)
+            note_offset(w, offsets, last, offset);
+        last = s;
+        offset = done ? m->offset + 1 : m->offset;
+        *at += done;
     }
+    if (last != NULL)
+        note_offset(w, offsets, last, offset);
 }
 
 /* --- 3. keep --- */

@@ -105,15 +105,6 @@ void worker_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 
 /* --- joining --- */
 
-/* A property that the user's kafka.* may override. */
-static bool set_default(rd_kafka_conf_t *conf, const struct config *c, const char *name, const char *value,
-                        struct err *e) {
-    for (size_t i = 0; i < c->kafka_count; i++)
-        if (strcmp(c->kafka[i].name, name) == 0)
-            return true;
-    return kafka_conf_set(conf, name, value, e);
-}
-
 /* Called from the poll of the consumer. */
 static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque) {
     (void)rk;
@@ -141,9 +132,10 @@ static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
         kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
         kafka_conf_set(conf, "isolation.level", "read_committed", e) &&
         kafka_conf_set(conf, "partition.assignment.strategy", "range", e) &&
-        set_default(conf, c, "fetch.wait.max.ms", fetch_wait, e) &&
-        set_default(conf, c, "session.timeout.ms", "10000", e) && /* after a kill -9, how soon others go on */
-        set_default(conf, c, "queued.max.messages.kbytes", "16384", e) && /* of each partition */
+        kafka_conf_set_default(conf, c, "fetch.wait.max.ms", fetch_wait, e) &&
+        kafka_conf_set_default(conf, c, "session.timeout.ms", "10000",
+                               e) && /* after a kill -9, how soon others go on */
+        kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "4096", e) && /* of each partition */
         (c->instance_id == NULL || kafka_conf_set(conf, "group.instance.id", w->instance_id, e));
     if (!ok) {
         if (conf != NULL)

@@ -67,6 +67,7 @@ struct worker {
 
     struct source *sources; /* the assignment */
     size_t source_count;
+    size_t last_source;                             /* whose message was looked at last */
     struct task *tasks;                             /* n of them, by partition */
     _Atomic enum task_stage *stages;                /* by partition; other threads may read */
     rd_kafka_consumer_group_metadata_t *membership; /* of the assignment; NULL: none, or lost already */
@@ -95,6 +96,7 @@ int64_t worker_clock_ms(clockid_t id);
 int64_t worker_clock_us(void); /* monotonic */
 const char *worker_topic(const struct worker *w, enum topic t);
 struct source *worker_find_source(struct worker *w, const char *topic, int32_t partition);
+struct source *worker_source_of(struct worker *w, const rd_kafka_message_t *m);
 
 /* --- worker_group.c --- */
 /* Called from the poll of the consumer, on the worker's thread. */

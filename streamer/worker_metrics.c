@@ -55,8 +55,7 @@ void worker_publish_latency(struct worker *w, size_t from, size_t to) {
     int64_t now = worker_clock_ms(CLOCK_REALTIME);
     for (size_t i = from; i < to; i++) {
         rd_kafka_timestamp_type_t type;
-        const struct source *s =
-            worker_find_source(w, rd_kafka_topic_name(w->messages[i]->rkt), w->messages[i]->partition);
+        const struct source *s = worker_source_of(w, w->messages[i]);
         if (w->forwarded[i] || s->topic == TOPIC_ACCOUNT_LINKS || s->topic == TOPIC_CUSTOMER_REFS)
             continue;
         int64_t ms = now - rd_kafka_message_timestamp(w->messages[i], &type);

@@ -91,9 +91,9 @@ static void test_config__defaults(void **state) {
     assert_int_equal(c.replication_factor, -1);
     assert_int_equal(c.late_window_ms, 3 * 86400000);
     assert_int_equal(c.record_max_bytes, 1048576);
-    assert_int_equal(c.batch_max_records, 2000);
+    assert_int_equal(c.batch_max_records, 5000);
     assert_int_equal(c.batch_max_ms, 100);
-    assert_int_equal(c.transaction_max_messages, 10000);
+    assert_int_equal(c.transaction_max_messages, 40000);
     assert_int_equal(c.confirmations_max, 10000);
     assert_int_equal(c.transaction_timeout_ms, 15000);
     assert_int_equal(c.rates.tier_count, 3);

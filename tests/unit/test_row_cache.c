@@ -68,7 +68,8 @@ static void change(struct rig *g, int f, int64_t k) {
     struct twin *t = &g->twins[f][k];
     t->now = rng_chance(&g->rng, 30) ? -1 : g->numbers++;
     t->dirty = true;
-    row_cache_change(&g->cache, tables[f], make_key(g, k), make_value(g, t->now));
+    struct row *r = row_cache_own(&g->cache, tables[f], make_key(g, k), (size_t)rng_below(&g->rng, 50));
+    row_cache_change(&g->cache, r, make_value(g, t->now));
 }
 
 static uint64_t epoch_is_7(void *arg, struct slice key) {
