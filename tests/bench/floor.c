@@ -119,9 +119,9 @@ static void read_samples(struct floor *fl, const char *path) {
 
 /* --- clients --- */
 
-static void set(rd_kafka_conf_t *conf, const char *name, const char *value) {
+static void set(const struct floor *fl, rd_kafka_conf_t *conf, const char *name, const char *value) {
     struct err e;
-    if (!kafka_conf_set(conf, name, value, &e))
+    if (!kafka_conf_set_default(conf, &fl->config, name, value, &e))
         fail("setting", e.text);
 }
 
@@ -137,7 +137,7 @@ static rd_kafka_t *client(struct floor *fl, rd_kafka_type_t type, const char *co
     if (conf == NULL)
         fail("no client", e.text);
     for (size_t i = 0; i < n; i++)
-        set(conf, settings[i][0], settings[i][1]);
+        set(fl, conf, settings[i][0], settings[i][1]);
     if (type == RD_KAFKA_PRODUCER)
         rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_opaque(conf, fl);
@@ -152,6 +152,7 @@ static void start_producer(struct floor *fl) {
         {"transactional.id", fl->config.app_id},
         {"transaction.timeout.ms", "15000"},
         {"message.max.bytes", "67108864"},
+        {"compression.type", "lz4"},
     };
     fl->producer = client(fl, RD_KAFKA_PRODUCER, settings, ARRAY_LEN(settings));
     check(rd_kafka_init_transactions(fl->producer, 30000), "init transactions");
@@ -175,7 +176,7 @@ static void start_consumer(struct floor *fl) {
         {"partition.assignment.strategy", "range"},
         {"fetch.wait.max.ms", "100"},
         {"session.timeout.ms", "10000"},
-        {"queued.max.messages.kbytes", "16384"},
+        {"queued.max.messages.kbytes", "4096"},
     };
     fl->consumer = client(fl, RD_KAFKA_CONSUMER, settings, ARRAY_LEN(settings));
     (void)rd_kafka_poll_set_consumer(fl->consumer);
