@@ -20,7 +20,7 @@
 
 #define PARTITIONS 2
 #define ACCOUNTS_OF_CUSTOMER 10
-#define BATCH 2000
+#define BATCH 5000
 #define DAY_MS INT64_C(86400000)
 
 /* Links and refs that were sent, to be read in the next batch. */
@@ -117,6 +117,7 @@ static void feed(struct bench *b, enum topic topic, const char *key, const char 
     struct input in = {.topic = topic, .partition = murmur2_partition(slice_str(key), PARTITIONS)};
     in.record = (struct record){slice_str(key), slice_str(value), b->clock_ms};
     in.source_partition = in.partition;
+    b->clock_ms++;
     process(b, &in);
     if (++b->in_batch < BATCH)
         return;
@@ -208,6 +209,7 @@ int main(int argc, char **argv) {
     b.clock_ms = INT64_C(1700000000000);
     if (mkdtemp(dir) == NULL || !config_load(&b.config, NULL, NULL, 0, &e))
         fail("cannot start");
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     store_use_thread();
     if ((b.store = store_open(dir, b.config.state_memory_bytes, 1, &e)) == NULL)
         fail(e.text);
