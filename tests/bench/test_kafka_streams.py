@@ -23,7 +23,8 @@ _numbers = itertools.count(1)
     ("mode", "partitions", "settings"),
     [
         ("keyed", (1, 1), {}),
-        ("keyed", (3, 3), {"num.stream.threads": "2"}),
+        ("keyed", (1, 1), {"history.inline.events": "2"}),
+        ("keyed", (3, 3), {"history.inline.events": "6", "num.stream.threads": "2"}),
         ("keyed", (2, 5), {"statestore.cache.max.bytes": "0"}),
         ("scattered", (3, 3), {}),
         ("unkeyed", (5, 2), {"commit.interval.ms": "20"}),

@@ -4,10 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The part of one id's SCD2 history that can still change: the events of its late window, and before them the one that
- * opens the version in which the window begins. Versions are read off the events sorted by time.
- *
- * <p>In the store: the sequence, count, then each event.
+ * The part of one id's SCD2 history that can still change: the events of its late window (or its newest ones, see {@link
+ * HistoryStore}), and before them the one that opens the version in which those begin. Versions are read off the events
+ * sorted by time.
  */
 final class History {
     enum Outcome {
@@ -16,38 +15,23 @@ final class History {
         TOO_LATE
     }
 
-    private final Entity entity;
     private final List<Event> events;
     private long sequence;
     private List<Version> before = List.of();
     private List<Version> after = List.of();
 
-    private History(Entity entity, List<Event> events, long sequence) {
-        this.entity = entity;
+    /** The events are sorted, and from now on this one's. */
+    History(List<Event> events, long sequence) {
         this.events = events;
         this.sequence = sequence;
     }
 
-    static History of(Entity entity, byte[] stored) {
-        if (stored == null) {
-            return new History(entity, new ArrayList<>(2), 0);
-        }
-        Reader from = new Reader(stored);
-        long sequence = from.number();
-        int count = (int) from.number();
-        List<Event> events = new ArrayList<>(count + 1);
-        for (int i = 0; i < count; i++) {
-            events.add(Event.read(entity, from));
-        }
-        return new History(entity, events, sequence);
+    List<Event> events() {
+        return events;
     }
 
-    byte[] bytes() {
-        Writer to = new Writer().number(sequence).number(events.size());
-        for (Event event : events) {
-            event.write(to);
-        }
-        return to.bytes();
+    long sequence() {
+        return sequence;
     }
 
     /** Grows with each change of the current version, whatever happens to the id: orders what others hear of it. */
@@ -57,7 +41,7 @@ final class History {
 
     /** `before` and `after` tell what the event changed; the events change only for CHANGED. */
     Outcome apply(Change change, long loadedAtMs, long lateWindowMs) {
-        Event newest = events.isEmpty() ? null : events.get(events.size() - 1);
+        Event newest = newest();
         if (change.tombstone() && (newest == null || newest.state() == null)) {
             return Outcome.UNCHANGED;
         }
@@ -77,8 +61,13 @@ final class History {
             events.add(place, event);
         }
         after = versions();
-        forgetBefore(events.get(events.size() - 1).timeMs() - lateWindowMs);
+        forgetBefore(newest().timeMs() - lateWindowMs);
         return Outcome.CHANGED;
+    }
+
+    /** Null when there is none. */
+    Event newest() {
+        return events.isEmpty() ? null : events.get(events.size() - 1);
     }
 
     List<Version> before() {
@@ -124,21 +113,27 @@ final class History {
 
     /** What is older can neither be moved nor be followed by a late event any more. */
     private void forgetBefore(long timeMs) {
-        int kept = 0;
-        while (events.get(kept).timeMs() < timeMs) {
-            kept++;
+        int count = 0;
+        while (events.get(count).timeMs() < timeMs) {
+            count++;
         }
+        if (count > 0) {
+            forgetFirst(count);
+        }
+    }
+
+    /** All of them, except for the one that opens the version that they end in. */
+    void forgetFirst(int count) {
+        List<Event> forgotten = events.subList(0, count);
         Event opener = null;
-        for (Event event : events.subList(0, kept)) {
+        for (Event event : forgotten) {
             if (opener == null || !event.says(opener.state())) {
                 opener = event.state() == null ? null : event;
             }
         }
-        if (kept > 0) {
-            events.subList(0, kept).clear();
-            if (opener != null) {
-                events.add(0, opener);
-            }
+        forgotten.clear();
+        if (opener != null) {
+            events.add(0, opener);
         }
     }
 }

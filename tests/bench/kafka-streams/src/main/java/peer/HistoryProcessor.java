@@ -6,38 +6,42 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessorContext;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
-import org.apache.kafka.streams.state.KeyValueStore;
 
 /** Snapshots: an accepted change becomes the rows of history that it changes, and the id's new current state. */
 final class HistoryProcessor extends ContextualFixedKeyProcessor<byte[], Staged, Staged> {
     private final Entity entity;
-    private final String storeName;
     private final long lateWindowMs;
-    private KeyValueStore<byte[], byte[]> store;
+    private final int inlineEvents;
+    private HistoryStore store;
 
-    HistoryProcessor(Entity entity, String storeName, long lateWindowMs) {
+    HistoryProcessor(Entity entity, long lateWindowMs, int inlineEvents) {
         this.entity = entity;
-        this.storeName = storeName;
         this.lateWindowMs = lateWindowMs;
+        this.inlineEvents = inlineEvents;
     }
 
     @Override
     public void init(FixedKeyProcessorContext<byte[], Staged> context) {
         super.init(context);
-        store = context.getStateStore(storeName);
+        store = new HistoryStore(
+                entity,
+                context.getStateStore(HistoryStore.name(entity)),
+                context.getStateStore(HistoryStore.chunksName(entity)),
+                lateWindowMs,
+                inlineEvents);
     }
 
     @Override
     public void process(FixedKeyRecord<byte[], Staged> record) {
         Staged.Accepted accepted = (Staged.Accepted) record.value();
-        History history = History.of(entity, store.get(record.key()));
+        History history = store.load(record.key(), accepted.change().timeMs());
         switch (history.apply(accepted.change(), record.timestamp(), lateWindowMs)) {
             case TOO_LATE -> context().forward(record.withValue(tooLate(accepted)));
             case CHANGED -> {
                 FixedKeyRecord<byte[], Staged> result = record.withHeaders(new RecordHeaders());
                 forwardRows(result, history.before(), history.after());
                 forwardCurrent(result, history);
-                store.put(record.key(), history.bytes());
+                store.save(record.key(), history);
             }
             case UNCHANGED -> {}
         }

@@ -1,6 +1,5 @@
 package peer;
 
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.Set;
@@ -16,12 +15,5 @@ final class IdPartitioner implements StreamPartitioner<byte[], byte[]> {
             end--;
         }
         return Optional.of(Set.of(Utils.toPositive(Utils.murmur2(Arrays.copyOf(key, end))) % partitions));
-    }
-
-    static byte[] key(byte[] id, long fromMs) {
-        byte[] suffix = ("|" + fromMs).getBytes(StandardCharsets.US_ASCII);
-        byte[] key = Arrays.copyOf(id, id.length + suffix.length);
-        System.arraycopy(suffix, 0, key, id.length, suffix.length);
-        return key;
     }
 }

@@ -1,6 +1,5 @@
 package peer;
 
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -59,10 +58,11 @@ final class Pipeline {
     private KStream<byte[], Staged> history(Entity entity) {
         KStream<byte[], Staged> staged = builder.stream(settings.topic(entity.topic), consumed())
                 .processValues(() -> new StageProcessor(entity, settings.recordMaxBytes()));
-        String store = entity.topic + "-history";
         KStream<byte[], Staged> changes = byId(entity, only(staged, Staged.Accepted.class))
                 .processValues(with(
-                        store(store, BYTES), () -> new HistoryProcessor(entity, store, settings.lateWindowMs())));
+                        () -> new HistoryProcessor(entity, settings.lateWindowMs(), settings.inlineEvents()),
+                        store(HistoryStore.name(entity), BYTES),
+                        store(HistoryStore.chunksName(entity), BYTES)));
 
         quarantine(entity, staged);
         quarantine(entity, changes);
@@ -70,7 +70,7 @@ final class Pipeline {
                 .map((id, staged1) -> {
                     Staged.HistoryRow row = (Staged.HistoryRow) staged1;
                     byte[] value = row.version() == null ? null : Rows.history(entity, id, row.version());
-                    return KeyValue.pair(IdPartitioner.key(id, row.fromMs()), value);
+                    return KeyValue.pair(Keys.with(id, row.fromMs()), value);
                 })
                 .to(settings.topic(entity.historyTopic()), Produced.with(BYTES, BYTES, new IdPartitioner()));
         return changes;
@@ -109,9 +109,9 @@ final class Pipeline {
     private KStream<byte[], JoinedChange> join(
             KTable<byte[], Staged.CurrentAccount> accounts, KTable<byte[], Staged.CurrentCustomer> customers) {
         KTable<byte[], Joined> joined = accounts.join(
-                customers, account -> id(account.customerId()), Pipeline::joined, TableJoined.as("joined"));
+                customers, account -> Keys.of(account.customerId()), Pipeline::joined, TableJoined.as("joined"));
         return joined.toStream()
-                .processValues(with(store("joined", Codec.joined()), () -> new JoinedProcessor("joined")));
+                .processValues(with(() -> new JoinedProcessor("joined"), store("joined", Codec.joined())));
     }
 
     private static Joined joined(Staged.CurrentAccount account, Staged.CurrentCustomer customer) {
@@ -156,7 +156,7 @@ final class Pipeline {
                 .repartition(Repartitioned.with(BYTES, Codec.profileDelta())
                         .withName("profile")
                         .withNumberOfPartitions(partitions))
-                .processValues(with(store("profile", Codec.profile()), () -> new ProfileProcessor("profile")))
+                .processValues(with(() -> new ProfileProcessor("profile"), store("profile", Codec.profile())))
                 .to(settings.topic("customer_profile"), Produced.with(BYTES, BYTES));
     }
 
@@ -165,14 +165,14 @@ final class Pipeline {
         Joined now = Joined.summary(change.now()) == null ? null : change.now();
         List<KeyValue<byte[], ProfileDelta>> deltas = new ArrayList<>(2);
         if (old != null && now != null && old.customerId() == now.customerId()) {
-            deltas.add(KeyValue.pair(id(now.customerId()), ProfileDelta.between(old, now)));
+            deltas.add(KeyValue.pair(Keys.of(now.customerId()), ProfileDelta.between(old, now)));
             return deltas;
         }
         if (old != null) {
-            deltas.add(KeyValue.pair(id(old.customerId()), ProfileDelta.between(old, null)));
+            deltas.add(KeyValue.pair(Keys.of(old.customerId()), ProfileDelta.between(old, null)));
         }
         if (now != null) {
-            deltas.add(KeyValue.pair(id(now.customerId()), ProfileDelta.between(null, now)));
+            deltas.add(KeyValue.pair(Keys.of(now.customerId()), ProfileDelta.between(null, now)));
         }
         return deltas;
     }
@@ -188,17 +188,13 @@ final class Pipeline {
         return stream.filter((id, staged) -> kind.isInstance(staged));
     }
 
-    private static byte[] id(long customerId) {
-        return Long.toString(customerId).getBytes(StandardCharsets.US_ASCII);
-    }
-
     private static <V> StoreBuilder<KeyValueStore<byte[], V>> store(String name, Serde<V> serde) {
         return Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(name), BYTES, serde)
                 .withCachingEnabled();
     }
 
     private static <I, O> FixedKeyProcessorSupplier<byte[], I, O> with(
-            StoreBuilder<?> store, Supplier<FixedKeyProcessor<byte[], I, O>> processor) {
+            Supplier<FixedKeyProcessor<byte[], I, O>> processor, StoreBuilder<?>... stores) {
         return new FixedKeyProcessorSupplier<>() {
             @Override
             public FixedKeyProcessor<byte[], I, O> get() {
@@ -207,7 +203,7 @@ final class Pipeline {
 
             @Override
             public Set<StoreBuilder<?>> stores() {
-                return Set.of(store);
+                return Set.of(stores);
             }
         };
     }

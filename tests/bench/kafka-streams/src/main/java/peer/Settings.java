@@ -17,6 +17,7 @@ import org.apache.kafka.streams.StreamsConfig;
  * late.window.ms        259200000   how far behind the newest event of its id an event may be
  * record.max.bytes      1048576     larger values go to the quarantine
  * repartition           always      or never: when the input is keyed by id already, in as many partitions as results
+ * history.inline.events 24          an id's events beyond that many go to chunks of their own in the store
  * names.TOPIC           TOPIC       what an input topic, a result topic or the quarantine is called
  * partitions                        of the results; by default as many as the larger input has
  * rocksdb.cache.bytes   134217728   block cache and memtables of all stores together
@@ -25,7 +26,8 @@ import org.apache.kafka.streams.StreamsConfig;
  */
 final class Settings {
     private static final Set<String> OWN =
-            Set.of("late.window.ms", "record.max.bytes", "repartition", "partitions", "rocksdb.cache.bytes", "rocksdb.memtable.bytes");
+            Set.of("late.window.ms", "record.max.bytes", "repartition", "partitions", "history.inline.events",
+                    "rocksdb.cache.bytes", "rocksdb.memtable.bytes");
     private static final Map<String, String> DEFAULTS = Map.of(
             StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2,
             StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, "100",
@@ -81,6 +83,10 @@ final class Settings {
 
     int recordMaxBytes() {
         return (int) number("record.max.bytes", 1 << 20);
+    }
+
+    int inlineEvents() {
+        return (int) number("history.inline.events", 24);
     }
 
     boolean repartitions() {
