@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -140,6 +140,5 @@ class KafkaStreamsPeer:
         committed = broker.committed_offsets(self.app_id, topic)
         return committed == broker.end_offsets(topic) or not read_topic(broker.bootstrap, topic, committed)
 
-    def _wait(self, what: str, check: "partial[bool] | object", deadline_s: float = 120) -> None:
-        assert callable(check)
+    def _wait(self, what: str, check: Callable[[], bool], deadline_s: float = 120) -> None:
         wait_until(what, check, self.output, self._process, deadline_s)

@@ -5,7 +5,9 @@ SEEDS=n runs n seeds of each combination, FIRST_SEED=n another stretch of them, 
 
 import itertools
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 from kafka import KafkaBroker
@@ -17,6 +19,46 @@ EVENTS = int(os.environ.get("EVENTS", "400"))
 JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 _numbers = itertools.count(1)
+
+
+class Scenario:
+    """The peer with topics of its own on a broker that others use too, and what went in."""
+
+    def __init__(
+        self, broker: KafkaBroker, directory: Path, partitions: tuple[int, int], settings: Mapping[str, str]
+    ) -> None:
+        self._broker = broker
+        self._app_id = f"peer{next(_numbers)}"
+        self._names = {name: f"{self._app_id}.{name}" for name in (*INPUTS, *RESULTS, "quarantine")}
+        self._partitions = max(partitions)
+        counts = {**dict.fromkeys(self._names, self._partitions), **dict(zip(INPUTS, partitions, strict=True))}
+        for name, topic in self._names.items():
+            # Results too: compaction removes rows before their tombstones, and every message is looked at here.
+            broker.topic_create(topic, counts[name], FOREVER)
+        self.fed = Fed(broker.bootstrap, self._names)
+        names = {f"names.{name}": topic for name, topic in self._names.items()}
+        own = {"record.max.bytes": str(RECORD_MAX_BYTES), **names, **settings}
+        self.peer = KafkaStreamsPeer(directory / "one", broker.bootstrap, self._app_id, own, JVM)
+
+    def __enter__(self) -> "Scenario":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.peer.__exit__(kind, error, trace)
+        if kind is None:
+            for topic in self._broker.topics():
+                if topic.startswith((f"{self._app_id}.", f"{self._app_id}-")):
+                    self._broker.topic_delete(topic)
+
+    def check(self) -> None:
+        """When all is drained, the results are what the model says."""
+        self.peer.wait_drained(self._broker, self.fed.counts)
+        expected, quarantine = self.fed.model.expected(), self.fed.model.quarantine()
+        check_results(
+            self._broker.bootstrap, self._names, expected, quarantine, self._partitions, self.fed.headers
+        )
 
 
 @pytest.mark.parametrize(
@@ -33,23 +75,23 @@ _numbers = itertools.count(1)
 def test_model(
     broker: KafkaBroker, tmp_path: Path, mode: str, partitions: tuple[int, int], settings: dict[str, str]
 ) -> None:
-    app_id = f"peer{next(_numbers)}"
-    names = {name: f"{app_id}.{name}" for name in (*INPUTS, *RESULTS, "quarantine")}
-    for name, count in zip(INPUTS, partitions, strict=True):
-        broker.topic_create(names[name], count, FOREVER)
-    for name in (*RESULTS, "quarantine"):
-        # Not compacted: compaction removes rows before their tombstones, and every message is looked at here.
-        broker.topic_create(names[name], max(partitions), FOREVER)
-    fed = Fed(broker.bootstrap, names)
-    settings = {"record.max.bytes": str(RECORD_MAX_BYTES), **{f"names.{n}": t for n, t in names.items()}, **settings}
-    with KafkaStreamsPeer(tmp_path / "one", broker.bootstrap, app_id, settings, JVM) as peer:
-        peer.wait_ready()
-        fed.feed(load(EVENTS, partitions, mode, range(FIRST_SEED, FIRST_SEED + SEEDS)))
-        peer.wait_drained(broker, fed.counts)
-        check_results(
-            broker.bootstrap, names, fed.model.expected(), fed.model.quarantine(), max(partitions), fed.headers
-        )
-        peer.stop()
-    for topic in broker.topics():
-        if topic.startswith((f"{app_id}.", f"{app_id}-")):
-            broker.topic_delete(topic)
+    with Scenario(broker, tmp_path, partitions, settings) as s:
+        s.peer.start()
+        s.peer.wait_ready()
+        s.fed.feed(load(EVENTS, partitions, mode, range(FIRST_SEED, FIRST_SEED + SEEDS)))
+        s.check()
+        s.peer.stop()
+
+
+def test_kill(broker: KafkaBroker, tmp_path: Path) -> None:
+    """Killed on the way, it goes on from what is committed."""
+    records = load(EVENTS, (2, 2), "keyed", range(FIRST_SEED, FIRST_SEED + SEEDS))
+    with Scenario(broker, tmp_path, (2, 2), {"consumer.session.timeout.ms": "6000"}) as s:
+        s.peer.start()
+        s.peer.wait_ready()
+        for part in (records[::2], records[1::2]):
+            s.fed.feed(part)
+            s.peer.kill()
+            s.peer.start()
+        s.check()
+        s.peer.stop()

@@ -53,7 +53,13 @@ final class Settings {
             settings.all.remove("compression.type");
             settings.all.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), compression);
         }
+        settings.all.putIfAbsent(StreamsConfig.POLL_MS_CONFIG, Long.toString(settings.pollMs()));
         return settings;
+    }
+
+    /** A thread without input looks at the time to commit only this often. */
+    private long pollMs() {
+        return Math.max(1, Math.min(100, number(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 100) / 4));
     }
 
     Properties forStreams() {
