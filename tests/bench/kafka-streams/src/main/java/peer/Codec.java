@@ -10,8 +10,13 @@ final class Codec {
 
     static Serde<Staged.CurrentCustomer> currentCustomer() {
         return serde(
-                c -> new Writer().text(c.name()).flag(c.hasLoan()).number(c.sequence()).bytes(),
-                from -> new Staged.CurrentCustomer(from.text(), from.flag(), from.number()));
+                c -> new Writer()
+                        .text(c.name())
+                        .flag(c.hasLoan())
+                        .number(c.sequence())
+                        .flag(c.deleted())
+                        .bytes(),
+                from -> new Staged.CurrentCustomer(from.text(), from.flag(), from.number(), from.flag()));
     }
 
     static Serde<Staged.CurrentAccount> currentAccount() {

@@ -1,7 +1,6 @@
 package peer;
 
 import java.util.List;
-import java.util.Objects;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessorContext;
@@ -79,32 +78,27 @@ final class HistoryProcessor extends ContextualFixedKeyProcessor<byte[], Staged,
     private void forwardCurrent(FixedKeyRecord<byte[], Staged> record, History history) {
         Version old = History.current(history.before());
         Version now = History.current(history.after());
-        if (entity == Entity.CUSTOMERS) {
-            Attributes state = now == null ? null : now.state();
-            if (!Objects.equals(state, old == null ? null : old.state())) {
-                long sequence = history.nextSequence();
-                context().forward(record.withValue(new Staged.Current(currentCustomer((Customer) state, sequence), null)));
-            }
-            return;
-        }
-        boolean same = now == null ? old == null : isSame(now, old);
+        boolean same = now == null || old == null ? now == old : showsSame(now, old);
         if (!same) {
             Version shown = now == null ? old : now;
-            context().forward(record.withValue(new Staged.Current(null, currentAccount(shown, now == null))));
+            context().forward(record.withValue(current(shown, history.nextSequence(), now == null)));
         }
     }
 
-    private static boolean isSame(Version a, Version b) {
-        return b != null && a.fromMs() == b.fromMs() && a.state().equals(b.state());
+    /** A joined row shows when its account's version began, but not when its customer's did. */
+    private boolean showsSame(Version a, Version b) {
+        return a.state().equals(b.state()) && (entity == Entity.CUSTOMERS || a.fromMs() == b.fromMs());
     }
 
-    private static Staged.CurrentCustomer currentCustomer(Customer state, long sequence) {
-        return state == null ? null : new Staged.CurrentCustomer(state.name(), state.hasLoan(), sequence);
-    }
-
-    private static Staged.CurrentAccount currentAccount(Version version, boolean deleted) {
-        Account state = (Account) version.state();
-        return new Staged.CurrentAccount(
-                state.customerId(), state.cents(), state.savings(), version.fromMs(), deleted);
+    private static Staged.Current current(Version version, long sequence, boolean deleted) {
+        if (version.state() instanceof Customer customer) {
+            return new Staged.Current(
+                    new Staged.CurrentCustomer(customer.name(), customer.hasLoan(), sequence, deleted), null);
+        }
+        Account account = (Account) version.state();
+        return new Staged.Current(
+                null,
+                new Staged.CurrentAccount(
+                        account.customerId(), account.cents(), account.savings(), version.fromMs(), deleted));
     }
 }

@@ -115,7 +115,7 @@ final class Pipeline {
     }
 
     private static Joined joined(Staged.CurrentAccount account, Staged.CurrentCustomer customer) {
-        if (account.deleted()) {
+        if (account.deleted() || customer.deleted()) {
             return null;
         }
         return new Joined(

@@ -15,14 +15,15 @@ sealed interface Staged {
     /** A null version: the row is no more. */
     record HistoryRow(long fromMs, Version version) implements Staged {}
 
-    /** Of a customer: null state when there is none. Of an account: its last state even when it is deleted. */
+    /**
+     * One of the two. What is deleted stays, marked, as a row of the foreign-key join, because that loses two things
+     * about rows that come and go quickly. What it answers to a delete on its left side is dropped when the row is there
+     * again by then. And a row on its right side that comes and goes between two flushes of the table's cache is seen by
+     * those who look it up in the meantime, but its end is not told to them.
+     */
     record Current(CurrentCustomer customer, CurrentAccount account) implements Staged {}
 
-    record CurrentCustomer(String name, boolean hasLoan, long sequence) {}
+    record CurrentCustomer(String name, boolean hasLoan, long sequence, boolean deleted) {}
 
-    /**
-     * A deleted account stays, marked, as a row of the foreign-key join's left side: what the join answers to a delete
-     * is lost when the account is created anew before the answer arrives, but not what it answers to an update.
-     */
     record CurrentAccount(long customerId, long cents, boolean savings, long fromMs, boolean deleted) {}
 }
