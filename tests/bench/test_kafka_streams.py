@@ -68,6 +68,7 @@ class Scenario:
         ("keyed", (1, 1), {"history.inline.events": "2"}),
         ("keyed", (3, 3), {"history.inline.events": "6", "num.stream.threads": "2"}),
         ("keyed", (2, 5), {"statestore.cache.max.bytes": "0"}),
+        ("keyed", (3, 3), {"repartition": "never"}),
         ("scattered", (3, 3), {}),
         ("unkeyed", (5, 2), {"commit.interval.ms": "20"}),
     ],
@@ -78,7 +79,11 @@ def test_model(
     with Scenario(broker, tmp_path, partitions, settings) as s:
         s.peer.start()
         s.peer.wait_ready()
-        s.fed.feed(load(EVENTS, partitions, mode, range(FIRST_SEED, FIRST_SEED + SEEDS)))
+        records = load(EVENTS, partitions, mode, range(FIRST_SEED, FIRST_SEED + SEEDS))
+        if settings.get("repartition") == "never":
+            # What has its id in its key may spell it differently there: as JSON, or with spaces.
+            records = [r for r in records if "tombstone" not in r.label and "id in" not in r.label]
+        s.fed.feed(records)
         s.check()
         s.peer.stop()
 

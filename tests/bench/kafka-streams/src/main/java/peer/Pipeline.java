@@ -1,6 +1,7 @@
 package peer;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
@@ -79,12 +80,18 @@ final class Pipeline {
     /** Events of one id meet in one partition, whatever key the producer gave them. */
     private KStream<byte[], Staged> byId(Entity entity, KStream<byte[], Staged> accepted) {
         if (!settings.repartitions()) {
-            return accepted;
+            return accepted.peek((key, staged) -> checkKey(key, ((Staged.Accepted) staged).change()));
         }
         return accepted.selectKey((key, staged) -> ((Staged.Accepted) staged).change().key())
                 .repartition(Repartitioned.with(BYTES, Codec.accepted(entity))
                         .withName(entity.topic + "-by-id")
                         .withNumberOfPartitions(partitions));
+    }
+
+    private static void checkKey(byte[] key, Change change) {
+        if (!Arrays.equals(key, change.key())) {
+            throw new IllegalStateException("repartition=never, but the key of " + change.id() + " is not its id");
+        }
     }
 
     private void quarantine(Entity entity, KStream<byte[], Staged> stream) {
