@@ -110,11 +110,26 @@ static bool split(struct slice row, struct slice sections[SECTIONS_MAX]) {
     return row.n == 0;
 }
 
+/* Looks at no more of the row than it must. */
 bool layout_get(struct slice row, int section, struct slice *value) {
-    struct slice sections[SECTIONS_MAX];
-    bool ok = split(row, sections);
-    *value = ok ? sections[section] : slice_null();
-    return ok;
+    *value = slice_null();
+    if (row.p == NULL)
+        return true;
+    if (row.n == 0)
+        return false;
+    unsigned mask = (unsigned char)row.p[0];
+    row = slice_of(row.p + 1, row.n - 1);
+    for (int s = 0; s <= section; s++) {
+        size_t n;
+        if ((mask >> s & 1) == 0)
+            continue;
+        if (!get_length(&row, &n))
+            return false;
+        if (s == section)
+            *value = slice_of(row.p, n);
+        row = slice_of(row.p + n, row.n - n);
+    }
+    return true;
 }
 
 bool layout_set(struct slice row, int section, struct slice value, struct buf *out) {

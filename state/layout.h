@@ -33,7 +33,7 @@ struct place {
 };
 struct place layout_place(enum family f);
 
-/* The section's value, p == NULL if there is none. False: these bytes are no row. */
+/* The section's value, p == NULL if there is none. False: these bytes are no row, as far as the section. */
 bool layout_get(struct slice row, int section, struct slice *value);
 /* Puts into `out` the row with the section set, or (value.p == NULL) taken out. out->n == 0: no section is left. row.p ==
  * NULL: there was none. `out` must not be what `row` or `value` point into. False: these bytes are no row. */

@@ -50,9 +50,11 @@ static void test_layout__damaged(void **state) {
         {"", 0},                              /* no mask */
         {"\1", 1},                            /* no length */
         {"\1\2a", 3},                         /* too short */
-        {"\1\1ab", 4},                        /* too long */
-        {"\3\1a", 3},                         /* the second one is not there */
         {"\1\xff\xff\xff\xff\xff\xff\1a", 8}, /* a length without end */
+    };
+    static const struct slice damaged_behind[] = {
+        {"\1\1ab", 4}, /* too long */
+        {"\3\1a", 3},  /* the second one is not there */
     };
     struct buf out = {0};
     struct slice value;
@@ -60,6 +62,9 @@ static void test_layout__damaged(void **state) {
         assert_false(layout_get(damaged[i], 0, &value));
         assert_false(layout_set(damaged[i], 0, slice_str("x"), &out));
     }
+    for (size_t i = 0; i < ARRAY_LEN(damaged_behind); i++)
+        assert_false(layout_set(damaged_behind[i], 0, slice_str("x"), &out));
+    assert_false(layout_get(damaged_behind[1], 1, &value));
     buf_release(&out);
 }
 
