@@ -7,7 +7,11 @@
 #include <string.h>
 
 #define FIELD(type, kind, name)                                                                              \
-    { #name, kind, offsetof(struct type, name) }
+    {                                                                                                        \
+#name, kind, offsetof(struct type, name), {                                                          \
+            ",\"" #name "\":", sizeof(#name) + 3                                                             \
+        }                                                                                                    \
+    }
 #define ROW_TYPE(row_struct, row_name, row_fields)                                                           \
     {                                                                                                        \
         .name = (row_name), .size = sizeof(struct row_struct), .field_count = ARRAY_LEN(row_fields),         \
@@ -132,11 +136,13 @@ void avro_put_long(struct buf *out, int64_t v) {
 
 bool avro_get_long(struct slice *in, int64_t *v) {
     uint64_t zigzag = 0;
-    for (size_t i = 0; i < in->n && i < 10; i++) {
-        uint64_t byte = (unsigned char)in->p[i];
+    const char *p = in->p;
+    size_t n = in->n < 10 ? in->n : 10;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t byte = (unsigned char)p[i];
         zigzag |= (byte & 0x7f) << (7 * i);
         if (byte < 0x80) {
-            *in = slice_of(in->p + i + 1, in->n - i - 1);
+            *in = slice_of(p + i + 1, in->n - i - 1);
             *v = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
             return true;
         }
@@ -264,9 +270,9 @@ void row_put_json(const struct row_type *type, const void *row, struct buf *out)
     for (size_t i = 0; i < type->field_count; i++) {
         const struct row_field *f = &type->fields[i];
         const void *p = (const char *)row + f->offset;
-        buf_put_str(out, i == 0 ? "{\"" : ",\"");
-        buf_put_str(out, f->name);
-        buf_put_str(out, "\":");
+        if (i == 0)
+            buf_put_byte(out, '{');
+        buf_put(out, f->in_json.p + (i == 0), f->in_json.n - (i == 0));
         switch (f->kind) {
         case ROW_LONG:
             buf_put_int(out, *(const int64_t *)p);

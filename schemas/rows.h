@@ -31,7 +31,8 @@ enum row_field_kind {
 struct row_field {
     const char *name;
     enum row_field_kind kind;
-    size_t offset; /* in the struct */
+    size_t offset;        /* in the struct */
+    struct slice in_json; /* what goes before its value, but in the first field: ,"name": */
 };
 
 struct row_type {

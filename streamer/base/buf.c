@@ -11,26 +11,12 @@ void buf_release(struct buf *b) {
     *b = (struct buf){0};
 }
 
-char *buf_reserve(struct buf *b, size_t n) {
-    if (b->cap - b->n < n) {
-        size_t cap = b->cap < 64 ? 64 : b->cap;
-        while (cap - b->n < n)
-            cap *= 2;
-        b->p = mem_realloc(b->p, cap);
-        b->cap = cap;
-    }
-    return b->p + b->n;
-}
-
-void buf_put(struct buf *b, const void *p, size_t n) {
-    if (n == 0)
-        return;
-    memcpy(buf_reserve(b, n), p, n);
-    b->n += n;
-}
-
-void buf_put_str(struct buf *b, const char *s) {
-    buf_put(b, s, strlen(s));
+void buf_grow(struct buf *b, size_t n) {
+    size_t cap = b->cap < 64 ? 64 : b->cap;
+    while (cap - b->n < n)
+        cap *= 2;
+    b->p = mem_realloc(b->p, cap);
+    b->cap = cap;
 }
 
 void buf_set(struct buf *b, struct slice s) {

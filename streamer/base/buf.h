@@ -21,16 +21,28 @@ static inline struct slice buf_slice(const struct buf *b) {
     return (struct slice){b->p != NULL ? b->p : "", b->n};
 }
 
+void buf_grow(struct buf *b, size_t n); /* for buf_reserve */
 /* Room for `n` more bytes; returns where they start. The caller then adds what it wrote to b->n. */
-char *buf_reserve(struct buf *b, size_t n);
-void buf_put(struct buf *b, const void *p, size_t n);
+static inline char *buf_reserve(struct buf *b, size_t n) {
+    if (b->cap - b->n < n)
+        buf_grow(b, n);
+    return b->p + b->n;
+}
+static inline void buf_put(struct buf *b, const void *p, size_t n) {
+    if (n == 0)
+        return;
+    memcpy(buf_reserve(b, n), p, n);
+    b->n += n;
+}
 static inline void buf_put_slice(struct buf *b, struct slice s) {
     buf_put(b, s.p, s.n);
 }
 static inline void buf_put_byte(struct buf *b, char c) {
     *buf_reserve(b, 1) = c, b->n++;
 }
-void buf_put_str(struct buf *b, const char *s);
+static inline void buf_put_str(struct buf *b, const char *s) {
+    buf_put(b, s, strlen(s));
+}
 void buf_set(struct buf *b, struct slice s);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_put_int(struct buf *b, int64_t v); /* decimal text */

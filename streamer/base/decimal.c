@@ -192,15 +192,14 @@ int128 decimal_divide(int128 numerator, int128 denominator) {
 }
 
 void decimal_put_bytes(struct buf *out, int128 value) {
-    uint8_t bytes[BYTES_MAX];
     uint128 rest = (uint128)value;
-    for (size_t i = BYTES_MAX; i > 0; rest >>= 8)
-        bytes[--i] = (uint8_t)(rest & 0xff);
-    uint8_t sign = value < 0 ? 0xff : 0;
-    size_t start = 0;
-    while (start < BYTES_MAX - 1 && bytes[start] == sign && (bytes[start + 1] & 0x80) == (sign & 0x80))
-        start++;
-    buf_put(out, bytes + start, BYTES_MAX - start);
+    size_t n = 1; /* until what is left is the sign of the last byte */
+    for (int128 v = value >> 7; v != 0 && v != -1; v >>= 8)
+        n++;
+    char *p = buf_reserve(out, n);
+    for (size_t i = n; i > 0; rest >>= 8)
+        p[--i] = (char)(uint8_t)(rest & 0xff);
+    out->n += n;
 }
 
 bool decimal_get_bytes(struct slice bytes, int128 *value) {

@@ -1,0 +1,44 @@
+"""How many instructions a record takes, without Kafka: a guard against regressions that no noise of a machine hides.
+
+Counted by callgrind over the phases of cycle.c, small enough that RocksDB's background threads have nothing to do.
+Where a change is meant to cost that much, or saves more: the new figures are in the failure's message.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CYCLE = Path(__file__).parents[2] / "build" / "release" / "tests" / "cycle"
+RECORDS = 5000
+TOLERANCE = 0.10
+# Thousands of instructions a record, on Debian 12's libraries. A customer has ten accounts.
+EXPECTED = {"insert": 104.1, "change": 93.9, "unchanged": 40.6, "customer": 384.2}
+RECORDS_OF = {"insert": RECORDS, "change": RECORDS, "unchanged": RECORDS, "customer": RECORDS // 10}
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """Thousands of instructions a record, by phase."""
+    out = tmp_path_factory.mktemp("callgrind") / "out"
+    dumps = [f"--dump-before=phase_{phase}" for phase in EXPECTED] + [f"--dump-after=phase_{phase}" for phase in EXPECTED]
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *dumps, str(CYCLE), *2 * [str(RECORDS)]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for part in out.parent.glob("out.*"):
+        text = part.read_text()
+        trigger = re.search(r"^desc: Trigger: --dump-after=phase_(\w+)", text, re.MULTILINE)
+        if trigger:
+            instructions = re.search(r"^(?:summary|totals): (\d+)", text, re.MULTILINE)
+            assert instructions
+            found[trigger[1]] = int(instructions[1]) / RECORDS_OF[trigger[1]] / 1000
+    return found
+
+
+@pytest.mark.parametrize("phase", EXPECTED)
+def test_instructions(phase: str, counted: dict[str, float]) -> None:
+    assert counted.keys() == EXPECTED.keys(), f"callgrind has dumped {counted}"
+    figures = {name: round(value, 1) for name, value in counted.items()}
+    assert counted[phase] == pytest.approx(EXPECTED[phase], rel=TOLERANCE), f"counted: {figures}"
