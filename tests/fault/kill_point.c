@@ -61,11 +61,11 @@ rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout_ms) {
     return error;
 }
 
-void rocksdb_write_writebatch_wi(rocksdb_t *db, const rocksdb_writeoptions_t *options,
-                                 rocksdb_writebatch_wi_t *batch, char **error) {
+void rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options, rocksdb_writebatch_t *batch,
+                   char **error) {
     static atomic_int calls;
-    void (*call)(rocksdb_t *, const rocksdb_writeoptions_t *, rocksdb_writebatch_wi_t *, char **);
-    *(void **)&call = original("rocksdb_write_writebatch_wi");
+    void (*call)(rocksdb_t *, const rocksdb_writeoptions_t *, rocksdb_writebatch_t *, char **);
+    *(void **)&call = original("rocksdb_write");
     bool due = is_due("state", &calls);
     die_if(due, "before");
     call(db, options, batch, error);
