@@ -175,15 +175,27 @@ static void wait_for_stops(rd_kafka_t *consumer) {
     }
 }
 
-rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list) {
-    rd_kafka_resp_err_t code = rd_kafka_assign(consumer, list);
-    wait_for_stops(consumer);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || list == NULL || list->cnt == 0)
-        return code;
+static void ask_leaders(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list) {
     int64_t *ignored = mem_calloc((size_t)list->cnt, sizeof *ignored);
     struct err e;
     (void)list_offsets(consumer, list, RD_KAFKA_OFFSET_END, ignored, WAKE_TIMEOUT_MS, &e);
     free(ignored);
+}
+
+void kafka_wake_fetchers(rd_kafka_t *consumer) {
+    rd_kafka_topic_partition_list_t *list = NULL;
+    if (rd_kafka_assignment(consumer, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    if (list->cnt > 0)
+        ask_leaders(consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list) {
+    rd_kafka_resp_err_t code = rd_kafka_assign(consumer, list);
+    wait_for_stops(consumer);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && list->cnt > 0)
+        ask_leaders(consumer, list);
     return code;
 }
 

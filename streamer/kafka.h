@@ -44,6 +44,12 @@ const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *s
 const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka_metadata *m,
                                                            const char *name);
 
+/* Makes the threads that fetch look at their queues at once. After a queue was full (queued.min.messages), librdkafka 2.0.2
+ * looks again only once a second, or when something else happens on the connection: this asks the partitions' leaders for
+ * an offset. To be called when a large part of a queue has been taken; waits for an answer, usually less than a
+ * millisecond. */
+void kafka_wake_fetchers(rd_kafka_t *consumer);
+
 /* rd_kafka_assign; waits until what was read before is not read any more (librdkafka 2.0.2 fails an assertion if a
  * partition is taken away a second time before that), and asks the leaders for something, which wakes the threads that
  * fetch: they look for new partitions only once a second. */

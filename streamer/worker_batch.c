@@ -6,13 +6,15 @@
  *
  * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
  * every assignment, the tasks begin at their committed offsets anew (worker_tasks.c). */
+#include "streamer/kafka.h"
 #include "streamer/worker_internal.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#define REFRESH_PARTS 8 /* calls of task_refresh in one transaction */
+#define WAKE_RECORDS 1000 /* a batch as large as this may have emptied a queue that was full */
+#define REFRESH_PARTS 8   /* calls of task_refresh in one transaction */
 
 void worker_drop_messages(struct worker *w) {
     for (size_t i = 0; i < w->message_count; i++)
@@ -97,6 +99,8 @@ void worker_collect(struct worker *w) {
     }
     if (w->rebalanced)
         worker_drop_messages(w);
+    if (w->message_count >= WAKE_RECORDS)
+        kafka_wake_fetchers(w->consumer);
 }
 
 /* --- 2. process --- */

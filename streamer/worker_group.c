@@ -135,7 +135,10 @@ static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
         kafka_conf_set_default(conf, c, "fetch.wait.max.ms", fetch_wait, e) &&
         kafka_conf_set_default(conf, c, "session.timeout.ms", "10000",
                                e) && /* after a kill -9, how soon others go on */
-        kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "4096", e) && /* of each partition */
+        /* All partitions share a queue: what waits there keeps links and refs waiting that come later. */
+        kafka_conf_set_default(conf, c, "queued.min.messages", "10000", e) &&
+        kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "16384", e) &&
+        kafka_conf_set_default(conf, c, "fetch.message.max.bytes", "262144", e) &&
         (c->instance_id == NULL || kafka_conf_set(conf, "group.instance.id", w->instance_id, e));
     if (!ok) {
         if (conf != NULL)

@@ -176,7 +176,9 @@ static void start_consumer(struct floor *fl) {
         {"partition.assignment.strategy", "range"},
         {"fetch.wait.max.ms", "100"},
         {"session.timeout.ms", "10000"},
-        {"queued.max.messages.kbytes", "4096"},
+        {"queued.min.messages", "10000"},
+        {"queued.max.messages.kbytes", "16384"},
+        {"fetch.message.max.bytes", "262144"},
     };
     fl->consumer = client(fl, RD_KAFKA_CONSUMER, settings, ARRAY_LEN(settings));
     (void)rd_kafka_poll_set_consumer(fl->consumer);
@@ -210,6 +212,8 @@ static void collect(struct floor *fl) {
         if (clock_us() >= deadline)
             break;
     }
+    if (fl->message_count >= 1000)
+        kafka_wake_fetchers(fl->consumer);
 }
 
 static rd_kafka_resp_err_t produce(struct floor *fl, const struct output *o, const struct sample *s,
