@@ -138,7 +138,7 @@ static void shrink(struct row_cache *c, size_t steps) {
 static void rows_add(struct rows *rows, struct row *r) {
     if (rows->n == rows->cap) {
         rows->cap = rows->cap == 0 ? 64 : rows->cap * 2;
-        rows->p = mem_realloc(rows->p, rows->cap * sizeof(*rows->p));
+        rows->p = mem_realloc(rows->p, rows->cap * sizeof(struct row *));
     }
     rows->p[rows->n++] = r;
 }
@@ -202,7 +202,7 @@ static void set_value(struct row_cache *c, struct row *r, struct slice value) {
         make_room(c, r, value.n);
     r->there = value.p != NULL;
     r->value_n = (uint32_t)value.n;
-    if (value.n > 0)
+    if (value.p != NULL && value.n > 0)
         memcpy(r->value, value.p, value.n);
 }
 
