@@ -80,9 +80,9 @@ class Run:
                 for peer in list(self.peers):
                     self._attempt(peer, workload, partial(self._catch_up, workload))
             for peer in [p for p in self.peers if p.gives_results]:
-                self._attempt(peer, "latency", self._time_results)
-                if peer in self.peers:
-                    self._attempt(peer, "restore", self._restore)
+                for part in self.options.parts:
+                    if peer in self.peers:
+                        self._attempt(peer, part, {"latency": self._time_results, "restore": self._restore}[part])
         finally:
             for peer in self.peers:
                 self._stop_quietly(peer)
@@ -264,6 +264,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--partitions", type=int, default=2)
     parser.add_argument("--peers", help="streamer first; by default all of them, with --small streamer,floor")
     parser.add_argument("--workloads", default="insert,changes", help=f"insert first; of {','.join(WORKLOADS)}, or all")
+    parser.add_argument("--parts", default="latency,restore", help="what comes after the workloads; may be empty")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency-seconds", type=int, default=30)
     parser.add_argument("--warmup-seconds", type=int, default=5)
@@ -277,7 +278,10 @@ def parse_options() -> argparse.Namespace:
         options.runs, options.accounts, options.changes, options.workloads = 1, 20_000, 20_000, "all"
         options.latency_seconds, options.warmup_seconds, options.rate_max = 5, 1, FALLBACK_RATE
     options.workloads = list(WORKLOADS) if options.workloads == "all" else options.workloads.split(",")
+    options.parts = [part for part in options.parts.split(",") if part]
     options.settings = dict(setting.split("=", 1) for setting in options.set)
+    if set(options.parts) - {"latency", "restore"}:
+        parser.error("--parts has latency and restore")
     unknown = set(options.workloads) - WORKLOADS.keys()
     if unknown or options.workloads[0] != "insert":
         parser.error(f"--workloads begins with insert and has no {', '.join(sorted(unknown)) or 'other beginning'}")
