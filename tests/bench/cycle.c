@@ -3,8 +3,9 @@
  *
  *   cycle [ACCOUNTS [CHANGES]]
  *
- * Phases: insert (each account once), change (another balance), unchanged (the same balance, later), customer (another
+ * Then what RocksDB alone takes for the same rows. Phases: insert (each account once), change (another balance), unchanged (the same balance, later), customer (another
  * name; each has ten accounts). */
+#include "rocksdb_rate.h"
 #include "state/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
@@ -228,6 +229,7 @@ int main(int argc, char **argv) {
     pipeline_release(&b.pipeline);
     batch_free(b.batch);
     store_close(b.store);
+    rocksdb_rate(dir, changes, BATCH, b.config.state_memory_bytes / 4);
     config_release(&b.config);
     for (int i = 0; i < 2; i++) {
         free(b.inboxes[i].letters);
