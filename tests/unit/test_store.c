@@ -175,10 +175,18 @@ static void twins_step(struct rng *r, struct twins *t) {
     }
 }
 
+/* Small enough that a batch keeps but a few rows of those that are committed. */
+static struct store *open_forgetful_store(const char *dir) {
+    struct err e = {0};
+    struct store *s = store_open(dir, MEMORY_BYTES, 1000, &e);
+    assert_non_null(s);
+    return s;
+}
+
 static void test_store__twin(void **state) {
     (void)state;
     char *dir = make_scratch();
-    struct twins t = {open_store(dir), NULL, memory_new()};
+    struct twins t = {open_forgetful_store(dir), NULL, memory_new()};
     t.batch = batch_new(t.store);
     struct rng r = rng_seeded(1);
     for (int reopened = 0; reopened < 3; reopened++) {
@@ -187,11 +195,44 @@ static void test_store__twin(void **state) {
         batch_free(t.batch); /* what was not committed is gone */
         memory_rollback(t.memory);
         store_close(t.store);
-        t.store = open_store(dir);
+        t.store = reopened == 0 ? open_store(dir) : open_forgetful_store(dir);
         t.batch = batch_new(t.store);
         assert_same_committed(&t);
     }
     batch_free(t.batch);
+    store_close(t.store);
+    memory_free(t.memory);
+    remove_scratch(dir);
+}
+
+/* Partitions go from one batch to the other and back, or are wiped: what a batch has kept in memory is never out of date. */
+static void test_store__batches_take_turns(void **state) {
+    (void)state;
+    struct err e;
+    char *dir = make_scratch();
+    struct twins t = {open_store(dir), NULL, memory_new()};
+    struct batch *batches[2] = {batch_new(t.store), batch_new(t.store)};
+    struct rng r = rng_seeded(1);
+    for (int turn = 0; turn < 300; turn++) {
+        t.batch = batches[rng_below(&r, 2)];
+        for (int i = 0; i < 20; i++) {
+            enum family f = rng_chance(&r, 50) ? FAMILY_LINKS : FAMILY_ACCOUNT_SUMMARY;
+            if (rng_chance(&r, 60))
+                write_both(&r, &t, f);
+            else
+                read_both(&r, batch_kv(t.batch), memory_kv(t.memory), f);
+        }
+        commit(t.batch);
+        memory_commit(t.memory);
+        if (rng_chance(&r, 10)) {
+            int32_t partition = (int32_t)rng_below(&r, 3);
+            assert_true(store_wipe(t.store, partition, &e));
+            memory_wipe(t.memory, partition);
+        }
+    }
+    assert_same_committed(&t);
+    batch_free(batches[0]);
+    batch_free(batches[1]);
     store_close(t.store);
     memory_free(t.memory);
     remove_scratch(dir);
@@ -846,6 +887,7 @@ int main(int argc, char **argv) {
         _exit(as_other_process(argv[1], argv[2], argv[3]));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_store__twin),
+        cmocka_unit_test(test_store__batches_take_turns),
         cmocka_unit_test(test_store__nothing_is_visible_before_commit),
         cmocka_unit_test(test_store__many_writers),
         cmocka_unit_test(test_store__failed_batch),
