@@ -229,6 +229,8 @@ static bool open_failed(const char *dir, const char *text, struct err *e) {
     if (has(text, "Too many open files"))
         return err_set(e, ERR_STOP,
                        "state.dir=%s: too many open files; raise the limit (ulimit -n) and start again", dir);
+    if (has(text, "Column families not opened"))
+        return err_set(e, ERR_RETRY, "state.dir=%s: it was written by another version of streamer", dir);
     if (has(text, "Cannot allocate memory"))
         return err_set(e, ERR_STOP, "state.dir=%s: out of memory; raise the limit and start again", dir);
     return err_set(e, ERR_RETRY, "state.dir=%s: %s", dir, text);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <rocksdb/c.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -661,6 +662,38 @@ static void test_store__bad_directory(void **state) {
     remove_scratch(dir);
 }
 
+/* A state with tables that this version does not have: refused with a word that tells, for the caller to set it aside. */
+static void test_store__other_version(void **state) {
+    (void)state;
+    char *dir = make_scratch(), *text = NULL;
+    struct err e = {0};
+    store_close(open_store(dir));
+    rocksdb_options_t *options = rocksdb_options_create();
+    size_t n;
+    char **names = rocksdb_list_column_families(options, dir, &n, &text);
+    assert_null(text);
+    const rocksdb_options_t *each[32];
+    rocksdb_column_family_handle_t *families[32];
+    assert_true(n <= ARRAY_LEN(each));
+    for (size_t i = 0; i < n; i++)
+        each[i] = options;
+    rocksdb_options_set_uint64add_merge_operator(options);
+    rocksdb_t *db =
+        rocksdb_open_column_families(options, dir, (int)n, (const char *const *)names, each, families, &text);
+    assert_null(text);
+    rocksdb_column_family_handle_destroy(rocksdb_create_column_family(db, options, "customer_totals", &text));
+    assert_null(text);
+    for (size_t i = 0; i < n; i++)
+        rocksdb_column_family_handle_destroy(families[i]);
+    rocksdb_close(db);
+    rocksdb_list_column_families_destroy(names, n);
+    rocksdb_options_destroy(options);
+    assert_null(store_open(dir, MEMORY_BYTES, 1, &e));
+    assert_int_equal(e.class, ERR_RETRY);
+    assert_non_null(strstr(e.text, "written by another version"));
+    remove_scratch(dir);
+}
+
 static void test_store__set_aside(void **state) {
     (void)state;
     struct err e = {0};
@@ -899,6 +932,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_store__destroy),
         cmocka_unit_test(test_store__in_use),
         cmocka_unit_test(test_store__bad_directory),
+        cmocka_unit_test(test_store__other_version),
         cmocka_unit_test(test_store__set_aside),
         cmocka_unit_test(test_store__damaged_current),
         cmocka_unit_test(test_store__damaged_manifest),
