@@ -6,10 +6,11 @@
 
 #include <string.h>
 
-#define FIELD(type, kind, name)                                                                              \
+#define FIELD(type, field_kind, field)                                                                       \
     {                                                                                                        \
-#name, kind, offsetof(struct type, name), {                                                          \
-            ",\"" #name "\":", sizeof(#name) + 3                                                             \
+        .name = #field, .kind = (field_kind), .offset = offsetof(struct type, field), .in_json = {           \
+            ",\"" #field "\":",                                                                              \
+            sizeof(",\"" #field "\":") - 1                                                                   \
         }                                                                                                    \
     }
 #define ROW_TYPE(row_struct, row_name, row_fields)                                                           \

@@ -41,7 +41,7 @@ struct row_cache {
         uint64_t tags; /* of the hashes of its rows, maybe also of rows that are gone */
     } * buckets;
     size_t bucket_count, count;
-    size_t bytes, max_bytes; /* more than that only by rows that are dirty */
+    size_t bytes, max_bytes; /* more than that while a batch is large; its end brings it down */
     struct row *newest, *oldest, *hand;
     struct rows dirty[TABLE_COUNT];
     struct rows unindexed[TABLE_COUNT]; /* those of them that are not `indexed` */
