@@ -33,6 +33,15 @@ COORDINATOR_MOVES = (
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
 )
 
+# For a moment after a start or after the controller missed the broker, until all agree on the leader's epoch.
+LEADER_MOVES = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+)
+
 SERVER_CONFIG = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -244,8 +253,17 @@ class KafkaBroker:
     def end_offsets(self, topic: str, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED) -> dict[int, int]:
         """Of each partition: the last stable offset (or the high watermark), which counts transaction markers."""
         wanted = {tp: OffsetSpec.latest() for tp in self._partitions(topic)}
-        found = self.admin.list_offsets(wanted, isolation_level=isolation, request_timeout=60)
-        return {tp.partition: future.result(60).offset for tp, future in found.items()}
+
+        def ask() -> dict[int, int] | None:
+            found = self.admin.list_offsets(wanted, isolation_level=isolation, request_timeout=60)
+            try:
+                return {tp.partition: future.result(60).offset for tp, future in found.items()}
+            except KafkaException as e:
+                if e.args[0].code() in LEADER_MOVES:
+                    return None
+                raise
+
+        return wait_until("sure of the leaders", ask, self._log, self._process)
 
     def no_transaction_open(self, topic: str) -> bool:
         """Whether all of its records are committed or aborted (a commit returns a little before that)."""
@@ -259,12 +277,12 @@ class KafkaBroker:
             self._readers[group] = Consumer({"bootstrap.servers": self.bootstrap, **settings})
         partitions = self._partitions(topic)
 
-        def ask() -> list[TopicPartition]:
+        def ask() -> list[TopicPartition] | None:
             try:
                 return self._readers[group].committed(partitions, timeout=60)
             except KafkaException as e:
                 if e.args[0].code() in COORDINATOR_MOVES:
-                    return []
+                    return None
                 raise
 
         found = wait_until("sure of the coordinator", ask, self._log, self._process)

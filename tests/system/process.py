@@ -38,7 +38,7 @@ def tail(log: Path, lines: int = 40) -> str:
 
 def wait_until(
     what: str,
-    check: Callable[[], T],
+    check: Callable[[], T | None],
     log: Path,
     process: "subprocess.Popen[bytes] | None" = None,
     deadline_s: float = 120,
