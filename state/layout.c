@@ -24,6 +24,10 @@ const char *table_name(enum table t) {
     return names[t];
 }
 
+bool table_is_only_scanned(enum table t) {
+    return t == TABLE_CUSTOMER_HISTORY || t == TABLE_ACCOUNT_HISTORY || t == TABLE_ACCOUNTS_BY_CUSTOMER;
+}
+
 const char *family_name(enum family f) {
     static const char *const names[FAMILY_COUNT] = {
         [FAMILY_META] = "meta",

@@ -24,6 +24,8 @@ enum table {
 };
 /* Of the column family. */
 const char *table_name(enum table t);
+/* Its rows are read by cursors; by key only where a task is restored. */
+bool table_is_only_scanned(enum table t);
 
 #define SECTION_ALONE (-1)
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS_MIN 1024
-#define SLACK 16 /* bytes that a value may grow by in place */
+#define SLOTS_MIN 64
+#define SLACK 8 /* bytes that a value may at least grow by in place */
 #define STEPS 16
 
 /* --- hash table --- */
@@ -30,72 +30,55 @@ static uint32_t hash_of(enum table t, struct slice key) {
     return (uint32_t)(h >> 32);
 }
 
-/* One of 64 bits: rows of one bucket mostly differ there, so most that are not in memory are told without a look at a
- * row. */
-static uint64_t tag_of(uint32_t hash) {
-    return UINT64_C(1) << (hash >> 26);
+static size_t next_slot(const struct row_cache *c, size_t i) {
+    return (i + 1) & (c->slot_count - 1);
 }
 
-static struct bucket *bucket_of(struct row_cache *c, uint32_t hash) {
-    return &c->buckets[hash & (c->bucket_count - 1)];
+static bool has_key(const struct row *r, enum table t, struct slice key) {
+    return r->table == t && slice_eq(row_key(r), key);
 }
 
-static struct row *find(struct row_cache *c, uint32_t hash, enum table t, struct slice key) {
-    const struct bucket *bucket = bucket_of(c, hash);
-    if ((bucket->tags & tag_of(hash)) == 0)
-        return NULL;
-    struct row *r = bucket->first;
-    while (r != NULL && !(r->hash == hash && r->table == t && slice_eq(row_key(r), key)))
-        r = r->next;
-    return r;
+/* The slot with that row, or NULL. */
+static struct slot *find(const struct row_cache *c, uint32_t hash, enum table t, struct slice key) {
+    for (size_t i = hash & (c->slot_count - 1); c->slots[i].row != NULL; i = next_slot(c, i))
+        if (c->slots[i].hash == hash && has_key(c->slots[i].row, t, key))
+            return &c->slots[i];
+    return NULL;
 }
 
-static void put_in_bucket(struct row_cache *c, struct row *r) {
-    struct bucket *bucket = bucket_of(c, r->hash);
-    r->next = bucket->first;
-    bucket->first = r;
-    bucket->tags |= tag_of(r->hash);
+static void put_in_slot(struct row_cache *c, struct slot s) {
+    size_t i = s.hash & (c->slot_count - 1);
+    while (c->slots[i].row != NULL)
+        i = next_slot(c, i);
+    c->slots[i] = s;
 }
 
-static void take_from_bucket(struct row_cache *c, const struct row *r) {
-    struct bucket *bucket = bucket_of(c, r->hash);
-    struct row **at = &bucket->first;
-    while (*at != r)
-        at = &(*at)->next;
-    *at = r->next;
-    if (bucket->first == NULL)
-        bucket->tags = 0;
+/* Those behind it move up, as far as that brings them nearer to where they belong (Knuth, TAOCP 6.4, algorithm R). */
+static void take_from_slot(struct row_cache *c, size_t gap) {
+    size_t mask = c->slot_count - 1;
+    for (size_t i = next_slot(c, gap); c->slots[i].row != NULL; i = next_slot(c, i)) {
+        size_t from_home = (i - c->slots[i].hash) & mask, from_gap = (i - gap) & mask;
+        if (from_home < from_gap)
+            continue;
+        c->slots[gap] = c->slots[i];
+        gap = i;
+    }
+    c->slots[gap].row = NULL;
 }
 
 static void grow_table(struct row_cache *c) {
-    struct bucket *old = c->buckets;
-    size_t old_count = c->bucket_count;
-    c->bucket_count = old_count == 0 ? BUCKETS_MIN : old_count * 2;
-    c->buckets = mem_calloc(c->bucket_count, sizeof *c->buckets);
-    for (size_t i = 0; i < old_count; i++) {
-        for (struct row *r = old[i].first, *next; r != NULL; r = next) {
-            next = r->next;
-            put_in_bucket(c, r);
-        }
-    }
+    struct slot *old = c->slots;
+    size_t old_count = c->slot_count;
+    c->slot_count = old_count == 0 ? SLOTS_MIN : old_count * 2;
+    c->bytes += (c->slot_count - old_count) * sizeof *c->slots;
+    c->slots = mem_calloc(c->slot_count, sizeof *c->slots);
+    for (size_t i = 0; i < old_count; i++)
+        if (old[i].row != NULL)
+            put_in_slot(c, old[i]);
     free(old);
 }
 
-/* --- by age --- */
-
-static void unlink_age(struct row_cache *c, struct row *r) {
-    if (c->hand == r)
-        c->hand = r->newer;
-    *(r->newer != NULL ? &r->newer->older : &c->newest) = r->older;
-    *(r->older != NULL ? &r->older->newer : &c->oldest) = r->newer;
-}
-
-static void link_newest(struct row_cache *c, struct row *r) {
-    r->newer = NULL;
-    r->older = c->newest;
-    *(c->newest != NULL ? &c->newest->newer : &c->oldest) = r;
-    c->newest = r;
-}
+/* --- what leaves --- */
 
 static bool is_outgrown(const struct row *r) {
     return r->value != r->bytes + r->key_n;
@@ -111,25 +94,37 @@ static void free_row(struct row *r) {
     free(r);
 }
 
-static void remove_row(struct row_cache *c, struct row *r) {
-    take_from_bucket(c, r);
-    unlink_age(c, r);
+static void remove_at(struct row_cache *c, size_t slot) {
+    struct row *r = c->slots[slot].row;
+    take_from_slot(c, slot);
+    if (c->last[r->table] == r)
+        c->last[r->table] = NULL;
     c->count--;
     c->bytes -= size_of(r);
     free_row(r);
 }
 
-/* SIEVE (Zhang et al., NSDI 2024): a hand goes from the oldest row to the newest and around, takes away those that nobody
- * has used since it was there last, and nothing is moved where a row is used. At most `steps`: where many rows are dirty
- * it goes on another time. */
+static void remove_row(struct row_cache *c, const struct row *r) {
+    size_t i = hash_of((enum table)r->table, row_key(r)) & (c->slot_count - 1);
+    while (c->slots[i].row != r)
+        i = next_slot(c, i);
+    remove_at(c, i);
+}
+
+/* CLOCK over the slots, which lie in no order of time: a hand goes round and takes away those rows that nobody has used
+ * since it was there last. A new one counts as unused, so that rows which are asked for once leave first, as with SIEVE
+ * (Zhang et al., NSDI 2024). At most `steps` rows: where many are dirty it goes on another time. */
 static void shrink(struct row_cache *c, size_t steps) {
-    for (; c->bytes > c->max_bytes && c->oldest != NULL && steps > 0; steps--) {
-        struct row *r = c->hand != NULL ? c->hand : c->oldest;
-        c->hand = r->newer;
-        if (!r->dirty && !r->used)
-            remove_row(c, r);
-        else
-            r->used = false;
+    while (c->bytes > c->max_bytes && c->count > 0 && steps > 0) {
+        c->hand &= c->slot_count - 1;
+        struct slot *s = &c->slots[c->hand];
+        steps -= s->row != NULL;
+        if (s->row != NULL && !s->used && !s->row->dirty) {
+            remove_at(c, c->hand); /* another one may have moved there */
+            continue;
+        }
+        s->used = false;
+        c->hand++;
     }
 }
 
@@ -149,39 +144,50 @@ void row_cache_init(struct row_cache *c, size_t max_bytes) {
 }
 
 void row_cache_release(struct row_cache *c) {
-    for (struct row *r = c->newest, *older; r != NULL; r = older) {
-        older = r->older;
-        free_row(r);
-    }
+    for (size_t i = 0; i < c->slot_count; i++)
+        if (c->slots[i].row != NULL)
+            free_row(c->slots[i].row);
     for (int t = 0; t < TABLE_COUNT; t++) {
         free(c->dirty[t].p);
         free(c->unindexed[t].p);
     }
-    free(c->buckets);
+    free(c->slots);
+}
+
+/* The row, or NULL; `hash` is set only then. It counts as used. */
+static struct row *find_again(struct row_cache *c, enum table t, struct slice key, uint32_t *hash) {
+    struct row *r = c->last[t];
+    if (r != NULL && has_key(r, t, key))
+        return r;
+    *hash = hash_of(t, key);
+    struct slot *s = find(c, *hash, t, key);
+    if (s == NULL)
+        return NULL;
+    s->used = true;
+    return c->last[t] = s->row;
 }
 
 struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key) {
-    struct row *r = find(c, hash_of(t, key), t, key);
-    if (r != NULL)
-        r->used = true;
-    return r;
+    uint32_t hash;
+    return find_again(c, t, key, &hash);
 }
 
 static struct row *add_row(struct row_cache *c, enum table t, uint32_t hash, struct slice key,
                            size_t value_n) {
-    if (c->count >= c->bucket_count)
+    if (c->count >= c->slot_count / 4 * 3)
         grow_table(c);
-    size_t cap = key.n + value_n + SLACK;
-    struct row *r = mem_alloc(sizeof *r + cap);
+    /* What an allocator would round up to anyway. */
+    size_t size = (sizeof(struct row) + key.n + value_n + SLACK + 15) & ~(size_t)15;
+    size_t cap = size - sizeof(struct row);
+    struct row *r = mem_alloc(size);
     *r = (struct row){.value = r->bytes + key.n,
-                      .hash = hash,
                       .key_n = (uint32_t)key.n,
                       .value_cap = (uint32_t)(cap - key.n),
                       .cap = (uint32_t)cap,
                       .table = (uint8_t)t};
     memcpy(r->bytes, key.p, key.n);
-    put_in_bucket(c, r);
-    link_newest(c, r);
+    put_in_slot(c, (struct slot){r, hash, false});
+    c->last[t] = r;
     c->count++;
     c->bytes += size_of(r);
     return r;
@@ -207,9 +213,9 @@ static void set_value(struct row_cache *c, struct row *r, struct slice value) {
 }
 
 struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
-                           uint64_t epoch) {
-    uint32_t hash = hash_of(t, key);
-    struct row *r = find(c, hash, t, key);
+                           uint32_t epoch) {
+    uint32_t hash;
+    struct row *r = find_again(c, t, key, &hash);
     if (r == NULL) {
         shrink(c, STEPS);
         r = add_row(c, t, hash, key, value.n);
@@ -221,8 +227,8 @@ struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, 
 }
 
 struct row *row_cache_own(struct row_cache *c, enum table t, struct slice key, size_t value_n) {
-    uint32_t hash = hash_of(t, key);
-    struct row *r = find(c, hash, t, key);
+    uint32_t hash;
+    struct row *r = find_again(c, t, key, &hash);
     return r != NULL ? r : add_row(c, t, hash, key, value_n);
 }
 
@@ -232,7 +238,6 @@ void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
         rows_add(&c->dirty[r->table], r);
     if (!r->dirty || r->indexed)
         rows_add(&c->unindexed[r->table], r);
-    r->used = true;
     r->dirty = true;
     r->indexed = false;
 }
@@ -250,10 +255,14 @@ const struct rows *row_cache_sorted(struct row_cache *c, enum table t) {
     return &c->dirty[t];
 }
 
-void row_cache_written(struct row_cache *c, uint64_t (*epoch_of)(void *, struct slice key), void *arg) {
+void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct slice key), void *arg) {
     for (int t = 0; t < TABLE_COUNT; t++) {
         for (size_t i = 0; i < c->dirty[t].n; i++) {
             struct row *r = c->dirty[t].p[i];
+            if (table_is_only_scanned((enum table)t)) {
+                remove_row(c, r);
+                continue;
+            }
             r->dirty = false;
             r->indexed = false;
             r->epoch = epoch_of(arg, row_key(r));

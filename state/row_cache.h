@@ -11,15 +11,11 @@
 #include <stdint.h>
 
 struct row {
-    struct row *next; /* in its bucket */
-    struct row *newer, *older;
-    uint64_t epoch;
     char *value;
-    uint32_t hash, key_n, value_n, value_cap, cap;
+    uint32_t epoch, key_n, value_n, value_cap, cap;
     uint8_t table;
     bool there;   /* else: known to be absent */
     bool dirty;   /* to be written at the next commit */
-    bool used;    /* since the hand went by */
     bool indexed; /* dirty, and the index that cursors use knows it as it is now */
     char bytes[]; /* `cap` of them: the key, then the value, unless that has outgrown its place */
 };
@@ -36,13 +32,16 @@ struct rows {
 };
 
 struct row_cache {
-    struct bucket {
-        struct row *first;
-        uint64_t tags; /* of the hashes of its rows, maybe also of rows that are gone */
-    } * buckets;
-    size_t bucket_count, count;
-    size_t bytes, max_bytes; /* more than that while a batch is large; its end brings it down */
-    struct row *newest, *oldest, *hand;
+    /* Open addressing with linear probing; a power of two, never more than three quarters full. The hash stands beside the
+     * row, so that a row is only looked at if it is most likely the one. */
+    struct slot {
+        struct row *row; /* NULL: free */
+        uint32_t hash;
+        bool used; /* since the hand went by */
+    } * slots;
+    size_t slot_count, count, hand;
+    size_t bytes, max_bytes;       /* more than that while a batch is large; its end brings it down */
+    struct row *last[TABLE_COUNT]; /* found there: most look-ups ask for the same row again */
     struct rows dirty[TABLE_COUNT];
     struct rows unindexed[TABLE_COUNT]; /* those of them that are not `indexed` */
 };
@@ -53,7 +52,7 @@ void row_cache_release(struct row_cache *c);
 struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key);
 /* Adds or replaces a row that is as in the store, and not dirty. value.p == NULL: it is absent there. */
 struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
-                           uint64_t epoch);
+                           uint32_t epoch);
 /* The row with that key, made if need be, with room for a value of `value_n` bytes: only good for row_cache_change, at
  * once. */
 struct row *row_cache_own(struct row_cache *c, enum table t, struct slice key, size_t value_n);
@@ -62,8 +61,9 @@ void row_cache_change(struct row_cache *c, struct row *r, struct slice value);
 
 /* The dirty rows of a table in the order of their keys. */
 const struct rows *row_cache_sorted(struct row_cache *c, enum table t);
-/* The dirty rows have been written: makes them rows as in the store, with the epochs that `epoch_of` tells. */
-void row_cache_written(struct row_cache *c, uint64_t (*epoch_of)(void *arg, struct slice key), void *arg);
+/* The dirty rows have been written: makes them rows as in the store, with the epochs that `epoch_of` tells. Those of tables
+ * that are only scanned (layout.h) leave. */
+void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *arg, struct slice key), void *arg);
 /* Forgets the dirty rows. */
 void row_cache_drop_dirty(struct row_cache *c);
 

@@ -29,7 +29,8 @@ struct store {
     uint64_t commits; /* under commit_lock */
     /* Of each partition: which batch (its number) has read or written it last; 0: none, or wiped since. And how often
      * that has changed: rows that a batch keeps in memory are good as long as it has not. */
-    _Atomic uint64_t owners[KEY_PARTITION_MAX + 1], epochs[KEY_PARTITION_MAX + 1];
+    _Atomic uint64_t owners[KEY_PARTITION_MAX + 1];
+    _Atomic uint32_t epochs[KEY_PARTITION_MAX + 1];
     _Atomic uint64_t batches; /* made so far: the number of the last one */
     size_t row_bytes;         /* that a batch may keep */
     /* Of each partition: its rows need not be counted. */
@@ -417,7 +418,7 @@ void store_note_counted(struct store *s, int32_t partition) {
 }
 
 /* The partition is in the hands of that batch now (0: of none). Returns its epoch. */
-static uint64_t claim(struct store *s, int32_t partition, uint64_t batch) {
+static uint32_t claim(struct store *s, int32_t partition, uint64_t batch) {
     if (atomic_load(&s->owners[partition]) != batch || batch == 0) {
         atomic_store(&s->owners[partition], batch);
         atomic_fetch_add(&s->epochs[partition], 1);
@@ -561,7 +562,7 @@ static struct batch *batch_of(struct kv *kv) {
 }
 
 /* The epoch of the key's partition, which is this batch's from now on. */
-static uint64_t claim_for(void *batch, struct slice key) {
+static uint32_t claim_for(void *batch, struct slice key) {
     struct batch *b = batch;
     return claim(b->store, key_partition_of(key), b->number);
 }
@@ -571,7 +572,7 @@ static struct row *load_row(struct batch *b, enum table t, struct slice key) {
     struct store *s = b->store;
     char *text = NULL;
     struct slice found = slice_null();
-    uint64_t epoch = claim_for(b, key);
+    uint32_t epoch = claim_for(b, key);
     struct row *r = row_cache_find(&b->rows, t, key);
     if (r != NULL && (r->dirty || r->epoch == epoch))
         return r;
