@@ -41,6 +41,9 @@ struct kv_ops {
     void (*put)(struct kv *kv, enum family f, struct slice key, struct slice value);
     void (*erase)(struct kv *kv, enum family f, struct slice key);
     struct kv_cursor *(*cursor)(struct kv *kv, enum family f);
+    /* Both may be NULL. */
+    void (*want)(struct kv *kv, enum family f, struct slice key);
+    void (*fetch)(struct kv *kv);
 };
 
 struct kv {
@@ -72,6 +75,15 @@ static inline void kv_put(struct kv *kv, enum family f, struct slice key, struct
 }
 static inline void kv_erase(struct kv *kv, enum family f, struct slice key) {
     kv->ops->erase(kv, f, key);
+}
+/* Hints, which change nothing that is read: kv_get will be asked for that key; now read all of them together. */
+static inline void kv_want(struct kv *kv, enum family f, struct slice key) {
+    if (kv->ops->want != NULL)
+        kv->ops->want(kv, f, key);
+}
+static inline void kv_fetch(struct kv *kv) {
+    if (kv->ops->fetch != NULL)
+        kv->ops->fetch(kv);
 }
 /* A cursor sees what was written before it was made; do not write to the family while it is in use. */
 static inline struct kv_cursor *kv_cursor(struct kv *kv, enum family f) {

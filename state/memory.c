@@ -175,7 +175,7 @@ static struct kv_cursor *op_cursor(struct kv *kv, enum family f) {
 /* --- life --- */
 
 struct memory *memory_new(void) {
-    static const struct kv_ops ops = {op_get, op_put, op_erase, op_cursor};
+    static const struct kv_ops ops = {.get = op_get, .put = op_put, .erase = op_erase, .cursor = op_cursor};
     struct memory *m = mem_calloc(1, sizeof *m);
     m->kv.ops = &ops;
     return m;

@@ -218,7 +218,7 @@ struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, 
     struct row *r = find_again(c, t, key, &hash);
     if (r == NULL) {
         shrink(c, STEPS);
-        r = add_row(c, t, hash, key, value.n);
+        r = add_row(c, t, hash, key, value.p != NULL ? value.n : c->usual[t]);
     }
     assert(!r->dirty);
     set_value(c, r, value);
@@ -229,7 +229,7 @@ struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, 
 struct row *row_cache_own(struct row_cache *c, enum table t, struct slice key, size_t value_n) {
     uint32_t hash;
     struct row *r = find_again(c, t, key, &hash);
-    return r != NULL ? r : add_row(c, t, hash, key, value_n);
+    return r != NULL ? r : add_row(c, t, hash, key, value_n > c->usual[t] ? value_n : c->usual[t]);
 }
 
 void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
@@ -243,10 +243,7 @@ void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
 }
 
 static int by_key(const void *a, const void *b) {
-    const struct row *x = *(struct row *const *)a, *y = *(struct row *const *)b;
-    size_t n = x->key_n < y->key_n ? x->key_n : y->key_n;
-    int order = memcmp(x->bytes, y->bytes, n);
-    return order != 0 ? order : (x->key_n > y->key_n) - (x->key_n < y->key_n);
+    return slice_compare(row_key(*(struct row *const *)a), row_key(*(struct row *const *)b));
 }
 
 const struct rows *row_cache_sorted(struct row_cache *c, enum table t) {
@@ -263,6 +260,7 @@ void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct 
                 remove_row(c, r);
                 continue;
             }
+            c->usual[t] += r->value_n / 8 - c->usual[t] / 8;
             r->dirty = false;
             r->indexed = false;
             r->epoch = epoch_of(arg, row_key(r));

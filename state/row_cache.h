@@ -40,7 +40,8 @@ struct row_cache {
         bool used; /* since the hand went by */
     } * slots;
     size_t slot_count, count, hand;
-    size_t bytes, max_bytes;       /* more than that while a batch is large; its end brings it down */
+    size_t bytes, max_bytes;   /* more than that while a batch is large; its end brings it down */
+    size_t usual[TABLE_COUNT]; /* bytes of a value that was written lately: the room that a new row gets */
     struct row *last[TABLE_COUNT]; /* found there: most look-ups ask for the same row again */
     struct rows dirty[TABLE_COUNT];
     struct rows unindexed[TABLE_COUNT]; /* those of them that are not `indexed` */

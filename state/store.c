@@ -4,6 +4,7 @@
 #include "state/layout.h"
 #include "state/row_cache.h"
 #include "state/seal.h"
+#include "state/wanted.h"
 #include "streamer/base/mem.h"
 
 #include <assert.h>
@@ -162,10 +163,13 @@ static bool has_all_commits(struct store *s, struct err *e) {
 #define INFO_LOG_NOTHING 6 /* NUM_INFO_LOG_LEVELS of rocksdb/env.h */
 
 static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) {
+    /* What is soon written again is not worth it. */
+    static const int compression[] = {rocksdb_no_compression, rocksdb_no_compression,
+                                      rocksdb_lz4_compression};
     rocksdb_options_t *o = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(o, 1);
     rocksdb_options_set_create_missing_column_families(o, 1);
-    rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+    rocksdb_options_set_compression_per_level(o, compression, (size_t)ARRAY_LEN(compression));
     /* All tables are flushed together: the files agree with each other, whatever is lost of the log. */
     rocksdb_options_set_atomic_flush(o, 1);
     rocksdb_options_set_uint64add_merge_operator(o); /* for COMMITS_COUNTED */
@@ -555,6 +559,7 @@ struct batch {
     rocksdb_writebatch_t *out;
     rocksdb_writebatch_wi_t *index; /* the dirty rows of those tables of which a cursor was asked for */
     struct buf composed;
+    struct wanted wanted[TABLE_COUNT];
 };
 
 static struct batch *batch_of(struct kv *kv) {
@@ -567,22 +572,30 @@ static uint32_t claim_for(void *batch, struct slice key) {
     return claim(b->store, key_partition_of(key), b->number);
 }
 
+static bool is_good(const struct row *r, uint32_t epoch) {
+    return r != NULL && (r->dirty || r->epoch == epoch);
+}
+
+static struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
+    struct slice value = slice_null();
+    if (pinned != NULL)
+        value.p = rocksdb_pinnableslice_value(pinned, &value.n);
+    return value;
+}
+
 /* The row as the batch sees it, from memory or else from the database; NULL after an error. Good until the next call. */
 static struct row *load_row(struct batch *b, enum table t, struct slice key) {
     struct store *s = b->store;
     char *text = NULL;
-    struct slice found = slice_null();
     uint32_t epoch = claim_for(b, key);
     struct row *r = row_cache_find(&b->rows, t, key);
-    if (r != NULL && (r->dirty || r->epoch == epoch))
+    if (is_good(r, epoch))
         return r;
     rocksdb_pinnableslice_t *pinned =
         rocksdb_get_pinned_cf(s->db, s->read, s->tables[t], key.p, key.n, &text);
     if (!check(s, text, &b->kv.err, "read"))
         return NULL;
-    if (pinned != NULL)
-        found.p = rocksdb_pinnableslice_value(pinned, &found.n);
-    r = row_cache_keep(&b->rows, t, key, found, epoch);
+    r = row_cache_keep(&b->rows, t, key, value_of_pinned(pinned), epoch);
     rocksdb_pinnableslice_destroy(pinned);
     return r;
 }
@@ -627,6 +640,46 @@ static void batch_erase(struct kv *kv, enum family f, struct slice key) {
     change(kv, f, key, slice_null());
 }
 
+/* Only those that are not in memory. */
+static void batch_want(struct kv *kv, enum family f, struct slice key) {
+    struct batch *b = batch_of(kv);
+    enum table t = layout_place(f).table;
+    if (!kv_failed(kv) && !is_good(row_cache_find(&b->rows, t, key), claim_for(b, key)))
+        wanted_add(&b->wanted[t], key);
+}
+
+#define FETCH_ROWS 128 /* in one call, which holds on to their blocks */
+
+static void fetch_rows(struct batch *b, enum table t, const struct wanted *w, size_t from, size_t n) {
+    struct store *s = b->store;
+    const char *keys[FETCH_ROWS];
+    size_t lengths[FETCH_ROWS];
+    rocksdb_pinnableslice_t *rows[FETCH_ROWS];
+    char *texts[FETCH_ROWS] = {NULL};
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = wanted_at(w, from + i).p;
+        lengths[i] = wanted_at(w, from + i).n;
+    }
+    rocksdb_batched_multi_get_cf(s->db, s->read, s->tables[t], n, keys, lengths, rows, texts, true);
+    for (size_t i = 0; i < n; i++) {
+        struct slice key = wanted_at(w, from + i);
+        if (check(s, texts[i], &b->kv.err, "read"))
+            (void)row_cache_keep(&b->rows, t, key, value_of_pinned(rows[i]), claim_for(b, key));
+        rocksdb_pinnableslice_destroy(rows[i]);
+    }
+}
+
+static void batch_fetch(struct kv *kv) {
+    struct batch *b = batch_of(kv);
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        struct wanted *w = &b->wanted[t];
+        wanted_sort(w);
+        for (size_t i = 0; i < w->count && !kv_failed(kv); i += FETCH_ROWS)
+            fetch_rows(b, (enum table)t, w, i, w->count - i < FETCH_ROWS ? w->count - i : FETCH_ROWS);
+        wanted_clear(w);
+    }
+}
+
 static void bring_index_up_to_date(struct batch *b, enum table t) {
     struct rows *rows = &b->rows.unindexed[t];
     for (size_t i = 0; i < rows->n; i++) {
@@ -652,7 +705,8 @@ static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
 }
 
 struct batch *batch_new(struct store *s) {
-    static const struct kv_ops ops = {batch_get, batch_put, batch_erase, batch_cursor};
+    static const struct kv_ops ops = {batch_get,    batch_put,  batch_erase,
+                                      batch_cursor, batch_want, batch_fetch};
     struct batch *b = mem_calloc(1, sizeof *b);
     *b = (struct batch){.kv = {.ops = &ops},
                         .store = s,
@@ -670,6 +724,8 @@ void batch_free(struct batch *b) {
     rocksdb_writebatch_destroy(b->out);
     rocksdb_writebatch_wi_destroy(b->index);
     buf_release(&b->composed);
+    for (int t = 0; t < TABLE_COUNT; t++)
+        wanted_release(&b->wanted[t]);
     free(b);
 }
 
@@ -777,7 +833,8 @@ static struct kv_cursor *reader_cursor(struct kv *kv, enum family f) {
 }
 
 struct kv *store_reader_new(struct store *s) {
-    static const struct kv_ops ops = {reader_get, reader_put, reader_erase, reader_cursor};
+    static const struct kv_ops ops = {
+        .get = reader_get, .put = reader_put, .erase = reader_erase, .cursor = reader_cursor};
     struct reader *r = mem_calloc(1, sizeof *r);
     *r = (struct reader){{.ops = &ops}, s, rocksdb_create_snapshot(s->db), rocksdb_readoptions_create()};
     rocksdb_readoptions_set_snapshot(r->read, r->snapshot);

@@ -124,6 +124,37 @@ static void process_change(struct pipeline *p, struct task *task, const struct i
         quarantine(p, entity, in);
 }
 
+static void want_change(struct pipeline *p, const struct task *task, enum entity entity, bool forwarded,
+                        struct slice key) {
+    if (forwarded || p->in_place[entity]) /* else it goes elsewhere */
+        task_want_event(&p->env, task, entity, key);
+}
+
+void pipeline_want(struct pipeline *p, const struct task *task, enum topic topic, struct slice key) {
+    switch (topic) {
+    case TOPIC_CUSTOMERS:
+        want_change(p, task, ENTITY_CUSTOMER, false, key);
+        break;
+    case TOPIC_ACCOUNTS:
+        want_change(p, task, ENTITY_ACCOUNT, false, key);
+        break;
+    case TOPIC_REPARTITION_CUSTOMERS:
+        want_change(p, task, ENTITY_CUSTOMER, true, key);
+        break;
+    case TOPIC_REPARTITION_ACCOUNTS:
+        want_change(p, task, ENTITY_ACCOUNT, true, key);
+        break;
+    case TOPIC_ACCOUNT_LINKS:
+        task_want_link(&p->env, task, key);
+        break;
+    case TOPIC_CUSTOMER_REFS:
+        task_want_ref(&p->env, task, key);
+        break;
+    default:
+        break;
+    }
+}
+
 bool pipeline_process(struct pipeline *p, struct task *task, const struct input *in) {
     bool done = true;
     switch (in->topic) {

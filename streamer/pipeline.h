@@ -40,6 +40,10 @@ void pipeline_init(struct pipeline *p, const struct config *config, struct kv *k
                    int32_t partitions, const int32_t input_partitions[ENTITY_COUNT]);
 void pipeline_release(struct pipeline *p);
 
+/* Tells the state what a record of that topic with that key, which will be processed soon, will ask for. kv_fetch then reads
+ * it for many records together. */
+void pipeline_want(struct pipeline *p, const struct task *task, enum topic topic, struct slice key);
+
 /* Processes one record. `task` owns the record's partition number; NULL allowed where the input topic is not
  * in_place. False: part of it is done, commit that and call again with the same record (a fan-out in chunks).
  * A bad record is quarantined, never an error; an error of the state is sticky in kv. */

@@ -88,6 +88,12 @@ void task_env_release(struct task_env *env);
 void task_load_meta(struct task_env *env, struct task *t);
 void task_save_meta(struct task_env *env, struct task *t);
 
+/* Tells env->kv which rows the message will most likely ask for: hints, so a key that says no id by itself is passed over. An
+ * event's is its record's. */
+void task_want_event(struct task_env *env, const struct task *t, enum entity entity, struct slice key);
+void task_want_link(struct task_env *env, const struct task *t, struct slice key);
+void task_want_ref(struct task_env *env, const struct task *t, struct slice key);
+
 /* Applies one standardized change. False: it must be quarantined, `why` says as what. */
 bool task_apply_event(struct task_env *env, struct task *t, const struct event *e, struct reason *why);
 

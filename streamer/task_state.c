@@ -291,6 +291,42 @@ struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t 
     return effect;
 }
 
+/* --- what will be asked for --- */
+
+static void want_customer(struct task_env *env, const struct task *t, struct slice text) {
+    int64_t customer_id;
+    if (!task_parse_customer_id(text, &customer_id))
+        return;
+    key_customer(&env->key, t->partition, customer_id);
+    kv_want(env->kv, FAMILY_CUSTOMERS, buf_slice(&env->key));
+}
+
+void task_want_event(struct task_env *env, const struct task *t, enum entity entity, struct slice key) {
+    if (key.n == 0 || key.p[0] == '{' || key.p[0] == '"')
+        return;
+    if (entity == ENTITY_CUSTOMER) {
+        want_customer(env, t, key);
+        return;
+    }
+    key_text(&env->key, t->partition, key);
+    kv_want(env->kv, FAMILY_ACCOUNTS, buf_slice(&env->key));
+}
+
+void task_want_link(struct task_env *env, const struct task *t, struct slice key) {
+    int64_t customer_id;
+    struct slice account_id;
+    if (!task_parse_link_key(key, &customer_id, &account_id))
+        return;
+    key_customer_account(&env->key, t->partition, customer_id, account_id);
+    kv_want(env->kv, FAMILY_LINKS, buf_slice(&env->key));
+    key_customer(&env->key, t->partition, customer_id);
+    kv_want(env->kv, FAMILY_CUSTOMERS, buf_slice(&env->key));
+}
+
+void task_want_ref(struct task_env *env, const struct task *t, struct slice key) {
+    want_customer(env, t, key);
+}
+
 /* --- what lies ahead --- */
 
 static void mark(struct task_env *env, struct task *t, enum family f, struct slice key) {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define WAKE_RECORDS 1000 /* a batch as large as this may have emptied a queue that was full */
+#define FETCH_RECORDS 32  /* fewer than that find their rows one by one */
 #define REFRESH_PARTS 8   /* calls of task_refresh in one transaction */
 
 void worker_drop_messages(struct worker *w) {
@@ -124,13 +125,17 @@ static void read_source_header(const rd_kafka_message_t *m, struct input *in) {
     }
 }
 
+static struct slice key_of(const rd_kafka_message_t *m) {
+    return m->key != NULL ? slice_of(m->key, m->key_len) : slice_null();
+}
+
 static struct input make_input(const struct source *s, const rd_kafka_message_t *m) {
     rd_kafka_timestamp_type_t type;
     struct input in = {
         .topic = s->topic,
         .partition = m->partition,
         .offset = m->offset,
-        .record = {.key = m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
+        .record = {.key = key_of(m),
                    .value = m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
                    .timestamp_ms = rd_kafka_message_timestamp(m, &type)},
         .source_partition = m->partition,
@@ -176,6 +181,20 @@ static int64_t emitted(const struct worker *w) {
     return sum;
 }
 
+/* Reads the rows that messages from `from` on will ask for. */
+static void fetch_rows(struct worker *w, size_t from) {
+    if (w->message_count - from < FETCH_RECORDS)
+        return;
+    for (size_t i = from; i < w->message_count; i++) {
+        const rd_kafka_message_t *m = w->messages[i];
+        const struct source *s = worker_source_of(w, m);
+        const struct task *t = task_of(w, s);
+        if (t != NULL)
+            pipeline_want(&w->pipeline, t, s->topic, key_of(m));
+    }
+    kv_fetch(w->pipeline.env.kv);
+}
+
 /* Runs messages from `*at` on through the tasks. Stops early behind a part of a fan-out, and where the
  * transaction has become large. */
 static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partition_list_t *offsets) {
@@ -183,6 +202,7 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
     int64_t offset = -1;
     bool done = true;
     w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
+    fetch_rows(w, *at);
     while (done && *at < w->message_count && emitted(w) < w->o.config->transaction_max_messages) {
         const rd_kafka_message_t *m = w->messages[*at];
         const struct source *s = worker_source_of(w, m);

@@ -24,12 +24,13 @@
 #define BATCH 5000
 #define DAY_MS INT64_C(86400000)
 
-/* Links and refs that were sent, to be read in the next batch. */
+/* Records of a batch: of the input, or links and refs that were sent, to be read in the next one. */
 struct inbox {
     struct buf bytes;
     struct letter {
         enum topic topic;
         int32_t partition;
+        int64_t timestamp_ms;
         size_t key_n, value_n;
         bool has_value;
     } * letters;
@@ -43,10 +44,9 @@ struct bench {
     struct batch *batch;
     struct pipeline pipeline;
     struct task tasks[PARTITIONS];
-    struct inbox inboxes[2];
+    struct inbox input, inboxes[2];
     int writing; /* which of the two is written to */
     int64_t sent, sent_bytes;
-    size_t in_batch;
     int64_t accounts, clock_ms;
 };
 
@@ -55,31 +55,30 @@ static void fail(const char *text) {
     exit(1);
 }
 
+static void inbox_put(struct inbox *in, struct letter letter, struct slice key, struct slice value) {
+    if (in->count == in->cap) {
+        in->cap = in->cap == 0 ? 1024 : in->cap * 2;
+        in->letters = mem_realloc(in->letters, in->cap * sizeof *in->letters);
+    }
+    letter.key_n = key.n;
+    letter.value_n = value.n;
+    letter.has_value = value.p != NULL;
+    in->letters[in->count++] = letter;
+    buf_put_slice(&in->bytes, key);
+    buf_put_slice(&in->bytes, value);
+}
+
 static void bench_send(struct sink *sink, const struct sink_message *m) {
     struct bench *b = (struct bench *)sink;
     b->sent++;
     b->sent_bytes += (int64_t)(m->key.n + m->value.n);
     if (m->topic != TOPIC_ACCOUNT_LINKS && m->topic != TOPIC_CUSTOMER_REFS)
         return;
-    struct inbox *in = &b->inboxes[b->writing];
-    if (in->count == in->cap) {
-        in->cap = in->cap == 0 ? 1024 : in->cap * 2;
-        in->letters = mem_realloc(in->letters, in->cap * sizeof *in->letters);
-    }
-    in->letters[in->count++] =
-        (struct letter){m->topic, m->partition, m->key.n, m->value.n, m->value.p != NULL};
-    buf_put_slice(&in->bytes, m->key);
-    buf_put_slice(&in->bytes, m->value);
+    inbox_put(&b->inboxes[b->writing], (struct letter){.topic = m->topic, .partition = m->partition}, m->key,
+              m->value);
 }
 
-static void process(struct bench *b, const struct input *in) {
-    while (!pipeline_process(&b->pipeline, &b->tasks[in->partition], in))
-        ;
-    if (kv_failed(b->pipeline.env.kv))
-        fail(b->pipeline.env.kv->err.text);
-}
-
-static void end_batch(struct bench *b) {
+static void commit(struct bench *b) {
     struct err e;
     for (int p = 0; p < PARTITIONS; p++)
         task_save_meta(&b->pipeline.env, &b->tasks[p]);
@@ -87,42 +86,69 @@ static void end_batch(struct bench *b) {
         fail(e.text);
     for (int p = 0; p < PARTITIONS; p++)
         b->tasks[p].saved_meta = b->tasks[p].meta;
-    b->in_batch = 0;
 }
 
-static void read_inbox(struct bench *b) {
-    struct inbox *in = &b->inboxes[b->writing];
-    b->writing = 1 - b->writing;
-    const char *p = in->bytes.p;
-    for (size_t i = 0; i < in->count; i++) {
+/* Letters `from` … `to` - 1, whose bytes begin at `p`. Returns where they end. */
+static const char *want(struct bench *b, const struct inbox *in, size_t from, size_t to, const char *p) {
+    for (size_t i = from; i < to; i++) {
         const struct letter *l = &in->letters[i];
-        struct input message = {.topic = l->topic, .partition = l->partition};
+        pipeline_want(&b->pipeline, &b->tasks[l->partition], l->topic, slice_of(p, l->key_n));
+        p += l->key_n + l->value_n;
+    }
+    kv_fetch(b->pipeline.env.kv);
+    return p;
+}
+
+static void process(struct bench *b, const struct inbox *in, size_t from, size_t to, const char *p) {
+    for (size_t i = from; i < to; i++) {
+        const struct letter *l = &in->letters[i];
+        struct input message = {
+            .topic = l->topic, .partition = l->partition, .source_partition = l->partition};
         message.record.key = slice_of(p, l->key_n);
         message.record.value = l->has_value ? slice_of(p + l->key_n, l->value_n) : slice_null();
+        message.record.timestamp_ms = l->timestamp_ms;
         p += l->key_n + l->value_n;
-        process(b, &message);
-        if (++b->in_batch == BATCH)
-            end_batch(b);
+        while (!pipeline_process(&b->pipeline, &b->tasks[l->partition], &message))
+            ;
+    }
+    if (kv_failed(b->pipeline.env.kv))
+        fail(b->pipeline.env.kv->err.text);
+}
+
+/* In batches; empties it. */
+static void read_all(struct bench *b, struct inbox *in) {
+    const char *p = in->bytes.p;
+    for (size_t from = 0, to; from < in->count; from = to) {
+        to = in->count - from > BATCH ? from + BATCH : in->count;
+        const char *end = want(b, in, from, to, p);
+        process(b, in, from, to, p);
+        commit(b);
+        p = end;
     }
     in->count = 0;
     buf_clear(&in->bytes);
 }
 
+static void read_inbox(struct bench *b) {
+    struct inbox *in = &b->inboxes[b->writing];
+    b->writing = 1 - b->writing;
+    read_all(b, in);
+}
+
 static void settle(struct bench *b) {
+    read_all(b, &b->input);
     while (b->inboxes[b->writing].count > 0)
         read_inbox(b);
-    end_batch(b);
 }
 
 static void feed(struct bench *b, enum topic topic, const char *key, const char *value) {
-    struct input in = {.topic = topic, .partition = murmur2_partition(slice_str(key), PARTITIONS)};
-    in.record = (struct record){slice_str(key), slice_str(value), b->clock_ms};
-    in.source_partition = in.partition;
+    int32_t partition = murmur2_partition(slice_str(key), PARTITIONS);
+    inbox_put(&b->input, (struct letter){.topic = topic, .partition = partition, .timestamp_ms = b->clock_ms},
+              slice_str(key), slice_str(value));
     b->clock_ms++;
-    process(b, &in);
-    if (++b->in_batch < BATCH)
+    if (b->input.count < BATCH)
         return;
-    end_batch(b);
+    read_all(b, &b->input);
     read_inbox(b);
 }
 
@@ -231,9 +257,10 @@ int main(int argc, char **argv) {
     store_close(b.store);
     rocksdb_rate(dir, changes, BATCH, b.config.state_memory_bytes / 4);
     config_release(&b.config);
-    for (int i = 0; i < 2; i++) {
-        free(b.inboxes[i].letters);
-        buf_release(&b.inboxes[i].bytes);
+    struct inbox *inboxes[] = {&b.input, &b.inboxes[0], &b.inboxes[1]};
+    for (size_t i = 0; i < ARRAY_LEN(inboxes); i++) {
+        free(inboxes[i]->letters);
+        buf_release(&inboxes[i]->bytes);
     }
     return store_destroy(dir, &e) ? 0 : 1;
 }

@@ -514,7 +514,8 @@ static struct kv_cursor *failing_cursor(struct kv *kv, enum family f) {
 
 /* Each step first with a state that fails somewhere, which is rolled back, and then as it should be. */
 static void test_task__failing_state(void **state) {
-    static const struct kv_ops ops = {failing_get, failing_put, failing_erase, failing_cursor};
+    static const struct kv_ops ops = {
+        .get = failing_get, .put = failing_put, .erase = failing_erase, .cursor = failing_cursor};
     (void)state;
     int64_t failures = 0;
     for (uint64_t seed = 0; seed < seed_count(60); seed++) {
