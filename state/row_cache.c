@@ -13,7 +13,7 @@
 /* --- hash table --- */
 
 /* Eight bytes at a time: multiply and fold (FNV-1a with a larger word; the constant is 2^64 / golden ratio). */
-static uint32_t hash_of(enum table t, struct slice key) {
+uint32_t row_cache_hash(enum table t, struct slice key) {
     uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)t;
     const char *p = key.p;
     size_t n = key.n;
@@ -105,7 +105,7 @@ static void remove_at(struct row_cache *c, size_t slot) {
 }
 
 static void remove_row(struct row_cache *c, const struct row *r) {
-    size_t i = hash_of((enum table)r->table, row_key(r)) & (c->slot_count - 1);
+    size_t i = row_cache_hash((enum table)r->table, row_key(r)) & (c->slot_count - 1);
     while (c->slots[i].row != r)
         i = next_slot(c, i);
     remove_at(c, i);
@@ -154,17 +154,33 @@ void row_cache_release(struct row_cache *c) {
     free(c->slots);
 }
 
+void row_cache_prefetch_slot(const struct row_cache *c, uint32_t hash) {
+    __builtin_prefetch(&c->slots[hash & (c->slot_count - 1)]);
+}
+
+void row_cache_prefetch_row(const struct row_cache *c, uint32_t hash) {
+    size_t i = hash & (c->slot_count - 1);
+    while (c->slots[i].row != NULL && c->slots[i].hash != hash)
+        i = next_slot(c, i);
+    if (c->slots[i].row != NULL)
+        __builtin_prefetch(c->slots[i].row);
+}
+
+struct row *row_cache_find_hashed(struct row_cache *c, enum table t, struct slice key, uint32_t hash) {
+    struct slot *s = find(c, hash, t, key);
+    if (s == NULL)
+        return NULL;
+    s->used = true;
+    return c->last[t] = s->row;
+}
+
 /* The row, or NULL; `hash` is set only then. It counts as used. */
 static struct row *find_again(struct row_cache *c, enum table t, struct slice key, uint32_t *hash) {
     struct row *r = c->last[t];
     if (r != NULL && has_key(r, t, key))
         return r;
-    *hash = hash_of(t, key);
-    struct slot *s = find(c, *hash, t, key);
-    if (s == NULL)
-        return NULL;
-    s->used = true;
-    return c->last[t] = s->row;
+    *hash = row_cache_hash(t, key);
+    return row_cache_find_hashed(c, t, key, *hash);
 }
 
 struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key) {

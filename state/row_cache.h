@@ -51,6 +51,12 @@ void row_cache_release(struct row_cache *c);
 
 /* NULL: not in memory. Good until the next call. */
 struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key);
+/* The same with the key's hash known. Rows lie anywhere in memory: prefetch_slot well before, then prefetch_row, hide most of
+ * what it costs to get there. */
+uint32_t row_cache_hash(enum table t, struct slice key);
+void row_cache_prefetch_slot(const struct row_cache *c, uint32_t hash);
+void row_cache_prefetch_row(const struct row_cache *c, uint32_t hash);
+struct row *row_cache_find_hashed(struct row_cache *c, enum table t, struct slice key, uint32_t hash);
 /* Adds or replaces a row that is as in the store, and not dirty. value.p == NULL: it is absent there. */
 struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
                            uint32_t epoch);

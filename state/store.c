@@ -640,12 +640,28 @@ static void batch_erase(struct kv *kv, enum family f, struct slice key) {
     change(kv, f, key, slice_null());
 }
 
-/* Only those that are not in memory. */
 static void batch_want(struct kv *kv, enum family f, struct slice key) {
     struct batch *b = batch_of(kv);
     enum table t = layout_place(f).table;
-    if (!kv_failed(kv) && !is_good(row_cache_find(&b->rows, t, key), claim_for(b, key)))
-        wanted_add(&b->wanted[t], key);
+    wanted_add(&b->wanted[t], key, row_cache_hash(t, key));
+}
+
+#define AHEAD 8 /* rows; about as many misses as a core has in flight */
+
+/* Leaves those that are not in memory, in order. */
+static void leave_missing(struct batch *b, enum table t, struct wanted *w) {
+    size_t missing = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        struct slice key = wanted_at(w, i);
+        if (i + 2 * AHEAD < w->count)
+            row_cache_prefetch_slot(&b->rows, w->keys[i + 2 * AHEAD].hash);
+        if (i + AHEAD < w->count)
+            row_cache_prefetch_row(&b->rows, w->keys[i + AHEAD].hash);
+        if (!is_good(row_cache_find_hashed(&b->rows, t, key, w->keys[i].hash), claim_for(b, key)))
+            w->keys[missing++] = w->keys[i];
+    }
+    w->count = missing;
+    wanted_sort(w);
 }
 
 #define FETCH_ROWS 128 /* in one call, which holds on to their blocks */
@@ -673,7 +689,7 @@ static void batch_fetch(struct kv *kv) {
     struct batch *b = batch_of(kv);
     for (int t = 0; t < TABLE_COUNT; t++) {
         struct wanted *w = &b->wanted[t];
-        wanted_sort(w);
+        leave_missing(b, (enum table)t, w);
         for (size_t i = 0; i < w->count && !kv_failed(kv); i += FETCH_ROWS)
             fetch_rows(b, (enum table)t, w, i, w->count - i < FETCH_ROWS ? w->count - i : FETCH_ROWS);
         wanted_clear(w);

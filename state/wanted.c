@@ -16,12 +16,12 @@ void wanted_clear(struct wanted *w) {
     w->count = 0;
 }
 
-void wanted_add(struct wanted *w, struct slice key) {
+void wanted_add(struct wanted *w, struct slice key, uint32_t hash) {
     if (w->count == w->cap) {
         w->cap = w->cap == 0 ? 64 : w->cap * 2;
         w->keys = mem_realloc(w->keys, w->cap * sizeof *w->keys);
     }
-    w->keys[w->count++] = (struct wanted_key){w->bytes.n, key.n};
+    w->keys[w->count++] = (struct wanted_key){w->bytes.n, (uint32_t)key.n, hash};
     buf_put_slice(&w->bytes, key);
 }
 

@@ -6,19 +6,23 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"
 
+#include <stdint.h>
+
 struct wanted {
     struct buf bytes;
     struct wanted_key {
-        size_t at, n; /* in `bytes` */
+        size_t at; /* in `bytes` */
+        uint32_t n, hash;
     } * keys;
     size_t count, cap;
 };
 void wanted_release(struct wanted *w);
 
-/* Copies the key. */
-void wanted_add(struct wanted *w, struct slice key);
-/* Puts them in order, each once; then they are 0 … count - 1, and good until the next wanted_add or wanted_clear. */
+/* Copies the key. `hash`: the caller's, kept with it. */
+void wanted_add(struct wanted *w, struct slice key, uint32_t hash);
+/* Puts keys 0 … count - 1 in order, each once. */
 void wanted_sort(struct wanted *w);
+/* Good until the next wanted_add or wanted_clear. */
 struct slice wanted_at(const struct wanted *w, size_t i);
 void wanted_clear(struct wanted *w);
 
