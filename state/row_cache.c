@@ -27,6 +27,7 @@ uint32_t row_cache_hash(enum table t, struct slice key) {
     for (; n > 0; n--, p++)
         tail = tail << 8 | (unsigned char)*p;
     h = (h ^ tail) * UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ h >> 32) * UINT64_C(0x9e3779b97f4a7c15);
     return (uint32_t)(h >> 32);
 }
 
@@ -111,16 +112,23 @@ static void remove_row(struct row_cache *c, const struct row *r) {
     remove_at(c, i);
 }
 
+/* Where the hand stands: four neighbours after each other, the fours in no order. Else most rows behind the hand would be
+ * gone and those before it be crowded together, and look-ups there would go far. */
+static size_t hand_slot(const struct row_cache *c) {
+    size_t four = (c->hand >> 2) * 0x9e3779b1;
+    return ((four << 2) | (c->hand & 3)) & (c->slot_count - 1);
+}
+
 /* CLOCK over the slots, which lie in no order of time: a hand goes round and takes away those rows that nobody has used
  * since it was there last. A new one counts as unused, so that rows which are asked for once leave first, as with SIEVE
  * (Zhang et al., NSDI 2024). At most `steps` rows: where many are dirty it goes on another time. */
 static void shrink(struct row_cache *c, size_t steps) {
     while (c->bytes > c->max_bytes && c->count > 0 && steps > 0) {
-        c->hand &= c->slot_count - 1;
-        struct slot *s = &c->slots[c->hand];
+        size_t i = hand_slot(c);
+        struct slot *s = &c->slots[i];
         steps -= s->row != NULL;
         if (s->row != NULL && !s->used && !s->row->dirty) {
-            remove_at(c, c->hand); /* another one may have moved there */
+            remove_at(c, i); /* another one may have moved there */
             continue;
         }
         s->used = false;
@@ -190,7 +198,7 @@ struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key) 
 
 static struct row *add_row(struct row_cache *c, enum table t, uint32_t hash, struct slice key,
                            size_t value_n) {
-    if (c->count >= c->slot_count / 4 * 3)
+    if (c->count >= c->slot_count / 8 * 5)
         grow_table(c);
     /* What an allocator would round up to anyway. */
     size_t size = (sizeof(struct row) + key.n + value_n + SLACK + 15) & ~(size_t)15;

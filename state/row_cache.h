@@ -32,7 +32,7 @@ struct rows {
 };
 
 struct row_cache {
-    /* Open addressing with linear probing; a power of two, never more than three quarters full. The hash stands beside the
+    /* Open addressing with linear probing; a power of two, never more than five eighths full. The hash stands beside the
      * row, so that a row is only looked at if it is most likely the one. */
     struct slot {
         struct row *row; /* NULL: free */

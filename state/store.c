@@ -296,9 +296,9 @@ struct store *store_open(const char *dir, int64_t memory_bytes, int batches, str
         return NULL;
     struct store *s = mem_calloc(1, sizeof *s);
     s->dir = mem_strdup(dir);
-    size_t part = (size_t)memory_bytes / 4;
-    s->options = make_options(part, part);
-    s->row_bytes = part * 2 / (size_t)batches;
+    size_t eighth = (size_t)memory_bytes / 8;
+    s->options = make_options(eighth, eighth * 4);
+    s->row_bytes = eighth * 3 / (size_t)batches;
     s->read = rocksdb_readoptions_create();
     s->write = rocksdb_writeoptions_create();
     (void)pthread_mutex_init(&s->damage_lock, NULL);
