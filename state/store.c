@@ -297,8 +297,8 @@ struct store *store_open(const char *dir, int64_t memory_bytes, int batches, str
     struct store *s = mem_calloc(1, sizeof *s);
     s->dir = mem_strdup(dir);
     size_t eighth = (size_t)memory_bytes / 8;
-    s->options = make_options(eighth, eighth * 4);
-    s->row_bytes = eighth * 3 / (size_t)batches;
+    s->options = make_options(eighth, eighth * 3);
+    s->row_bytes = eighth * 4 / (size_t)batches;
     s->read = rocksdb_readoptions_create();
     s->write = rocksdb_writeoptions_create();
     (void)pthread_mutex_init(&s->damage_lock, NULL);
@@ -668,9 +668,9 @@ static void leave_missing(struct batch *b, enum table t, struct wanted *w) {
 
 static void fetch_rows(struct batch *b, enum table t, const struct wanted *w, size_t from, size_t n) {
     struct store *s = b->store;
-    const char *keys[FETCH_ROWS];
-    size_t lengths[FETCH_ROWS];
-    rocksdb_pinnableslice_t *rows[FETCH_ROWS];
+    const char *keys[FETCH_ROWS] = {NULL};
+    size_t lengths[FETCH_ROWS] = {0};
+    rocksdb_pinnableslice_t *rows[FETCH_ROWS] = {NULL};
     char *texts[FETCH_ROWS] = {NULL};
     for (size_t i = 0; i < n; i++) {
         keys[i] = wanted_at(w, from + i).p;

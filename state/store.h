@@ -21,11 +21,11 @@
 
 struct store;
 
-/* Opens or creates the store in `dir`. It takes about `memory_bytes`: an eighth for blocks of its files, half for
- * what is not in a file yet, three eighths for rows that its batches, `batches` at most, have read or written; and for the index and the filter of each open
- * file (512 at most) about 1 % of it. NULL with `e`: ERR_CONFIG if the directory cannot be used (missing
- * rights, not a directory, in use by another process), ERR_STOP if the machine lacks something (space, memory, file
- * handles), ERR_RETRY if what is in it is damaged. */
+/* Opens or creates the store in `dir`. It takes about `memory_bytes`: an eighth for blocks of its files, three eighths for
+ * what is not in a file yet, half for rows that its batches, `batches` at most, have read or written; and for the index
+ * and the filter of each open file (512 at most) about 1 % of it. NULL with `e`: ERR_CONFIG if the directory cannot be
+ * used (missing rights, not a directory, in use by another process), ERR_STOP if the machine lacks something (space,
+ * memory, file handles), ERR_RETRY if what is in it is damaged. */
 struct store *store_open(const char *dir, int64_t memory_bytes, int batches, struct err *e);
 /* To be called by each thread that works with the store for long: RocksDB then does not count what that thread does. */
 void store_use_thread(void);

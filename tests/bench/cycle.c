@@ -255,7 +255,7 @@ int main(int argc, char **argv) {
     pipeline_release(&b.pipeline);
     batch_free(b.batch);
     store_close(b.store);
-    rocksdb_rate(dir, changes, BATCH, b.config.state_memory_bytes / 2);
+    rocksdb_rate(dir, changes, BATCH, b.config.state_memory_bytes / 8 * 3);
     config_release(&b.config);
     struct inbox *inboxes[] = {&b.input, &b.inboxes[0], &b.inboxes[1]};
     for (size_t i = 0; i < ARRAY_LEN(inboxes); i++) {

@@ -119,6 +119,16 @@ static void read_both(struct rng *r, struct kv *x, struct kv *y, enum family f) 
     buf_release(&b);
 }
 
+/* Some of them twice, some in memory, some nowhere; now and then more than one read takes. */
+static void want_some(struct rng *r, struct kv *kv, enum family f) {
+    struct buf key = {0};
+    for (int64_t n = rng_below(r, rng_chance(r, 10) ? 1000 : 10); n > 0; n--)
+        kv_want(kv, f, random_key(r, &key));
+    if (rng_chance(r, 80)) /* else later, or never */
+        kv_fetch(kv);
+    buf_release(&key);
+}
+
 static void write_both(struct rng *r, struct twins *t, enum family f) {
     struct buf key = {0};
     char value[600];
@@ -158,6 +168,8 @@ static void twins_step(struct rng *r, struct twins *t) {
                                            FAMILY_ACCOUNT_WITH_CUSTOMER, FAMILY_ACCOUNT_SUMMARY};
     enum family f = families[rng_below(r, ARRAY_LEN(families))];
     int64_t what = rng_below(r, 100);
+    if (rng_chance(r, 20))
+        want_some(r, batch_kv(t->batch), f);
     if (what < 55)
         write_both(r, t, f);
     else if (what < 75)
