@@ -53,7 +53,7 @@ static const struct option options[] = {
            "Stable name of this instance, so that a quick restart moves no partitions (static membership); empty: none"),
     TEXT("state.dir", state_dir, "./streamer-state", check_not_empty,
          "Folder of the local state; if it is lost, it is rebuilt from the topics"),
-    INTEGER("state.memory.bytes", state_memory_bytes, "67108864", 8388608, 1099511627776,
+    INTEGER("state.memory.bytes", state_memory_bytes, "50331648", 8388608, 1099511627776,
             "Memory for the local state: rows, blocks of files, write buffers"),
     TEXT("kafka.bootstrap.servers", bootstrap, "localhost:9092", check_servers, "Brokers to start from: HOST:PORT,..."),
 
