@@ -646,7 +646,7 @@ static void batch_want(struct kv *kv, enum family f, struct slice key) {
     wanted_add(&b->wanted[t], key, row_cache_hash(t, key));
 }
 
-#define AHEAD 8 /* rows; about as many misses as a core has in flight */
+#define AHEAD ((size_t)8) /* rows; about as many misses as a core has in flight */
 
 /* Leaves those that are not in memory, in order. */
 static void leave_missing(struct batch *b, enum table t, struct wanted *w) {
