@@ -29,8 +29,7 @@ static enum log_level level_of(int syslog_level) {
     return syslog_level <= 6 ? LOG_INFO : LOG_DEBUG;
 }
 
-/* Called on librdkafka's threads. */
-static void log_librdkafka(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
+void kafka_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
     if (!is_noise(facility, text))
         log_line(level_of(syslog_level), "librdkafka", "client=%s facility=%s text=%s",
                  rk != NULL ? rd_kafka_name(rk) : "none", facility, log_quote(&(struct log_value){0}, text));
@@ -54,7 +53,7 @@ bool kafka_conf_set_default(rd_kafka_conf_t *conf, const struct config *c, const
 
 rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, log_librdkafka);
+    rd_kafka_conf_set_log_cb(conf, kafka_log);
     bool ok =
         kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, e) &&
         kafka_conf_set(conf, "client.id", "streamer", e) &&

@@ -28,6 +28,9 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err
  * threads live on, and with them what its callbacks use. */
 bool kafka_destroy(rd_kafka_t *rk);
 
+/* The log callback that kafka_conf sets; called on librdkafka's threads. syslog_level: 0 … 7. rk may be NULL. */
+void kafka_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text);
+
 /* Why connections fail, as librdkafka last said it. Filled on the thread that polls the handle. */
 struct kafka_trouble {
     char text[400]; /* "": none so far */

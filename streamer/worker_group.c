@@ -118,6 +118,14 @@ static int on_close(int socket, void *opaque) {
     return close(socket);
 }
 
+/* On a librdkafka thread. Only its log tells that a session ran out because no answer came. */
+static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
+    struct worker *w = rk != NULL ? rd_kafka_opaque(rk) : NULL;
+    if (w != NULL && strcmp(facility, "SESSTMOUT") == 0)
+        atomic_fetch_add(&w->breaks, 1);
+    kafka_log(rk, syslog_level, facility, text);
+}
+
 static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
     const struct config *c = w->o.config;
     const char *fetch_wait = w->o.ephemeral ? "10" : "100";
@@ -147,6 +155,7 @@ static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
     }
     rd_kafka_conf_set_rebalance_cb(conf, worker_on_rebalance);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_closesocket_cb(conf, on_close);
     rd_kafka_conf_set_opaque(conf, w);
     rd_kafka_t *rk = kafka_client(RD_KAFKA_CONSUMER, conf, e);
@@ -191,9 +200,9 @@ bool worker_rejoin_group(struct worker *w, struct err *e) {
 }
 
 /* librdkafka gives a static member up for good when the group fences it. That also happens to the only one: after a stall
- * (librdkafka issue 3437), or when it joins a second time because the answer to the first was lost with the connection.
- * A second process with the same instance.id fences again and again, so the one to stop is who is fenced soon after it
- * has joined while all its connections held. */
+ * (librdkafka issue 3437), or when it joins a second time because the answer to the first was lost with the connection,
+ * or because no answer came for longer than its session. A second process with the same instance.id fences again and
+ * again, so the one to stop is who is fenced soon after it has joined while all its connections and its session held. */
 void worker_on_fatal(struct worker *w) {
     char text[512];
     bool fenced =

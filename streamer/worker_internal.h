@@ -77,9 +77,10 @@ struct worker {
     bool consumer_fenced;  /* the consumer is of no use any more: worker_rejoin_group */
     bool consumer_lingers; /* an earlier one could not be destroyed: its threads may still count breaks */
     int64_t joined_at_ms;  /* monotonic */
-    atomic_int breaks;     /* connections of the consumer that were closed since; counted on its threads */
-    struct err trouble;    /* told by the consumer: the next cycle fails with it */
-    struct err fatal;      /* set by a callback or a poll: ends the worker */
+    atomic_int
+        breaks; /* connections of the consumer that were closed, and sessions of it that ran out, since; counted on its threads */
+    struct err trouble; /* told by the consumer: the next cycle fails with it */
+    struct err fatal;   /* set by a callback or a poll: ends the worker */
 
     rd_kafka_message_t **messages; /* the collected batch */
     bool *forwarded;               /* of each message: it was sent on, so its results are still to come */

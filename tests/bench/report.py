@@ -106,7 +106,7 @@ def cells_of(s: Spread | None) -> tuple[str, str]:
 
 # --- the plot: a bar for each ratio, from 1 to it, on a logarithmic scale
 
-LABEL_WIDTH, PLOT_WIDTH, TEXT_WIDTH, ROW_HEIGHT, TOP = 380, 480, 90, 20, 50
+LABEL_WIDTH, PLOT_WIDTH, TEXT_WIDTH, ROW_HEIGHT, TOP = 430, 480, 90, 20, 50
 COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
 
 

@@ -262,7 +262,8 @@ def test_chaos__poison(broker: KafkaBroker, tmp_path: Path) -> None:
         after = resident()
         rejected = read_topic(broker.bootstrap, s.names["quarantine"])
         assert sorted(int(m.key_text) for m in rejected) == list(range(count))
-        assert after < before * 1.05, f"{before} bytes, then {after}"
+        allowed = 4 << 20  # write buffers and the allocator; in the large campaign 8 bytes a record
+        assert after < before + allowed, f"{before} bytes, then {after}"
         s.streamer.stop()
         TALLY.note("poison records", count, count)
 
