@@ -181,11 +181,11 @@ static int64_t emitted(const struct worker *w) {
     return sum;
 }
 
-/* Reads the rows that messages from `from` on will ask for. */
-static void fetch_rows(struct worker *w, size_t from) {
-    if (w->message_count - from < FETCH_RECORDS)
+/* Reads the rows that the batch will ask for: once, however many transactions it takes. */
+static void fetch_rows(struct worker *w) {
+    if (w->message_count < FETCH_RECORDS)
         return;
-    for (size_t i = from; i < w->message_count; i++) {
+    for (size_t i = 0; i < w->message_count; i++) {
         const rd_kafka_message_t *m = w->messages[i];
         const struct source *s = worker_source_of(w, m);
         const struct task *t = task_of(w, s);
@@ -202,7 +202,8 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
     int64_t offset = -1;
     bool done = true;
     w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
-    fetch_rows(w, *at);
+    if (*at == 0)
+        fetch_rows(w);
     while (done && *at < w->message_count && emitted(w) < w->o.config->transaction_max_messages) {
         const rd_kafka_message_t *m = w->messages[*at];
         const struct source *s = worker_source_of(w, m);
