@@ -1,4 +1,4 @@
-/* wanted: keys of a table that will be read soon, to be read together: RocksDB finds neighbours for half of what single
+/* wanted: keys of a table that will be read soon, to be read together: RocksDB finds neighbours for less than single
  * reads cost. Owned by one batch; one thread. */
 #ifndef STATE_WANTED_H
 #define STATE_WANTED_H
