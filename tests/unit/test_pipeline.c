@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include "state/layout.h"
 #include "state/memory.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
@@ -421,6 +422,102 @@ static void test_pipeline__conservation(void **state) {
     }
 }
 
+/* --- what will be asked for --- */
+
+/* Between the tasks and their state: what is wanted, and what of that is asked for. */
+struct spy {
+    struct kv kv; /* first */
+    struct kv *inner;
+    struct {
+        enum table table;
+        struct buf key;
+        bool asked;
+    } wanted[8];
+    size_t count;
+};
+
+static void spy_want(struct kv *kv, enum family f, struct slice key) {
+    struct spy *spy = (struct spy *)kv;
+    assert_true(spy->count < ARRAY_LEN(spy->wanted));
+    spy->wanted[spy->count].table = layout_place(f).table;
+    buf_set(&spy->wanted[spy->count++].key, key);
+}
+static bool spy_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
+    struct spy *spy = (struct spy *)kv;
+    for (size_t i = 0; i < spy->count; i++)
+        if (spy->wanted[i].table == layout_place(f).table && slice_eq(buf_slice(&spy->wanted[i].key), key))
+            spy->wanted[i].asked = true;
+    return kv_get(spy->inner, f, key, value);
+}
+static void spy_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
+    kv_put(((struct spy *)kv)->inner, f, key, value);
+}
+static void spy_erase(struct kv *kv, enum family f, struct slice key) {
+    kv_erase(((struct spy *)kv)->inner, f, key);
+}
+static struct kv_cursor *spy_cursor(struct kv *kv, enum family f) {
+    return kv_cursor(((struct spy *)kv)->inner, f);
+}
+
+/* Wants what the record needs, then processes it: so many rows were wanted, and each of them is asked for. */
+static void assert_wanted(struct rig *g, const struct input *in, size_t rows) {
+    static const struct kv_ops ops = {spy_get, spy_put, spy_erase, spy_cursor, spy_want, NULL};
+    struct spy spy = {.kv = {.ops = &ops}, .inner = memory_kv(g->memory)};
+    g->pipeline.env.kv = &spy.kv;
+    pipeline_want(&g->pipeline, &g->tasks[in->partition], in->topic, in->record.key);
+    run(g, in);
+    g->pipeline.env.kv = spy.inner;
+    assert_int_equal(spy.count, rows);
+    for (size_t i = 0; i < spy.count; i++) {
+        assert_true(spy.wanted[i].asked);
+        buf_release(&spy.wanted[i].key);
+    }
+}
+
+static void assert_text_wanted(struct rig *g, enum topic topic, int32_t partition, const char *key,
+                               const char *value, size_t rows) {
+    struct input in = make_input(g, topic, partition, key, value);
+    assert_wanted(g, &in, rows);
+}
+
+/* The last message of the topic, as it comes back. */
+static void assert_message_wanted(struct rig *g, enum topic topic, size_t rows) {
+    const struct message *last = NULL;
+    struct buf key = {0}, value = {0};
+    for (size_t i = 0; i < g->sent.count; i++)
+        if (g->sent.messages[i].topic == topic)
+            last = &g->sent.messages[i];
+    assert_non_null(last);
+    buf_set(&key, message_key(last));
+    buf_set(&value, buf_slice(&last->value));
+    struct input in = make_input(g, topic, last->partition, NULL, NULL);
+    in.record.key = buf_slice(&key);
+    in.record.value = buf_slice(&value);
+    assert_wanted(g, &in, rows);
+    buf_release(&key);
+    buf_release(&value);
+}
+
+static void test_pipeline__wanted_rows_are_asked_for(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, N, N);
+    assert_text_wanted(&g, TOPIC_ACCOUNTS, owner_of("A"), "A", ACCOUNT("A"), 1);
+    assert_message_wanted(&g, TOPIC_ACCOUNT_LINKS, 2);
+    assert_text_wanted(&g, TOPIC_CUSTOMERS, owner_of("1"), "1", CUSTOMER("1"), 1);
+    assert_message_wanted(&g, TOPIC_CUSTOMER_REFS, 1);
+    assert_text_wanted(&g, TOPIC_REPARTITION_ACCOUNTS, owner_of("B"), "B", ACCOUNT("B"), 1);
+    assert_text_wanted(&g, TOPIC_REPARTITION_CUSTOMERS, owner_of("2"), "2", CUSTOMER("2"), 1);
+    /* Keys that say no id by themselves. */
+    assert_text_wanted(&g, TOPIC_ACCOUNTS, owner_of("A"), NULL, ACCOUNT("A"), 0);
+    assert_text_wanted(&g, TOPIC_ACCOUNTS, owner_of("A"), "{\"account_id\":\"A\"}", ACCOUNT("A"), 0);
+    assert_text_wanted(&g, TOPIC_CUSTOMERS, owner_of("1"), "one", CUSTOMER("1"), 0);
+    rig_release(&g);
+    rig_init(&g, N + 1, N + 1); /* the record goes elsewhere */
+    assert_text_wanted(&g, TOPIC_ACCOUNTS, 0, "A", ACCOUNT("A"), 0);
+    rig_release(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipeline__in_place),
@@ -434,6 +531,7 @@ int main(void) {
         cmocka_unit_test(test_pipeline__fanout),
         cmocka_unit_test(test_pipeline__foreign_internal_messages),
         cmocka_unit_test(test_pipeline__conservation),
+        cmocka_unit_test(test_pipeline__wanted_rows_are_asked_for),
     };
     return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
 }
