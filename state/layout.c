@@ -8,9 +8,8 @@
 #define SECTIONS_MAX 8
 
 const char *table_name(enum table t) {
-    /* RocksDB insists on a family "default"; ours is the meta data. */
     static const char *const names[TABLE_COUNT] = {
-        [TABLE_META] = "default",
+        [TABLE_META] = "meta",
         [TABLE_CUSTOMERS] = "customers",
         [TABLE_ACCOUNTS] = "accounts",
         [TABLE_CUSTOMER_HISTORY] = "customer_history",

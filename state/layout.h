@@ -1,6 +1,9 @@
 /* layout: where the families of kv.h lie on disk. Families with the same keys share a table: a row there has a section for
  * each of them, so that one read and one write serve all that a change of an account, or of a customer, needs.
  *
+ * All tables lie in one column family, so that one file can hold what a commit writes to all of them:
+ *
+ *   A stored key:             table: 1 byte | key (keys.h)
  * A row of a shared table:  mask: 1 byte, bit s: section s is there | for each of them, ascending: length: varint | bytes
  * A row of any other table: the value itself. */
 #ifndef STATE_LAYOUT_H
@@ -10,6 +13,7 @@
 
 #include <stdbool.h>
 
+/* Their numbers are stored. */
 enum table {
     TABLE_META,
     TABLE_CUSTOMERS,
@@ -22,7 +26,6 @@ enum table {
     TABLE_REFS_AHEAD,
     TABLE_COUNT
 };
-/* Of the column family. */
 const char *table_name(enum table t);
 /* Its rows are read by cursors; by key only where a task is restored. */
 bool table_is_only_scanned(enum table t);

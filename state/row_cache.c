@@ -82,7 +82,7 @@ static void grow_table(struct row_cache *c) {
 /* --- what leaves --- */
 
 static bool is_outgrown(const struct row *r) {
-    return r->value != r->bytes + r->key_n;
+    return r->value != r->bytes + 1 + r->key_n;
 }
 
 static size_t size_of(const struct row *r) {
@@ -159,6 +159,8 @@ void row_cache_release(struct row_cache *c) {
         free(c->dirty[t].p);
         free(c->unindexed[t].p);
     }
+    for (int i = 0; i < 2; i++)
+        free(c->sorting.p[i]);
     free(c->slots);
 }
 
@@ -201,15 +203,16 @@ static struct row *add_row(struct row_cache *c, enum table t, uint32_t hash, str
     if (c->count >= c->slot_count / 8 * 5)
         grow_table(c);
     /* What an allocator would round up to anyway. */
-    size_t size = (sizeof(struct row) + key.n + value_n + SLACK + 15) & ~(size_t)15;
+    size_t size = (sizeof(struct row) + 1 + key.n + value_n + SLACK + 15) & ~(size_t)15;
     size_t cap = size - sizeof(struct row);
     struct row *r = mem_alloc(size);
-    *r = (struct row){.value = r->bytes + key.n,
+    *r = (struct row){.value = r->bytes + 1 + key.n,
                       .key_n = (uint32_t)key.n,
-                      .value_cap = (uint32_t)(cap - key.n),
+                      .value_cap = (uint32_t)(cap - 1 - key.n),
                       .cap = (uint32_t)cap,
                       .table = (uint8_t)t};
-    memcpy(r->bytes, key.p, key.n);
+    r->bytes[0] = (char)t;
+    memcpy(r->bytes + 1, key.p, key.n);
     put_in_slot(c, (struct slot){r, hash, false});
     c->last[t] = r;
     c->count++;
@@ -258,23 +261,107 @@ struct row *row_cache_own(struct row_cache *c, enum table t, struct slice key, s
 
 void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
     set_value(c, r, value);
-    if (!r->dirty)
+    if (!r->dirty) {
         rows_add(&c->dirty[r->table], r);
+        c->dirty_bytes += size_of(r);
+    }
     if (!r->dirty || r->indexed)
         rows_add(&c->unindexed[r->table], r);
     r->dirty = true;
     r->indexed = false;
 }
 
+/* --- in the order of keys --- */
+
 static int by_key(const void *a, const void *b) {
-    return slice_compare(row_key(*(struct row *const *)a), row_key(*(struct row *const *)b));
+    return slice_compare(row_key(((const struct sorted_row *)a)->row),
+                         row_key(((const struct sorted_row *)b)->row));
+}
+
+/* How many bytes all keys begin with alike. */
+static size_t common_prefix(const struct rows *rows) {
+    struct slice first = row_key(rows->p[0]);
+    size_t common = first.n;
+    for (size_t i = 1; i < rows->n; i++) {
+        struct slice key = row_key(rows->p[i]);
+        size_t n = 0;
+        while (n < common && n < key.n && key.p[n] == first.p[n])
+            n++;
+        common = n;
+    }
+    return common;
+}
+
+/* Eight bytes as a number; what is missing counts as 0. */
+static uint64_t digits_at(struct slice key, size_t at) {
+    uint64_t digits = 0;
+    for (size_t i = at; i < at + 8; i++)
+        digits = digits << 8 | (i < key.n ? (unsigned char)key.p[i] : 0);
+    return digits;
+}
+
+static size_t byte_of(const struct sorted_row *r, int byte) {
+    return r->digits[byte / 8] >> (56 - byte % 8 * 8) & 0xff;
+}
+
+/* One pass of a radix sort, stable: by that byte of the digits. False: it is the same in all. */
+static bool sort_by_byte(const struct sorted_row *from, struct sorted_row *to, size_t n, int byte) {
+    size_t begin[256] = {0};
+    for (size_t i = 0; i < n; i++)
+        begin[byte_of(&from[i], byte)]++;
+    if (begin[byte_of(&from[0], byte)] == n)
+        return false;
+    size_t sum = 0;
+    for (int b = 0; b < 256; b++) {
+        size_t count = begin[b];
+        begin[b] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[begin[byte_of(&from[i], byte)]++] = from[i];
+    return true;
+}
+
+/* Those with the same digits are told apart by the whole key. */
+static void sort_ties(struct sorted_row *p, size_t n) {
+    for (size_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && memcmp(p[to].digits, p[from].digits, sizeof p->digits) == 0; to++)
+            ;
+        if (to - from > 1)
+            qsort(p + from, to - from, sizeof *p, by_key);
+    }
 }
 
 const struct rows *row_cache_sorted(struct row_cache *c, enum table t) {
-    if (c->dirty[t].n > 1)
-        qsort(c->dirty[t].p, c->dirty[t].n, sizeof(struct row *), by_key);
-    return &c->dirty[t];
+    struct rows *rows = &c->dirty[t];
+    struct sorting *s = &c->sorting;
+    if (rows->n < 2)
+        return rows;
+    if (s->cap < rows->n) {
+        s->cap = rows->cap;
+        for (int i = 0; i < 2; i++)
+            s->p[i] = mem_realloc(s->p[i], s->cap * sizeof *s->p[i]);
+    }
+    size_t common = common_prefix(rows);
+    struct sorted_row *from = s->p[0], *to = s->p[1];
+    for (size_t i = 0; i < rows->n; i++) {
+        struct slice key = row_key(rows->p[i]);
+        from[i] = (struct sorted_row){{digits_at(key, common), digits_at(key, common + 8)}, rows->p[i]};
+    }
+    for (int byte = 15; byte >= 0; byte--) {
+        if (!sort_by_byte(from, to, rows->n, byte))
+            continue;
+        struct sorted_row *sorted = to;
+        to = from;
+        from = sorted;
+    }
+    sort_ties(from, rows->n);
+    for (size_t i = 0; i < rows->n; i++)
+        rows->p[i] = from[i].row;
+    return rows;
 }
+
+/* --- what becomes of the dirty ones --- */
 
 void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct slice key), void *arg) {
     for (int t = 0; t < TABLE_COUNT; t++) {
@@ -291,6 +378,7 @@ void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct 
         }
         c->dirty[t].n = c->unindexed[t].n = 0;
     }
+    c->dirty_bytes = 0;
     shrink(c, SIZE_MAX);
 }
 
@@ -300,4 +388,5 @@ void row_cache_drop_dirty(struct row_cache *c) {
             remove_row(c, c->dirty[t].p[i]);
         c->dirty[t].n = c->unindexed[t].n = 0;
     }
+    c->dirty_bytes = 0;
 }

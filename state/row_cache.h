@@ -17,10 +17,14 @@ struct row {
     bool there;   /* else: known to be absent */
     bool dirty;   /* to be written at the next commit */
     bool indexed; /* dirty, and the index that cursors use knows it as it is now */
-    char bytes[]; /* `cap` of them: the key, then the value, unless that has outgrown its place */
+    char bytes[]; /* `cap` of them: the table, the key, then the value, unless that has outgrown its place */
 };
 static inline struct slice row_key(const struct row *r) {
-    return slice_of(r->bytes, r->key_n);
+    return slice_of(r->bytes + 1, r->key_n);
+}
+/* As it is stored (layout.h). */
+static inline struct slice row_stored_key(const struct row *r) {
+    return slice_of(r->bytes, r->key_n + 1);
 }
 static inline struct slice row_value(const struct row *r) {
     return slice_of(r->value, r->value_n);
@@ -29,6 +33,15 @@ static inline struct slice row_value(const struct row *r) {
 struct rows {
     struct row **p;
     size_t n, cap;
+};
+
+/* Scratch memory of row_cache_sorted. */
+struct sorting {
+    struct sorted_row {
+        uint64_t digits[2]; /* sixteen bytes of its key, behind what all keys begin with */
+        struct row *row;
+    } * p[2];
+    size_t cap;
 };
 
 struct row_cache {
@@ -40,10 +53,12 @@ struct row_cache {
         bool used; /* since the hand went by */
     } * slots;
     size_t slot_count, count, hand;
-    size_t bytes, max_bytes;   /* more than that while a batch is large; its end brings it down */
+    size_t bytes, max_bytes;   /* more than that while much is dirty; what has been written may leave */
+    size_t dirty_bytes;        /* of the dirty rows, about */
     size_t usual[TABLE_COUNT]; /* bytes of a value that was written lately: the room that a new row gets */
     struct row *last[TABLE_COUNT]; /* found there: most look-ups ask for the same row again */
     struct rows dirty[TABLE_COUNT];
+    struct sorting sorting;
     struct rows unindexed[TABLE_COUNT]; /* those of them that are not `indexed` */
 };
 void row_cache_init(struct row_cache *c, size_t max_bytes);

@@ -64,6 +64,8 @@ void batch_free(struct batch *b);
 struct kv *batch_kv(struct batch *b);
 /* Writes everything atomically and empties the batch; false (with the batch emptied too) if that failed. */
 bool batch_commit(struct batch *b, struct err *e);
+/* What was written takes as much memory as it should: time to commit. */
+bool batch_is_full(const struct batch *b);
 /* Drops what was written and the sticky error. */
 void batch_clear(struct batch *b);
 

@@ -103,6 +103,8 @@ static bool one_cycle(struct worker *w, struct err *e) {
     w->busy = w->message_count > 0;
     if (w->busy && w->fatal.class == ERR_NONE && !run_batch(w, e))
         return false;
+    if (!w->busy && !worker_may_defer_write(w) && !worker_write_state(w, e))
+        return false;
     if (!w->busy && w->has_assignment && worker_clock_ms(CLOCK_MONOTONIC) >= w->bookkeeping_due_ms &&
         !worker_pass_markers(w, e))
         return false;

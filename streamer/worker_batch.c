@@ -2,7 +2,8 @@
  *
  *   1. collect   poll up to batch.max.records records or batch.max.ms; go on as soon as the input is drained;
  *   2. process   begin; the records through the tasks; send offsets; commit;
- *   3. keep      write the state in one atomic write, with each task's positions.
+ *   3. keep      write the state in one atomic write, with each task's positions: behind a backlog not every time, as
+ *                rows that change again meanwhile are written once. A crash makes a restart replay what was not written.
  *
  * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
  * every assignment, the tasks begin at their committed offsets anew (worker_tasks.c). */
@@ -16,6 +17,7 @@
 #define WAKE_RECORDS 1000 /* a batch as large as this may have emptied a queue that was full */
 #define FETCH_RECORDS 32  /* fewer than that find their rows one by one */
 #define REFRESH_PARTS 8   /* calls of task_refresh in one transaction */
+#define WRITE_MS 1000     /* behind a backlog the state is written once in that time, or when much has changed */
 
 void worker_drop_messages(struct worker *w) {
     for (size_t i = 0; i < w->message_count; i++)
@@ -81,11 +83,14 @@ void worker_collect(struct worker *w) {
     int64_t deadline = INT64_MAX;
     int wait_ms = worker_is_advancing(w) ? 0 : WORKER_POLL_MS;
     w->rebalanced = false;
+    w->backlogged = true;
     while (w->message_count < max && !w->rebalanced && w->fatal.class == ERR_NONE &&
            w->trouble.class == ERR_NONE) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(w->consumer, w->message_count == 0 ? wait_ms : 0);
-        if (m == NULL)
+        if (m == NULL) {
+            w->backlogged = false;
             break;
+        }
         if (!accept_message(w, m)) {
             rd_kafka_message_destroy(m);
             if (w->message_count == 0)
@@ -225,7 +230,7 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
 
 /* --- 3. keep --- */
 
-static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
+static void note_positions(struct worker *w, const rd_kafka_topic_partition_list_t *offsets) {
     for (int i = 0; i < offsets->cnt; i++) {
         struct source *s = worker_find_source(w, offsets->elems[i].topic, offsets->elems[i].partition);
         s->committed = offsets->elems[i].offset;
@@ -234,25 +239,56 @@ static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *
         if (w->purge != NULL && topic_is_repartition(s->topic))
             purge_note(w->purge, s->topic, s->partition, s->committed);
     }
+}
+
+/* The positions in the topics that it writes to are those of the delivery reports. */
+static void save_task(struct worker *w, struct task *t) {
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        if (topic_is_replayed((enum topic)i) && !topic_is_consumed((enum topic)i) &&
+            producer_position(w->producer, (enum topic)i, t->partition) > t->meta.positions[i])
+            t->meta.positions[i] = producer_position(w->producer, (enum topic)i, t->partition);
+    if (memcmp(&t->meta, &t->saved_meta, sizeof t->meta) == 0)
+        return;
+    t->meta.committed_ms = w->pipeline.env.now_ms;
+    task_save_meta(&w->pipeline.env, t);
+}
+
+bool worker_write_state(struct worker *w, struct err *e) {
+    if (w->unwritten == 0 || w->in_transaction)
+        return true;
     for (int32_t p = 0; p < w->o.layout->n; p++) {
-        struct task *t = &w->tasks[p];
         enum task_stage stage = atomic_load(&w->stages[p]);
-        if (stage != STAGE_READY && stage != STAGE_REFRESHING)
-            continue;
-        for (int i = 0; i < TOPIC_COUNT; i++)
-            if (topic_is_replayed((enum topic)i) && !topic_is_consumed((enum topic)i) &&
-                producer_position(w->producer, (enum topic)i, p) > t->meta.positions[i])
-                t->meta.positions[i] = producer_position(w->producer, (enum topic)i, p);
-        if (memcmp(&t->meta, &t->saved_meta, sizeof t->meta) == 0)
-            continue;
-        t->meta.committed_ms = w->pipeline.env.now_ms;
-        task_save_meta(&w->pipeline.env, t);
+        if (stage == STAGE_READY || stage == STAGE_REFRESHING)
+            save_task(w, &w->tasks[p]);
     }
+    w->unwritten = 0;
     if (!batch_commit(w->batch, e))
         return false;
     for (int32_t p = 0; p < w->o.layout->n; p++)
         w->tasks[p].saved_meta = w->tasks[p].meta;
     return true;
+}
+
+void worker_try_write_state(struct worker *w) {
+    struct err e;
+    if (!worker_write_state(w, &e))
+        log_warn("the state was not written; it is replayed", "worker=%d error=%s", w->o.index,
+                 log_quote(&(struct log_value){0}, e.text));
+}
+
+/* While nothing is waiting the state is as new as the results, and so are the answers to queries. While a task is
+ * being restored, each step writes what there is. */
+bool worker_may_defer_write(const struct worker *w) {
+    return w->backlogged && atomic_load(&w->phase) == WORKER_RUNNING && !batch_is_full(w->batch) &&
+           worker_clock_ms(CLOCK_MONOTONIC) - w->unwritten_since_ms < WRITE_MS;
+}
+
+static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
+    note_positions(w, offsets);
+    w->in_transaction = false;
+    if (w->unwritten++ == 0)
+        w->unwritten_since_ms = worker_clock_ms(CLOCK_MONOTONIC);
+    return worker_may_defer_write(w) || worker_write_state(w, e);
 }
 
 /* --- one transaction --- */
@@ -310,10 +346,15 @@ static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_
     return keep_state(w, offsets, e);
 }
 
+static bool begin(struct worker *w, struct err *e) {
+    w->in_transaction = true;
+    return producer_begin(w->producer, e);
+}
+
 /* One transaction, from message `*at` on. */
 bool worker_transact(struct worker *w, size_t *at, struct err *e) {
     size_t from = *at;
-    if (!producer_begin(w->producer, e))
+    if (!begin(w, e))
         return false;
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
     process_messages(w, at, offsets);
@@ -338,7 +379,7 @@ bool worker_pass_markers(struct worker *w, struct err *e) {
     bool ok = true;
     if (offsets->cnt > 0) {
         w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
-        ok = producer_begin(w->producer, e) && finish_transaction(w, offsets, e);
+        ok = begin(w, e) && finish_transaction(w, offsets, e);
         for (size_t i = 0; ok && i < w->source_count; i++)
             if (w->sources[i].next < w->sources[i].committed)
                 w->sources[i].next = w->sources[i].committed;
@@ -369,7 +410,7 @@ static void refresh_some(struct worker *w, rd_kafka_topic_partition_list_t *offs
 }
 
 bool worker_refresh(struct worker *w, struct err *e) {
-    if (!producer_begin(w->producer, e))
+    if (!begin(w, e))
         return false;
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
     refresh_some(w, offsets);

@@ -74,6 +74,7 @@ struct worker {
     bool has_assignment;                            /* maybe an empty one */
     bool rebalanced;                                /* since the batch was begun: it is dropped */
     bool busy;                                      /* the last batch was not empty */
+    bool backlogged;                                /* when it was full more was waiting, maybe */
     bool consumer_fenced;  /* the consumer is of no use any more: worker_rejoin_group */
     bool consumer_lingers; /* an earlier one could not be destroyed: its threads may still count breaks */
     int64_t joined_at_ms;  /* monotonic */
@@ -85,6 +86,9 @@ struct worker {
     bool *forwarded;               /* of each message: it was sent on, so its results are still to come */
     size_t message_count;
     int64_t commits;                     /* of this worker */
+    int64_t unwritten;        /* of them, those whose changes of the state are only in memory yet */
+    int64_t unwritten_since_ms; /* monotonic */
+    bool in_transaction;      /* what is in memory may come to nothing */
     int64_t restart_ms, progress_due_ms; /* of the restore; monotonic, as are the following */
     int64_t bookkeeping_due_ms, purge_due_ms;
     struct {
@@ -130,6 +134,12 @@ void worker_on_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const 
 void worker_drop_messages(struct worker *w);
 /* Fills the batch; the offsets are not committed before worker_transact. */
 void worker_collect(struct worker *w);
+/* Whether the state that is in memory only may wait for more. */
+bool worker_may_defer_write(const struct worker *w);
+/* Writes what committed transactions have left in memory, if there is any. */
+bool worker_write_state(struct worker *w, struct err *e);
+/* The same where nobody can be told of an error: then replay makes good what is lost. */
+void worker_try_write_state(struct worker *w);
 /* One transaction, from message `*at` of the batch on; moves `*at` behind what is committed. */
 bool worker_transact(struct worker *w, size_t *at, struct err *e);
 /* Commits positions behind transaction markers and aborted records at the end of the users' topics: else, once

@@ -53,6 +53,7 @@ static bool hold(struct worker *w, int32_t p) {
 
 void worker_release_tasks(struct worker *w) {
     restore_reset(w->restore);
+    worker_try_write_state(w);
     for (int32_t p = 0; p < w->o.layout->n; p++) {
         int me = w->o.index + 1;
         atomic_store(&w->stages[p], STAGE_NONE);
@@ -64,7 +65,10 @@ void worker_restart_tasks(struct worker *w) {
     w->restart_ms = worker_clock_ms(CLOCK_MONOTONIC);
     w->progress_due_ms = w->restart_ms + PROGRESS_MS;
     restore_reset(w->restore);
+    worker_try_write_state(w);
     batch_clear(w->batch);
+    w->unwritten = 0;
+    w->in_transaction = false;
     for (int32_t p = 0; p < w->o.layout->n; p++) {
         task_rollback(&w->tasks[p]);
         if (stage_of(w, p) != STAGE_NONE)

@@ -24,7 +24,6 @@ struct rows {
 
 struct rate {
     rocksdb_t *db;
-    rocksdb_column_family_handle_t *families[TABLE_COUNT];
     rocksdb_options_t *options;
     rocksdb_readoptions_t *read;
     rocksdb_writeoptions_t *write;
@@ -39,32 +38,21 @@ static void check(const char *text) {
 }
 
 static void open_database(struct rate *r, const char *dir, int read_only) {
-    const char *names[TABLE_COUNT];
-    const rocksdb_options_t *options[TABLE_COUNT];
     char *text = NULL;
-    for (int t = 0; t < TABLE_COUNT; t++) {
-        names[t] = table_name((enum table)t);
-        options[t] = r->options;
-    }
-    r->db = read_only ? rocksdb_open_for_read_only_column_families(r->options, dir, TABLE_COUNT, names,
-                                                                   options, r->families, 0, &text)
-                      : rocksdb_open_column_families(r->options, dir, TABLE_COUNT, names, options,
-                                                     r->families, &text);
+    r->db = read_only ? rocksdb_open_for_read_only(r->options, dir, 0, &text)
+                      : rocksdb_open(r->options, dir, &text);
     check(text);
-}
-
-static void close_database(struct rate *r) {
-    for (int t = 0; t < TABLE_COUNT; t++)
-        rocksdb_column_family_handle_destroy(r->families[t]);
-    rocksdb_close(r->db);
 }
 
 static void take_rows(struct rate *r, int kind) {
     struct rows *rows = &r->rows[kind];
-    rocksdb_iterator_t *i = rocksdb_create_iterator_cf(r->db, r->read, r->families[tables[kind]]);
-    for (rocksdb_iter_seek_to_first(i); rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
+    const char table = (char)tables[kind];
+    rocksdb_iterator_t *i = rocksdb_create_iterator(r->db, r->read);
+    for (rocksdb_iter_seek(i, &table, 1); rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
         struct row row = {.at = rows->bytes.n};
         const char *p = rocksdb_iter_key(i, &row.key_n);
+        if (p[0] != table)
+            break;
         buf_put(&rows->bytes, p, row.key_n);
         p = rocksdb_iter_value(i, &row.value_n);
         buf_put(&rows->bytes, p, row.value_n);
@@ -80,7 +68,7 @@ static void take_rows(struct rate *r, int kind) {
 static void put(struct rate *r, rocksdb_writebatch_t *out, int kind, size_t index) {
     const struct row *row = &r->rows[kind].p[index];
     const char *p = r->rows[kind].bytes.p + row->at;
-    rocksdb_writebatch_put_cf(out, r->families[tables[kind]], p, row->key_n, p + row->key_n, row->value_n);
+    rocksdb_writebatch_put(out, p, row->key_n, p + row->key_n, row->value_n);
 }
 
 static void commit(struct rate *r, rocksdb_writebatch_t *out) {
@@ -124,8 +112,7 @@ static void read_changes(struct rate *r, int64_t changes) {
             const struct row *row = &r->rows[kind].p[scattered(&r->rows[kind], i)];
             char *text = NULL;
             rocksdb_pinnableslice_t *found =
-                rocksdb_get_pinned_cf(r->db, r->read, r->families[tables[kind]],
-                                      r->rows[kind].bytes.p + row->at, row->key_n, &text);
+                rocksdb_get_pinned(r->db, r->read, r->rows[kind].bytes.p + row->at, row->key_n, &text);
             check(text);
             check(found == NULL ? "a row is missing" : NULL);
             rocksdb_pinnableslice_destroy(found);
@@ -160,14 +147,13 @@ void rocksdb_rate(const char *dir, int64_t changes, int64_t batch, int64_t buffe
     r.read = rocksdb_readoptions_create();
     r.write = rocksdb_writeoptions_create();
     rocksdb_options_set_create_if_missing(r.options, 1);
-    rocksdb_options_set_create_missing_column_families(r.options, 1);
     rocksdb_options_set_uint64add_merge_operator(r.options);
     rocksdb_options_set_compression(r.options, rocksdb_lz4_compression);
     rocksdb_options_set_db_write_buffer_size(r.options, (size_t)buffer_bytes);
     open_database(&r, dir, 1);
     for (int kind = 0; kind < KINDS; kind++)
         take_rows(&r, kind);
-    close_database(&r);
+    rocksdb_close(r.db);
     buf_printf(&other, "%s-rate", dir);
     open_database(&r, buf_cstr(&other), 0);
     load(&r);
@@ -178,7 +164,7 @@ void rocksdb_rate(const char *dir, int64_t changes, int64_t batch, int64_t buffe
     (void)printf(
         "RocksDB alone: %.2f us to write the rows of a change, %.2f us to read those that it needs\n",
         (written - begin) / (double)changes, (cpu_us() - written) / (double)changes);
-    close_database(&r);
+    rocksdb_close(r.db);
     rocksdb_destroy_db(r.options, buf_cstr(&other), &text);
     check(text);
     rocksdb_options_destroy(r.options);

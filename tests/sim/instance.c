@@ -110,7 +110,42 @@ static struct source *find_source(struct instance *i, enum topic topic, int32_t 
     return NULL;
 }
 
+static bool may_defer_write(const struct instance *i) {
+    for (int32_t p = 0; p < i->sim->n; p++)
+        if (i->stages[p] != STAGE_NONE && i->stages[p] != STAGE_READY)
+            return false;
+    return true;
+}
+
+/* As worker_write_state. */
+static void write_state(struct instance *i) {
+    if (!i->unwritten)
+        return;
+    for (int32_t p = 0; p < i->sim->n; p++) {
+        struct task *t = &i->tasks[p];
+        if (i->stages[p] != STAGE_READY && i->stages[p] != STAGE_REFRESHING)
+            continue;
+        for (int k = 0; k < TOPIC_COUNT; k++)
+            if (topic_is_replayed((enum topic)k) && !topic_is_consumed((enum topic)k) &&
+                i->delivered[k][p] > t->meta.positions[k])
+                t->meta.positions[k] = i->delivered[k][p] + (mutated(i, MUTATION_POSITION_TOO_FAR) ? 2 : 0);
+        if (memcmp(&t->meta, &t->saved_meta, sizeof t->meta) == 0)
+            continue;
+        t->meta.committed_ms = i->pipeline.env.now_ms;
+        task_save_meta(&i->pipeline.env, t);
+    }
+    memory_commit(i->memory);
+    i->unwritten = false;
+    for (int32_t p = 0; p < i->sim->n; p++)
+        i->tasks[p].saved_meta = i->tasks[p].meta;
+    if (rng_chance(&i->sim->rng, 6)) {
+        memory_free(i->older);
+        i->older = memory_copy(i->memory);
+    }
+}
+
 static void restart_tasks(struct instance *i) {
+    i->unwritten = false;
     if (!mutated(i, MUTATION_NO_ROLLBACK)) {
         memory_rollback(i->memory);
         for (int32_t p = 0; p < i->sim->n; p++)
@@ -148,6 +183,8 @@ static void poll_group(struct instance *i) {
     if (i->generation == s->broker.generation)
         return;
     sim_trace(s, i, "gets a new assignment, generation %d", s->broker.generation);
+    if (rng_chance(&s->rng, 70)) /* else writing fails */
+        write_state(i);
     for (int32_t p = 0; p < s->n; p++)
         i->stages[p] = STAGE_NONE;
     i->source_count = 0;
@@ -361,6 +398,8 @@ static void collect(struct instance *i) {
     }
     i->at = 0;
     i->step = i->batch_count > 0 ? STEP_PROCESS : STEP_ADVANCE;
+    if (i->batch_count == 0)
+        write_state(i);
     if (i->batch_count > 0)
         sim_trace(s, i, "collected %d records", i->batch_count);
 }
@@ -484,26 +523,9 @@ static void keep(struct instance *i) {
         if (s->partition < i->sim->n)
             i->tasks[s->partition].meta.positions[s->topic] = s->committed;
     }
-    for (int32_t p = 0; p < i->sim->n; p++) {
-        struct task *t = &i->tasks[p];
-        if (i->stages[p] != STAGE_READY && i->stages[p] != STAGE_REFRESHING)
-            continue;
-        for (int k = 0; k < TOPIC_COUNT; k++)
-            if (topic_is_replayed((enum topic)k) && !topic_is_consumed((enum topic)k) &&
-                i->delivered[k][p] > t->meta.positions[k])
-                t->meta.positions[k] = i->delivered[k][p] + (mutated(i, MUTATION_POSITION_TOO_FAR) ? 2 : 0);
-        if (memcmp(&t->meta, &t->saved_meta, sizeof t->meta) == 0)
-            continue;
-        t->meta.committed_ms = i->pipeline.env.now_ms;
-        task_save_meta(&i->pipeline.env, t);
-    }
-    memory_commit(i->memory);
-    for (int32_t p = 0; p < i->sim->n; p++)
-        i->tasks[p].saved_meta = i->tasks[p].meta;
-    if (rng_chance(&i->sim->rng, 6)) {
-        memory_free(i->older);
-        i->older = memory_copy(i->memory);
-    }
+    i->unwritten = true;
+    if (!may_defer_write(i) || rng_chance(&i->sim->rng, 40))
+        write_state(i);
 }
 
 static void finish_cycle(struct instance *i) {
@@ -543,7 +565,8 @@ void instance_step(struct instance *i) {
 }
 
 bool instance_is_idle(const struct instance *i) {
-    if (i->generation != i->sim->broker.generation || i->step > STEP_COLLECT || i->batch_count > 0)
+    if (i->generation != i->sim->broker.generation || i->step > STEP_COLLECT || i->batch_count > 0 ||
+        i->unwritten)
         return false;
     for (int32_t p = 0; p < i->sim->n; p++)
         if (i->stages[p] != STAGE_NONE && i->stages[p] != STAGE_READY)

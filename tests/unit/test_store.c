@@ -145,6 +145,30 @@ static void write_both(struct rng *r, struct twins *t, enum family f) {
     buf_release(&key);
 }
 
+/* So much that the commit makes a file of its own (commit.c). Not among what assert_same_content prints. */
+static void put_much(struct kv *kv, int64_t number) {
+    const size_t bytes = 60000;
+    struct buf key = {0}, value = {0};
+    for (int i = 0; i < 40; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "much%02d", i);
+        key_text(&key, 1, slice_str(name));
+        buf_clear(&value);
+        memset(buf_reserve(&value, bytes), 'm', bytes);
+        value.n = bytes;
+        buf_put_int(&value, number);
+        kv_put(kv, FAMILY_META, buf_slice(&key), buf_slice(&value));
+    }
+    buf_release(&key);
+    buf_release(&value);
+}
+
+static void write_much(struct rng *r, struct twins *t) {
+    int64_t number = rng_below(r, 1000);
+    put_much(batch_kv(t->batch), number);
+    put_much(memory_kv(t->memory), number);
+}
+
 static void assert_same_content(struct kv *x, struct kv *y) {
     struct buf a = {0}, b = {0};
     for (int f = FAMILY_META + 1; f < FAMILY_COUNT; f++) {
@@ -170,6 +194,8 @@ static void twins_step(struct rng *r, struct twins *t) {
     int64_t what = rng_below(r, 100);
     if (rng_chance(r, 20))
         want_some(r, batch_kv(t->batch), f);
+    if (rng_below(r, 300) == 0)
+        write_much(r, t);
     if (what < 55)
         write_both(r, t, f);
     else if (what < 75)
@@ -473,6 +499,20 @@ static int in_other_process(const char *what, const char *dir, const char *value
 }
 
 /* Ends without closing the store. */
+static int write_much_and_crash(const char *dir) {
+    struct err e = {0};
+    struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
+    if (s == NULL)
+        return 1;
+    struct batch *b = batch_new(s);
+    put_much(batch_kv(b), 1);
+    put_text(b, FAMILY_LINKS, 1, "k", "much");
+    (void)batch_commit(b, &e);
+    put_much(batch_kv(b), 2);
+    return 7;
+}
+
+/* Ends without closing the store. */
 static int write_and_crash(const char *dir, const char *value) {
     struct err e = {0};
     struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
@@ -485,7 +525,8 @@ static int write_and_crash(const char *dir, const char *value) {
     return 7;
 }
 
-/* Writes the same rows again and again: some get into table files on the way, the last ones are in the log. */
+/* Writes the same rows again and again: some get into table files on the way, by their number or because much is written
+ * with them, the last ones are in the log. */
 static int grow(const char *dir, bool then_close) {
     struct err e = {0};
     struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
@@ -497,6 +538,8 @@ static int grow(const char *dir, bool then_close) {
         (void)snprintf(key, sizeof key, "%08d", i % 2000);
         (void)snprintf(value, sizeof value, "%d", i / 2000);
         put_text(b, FAMILY_LINKS, 1, key, value);
+        if (i % 5000 == 1000)
+            put_much(batch_kv(b), i);
         if (i % 500 == 499 && !batch_commit(b, &e))
             return 1;
     }
@@ -582,6 +625,53 @@ static void test_store__needs_count(void **state) {
     assert_false(store_needs_count(s, 1));
     store_close(s);
     store_close(NULL);
+    remove_scratch(dir);
+}
+
+static void test_store__large_commits(void **state) {
+    (void)state;
+    struct err e = {0};
+    struct buf key = {0}, value = {0}, leftover = {0};
+    char *dir = make_scratch();
+    assert_int_equal(in_other_process("crash-large", dir, ""), 7);
+    buf_printf(&leftover, "%s/commit.new", dir);
+    FILE *f = fopen(buf_cstr(&leftover), "w"); /* as if it had been at the next one */
+    assert_non_null(f);
+    (void)fclose(f);
+    struct store *s = open_store(dir);
+    assert_committed(s, FAMILY_LINKS, 1, "k", "much");
+    assert_int_not_equal(access(buf_cstr(&leftover), F_OK), 0);
+    struct batch *b = batch_new(s);
+    key_text(&key, 1, slice_str("much39"));
+    assert_true(kv_get(batch_kv(b), FAMILY_META, buf_slice(&key), &value));
+    assert_int_equal(value.p[value.n - 1], '1');
+    put_text(b, FAMILY_LINKS, 1, "k", "little"); /* through the log, then again with much: the last one counts */
+    commit(b);
+    put_much(batch_kv(b), 3);
+    put_text(b, FAMILY_LINKS, 1, "k", "much again");
+    assert_true(batch_is_full(b));
+    commit(b);
+    assert_false(batch_is_full(b));
+    assert_committed(s, FAMILY_LINKS, 1, "k", "much again");
+    /* A failure to make the file is an error, and nothing of the commit is there. */
+    assert_int_equal(mkdir(buf_cstr(&leftover), 0700), 0);
+    put_much(batch_kv(b), 4);
+    put_text(b, FAMILY_LINKS, 1, "k", "never");
+    assert_false(batch_commit(b, &e));
+    assert_int_equal(e.class, ERR_RETRY);
+    assert_committed(s, FAMILY_LINKS, 1, "k", "much again");
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", "much again");
+    assert_int_equal(rmdir(buf_cstr(&leftover)), 0);
+    put_much(batch_kv(b), 5);
+    commit(b);
+    batch_free(b);
+    store_close(s);
+    s = open_store(dir);
+    assert_false(store_needs_count(s, 1));
+    store_close(s);
+    buf_release(&key);
+    buf_release(&value);
+    buf_release(&leftover);
     remove_scratch(dir);
 }
 
@@ -840,11 +930,11 @@ static void test_store__damaged_table(void **state) {
     char *path = find_file(dir, ".sst");
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
-    for (off_t at = 100; at < st.st_size / 2; at += 1000)
+    for (off_t at = 8192; at < st.st_size / 2; at += 1000) /* behind what is read to open it */
         overwrite(path, at, "\xde\xad\xbe\xef", 4);
     struct store *s = open_store(dir);
     struct batch *b = batch_new(s);
-    assert_value(batch_kv(b), FAMILY_LINKS, 1, "00000003", NULL);
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000", NULL);
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
     assert_non_null(strstr(batch_kv(b)->err.text, "start again"));
@@ -857,7 +947,7 @@ static void test_store__damaged_table(void **state) {
     cursor_free(c);
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     struct kv *reader = store_reader_new(s);
-    assert_value(reader, FAMILY_LINKS, 1, "00000003", NULL);
+    assert_value(reader, FAMILY_LINKS, 1, "00004000", NULL);
     assert_int_equal(reader->err.class, ERR_STOP);
     store_reader_free(reader);
     assert_false(store_count_rows(s, 1, rows, &e));
@@ -918,6 +1008,8 @@ static void test_store__log_cut_short(void **state) {
 }
 
 static int as_other_process(const char *what, const char *dir, const char *value) {
+    if (strcmp(what, "crash-large") == 0)
+        return write_much_and_crash(dir);
     if (strcmp(what, "crash") == 0)
         return write_and_crash(dir, value);
     if (strcmp(what, "small") == 0)
@@ -939,6 +1031,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_store__facts),
         cmocka_unit_test(test_store__count_and_wipe),
         cmocka_unit_test(test_store__needs_count),
+        cmocka_unit_test(test_store__large_commits),
         cmocka_unit_test(test_store__counted_once),
         cmocka_unit_test(test_store__memory_is_bounded),
         cmocka_unit_test(test_store__destroy),

@@ -1,0 +1,411 @@
+/* Batches: what a worker reads and writes through, with their cursors; and readers, for queries. */
+#include "state/store_internal.h"
+#include "state/wanted.h"
+#include "streamer/base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- cursors --- */
+
+struct store_cursor {
+    struct kv_cursor base;
+    struct kv *kv;
+    struct store *store;
+    struct place place;
+    rocksdb_iterator_t *i;
+    struct buf key;     /* to seek */
+    struct slice value; /* where it stands; p == NULL: nowhere */
+    bool in_table;
+};
+
+static struct store_cursor *cursor_of(struct kv_cursor *c) {
+    return (struct store_cursor *)c;
+}
+
+static bool is_in_table(const struct store_cursor *c) {
+    size_t n;
+    if (!rocksdb_iter_valid(c->i))
+        return false;
+    const char *key = rocksdb_iter_key(c->i, &n);
+    return n > 0 && key[0] == (char)c->place.table;
+}
+
+/* Of the row that RocksDB's iterator is at: p == NULL if it lacks the section. False on an error. */
+static bool read_section(struct store_cursor *c) {
+    struct slice row;
+    char *text = NULL;
+    c->value = slice_null();
+    c->in_table = is_in_table(c);
+    if (!c->in_table) {
+        rocksdb_iter_get_error(c->i, &text);
+        if (!kv_failed(c->kv))
+            return store_check(c->store, text, &c->kv->err, "scan");
+        free(text);
+        return false;
+    }
+    row.p = rocksdb_iter_value(c->i, &row.n);
+    if (c->place.section == SECTION_ALONE)
+        c->value = row;
+    else if (!layout_get(row, c->place.section, &c->value))
+        return !kv_failed(c->kv) && store_refuse_row(c->store, c->place.table, &c->kv->err);
+    return true;
+}
+
+/* Goes on in that direction to the next row that has the section. */
+static void settle(struct kv_cursor *base, void (*move)(rocksdb_iterator_t *)) {
+    struct store_cursor *c = cursor_of(base);
+    while (read_section(c) && c->value.p == NULL && c->in_table)
+        move(c->i);
+}
+
+static void op_seek(struct kv_cursor *base, struct slice key) {
+    struct store_cursor *c = cursor_of(base);
+    struct slice stored = stored_key(&c->key, c->place.table, key);
+    rocksdb_iter_seek(c->i, stored.p, stored.n);
+    settle(base, rocksdb_iter_next);
+}
+static void op_seek_for_prev(struct kv_cursor *base, struct slice key) {
+    struct store_cursor *c = cursor_of(base);
+    struct slice stored = stored_key(&c->key, c->place.table, key);
+    rocksdb_iter_seek_for_prev(c->i, stored.p, stored.n);
+    settle(base, rocksdb_iter_prev);
+}
+static void op_next(struct kv_cursor *c) {
+    rocksdb_iter_next(cursor_of(c)->i);
+    settle(c, rocksdb_iter_next);
+}
+static void op_prev(struct kv_cursor *c) {
+    rocksdb_iter_prev(cursor_of(c)->i);
+    settle(c, rocksdb_iter_prev);
+}
+static bool op_valid(struct kv_cursor *c) {
+    return cursor_of(c)->value.p != NULL;
+}
+static struct slice op_key(struct kv_cursor *c) {
+    size_t n;
+    const char *stored = rocksdb_iter_key(cursor_of(c)->i, &n);
+    return slice_of(stored + 1, n - 1);
+}
+static struct slice op_value(struct kv_cursor *c) {
+    return cursor_of(c)->value;
+}
+static void op_free(struct kv_cursor *c) {
+    rocksdb_iter_destroy(cursor_of(c)->i);
+    buf_release(&cursor_of(c)->key);
+    free(c);
+}
+
+static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, struct place place,
+                                    rocksdb_iterator_t *i) {
+    static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
+                                             op_valid, op_key,           op_value, op_free};
+    struct store_cursor *c = mem_calloc(1, sizeof *c);
+    *c = (struct store_cursor){.base = {&ops}, .kv = kv, .store = s, .place = place, .i = i};
+    return &c->base;
+}
+
+/* The family's value in a row of its table (p == NULL: there is none) into `value`. False: it has none there. */
+static bool take_value(struct kv *kv, struct store *s, struct place place, struct slice row,
+                       struct buf *value) {
+    struct slice found = row;
+    if (place.section != SECTION_ALONE && !layout_get(row, place.section, &found))
+        return store_refuse_row(s, place.table, &kv->err);
+    if (found.p != NULL)
+        buf_set(value, found);
+    return found.p != NULL;
+}
+
+/* --- batches --- */
+
+#define DIRTY_PART 4 /* of the rows in memory may be dirty */
+
+struct batch {
+    struct kv kv; /* first: a kv of this store is a batch */
+    struct store *store;
+    uint64_t number;
+    struct row_cache rows;
+    rocksdb_writebatch_wi_t *index; /* the dirty rows of those tables of which a cursor was asked for */
+    struct buf key, composed;
+    struct wanted wanted[TABLE_COUNT];
+};
+
+static struct batch *batch_of(struct kv *kv) {
+    return (struct batch *)kv;
+}
+
+/* The epoch of the key's partition, which is this batch's from now on. */
+static uint32_t claim_for(void *batch, struct slice key) {
+    struct batch *b = batch;
+    return store_claim(b->store, key_partition_of(key), b->number);
+}
+
+static bool is_good(const struct row *r, uint32_t epoch) {
+    return r != NULL && (r->dirty || r->epoch == epoch);
+}
+
+static struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
+    struct slice value = slice_null();
+    if (pinned != NULL)
+        value.p = rocksdb_pinnableslice_value(pinned, &value.n);
+    return value;
+}
+
+/* The row as the batch sees it, from memory or else from the database; NULL after an error. Good until the next call. */
+static struct row *load_row(struct batch *b, enum table t, struct slice key) {
+    struct store *s = b->store;
+    char *text = NULL;
+    uint32_t epoch = claim_for(b, key);
+    struct row *r = row_cache_find(&b->rows, t, key);
+    if (is_good(r, epoch))
+        return r;
+    struct slice stored = stored_key(&b->key, t, key);
+    rocksdb_pinnableslice_t *pinned = rocksdb_get_pinned(s->db, s->read, stored.p, stored.n, &text);
+    if (!store_check(s, text, &b->kv.err, "read"))
+        return NULL;
+    r = row_cache_keep(&b->rows, t, key, value_of_pinned(pinned), epoch);
+    rocksdb_pinnableslice_destroy(pinned);
+    return r;
+}
+
+static struct slice value_of(const struct row *r) {
+    return r->there ? row_value(r) : slice_null();
+}
+
+static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
+    struct batch *b = batch_of(kv);
+    struct place place = layout_place(f);
+    if (kv_failed(kv))
+        return false;
+    const struct row *r = load_row(b, place.table, key);
+    return r != NULL && take_value(kv, b->store, place, value_of(r), value);
+}
+
+/* value.p == NULL: erases it. */
+static void change(struct kv *kv, enum family f, struct slice key, struct slice value) {
+    struct batch *b = batch_of(kv);
+    struct place place = layout_place(f);
+    if (kv_failed(kv))
+        return;
+    if (place.section == SECTION_ALONE) {
+        row_cache_change(&b->rows, row_cache_own(&b->rows, place.table, key, value.n), value);
+        return;
+    }
+    struct row *r = load_row(b, place.table, key);
+    if (r == NULL)
+        return;
+    if (layout_set(value_of(r), place.section, value, &b->composed))
+        row_cache_change(&b->rows, r, b->composed.n > 0 ? buf_slice(&b->composed) : slice_null());
+    else
+        (void)store_refuse_row(b->store, place.table, &kv->err);
+}
+
+static void batch_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
+    change(kv, f, key, value.p != NULL ? value : slice_of("", 0));
+}
+
+static void batch_erase(struct kv *kv, enum family f, struct slice key) {
+    change(kv, f, key, slice_null());
+}
+
+static void batch_want(struct kv *kv, enum family f, struct slice key) {
+    struct batch *b = batch_of(kv);
+    enum table t = layout_place(f).table;
+    wanted_add(&b->wanted[t], key, row_cache_hash(t, key));
+}
+
+#define AHEAD ((size_t)8) /* rows; about as many misses as a core has in flight */
+
+/* Leaves those that are not in memory, in order. */
+static void leave_missing(struct batch *b, enum table t, struct wanted *w) {
+    size_t missing = 0;
+    for (size_t i = 0; i < w->count; i++) {
+        struct slice key = wanted_at(w, i);
+        if (i + 2 * AHEAD < w->count)
+            row_cache_prefetch_slot(&b->rows, w->keys[i + 2 * AHEAD].hash);
+        if (i + AHEAD < w->count)
+            row_cache_prefetch_row(&b->rows, w->keys[i + AHEAD].hash);
+        if (!is_good(row_cache_find_hashed(&b->rows, t, key, w->keys[i].hash), claim_for(b, key)))
+            w->keys[missing++] = w->keys[i];
+    }
+    w->count = missing;
+    wanted_sort(w);
+}
+
+#define FETCH_ROWS 128 /* in one call, which holds on to their blocks */
+
+static void fetch_rows(struct batch *b, enum table t, const struct wanted *w, size_t from, size_t n) {
+    struct store *s = b->store;
+    struct buf *stored = &b->key;
+    const char *keys[FETCH_ROWS] = {NULL};
+    size_t lengths[FETCH_ROWS] = {0};
+    rocksdb_pinnableslice_t *rows[FETCH_ROWS] = {NULL};
+    char *texts[FETCH_ROWS] = {NULL};
+    buf_clear(stored);
+    for (size_t i = 0; i < n; i++) {
+        lengths[i] = wanted_at(w, from + i).n + 1;
+        buf_put_byte(stored, (char)t);
+        buf_put_slice(stored, wanted_at(w, from + i));
+    }
+    const char *p = stored->p;
+    for (size_t i = 0; i < n; p += lengths[i], i++)
+        keys[i] = p;
+    rocksdb_batched_multi_get_cf(s->db, s->read, s->rows, n, keys, lengths, rows, texts, true);
+    for (size_t i = 0; i < n; i++) {
+        struct slice key = wanted_at(w, from + i);
+        if (store_check(s, texts[i], &b->kv.err, "read"))
+            (void)row_cache_keep(&b->rows, t, key, value_of_pinned(rows[i]), claim_for(b, key));
+        rocksdb_pinnableslice_destroy(rows[i]);
+    }
+}
+
+static void batch_fetch(struct kv *kv) {
+    struct batch *b = batch_of(kv);
+    for (int t = 0; t < TABLE_COUNT; t++) {
+        struct wanted *w = &b->wanted[t];
+        leave_missing(b, (enum table)t, w);
+        for (size_t i = 0; i < w->count && !kv_failed(kv); i += FETCH_ROWS)
+            fetch_rows(b, (enum table)t, w, i, w->count - i < FETCH_ROWS ? w->count - i : FETCH_ROWS);
+        wanted_clear(w);
+    }
+}
+
+static void bring_index_up_to_date(struct batch *b, enum table t) {
+    struct rows *rows = &b->rows.unindexed[t];
+    for (size_t i = 0; i < rows->n; i++) {
+        struct row *r = rows->p[i];
+        struct slice key = row_stored_key(r);
+        if (r->there)
+            rocksdb_writebatch_wi_put(b->index, key.p, key.n, row_value(r).p, r->value_n);
+        else
+            rocksdb_writebatch_wi_delete(b->index, key.p, key.n);
+        r->indexed = true;
+    }
+    rows->n = 0;
+}
+
+static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
+    struct batch *b = batch_of(kv);
+    struct place place = layout_place(f);
+    bring_index_up_to_date(b, place.table);
+    rocksdb_iterator_t *base = rocksdb_create_iterator(b->store->db, b->store->read);
+    return cursor_new(kv, b->store, place, rocksdb_writebatch_wi_create_iterator_with_base(b->index, base));
+}
+
+struct batch *batch_new(struct store *s) {
+    static const struct kv_ops ops = {batch_get,    batch_put,  batch_erase,
+                                      batch_cursor, batch_want, batch_fetch};
+    struct batch *b = mem_calloc(1, sizeof *b);
+    *b = (struct batch){.kv = {.ops = &ops},
+                        .store = s,
+                        .number = atomic_fetch_add(&s->batches, 1) + 1,
+                        .index = rocksdb_writebatch_wi_create(0, 1)};
+    row_cache_init(&b->rows, s->row_bytes);
+    return b;
+}
+
+void batch_free(struct batch *b) {
+    if (b == NULL)
+        return;
+    row_cache_release(&b->rows);
+    rocksdb_writebatch_wi_destroy(b->index);
+    buf_release(&b->key);
+    buf_release(&b->composed);
+    for (int t = 0; t < TABLE_COUNT; t++)
+        wanted_release(&b->wanted[t]);
+    free(b);
+}
+
+struct kv *batch_kv(struct batch *b) {
+    return &b->kv;
+}
+
+bool batch_is_full(const struct batch *b) {
+    return b->rows.dirty_bytes > b->rows.max_bytes / DIRTY_PART;
+}
+
+void batch_clear(struct batch *b) {
+    row_cache_drop_dirty(&b->rows);
+    rocksdb_writebatch_wi_clear(b->index);
+    b->kv.err.class = ERR_NONE;
+}
+
+bool batch_commit(struct batch *b, struct err *e) {
+    if (kv_failed(&b->kv)) {
+        *e = b->kv.err;
+        batch_clear(b);
+        return false;
+    }
+    if (atomic_load(&b->store->damaged)) { /* found by another thread, a query for instance */
+        batch_clear(b);
+        return store_refuse_damaged(b->store, e);
+    }
+    bool ok = store_write_rows(b->store, &b->rows, e);
+    if (ok)
+        row_cache_written(&b->rows, claim_for, b);
+    batch_clear(b);
+    return ok;
+}
+
+/* --- readers --- */
+
+struct reader {
+    struct kv kv;
+    struct store *store;
+    const rocksdb_snapshot_t *snapshot;
+    rocksdb_readoptions_t *read;
+    struct buf key;
+};
+
+static struct reader *reader_of(struct kv *kv) {
+    return (struct reader *)kv;
+}
+
+static bool reader_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
+    struct reader *r = reader_of(kv);
+    struct place place = layout_place(f);
+    struct slice row = slice_null(), stored = stored_key(&r->key, place.table, key);
+    char *text = NULL;
+    char *found = rocksdb_get(r->store->db, r->read, stored.p, stored.n, &row.n, &text);
+    row.p = found;
+    bool ok = store_check(r->store, text, &kv->err, "read") && found != NULL &&
+              take_value(kv, r->store, place, row, value);
+    free(found);
+    return ok;
+}
+
+static void reader_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
+    (void)kv, (void)f, (void)key, (void)value;
+    assert(!"a reader does not write");
+}
+
+static void reader_erase(struct kv *kv, enum family f, struct slice key) {
+    reader_put(kv, f, key, key);
+}
+
+static struct kv_cursor *reader_cursor(struct kv *kv, enum family f) {
+    struct reader *r = reader_of(kv);
+    struct place place = layout_place(f);
+    return cursor_new(kv, r->store, place, rocksdb_create_iterator(r->store->db, r->read));
+}
+
+struct kv *store_reader_new(struct store *s) {
+    static const struct kv_ops ops = {
+        .get = reader_get, .put = reader_put, .erase = reader_erase, .cursor = reader_cursor};
+    struct reader *r = mem_calloc(1, sizeof *r);
+    *r = (struct reader){.kv = {.ops = &ops},
+                         .store = s,
+                         .snapshot = rocksdb_create_snapshot(s->db),
+                         .read = rocksdb_readoptions_create()};
+    rocksdb_readoptions_set_snapshot(r->read, r->snapshot);
+    return &r->kv;
+}
+
+void store_reader_free(struct kv *kv) {
+    struct reader *r = reader_of(kv);
+    rocksdb_readoptions_destroy(r->read);
+    rocksdb_release_snapshot(r->store->db, r->snapshot);
+    buf_release(&r->key);
+    free(r);
+}

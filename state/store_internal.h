@@ -1,0 +1,63 @@
+/* store_internal: what the store's files share.
+ *
+ *   store.c   opening and closing, damage, facts, whole partitions
+ *   commit.c  writing the rows of a batch, all or nothing
+ *   batch.c   what a worker reads and writes through; readers */
+#ifndef STATE_STORE_INTERNAL_H
+#define STATE_STORE_INTERNAL_H
+
+#include "state/keys.h"
+#include "state/layout.h"
+#include "state/row_cache.h"
+#include "state/store.h"
+
+#include <pthread.h>
+#include <rocksdb/c.h>
+#include <stdatomic.h>
+
+struct store {
+    char *dir;
+    rocksdb_t *db;
+    rocksdb_column_family_handle_t *rows;      /* the only family */
+    rocksdb_options_t *options, *file_options; /* of the database; of the files that commits make */
+    rocksdb_readoptions_t *read;
+    rocksdb_writeoptions_t *write;
+    pthread_mutex_t commit_lock; /* held by whoever writes anything */
+    uint64_t commits;            /* under commit_lock */
+    bool has_buffered;           /* under commit_lock: something was written that is in no file yet, maybe */
+    /* Of each partition: which batch (its number) has read or written it last; 0: none, or wiped since. And how often
+     * that has changed: rows that a batch keeps in memory are good as long as it has not. */
+    _Atomic uint64_t owners[KEY_PARTITION_MAX + 1];
+    _Atomic uint32_t epochs[KEY_PARTITION_MAX + 1];
+    _Atomic uint64_t batches; /* made so far: the number of the last one */
+    size_t row_bytes;         /* that a batch may keep */
+    /* Of each partition: its rows need not be counted. */
+    atomic_bool counted[KEY_PARTITION_MAX + 1];
+    /* Set once and for all; then `damage` says why. */
+    atomic_bool damaged;
+    pthread_mutex_t damage_lock;
+    char damage[512];
+};
+
+/* Turns RocksDB's allocated error text into `e`; true if there was none. Notes damage. */
+bool store_check(struct store *s, char *text, struct err *e, const char *what);
+/* The store is damaged. Returns false. */
+bool store_refuse_damaged(struct store *s, struct err *e);
+/* A row that passed RocksDB's checksums and is none of ours. Returns false. */
+bool store_refuse_row(struct store *s, enum table t, struct err *e);
+
+/* The partition is in the hands of that batch now (0: of none). Returns its epoch. */
+uint32_t store_claim(struct store *s, int32_t partition, uint64_t batch);
+
+/* --- commit.c --- */
+/* Writes the dirty rows, all or nothing. */
+bool store_write_rows(struct store *s, struct row_cache *rows, struct err *e);
+/* After opening: false if commits are missing. */
+bool store_has_all_commits(struct store *s, struct err *e);
+/* Removes what a commit may have left that was interrupted: to be called when nobody has the store open. */
+void commit_remove_leftovers(const char *dir);
+
+/* A key as it is stored: clears `out` and fills it. */
+struct slice stored_key(struct buf *out, enum table t, struct slice key);
+
+#endif
