@@ -1,5 +1,7 @@
 #include "streamer/base/decimal.h"
 
+#include "streamer/base/digits.h"
+
 #include <assert.h>
 
 typedef unsigned __int128 uint128;
@@ -142,7 +144,23 @@ enum decimal_result decimal_parse(struct slice text, int precision, int scale, i
     return DECIMAL_OK;
 }
 
+/* What nearly all integers are: digits, few enough to fit. */
+static bool parse_plain_integer(struct slice text, int64_t *value) {
+    if (text.n == 0 || text.n >= INT64_DIGITS_MAX)
+        return false;
+    int64_t v = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        if (!is_digit(text.p[i]))
+            return false;
+        v = v * 10 + (text.p[i] - '0');
+    }
+    *value = v;
+    return true;
+}
+
 enum decimal_result decimal_parse_integer(struct slice text, int64_t *value) {
+    if (parse_plain_integer(text, value))
+        return DECIMAL_OK;
     struct number x;
     if (!number_parse(text, &x))
         return DECIMAL_NOT_A_NUMBER;
@@ -158,33 +176,47 @@ enum decimal_result decimal_parse_integer(struct slice text, int64_t *value) {
     return DECIMAL_OK;
 }
 
+/* Puts a digit before p, and the point before that if it is the last of so many `decimals`. */
+static char *put_digit(char *p, int digit, int *decimals) {
+    *--p = (char)('0' + digit);
+    if (--*decimals == 0)
+        *--p = '.';
+    return p;
+}
+
 void decimal_put(struct buf *out, int128 value, int scale) {
     assert(scale >= 0 && scale <= PUT_SCALE_MAX);
-    char digits[40];
-    size_t at = sizeof digits;
+    char text[42]; /* a sign, 39 digits, a point */
+    char *end = text + sizeof text, *p = end;
     uint128 rest = value < 0 ? 0 - (uint128)value : (uint128)value;
     /* Dividing 128 bits is slow, and almost every amount fits in 64. */
     for (; rest > UINT64_MAX; rest /= 10)
-        digits[--at] = (char)('0' + (int)(rest % 10));
-    for (uint64_t low = (uint64_t)rest; low != 0; low /= 10)
-        digits[--at] = (char)('0' + (int)(low % 10));
-    while (sizeof digits - at < (size_t)scale + 1)
-        digits[--at] = '0';
-
+        p = put_digit(p, (int)(rest % 10), &scale);
+    uint64_t low = (uint64_t)rest;
+    for (; scale > 0; low /= 10)
+        p = put_digit(p, (int)(low % 10), &scale);
+    p = digits_put_before(p, low);
     if (value < 0)
-        buf_put_byte(out, '-');
-    size_t whole = sizeof digits - at - (size_t)scale;
-    buf_put(out, digits + at, whole);
-    if (scale > 0) {
-        buf_put_byte(out, '.');
-        buf_put(out, digits + at + whole, (size_t)scale);
+        *--p = '-';
+    buf_put(out, p, (size_t)(end - p));
+}
+
+/* Dividing 128 bits is slow, and almost every amount fits in 64. */
+static void divide(int128 a, int128 b, int128 *quotient, int128 *rest) {
+    int64_t low = (int64_t)a, low_b = (int64_t)b;
+    if (a == low && b == low_b) {
+        *quotient = low / low_b;
+        *rest = low % low_b;
+    } else {
+        *quotient = a / b;
+        *rest = a % b;
     }
 }
 
 int128 decimal_divide(int128 numerator, int128 denominator) {
     assert(denominator > 0);
-    int128 quotient = numerator / denominator;
-    int128 rest = numerator % denominator;
+    int128 quotient, rest;
+    divide(numerator, denominator, &quotient, &rest);
     int128 size = rest < 0 ? -rest : rest;
     if (size < denominator - size)
         return quotient;

@@ -3,7 +3,7 @@
  *
  *   clang -std=c17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. \
  *     tests/fuzz/fuzz_decode.c streamer/decode*.c streamer/standardize.c streamer/event.c \
- *     streamer/base/{buf,slice,mem,utf8,decimal,timestamp,json}.c -lcjson -lunistring
+ *     streamer/base/{buf,digits,slice,mem,utf8,decimal,timestamp,json}.c -lcjson -lunistring
  *
  * Input: one byte of flags (bit 0: accounts; bit 1: there is a key; bit 2: the value is null), with a key one
  * byte that says how long it is, the key, the value. */
