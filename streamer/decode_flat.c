@@ -21,20 +21,27 @@ static struct slice member_text(const struct json_pair *pairs, size_t count, str
     return slice_null();
 }
 
+/* What the record says about itself in members that are no field. False: with their like null, these members make an
+ * envelope of it (see decode_unwrap and debezium_is_envelope). */
+static bool read_others(const struct json_pair *pairs, size_t n, struct flattened *f) {
+    if (has_member(pairs, n, slice_str("payload")) || has_member(pairs, n, slice_str("op")))
+        return false;
+    f->op = member_text(pairs, n, slice_str("__op"));
+    f->deleted = member_text(pairs, n, slice_str("__deleted"));
+    f->source_time = member_text(pairs, n, slice_str("__source_ts_ms"));
+    return true;
+}
+
 bool flat_read(struct decoding *g, bool *ok) {
     struct json_pair pairs[MEMBERS_MAX];
+    const struct json_pair *found[FIELD_COUNT] = {NULL};
+    struct flattened f = {slice_null(), slice_null(), slice_null()};
     size_t n;
     if (!json_flat(g->record->value, pairs, MEMBERS_MAX, &n))
         return false;
-    /* With their like null, these make an envelope of it: see decode_unwrap and debezium_is_envelope. */
-    if (has_member(pairs, n, slice_str("payload")) || has_member(pairs, n, slice_str("op")))
+    uint32_t unknown;
+    if (row_find_flat(g->entity, pairs, n, found, &unknown) < n && !read_others(pairs, n, &f))
         return false;
-    struct flattened f = {
-        .op = member_text(pairs, n, slice_str("__op")),
-        .deleted = member_text(pairs, n, slice_str("__deleted")),
-        .source_time = member_text(pairs, n, slice_str("__source_ts_ms")),
-    };
-    *ok = debezium_begin_flat(g, &f) && row_read_flat(g, pairs, n, debezium_wanted_fields(g)) &&
-          debezium_end_flat(g, &f);
+    *ok = debezium_begin_flat(g, &f) && row_read_flat(g, found, unknown) && debezium_end_flat(g, &f);
     return true;
 }

@@ -76,7 +76,10 @@ uint32_t row_find(enum entity entity, const cJSON *row, const cJSON *found[FIELD
 bool row_read_field(struct decoding *g, enum field field, struct typed item);
 /* Sets the `wanted` fields and unknown_fields. */
 bool row_read(struct decoding *g, struct typed row, uint32_t wanted);
-bool row_read_flat(struct decoding *g, const struct json_pair *pairs, size_t count, uint32_t wanted);
+/* The same in two steps for the members of a flat object; the first one returns how many of them are fields. */
+size_t row_find_flat(enum entity entity, const struct json_pair *pairs, size_t count,
+                     const struct json_pair *found[FIELD_COUNT], uint32_t *unknown);
+bool row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT], uint32_t unknown);
 
 /* The schema of a member, by the struct schema of its object; NULL if either is not there. */
 const cJSON *connect_member_schema(const cJSON *struct_schema, const char *name);

@@ -76,11 +76,11 @@ static const struct known_name *find_name(enum entity entity, struct slice name)
     return NULL;
 }
 
-/* The choice among the members of a row: which fields were seen so far by their own name, which by an alias. */
+/* The choice among the members of a row. */
 struct choice {
     enum entity entity;
-    uint32_t own, alias;
-    uint32_t unknown; /* members that are no field */
+    uint32_t own, alias; /* fields that were seen so far by their own name, by an alias */
+    uint32_t fields, unknown;
 };
 
 /* The next member. True: it stands for *field, until a better one comes; the best is the first of the field's own name, then
@@ -94,6 +94,7 @@ static bool choose(struct choice *c, struct slice name, enum field *field) {
     uint32_t bit = FIELD_BIT(k->field);
     bool better = ((k->alias ? c->own | c->alias : c->own) & bit) == 0;
     *(k->alias ? &c->alias : &c->own) |= bit;
+    c->fields++;
     *field = k->field;
     return better;
 }
@@ -107,6 +108,18 @@ uint32_t row_find(enum entity entity, const cJSON *row, const cJSON *found[FIELD
             found[field] = member;
     }
     return c.unknown;
+}
+
+size_t row_find_flat(enum entity entity, const struct json_pair *pairs, size_t count,
+                     const struct json_pair *found[FIELD_COUNT], uint32_t *unknown) {
+    struct choice c = {.entity = entity};
+    enum field field;
+    for (size_t i = 0; i < count; i++) {
+        if (choose(&c, pairs[i].name, &field))
+            found[field] = &pairs[i];
+    }
+    *unknown = c.unknown;
+    return c.fields;
 }
 
 static bool refuse_unavailable(struct decoding *g, enum field field) {
@@ -152,15 +165,9 @@ bool row_read(struct decoding *g, struct typed row, uint32_t wanted) {
     return true;
 }
 
-bool row_read_flat(struct decoding *g, const struct json_pair *pairs, size_t count, uint32_t wanted) {
-    const struct json_pair *found[FIELD_COUNT] = {NULL};
-    struct choice c = {.entity = g->entity};
-    enum field field;
-    for (size_t i = 0; i < count; i++) {
-        if (choose(&c, pairs[i].name, &field))
-            found[field] = &pairs[i];
-    }
-    g->out->unknown_fields = c.unknown;
+bool row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT], uint32_t unknown) {
+    uint32_t wanted = debezium_wanted_fields(g);
+    g->out->unknown_fields = unknown;
     for (enum field f = 0; f < FIELD_COUNT; f++) {
         if (found[f] == NULL || (wanted & FIELD_BIT(f)) == 0)
             continue;
