@@ -3,6 +3,7 @@
 #include "streamer/base/digits.h"
 
 #include <assert.h>
+#include <endian.h>
 
 typedef unsigned __int128 uint128;
 
@@ -126,8 +127,30 @@ static uint64_t scaled_magnitude(const struct number *x, int64_t shift) {
     return digit_at(x, x->first + (size_t)kept) >= 5 ? v + 1 : v;
 }
 
+/* What nearly all numbers are: digits with at most one point among them, so few that nothing is rounded or out of range. */
+static bool parse_plain(struct slice text, int precision, int scale, int64_t *value) {
+    if ((int64_t)text.n > precision - scale)
+        return false;
+    int64_t v = 0;
+    size_t i = 0;
+    for (; i < text.n && is_digit(text.p[i]); i++)
+        v = v * 10 + (text.p[i] - '0');
+    if (i == 0)
+        return false;
+    if (i < text.n && text.p[i] == '.') {
+        for (i++; i < text.n && is_digit(text.p[i]) && scale > 0; i++, scale--)
+            v = v * 10 + (text.p[i] - '0');
+    }
+    if (i < text.n)
+        return false;
+    *value = v * (int64_t)power_of_ten(scale);
+    return true;
+}
+
 enum decimal_result decimal_parse(struct slice text, int precision, int scale, int64_t *value) {
     assert(precision >= 1 && precision <= 18 && scale >= 0 && scale <= 9);
+    if (parse_plain(text, precision, scale, value))
+        return DECIMAL_OK;
     struct number x;
     if (!number_parse(text, &x))
         return DECIMAL_NOT_A_NUMBER;
@@ -144,22 +167,8 @@ enum decimal_result decimal_parse(struct slice text, int precision, int scale, i
     return DECIMAL_OK;
 }
 
-/* What nearly all integers are: digits, few enough to fit. */
-static bool parse_plain_integer(struct slice text, int64_t *value) {
-    if (text.n == 0 || text.n >= INT64_DIGITS_MAX)
-        return false;
-    int64_t v = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        if (!is_digit(text.p[i]))
-            return false;
-        v = v * 10 + (text.p[i] - '0');
-    }
-    *value = v;
-    return true;
-}
-
 enum decimal_result decimal_parse_integer(struct slice text, int64_t *value) {
-    if (parse_plain_integer(text, value))
+    if (parse_plain(text, INT64_DIGITS_MAX - 1, 0, value))
         return DECIMAL_OK;
     struct number x;
     if (!number_parse(text, &x))
@@ -223,22 +232,44 @@ int128 decimal_divide(int128 numerator, int128 denominator) {
     return numerator < 0 ? quotient - 1 : quotient + 1;
 }
 
+/* How many of the last bytes of v hold it: its bits and one for the sign. */
+static size_t bytes_needed(int64_t v) {
+    uint64_t bits = (uint64_t)(v ^ (v >> 63)) | 1;
+    return (size_t)(64 - __builtin_clzll(bits)) / 8 + 1;
+}
+
+/* The last n bytes (1 … 8) of v, with room for 8. */
+static void put_last_bytes(char *to, uint64_t v, size_t n) {
+    uint64_t big_endian = htobe64(v << (64 - 8 * n));
+    memcpy(to, &big_endian, 8);
+}
+
 void decimal_put_bytes(struct buf *out, int128 value) {
-    uint128 rest = (uint128)value;
-    size_t n = 1; /* until what is left is the sign of the last byte */
-    for (int128 v = value >> 7; v != 0 && v != -1; v >>= 8)
-        n++;
-    char *p = buf_reserve(out, n);
-    for (size_t i = n; i > 0; rest >>= 8)
-        p[--i] = (char)(uint8_t)(rest & 0xff);
+    char *p = buf_reserve(out, BYTES_MAX);
+    int64_t low = (int64_t)value, high = (int64_t)(value >> 64);
+    bool is_wide = value != low;
+    size_t n = bytes_needed(is_wide ? high : low);
+    put_last_bytes(p, (uint64_t)(is_wide ? high : low), n);
+    if (is_wide) {
+        put_last_bytes(p + n, (uint64_t)low, 8);
+        n += 8;
+    }
     out->n += n;
 }
 
 bool decimal_get_bytes(struct slice bytes, int128 *value) {
     if (bytes.n < 1 || bytes.n > BYTES_MAX)
         return false;
-    uint128 v = (bytes.p[0] & 0x80) != 0 ? ~(uint128)0 : 0;
-    for (size_t i = 0; i < bytes.n; i++)
+    int64_t first = (signed char)bytes.p[0];
+    if (bytes.n <= 8) { /* as nearly always */
+        uint64_t v = (uint64_t)first;
+        for (size_t i = 1; i < bytes.n; i++)
+            v = v << 8 | (uint8_t)bytes.p[i];
+        *value = (int64_t)v;
+        return true;
+    }
+    uint128 v = (uint128)first;
+    for (size_t i = 1; i < bytes.n; i++)
         v = v << 8 | (uint8_t)bytes.p[i];
     *value = (int128)v;
     return true;

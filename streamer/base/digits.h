@@ -17,12 +17,15 @@ static inline void digits_put_pair(char *to, uint32_t v) {
 
 /* Writes v so that it ends before `end`; returns where it begins. */
 static inline char *digits_put_before(char *end, uint64_t v) {
-    for (; v >= 100; v /= 100)
+    for (; v > UINT32_MAX; v /= 100)
         digits_put_pair(end -= 2, (uint32_t)(v % 100));
-    if (v >= 10)
-        digits_put_pair(end -= 2, (uint32_t)v);
+    uint32_t low = (uint32_t)v; /* most of the way in 32 bits, which is half the work */
+    for (; low >= 100; low /= 100)
+        digits_put_pair(end -= 2, low % 100);
+    if (low >= 10)
+        digits_put_pair(end -= 2, low);
     else
-        *--end = (char)('0' + v);
+        *--end = (char)('0' + low);
     return end;
 }
 

@@ -241,6 +241,34 @@ static void test_decimal__integers_there_and_back(void **state) {
     buf_release(&out);
 }
 
+/* Texts of a few digits and points; a sign is not for the short way that plain numbers take. */
+static void test_decimal__parse_agrees_with_a_sign(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(6);
+    int numbers = 0;
+    for (int i = 0; i < 200000; i++) {
+        char text[24] = "+";
+        size_t n = (size_t)rng_below(&r, 21);
+        int points = (int)rng_below(&r, 8);
+        for (size_t k = 1; k <= n; k++)
+            text[k] = "0123456789.e"[rng_chance(&r, points) ? 10
+                                     : rng_chance(&r, 1)    ? 11
+                                                            : rng_below(&r, 10)];
+        int precision = (int)rng_below(&r, 18) + 1, scale = (int)rng_below(&r, 10);
+        struct slice plain = slice_of(text + 1, n), with_sign = slice_of(text, n + 1);
+        int64_t a = 7, b = 7;
+        enum decimal_result result = decimal_parse(with_sign, precision, scale, &a);
+        if (decimal_parse(plain, precision, scale, &b) != result || a != b)
+            fail_msg("%s precision %d scale %d: %lld %lld", text, precision, scale, (long long)a,
+                     (long long)b);
+        numbers += result == DECIMAL_OK;
+        a = b = 7;
+        result = decimal_parse_integer(with_sign, &a);
+        assert_true(decimal_parse_integer(plain, &b) == result && a == b);
+    }
+    assert_true(numbers > 10000);
+}
+
 /* The amount's digits, filled up with zeros and with the point put in. */
 static void test_decimal__put_agrees_with_its_digits(void **state) {
     (void)state;
@@ -336,6 +364,28 @@ static void test_decimal__bytes(void **state) {
     buf_release(&out);
 }
 
+/* Any width, there and back, and with a byte less it is another number. */
+static void test_decimal__bytes_are_the_fewest(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(7);
+    struct buf out = {0};
+    for (int i = 0; i < 100000; i++) {
+        int128 v =
+            (int128)((unsigned __int128)rng_any(&r) << 64 | (uint64_t)rng_next(&r)) >> rng_below(&r, 128);
+        if (rng_chance(&r, 30))
+            v = (int128)1 << rng_below(&r, 127);
+        if (rng_chance(&r, 50))
+            v = -v - rng_below(&r, 2);
+        int128 back = 0;
+        buf_clear(&out);
+        decimal_put_bytes(&out, v);
+        assert_true(decimal_get_bytes(buf_slice(&out), &back) && back == v);
+        struct slice shorter = slice_of(out.p + 1, out.n - 1);
+        assert_true(!decimal_get_bytes(shorter, &back) || back != v);
+    }
+    buf_release(&out);
+}
+
 static void test_decimal__get_bytes_takes_any_length_up_to_16(void **state) {
     (void)state;
     char bytes[17] = {0};
@@ -359,10 +409,12 @@ int main(void) {
         cmocka_unit_test(test_decimal__parse_integer),
         cmocka_unit_test(test_decimal__put),
         cmocka_unit_test(test_decimal__integers_there_and_back),
+        cmocka_unit_test(test_decimal__parse_agrees_with_a_sign),
         cmocka_unit_test(test_decimal__put_agrees_with_its_digits),
         cmocka_unit_test(test_decimal__divide_agrees_in_64_and_128_bits),
         cmocka_unit_test(test_decimal__divide_rounds_half_away_from_zero),
         cmocka_unit_test(test_decimal__bytes),
+        cmocka_unit_test(test_decimal__bytes_are_the_fewest),
         cmocka_unit_test(test_decimal__get_bytes_takes_any_length_up_to_16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
