@@ -260,16 +260,16 @@ void decimal_put_bytes(struct buf *out, int128 value) {
 bool decimal_get_bytes(struct slice bytes, int128 *value) {
     if (bytes.n < 1 || bytes.n > BYTES_MAX)
         return false;
-    int64_t first = (signed char)bytes.p[0];
+    uint64_t sign = (bytes.p[0] & 0x80) != 0 ? UINT64_MAX : 0;
     if (bytes.n <= 8) { /* as nearly always */
-        uint64_t v = (uint64_t)first;
-        for (size_t i = 1; i < bytes.n; i++)
+        uint64_t v = sign;
+        for (size_t i = 0; i < bytes.n; i++)
             v = v << 8 | (uint8_t)bytes.p[i];
         *value = (int64_t)v;
         return true;
     }
-    uint128 v = (uint128)first;
-    for (size_t i = 1; i < bytes.n; i++)
+    uint128 v = (uint128)sign << 64 | sign;
+    for (size_t i = 0; i < bytes.n; i++)
         v = v << 8 | (uint8_t)bytes.p[i];
     *value = (int128)v;
     return true;

@@ -3,6 +3,7 @@
 #ifndef BASE_DIGITS_H
 #define BASE_DIGITS_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ extern const char digits_pairs[200]; /* "00" to "99" */
 
 /* v is below 100. */
 static inline void digits_put_pair(char *to, uint32_t v) {
-    memcpy(to, digits_pairs + v * 2, 2);
+    memcpy(to, &digits_pairs[2 * (size_t)v], 2);
 }
 
 /* Writes v so that it ends before `end`; returns where it begins. */

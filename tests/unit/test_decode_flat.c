@@ -1,4 +1,5 @@
-/* The short way for flat records against json_parse and the tree, over texts that are made up from pieces and then damaged. */
+/* The short way for flat records against json_parse and the tree, over texts that are made up from pieces and then
+ * damaged. */
 #include "streamer/base/mem.h"
 #include "streamer/decode_parts.h"
 #include "support.h"
