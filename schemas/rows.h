@@ -31,8 +31,9 @@ enum row_field_kind {
 struct row_field {
     const char *name;
     enum row_field_kind kind;
-    size_t offset;        /* in the struct */
-    struct slice in_json; /* what goes before its value, but in the first field: ,"name": */
+    size_t offset;    /* in the struct */
+    char in_json[32]; /* what goes before its value: ,"name": */
+    size_t in_json_n;
 };
 
 struct row_type {

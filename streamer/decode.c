@@ -50,7 +50,7 @@ static bool read_tombstone(struct decoding *g) {
     return key_read_id(g);
 }
 
-static bool read_json(struct decoding *g) {
+static bool read_tree(struct decoding *g) {
     const cJSON *root = json_parse(&g->decoder->value, g->record->value);
     if (root == NULL)
         return reason_set(g->why, REASON_MALFORMED, "Malformed JSON: %s", g->decoder->value.error);
@@ -64,6 +64,13 @@ static bool read_json(struct decoding *g) {
     if (debezium_is_envelope(body.value))
         return debezium_read_envelope(g, body);
     return debezium_read_flat(g, body);
+}
+
+static bool read_json(struct decoding *g) {
+    bool ok;
+    if (!g->decoder->tree_only && flat_read(g, &ok))
+        return ok;
+    return read_tree(g);
 }
 
 static bool read_value(struct decoding *g) {

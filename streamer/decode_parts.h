@@ -1,6 +1,7 @@
 /* decode_parts: what the files of the source layer (decode*.c) share. Private to them.
  *
  *   decode.c           the dispatch: null, Avro, JSON; {"schema", "payload"}
+ *   decode_flat.c      flat records without a tree: most
  *   decode_debezium.c  envelope and flattened record: operation, source time, which row counts
  *   decode_key.c       the id from the message key
  *   decode_row.c       a row's fields by name
@@ -16,6 +17,7 @@ struct decoder {
     size_t record_max_bytes;
     struct json value, key;
     struct buf converted[FIELD_COUNT]; /* texts that are not in the JSON as they are */
+    bool tree_only;                    /* never set but by tests, which compare the two ways */
 };
 
 /* One record on its way through the decoder; lives for one call of decode(). */
@@ -39,6 +41,21 @@ struct typed decode_unwrap(const cJSON *root);
 bool decode_is_avro(struct slice bytes);
 bool decode_refuse_avro(struct reason *why, const char *part);
 
+/* Reads a record that is a flat object and no envelope; *ok: as debezium_read_flat returns it. False: the record is
+ * something else, for json_parse, and nothing is set. */
+bool flat_read(struct decoding *g, bool *ok);
+
+/* What a flattened record says beside its row; p == NULL: missing or null. */
+struct flattened {
+    struct slice op, deleted, source_time;
+};
+/* Before its row is read: sets kind and source time. After: whether the operation is one of those supported. Both false
+ * with `why` set. */
+bool debezium_begin_flat(struct decoding *g, const struct flattened *f);
+bool debezium_end_flat(struct decoding *g, const struct flattened *f);
+/* The fields of a row that the change needs, once its kind is known. */
+uint32_t debezium_wanted_fields(const struct decoding *g);
+
 bool debezium_is_envelope(const cJSON *object);
 /* Both set kind, source time and fields of `out`, as the operation says. False with `why` set. */
 bool debezium_read_envelope(struct decoding *g, struct typed envelope);
@@ -59,6 +76,10 @@ uint32_t row_find(enum entity entity, const cJSON *row, const cJSON *found[FIELD
 bool row_read_field(struct decoding *g, enum field field, struct typed item);
 /* Sets the `wanted` fields and unknown_fields. */
 bool row_read(struct decoding *g, struct typed row, uint32_t wanted);
+/* The same in two steps for the members of a flat object; the first one returns how many of them are fields. */
+size_t row_find_flat(enum entity entity, const struct json_pair *pairs, size_t count,
+                     const struct json_pair *found[FIELD_COUNT], uint32_t *unknown);
+bool row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT], uint32_t unknown);
 
 /* The schema of a member, by the struct schema of its object; NULL if either is not there. */
 const cJSON *connect_member_schema(const cJSON *struct_schema, const char *name);

@@ -2,24 +2,34 @@
 #include "streamer/base/mem.h"
 #include "streamer/decode_parts.h"
 
-/* A name without spaces, '_' and '-', in lower case. */
+/* What counts is a name without spaces, '_' and '-', in lower case. */
 #define NAME_MAX_BYTES 16
 struct known_name {
-    char name[NAME_MAX_BYTES];
+    struct slice usual; /* as most records spell it: found at once */
+    char normal[NAME_MAX_BYTES];
     enum field field;
     bool alias; /* counts only where the field's own name is not there */
 };
 
+#define NAME(usual, normal, field, alias)                                                                    \
+    { {(usual), sizeof(usual) - 1}, normal, field, alias }
+
 static const struct known_name customer_names[] = {
-    {"customerid", FIELD_CUSTOMER_ID, false}, {"customername", FIELD_CUSTOMER_NAME, false},
-    {"name", FIELD_CUSTOMER_NAME, true},      {"hasloan", FIELD_HAS_LOAN, false},
-    {"hasloanflag", FIELD_HAS_LOAN, true},    {"updatedat", FIELD_UPDATED_AT, false},
+    NAME("customer_id", "customerid", FIELD_CUSTOMER_ID, false),
+    NAME("customer_name", "customername", FIELD_CUSTOMER_NAME, false),
+    NAME("name", "name", FIELD_CUSTOMER_NAME, true),
+    NAME("has_loan", "hasloan", FIELD_HAS_LOAN, false),
+    NAME("has_loan_flag", "hasloanflag", FIELD_HAS_LOAN, true),
+    NAME("updated_at", "updatedat", FIELD_UPDATED_AT, false),
 };
 
 static const struct known_name account_names[] = {
-    {"accountid", FIELD_ACCOUNT_ID, false},     {"customerid", FIELD_CUSTOMER_ID, false},
-    {"balance", FIELD_BALANCE, false},          {"balanceamount", FIELD_BALANCE, true},
-    {"accounttype", FIELD_ACCOUNT_TYPE, false}, {"updatedat", FIELD_UPDATED_AT, false},
+    NAME("account_id", "accountid", FIELD_ACCOUNT_ID, false),
+    NAME("customer_id", "customerid", FIELD_CUSTOMER_ID, false),
+    NAME("balance", "balance", FIELD_BALANCE, false),
+    NAME("balance_amount", "balanceamount", FIELD_BALANCE, true),
+    NAME("account_type", "accounttype", FIELD_ACCOUNT_TYPE, false),
+    NAME("updated_at", "updatedat", FIELD_UPDATED_AT, false),
 };
 
 static const char *const labels[FIELD_COUNT] = {
@@ -34,10 +44,10 @@ enum field row_id_field(enum entity entity) {
 }
 
 /* False when it is longer than any known name. */
-static bool normalize(const char *name, char out[NAME_MAX_BYTES]) {
+static bool normalize(struct slice name, char out[NAME_MAX_BYTES]) {
     size_t n = 0;
-    for (; *name != '\0'; name++) {
-        char c = *name;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
         if (c == ' ' || c == '_' || c == '-')
             continue;
         if (n == NAME_MAX_BYTES - 1)
@@ -48,38 +58,79 @@ static bool normalize(const char *name, char out[NAME_MAX_BYTES]) {
     return true;
 }
 
-static const struct known_name *find_name(enum entity entity, const char *name) {
-    char normal[NAME_MAX_BYTES];
-    if (!normalize(name, normal))
-        return NULL;
+static const struct known_name *find_name(enum entity entity, struct slice name) {
     bool is_customer = entity == ENTITY_CUSTOMER;
     const struct known_name *known = is_customer ? customer_names : account_names;
     size_t count = is_customer ? ARRAY_LEN(customer_names) : ARRAY_LEN(account_names);
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(known[i].name, normal) == 0)
+        if (slice_eq(known[i].usual, name))
+            return &known[i];
+    }
+    char normal[NAME_MAX_BYTES];
+    if (!normalize(name, normal))
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(known[i].normal, normal) == 0)
             return &known[i];
     }
     return NULL;
 }
 
+/* The choice among the members of a row. */
+struct choice {
+    enum entity entity;
+    uint32_t own, alias; /* fields that were seen so far by their own name, by an alias */
+    uint32_t fields, unknown;
+};
+
+/* The next member. True: it stands for *field, until a better one comes; the best is the first of the field's own name, then
+ * the first of an alias. */
+static bool choose(struct choice *c, struct slice name, enum field *field) {
+    const struct known_name *k = find_name(c->entity, name);
+    if (k == NULL) {
+        c->unknown += !slice_has_prefix(name, slice_str("__"));
+        return false;
+    }
+    uint32_t bit = FIELD_BIT(k->field);
+    bool better = ((k->alias ? c->own | c->alias : c->own) & bit) == 0;
+    *(k->alias ? &c->alias : &c->own) |= bit;
+    c->fields++;
+    *field = k->field;
+    return better;
+}
+
 uint32_t row_find(enum entity entity, const cJSON *row, const cJSON *found[FIELD_COUNT]) {
-    uint32_t unknown = 0;
-    uint32_t by_alias = 0;
+    struct choice c = {.entity = entity};
+    enum field field;
     const cJSON *member;
     cJSON_ArrayForEach(member, row) {
-        const struct known_name *k = find_name(entity, member->string);
-        if (k == NULL) {
-            unknown += strncmp(member->string, "__", 2) != 0;
-            continue;
-        }
-        uint32_t bit = FIELD_BIT(k->field);
-        bool beats = found[k->field] == NULL || ((by_alias & bit) != 0 && !k->alias);
-        if (beats) {
-            found[k->field] = member;
-            by_alias = k->alias ? by_alias | bit : by_alias & ~bit;
-        }
+        if (choose(&c, slice_str(member->string), &field))
+            found[field] = member;
     }
-    return unknown;
+    return c.unknown;
+}
+
+size_t row_find_flat(enum entity entity, const struct json_pair *pairs, size_t count,
+                     const struct json_pair *found[FIELD_COUNT], uint32_t *unknown) {
+    struct choice c = {.entity = entity};
+    enum field field;
+    for (size_t i = 0; i < count; i++) {
+        if (choose(&c, pairs[i].name, &field))
+            found[field] = &pairs[i];
+    }
+    *unknown = c.unknown;
+    return c.fields;
+}
+
+static bool refuse_unavailable(struct decoding *g, enum field field) {
+    return reason_set(g->why, REASON_MALFORMED,
+                      "Malformed record: %s is __debezium_unavailable_value (the database did not log it; "
+                      "set REPLICA IDENTITY FULL or its like)",
+                      labels[field]);
+}
+
+static bool is_unavailable(struct slice text) {
+    return slice_eq(text, slice_str("__debezium_unavailable_value"));
 }
 
 bool row_read_field(struct decoding *g, enum field field, struct typed item) {
@@ -87,12 +138,8 @@ bool row_read_field(struct decoding *g, enum field field, struct typed item) {
         return reason_set(g->why, REASON_MALFORMED, "Malformed record: %s is %s where a value belongs",
                           labels[field], cJSON_IsObject(item.value) ? "an object" : "a list");
     struct slice text = json_text(item.value);
-    if (slice_eq(text, slice_str("__debezium_unavailable_value")))
-        return reason_set(
-            g->why, REASON_MALFORMED,
-            "Malformed record: %s is __debezium_unavailable_value (the database did not log it; "
-            "set REPLICA IDENTITY FULL or its like)",
-            labels[field]);
+    if (is_unavailable(text))
+        return refuse_unavailable(g, field);
     struct buf *converted = &g->decoder->converted[field];
     if (item.schema != NULL && !connect_decimal_text(item, converted, &text))
         return reason_set(
@@ -114,6 +161,19 @@ bool row_read(struct decoding *g, struct typed row, uint32_t wanted) {
         struct typed item = {found[f], connect_member_schema(row.schema, found[f]->string)};
         if (!row_read_field(g, f, item))
             return false;
+    }
+    return true;
+}
+
+bool row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT], uint32_t unknown) {
+    uint32_t wanted = debezium_wanted_fields(g);
+    g->out->unknown_fields = unknown;
+    for (enum field f = 0; f < FIELD_COUNT; f++) {
+        if (found[f] == NULL || (wanted & FIELD_BIT(f)) == 0)
+            continue;
+        if (is_unavailable(found[f]->text))
+            return refuse_unavailable(g, f);
+        g->out->fields[f] = found[f]->text;
     }
     return true;
 }

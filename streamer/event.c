@@ -6,10 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-const char *account_type_name(enum account_type type) {
-    return type == ACCOUNT_SAVINGS ? "savings" : "checking";
-}
-
 const char *reason_code_name(enum reason_code code) {
     static const char *const names[REASON_COUNT] = {
         [REASON_NONE] = "none",

@@ -46,7 +46,9 @@ struct decoded {
 };
 
 enum account_type { ACCOUNT_SAVINGS, ACCOUNT_CHECKING };
-const char *account_type_name(enum account_type type); /* "savings", "checking" */
+static inline const char *account_type_name(enum account_type type) {
+    return type == ACCOUNT_SAVINGS ? "savings" : "checking";
+}
 
 /* Staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only id, customer_id (of a customer) and the
  * times are set. */

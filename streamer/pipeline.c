@@ -90,7 +90,7 @@ static void forward(struct pipeline *p, enum entity entity, const struct input *
 }
 
 static void count_nulls(struct counts *c, enum entity entity, uint32_t null_fields) {
-    for (int f = 0; f < FIELD_COUNT; f++)
+    for (int f = 0; null_fields >> f != 0; f++)
         c->null_values[entity][f] += null_fields >> f & 1;
 }
 

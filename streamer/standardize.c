@@ -26,17 +26,19 @@ void standardizer_release(struct standardizer *s) {
     buf_release(&s->name);
 }
 
-static bool is_one_of(struct slice text, const char *const words[], size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (slice_eq_nocase(text, words[i]))
-            return true;
-    }
-    return false;
+static bool is_null(struct slice text) {
+    return text.n == 0 || slice_eq_nocase(text, "null") || slice_eq_nocase(text, "n/a") ||
+           slice_eq_nocase(text, "none");
 }
 
-static bool is_null(struct slice text) {
-    static const char *const words[] = {"null", "n/a", "none"};
-    return text.n == 0 || is_one_of(text, words, ARRAY_LEN(words));
+static bool is_yes(struct slice text) {
+    return slice_eq_nocase(text, "yes") || slice_eq_nocase(text, "y") || slice_eq_nocase(text, "true") ||
+           slice_eq_nocase(text, "1");
+}
+
+static bool is_no(struct slice text) {
+    return slice_eq_nocase(text, "no") || slice_eq_nocase(text, "n") || slice_eq_nocase(text, "false") ||
+           slice_eq_nocase(text, "0");
 }
 
 /* `before`, the value as received, `after`. */
@@ -86,11 +88,9 @@ static bool check_customer_name(struct staging *g) {
 }
 
 static bool check_has_loan(struct staging *g) {
-    static const char *const yes[] = {"yes", "y", "true", "1"};
-    static const char *const no[] = {"no", "n", "false", "0"};
     struct slice text = g->text[FIELD_HAS_LOAN];
-    g->out->has_loan_flag = is_one_of(text, yes, ARRAY_LEN(yes));
-    if (g->out->has_loan_flag || is_null(text) || is_one_of(text, no, ARRAY_LEN(no)))
+    g->out->has_loan_flag = is_yes(text);
+    if (g->out->has_loan_flag || is_null(text) || is_no(text))
         return true;
     return refuse(g, REASON_INVALID_HAS_LOAN, "Invalid has_loan value: ", text, "");
 }

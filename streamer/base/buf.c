@@ -1,5 +1,6 @@
 #include "streamer/base/buf.h"
 
+#include "streamer/base/digits.h"
 #include "streamer/base/mem.h"
 
 #include <stdarg.h>
@@ -39,16 +40,12 @@ void buf_printf(struct buf *b, const char *format, ...) {
 }
 
 void buf_put_int(struct buf *b, int64_t v) {
-    char text[20];
-    size_t at = sizeof text;
-    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    do {
-        text[--at] = (char)('0' + u % 10);
-        u /= 10;
-    } while (u != 0);
+    char text[1 + DIGITS_UINT64_MAX];
+    char *end = text + sizeof text;
+    char *p = digits_put_before(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
     if (v < 0)
-        text[--at] = '-';
-    buf_put(b, text + at, sizeof text - at);
+        *--p = '-';
+    buf_put(b, p, (size_t)(end - p));
 }
 
 const char *buf_cstr(struct buf *b) {

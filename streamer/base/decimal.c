@@ -1,6 +1,9 @@
 #include "streamer/base/decimal.h"
 
+#include "streamer/base/digits.h"
+
 #include <assert.h>
+#include <endian.h>
 
 typedef unsigned __int128 uint128;
 
@@ -124,8 +127,30 @@ static uint64_t scaled_magnitude(const struct number *x, int64_t shift) {
     return digit_at(x, x->first + (size_t)kept) >= 5 ? v + 1 : v;
 }
 
+/* What nearly all numbers are: digits with at most one point among them, so few that nothing is rounded or out of range. */
+static bool parse_plain(struct slice text, int precision, int scale, int64_t *value) {
+    if ((int64_t)text.n > precision - scale)
+        return false;
+    int64_t v = 0;
+    size_t i = 0;
+    for (; i < text.n && is_digit(text.p[i]); i++)
+        v = v * 10 + (text.p[i] - '0');
+    if (i == 0)
+        return false;
+    if (i < text.n && text.p[i] == '.') {
+        for (i++; i < text.n && is_digit(text.p[i]) && scale > 0; i++, scale--)
+            v = v * 10 + (text.p[i] - '0');
+    }
+    if (i < text.n)
+        return false;
+    *value = v * (int64_t)power_of_ten(scale);
+    return true;
+}
+
 enum decimal_result decimal_parse(struct slice text, int precision, int scale, int64_t *value) {
     assert(precision >= 1 && precision <= 18 && scale >= 0 && scale <= 9);
+    if (parse_plain(text, precision, scale, value))
+        return DECIMAL_OK;
     struct number x;
     if (!number_parse(text, &x))
         return DECIMAL_NOT_A_NUMBER;
@@ -143,6 +168,8 @@ enum decimal_result decimal_parse(struct slice text, int precision, int scale, i
 }
 
 enum decimal_result decimal_parse_integer(struct slice text, int64_t *value) {
+    if (parse_plain(text, INT64_DIGITS_MAX - 1, 0, value))
+        return DECIMAL_OK;
     struct number x;
     if (!number_parse(text, &x))
         return DECIMAL_NOT_A_NUMBER;
@@ -158,54 +185,90 @@ enum decimal_result decimal_parse_integer(struct slice text, int64_t *value) {
     return DECIMAL_OK;
 }
 
+/* Puts a digit before p, and the point before that if it is the last of so many `decimals`. */
+static char *put_digit(char *p, int digit, int *decimals) {
+    *--p = (char)('0' + digit);
+    if (--*decimals == 0)
+        *--p = '.';
+    return p;
+}
+
 void decimal_put(struct buf *out, int128 value, int scale) {
     assert(scale >= 0 && scale <= PUT_SCALE_MAX);
-    char digits[40];
-    size_t at = sizeof digits;
+    char text[42]; /* a sign, 39 digits, a point */
+    char *end = text + sizeof text, *p = end;
     uint128 rest = value < 0 ? 0 - (uint128)value : (uint128)value;
     /* Dividing 128 bits is slow, and almost every amount fits in 64. */
     for (; rest > UINT64_MAX; rest /= 10)
-        digits[--at] = (char)('0' + (int)(rest % 10));
-    for (uint64_t low = (uint64_t)rest; low != 0; low /= 10)
-        digits[--at] = (char)('0' + (int)(low % 10));
-    while (sizeof digits - at < (size_t)scale + 1)
-        digits[--at] = '0';
-
+        p = put_digit(p, (int)(rest % 10), &scale);
+    uint64_t low = (uint64_t)rest;
+    for (; scale > 0; low /= 10)
+        p = put_digit(p, (int)(low % 10), &scale);
+    p = digits_put_before(p, low);
     if (value < 0)
-        buf_put_byte(out, '-');
-    size_t whole = sizeof digits - at - (size_t)scale;
-    buf_put(out, digits + at, whole);
-    if (scale > 0) {
-        buf_put_byte(out, '.');
-        buf_put(out, digits + at + whole, (size_t)scale);
+        *--p = '-';
+    buf_put(out, p, (size_t)(end - p));
+}
+
+/* Dividing 128 bits is slow, and almost every amount fits in 64. */
+static void divide(int128 a, int128 b, int128 *quotient, int128 *rest) {
+    int64_t low = (int64_t)a, low_b = (int64_t)b;
+    if (a == low && b == low_b) {
+        *quotient = low / low_b;
+        *rest = low % low_b;
+    } else {
+        *quotient = a / b;
+        *rest = a % b;
     }
 }
 
 int128 decimal_divide(int128 numerator, int128 denominator) {
     assert(denominator > 0);
-    int128 quotient = numerator / denominator;
-    int128 rest = numerator % denominator;
+    int128 quotient, rest;
+    divide(numerator, denominator, &quotient, &rest);
     int128 size = rest < 0 ? -rest : rest;
     if (size < denominator - size)
         return quotient;
     return numerator < 0 ? quotient - 1 : quotient + 1;
 }
 
+/* How many of the last bytes of v hold it: its bits and one for the sign. */
+static size_t bytes_needed(int64_t v) {
+    uint64_t bits = (uint64_t)(v ^ (v >> 63)) | 1;
+    return (size_t)(64 - __builtin_clzll(bits)) / 8 + 1;
+}
+
+/* The last n bytes (1 … 8) of v, with room for 8. */
+static void put_last_bytes(char *to, uint64_t v, size_t n) {
+    uint64_t big_endian = htobe64(v << (64 - 8 * n));
+    memcpy(to, &big_endian, 8);
+}
+
 void decimal_put_bytes(struct buf *out, int128 value) {
-    uint128 rest = (uint128)value;
-    size_t n = 1; /* until what is left is the sign of the last byte */
-    for (int128 v = value >> 7; v != 0 && v != -1; v >>= 8)
-        n++;
-    char *p = buf_reserve(out, n);
-    for (size_t i = n; i > 0; rest >>= 8)
-        p[--i] = (char)(uint8_t)(rest & 0xff);
+    char *p = buf_reserve(out, BYTES_MAX);
+    int64_t low = (int64_t)value, high = (int64_t)(value >> 64);
+    bool is_wide = value != low;
+    size_t n = bytes_needed(is_wide ? high : low);
+    put_last_bytes(p, (uint64_t)(is_wide ? high : low), n);
+    if (is_wide) {
+        put_last_bytes(p + n, (uint64_t)low, 8);
+        n += 8;
+    }
     out->n += n;
 }
 
 bool decimal_get_bytes(struct slice bytes, int128 *value) {
     if (bytes.n < 1 || bytes.n > BYTES_MAX)
         return false;
-    uint128 v = (bytes.p[0] & 0x80) != 0 ? ~(uint128)0 : 0;
+    uint64_t sign = (bytes.p[0] & 0x80) != 0 ? UINT64_MAX : 0;
+    if (bytes.n <= 8) { /* as nearly always */
+        uint64_t v = sign;
+        for (size_t i = 0; i < bytes.n; i++)
+            v = v << 8 | (uint8_t)bytes.p[i];
+        *value = (int64_t)v;
+        return true;
+    }
+    uint128 v = (uint128)sign << 64 | sign;
     for (size_t i = 0; i < bytes.n; i++)
         v = v << 8 | (uint8_t)bytes.p[i];
     *value = (int128)v;

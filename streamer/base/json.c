@@ -2,6 +2,7 @@
 
 #include "streamer/base/utf8.h"
 
+#include <endian.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -14,6 +15,7 @@ struct scan {
     const char *copied; /* what is before this is in `quoted` already */
     struct buf *quoted;
     int depth;
+    bool escaped;      /* a string had an escape */
     const char *wrong; /* what is wrong at p; NULL as long as nothing is */
 };
 
@@ -82,6 +84,7 @@ static bool scan_unicode_escape(struct scan *s) {
 }
 
 static bool scan_escape(struct scan *s) {
+    s->escaped = true;
     s->p++;
     char c = peek(s);
     if (c == 'u')
@@ -98,15 +101,42 @@ static bool scan_utf8(struct scan *s) {
     return n > 0 || scan_fail(s, "invalid UTF-8");
 }
 
-static bool is_plain(unsigned char c) {
-    return c >= 0x20 && c <= 0x7f && c != '"' && c != '\\';
+static bool needs_escape(char c) {
+    return (unsigned char)c < 0x20 || c == '"' || c == '\\';
+}
+
+/* A byte in each of eight. */
+#define EIGHT(byte) ((byte)*UINT64_C(0x0101010101010101))
+
+/* The high bits of the bytes in w that need an escape: exact up to the first of them, which is all that is
+ * asked for. Of a byte below 0x80, subtracting n sets the high bit if the byte is less than n. */
+static uint64_t escapes_in(uint64_t w) {
+    uint64_t control = w - EIGHT(0x20);
+    uint64_t quote = (w ^ EIGHT('"')) - EIGHT(1);
+    uint64_t backslash = (w ^ EIGHT('\\')) - EIGHT(1);
+    return (control | quote | backslash) & ~w & EIGHT(0x80);
+}
+
+/* How many bytes of `s` come before one that needs an escape, or has the bit `high` (0x80 or 0). */
+static size_t plain_length(struct slice s, unsigned char high) {
+    size_t n = 0;
+    for (; s.n - n >= 8; n += 8) {
+        uint64_t w;
+        memcpy(&w, s.p + n, 8);
+        w = le64toh(w);
+        uint64_t found = escapes_in(w) | (w & EIGHT(high));
+        if (found != 0)
+            return n + (size_t)__builtin_ctzll(found) / 8;
+    }
+    while (n < s.n && !needs_escape(s.p[n]) && ((unsigned char)s.p[n] & high) == 0)
+        n++;
+    return n;
 }
 
 static bool scan_string(struct scan *s) {
     s->p++;
     for (;;) {
-        while (s->p < s->end && is_plain((unsigned char)*s->p))
-            s->p++;
+        s->p += plain_length(slice_of(s->p, (size_t)(s->end - s->p)), 0x80);
         if (s->p == s->end)
             return scan_fail(s, "string without an end");
         if (take(s, '"'))
@@ -138,8 +168,7 @@ static void quote_number(struct scan *s, const char *number) {
     s->copied = s->p;
 }
 
-static bool scan_number(struct scan *s) {
-    const char *number = s->p;
+static bool take_number(struct scan *s) {
     bool negative = take(s, '-');
     if (!take(s, '0') && !take_digits(s))
         return scan_fail(s, negative ? "expected a digit" : "expected a value");
@@ -150,6 +179,13 @@ static bool scan_number(struct scan *s) {
         if (!take_digits(s))
             return scan_fail(s, "expected a digit");
     }
+    return true;
+}
+
+static bool scan_number(struct scan *s) {
+    const char *number = s->p;
+    if (!take_number(s))
+        return false;
     quote_number(s, number);
     return true;
 }
@@ -211,6 +247,11 @@ static bool scan_value(struct scan *s) {
     }
 }
 
+static struct scan scan_start(struct slice text) {
+    const char *p = text.p != NULL ? text.p : "";
+    return (struct scan){.start = p, .p = p, .end = p + text.n, .copied = p};
+}
+
 static bool scan_text(struct scan *s) {
     if (!scan_value(s))
         return false;
@@ -236,8 +277,8 @@ const cJSON *json_parse(struct json *j, struct slice text) {
     j->root = NULL;
     j->error[0] = '\0';
     buf_clear(&j->quoted);
-    const char *p = text.p != NULL ? text.p : "";
-    struct scan s = {.start = p, .p = p, .end = p + text.n, .copied = p, .quoted = &j->quoted};
+    struct scan s = scan_start(text);
+    s.quoted = &j->quoted;
     if (!scan_text(&s)) {
         (void)snprintf(j->error, sizeof j->error, "%s at byte %zu", s.wrong, (size_t)(s.p - s.start));
         return NULL;
@@ -246,6 +287,69 @@ const cJSON *json_parse(struct json *j, struct slice text) {
     if (j->root == NULL)
         (void)snprintf(j->error, sizeof j->error, "refused by cJSON");
     return j->root;
+}
+
+/* A string that is its own content, without escapes; with p on the quote. */
+static bool take_plain_string(struct scan *s, struct slice *content) {
+    const char *from = s->p + 1;
+    if (!scan_string(s) || s->escaped)
+        return false;
+    *content = slice_of(from, (size_t)(s->p - 1 - from));
+    return true;
+}
+
+/* A number, true or false, which are their own text, or null. */
+static bool take_bare(struct scan *s, struct slice *text) {
+    const char *from = s->p;
+    bool ok;
+    switch (peek(s)) {
+    case 't':
+        ok = scan_literal(s, "true");
+        break;
+    case 'f':
+        ok = scan_literal(s, "false");
+        break;
+    case 'n':
+        *text = slice_null();
+        return scan_literal(s, "null");
+    default:
+        ok = take_number(s);
+        break;
+    }
+    *text = slice_of(from, (size_t)(s->p - from));
+    return ok;
+}
+
+static bool take_flat_member(struct scan *s, struct json_pair *pair) {
+    skip_space(s);
+    if (peek(s) != '"' || !take_plain_string(s, &pair->name))
+        return false;
+    skip_space(s);
+    if (!take(s, ':'))
+        return false;
+    skip_space(s);
+    return peek(s) == '"' ? take_plain_string(s, &pair->text) : take_bare(s, &pair->text);
+}
+
+bool json_flat(struct slice text, struct json_pair *pairs, size_t max, size_t *count) {
+    struct scan s = scan_start(text);
+    size_t n = 0;
+    skip_space(&s);
+    if (!take(&s, '{'))
+        return false;
+    skip_space(&s);
+    if (!take(&s, '}')) {
+        do {
+            if (n == max || !take_flat_member(&s, &pairs[n++]))
+                return false;
+            skip_space(&s);
+        } while (take(&s, ','));
+        if (!take(&s, '}'))
+            return false;
+    }
+    skip_space(&s);
+    *count = n;
+    return s.p == s.end;
 }
 
 const cJSON *json_member(const cJSON *object, const char *name) {
@@ -279,20 +383,15 @@ static void put_escaped(struct buf *out, char c) {
     buf_printf(out, "\\u%04x", (unsigned)c);
 }
 
-static bool needs_escape(char c) {
-    return (unsigned char)c < 0x20 || c == '"' || c == '\\';
-}
-
 void json_put_string(struct buf *out, struct slice text) {
     buf_put_byte(out, '"');
-    size_t plain_from = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        if (!needs_escape(text.p[i]))
-            continue;
-        buf_put(out, text.p + plain_from, i - plain_from);
-        put_escaped(out, text.p[i]);
-        plain_from = i + 1;
+    for (;;) {
+        size_t n = plain_length(text, 0);
+        buf_put(out, text.p, n);
+        if (n == text.n)
+            break;
+        put_escaped(out, text.p[n]);
+        text = slice_of(text.p + n + 1, text.n - n - 1);
     }
-    buf_put(out, text.p + plain_from, text.n - plain_from);
     buf_put_byte(out, '"');
 }

@@ -26,6 +26,16 @@ void json_release(struct json *j);
 /* The root, owned by `j` until the next json_parse or json_release; NULL with j->error set. */
 const cJSON *json_parse(struct json *j, struct slice text);
 
+/* A member of an object. text: as json_text has it. */
+struct json_pair {
+    struct slice name, text;
+};
+
+/* The short way for what most records are: an object of at most `max` members, all of them scalars, without an escape
+ * in any string. Fills `pairs`, in order, with slices of `text`. False: the text is something else, or not JSON;
+ * json_parse knows. Where it is true, json_parse has the same members. */
+bool json_flat(struct slice text, struct json_pair *pairs, size_t max, size_t *count);
+
 /* Member of an object by its exact name (first one wins), or NULL. */
 const cJSON *json_member(const cJSON *object, const char *name);
 

@@ -7,12 +7,9 @@ static bool is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-bool slice_eq_nocase(struct slice a, const char *b) {
-    size_t n = strlen(b);
-    if (a.n != n)
-        return false;
+bool slice_same_nocase(const char *a, const char *b, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (lower(a.p[i]) != lower(b[i]))
+        if (lower(a[i]) != lower(b[i]))
             return false;
     return true;
 }

@@ -37,8 +37,11 @@ static inline bool slice_has_prefix(struct slice s, struct slice prefix) {
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
+bool slice_same_nocase(const char *a, const char *b, size_t n); /* for slice_eq_nocase */
 /* Equal without regard to the case of ASCII letters. */
-bool slice_eq_nocase(struct slice a, const char *b);
+static inline bool slice_eq_nocase(struct slice a, const char *b) {
+    return a.n == strlen(b) && slice_same_nocase(a.p, b, a.n);
+}
 
 /* Without leading and trailing ASCII white space (space, \t \n \v \f \r). */
 struct slice slice_trim(struct slice s);

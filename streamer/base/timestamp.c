@@ -1,6 +1,7 @@
 #include "streamer/base/timestamp.h"
 
 #include "streamer/base/decimal.h"
+#include "streamer/base/digits.h"
 
 #include <assert.h>
 
@@ -10,8 +11,8 @@
 #define MS_PER_DAY (24 * MS_PER_HOUR)
 
 /* The Gregorian calendar repeats every 400 years. Counting years from March puts the leap day last. */
-#define DAYS_PER_ERA INT64_C(146097)
-#define DAYS_FROM_0000_03_01_TO_1970 INT64_C(719468)
+#define DAYS_PER_ERA 146097
+#define DAYS_FROM_0000_03_01_TO_1970 719468
 
 struct date {
     int year, month, day;
@@ -41,17 +42,17 @@ static int64_t days_of_date(struct date d) {
     return era * DAYS_PER_ERA + day_of_era - DAYS_FROM_0000_03_01_TO_1970;
 }
 
-/* The inverse, for days from 0001-01-01 on. */
-static struct date date_of_days(int64_t days) {
-    days += DAYS_FROM_0000_03_01_TO_1970;
-    int64_t era = days / DAYS_PER_ERA;
-    int64_t day_of_era = days - era * DAYS_PER_ERA;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month_from_march = (5 * day_of_year + 2) / 153;
-    int month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
-    int year = (int)(year_of_era + era * 400) + (month <= 2 ? 1 : 0);
-    return (struct date){year, month, (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1)};
+/* The inverse, for days since 0000-03-01. 32 bits without a sign hold all of it, and are divided with the least effort. */
+static struct date date_of_days(uint32_t days) {
+    uint32_t era = days / DAYS_PER_ERA;
+    uint32_t day_of_era = days - era * DAYS_PER_ERA;
+    uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t month_from_march = (5 * day_of_year + 2) / 153;
+    uint32_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+    uint32_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+    uint32_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    return (struct date){(int)year, (int)month, (int)day};
 }
 
 /* What is left of a text that is being read. Each take_… moves on only if it returns true. */
@@ -165,26 +166,26 @@ bool timestamp_parse(struct slice text, int64_t *ms) {
     return true;
 }
 
-static void put_digits(char *to, size_t count, int64_t value) {
-    while (count > 0) {
-        to[--count] = (char)('0' + (int)(value % 10));
-        value /= 10;
-    }
-}
-
 void timestamp_put_iso(struct buf *out, int64_t ms) {
     assert(in_range(ms));
     /* Counted from MIN, so that nothing is negative and division rounds down. */
-    int64_t since_min = ms - TIMESTAMP_MIN;
-    struct date d = date_of_days(since_min / MS_PER_DAY + TIMESTAMP_MIN / MS_PER_DAY);
-    int64_t in_day = since_min % MS_PER_DAY;
-    char text[] = "0000-00-00T00:00:00.000Z";
-    put_digits(text, 4, d.year);
-    put_digits(text + 5, 2, d.month);
-    put_digits(text + 8, 2, d.day);
-    put_digits(text + 11, 2, in_day / MS_PER_HOUR);
-    put_digits(text + 14, 2, in_day / MS_PER_MINUTE % 60);
-    put_digits(text + 17, 2, in_day / MS_PER_SECOND % 60);
-    put_digits(text + 20, 3, in_day % MS_PER_SECOND);
-    buf_put(out, text, sizeof text - 1);
+    uint64_t since_min = (uint64_t)(ms - TIMESTAMP_MIN);
+    uint32_t days = (uint32_t)(since_min / MS_PER_DAY);
+    struct date d =
+        date_of_days(days + (uint32_t)(DAYS_FROM_0000_03_01_TO_1970 + TIMESTAMP_MIN / MS_PER_DAY));
+    uint32_t in_day = (uint32_t)(since_min - (uint64_t)days * MS_PER_DAY);
+    uint32_t second = in_day / 1000, minute = second / 60, hour = minute / 60;
+    static const char form[] = "0000-00-00T00:00:00.000Z";
+    char *to = buf_reserve(out, sizeof form - 1);
+    memcpy(to, form, sizeof form - 1);
+    digits_put_pair(to, (uint32_t)d.year / 100);
+    digits_put_pair(to + 2, (uint32_t)d.year % 100);
+    digits_put_pair(to + 5, (uint32_t)d.month);
+    digits_put_pair(to + 8, (uint32_t)d.day);
+    digits_put_pair(to + 11, hour);
+    digits_put_pair(to + 14, minute % 60);
+    digits_put_pair(to + 17, second % 60);
+    to[20] = (char)('0' + in_day % 1000 / 100);
+    digits_put_pair(to + 21, in_day % 100);
+    out->n += sizeof form - 1;
 }

@@ -1,10 +1,8 @@
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
+#include "support.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include <stdio.h>
 
 #define INT128_MAX ((int128)(~(unsigned __int128)0 >> 1))
 #define INT128_MIN (-INT128_MAX - 1)
@@ -221,6 +219,99 @@ static void test_decimal__put(void **state) {
     buf_release(&out);
 }
 
+/* Integers of any size, around the powers of ten and of two. */
+static void test_decimal__integers_there_and_back(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(3);
+    struct buf out = {0};
+    for (int i = 0; i < 100000; i++) {
+        int64_t v = rng_any(&r);
+        char expected[32], with_sign[40];
+        (void)snprintf(expected, sizeof expected, "%lld", (long long)v);
+        (void)snprintf(with_sign, sizeof with_sign, "%+lld", (long long)v);
+        int64_t back = 0, back_with_sign = 0;
+        buf_clear(&out);
+        buf_put_int(&out, v);
+        assert_string_equal(buf_cstr(&out), expected);
+        assert_int_equal(decimal_parse_integer(buf_slice(&out), &back), DECIMAL_OK);
+        /* a sign is not for the short way that plain digits take */
+        assert_int_equal(decimal_parse_integer(slice_str(with_sign), &back_with_sign), DECIMAL_OK);
+        assert_true(back == v && back_with_sign == v);
+    }
+    buf_release(&out);
+}
+
+/* Texts of a few digits and points; a sign is not for the short way that plain numbers take. */
+static void test_decimal__parse_agrees_with_a_sign(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(6);
+    int numbers = 0;
+    for (int i = 0; i < 200000; i++) {
+        char text[24] = "+";
+        size_t n = (size_t)rng_below(&r, 21);
+        int points = (int)rng_below(&r, 8);
+        for (size_t k = 1; k <= n; k++)
+            text[k] = "0123456789.e"[rng_chance(&r, points) ? 10
+                                     : rng_chance(&r, 1)    ? 11
+                                                            : rng_below(&r, 10)];
+        int precision = (int)rng_below(&r, 18) + 1, scale = (int)rng_below(&r, 10);
+        struct slice plain = slice_of(text + 1, n), with_sign = slice_of(text, n + 1);
+        int64_t a = 7, b = 7;
+        enum decimal_result result = decimal_parse(with_sign, precision, scale, &a);
+        if (decimal_parse(plain, precision, scale, &b) != result || a != b)
+            fail_msg("%s precision %d scale %d: %lld %lld", text, precision, scale, (long long)a,
+                     (long long)b);
+        numbers += result == DECIMAL_OK;
+        a = b = 7;
+        result = decimal_parse_integer(with_sign, &a);
+        assert_true(decimal_parse_integer(plain, &b) == result && a == b);
+    }
+    assert_true(numbers > 10000);
+}
+
+/* The amount's digits, filled up with zeros and with the point put in. */
+static void test_decimal__put_agrees_with_its_digits(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(4);
+    struct buf out = {0};
+    for (int i = 0; i < 100000; i++) {
+        int128 v = (int128)rng_any(&r);
+        if (rng_chance(&r, 30))
+            v = v * (rng_below(&r, INT64_MAX) + 1); /* wider than 64 bits */
+        int scale = (int)rng_below(&r, 39);
+        char digits[48];
+        size_t n = 0;
+        for (int128 rest = v; rest != 0 || n < (size_t)scale + 1; rest /= 10) {
+            int digit = (int)(rest % 10);
+            digits[n++] = (char)('0' + (digit < 0 ? -digit : digit));
+        }
+        char expected[64], *p = expected;
+        if (v < 0)
+            *p++ = '-';
+        while (n > 0) {
+            *p++ = digits[--n];
+            if (n == (size_t)scale && n > 0)
+                *p++ = '.';
+        }
+        *p = '\0';
+        buf_clear(&out);
+        decimal_put(&out, v, scale);
+        assert_string_equal(buf_cstr(&out), expected);
+    }
+    buf_release(&out);
+}
+
+/* Both a power of two as large, which takes 128 bits, give the same. */
+static void test_decimal__divide_agrees_in_64_and_128_bits(void **state) {
+    (void)state;
+    const int128 larger = (int128)1 << 62;
+    struct rng r = rng_seeded(5);
+    for (int i = 0; i < 100000; i++) {
+        int64_t a = rng_any(&r), b = rng_below(&r, rng_chance(&r, 50) ? 2000 : INT64_MAX) + 1;
+        assert_true(decimal_divide(a, b) == decimal_divide(a * larger, b * larger));
+    }
+}
+
 static void test_decimal__divide_rounds_half_away_from_zero(void **state) {
     (void)state;
     static const struct {
@@ -273,6 +364,28 @@ static void test_decimal__bytes(void **state) {
     buf_release(&out);
 }
 
+/* Any width, there and back, and with a byte less it is another number. */
+static void test_decimal__bytes_are_the_fewest(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(7);
+    struct buf out = {0};
+    for (int i = 0; i < 100000; i++) {
+        int128 v =
+            (int128)((unsigned __int128)rng_any(&r) << 64 | (uint64_t)rng_next(&r)) >> rng_below(&r, 128);
+        if (rng_chance(&r, 30))
+            v = (int128)1 << rng_below(&r, 127);
+        if (rng_chance(&r, 50))
+            v = -v - rng_below(&r, 2);
+        int128 back = 0;
+        buf_clear(&out);
+        decimal_put_bytes(&out, v);
+        assert_true(decimal_get_bytes(buf_slice(&out), &back) && back == v);
+        struct slice shorter = slice_of(out.p + 1, out.n - 1);
+        assert_true(!decimal_get_bytes(shorter, &back) || back != v);
+    }
+    buf_release(&out);
+}
+
 static void test_decimal__get_bytes_takes_any_length_up_to_16(void **state) {
     (void)state;
     char bytes[17] = {0};
@@ -295,8 +408,13 @@ int main(void) {
         cmocka_unit_test(test_decimal__parse_long_text),
         cmocka_unit_test(test_decimal__parse_integer),
         cmocka_unit_test(test_decimal__put),
+        cmocka_unit_test(test_decimal__integers_there_and_back),
+        cmocka_unit_test(test_decimal__parse_agrees_with_a_sign),
+        cmocka_unit_test(test_decimal__put_agrees_with_its_digits),
+        cmocka_unit_test(test_decimal__divide_agrees_in_64_and_128_bits),
         cmocka_unit_test(test_decimal__divide_rounds_half_away_from_zero),
         cmocka_unit_test(test_decimal__bytes),
+        cmocka_unit_test(test_decimal__bytes_are_the_fewest),
         cmocka_unit_test(test_decimal__get_bytes_takes_any_length_up_to_16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

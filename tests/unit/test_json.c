@@ -219,6 +219,36 @@ static void test_json__put_string(void **state) {
     buf_release(&out);
 }
 
+/* Any byte, ASCII or not, at any place of a string that is looked at eight bytes at a time. */
+static void check_byte(struct json *j, char c, size_t at) {
+    char text[] = "\"xxxxxxxxxxxxxxxxxxxx\"";
+    size_t n = sizeof text - 1;
+    text[1 + at] = c;
+    bool plain = (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+    if ((json_parse(j, slice_of(text, n)) != NULL) != plain)
+        fail_msg("byte %d at %zu: %s", c, at, j->error);
+    if (plain)
+        assert_true(slice_eq(json_text(j->root), slice_of(text + 1, n - 2)));
+    if ((unsigned char)c >= 0x80 || c == '\0')
+        return;
+    struct buf out = {0};
+    json_put_string(&out, slice_of(text + 1, n - 2));
+    assert_true(plain == slice_eq(buf_slice(&out), slice_of(text, n)));
+    assert_true(slice_eq(json_text(json_parse(j, buf_slice(&out))), slice_of(text + 1, n - 2)));
+    buf_release(&out);
+}
+
+static void test_json__any_byte_at_any_place(void **state) {
+    (void)state;
+    struct json j;
+    json_init(&j);
+    for (int c = 0; c <= UINT8_MAX; c++) {
+        for (size_t at = 0; at < 20; at++)
+            check_byte(&j, (char)c, at);
+    }
+    json_release(&j);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json__accepts),
@@ -227,6 +257,7 @@ int main(void) {
         cmocka_unit_test(test_json__texts),
         cmocka_unit_test(test_json__two_parsers_live_side_by_side),
         cmocka_unit_test(test_json__put_string),
+        cmocka_unit_test(test_json__any_byte_at_any_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

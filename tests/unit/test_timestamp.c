@@ -187,6 +187,19 @@ static void test_timestamp__every_day_agrees_with_libc(void **state) {
     buf_release(&out);
 }
 
+static void test_timestamp__any_time_there_and_back(void **state) {
+    (void)state;
+    struct buf out = {0};
+    /* a prime, so that all hours, minutes, seconds and milliseconds come by */
+    for (int64_t ms = TIMESTAMP_MIN; ms <= TIMESTAMP_MAX; ms += INT64_C(2147483647)) {
+        int64_t back = 0;
+        buf_clear(&out);
+        timestamp_put_iso(&out, ms);
+        assert_true(timestamp_parse_iso(buf_slice(&out), &back) && back == ms);
+    }
+    buf_release(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timestamp__parse_iso),
@@ -194,6 +207,7 @@ int main(void) {
         cmocka_unit_test(test_timestamp__parse_epoch_ms),
         cmocka_unit_test(test_timestamp__put_iso),
         cmocka_unit_test(test_timestamp__every_day_agrees_with_libc),
+        cmocka_unit_test(test_timestamp__any_time_there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

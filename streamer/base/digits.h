@@ -1,0 +1,33 @@
+/* digits: decimal digits of numbers that are written from their end, two by two: of all that printing takes, the
+ * divisions are most. */
+#ifndef BASE_DIGITS_H
+#define BASE_DIGITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define DIGITS_UINT64_MAX 20 /* how many digits a uint64_t has at most */
+
+extern const char digits_pairs[200]; /* "00" to "99" */
+
+/* v is below 100. */
+static inline void digits_put_pair(char *to, uint32_t v) {
+    memcpy(to, &digits_pairs[2 * (size_t)v], 2);
+}
+
+/* Writes v so that it ends before `end`; returns where it begins. */
+static inline char *digits_put_before(char *end, uint64_t v) {
+    for (; v > UINT32_MAX; v /= 100)
+        digits_put_pair(end -= 2, (uint32_t)(v % 100));
+    uint32_t low = (uint32_t)v; /* most of the way in 32 bits, which is half the work */
+    for (; low >= 100; low /= 100)
+        digits_put_pair(end -= 2, low % 100);
+    if (low >= 10)
+        digits_put_pair(end -= 2, low);
+    else
+        *--end = (char)('0' + low);
+    return end;
+}
+
+#endif
