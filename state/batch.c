@@ -272,9 +272,9 @@ static void batch_fetch(struct kv *kv) {
 }
 
 static void bring_index_up_to_date(struct batch *b, enum table t) {
-    struct rows *rows = &b->rows.unindexed[t];
-    for (size_t i = 0; i < rows->n; i++) {
-        struct row *r = rows->p[i];
+    struct places *places = &b->rows.unindexed[t];
+    for (size_t i = 0; i < places->n; i++) {
+        struct row *r = b->rows.dirty[t].p[places->p[i]];
         struct slice key = row_stored_key(r);
         if (r->there)
             rocksdb_writebatch_wi_put(b->index, key.p, key.n, row_value(r).p, r->value_n);
@@ -282,7 +282,7 @@ static void bring_index_up_to_date(struct batch *b, enum table t) {
             rocksdb_writebatch_wi_delete(b->index, key.p, key.n);
         r->indexed = true;
     }
-    rows->n = 0;
+    places->n = 0;
 }
 
 static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {

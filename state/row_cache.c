@@ -3,11 +3,12 @@
 #include "streamer/base/mem.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SLOTS_MIN 64
-#define SLACK 8 /* bytes that a value may at least grow by in place */
+#define SLACK 2 /* bytes that a value may at least grow by in place */
 #define STEPS 16
 
 /* --- hash table --- */
@@ -36,7 +37,7 @@ static size_t next_slot(const struct row_cache *c, size_t i) {
 }
 
 static bool has_key(const struct row *r, enum table t, struct slice key) {
-    return r->table == t && slice_eq(row_key(r), key);
+    return row_table(r) == t && slice_eq(row_key(r), key);
 }
 
 /* The slot with that row, or NULL. */
@@ -81,35 +82,34 @@ static void grow_table(struct row_cache *c) {
 
 /* --- what leaves --- */
 
-static bool is_outgrown(const struct row *r) {
-    return r->value != r->bytes + 1 + r->key_n;
+/* What an allocator would round up to anyway. */
+static size_t size_for(size_t key_n, size_t value_n) {
+    return (offsetof(struct row, bytes) + 1 + key_n + value_n + SLACK + 15) & ~(size_t)15;
 }
 
 static size_t size_of(const struct row *r) {
-    return sizeof *r + r->cap + (is_outgrown(r) ? r->value_cap : 0);
-}
-
-static void free_row(struct row *r) {
-    if (is_outgrown(r))
-        free(r->value);
-    free(r);
+    return offsetof(struct row, bytes) + r->cap;
 }
 
 static void remove_at(struct row_cache *c, size_t slot) {
     struct row *r = c->slots[slot].row;
     take_from_slot(c, slot);
-    if (c->last[r->table] == r)
-        c->last[r->table] = NULL;
+    if (c->last[row_table(r)] == r)
+        c->last[row_table(r)] = NULL;
     c->count--;
     c->bytes -= size_of(r);
-    free_row(r);
+    free(r);
+}
+
+static size_t slot_of(const struct row_cache *c, const struct row *r) {
+    size_t i = row_cache_hash(row_table(r), row_key(r)) & (c->slot_count - 1);
+    while (c->slots[i].row != r)
+        i = next_slot(c, i);
+    return i;
 }
 
 static void remove_row(struct row_cache *c, const struct row *r) {
-    size_t i = row_cache_hash((enum table)r->table, row_key(r)) & (c->slot_count - 1);
-    while (c->slots[i].row != r)
-        i = next_slot(c, i);
-    remove_at(c, i);
+    remove_at(c, slot_of(c, r));
 }
 
 /* Where the hand stands: four neighbours after each other, the fours in no order. Else most rows behind the hand would be
@@ -138,12 +138,22 @@ static void shrink(struct row_cache *c, size_t steps) {
 
 /* --- rows --- */
 
-static void rows_add(struct rows *rows, struct row *r) {
+/* Returns its place. */
+static uint32_t rows_add(struct rows *rows, struct row *r) {
     if (rows->n == rows->cap) {
         rows->cap = rows->cap == 0 ? 64 : rows->cap * 2;
         rows->p = mem_realloc(rows->p, rows->cap * sizeof(struct row *));
     }
-    rows->p[rows->n++] = r;
+    rows->p[rows->n] = r;
+    return (uint32_t)rows->n++;
+}
+
+static void places_add(struct places *places, uint32_t place) {
+    if (places->n == places->cap) {
+        places->cap = places->cap == 0 ? 64 : places->cap * 2;
+        places->p = mem_realloc(places->p, places->cap * sizeof *places->p);
+    }
+    places->p[places->n++] = place;
 }
 
 void row_cache_init(struct row_cache *c, size_t max_bytes) {
@@ -154,7 +164,7 @@ void row_cache_init(struct row_cache *c, size_t max_bytes) {
 void row_cache_release(struct row_cache *c) {
     for (size_t i = 0; i < c->slot_count; i++)
         if (c->slots[i].row != NULL)
-            free_row(c->slots[i].row);
+            free(c->slots[i].row);
     for (int t = 0; t < TABLE_COUNT; t++) {
         free(c->dirty[t].p);
         free(c->unindexed[t].p);
@@ -202,15 +212,9 @@ static struct row *add_row(struct row_cache *c, enum table t, uint32_t hash, str
                            size_t value_n) {
     if (c->count >= c->slot_count / 8 * 5)
         grow_table(c);
-    /* What an allocator would round up to anyway. */
-    size_t size = (sizeof(struct row) + 1 + key.n + value_n + SLACK + 15) & ~(size_t)15;
-    size_t cap = size - sizeof(struct row);
+    size_t size = size_for(key.n, value_n);
     struct row *r = mem_alloc(size);
-    *r = (struct row){.value = r->bytes + 1 + key.n,
-                      .key_n = (uint32_t)key.n,
-                      .value_cap = (uint32_t)(cap - 1 - key.n),
-                      .cap = (uint32_t)cap,
-                      .table = (uint8_t)t};
+    *r = (struct row){.key_n = (uint32_t)key.n, .cap = (uint32_t)(size - offsetof(struct row, bytes))};
     r->bytes[0] = (char)t;
     memcpy(r->bytes + 1, key.p, key.n);
     put_in_slot(c, (struct slot){r, hash, false});
@@ -220,23 +224,30 @@ static struct row *add_row(struct row_cache *c, enum table t, uint32_t hash, str
     return r;
 }
 
-/* The row itself stays where it is: others point to it. */
-static void make_room(struct row_cache *c, struct row *r, size_t value_n) {
+/* Returns the row where it is now; everything that pointed to it follows. */
+static struct row *make_room(struct row_cache *c, struct row *r, size_t value_n) {
+    size_t slot = slot_of(c, r), size = size_for(r->key_n, value_n);
+    bool was_last = c->last[row_table(r)] == r;
     c->bytes -= size_of(r);
-    if (is_outgrown(r))
-        free(r->value);
-    r->value_cap = (uint32_t)(value_n + value_n / 4 + SLACK);
-    r->value = mem_alloc(r->value_cap);
+    r = mem_realloc(r, size);
+    r->cap = (uint32_t)(size - offsetof(struct row, bytes));
     c->bytes += size_of(r);
+    c->slots[slot].row = r;
+    if (was_last)
+        c->last[row_table(r)] = r;
+    if (r->dirty)
+        c->dirty[row_table(r)].p[r->dirty_at] = r;
+    return r;
 }
 
-static void set_value(struct row_cache *c, struct row *r, struct slice value) {
-    if (value.n > r->value_cap)
-        make_room(c, r, value.n);
+static struct row *set_value(struct row_cache *c, struct row *r, struct slice value) {
+    if (1 + r->key_n + value.n > r->cap)
+        r = make_room(c, r, value.n);
     r->there = value.p != NULL;
     r->value_n = (uint32_t)value.n;
     if (value.p != NULL && value.n > 0)
-        memcpy(r->value, value.p, value.n);
+        memcpy(r->bytes + 1 + r->key_n, value.p, value.n);
+    return r;
 }
 
 struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
@@ -248,7 +259,7 @@ struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, 
         r = add_row(c, t, hash, key, value.p != NULL ? value.n : c->usual[t]);
     }
     assert(!r->dirty);
-    set_value(c, r, value);
+    r = set_value(c, r, value);
     r->epoch = epoch;
     return r;
 }
@@ -260,13 +271,15 @@ struct row *row_cache_own(struct row_cache *c, enum table t, struct slice key, s
 }
 
 void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
-    set_value(c, r, value);
+    bool listed = r->dirty && !r->indexed; /* as not indexed */
+    r = set_value(c, r, value);
+    enum table t = row_table(r);
     if (!r->dirty) {
-        rows_add(&c->dirty[r->table], r);
+        r->dirty_at = rows_add(&c->dirty[t], r);
         c->dirty_bytes += size_of(r);
     }
-    if (!r->dirty || r->indexed)
-        rows_add(&c->unindexed[r->table], r);
+    if (!listed)
+        places_add(&c->unindexed[t], r->dirty_at);
     r->dirty = true;
     r->indexed = false;
 }

@@ -11,14 +11,19 @@
 #include <stdint.h>
 
 struct row {
-    char *value;
-    uint32_t epoch, key_n, value_n, value_cap, cap;
-    uint8_t table;
-    bool there;   /* else: known to be absent */
-    bool dirty;   /* to be written at the next commit */
-    bool indexed; /* dirty, and the index that cursors use knows it as it is now */
-    char bytes[]; /* `cap` of them: the table, the key, then the value, unless that has outgrown its place */
+    union {
+        uint32_t epoch;    /* not dirty */
+        uint32_t dirty_at; /* dirty: where in the list of its table, until that is sorted */
+    };
+    uint32_t key_n, value_n, cap;
+    bool there : 1;   /* else: known to be absent */
+    bool dirty : 1;   /* to be written at the next commit */
+    bool indexed : 1; /* dirty, and the index that cursors use knows it as it is now */
+    char bytes[];     /* `cap` of them: the table, the key, the value */
 };
+static inline enum table row_table(const struct row *r) {
+    return (enum table)r->bytes[0];
+}
 static inline struct slice row_key(const struct row *r) {
     return slice_of(r->bytes + 1, r->key_n);
 }
@@ -27,11 +32,17 @@ static inline struct slice row_stored_key(const struct row *r) {
     return slice_of(r->bytes, r->key_n + 1);
 }
 static inline struct slice row_value(const struct row *r) {
-    return slice_of(r->value, r->value_n);
+    return slice_of(r->bytes + 1 + r->key_n, r->value_n);
 }
 
 struct rows {
     struct row **p;
+    size_t n, cap;
+};
+
+/* Places in a list of rows. */
+struct places {
+    uint32_t *p;
     size_t n, cap;
 };
 
@@ -59,7 +70,7 @@ struct row_cache {
     struct row *last[TABLE_COUNT]; /* found there: most look-ups ask for the same row again */
     struct rows dirty[TABLE_COUNT];
     struct sorting sorting;
-    struct rows unindexed[TABLE_COUNT]; /* those of them that are not `indexed` */
+    struct places unindexed[TABLE_COUNT]; /* those of them that are not `indexed` */
 };
 void row_cache_init(struct row_cache *c, size_t max_bytes);
 void row_cache_release(struct row_cache *c);
@@ -78,7 +89,7 @@ struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, 
 /* The row with that key, made if need be, with room for a value of `value_n` bytes: only good for row_cache_change, at
  * once. */
 struct row *row_cache_own(struct row_cache *c, enum table t, struct slice key, size_t value_n);
-/* Changes a row; value.p == NULL: erases it. `value` does not lie in the row. */
+/* Changes a row, which may move; value.p == NULL: erases it. `value` does not lie in the row. */
 void row_cache_change(struct row_cache *c, struct row *r, struct slice value);
 
 /* The dirty rows of a table in the order of their keys. */

@@ -303,7 +303,8 @@ bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_CO
     rocksdb_readoptions_set_fill_cache(scan, 0);
     memset(rows, 0, FAMILY_COUNT * sizeof *rows);
     for (int t = 0; t < TABLE_COUNT && ok; t++)
-        ok = count_table(s, (enum table)t, scan, stored_key(&prefix, (enum table)t, buf_slice(&key)), rows, e);
+        ok =
+            count_table(s, (enum table)t, scan, stored_key(&prefix, (enum table)t, buf_slice(&key)), rows, e);
     rocksdb_readoptions_destroy(scan);
     buf_release(&prefix);
     buf_release(&key);
@@ -356,4 +357,3 @@ int64_t store_bytes(struct store *s) {
             sum += v;
     return (int64_t)sum;
 }
-
