@@ -69,7 +69,9 @@ static void account_changed(struct task_env *env, struct task *t, struct slice i
         send_link(env, after->customer_id, id, &link);
     }
     struct customer_ref ref;
-    bool known = after != NULL && task_load_ref(env, t, after->customer_id, &env->value, &ref);
+    bool stayed = before != NULL && after != NULL && !moved;
+    bool known = (stayed && task_last_customer(env, t, id, after->customer_id, &env->value, &ref)) ||
+                 (after != NULL && task_load_ref(env, t, after->customer_id, &env->value, &ref));
     task_refresh_account(env, t, id, after, valid_from_at, known ? &ref : NULL);
 }
 

@@ -65,6 +65,21 @@ bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, st
     return false;
 }
 
+bool task_last_customer(struct task_env *env, struct task *t, struct slice account_id, int64_t customer_id,
+                        struct buf *value, struct customer_ref *ref) {
+    struct account_with_customer_row last;
+    struct slice body;
+    key_text(&env->key, t->partition, account_id);
+    if (!task_get(env, FAMILY_ACCOUNT_WITH_CUSTOMER, buf_slice(&env->key), value, &body))
+        return false;
+    if (!row_get_avro(&account_with_customer_type, &body, &last)) {
+        task_damaged(env, FAMILY_ACCOUNT_WITH_CUSTOMER);
+        return false;
+    }
+    *ref = (struct customer_ref){true, last.customer_name, last.has_loan_flag};
+    return last.customer_id == customer_id;
+}
+
 /* Whether the ref of the account's customer may be another one than the state says. If there is a joined row with that
  * customer, then there was a ref, and it ends only when there is no such row any more: a restore has not found it because
  * the one that replaces it is under way. */

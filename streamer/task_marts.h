@@ -12,6 +12,12 @@ void task_send(struct task_env *env, enum topic topic, int32_t partition, struct
 /* The customer's row as its account tasks know it; its name points into `value`. */
 bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,
                    struct customer_ref *ref);
+/* The same out of the account's last joined row; for an account that was the customer's before this change, too. A ref rewrites
+ * the joined rows of all accounts that are the customer's when it comes, before the partition's next message; so what such
+ * a row says of the customer is what the last ref says, or another ref is under way that will rewrite it. (Of an
+ * account that was another customer's in between it can be older: nothing is emitted as long as a ref is marked.) */
+bool task_last_customer(struct task_env *env, struct task *t, struct slice account_id, int64_t customer_id,
+                        struct buf *value, struct customer_ref *ref);
 /* The customer itself, from its own timeline, in the form in which its accounts get to know it. The name
  * points into env->value. */
 struct customer_ref task_current_customer(struct task_env *env, struct task *t, struct slice id);
