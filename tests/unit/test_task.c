@@ -222,6 +222,7 @@ static void test_task__ref_is_not_read_again(void **state) {
     assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "200.00", "0.015", "3.00", "203.00"));
     account(&shared, "A", 1200, 2, 20000); /* nothing is known of that one */
     assert_int_equal(counting.gets[FAMILY_CUSTOMER_REFS], 1);
+    assert_int_equal(counting.gets[FAMILY_ACCOUNTS], 2);
     shared.env.kv = counting.inner;
     cluster_settle(&shared);
     assert_change_only(&shared);
@@ -531,6 +532,8 @@ static void test_task__meta(void **state) {
         t->meta.rows[i] = i * INT64_C(10000000000);
     t->meta.committed_ms = 5;
     t->meta.current_accounts = 6;
+    t->meta.joined_accounts = 7;
+    t->meta.summaries = -8;
     task_save_meta(env, t);
     task_init(&other, 0);
     task_load_meta(env, &other);
