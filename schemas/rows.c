@@ -83,14 +83,6 @@ static const struct row_field customer_attributes_fields[] = {
 const struct row_type customer_attributes_type =
     ROW_TYPE(customer_attributes, "customer_attributes", customer_attributes_fields);
 
-static const struct row_field account_attributes_fields[] = {
-    FIELD(account_attributes, ROW_LONG, customer_id),
-    FIELD(account_attributes, ROW_AMOUNT, balance_amount),
-    FIELD(account_attributes, ROW_TEXT, account_type),
-};
-const struct row_type account_attributes_type =
-    ROW_TYPE(account_attributes, "account_attributes", account_attributes_fields);
-
 static const struct row_field account_link_fields[] = {
     FIELD(account_link, ROW_LONG, partition),
     FIELD(account_link, ROW_AMOUNT, balance_amount),
@@ -104,22 +96,6 @@ static const struct row_field customer_ref_fields[] = {
     FIELD(customer_ref, ROW_BOOL, has_loan_flag),
 };
 const struct row_type customer_ref_type = ROW_TYPE(customer_ref, "customer_ref", customer_ref_fields);
-
-static const struct row_field version_fields[] = {
-    FIELD(version_row, ROW_OPTIONAL_TIME, valid_to_at),
-    FIELD(version_row, ROW_TIME, loaded_at),
-    FIELD(version_row, ROW_BYTES, attributes),
-};
-const struct row_type version_type = ROW_TYPE(version_row, "version", version_fields);
-
-static const struct row_field customer_totals_fields[] = {
-    FIELD(customer_totals, ROW_LONG, accounts),
-    FIELD(customer_totals, ROW_TOTAL, balance),
-    FIELD(customer_totals, ROW_TOTAL, interest_without_loan),
-    FIELD(customer_totals, ROW_TOTAL, interest_with_loan),
-};
-const struct row_type customer_totals_type =
-    ROW_TYPE(customer_totals, "customer_totals", customer_totals_fields);
 
 /* --- Avro: https://avro.apache.org/docs/1.11.1/specification/#binary-encoding --- */
 
@@ -163,16 +139,40 @@ bool avro_get_bytes(struct slice *in, struct slice *v) {
     return true;
 }
 
-static void put_decimal(struct buf *out, int128 v) {
+void avro_put_decimal(struct buf *out, int128 v) {
     size_t at = out->n;
     buf_put_byte(out, 0); /* the length: at most 16 bytes follow, so it takes one */
     decimal_put_bytes(out, v);
     out->p[at] = (char)((out->n - at - 1) << 1);
 }
 
-static bool get_decimal(struct slice *in, int128 *v) {
+bool avro_get_decimal(struct slice *in, int128 *v) {
     struct slice bytes;
     return avro_get_bytes(in, &bytes) && decimal_get_bytes(bytes, v);
+}
+
+void avro_put_bool(struct buf *out, bool v) {
+    buf_put_byte(out, v ? 1 : 0);
+}
+
+bool avro_get_bool(struct slice *in, bool *v) {
+    if (in->n == 0)
+        return false;
+    *v = in->p[0] != 0;
+    *in = slice_of(in->p + 1, in->n - 1);
+    return true;
+}
+
+void avro_put_branch(struct buf *out, bool there) {
+    avro_put_long(out, there ? 1 : 0);
+}
+
+bool avro_get_branch(struct slice *in, bool *there) {
+    int64_t branch;
+    if (!avro_get_long(in, &branch) || branch < 0 || branch > 1)
+        return false;
+    *there = branch == 1;
+    return true;
 }
 
 void row_put_avro(const struct row_type *type, const void *row, struct buf *out) {
@@ -189,17 +189,17 @@ void row_put_avro(const struct row_type *type, const void *row, struct buf *out)
             avro_put_bytes(out, *(const struct slice *)p);
             break;
         case ROW_BOOL:
-            buf_put_byte(out, *(const bool *)p ? 1 : 0);
+            avro_put_bool(out, *(const bool *)p);
             break;
         case ROW_AMOUNT:
         case ROW_RATE:
-            put_decimal(out, *(const int64_t *)p);
+            avro_put_decimal(out, *(const int64_t *)p);
             break;
         case ROW_TOTAL:
-            put_decimal(out, *(const int128 *)p);
+            avro_put_decimal(out, *(const int128 *)p);
             break;
         case ROW_OPTIONAL_TIME:
-            avro_put_long(out, *(const int64_t *)p == TIMESTAMP_NONE ? 0 : 1);
+            avro_put_branch(out, *(const int64_t *)p != TIMESTAMP_NONE);
             if (*(const int64_t *)p != TIMESTAMP_NONE)
                 avro_put_long(out, *(const int64_t *)p);
             break;
@@ -209,7 +209,7 @@ void row_put_avro(const struct row_type *type, const void *row, struct buf *out)
 
 static bool get_avro_field(enum row_field_kind kind, struct slice *in, void *p) {
     int128 wide;
-    int64_t branch;
+    bool there;
     switch (kind) {
     case ROW_LONG:
     case ROW_TIME:
@@ -218,24 +218,20 @@ static bool get_avro_field(enum row_field_kind kind, struct slice *in, void *p) 
     case ROW_BYTES:
         return avro_get_bytes(in, p);
     case ROW_BOOL:
-        if (in->n == 0)
-            return false;
-        *(bool *)p = in->p[0] != 0;
-        *in = slice_of(in->p + 1, in->n - 1);
-        return true;
+        return avro_get_bool(in, p);
     case ROW_AMOUNT:
     case ROW_RATE:
-        if (!get_decimal(in, &wide) || wide < INT64_MIN || wide > INT64_MAX)
+        if (!avro_get_decimal(in, &wide) || wide < INT64_MIN || wide > INT64_MAX)
             return false;
         *(int64_t *)p = (int64_t)wide;
         return true;
     case ROW_TOTAL:
-        return get_decimal(in, p);
+        return avro_get_decimal(in, p);
     case ROW_OPTIONAL_TIME:
-        if (!avro_get_long(in, &branch) || branch < 0 || branch > 1)
+        if (!avro_get_branch(in, &there))
             return false;
         *(int64_t *)p = TIMESTAMP_NONE;
-        return branch == 0 || avro_get_long(in, p);
+        return !there || avro_get_long(in, p);
     }
     return false;
 }

@@ -96,7 +96,7 @@ struct customer_attributes {
 struct account_attributes {
     int64_t customer_id;
     int64_t balance_amount;
-    struct slice account_type;
+    struct slice account_type; /* encoded by account_row.h */
 };
 /* Value of account-links: where the account lives and what the customer's totals need of it. */
 struct account_link {
@@ -110,20 +110,7 @@ struct customer_ref {
     struct slice customer_name; /* "" when not known */
     bool has_loan_flag;
 };
-/* State: one closed or current version, by id and valid_from_at (its key). */
-struct version_row {
-    int64_t valid_to_at;
-    int64_t loaded_at;
-    struct slice attributes; /* customer_attributes or account_attributes */
-};
-/* State: what the links of one customer add up to. The interest is kept for both answers to "has a loan". */
-struct customer_totals {
-    int64_t accounts; /* savings accounts */
-    int128 balance;
-    int128 interest_without_loan, interest_with_loan;
-};
-extern const struct row_type customer_attributes_type, account_attributes_type, account_link_type,
-    customer_ref_type, version_type, customer_totals_type;
+extern const struct row_type customer_attributes_type, account_link_type, customer_ref_type;
 
 /* --- codecs --- */
 /* Appends the Avro binary of `row` (a struct of `type`). */
@@ -137,10 +124,17 @@ bool row_get_json(const struct row_type *type, const cJSON *object, void *row);
 /* Equal in every field but those named calculated_at. */
 bool row_same_content(const struct row_type *type, const void *a, const void *b);
 
-/* Avro primitives, for the records with arrays (timeline.h). */
+/* Avro primitives, for the records of the state, which have optional parts and arrays (history.h, account_row.h,
+ * customer_row.h). A branch is that of a union of null (false) and something else. */
 void avro_put_long(struct buf *out, int64_t v);
 bool avro_get_long(struct slice *in, int64_t *v);
 void avro_put_bytes(struct buf *out, struct slice v);
 bool avro_get_bytes(struct slice *in, struct slice *v);
+void avro_put_decimal(struct buf *out, int128 v);
+bool avro_get_decimal(struct slice *in, int128 *v);
+void avro_put_bool(struct buf *out, bool v);
+bool avro_get_bool(struct slice *in, bool *v);
+void avro_put_branch(struct buf *out, bool there);
+bool avro_get_branch(struct slice *in, bool *there);
 
 #endif

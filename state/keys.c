@@ -63,6 +63,11 @@ int64_t key_time(struct slice key) {
     return unflip(get_u64(key.p + key.n - 8));
 }
 
+struct slice key_account(struct slice key) {
+    assert(key.n >= 2);
+    return slice_of(key.p + 2, key.n - 2);
+}
+
 struct slice key_account_of_customer(struct slice key) {
     assert(key.n >= 10);
     return slice_of(key.p + 10, key.n - 10);

@@ -1,10 +1,8 @@
 /* keys: the byte layout of state keys. Byte order is key order.
  *
  *   every key           partition: 2 bytes, big-endian
- *   customers, refs,    partition | customer_id: 8 bytes, big-endian, sign bit flipped
- *     totals, profile
- *   accounts, summary,  partition | account_id: its UTF-8 bytes (never contain 0)
- *     with_customer
+ *   customers, refs     partition | customer_id: 8 bytes, big-endian, sign bit flipped
+ *   accounts            partition | account_id: its UTF-8 bytes (never contain 0)
  *   customer_history    partition | customer_id | valid_from: 8 bytes, big-endian, sign bit flipped
  *   account_history     partition | account_id | 0 | valid_from
  *   links, by_customer  partition | customer_id | account_id
@@ -35,6 +33,8 @@ void key_add_time(struct buf *out, int64_t ms);
 void key_replace_time(struct buf *key, int64_t ms);
 /* The time that a history key ends with. */
 int64_t key_time(struct slice key);
+/* The account_id of an accounts key. */
+struct slice key_account(struct slice key);
 /* The account_id that ends a links or by_customer key; the customer_id of one of these or of a customer key.
  */
 struct slice key_account_of_customer(struct slice key);

@@ -16,17 +16,13 @@
 /* Keys begin with the partition (keys.h), so that a task is a key range in each family. */
 enum family {
     FAMILY_META,
-    FAMILY_CUSTOMERS,             /* customer_id -> timeline */
-    FAMILY_ACCOUNTS,              /* account_id -> timeline */
-    FAMILY_CUSTOMER_HISTORY,      /* customer_id, valid_from -> closed version */
-    FAMILY_ACCOUNT_HISTORY,       /* account_id, valid_from -> closed version */
-    FAMILY_CUSTOMER_REFS,         /* customer_id -> customer_ref */
-    FAMILY_ACCOUNTS_BY_CUSTOMER,  /* customer_id, account_id -> nothing */
-    FAMILY_LINKS,                 /* customer_id, account_id -> account_link */
-    FAMILY_CUSTOMER_TOTALS,       /* customer_id -> customer_totals, links by partition */
-    FAMILY_ACCOUNT_WITH_CUSTOMER, /* account_id -> last emitted row */
-    FAMILY_ACCOUNT_SUMMARY,       /* account_id -> last emitted row */
-    FAMILY_CUSTOMER_PROFILE,      /* customer_id -> last emitted row */
+    FAMILY_CUSTOMERS,            /* customer_id -> customer_row */
+    FAMILY_ACCOUNTS,             /* account_id -> account_row */
+    FAMILY_CUSTOMER_HISTORY,     /* customer_id, valid_from -> closed version */
+    FAMILY_ACCOUNT_HISTORY,      /* account_id, valid_from -> closed version */
+    FAMILY_CUSTOMER_REFS,        /* customer_id -> customer_ref */
+    FAMILY_ACCOUNTS_BY_CUSTOMER, /* customer_id, account_id -> nothing */
+    FAMILY_LINKS,                /* customer_id, account_id -> account_link */
     FAMILY_LINKS_AHEAD, /* customer_id, account_id: a message of it is not processed yet (task_replay_ahead) */
     FAMILY_REFS_AHEAD,  /* customer_id: the same */
     FAMILY_COUNT

@@ -1,5 +1,5 @@
-/* layout: where the families of kv.h lie on disk. Families with the same keys share a table: a row there has a section for
- * each of them, so that one read and one write serve all that a change of an account, or of a customer, needs.
+/* layout: where the families of kv.h lie on disk. Families with the same keys can share a table, where a row has a section
+ * for each of them; none do now: what belongs together is one value (streamer/account_row.h, customer_row.h).
  *
  * All tables lie in one column family, so that one file can hold what a commit writes to all of them:
  *
@@ -20,6 +20,7 @@ enum table {
     TABLE_ACCOUNTS,
     TABLE_CUSTOMER_HISTORY,
     TABLE_ACCOUNT_HISTORY,
+    TABLE_CUSTOMER_REFS,
     TABLE_ACCOUNTS_BY_CUSTOMER,
     TABLE_LINKS,
     TABLE_LINKS_AHEAD,

@@ -3,7 +3,6 @@
 #include "streamer/account_summary.h"
 #include "streamer/base/mem.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +37,8 @@ static int64_t count_link(struct totals *t, int32_t partition, int times) {
     while (i < t->partition_count && t->partitions[i].partition < partition)
         i++;
     if (i == t->partition_count || t->partitions[i].partition != partition) {
-        assert(times == 1);
+        if (times < 0)
+            return -1;
         insert_partition(t, i, partition, 0);
     }
     int64_t links = t->partitions[i].links += times;
@@ -60,33 +60,37 @@ int64_t totals_add(struct totals *t, const struct rates *rates, const struct acc
 }
 
 void totals_encode(const struct totals *t, struct buf *out) {
-    row_put_avro(&customer_totals_type, &t->sums, out);
-    if (t->partition_count > 0) {
+    avro_put_long(out, t->sums.accounts);
+    avro_put_decimal(out, t->sums.balance);
+    avro_put_decimal(out, t->sums.interest_without_loan);
+    avro_put_decimal(out, t->sums.interest_with_loan);
+    if (t->partition_count > 0)
         avro_put_long(out, (int64_t)t->partition_count);
-        for (size_t i = 0; i < t->partition_count; i++) {
-            avro_put_long(out, t->partitions[i].partition);
-            avro_put_long(out, t->partitions[i].links);
-        }
+    for (size_t i = 0; i < t->partition_count; i++) {
+        avro_put_long(out, t->partitions[i].partition);
+        avro_put_long(out, t->partitions[i].links);
     }
     avro_put_long(out, 0);
 }
 
-bool totals_decode(struct slice in, struct totals *t) {
+bool totals_decode(struct slice *in, struct totals *t) {
     int64_t count;
     bool ok;
     totals_clear(t);
-    if (!row_get_avro(&customer_totals_type, &in, &t->sums))
+    if (!avro_get_long(in, &t->sums.accounts) || !avro_get_decimal(in, &t->sums.balance) ||
+        !avro_get_decimal(in, &t->sums.interest_without_loan) ||
+        !avro_get_decimal(in, &t->sums.interest_with_loan))
         return false;
-    while ((ok = avro_get_long(&in, &count)) && count > 0) {
+    while ((ok = avro_get_long(in, &count)) && count > 0) {
         for (; count > 0; count--) {
             int64_t partition, links;
-            if (!avro_get_long(&in, &partition) || !avro_get_long(&in, &links) || partition < 0 ||
+            if (!avro_get_long(in, &partition) || !avro_get_long(in, &links) || partition < 0 ||
                 partition > INT32_MAX)
                 return false;
             insert_partition(t, t->partition_count, (int32_t)partition, links);
         }
     }
-    return ok && count == 0 && in.n == 0;
+    return ok && count == 0;
 }
 
 bool customer_profile(const struct totals *t, int64_t customer_id, const struct customer_ref *customer,

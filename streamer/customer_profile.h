@@ -11,7 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the links of one customer add up to, and in which partitions its accounts live (the customer's changes
+/* What the links of one customer add up to. The interest is kept for both answers to "has a loan". */
+struct customer_totals {
+    int64_t accounts; /* savings accounts */
+    int128 balance;
+    int128 interest_without_loan, interest_with_loan;
+};
+
+/* The sums, and in which partitions its accounts live (the customer's changes
  * go there). Zero-initialized: no links. */
 struct totals {
     struct customer_totals sums;
@@ -24,12 +31,12 @@ struct totals {
 void totals_clear(struct totals *t);
 void totals_release(struct totals *t);
 
-/* `times` is 1 or -1. Returns how many links there are in the link's partition now. */
+/* `times` is 1 or -1. Returns how many links there are in the link's partition now; -1: there was none to take away. */
 int64_t totals_add(struct totals *t, const struct rates *rates, const struct account_link *link, int times);
 
-/* Avro binary by schemas/customer_totals.avsc. */
+/* Avro binary: the field "totals" of schemas/customer_row.avsc. Reads from the front of `in` and moves it behind. */
 void totals_encode(const struct totals *t, struct buf *out);
-bool totals_decode(struct slice in, struct totals *t);
+bool totals_decode(struct slice *in, struct totals *t);
 
 /* The mart's row, or false: no savings account, or no such customer (!customer->known). */
 bool customer_profile(const struct totals *t, int64_t customer_id, const struct customer_ref *customer,

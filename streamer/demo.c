@@ -112,25 +112,35 @@ static void add_profile(struct lines *l, const struct customer_profile_row *r) {
     buf_release(&line), buf_release(&a), buf_release(&b);
 }
 
-/* All rows of a mart, of every partition. */
-static bool list_mart(struct service *s, enum family f, struct lines *l) {
-    union {
-        struct account_summary_row summary;
-        struct customer_profile_row profile;
-    } row;
+/* Adds what a row of the state has of the mart. False: it cannot be read. */
+static bool add_account(struct lines *l, struct slice key, struct slice body) {
+    struct account_row row = {0};
+    bool ok = account_row_decode(body, key_account(key), &row);
+    if (ok && row.has_summary)
+        add_summary(l, &row.summary);
+    account_row_release(&row);
+    return ok;
+}
+
+static bool add_customer(struct lines *l, struct slice key, struct slice body) {
+    struct customer_row row = {0};
+    bool ok = customer_row_decode(body, key_customer_id(key), &row);
+    if (ok && row.has_profile)
+        add_profile(l, &row.profile);
+    customer_row_release(&row);
+    return ok;
+}
+
+/* All rows of a family, of every partition. */
+static bool list_rows(struct service *s, enum family f,
+                      bool (*add)(struct lines *l, struct slice key, struct slice body), struct lines *l) {
     bool ok = true;
     struct kv *kv = store_reader_new(service_store(s));
     struct kv_cursor *c = kv_cursor(kv, f);
-    const struct row_type *type =
-        f == FAMILY_ACCOUNT_SUMMARY ? &account_summary_type : &customer_profile_type;
     for (cursor_seek(c, slice_of("", 0)); ok && cursor_in(c, slice_of("", 0)); cursor_next(c)) {
-        struct slice body = cursor_value(c);
-        body = slice_of(body.p + 1, body.n - 1);
-        ok = row_get_avro(type, &body, &row);
-        if (ok && f == FAMILY_ACCOUNT_SUMMARY)
-            add_summary(l, &row.summary);
-        else if (ok)
-            add_profile(l, &row.profile);
+        struct slice value = cursor_value(c);
+        ok = value.n > 0 && value.p[0] == STATE_FORMAT &&
+             add(l, cursor_key(c), slice_of(value.p + 1, value.n - 1));
     }
     ok = ok && !kv_failed(kv);
     cursor_free(c);
@@ -270,11 +280,11 @@ static void print_next_steps(const struct config *c, const struct service *s) {
 static bool print_results(const struct config *c, struct service *s, struct err *e) {
     struct lines l = {0};
     (void)printf("\nACCOUNT SUMMARY    customer          balance     rate       interest      new balance\n");
-    if (!list_mart(s, FAMILY_ACCOUNT_SUMMARY, &l))
+    if (!list_rows(s, FAMILY_ACCOUNTS, add_account, &l))
         return err_set(e, ERR_STOP, "demo: the account summary cannot be read");
     print_lines(&l, SIZE_MAX);
     (void)printf("\nCUSTOMER PROFILE loan  savings            balance           interest  name\n");
-    if (!list_mart(s, FAMILY_CUSTOMER_PROFILE, &l))
+    if (!list_rows(s, FAMILY_CUSTOMERS, add_customer, &l))
         return err_set(e, ERR_STOP, "demo: the customer profiles cannot be read");
     print_lines(&l, PROFILES_SHOWN);
     (void)printf("\nQUARANTINE             count  for example\n");

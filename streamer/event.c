@@ -6,6 +6,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+bool account_type_find(struct slice name, enum account_type *type) {
+    *type =
+        slice_eq(name, slice_str(account_type_name(ACCOUNT_SAVINGS))) ? ACCOUNT_SAVINGS : ACCOUNT_CHECKING;
+    return slice_eq(name, slice_str(account_type_name(*type)));
+}
+
 const char *reason_code_name(enum reason_code code) {
     static const char *const names[REASON_COUNT] = {
         [REASON_NONE] = "none",

@@ -49,6 +49,7 @@ enum account_type { ACCOUNT_SAVINGS, ACCOUNT_CHECKING };
 static inline const char *account_type_name(enum account_type type) {
     return type == ACCOUNT_SAVINGS ? "savings" : "checking";
 }
+bool account_type_find(struct slice name, enum account_type *type);
 
 /* Staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only id, customer_id (of a customer) and the
  * times are set. */

@@ -49,13 +49,14 @@ void confirmations_encode(const struct timeline *t, struct buf *out) {
         avro_put_long(out, (int64_t)t->confirmation_count);
         for (size_t i = 0; i < t->confirmation_count; i++) {
             avro_put_long(out, t->confirmations[i].at);
-            buf_put_byte(out, t->confirmations[i].deleted ? 1 : 0);
+            avro_put_bool(out, t->confirmations[i].deleted);
             avro_put_long(out, t->confirmations[i].loaded_at);
         }
     }
     avro_put_long(out, 0);
 }
 
+/* Three values for each: two times and whether it is a delete. */
 static bool get_confirmations(struct slice *in, struct timeline *t) {
     int64_t count;
     bool ok;
@@ -63,11 +64,8 @@ static bool get_confirmations(struct slice *in, struct timeline *t) {
     while ((ok = avro_get_long(in, &count)) && count > 0) {
         for (; count > 0; count--) {
             struct confirmation c;
-            if (!avro_get_long(in, &c.at) || in->n == 0)
-                return false;
-            c.deleted = in->p[0] != 0;
-            *in = slice_of(in->p + 1, in->n - 1);
-            if (!avro_get_long(in, &c.loaded_at))
+            if (!avro_get_long(in, &c.at) || !avro_get_bool(in, &c.deleted) ||
+                !avro_get_long(in, &c.loaded_at))
                 return false;
             add_confirmation(t, c);
         }
@@ -79,29 +77,75 @@ bool confirmations_decode(struct slice in, struct timeline *t) {
     return get_confirmations(&in, t) && in.n == 0;
 }
 
-void timeline_encode(const struct timeline *t, struct buf *out) {
-    avro_put_long(out, t->newest_event_at);
-    avro_put_long(out, t->has_current ? 1 : 0);
-    if (t->has_current) {
-        avro_put_long(out, t->current.from);
-        avro_put_long(out, t->current.loaded_at);
-        avro_put_bytes(out, t->current.attributes);
-    }
-    confirmations_encode(t, out);
+/* --- the timeline in the state --- */
+
+bool timeline_is_empty(const struct timeline *t) {
+    return t->newest_event_at == TIMESTAMP_NONE && !t->has_current && t->confirmation_count == 0;
 }
 
-bool timeline_decode(struct slice in, struct timeline *t) {
-    int64_t branch;
+/* What times of a timeline are counted from. */
+static int64_t base_of(const struct timeline *t) {
+    return t->has_current ? t->current.from : 0;
+}
+
+void timeline_encode(const struct timeline *t, struct buf *out) {
+    int64_t base = base_of(t);
+    avro_put_branch(out, t->has_current);
+    if (t->has_current) {
+        avro_put_long(out, t->current.from);
+        avro_put_long(out, time_after(t->current.loaded_at, base));
+        avro_put_bytes(out, t->current.attributes);
+    }
+    avro_put_long(out, time_after(t->newest_event_at, base));
+    if (t->confirmation_count > 0)
+        avro_put_long(out, (int64_t)t->confirmation_count);
+    for (size_t i = 0; i < t->confirmation_count; i++) {
+        const struct confirmation *c = &t->confirmations[i];
+        avro_put_long(out, time_after(c->at, base));
+        avro_put_bool(out, c->deleted);
+        avro_put_long(out, time_after(c->loaded_at, c->at));
+        base = c->at;
+    }
+    avro_put_long(out, 0);
+}
+
+bool timeline_decode(struct slice *in, struct timeline *t) {
     timeline_clear(t);
-    if (!avro_get_long(&in, &t->newest_event_at) || !avro_get_long(&in, &branch) || branch < 0 || branch > 1)
+    if (!avro_get_branch(in, &t->has_current))
         return false;
-    t->has_current = branch == 1;
     t->current.to = TIMESTAMP_NONE;
     if (t->has_current &&
-        (!avro_get_long(&in, &t->current.from) || !avro_get_long(&in, &t->current.loaded_at) ||
-         !avro_get_bytes(&in, &t->current.attributes)))
+        (!avro_get_long(in, &t->current.from) || !avro_get_long(in, &t->current.loaded_at) ||
+         !avro_get_bytes(in, &t->current.attributes)))
         return false;
-    return get_confirmations(&in, t) && in.n == 0;
+    int64_t base = base_of(t);
+    if (!avro_get_long(in, &t->newest_event_at) || !get_confirmations(in, t))
+        return false;
+    t->current.loaded_at = time_plus(base, t->current.loaded_at);
+    t->newest_event_at = time_plus(base, t->newest_event_at);
+    for (size_t i = 0; i < t->confirmation_count; i++) {
+        struct confirmation *c = &t->confirmations[i];
+        base = c->at = time_plus(base, c->at);
+        c->loaded_at = time_plus(base, c->loaded_at);
+    }
+    return true;
+}
+
+void version_encode(const struct version *v, struct buf *out) {
+    avro_put_long(out, time_after(v->to, v->from));
+    avro_put_long(out, time_after(v->loaded_at, v->from));
+    avro_put_bytes(out, v->attributes);
+}
+
+bool version_decode(struct slice in, int64_t from, struct version *v) {
+    int64_t lasts, loaded_after;
+    if (!avro_get_long(&in, &lasts) || !avro_get_long(&in, &loaded_after) ||
+        !avro_get_bytes(&in, &v->attributes) || in.n > 0)
+        return false;
+    v->from = from;
+    v->to = time_plus(from, lasts);
+    v->loaded_at = time_plus(from, loaded_after);
+    return true;
 }
 
 /* --- applying an event --- */

@@ -38,10 +38,25 @@ struct timeline {
 void timeline_clear(struct timeline *t); /* no event, no confirmation; keeps memory */
 void timeline_release(struct timeline *t);
 
-/* Avro binary by schemas/timeline.avsc. Slices of the decoded timeline point into `in`. */
+bool timeline_is_empty(const struct timeline *t); /* as after timeline_clear */
+
+/* In the state, where most times are written as how long they are behind another one: small numbers take few bytes. Such
+ * differences wrap around, so that they are right for any two times. */
+static inline int64_t time_after(int64_t at, int64_t base) {
+    return (int64_t)((uint64_t)at - (uint64_t)base);
+}
+static inline int64_t time_plus(int64_t base, int64_t after) {
+    return (int64_t)((uint64_t)base + (uint64_t)after);
+}
+
+/* Avro binary: the field "timeline" of schemas/account_row.avsc and customer_row.avsc. Reads from the front of `in` and
+ * moves it behind. Slices of the decoded timeline point into `in`. */
 void timeline_encode(const struct timeline *t, struct buf *out);
-bool timeline_decode(struct slice in, struct timeline *t);
-/* The confirmations alone, by schemas/confirmations.avsc. */
+bool timeline_decode(struct slice *in, struct timeline *t);
+/* A closed version, by schemas/version.avsc; `from` is part of its key. */
+void version_encode(const struct version *v, struct buf *out);
+bool version_decode(struct slice in, int64_t from, struct version *v);
+/* The confirmations alone, as the topic has them, by schemas/confirmations.avsc. */
 void confirmations_encode(const struct timeline *t, struct buf *out);
 bool confirmations_decode(struct slice in, struct timeline *t);
 

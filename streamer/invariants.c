@@ -41,9 +41,9 @@ bool invariant_rows(const struct task_meta *m, struct err *e) {
         if (m->rows[f] < 0)
             return err_set(e, ERR_STOP, "%lld rows in %s", (long long)m->rows[f],
                            family_name((enum family)f));
-    int64_t indexed = m->rows[FAMILY_ACCOUNTS_BY_CUSTOMER], joined = m->rows[FAMILY_ACCOUNT_WITH_CUSTOMER],
-            summaries = m->rows[FAMILY_ACCOUNT_SUMMARY];
-    return (m->current_accounts == indexed && joined <= indexed && summaries <= joined) ||
+    int64_t indexed = m->rows[FAMILY_ACCOUNTS_BY_CUSTOMER], joined = m->joined_accounts,
+            summaries = m->summaries;
+    return (m->current_accounts == indexed && joined <= indexed && summaries >= 0 && summaries <= joined) ||
            err_set(e, ERR_STOP, "%lld current accounts, %lld by customer, %lld joined, %lld with a summary",
                    (long long)m->current_accounts, (long long)indexed, (long long)joined,
                    (long long)summaries);

@@ -25,7 +25,6 @@ void pipeline_init(struct pipeline *p, const struct config *config, struct kv *k
     for (int e = 0; e < ENTITY_COUNT; e++)
         p->in_place[e] = input_partitions[e] == partitions;
     json_init(&p->env.json);
-    timeline_clear(&p->env.timeline);
     counts_clear(&p->env.counts);
 }
 

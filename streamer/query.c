@@ -15,15 +15,13 @@ struct resource {
     const char *name;
     enum entity entity; /* whose id it is by */
     bool is_mart;
-    enum family family; /* of a mart */
-    const struct row_type *type;
 };
 
 static const struct resource resources[] = {
-    {"customers", ENTITY_CUSTOMER, false, FAMILY_CUSTOMERS, NULL},
-    {"accounts", ENTITY_ACCOUNT, false, FAMILY_ACCOUNTS, NULL},
-    {"account_summary", ENTITY_ACCOUNT, true, FAMILY_ACCOUNT_SUMMARY, &account_summary_type},
-    {"customer_profile", ENTITY_CUSTOMER, true, FAMILY_CUSTOMER_PROFILE, &customer_profile_type},
+    {"customers", ENTITY_CUSTOMER, false},
+    {"accounts", ENTITY_ACCOUNT, false},
+    {"account_summary", ENTITY_ACCOUNT, true},
+    {"customer_profile", ENTITY_CUSTOMER, true},
 };
 
 /* One query at work. */
@@ -36,13 +34,13 @@ struct query {
 };
 
 static void put_version(struct query *q, const struct version *v) {
-    struct slice in = v->attributes;
     struct buf *out = &q->reply->body;
     struct slice id = buf_slice(&q->id);
     if (q->resource->entity == ENTITY_CUSTOMER) {
         struct customer_history_row row = {
             .loaded_at = v->loaded_at, .valid_from_at = v->from, .valid_to_at = v->to};
         struct customer_attributes a;
+        struct slice in = v->attributes;
         if (!task_parse_customer_id(id, &row.customer_id) ||
             !row_get_avro(&customer_attributes_type, &in, &a)) {
             task_damaged(&q->env, FAMILY_CUSTOMERS);
@@ -53,10 +51,8 @@ static void put_version(struct query *q, const struct version *v) {
         row_put_json(&customer_history_type, &row, out);
     } else {
         struct account_attributes a;
-        if (!row_get_avro(&account_attributes_type, &in, &a)) {
-            task_damaged(&q->env, FAMILY_ACCOUNTS);
+        if (!task_decode_account(&q->env, v->attributes, &a))
             return;
-        }
         struct account_history_row row = {
             id, a.customer_id, a.balance_amount, a.account_type, v->loaded_at, v->from, v->to};
         row_put_json(&account_history_type, &row, out);
@@ -67,19 +63,21 @@ static void put_version(struct query *q, const struct version *v) {
  * (TIMESTAMP_NONE: all). Returns how many. */
 static int put_versions(struct query *q, int64_t as_of) {
     int count = 0;
-    bool known = task_load_timeline(&q->env, &q->task, q->resource->entity, buf_slice(&q->id));
+    enum family f = entity_map(q->resource->entity)->versions;
+    const struct timeline *line = task_load_row(&q->env, &q->task, q->resource->entity, buf_slice(&q->id));
+    bool known = !timeline_is_empty(line);
     struct buf prefix = {0};
     task_version_prefix(&prefix, &q->task, q->resource->entity, buf_slice(&q->id));
-    struct kv_cursor *c = kv_cursor(q->env.kv, entity_map(q->resource->entity)->versions);
+    struct kv_cursor *c = kv_cursor(q->env.kv, f);
     for (cursor_seek(c, buf_slice(&prefix)); known && cursor_in(c, buf_slice(&prefix)); cursor_next(c)) {
-        struct slice value = cursor_value(c);
-        struct slice body = slice_of(value.p + 1, value.n - 1);
-        struct version_row row;
-        if (value.n == 0 || value.p[0] != STATE_FORMAT || !row_get_avro(&version_type, &body, &row)) {
-            task_damaged(&q->env, entity_map(q->resource->entity)->versions);
+        struct slice body;
+        struct version v;
+        if (!task_body(&q->env, f, cursor_value(c), &body))
+            break;
+        if (!version_decode(body, key_time(cursor_key(c)), &v)) {
+            task_damaged(&q->env, f);
             break;
         }
-        struct version v = {key_time(cursor_key(c)), row.valid_to_at, row.loaded_at, row.attributes};
         if (as_of != TIMESTAMP_NONE && (as_of < v.from || as_of >= v.to))
             continue;
         buf_put_str(&q->reply->body, count++ > 0 ? "," : "");
@@ -87,10 +85,9 @@ static int put_versions(struct query *q, int64_t as_of) {
     }
     cursor_free(c);
     buf_release(&prefix);
-    const struct version *current = &q->env.timeline.current;
-    if (q->env.timeline.has_current && (as_of == TIMESTAMP_NONE || as_of >= current->from)) {
+    if (line->has_current && (as_of == TIMESTAMP_NONE || as_of >= line->current.from)) {
         buf_put_str(&q->reply->body, count++ > 0 ? "," : "");
-        put_version(q, current);
+        put_version(q, &line->current);
     }
     return count;
 }
@@ -103,11 +100,11 @@ static void not_found(struct query *q, const char *what) {
 }
 
 static void answer_current(struct query *q) {
-    if (!task_load_timeline(&q->env, &q->task, q->resource->entity, buf_slice(&q->id)) ||
-        !q->env.timeline.has_current)
+    const struct timeline *line = task_load_row(&q->env, &q->task, q->resource->entity, buf_slice(&q->id));
+    if (!line->has_current)
         not_found(q, "no current version");
     else
-        put_version(q, &q->env.timeline.current);
+        put_version(q, &line->current);
 }
 
 static void answer_as_of(struct query *q, const char *text) {
@@ -127,18 +124,16 @@ static void answer_history(struct query *q) {
 }
 
 static void answer_mart(struct query *q) {
-    union {
-        struct account_summary_row summary;
-        struct customer_profile_row profile;
-    } row;
-    struct slice body;
-    task_id_key(&q->env.key, &q->task, q->resource->entity, buf_slice(&q->id));
-    if (!task_get(&q->env, q->resource->family, buf_slice(&q->env.key), &q->env.value, &body))
-        not_found(q, "no row");
-    else if (row_get_avro(q->resource->type, &body, &row))
-        row_put_json(q->resource->type, &row, &q->reply->body);
+    const struct account_row *account = &q->env.account;
+    const struct customer_row *customer = &q->env.customer;
+    struct buf *out = &q->reply->body;
+    (void)task_load_row(&q->env, &q->task, q->resource->entity, buf_slice(&q->id));
+    if (q->resource->entity == ENTITY_ACCOUNT && account->has_summary)
+        row_put_json(&account_summary_type, &account->summary, out);
+    else if (q->resource->entity == ENTITY_CUSTOMER && customer->has_profile)
+        row_put_json(&customer_profile_type, &customer->profile, out);
     else
-        task_damaged(&q->env, q->resource->family);
+        not_found(q, "no row");
 }
 
 /* The id of the path in the form that keys have ("007" is customer 7). */
@@ -222,7 +217,6 @@ void query_handle(const struct query_context *context, const struct http_request
     reply->status = 200;
     reply->content_type = "application/json";
     q.env.kv = store_reader_new(context->store);
-    timeline_clear(&q.env.timeline);
     answer(context, &q, request);
     if (reply->status == 200)
         buf_put_byte(&reply->body, '\n');

@@ -44,8 +44,11 @@ static bool read_version(struct task_env *env, enum entity entity, struct slice 
         struct account_history_row row;
         if (!row_get_json(&account_history_type, object, &row))
             return false;
+        enum account_type ignored;
+        if (!account_type_find(row.account_type, &ignored))
+            return false;
         struct account_attributes a = {row.customer_id, row.balance_amount, row.account_type};
-        row_put_avro(&account_attributes_type, &a, &env->attributes);
+        account_attributes_encode(&a, &env->attributes);
         *v = (struct version){row.valid_from_at, row.valid_to_at, row.loaded_at, {0}};
     }
     v->attributes = buf_slice(&env->attributes);
@@ -56,11 +59,9 @@ static bool read_version(struct task_env *env, enum entity entity, struct slice 
 static void follow_account(struct task_env *env, struct task *t, struct slice id, struct slice before,
                            struct slice after) {
     struct account_attributes b, a;
-    if ((before.p != NULL && !row_get_avro(&account_attributes_type, &before, &b)) ||
-        (after.p != NULL && !row_get_avro(&account_attributes_type, &after, &a))) {
-        task_damaged(env, FAMILY_ACCOUNTS);
+    if ((before.p != NULL && !task_decode_account(env, before, &b)) ||
+        (after.p != NULL && !task_decode_account(env, after, &a)))
         return;
-    }
     task_index_account(env, t, id, before.p != NULL ? &b : NULL, after.p != NULL ? &a : NULL);
 }
 
@@ -77,9 +78,8 @@ static void set_closed(struct task_env *env, struct task *t, enum entity entity,
             task_erase(env, t, f, key);
         return;
     }
-    struct version_row row = {closed->to, closed->loaded_at, closed->attributes};
     buf_clear(&env->value2);
-    row_put_avro(&version_type, &row, &env->value2);
+    version_encode(closed, &env->value2);
     task_put(env, t, f, key, buf_slice(&env->value2), !existed);
 }
 
@@ -95,9 +95,8 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
         unreadable(env, entity_map(entity)->history_topic, key);
         return;
     }
-    struct timeline *line = &env->timeline;
-    bool existed = task_load_timeline(env, t, entity, id);
-    if (gone && !existed)
+    struct timeline *line = task_load_row(env, t, entity, id);
+    if (gone && timeline_is_empty(line))
         return;
     struct slice before = line->has_current ? line->current.attributes : slice_null();
     bool is_current = !gone && v.to == TIMESTAMP_NONE;
@@ -111,7 +110,7 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     if (newest > line->newest_event_at)
         line->newest_event_at = newest;
     set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v);
-    task_save_timeline(env, t, entity, id, existed);
+    task_save_row(env, t, entity, id);
     if (entity == ENTITY_ACCOUNT)
         follow_account(env, t, id, before, line->has_current ? line->current.attributes : slice_null());
 }
@@ -130,8 +129,7 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
         unreadable(env, TOPIC_CONFIRMATIONS, key);
         return;
     }
-    struct timeline *line = &env->timeline;
-    bool existed = task_load_timeline(env, t, entity, id);
+    struct timeline *line = task_load_row(env, t, entity, id);
     line->confirmation_count = 0;
     if (value.p != NULL &&
         (!task_message_body(env, TOPIC_CONFIRMATIONS, value, &body) || !confirmations_decode(body, line))) {
@@ -141,32 +139,52 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
     if (line->confirmation_count > 0 &&
         line->confirmations[line->confirmation_count - 1].at > line->newest_event_at)
         line->newest_event_at = line->confirmations[line->confirmation_count - 1].at;
-    if (existed || value.p != NULL)
-        task_save_timeline(env, t, entity, id, existed);
+    task_save_row(env, t, entity, id);
 }
 
-/* A row that was emitted last. env->key is its state key. */
-static void replay_row(struct task_env *env, struct task *t, enum topic topic, enum family f,
-                       const struct row_type *type, struct slice key, struct slice value) {
-    union {
-        struct account_with_customer_row joined;
-        struct account_summary_row summary;
-        struct customer_profile_row profile;
-    } row;
-    bool had = kv_get(env->kv, f, buf_slice(&env->key), &env->value2);
-    if (value.p == NULL) {
-        if (had)
-            task_erase(env, t, f, buf_slice(&env->key));
-        return;
-    }
+/* A row that was emitted last, into `*has` and `row`; value.p == NULL: there is none. False: it cannot be read. */
+static bool read_row(struct task_env *env, const struct row_type *type, struct slice value, bool *has,
+                     void *row) {
+    *has = value.p != NULL;
+    if (!*has)
+        return true;
     const cJSON *object = json_parse(&env->json, value);
-    if (object == NULL || !row_get_json(type, object, &row)) {
-        unreadable(env, topic, key);
+    return object != NULL && row_get_json(type, object, row);
+}
+
+/* What is not written down of a row (account_row.h) must be as this program would have it. */
+static void replay_joined(struct task_env *env, struct task *t, struct slice id, struct slice value) {
+    struct account_row *r = &env->account;
+    enum account_type ignored;
+    task_load_account(env, t, id);
+    if (!read_row(env, &account_with_customer_type, value, &r->has_joined, &r->joined) ||
+        (r->has_joined &&
+         (!slice_eq(r->joined.account_id, id) || !account_type_find(r->joined.account_type, &ignored))))
+        unreadable(env, TOPIC_ACCOUNT_WITH_CUSTOMER, id);
+    task_save_account(env, t, id);
+}
+
+static void replay_summary(struct task_env *env, struct task *t, struct slice id, struct slice value) {
+    struct account_row *r = &env->account;
+    task_load_account(env, t, id);
+    if (!read_row(env, &account_summary_type, value, &r->has_summary, &r->summary) ||
+        (r->has_summary && !slice_eq(r->summary.account_id, id)))
+        unreadable(env, TOPIC_ACCOUNT_SUMMARY, id);
+    task_save_account(env, t, id);
+}
+
+static void replay_profile(struct task_env *env, struct task *t, struct slice key, struct slice value) {
+    struct customer_row *r = &env->customer;
+    int64_t customer_id;
+    if (!task_parse_customer_id(key, &customer_id)) {
+        unreadable(env, TOPIC_CUSTOMER_PROFILE, key);
         return;
     }
-    buf_clear(&env->message);
-    row_put_avro(type, &row, &env->message);
-    task_put(env, t, f, buf_slice(&env->key), buf_slice(&env->message), !had);
+    task_load_customer(env, t, customer_id);
+    if (!read_row(env, &customer_profile_type, value, &r->has_profile, &r->profile) ||
+        (r->has_profile && r->profile.customer_id != customer_id))
+        unreadable(env, TOPIC_CUSTOMER_PROFILE, key);
+    task_save_customer(env, t, customer_id);
 }
 
 static void replay_link(struct task_env *env, struct task *t, struct slice key, struct slice value) {
@@ -174,13 +192,15 @@ static void replay_link(struct task_env *env, struct task *t, struct slice key, 
     struct slice account_id, body;
     struct account_link link;
     if (!task_parse_link_key(key, &customer_id, &account_id) ||
-        (value.p != NULL && (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) ||
-                             !row_get_avro(&account_link_type, &body, &link)))) {
+        (value.p != NULL &&
+         (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) || !task_read_link(body, &link)))) {
         unreadable(env, TOPIC_ACCOUNT_LINKS, key);
         return;
     }
     (void)task_unmark_link(env, t, customer_id, account_id);
+    task_load_customer(env, t, customer_id);
     (void)task_fold_link(env, t, customer_id, account_id, value.p != NULL ? &link : NULL);
+    task_save_customer(env, t, customer_id);
 }
 
 /* A ref without accounts that its tombstone would have removed may stay until the next one: it does no harm,
@@ -207,7 +227,6 @@ static void replay_ref(struct task_env *env, struct task *t, struct slice key, s
 
 void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key,
                  struct slice value) {
-    int64_t customer_id;
     if (key.p == NULL) {
         unreadable(env, topic, slice_str("(none)"));
         return;
@@ -220,20 +239,13 @@ void task_replay(struct task_env *env, struct task *t, enum topic topic, struct 
         replay_version(env, t, ENTITY_ACCOUNT, key, value);
         break;
     case TOPIC_ACCOUNT_WITH_CUSTOMER:
-        key_text(&env->key, t->partition, key);
-        replay_row(env, t, topic, FAMILY_ACCOUNT_WITH_CUSTOMER, &account_with_customer_type, key, value);
+        replay_joined(env, t, key, value);
         break;
     case TOPIC_ACCOUNT_SUMMARY:
-        key_text(&env->key, t->partition, key);
-        replay_row(env, t, topic, FAMILY_ACCOUNT_SUMMARY, &account_summary_type, key, value);
+        replay_summary(env, t, key, value);
         break;
     case TOPIC_CUSTOMER_PROFILE:
-        if (!task_parse_customer_id(key, &customer_id)) {
-            unreadable(env, topic, key);
-            break;
-        }
-        key_customer(&env->key, t->partition, customer_id);
-        replay_row(env, t, topic, FAMILY_CUSTOMER_PROFILE, &customer_profile_type, key, value);
+        replay_profile(env, t, key, value);
         break;
     case TOPIC_CONFIRMATIONS:
         replay_confirmations(env, t, key, value);

@@ -11,11 +11,11 @@
 
 /* --- messages --- */
 
-/* The value of an internal topic: STATE_FORMAT | Avro binary. */
+/* The value of an internal topic: MESSAGE_FORMAT | Avro binary. */
 static void send_internal(struct task_env *env, enum topic topic, int32_t partition,
                           const struct row_type *type, const void *row) {
     buf_clear(&env->message);
-    buf_put_byte(&env->message, STATE_FORMAT);
+    buf_put_byte(&env->message, MESSAGE_FORMAT);
     row_put_avro(type, row, &env->message);
     task_send(env, topic, partition, buf_slice(&env->message_key), buf_slice(&env->message));
 }
@@ -45,32 +45,47 @@ static void send_link(struct task_env *env, int64_t customer_id, struct slice ac
         send_internal(env, TOPIC_ACCOUNT_LINKS, partition, &account_link_type, link);
 }
 
-/* The current version of a customer is another one now. */
-static void customer_changed(struct task_env *env, struct task *t, int64_t customer_id,
-                             const struct customer_ref *now) {
-    if (!task_load_totals(env, t, customer_id))
+/* The current version of the customer whose row is env->customer is another one now. */
+static void customer_changed(struct task_env *env, struct task *t, int64_t customer_id) {
+    const struct totals *totals = &env->customer.totals;
+    struct customer_ref now = task_current_customer(env);
+    if (kv_failed(env->kv) || totals->partition_count == 0)
         return;
-    for (size_t i = 0; i < env->totals.partition_count; i++)
-        send_ref(env, customer_id, env->totals.partitions[i].partition, now);
-    task_refresh_profile(env, t, customer_id, now);
+    for (size_t i = 0; i < totals->partition_count; i++)
+        send_ref(env, customer_id, totals->partitions[i].partition, &now);
+    (void)task_refresh_profile(env, t, customer_id, &now);
 }
 
-/* The current version of an account is another one now. */
+/* The customer of the account whose row is env->account. False: not known.
+ *
+ * One that stayed with its customer has it in its joined row: a ref rewrites the joined rows of all accounts that are the
+ * customer's when it comes, before the partition's next message; so what such a row says of the customer is what the last
+ * ref says, or another ref is under way that will rewrite it. (If the account was another customer's in between, it can
+ * be older: while a ref is marked, nothing is emitted.) */
+static bool find_customer(struct task_env *env, struct task *t, int64_t customer_id, bool stayed,
+                          struct customer_ref *ref) {
+    const struct account_with_customer_row *joined = &env->account.joined;
+    if (!stayed || !env->account.has_joined || joined->customer_id != customer_id)
+        return task_load_ref(env, t, customer_id, &env->value, ref);
+    *ref = (struct customer_ref){true, joined->customer_name, joined->has_loan_flag};
+    return true;
+}
+
+/* The current version of the account whose row is env->account is another one now. */
 static void account_changed(struct task_env *env, struct task *t, struct slice id,
-                            const struct account_attributes *before, const struct account_attributes *after,
-                            int64_t valid_from_at) {
+                            const struct account_attributes *before, const struct account_attributes *after) {
     task_index_account(env, t, id, before, after);
-    bool moved = before != NULL && after != NULL && before->customer_id != after->customer_id;
-    if (before != NULL && (after == NULL || moved))
+    bool stayed = before != NULL && after != NULL && before->customer_id == after->customer_id;
+    if (before != NULL && !stayed)
         send_link(env, before->customer_id, id, NULL);
-    if (after != NULL && (before == NULL || moved || before->balance_amount != after->balance_amount ||
+    if (after != NULL && (!stayed || before->balance_amount != after->balance_amount ||
                           !slice_eq(before->account_type, after->account_type))) {
         struct account_link link = {t->partition, after->balance_amount, after->account_type};
         send_link(env, after->customer_id, id, &link);
     }
     struct customer_ref ref;
-    bool known = after != NULL && task_load_ref(env, t, after->customer_id, &env->value, &ref);
-    task_refresh_account(env, t, id, after, valid_from_at, known ? &ref : NULL);
+    bool known = after != NULL && find_customer(env, t, after->customer_id, stayed, &ref);
+    (void)task_refresh_account(env, t, id, after, known ? &ref : NULL);
 }
 
 /* --- snapshots --- */
@@ -91,10 +106,10 @@ static void emit_version(struct task_env *env, struct task *t, const struct even
         task_send(env, topic, t->partition, buf_slice(&env->message_key), slice_null());
         return;
     }
-    struct slice in = v->attributes;
     buf_clear(&env->message);
     if (e->entity == ENTITY_CUSTOMER) {
         struct customer_attributes a;
+        struct slice in = v->attributes;
         if (!row_get_avro(&customer_attributes_type, &in, &a)) {
             task_damaged(env, FAMILY_CUSTOMER_HISTORY);
             return;
@@ -104,7 +119,7 @@ static void emit_version(struct task_env *env, struct task *t, const struct even
         row_put_json(&customer_history_type, &row, &env->message);
     } else {
         struct account_attributes a;
-        if (!row_get_avro(&account_attributes_type, &in, &a)) {
+        if (!account_attributes_decode(v->attributes, &a)) {
             task_damaged(env, FAMILY_ACCOUNT_HISTORY);
             return;
         }
@@ -121,9 +136,8 @@ static void store_version(struct task_env *env, struct task *t, enum family f,
                           const struct version_change *change) {
     key_replace_time(&env->key, change->version.from);
     if (change->after == VERSION_CLOSED) {
-        struct version_row row = {change->version.to, change->version.loaded_at, change->version.attributes};
         buf_clear(&env->value2);
-        row_put_avro(&version_type, &row, &env->value2);
+        version_encode(&change->version, &env->value2);
         task_put(env, t, f, buf_slice(&env->key), buf_slice(&env->value2), change->before != VERSION_CLOSED);
     } else if (change->before == VERSION_CLOSED) {
         task_erase(env, t, f, buf_slice(&env->key));
@@ -139,8 +153,9 @@ static void add_version(struct task_env *env, size_t count, struct version v) {
 }
 
 /* Reads the closed versions around `at` and behind, then the current one, into env->versions, whose
- * attributes point into env->version_bytes. */
-static size_t load_versions(struct task_env *env, struct task *t, const struct event *e) {
+ * attributes point into env->version_bytes, or where the timeline's do. */
+static size_t load_versions(struct task_env *env, struct task *t, const struct event *e,
+                            const struct timeline *line) {
     enum family f = entity_map(e->entity)->versions;
     size_t count = 0;
     task_version_prefix(&env->key2, t, e->entity, e->id);
@@ -156,17 +171,15 @@ static size_t load_versions(struct task_env *env, struct task *t, const struct e
         cursor_seek(c, prefix);
     buf_clear(&env->version_bytes);
     for (; cursor_in(c, prefix); cursor_next(c)) {
-        struct slice key = cursor_key(c);
-        struct slice value = cursor_value(c);
-        struct version_row row;
-        struct slice body = slice_of(value.p + 1, value.n - 1);
-        if (key.n != prefix_length + 8 || value.n == 0 || value.p[0] != STATE_FORMAT ||
-            !row_get_avro(&version_type, &body, &row)) {
+        struct slice key = cursor_key(c), body;
+        struct version v;
+        if (!task_body(env, f, cursor_value(c), &body))
+            break;
+        if (key.n != prefix_length + 8 || !version_decode(body, key_time(key), &v)) {
             task_damaged(env, f);
             break;
         }
-        struct version v = {key_time(key), row.valid_to_at, row.loaded_at, {NULL, row.attributes.n}};
-        buf_put_slice(&env->version_bytes, row.attributes);
+        buf_put_slice(&env->version_bytes, v.attributes);
         add_version(env, count++, v);
     }
     cursor_free(c);
@@ -175,8 +188,8 @@ static size_t load_versions(struct task_env *env, struct task *t, const struct e
         env->versions[i].attributes.p = bytes;
         bytes += env->versions[i].attributes.n;
     }
-    if (env->timeline.has_current)
-        add_version(env, count++, env->timeline.current);
+    if (line->has_current)
+        add_version(env, count++, line->current);
     return count;
 }
 
@@ -188,12 +201,13 @@ static void encode_attributes(const struct event *e, struct buf *out) {
     } else {
         struct account_attributes a = {e->customer_id, e->balance_cents,
                                        slice_str(account_type_name(e->account_type))};
-        row_put_avro(&account_attributes_type, &a, out);
+        account_attributes_encode(&a, out);
     }
 }
 
-/* Stores and emits what history_apply found. */
-static void write_changes(struct task_env *env, struct task *t, const struct event *e, bool existed) {
+/* Stores closed versions and emits what history_apply found; the row in work is saved later. */
+static void write_changes(struct task_env *env, struct task *t, const struct event *e,
+                          const struct timeline *line) {
     const struct entity_map *map = entity_map(e->entity);
     const struct history *h = &env->history;
     for (size_t i = 0; i < h->change_count && !kv_failed(env->kv); i++) {
@@ -202,17 +216,16 @@ static void write_changes(struct task_env *env, struct task *t, const struct eve
         store_version(env, t, map->versions, &h->changes[i]);
         emit_version(env, t, e, &h->changes[i]);
     }
-    task_save_timeline(env, t, e->entity, e->id, existed);
     if (!h->confirmations_changed)
         return;
     buf_clear(&env->message_key);
     buf_put_str(&env->message_key, map->confirmations_prefix);
     buf_put_slice(&env->message_key, e->id);
     buf_clear(&env->message);
-    buf_put_byte(&env->message, STATE_FORMAT);
-    confirmations_encode(&env->timeline, &env->message);
+    buf_put_byte(&env->message, MESSAGE_FORMAT);
+    confirmations_encode(line, &env->message);
     task_send(env, TOPIC_CONFIRMATIONS, t->partition, buf_slice(&env->message_key),
-              env->timeline.confirmation_count > 0 ? buf_slice(&env->message) : slice_null());
+              line->confirmation_count > 0 ? buf_slice(&env->message) : slice_null());
 }
 
 static void count_event(struct task_env *env, const struct event *e) {
@@ -226,70 +239,63 @@ static void count_event(struct task_env *env, const struct event *e) {
         c->newest_event_ms[e->entity] = e->event_at_ms;
 }
 
-/* Lets join and marts follow, if the current version is another one now. env->old_attributes are those of the
- * one before, if there was one. */
-static void follow_current(struct task_env *env, struct task *t, const struct event *e, bool had,
-                           int64_t old_from) {
-    bool has = env->timeline.has_current;
-    int64_t from = has ? env->timeline.current.from : 0;
-    bool same =
-        had == has && (!has || slice_eq(buf_slice(&env->old_attributes), env->timeline.current.attributes));
+/* Lets join and marts follow, if the current version is another one now than `old`, which was there if `had`. */
+static void follow_current(struct task_env *env, struct task *t, const struct event *e,
+                           const struct timeline *line, bool had, const struct version *old) {
+    const struct version *now = &line->current;
+    bool has = line->has_current;
+    bool same = had == has && (!has || slice_eq(old->attributes, now->attributes));
     if (e->entity == ENTITY_CUSTOMER) {
-        if (same)
-            return;
-        struct customer_ref now = task_current_customer(env, t, e->id);
-        if (!kv_failed(env->kv))
-            customer_changed(env, t, e->customer_id, &now);
+        if (!same)
+            customer_changed(env, t, e->customer_id);
         return;
     }
-    if (same && (!has || old_from == from))
-        return;
     struct account_attributes before, after;
-    if (had && !task_decode_account(env, buf_slice(&env->old_attributes), &before))
+    if ((same && (!has || old->from == now->from)) ||
+        (had && !task_decode_account(env, old->attributes, &before)) ||
+        (has && !task_decode_account(env, now->attributes, &after)))
         return;
-    /* The timeline's slices may point into scratch memory that the next steps reuse. */
-    if (has && env->timeline.current.attributes.p != env->attributes.p)
-        buf_set(&env->attributes, env->timeline.current.attributes);
-    if (has && !task_decode_account(env, buf_slice(&env->attributes), &after))
-        return;
-    account_changed(env, t, e->id, had ? &before : NULL, has ? &after : NULL, from);
+    account_changed(env, t, e->id, had ? &before : NULL, has ? &after : NULL);
+}
+
+static bool too_late(const struct timeline *line, struct reason *why, int64_t at) {
+    struct buf times = {0};
+    timestamp_put_iso(&times, at);
+    buf_put_str(&times, " is older than late.window behind the newest event of its id, ");
+    timestamp_put_iso(&times, line->newest_event_at);
+    (void)reason_set(why, REASON_TOO_LATE, "Too late: %s", buf_cstr(&times));
+    buf_release(&times);
+    return false;
 }
 
 bool task_apply_event(struct task_env *env, struct task *t, const struct event *e, struct reason *why) {
-    bool existed = task_load_timeline(env, t, e->entity, e->id);
+    struct timeline *line = task_load_row(env, t, e->entity, e->id);
     if (kv_failed(env->kv))
         return true;
-    if (e->kind == CHANGE_TOMBSTONE && !env->timeline.has_current) {
+    if (e->kind == CHANGE_TOMBSTONE && !line->has_current) {
         env->counts.unchanged[e->entity]++;
         return true;
     }
-    if (history_too_late(&env->history_options, &env->timeline, e->event_at_ms)) {
-        struct buf times = {0};
-        timestamp_put_iso(&times, e->event_at_ms);
-        buf_put_str(&times, " is older than late.window behind the newest event of its id, ");
-        timestamp_put_iso(&times, env->timeline.newest_event_at);
-        (void)reason_set(why, REASON_TOO_LATE, "Too late: %s", buf_cstr(&times));
-        buf_release(&times);
-        return false;
-    }
-    bool had = env->timeline.has_current;
-    int64_t old_from = env->timeline.current.from;
-    buf_set(&env->old_attributes, had ? env->timeline.current.attributes : slice_null());
+    if (history_too_late(&env->history_options, line, e->event_at_ms))
+        return too_late(line, why, e->event_at_ms);
+    bool had = line->has_current;
+    struct version old = line->current; /* its attributes stay in the bytes that the row was loaded from */
     struct history_event h = {e->event_at_ms, e->loaded_at_ms, e->kind != CHANGE_UPSERT, slice_null()};
     if (!h.deleted) {
         encode_attributes(e, &env->attributes);
         h.attributes = buf_slice(&env->attributes);
     }
-    size_t versions = history_needs_versions(&env->timeline, &h) ? load_versions(env, t, e) : 0;
+    size_t versions = history_needs_versions(line, &h) ? load_versions(env, t, e, line) : 0;
     if (kv_failed(env->kv))
         return true;
-    history_apply(&env->history, &env->history_options, &env->timeline, env->versions, versions, &h);
+    history_apply(&env->history, &env->history_options, line, env->versions, versions, &h);
     count_event(env, e);
     if (env->history.change_count == 0 && !env->history.confirmations_changed)
         return true; /* the same event once more */
-    write_changes(env, t, e, existed);
+    write_changes(env, t, e, line);
     if (!kv_failed(env->kv))
-        follow_current(env, t, e, had, old_from);
+        follow_current(env, t, e, line, had, &old);
+    task_save_row(env, t, e->entity, e->id);
     return true;
 }
 
@@ -301,19 +307,17 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
     struct account_link link;
     bool ends = value.p == NULL;
     if (!task_parse_link_key(key, &customer_id, &account_id) ||
-        (!ends && (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) ||
-                   !row_get_avro(&account_link_type, &body, &link)))) {
+        (!ends &&
+         (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) || !task_read_link(body, &link)))) {
         task_damaged(env, FAMILY_LINKS);
         return;
     }
     bool marked = task_unmark_link(env, t, customer_id, account_id);
+    task_load_customer(env, t, customer_id);
     struct link_effect effect = task_fold_link(env, t, customer_id, account_id, ends ? NULL : &link);
+    struct customer_ref now = task_current_customer(env);
     if (kv_failed(env->kv))
         return;
-    buf_clear(&env->message_key);
-    buf_put_int(&env->message_key, customer_id);
-    buf_set(&env->ids, buf_slice(&env->message_key));
-    struct customer_ref now = task_current_customer(env, t, buf_slice(&env->ids));
     /* The first account of a partition is answered; later ones find the ref there, or on its way to them. Nobody knows
      * whether one that was marked is the first. */
     if (!ends && (marked || (!effect.was_there && effect.links_of_partition == 1)))
@@ -322,8 +326,9 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
         send_ref(env, customer_id, (int32_t)effect.partition, NULL);
     /* Also for the end of a link that is not there: compaction can have kept it from a restore, and the
      * profile that was emitted counts it still. */
-    (void)task_load_totals(env, t, customer_id);
-    task_refresh_profile(env, t, customer_id, &now);
+    bool profile_changed = task_refresh_profile(env, t, customer_id, &now);
+    if (!ends || effect.was_there || profile_changed)
+        task_save_customer(env, t, customer_id);
 }
 
 /* The ids of at most `max` accounts of the customer, behind `after`, into env->ids, each ended by a 0. */

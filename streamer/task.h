@@ -9,10 +9,11 @@
 
 #include "schemas/rows.h"
 #include "state/kv.h"
+#include "streamer/account_row.h"
 #include "streamer/base/buf.h"
 #include "streamer/base/json.h"
 #include "streamer/config.h"
-#include "streamer/customer_profile.h"
+#include "streamer/customer_row.h"
 #include "streamer/event.h"
 #include "streamer/history.h"
 #include "streamer/sink.h"
@@ -20,9 +21,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Before every value of state and internal topics. Another byte: written by another version of the program.
- */
-#define STATE_FORMAT 1
+/* Before every value of the state, and before every value of internal topics. Another byte: written by another version of
+ * the program. */
+#define STATE_FORMAT 2
+#define MESSAGE_FORMAT 1
 
 /* What one batch did, added to the metrics when its transaction is committed. */
 struct counts {
@@ -41,7 +43,7 @@ struct task_meta {
     int64_t positions[TOPIC_COUNT]; /* of partition p of each topic: the next offset; -1: none yet */
     int64_t committed_ms;           /* time of the last commit, epoch; 0: never */
     int64_t rows[FAMILY_COUNT];     /* the digest: how many keys each family holds */
-    int64_t current_accounts;
+    int64_t current_accounts, joined_accounts, summaries;
     int64_t rates; /* rates_digest of what totals and marts were computed with; 0: not known, or a refresh is
                       under way */
 };
@@ -74,10 +76,13 @@ struct task_env {
     struct counts counts;
 
     struct history history;
-    struct timeline timeline;
-    struct totals totals;
-    struct json json; /* for replay */
-    struct buf key, key2, value, value2, encoded, attributes, old_attributes, message_key, message, ids;
+    struct account_row account;   /* the row in work, */
+    struct customer_row customer; /* and the one of a customer: see task_state.h */
+    struct json json;             /* for replay */
+    struct buf account_bytes, customer_bytes;
+    bool account_is_stored, customer_is_stored; /* there was such a row when it was loaded */
+    bool joined_is_stored, summary_is_stored;
+    struct buf key, key2, value, value2, encoded, attributes, message_key, message, ids;
     struct buf version_bytes;
     struct version *versions;
     size_t version_cap;

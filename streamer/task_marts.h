@@ -12,21 +12,18 @@ void task_send(struct task_env *env, enum topic topic, int32_t partition, struct
 /* The customer's row as its account tasks know it; its name points into `value`. */
 bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,
                    struct customer_ref *ref);
-/* The customer itself, from its own timeline, in the form in which its accounts get to know it. The name
- * points into env->value. */
-struct customer_ref task_current_customer(struct task_env *env, struct task *t, struct slice id);
-bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a);
+/* The customer whose row is env->customer, in the form in which its accounts get to know it. */
+struct customer_ref task_current_customer(struct task_env *env);
 
-/* Brings the joined row and the summary of one account up to date. account == NULL: it is gone; customer ==
- * NULL: not known. */
-void task_refresh_account(struct task_env *env, struct task *t, struct slice account_id,
-                          const struct account_attributes *account, int64_t valid_from_at,
-                          const struct customer_ref *customer);
-/* The same for an account that has a current version. */
+/* Brings the joined row and the summary of the account whose row is env->account up to date. account == NULL: it is gone;
+ * customer == NULL: not known. True: env->account is another one now, to be saved. */
+bool task_refresh_account(struct task_env *env, struct task *t, struct slice account_id,
+                          const struct account_attributes *account, const struct customer_ref *customer);
+/* Loads, brings up to date and saves an account that has a current version. */
 void task_refresh_account_by_id(struct task_env *env, struct task *t, struct slice id,
                                 const struct customer_ref *customer);
-/* Brings the customer's profile up to date; env->totals must be the customer's. */
-void task_refresh_profile(struct task_env *env, struct task *t, int64_t customer_id,
+/* Brings the profile of the customer whose row is env->customer up to date. True: env->customer is another one now. */
+bool task_refresh_profile(struct task_env *env, struct task *t, int64_t customer_id,
                           const struct customer_ref *customer);
 
 #endif

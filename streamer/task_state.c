@@ -10,8 +10,8 @@
 
 const struct entity_map *entity_map(enum entity e) {
     static const struct entity_map maps[ENTITY_COUNT] = {
-        [ENTITY_CUSTOMER] = {FAMILY_CUSTOMERS, FAMILY_CUSTOMER_HISTORY, TOPIC_CUSTOMER_HISTORY, "customer|"},
-        [ENTITY_ACCOUNT] = {FAMILY_ACCOUNTS, FAMILY_ACCOUNT_HISTORY, TOPIC_ACCOUNT_HISTORY, "account|"},
+        [ENTITY_CUSTOMER] = {FAMILY_CUSTOMER_HISTORY, TOPIC_CUSTOMER_HISTORY, "customer|"},
+        [ENTITY_ACCOUNT] = {FAMILY_ACCOUNT_HISTORY, TOPIC_ACCOUNT_HISTORY, "account|"},
     };
     return &maps[e];
 }
@@ -41,7 +41,7 @@ void task_release(struct task *t) {
 }
 
 int64_t task_orphans(const struct task *t) {
-    return t->meta.current_accounts - t->meta.rows[FAMILY_ACCOUNT_WITH_CUSTOMER];
+    return t->meta.current_accounts - t->meta.joined_accounts;
 }
 
 void task_rollback(struct task *t) {
@@ -52,12 +52,12 @@ void task_rollback(struct task *t) {
 
 void task_env_release(struct task_env *env) {
     history_release(&env->history);
-    timeline_release(&env->timeline);
-    totals_release(&env->totals);
+    account_row_release(&env->account);
+    customer_row_release(&env->customer);
     json_release(&env->json);
-    struct buf *bufs[] = {&env->key,     &env->key2,       &env->value,          &env->value2,
-                          &env->encoded, &env->attributes, &env->old_attributes, &env->message_key,
-                          &env->message, &env->ids,        &env->version_bytes};
+    struct buf *bufs[] = {&env->account_bytes, &env->customer_bytes, &env->key,     &env->key2,
+                          &env->value,         &env->value2,         &env->encoded, &env->attributes,
+                          &env->message_key,   &env->message,        &env->ids,     &env->version_bytes};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_release(bufs[i]);
     free(env->versions);
@@ -77,6 +77,8 @@ void task_save_meta(struct task_env *env, struct task *t) {
     for (int i = 0; i < FAMILY_COUNT; i++)
         avro_put_long(&env->encoded, t->meta.rows[i]);
     avro_put_long(&env->encoded, t->meta.current_accounts);
+    avro_put_long(&env->encoded, t->meta.joined_accounts);
+    avro_put_long(&env->encoded, t->meta.summaries);
     avro_put_long(&env->encoded, t->meta.rates);
     meta_key(&env->key, t);
     kv_put(env->kv, FAMILY_META, buf_slice(&env->key), buf_slice(&env->encoded));
@@ -94,7 +96,8 @@ void task_load_meta(struct task_env *env, struct task *t) {
         ok = ok && avro_get_long(&in, &m.committed_ms);
         for (int i = 0; i < FAMILY_COUNT; i++)
             ok = ok && avro_get_long(&in, &m.rows[i]);
-        ok = ok && avro_get_long(&in, &m.current_accounts) && avro_get_long(&in, &m.rates) && in.n == 0;
+        ok = ok && avro_get_long(&in, &m.current_accounts) && avro_get_long(&in, &m.joined_accounts) &&
+             avro_get_long(&in, &m.summaries) && avro_get_long(&in, &m.rates) && in.n == 0;
         if (ok)
             t->meta = m;
         else
@@ -111,22 +114,22 @@ bool task_parse_customer_id(struct slice text, int64_t *customer_id) {
     return decimal_parse_integer(text, customer_id) == DECIMAL_OK;
 }
 
-void task_id_key(struct buf *out, const struct task *t, enum entity entity, struct slice id) {
-    if (entity == ENTITY_ACCOUNT) {
-        key_text(out, t->partition, id);
-        return;
-    }
+/* Of an id that was looked at. */
+static int64_t customer_id_of(struct slice id) {
     int64_t customer_id = 0;
     bool ok = task_parse_customer_id(id, &customer_id);
     assert(ok);
     (void)ok;
-    key_customer(out, t->partition, customer_id);
+    return customer_id;
 }
 
 void task_version_prefix(struct buf *out, const struct task *t, enum entity entity, struct slice id) {
-    task_id_key(out, t, entity, id);
-    if (entity == ENTITY_ACCOUNT)
+    if (entity == ENTITY_ACCOUNT) {
+        key_text(out, t->partition, id);
         key_add_terminator(out);
+    } else {
+        key_customer(out, t->partition, customer_id_of(id));
+    }
 }
 
 void task_put(struct task_env *env, struct task *t, enum family f, struct slice key, struct slice value,
@@ -152,19 +155,21 @@ void task_damaged(struct task_env *env, enum family f) {
             family_name(f));
 }
 
-bool task_get(struct task_env *env, enum family f, struct slice key, struct buf *value, struct slice *body) {
-    if (!kv_get(env->kv, f, key, value))
-        return false;
-    if (value->n == 0 || value->p[0] != STATE_FORMAT) {
+bool task_body(struct task_env *env, enum family f, struct slice value, struct slice *body) {
+    if (value.n == 0 || value.p[0] != STATE_FORMAT) {
         task_damaged(env, f);
         return false;
     }
-    *body = slice_of(value->p + 1, value->n - 1);
+    *body = slice_of(value.p + 1, value.n - 1);
     return true;
 }
 
+bool task_get(struct task_env *env, enum family f, struct slice key, struct buf *value, struct slice *body) {
+    return kv_get(env->kv, f, key, value) && task_body(env, f, buf_slice(value), body);
+}
+
 bool task_message_body(struct task_env *env, enum topic topic, struct slice value, struct slice *body) {
-    if (value.n == 0 || value.p[0] != STATE_FORMAT) {
+    if (value.n == 0 || value.p[0] != MESSAGE_FORMAT) {
         if (!kv_failed(env->kv))
             (void)err_set(
                 &env->kv->err, ERR_STOP,
@@ -177,32 +182,93 @@ bool task_message_body(struct task_env *env, enum topic topic, struct slice valu
     return true;
 }
 
-/* --- timelines --- */
+/* --- the rows of accounts and customers --- */
 
-bool task_load_timeline(struct task_env *env, struct task *t, enum entity entity, struct slice id) {
-    enum family f = entity_map(entity)->timelines;
+void task_load_account(struct task_env *env, const struct task *t, struct slice id) {
     struct slice body;
-    task_id_key(&env->key, t, entity, id);
-    timeline_clear(&env->timeline);
-    if (!task_get(env, f, buf_slice(&env->key), &env->value, &body))
-        return false;
-    if (!timeline_decode(body, &env->timeline)) {
-        timeline_clear(&env->timeline);
-        task_damaged(env, f);
-        return false;
+    struct account_row *r = &env->account;
+    account_row_clear(r);
+    key_text(&env->key, t->partition, id);
+    env->account_is_stored = task_get(env, FAMILY_ACCOUNTS, buf_slice(&env->key), &env->account_bytes, &body);
+    if (env->account_is_stored && !account_row_decode(body, id, r)) {
+        account_row_clear(r);
+        task_damaged(env, FAMILY_ACCOUNTS);
     }
-    return true;
+    env->joined_is_stored = r->has_joined;
+    env->summary_is_stored = r->has_summary;
 }
 
-void task_save_timeline(struct task_env *env, struct task *t, enum entity entity, struct slice id,
-                        bool existed) {
-    enum family f = entity_map(entity)->timelines;
-    task_id_key(&env->key, t, entity, id);
+void task_load_customer(struct task_env *env, const struct task *t, int64_t customer_id) {
+    struct slice body;
+    struct customer_row *r = &env->customer;
+    customer_row_clear(r);
+    key_customer(&env->key, t->partition, customer_id);
+    env->customer_is_stored =
+        task_get(env, FAMILY_CUSTOMERS, buf_slice(&env->key), &env->customer_bytes, &body);
+    if (env->customer_is_stored && !customer_row_decode(body, customer_id, r)) {
+        customer_row_clear(r);
+        task_damaged(env, FAMILY_CUSTOMERS);
+    }
+}
+
+/* Puts or erases the row that env->key names; its encoding is what follows the format byte in env->encoded. */
+static void save_row(struct task_env *env, struct task *t, enum family f, bool is_empty, bool *is_stored) {
+    if (!is_empty)
+        kv_put(env->kv, f, buf_slice(&env->key), buf_slice(&env->encoded));
+    else if (*is_stored)
+        kv_erase(env->kv, f, buf_slice(&env->key));
+    t->meta.rows[f] += !is_empty - *is_stored;
+    *is_stored = !is_empty;
+}
+
+void task_save_account(struct task_env *env, struct task *t, struct slice id) {
+    const struct account_row *r = &env->account;
+    if (kv_failed(env->kv))
+        return;
+    key_text(&env->key, t->partition, id);
     buf_clear(&env->encoded);
     buf_put_byte(&env->encoded, STATE_FORMAT);
-    timeline_encode(&env->timeline, &env->encoded);
-    kv_put(env->kv, f, buf_slice(&env->key), buf_slice(&env->encoded));
-    t->meta.rows[f] += !existed;
+    account_row_encode(r, &env->encoded);
+    save_row(env, t, FAMILY_ACCOUNTS, account_row_is_empty(r), &env->account_is_stored);
+    t->meta.joined_accounts += r->has_joined - env->joined_is_stored;
+    t->meta.summaries += r->has_summary - env->summary_is_stored;
+    env->joined_is_stored = r->has_joined;
+    env->summary_is_stored = r->has_summary;
+}
+
+void task_save_customer(struct task_env *env, struct task *t, int64_t customer_id) {
+    const struct customer_row *r = &env->customer;
+    if (kv_failed(env->kv))
+        return;
+    key_customer(&env->key, t->partition, customer_id);
+    buf_clear(&env->encoded);
+    buf_put_byte(&env->encoded, STATE_FORMAT);
+    customer_row_encode(r, &env->encoded);
+    save_row(env, t, FAMILY_CUSTOMERS, customer_row_is_empty(r), &env->customer_is_stored);
+}
+
+struct timeline *task_load_row(struct task_env *env, const struct task *t, enum entity entity,
+                               struct slice id) {
+    if (entity == ENTITY_ACCOUNT) {
+        task_load_account(env, t, id);
+        return &env->account.timeline;
+    }
+    task_load_customer(env, t, customer_id_of(id));
+    return &env->customer.timeline;
+}
+
+void task_save_row(struct task_env *env, struct task *t, enum entity entity, struct slice id) {
+    if (entity == ENTITY_ACCOUNT)
+        task_save_account(env, t, id);
+    else
+        task_save_customer(env, t, customer_id_of(id));
+}
+
+bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a) {
+    if (account_attributes_decode(in, a))
+        return true;
+    task_damaged(env, FAMILY_ACCOUNTS);
+    return false;
 }
 
 void task_index_account(struct task_env *env, struct task *t, struct slice account_id,
@@ -231,81 +297,68 @@ bool task_parse_link_key(struct slice key, int64_t *customer_id, struct slice *a
     return task_parse_customer_id(slice_of(key.p, n), customer_id);
 }
 
-bool task_load_totals(struct task_env *env, struct task *t, int64_t customer_id) {
-    struct slice body;
-    key_customer(&env->key, t->partition, customer_id);
-    totals_clear(&env->totals);
-    if (!task_get(env, FAMILY_CUSTOMER_TOTALS, buf_slice(&env->key), &env->value2, &body))
-        return false;
-    if (totals_decode(body, &env->totals))
-        return true;
-    totals_clear(&env->totals);
-    task_damaged(env, FAMILY_CUSTOMER_TOTALS);
-    return false;
+bool task_read_link(struct slice body, struct account_link *link) {
+    enum account_type ignored;
+    return row_get_avro(&account_link_type, &body, link) && link->partition >= 0 &&
+           link->partition <= INT32_MAX && account_type_find(link->account_type, &ignored);
 }
 
-static void save_totals(struct task_env *env, struct task *t, int64_t customer_id, bool existed) {
-    key_customer(&env->key, t->partition, customer_id);
-    if (env->totals.partition_count == 0) {
-        if (existed)
-            task_erase(env, t, FAMILY_CUSTOMER_TOTALS, buf_slice(&env->key));
-        return;
-    }
-    buf_clear(&env->value2);
-    totals_encode(&env->totals, &env->value2);
-    task_put(env, t, FAMILY_CUSTOMER_TOTALS, buf_slice(&env->key), buf_slice(&env->value2), !existed);
+/* False: there is none. */
+static bool get_link(struct task_env *env, struct slice key, struct account_link *link) {
+    struct slice body;
+    if (!task_get(env, FAMILY_LINKS, key, &env->value, &body))
+        return false;
+    if (link_decode(body, link))
+        return true;
+    task_damaged(env, FAMILY_LINKS);
+    return false;
 }
 
 struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t customer_id,
                                   struct slice account_id, const struct account_link *link) {
     struct account_link old;
-    struct slice body;
     struct link_effect effect = {.partition = -1};
+    struct totals *totals = &env->customer.totals;
     key_customer_account(&env->key2, t->partition, customer_id, account_id);
-    effect.was_there = task_get(env, FAMILY_LINKS, buf_slice(&env->key2), &env->value, &body);
-    if (effect.was_there && !row_get_avro(&account_link_type, &body, &old)) {
-        task_damaged(env, FAMILY_LINKS);
-        return effect;
-    }
-    if (!effect.was_there && link == NULL)
-        return effect;
-    bool had_totals = task_load_totals(env, t, customer_id);
-    if (kv_failed(env->kv))
+    struct slice key = buf_slice(&env->key2);
+    effect.was_there = get_link(env, key, &old);
+    if (kv_failed(env->kv) || (!effect.was_there && link == NULL))
         return effect;
     if (link != NULL)
-        effect.links_of_partition = totals_add(&env->totals, env->rates, link, 1);
+        effect.links_of_partition = totals_add(totals, env->rates, link, 1);
     if (effect.was_there) {
-        int64_t left = totals_add(&env->totals, env->rates, &old, -1);
+        int64_t left = totals_add(totals, env->rates, &old, -1);
+        if (left < 0)
+            task_damaged(env, FAMILY_CUSTOMERS);
         if (link == NULL || old.partition == link->partition)
             effect.links_of_partition = left;
     }
     effect.partition = link != NULL ? link->partition : old.partition;
-    save_totals(env, t, customer_id, had_totals);
     if (link == NULL) {
-        task_erase(env, t, FAMILY_LINKS, buf_slice(&env->key2));
+        task_erase(env, t, FAMILY_LINKS, key);
     } else {
         buf_clear(&env->value2);
-        row_put_avro(&account_link_type, link, &env->value2);
-        task_put(env, t, FAMILY_LINKS, buf_slice(&env->key2), buf_slice(&env->value2), !effect.was_there);
+        link_encode(link, &env->value2);
+        task_put(env, t, FAMILY_LINKS, key, buf_slice(&env->value2), !effect.was_there);
     }
     return effect;
 }
 
 /* --- what will be asked for --- */
 
-static void want_customer(struct task_env *env, const struct task *t, struct slice text) {
+static void want_customer(struct task_env *env, const struct task *t, enum family f, struct slice text) {
     int64_t customer_id;
     if (!task_parse_customer_id(text, &customer_id))
         return;
     key_customer(&env->key, t->partition, customer_id);
-    kv_want(env->kv, FAMILY_CUSTOMERS, buf_slice(&env->key));
+    kv_want(env->kv, f, buf_slice(&env->key));
 }
 
 void task_want_event(struct task_env *env, const struct task *t, enum entity entity, struct slice key) {
     if (key.n == 0 || key.p[0] == '{' || key.p[0] == '"')
         return;
     if (entity == ENTITY_CUSTOMER) {
-        want_customer(env, t, key);
+        want_customer(env, t, FAMILY_CUSTOMERS, key);
         return;
     }
     key_text(&env->key, t->partition, key);
@@ -324,7 +377,7 @@ void task_want_link(struct task_env *env, const struct task *t, struct slice key
 }
 
 void task_want_ref(struct task_env *env, const struct task *t, struct slice key) {
-    want_customer(env, t, key);
+    want_customer(env, t, FAMILY_CUSTOMER_REFS, key);
 }
 
 /* --- what lies ahead --- */

@@ -20,7 +20,6 @@ void cluster_init(struct cluster *c, int32_t n) {
         .fanout_max_rows = 1000,
         .now_ms = INT64_C(1707955200000),
     };
-    timeline_clear(&c->env.timeline);
     json_init(&c->env.json);
     counts_clear(&c->env.counts);
     for (int32_t p = 0; p < n; p++) {
@@ -255,8 +254,96 @@ void assert_change_only(const struct cluster *c) {
     }
 }
 
+const char *part_name(enum part part) {
+    static const char *const names[PART_COUNT] = {"timelines of customers", "totals", "profiles",
+                                                  "timelines of accounts",  "joined", "summaries"};
+    return names[part];
+}
+
+static void put_hex(struct buf *out, struct slice s) {
+    for (size_t i = 0; i < s.n; i++)
+        buf_printf(out, "%02x", (unsigned char)s.p[i]);
+}
+
+static bool put_timeline(const struct timeline *t, struct buf *out) {
+    struct buf bytes = {0};
+    if (timeline_is_empty(t))
+        return false;
+    timeline_encode(t, &bytes);
+    put_hex(out, buf_slice(&bytes));
+    buf_release(&bytes);
+    return true;
+}
+
+static bool put_totals(const struct totals *t, struct buf *out) {
+    buf_printf(out, "%lld ", (long long)t->sums.accounts);
+    decimal_put(out, t->sums.balance, 2);
+    buf_put_byte(out, ' ');
+    decimal_put(out, t->sums.interest_without_loan, 2);
+    buf_put_byte(out, ' ');
+    decimal_put(out, t->sums.interest_with_loan, 2);
+    for (size_t i = 0; i < t->partition_count; i++)
+        buf_printf(out, " %d:%lld", t->partitions[i].partition, (long long)t->partitions[i].links);
+    return t->partition_count > 0;
+}
+
+static bool put_customer_part(struct slice key, struct slice body, enum part part, struct buf *out) {
+    struct customer_row r = {0};
+    bool has;
+    if (!customer_row_decode(body, key_customer_id(key), &r))
+        fail_msg("a row of a customer cannot be read");
+    if (part == PART_CUSTOMER_TIMELINES)
+        has = put_timeline(&r.timeline, out);
+    else if (part == PART_TOTALS)
+        has = put_totals(&r.totals, out);
+    else if ((has = r.has_profile))
+        row_put_json(&customer_profile_type, &r.profile, out);
+    customer_row_release(&r);
+    return has;
+}
+
+static bool put_account_part(struct slice key, struct slice body, enum part part, struct buf *out) {
+    struct account_row r = {0};
+    bool has;
+    if (!account_row_decode(body, key_account(key), &r))
+        fail_msg("a row of an account cannot be read");
+    if (part == PART_ACCOUNT_TIMELINES)
+        has = put_timeline(&r.timeline, out);
+    else if (part == PART_JOINED && (has = r.has_joined))
+        row_put_json(&account_with_customer_type, &r.joined, out);
+    else if (part == PART_SUMMARIES && (has = r.has_summary))
+        row_put_json(&account_summary_type, &r.summary, out);
+    account_row_release(&r);
+    return has;
+}
+
+int64_t put_part(struct kv *kv, int32_t partition, enum part part, struct buf *out) {
+    bool of_customer = part <= PART_PROFILES;
+    int64_t count = 0;
+    struct buf prefix = {0}, text = {0};
+    key_partition(&prefix, partition);
+    struct kv_cursor *c = kv_cursor(kv, of_customer ? FAMILY_CUSTOMERS : FAMILY_ACCOUNTS);
+    for (cursor_seek(c, buf_slice(&prefix)); cursor_in(c, buf_slice(&prefix)); cursor_next(c)) {
+        struct slice key = cursor_key(c), value = cursor_value(c);
+        assert_true(value.n > 0 && value.p[0] == STATE_FORMAT);
+        value = slice_of(value.p + 1, value.n - 1);
+        buf_clear(&text);
+        if (!(of_customer ? put_customer_part : put_account_part)(key, value, part, &text))
+            continue;
+        count++;
+        put_hex(out, key);
+        buf_put_byte(out, ' ');
+        buf_put_slice(out, buf_slice(&text));
+        buf_put_byte(out, '\n');
+    }
+    cursor_free(c);
+    buf_release(&prefix);
+    buf_release(&text);
+    return count;
+}
+
 void assert_meta(struct cluster *c) {
-    struct buf prefix = {0};
+    struct buf prefix = {0}, ignored = {0};
     for (int32_t p = 0; p < c->n; p++) {
         const struct task_meta *m = &c->tasks[p].meta;
         key_partition(&prefix, p);
@@ -264,8 +351,10 @@ void assert_meta(struct cluster *c) {
             if (m->rows[f] != count_family(c->env.kv, (enum family)f, buf_slice(&prefix)))
                 fail_msg("%s: %lld counted", family_name((enum family)f), (long long)m->rows[f]);
         assert_int_equal(m->current_accounts, m->rows[FAMILY_ACCOUNTS_BY_CUSTOMER]);
-        assert_int_equal(task_orphans(&c->tasks[p]),
-                         m->current_accounts - m->rows[FAMILY_ACCOUNT_WITH_CUSTOMER]);
+        assert_int_equal(m->joined_accounts, put_part(c->env.kv, p, PART_JOINED, &ignored));
+        assert_int_equal(m->summaries, put_part(c->env.kv, p, PART_SUMMARIES, &ignored));
+        assert_int_equal(task_orphans(&c->tasks[p]), m->current_accounts - m->joined_accounts);
     }
     buf_release(&prefix);
+    buf_release(&ignored);
 }

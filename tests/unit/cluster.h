@@ -64,6 +64,20 @@ void assert_row(const struct cluster *c, enum topic topic, const char *key, cons
 /* In every log: no message says what the one before it with its key said, calculated_at aside, and there is no
  * tombstone for a key without a row. */
 void assert_change_only(const struct cluster *c);
+/* What the rows of accounts and customers are made of. */
+enum part {
+    PART_CUSTOMER_TIMELINES,
+    PART_TOTALS,
+    PART_PROFILES,
+    PART_ACCOUNT_TIMELINES,
+    PART_JOINED,
+    PART_SUMMARIES,
+    PART_COUNT
+};
+const char *part_name(enum part part);
+/* A line for each row of the partition that has the part, what was emitted as it was emitted. Returns how many. */
+int64_t put_part(struct kv *kv, int32_t partition, enum part part, struct buf *out);
+
 /* Row counts, current accounts and orphans of every task's meta agree with what is in the state. */
 void assert_meta(struct cluster *c);
 

@@ -51,8 +51,9 @@ static void shelf_release(struct shelf *s) {
 
 static void shelf_load(struct shelf *s) {
     timeline_clear(&s->timeline);
-    if (s->bytes.n > 0)
-        assert_true(timeline_decode(buf_slice(&s->bytes), &s->timeline));
+    struct slice in = buf_slice(&s->bytes);
+    if (in.n > 0)
+        assert_true(timeline_decode(&in, &s->timeline));
 }
 
 static struct version as_version(const struct model_version *v) {
@@ -584,18 +585,19 @@ static void test_history__timeline_bytes(void **state) {
             confirmations[i] = (struct confirmation){rng_any(&r), rng_chance(&r, 50), rng_any(&r)};
         struct buf bytes = {0};
         timeline_encode(&t, &bytes);
-        assert_true(timeline_decode(buf_slice(&bytes), &got));
+        struct slice in = buf_slice(&bytes);
+        assert_true(timeline_decode(&in, &got));
+        assert_int_equal(in.n, 0);
         assert_same_timeline(&t, &got);
         for (size_t n = 0; n < bytes.n; n++) {
             char *part = mem_alloc(n); /* of just that size, so that a read behind it is seen */
             memcpy(part, bytes.p, n);
-            if (timeline_decode(slice_of(part, n), &got))
+            in = slice_of(part, n);
+            if (timeline_decode(&in, &got))
                 fail_msg("seed %llu: %zu of %zu bytes were taken for a timeline", (unsigned long long)seed, n,
                          bytes.n);
             free(part);
         }
-        buf_put_byte(&bytes, 0);
-        assert_false(timeline_decode(buf_slice(&bytes), &got));
         buf_clear(&bytes);
         confirmations_encode(&t, &bytes);
         for (size_t n = 0; n < bytes.n; n++)
@@ -607,6 +609,24 @@ static void test_history__timeline_bytes(void **state) {
     timeline_release(&got);
 }
 
+static void test_history__version_bytes(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 1000; seed++) {
+        struct rng r = rng_seeded(seed);
+        struct version got, v = {rng_any(&r), rng_any(&r), rng_any(&r), attributes_of((int)rng_below(&r, 5))};
+        struct buf bytes = {0};
+        version_encode(&v, &bytes);
+        assert_true(version_decode(buf_slice(&bytes), v.from, &got));
+        assert_true(got.from == v.from && got.to == v.to && got.loaded_at == v.loaded_at);
+        assert_true(slice_eq(got.attributes, v.attributes));
+        for (size_t n = 0; n < bytes.n; n++)
+            assert_false(version_decode(slice_of(bytes.p, n), v.from, &got));
+        buf_put_byte(&bytes, 0);
+        assert_false(version_decode(buf_slice(&bytes), v.from, &got));
+        buf_release(&bytes);
+    }
+}
+
 static void test_history__garbage_bytes(void **state) {
     (void)state;
     struct timeline t = {0};
@@ -616,7 +636,8 @@ static void test_history__garbage_bytes(void **state) {
         char *bytes = mem_alloc(n);
         for (size_t k = 0; k < n; k++)
             bytes[k] = (char)(rng_chance(&r, 40) ? rng_below(&r, 6) : rng_below(&r, 256));
-        (void)timeline_decode(slice_of(bytes, n), &t);
+        struct slice in = slice_of(bytes, n);
+        (void)timeline_decode(&in, &t);
         (void)confirmations_decode(slice_of(bytes, n), &t);
         free(bytes);
     }
@@ -635,6 +656,7 @@ int main(void) {
         cmocka_unit_test(test_history__confirmations_max_random),
         cmocka_unit_test(test_history__other_options),
         cmocka_unit_test(test_history__timeline_bytes),
+        cmocka_unit_test(test_history__version_bytes),
         cmocka_unit_test(test_history__garbage_bytes),
     };
     return cmocka_run_group_tests_name("history", tests, NULL, NULL);

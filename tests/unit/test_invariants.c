@@ -58,17 +58,20 @@ static void test_invariants__rows(void **state) {
     struct err e;
     struct task_meta m = {.current_accounts = 3};
     m.rows[FAMILY_ACCOUNTS_BY_CUSTOMER] = 3;
-    m.rows[FAMILY_ACCOUNT_WITH_CUSTOMER] = 2; /* one is an orphan */
-    m.rows[FAMILY_ACCOUNT_SUMMARY] = 2;
+    m.joined_accounts = 2; /* one is an orphan */
+    m.summaries = 2;
     assert_true(invariant_rows(&m, &e));
-    m.rows[FAMILY_ACCOUNT_SUMMARY] = 3;
+    m.summaries = 3;
     assert_false(invariant_rows(&m, &e));
-    m.rows[FAMILY_ACCOUNT_SUMMARY] = -1;
+    m.summaries = -1;
     assert_false(invariant_rows(&m, &e));
-    m.rows[FAMILY_ACCOUNT_SUMMARY] = 0;
-    m.rows[FAMILY_ACCOUNT_WITH_CUSTOMER] = 4;
+    m.summaries = 0;
+    m.rows[FAMILY_LINKS] = -1;
     assert_false(invariant_rows(&m, &e));
-    m.rows[FAMILY_ACCOUNT_WITH_CUSTOMER] = 3;
+    m.rows[FAMILY_LINKS] = 0;
+    m.joined_accounts = 4;
+    assert_false(invariant_rows(&m, &e));
+    m.joined_accounts = 3;
     m.current_accounts = 4;
     assert_false(invariant_rows(&m, &e));
 }

@@ -42,6 +42,8 @@ static void test_keys__read_back(void **state) {
         assert_int_equal(key_partition_of(buf_slice(&key)), partition);
         assert_true(key_customer_id(buf_slice(&key)) == customer);
         assert_text(key_account_of_customer(buf_slice(&key)), "Ä|7");
+        key_text(&key, partition, slice_str("Ä|7"));
+        assert_text(key_account(buf_slice(&key)), "Ä|7");
         key_customer(&key, partition, customer);
         key_add_time(&key, time);
         assert_true(key_time(buf_slice(&key)) == time);

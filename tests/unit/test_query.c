@@ -327,13 +327,17 @@ static void test_query__damaged_state(void **state) {
         bool has_time;
         struct slice value;
     } cases[] = {
-        {FAMILY_ACCOUNTS, "/v1/accounts/X", false, {"\2\0\0\0", 4}}, /* another format */
-        {FAMILY_ACCOUNTS, "/v1/accounts/X", false, {"\1\0", 2}},
+        {FAMILY_ACCOUNTS, "/v1/accounts/X", false, {"\1\0\0\0\0\0", 6}}, /* another format */
+        {FAMILY_ACCOUNTS, "/v1/accounts/X", false, {"\2\0", 2}},
         {FAMILY_ACCOUNTS, "/v1/accounts/X/history", false, {"", 0}},
-        {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\2\2\0\0\0", 5}},
-        {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\1\2", 2}},
-        {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\1\2\4\0\0", 5}}, /* no attributes */
-        {FAMILY_ACCOUNT_SUMMARY, "/v1/account_summary/X", false, {"\1\2", 2}},
+        {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\1\2\0\6\0\0\0", 7}},
+        {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\2\2", 2}},
+        {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\2\2\0\0", 4}},       /* no attributes */
+        {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\2\2\0\6\0\0\4", 7}}, /* no such type */
+        {FAMILY_ACCOUNTS,
+         "/v1/account_summary/X",
+         false,
+         {"\2\0\0\0\0\2\0\0\0", 9}}, /* a summary of nothing */
     };
     const struct rig *g = *state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -187,9 +187,7 @@ static void assert_same_committed(struct twins *t) {
 }
 
 static void twins_step(struct rng *r, struct twins *t) {
-    /* The last three share a table. */
-    static const enum family families[] = {FAMILY_LINKS, FAMILY_CUSTOMER_HISTORY, FAMILY_ACCOUNTS,
-                                           FAMILY_ACCOUNT_WITH_CUSTOMER, FAMILY_ACCOUNT_SUMMARY};
+    static const enum family families[] = {FAMILY_LINKS, FAMILY_CUSTOMER_HISTORY, FAMILY_ACCOUNTS};
     enum family f = families[rng_below(r, ARRAY_LEN(families))];
     int64_t what = rng_below(r, 100);
     if (rng_chance(r, 20))
@@ -255,7 +253,7 @@ static void test_store__batches_take_turns(void **state) {
     for (int turn = 0; turn < 300; turn++) {
         t.batch = batches[rng_below(&r, 2)];
         for (int i = 0; i < 20; i++) {
-            enum family f = rng_chance(&r, 50) ? FAMILY_LINKS : FAMILY_ACCOUNT_SUMMARY;
+            enum family f = rng_chance(&r, 50) ? FAMILY_LINKS : FAMILY_ACCOUNTS;
             if (rng_chance(&r, 60))
                 write_both(&r, &t, f);
             else

@@ -185,6 +185,81 @@ static void test_task__account_comes_back(void **state) {
     cluster_release(&shared);
 }
 
+/* A kv that counts what is asked for. */
+struct counting {
+    struct kv kv; /* first */
+    struct kv *inner;
+    int gets[FAMILY_COUNT];
+};
+
+static bool counting_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
+    ((struct counting *)kv)->gets[f]++;
+    return kv_get(((struct counting *)kv)->inner, f, key, value);
+}
+static void counting_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
+    kv_put(((struct counting *)kv)->inner, f, key, value);
+}
+static void counting_erase(struct kv *kv, enum family f, struct slice key) {
+    kv_erase(((struct counting *)kv)->inner, f, key);
+}
+static struct kv_cursor *counting_cursor(struct kv *kv, enum family f) {
+    return kv_cursor(((struct counting *)kv)->inner, f);
+}
+
+/* An account that stays with its customer knows it by its own last row. */
+static void test_task__ref_is_not_read_again(void **state) {
+    static const struct kv_ops ops = {
+        .get = counting_get, .put = counting_put, .erase = counting_erase, .cursor = counting_cursor};
+    (void)state;
+    cluster_init(&shared, 1);
+    customer(&shared, "1", 1000, "ann", true);
+    account(&shared, "A", 1000, 1, 10000);
+    cluster_settle(&shared);
+    struct counting counting = {.kv = {.ops = &ops}, .inner = shared.env.kv};
+    shared.env.kv = &counting.kv;
+    account(&shared, "A", 1100, 1, 20000);
+    assert_int_equal(counting.gets[FAMILY_CUSTOMER_REFS], 0);
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "200.00", "0.015", "3.00", "203.00"));
+    account(&shared, "A", 1200, 2, 20000); /* nothing is known of that one */
+    assert_int_equal(counting.gets[FAMILY_CUSTOMER_REFS], 1);
+    assert_int_equal(counting.gets[FAMILY_ACCOUNTS], 2);
+    shared.env.kv = counting.inner;
+    cluster_settle(&shared);
+    assert_change_only(&shared);
+    cluster_release(&shared);
+}
+
+/* An account goes to a customer whose ref is in doubt, so its row stays as it was; when it comes back, the customer has
+ * another name, which no ref will tell again: another account is there all the time. */
+static void test_task__row_of_an_absence(void **state) {
+    (void)state;
+    cluster_init(&shared, 1);
+    customer(&shared, "1", 1000, "ann", false);
+    customer(&shared, "2", 1000, "bob", false);
+    account(&shared, "A", 1000, 1, 10000);
+    account(&shared, "B", 1000, 1, 10000);
+    account(&shared, "C", 1000, 2, 10000);
+    cluster_settle(&shared);
+    customer(&shared, "2", 1100, "bobby", false);
+    task_replay_ahead(&shared.env, &shared.tasks[0], TOPIC_CUSTOMER_REFS, slice_str("2"));
+    account(&shared, "A", 1200, 2, 10000);
+    customer(&shared, "1", 1200, "anna", true);
+    struct log *refs = &shared.logs[TOPIC_CUSTOMER_REFS][0];
+    for (size_t i = refs->consumed; i < refs->count;
+         i++) /* partitions are read in any order, not so within one */
+        refs->compacted[i] = slice_eq(buf_slice(&refs->messages[i].key), slice_str("2"));
+    while (cluster_waits(&shared, TOPIC_CUSTOMER_REFS, 0))
+        assert_true(cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0));
+    cluster_commit(&shared);
+    account(&shared, "A", 1300, 1, 20000);
+    account(&shared, "A", 1400, 1, 10000);
+    cluster_settle(&shared);
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "100.00", "0.015", "1.50", "101.50"));
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "B", SUMMARY("B", "100.00", "0.015", "1.50", "101.50"));
+    assert_change_only(&shared);
+    cluster_release(&shared);
+}
+
 static void test_task__deletes(void **state) {
     (void)state;
     cluster_init(&shared, 3);
@@ -457,6 +532,8 @@ static void test_task__meta(void **state) {
         t->meta.rows[i] = i * INT64_C(10000000000);
     t->meta.committed_ms = 5;
     t->meta.current_accounts = 6;
+    t->meta.joined_accounts = 7;
+    t->meta.summaries = -8;
     task_save_meta(env, t);
     task_init(&other, 0);
     task_load_meta(env, &other);
@@ -601,6 +678,8 @@ int main(void) {
         cmocka_unit_test(test_task__one_ref_for_each_partition),
         cmocka_unit_test(test_task__account_moves),
         cmocka_unit_test(test_task__account_comes_back),
+        cmocka_unit_test(test_task__ref_is_not_read_again),
+        cmocka_unit_test(test_task__row_of_an_absence),
         cmocka_unit_test(test_task__deletes),
         cmocka_unit_test(test_task__account_type_changes),
         cmocka_unit_test(test_task__late_events_leave_the_marts_alone),
