@@ -111,7 +111,7 @@ void avro_put_long(struct buf *out, int64_t v) {
     out->n += n;
 }
 
-bool avro_get_long(struct slice *in, int64_t *v) {
+bool avro_get_long_of_any_size(struct slice *in, int64_t *v) {
     uint64_t zigzag = 0;
     const char *p = in->p;
     size_t n = in->n < 10 ? in->n : 10;
@@ -382,8 +382,8 @@ static bool same_field(enum row_field_kind kind, const void *a, const void *b) {
 bool row_same_content(const struct row_type *type, const void *a, const void *b) {
     for (size_t i = 0; i < type->field_count; i++) {
         const struct row_field *f = &type->fields[i];
-        if (strcmp(f->name, "calculated_at") != 0 &&
-            !same_field(f->kind, (const char *)a + f->offset, (const char *)b + f->offset))
+        if (!same_field(f->kind, (const char *)a + f->offset, (const char *)b + f->offset) &&
+            strcmp(f->name, "calculated_at") != 0)
             return false;
     }
     return true;
