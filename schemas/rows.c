@@ -109,7 +109,7 @@ void avro_put_long(struct buf *out, int64_t v) {
     out->n += n;
 }
 
-bool avro_get_long(struct slice *in, int64_t *v) {
+bool avro_get_long_of_any_size(struct slice *in, int64_t *v) {
     uint64_t zigzag = 0;
     const char *p = in->p;
     size_t n = in->n < 10 ? in->n : 10;

@@ -127,7 +127,16 @@ bool row_same_content(const struct row_type *type, const void *a, const void *b)
 /* Avro primitives, for the records of the state, which have optional parts and arrays (history.h, account_row.h,
  * customer_row.h). A branch is that of a union of null (false) and something else. */
 void avro_put_long(struct buf *out, int64_t v);
-bool avro_get_long(struct slice *in, int64_t *v);
+bool avro_get_long_of_any_size(struct slice *in, int64_t *v);
+/* Most take one byte. */
+static inline bool avro_get_long(struct slice *in, int64_t *v) {
+    int64_t zigzag = in->n > 0 ? (unsigned char)in->p[0] : 0x80;
+    if (zigzag >= 0x80)
+        return avro_get_long_of_any_size(in, v);
+    *in = slice_of(in->p + 1, in->n - 1);
+    *v = (zigzag >> 1) ^ -(zigzag & 1);
+    return true;
+}
 void avro_put_bytes(struct buf *out, struct slice v);
 bool avro_get_bytes(struct slice *in, struct slice *v);
 void avro_put_decimal(struct buf *out, int128 v);

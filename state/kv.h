@@ -22,7 +22,7 @@ enum family {
     FAMILY_ACCOUNT_HISTORY,      /* account_id, valid_from -> closed version */
     FAMILY_CUSTOMER_REFS,        /* customer_id -> customer_ref */
     FAMILY_ACCOUNTS_BY_CUSTOMER, /* customer_id, account_id -> nothing */
-    FAMILY_LINKS,                /* customer_id, account_id -> account_link */
+    FAMILY_LINKS,       /* customer_id, account_id -> account_link that is not in the customer's row */
     FAMILY_LINKS_AHEAD, /* customer_id, account_id: a message of it is not processed yet (task_replay_ahead) */
     FAMILY_REFS_AHEAD,  /* customer_id: the same */
     FAMILY_COUNT

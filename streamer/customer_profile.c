@@ -32,6 +32,13 @@ static void remove_partition(struct totals *t, size_t at) {
     memmove(&t->partitions[at], &t->partitions[at + 1], (t->partition_count - at) * sizeof *t->partitions);
 }
 
+int64_t totals_links(const struct totals *t) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < t->partition_count; i++)
+        sum += t->partitions[i].links;
+    return sum;
+}
+
 static int64_t count_link(struct totals *t, int32_t partition, int times) {
     size_t i = 0;
     while (i < t->partition_count && t->partitions[i].partition < partition)

@@ -31,6 +31,9 @@ struct totals {
 void totals_clear(struct totals *t);
 void totals_release(struct totals *t);
 
+/* How many links there are. */
+int64_t totals_links(const struct totals *t);
+
 /* `times` is 1 or -1. Returns how many links there are in the link's partition now; -1: there was none to take away. */
 int64_t totals_add(struct totals *t, const struct rates *rates, const struct account_link *link, int times);
 

@@ -1,12 +1,11 @@
 #include "streamer/customer_row.h"
 
-#include "streamer/account_row.h"
-
 #include <assert.h>
 
 void customer_row_clear(struct customer_row *r) {
     timeline_clear(&r->timeline);
     totals_clear(&r->totals);
+    customer_links_clear(&r->links);
     r->has_profile = false;
 }
 
@@ -16,7 +15,12 @@ void customer_row_release(struct customer_row *r) {
 }
 
 bool customer_row_is_empty(const struct customer_row *r) {
-    return timeline_is_empty(&r->timeline) && r->totals.partition_count == 0 && !r->has_profile;
+    return timeline_is_empty(&r->timeline) && r->totals.partition_count == 0 && r->links.count == 0 &&
+           !r->has_profile;
+}
+
+int64_t customer_row_links_outside(const struct customer_row *r) {
+    return totals_links(&r->totals) - r->links.count;
 }
 
 bool customer_row_ref(const struct customer_row *r, struct customer_ref *ref) {
@@ -75,6 +79,7 @@ void customer_row_encode(const struct customer_row *r, struct buf *out) {
     avro_put_branch(out, r->totals.partition_count > 0);
     if (r->totals.partition_count > 0)
         totals_encode(&r->totals, out);
+    customer_links_encode(&r->links, out);
     avro_put_branch(out, r->has_profile);
     if (r->has_profile)
         put_profile(&r->profile, &r->totals, &customer, out);
@@ -86,21 +91,7 @@ bool customer_row_decode(struct slice in, int64_t customer_id, struct customer_r
     totals_clear(&r->totals);
     return timeline_decode(&in, &r->timeline) && customer_row_ref(r, &customer) &&
            avro_get_branch(&in, &has_totals) && (!has_totals || totals_decode(&in, &r->totals)) &&
-           avro_get_branch(&in, &r->has_profile) &&
+           customer_links_decode(&in, &r->links) && avro_get_branch(&in, &r->has_profile) &&
            (!r->has_profile || get_profile(&in, customer_id, &r->totals, &customer, &r->profile)) &&
-           in.n == 0;
-}
-
-/* --- links --- */
-
-void link_encode(const struct account_link *link, struct buf *out) {
-    avro_put_long(out, link->partition);
-    avro_put_long(out, link->balance_amount);
-    account_type_encode(link->account_type, out);
-}
-
-bool link_decode(struct slice in, struct account_link *link) {
-    return avro_get_long(&in, &link->partition) && link->partition >= 0 && link->partition <= INT32_MAX &&
-           avro_get_long(&in, &link->balance_amount) && account_type_decode(&in, &link->account_type) &&
            in.n == 0;
 }

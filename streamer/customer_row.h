@@ -1,5 +1,5 @@
-/* customer_row: the state of one customer as one value: its timeline, the totals of its links, and its profile as it was
- * emitted last. Avro binary by schemas/customer_row.avsc. Pure.
+/* customer_row: the state of one customer as one value: its timeline, the totals of its links, some of the links, and its
+ * profile as it was emitted last. Avro binary by schemas/customer_row.avsc. Pure.
  *
  * The profile nearly always says what follows from the others, and is written down only where it does not. What is read
  * back is exactly what was emitted: the row is encoded as a whole, never a part of it alone. */
@@ -7,6 +7,7 @@
 #define STREAMER_CUSTOMER_ROW_H
 
 #include "schemas/rows.h"
+#include "streamer/customer_links.h"
 #include "streamer/customer_profile.h"
 #include "streamer/history.h"
 
@@ -15,7 +16,8 @@
 
 struct customer_row {
     struct timeline timeline;
-    struct totals totals;
+    struct totals totals;        /* of all links */
+    struct customer_links links; /* most customers' are all here */
     bool has_profile;
     struct customer_profile_row profile; /* as emitted last */
 };
@@ -23,6 +25,8 @@ void customer_row_clear(struct customer_row *r); /* says nothing; keeps memory *
 void customer_row_release(struct customer_row *r);
 /* Nothing has to be stored. */
 bool customer_row_is_empty(const struct customer_row *r);
+/* How many links have rows of their own. */
+int64_t customer_row_links_outside(const struct customer_row *r);
 
 /* The current version in the form in which the customer's accounts get to know it; its name points to where the
  * timeline's does. False: its attributes are none. */
@@ -31,9 +35,5 @@ bool customer_row_ref(const struct customer_row *r, struct customer_ref *ref);
 void customer_row_encode(const struct customer_row *r, struct buf *out);
 /* Slices of the decoded row point into `in`. */
 bool customer_row_decode(struct slice in, int64_t customer_id, struct customer_row *r);
-
-/* A link in a row of its own: schemas/link.avsc. */
-void link_encode(const struct account_link *link, struct buf *out);
-bool link_decode(struct slice in, struct account_link *link);
 
 #endif

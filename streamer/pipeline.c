@@ -19,7 +19,8 @@ void pipeline_init(struct pipeline *p, const struct config *config, struct kv *k
                 .rates = &config->rates,
                 .history_options = {config->late_window_ms, (size_t)config->confirmations_max},
                 .partitions = partitions,
-                .fanout_max_rows = config->transaction_max_messages},
+                .fanout_max_rows = config->transaction_max_messages,
+                .links_max = CUSTOMER_LINKS_MAX},
         .decoder = decoder_new((size_t)config->record_max_bytes),
     };
     for (int e = 0; e < ENTITY_COUNT; e++)

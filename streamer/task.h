@@ -72,6 +72,7 @@ struct task_env {
     struct history_options history_options;
     int32_t partitions;      /* n: of every result and internal topic */
     int64_t fanout_max_rows; /* of one call of task_apply_ref */
+    int64_t links_max;       /* that are part of a customer's row: 0 … CUSTOMER_LINKS_MAX */
     int64_t now_ms;          /* calculated_at; set for each batch */
     struct counts counts;
 
@@ -79,7 +80,7 @@ struct task_env {
     struct account_row account;   /* the row in work, */
     struct customer_row customer; /* and the one of a customer: see task_state.h */
     struct json json;             /* for replay */
-    struct buf account_bytes, customer_bytes;
+    struct buf account_bytes, customer_bytes, links_bytes;
     bool account_is_stored, customer_is_stored; /* there was such a row when it was loaded */
     bool joined_is_stored, summary_is_stored;
     struct buf key, key2, value, value2, encoded, attributes, message_key, message, ids;

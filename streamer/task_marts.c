@@ -132,57 +132,83 @@ bool task_needs_refresh(const struct task_env *env, const struct task *t) {
     return t->meta.rates != rates_digest(env->rates);
 }
 
-/* Recomputes the totals of env->customer from the links of the customer at the cursor, and moves behind them. */
-static int64_t sum_links(struct task_env *env, struct kv_cursor *c, struct slice prefix) {
-    int64_t count = 0;
-    totals_clear(&env->customer.totals);
-    for (; cursor_in(c, prefix); cursor_next(c), count++) {
+/* Adds the links of env->customer that have rows of their own. */
+static void add_links_outside(struct task_env *env, struct task *t, int64_t customer_id) {
+    key_customer(&env->key2, t->partition, customer_id);
+    struct slice prefix = buf_slice(&env->key2);
+    struct kv_cursor *c = kv_cursor(env->kv, FAMILY_LINKS);
+    for (cursor_seek(c, prefix); cursor_in(c, prefix) && !kv_failed(env->kv); cursor_next(c)) {
         struct slice body;
         struct account_link link;
         if (!task_body(env, FAMILY_LINKS, cursor_value(c), &body))
             break;
-        if (!link_decode(body, &link)) {
+        if (link_decode(&body, &link) && body.n == 0)
+            (void)totals_add(&env->customer.totals, env->rates, &link, 1);
+        else
             task_damaged(env, FAMILY_LINKS);
-            break;
-        }
-        (void)totals_add(&env->customer.totals, env->rates, &link, 1);
     }
-    return count;
+    cursor_free(c);
+}
+
+/* Recomputes the totals of env->customer from its links. */
+static void sum_links(struct task_env *env, struct task *t, int64_t customer_id) {
+    struct customer_row *r = &env->customer;
+    struct slice rest = r->links.items, account_id;
+    struct account_link link;
+    bool outside = customer_row_links_outside(r) > 0;
+    totals_clear(&r->totals);
+    while (rest.n > 0 && !kv_failed(env->kv)) {
+        if (customer_links_next(&rest, &account_id, &link))
+            (void)totals_add(&r->totals, env->rates, &link, 1);
+        else
+            task_damaged(env, FAMILY_CUSTOMERS);
+    }
+    if (outside)
+        add_links_outside(env, t, customer_id);
+}
+
+/* Moves t->resume_customer to the next customer that has a row; false: there is none. */
+static bool next_customer(struct task_env *env, struct task *t) {
+    if (t->resuming && t->resume_customer == INT64_MAX)
+        return false; /* behind the largest id there is nobody */
+    struct buf key = {0}, partition = {0};
+    key_partition(&partition, t->partition);
+    if (t->resuming)
+        key_customer(&key, t->partition, t->resume_customer + 1);
+    else
+        key_partition(&key, t->partition);
+    struct kv_cursor *c = kv_cursor(env->kv, FAMILY_CUSTOMERS);
+    cursor_seek(c, buf_slice(&key));
+    bool found = cursor_in(c, buf_slice(&partition));
+    if (found)
+        t->resume_customer = key_customer_id(cursor_key(c));
+    cursor_free(c);
+    buf_release(&key);
+    buf_release(&partition);
+    return found;
+}
+
+/* Returns how many rows that took. */
+static int64_t refresh_customer(struct task_env *env, struct task *t, int64_t customer_id) {
+    task_load_customer(env, t, customer_id);
+    int64_t links = totals_links(&env->customer.totals);
+    if (links == 0)
+        return 1;
+    sum_links(env, t, customer_id);
+    struct customer_ref customer = task_current_customer(env);
+    (void)task_refresh_profile(env, t, customer_id, &customer);
+    task_save_customer(env, t, customer_id);
+    return 1 + links;
 }
 
 /* The first half: totals and profiles, customer by customer. */
 static void refresh_customers(struct task_env *env, struct task *t) {
-    int64_t rows = 0;
-    struct buf key = {0}, partition = {0};
-    key_partition(&partition, t->partition);
-    while (rows < env->fanout_max_rows && !kv_failed(env->kv)) {
-        struct kv_cursor *c = kv_cursor(env->kv, FAMILY_LINKS);
+    for (int64_t rows = 0; rows < env->fanout_max_rows && !t->refresh_accounts && !kv_failed(env->kv);) {
+        t->resuming = next_customer(env, t);
+        t->refresh_accounts = !t->resuming;
         if (t->resuming)
-            key_customer(&key, t->partition, t->resume_customer + 1);
-        else
-            key_partition(&key, t->partition);
-        cursor_seek(c, buf_slice(&key));
-        t->refresh_accounts = !cursor_in(c, buf_slice(&partition));
-        if (!t->refresh_accounts) {
-            t->resume_customer = key_customer_id(cursor_key(c));
-            task_load_customer(env, t, t->resume_customer);
-            key_customer(&key, t->partition, t->resume_customer);
-            rows += sum_links(env, c, buf_slice(&key));
-        }
-        cursor_free(c);
-        t->resuming = !t->refresh_accounts && t->resume_customer < INT64_MAX;
-        if (t->refresh_accounts)
-            break;
-        struct customer_ref customer = task_current_customer(env);
-        (void)task_refresh_profile(env, t, t->resume_customer, &customer);
-        task_save_customer(env, t, t->resume_customer);
-        if (!t->resuming) { /* behind the largest id there is nobody */
-            t->refresh_accounts = true;
-            break;
-        }
+            rows += refresh_customer(env, t, t->resume_customer);
     }
-    buf_release(&key);
-    buf_release(&partition);
 }
 
 static void refresh_account(struct task_env *env, struct task *t, struct slice id) {

@@ -55,9 +55,10 @@ void task_env_release(struct task_env *env) {
     account_row_release(&env->account);
     customer_row_release(&env->customer);
     json_release(&env->json);
-    struct buf *bufs[] = {&env->account_bytes, &env->customer_bytes, &env->key,     &env->key2,
-                          &env->value,         &env->value2,         &env->encoded, &env->attributes,
-                          &env->message_key,   &env->message,        &env->ids,     &env->version_bytes};
+    struct buf *bufs[] = {&env->account_bytes, &env->customer_bytes, &env->links_bytes, &env->key,
+                          &env->key2,          &env->value,          &env->value2,      &env->encoded,
+                          &env->attributes,    &env->message_key,    &env->message,     &env->ids,
+                          &env->version_bytes};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_release(bufs[i]);
     free(env->versions);
@@ -303,44 +304,68 @@ bool task_read_link(struct slice body, struct account_link *link) {
            link->partition <= INT32_MAX && account_type_find(link->account_type, &ignored);
 }
 
-/* False: there is none. */
-static bool get_link(struct task_env *env, struct slice key, struct account_link *link) {
+/* Where a link is: in the customer's row, in a row of its own, or nowhere. A new one goes into the customer's row as long
+ * as there is room. */
+struct link_home {
+    struct customer_links_place place; /* in the customer's row */
+    bool is_outside;                   /* it has a row of its own, whose key is env->key2 */
+    struct account_link link;          /* as it was, if it was there */
+};
+
+/* Looks for the link of env->customer. Returns whether it is there. */
+static bool find_link(struct task_env *env, struct slice account_id, struct link_home *home) {
     struct slice body;
-    if (!task_get(env, FAMILY_LINKS, key, &env->value, &body))
+    home->is_outside = false;
+    if (!customer_links_find(&env->customer.links, account_id, &home->place)) {
+        task_damaged(env, FAMILY_CUSTOMERS);
         return false;
-    if (link_decode(body, link))
+    }
+    home->link = home->place.link;
+    if (home->place.there)
         return true;
-    task_damaged(env, FAMILY_LINKS);
-    return false;
+    home->is_outside = customer_row_links_outside(&env->customer) > 0 &&
+                       task_get(env, FAMILY_LINKS, buf_slice(&env->key2), &env->value, &body);
+    if (home->is_outside && (!link_decode(&body, &home->link) || body.n > 0))
+        task_damaged(env, FAMILY_LINKS);
+    return home->is_outside;
 }
 
-struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t customer_id,
-                                  struct slice account_id, const struct account_link *link) {
-    struct account_link old;
-    struct link_effect effect = {.partition = -1};
-    struct totals *totals = &env->customer.totals;
-    key_customer_account(&env->key2, t->partition, customer_id, account_id);
+/* link == NULL: removes it; it is there. */
+static void set_link(struct task_env *env, struct task *t, struct slice account_id,
+                     const struct link_home *home, const struct account_link *link) {
+    struct customer_links *links = &env->customer.links;
     struct slice key = buf_slice(&env->key2);
-    effect.was_there = get_link(env, key, &old);
-    if (kv_failed(env->kv) || (!effect.was_there && link == NULL))
-        return effect;
-    if (link != NULL)
-        effect.links_of_partition = totals_add(totals, env->rates, link, 1);
-    if (effect.was_there) {
-        int64_t left = totals_add(totals, env->rates, &old, -1);
-        if (left < 0)
-            task_damaged(env, FAMILY_CUSTOMERS);
-        if (link == NULL || old.partition == link->partition)
-            effect.links_of_partition = left;
-    }
-    effect.partition = link != NULL ? link->partition : old.partition;
-    if (link == NULL) {
+    if (home->place.there || (!home->is_outside && links->count < env->links_max)) {
+        customer_links_change(links, &home->place, account_id, link, &env->links_bytes);
+    } else if (link == NULL) {
         task_erase(env, t, FAMILY_LINKS, key);
     } else {
         buf_clear(&env->value2);
         link_encode(link, &env->value2);
-        task_put(env, t, FAMILY_LINKS, key, buf_slice(&env->value2), !effect.was_there);
+        task_put(env, t, FAMILY_LINKS, key, buf_slice(&env->value2), !home->is_outside);
     }
+}
+
+struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t customer_id,
+                                  struct slice account_id, const struct account_link *link) {
+    struct link_home home;
+    struct link_effect effect = {.partition = -1};
+    struct totals *totals = &env->customer.totals;
+    key_customer_account(&env->key2, t->partition, customer_id, account_id);
+    effect.was_there = find_link(env, account_id, &home);
+    if (kv_failed(env->kv) || (!effect.was_there && link == NULL))
+        return effect;
+    set_link(env, t, account_id, &home, link);
+    if (link != NULL)
+        effect.links_of_partition = totals_add(totals, env->rates, link, 1);
+    if (effect.was_there) {
+        int64_t left = totals_add(totals, env->rates, &home.link, -1);
+        if (left < 0)
+            task_damaged(env, FAMILY_CUSTOMERS);
+        if (link == NULL || home.link.partition == link->partition)
+            effect.links_of_partition = left;
+    }
+    effect.partition = link != NULL ? link->partition : home.link.partition;
     return effect;
 }
 
@@ -370,8 +395,6 @@ void task_want_link(struct task_env *env, const struct task *t, struct slice key
     struct slice account_id;
     if (!task_parse_link_key(key, &customer_id, &account_id))
         return;
-    key_customer_account(&env->key, t->partition, customer_id, account_id);
-    kv_want(env->kv, FAMILY_LINKS, buf_slice(&env->key));
     key_customer(&env->key, t->partition, customer_id);
     kv_want(env->kv, FAMILY_CUSTOMERS, buf_slice(&env->key));
 }

@@ -10,8 +10,8 @@
 #include <time.h>
 
 /* Those that a change of an account writes to; the first two are read before. */
-enum { ACCOUNTS, LINKS, HISTORY, CUSTOMERS, KINDS };
-static const enum table tables[KINDS] = {TABLE_ACCOUNTS, TABLE_LINKS, TABLE_ACCOUNT_HISTORY, TABLE_CUSTOMERS};
+enum { ACCOUNTS, CUSTOMERS, HISTORY, KINDS };
+static const enum table tables[KINDS] = {TABLE_ACCOUNTS, TABLE_CUSTOMERS, TABLE_ACCOUNT_HISTORY};
 
 /* In the order of their keys. */
 struct rows {
@@ -108,7 +108,7 @@ static void write_changes(struct rate *r, int64_t changes, int64_t batch) {
 
 static void read_changes(struct rate *r, int64_t changes) {
     for (int64_t i = 0; i < changes; i++) {
-        for (int kind = ACCOUNTS; kind <= LINKS; kind++) {
+        for (int kind = ACCOUNTS; kind <= CUSTOMERS; kind++) {
             const struct row *row = &r->rows[kind].p[scattered(&r->rows[kind], i)];
             char *text = NULL;
             rocksdb_pinnableslice_t *found =

@@ -18,6 +18,7 @@ void cluster_init(struct cluster *c, int32_t n) {
         .history_options = {CLUSTER_WINDOW_MS, 1000},
         .partitions = n,
         .fanout_max_rows = 1000,
+        .links_max = CUSTOMER_LINKS_MAX,
         .now_ms = INT64_C(1707955200000),
     };
     json_init(&c->env.json);
@@ -255,7 +256,7 @@ void assert_change_only(const struct cluster *c) {
 }
 
 const char *part_name(enum part part) {
-    static const char *const names[PART_COUNT] = {"timelines of customers", "totals", "profiles",
+    static const char *const names[PART_COUNT] = {"timelines of customers", "totals", "links",    "profiles",
                                                   "timelines of accounts",  "joined", "summaries"};
     return names[part];
 }
@@ -287,31 +288,68 @@ static bool put_totals(const struct totals *t, struct buf *out) {
     return t->partition_count > 0;
 }
 
-static bool put_customer_part(struct slice key, struct slice body, enum part part, struct buf *out) {
+static void put_link(struct slice account_id, const struct account_link *link, struct buf *out) {
+    buf_printf(out, " %.*s:%lld,%lld,%.*s", (int)account_id.n, account_id.p, (long long)link->partition,
+               (long long)link->balance_amount, (int)link->account_type.n, link->account_type.p);
+}
+
+/* Those of the row and those outside of it in one order; as many as the totals say. */
+static bool put_links(struct kv *kv, struct slice key, const struct customer_row *r, struct buf *out) {
+    struct slice rest = r->links.items, id = slice_of("", 0);
+    struct account_link inside = {0}, outside = {0};
+    struct kv_cursor *c = kv_cursor(kv, FAMILY_LINKS);
+    int64_t count = 0;
+    bool has_inside = rest.n > 0;
+    assert_true(!has_inside || customer_links_next(&rest, &id, &inside));
+    for (cursor_seek(c, key); has_inside || cursor_in(c, key); count++) {
+        if (cursor_in(c, key) &&
+            (!has_inside || slice_compare(key_account_of_customer(cursor_key(c)), id) < 0)) {
+            struct slice body = slice_of(cursor_value(c).p + 1, cursor_value(c).n - 1);
+            assert_true(link_decode(&body, &outside) && body.n == 0);
+            put_link(key_account_of_customer(cursor_key(c)), &outside, out);
+            cursor_next(c);
+        } else {
+            put_link(id, &inside, out);
+            has_inside = rest.n > 0;
+            assert_true(!has_inside || customer_links_next(&rest, &id, &inside));
+        }
+    }
+    cursor_free(c);
+    assert_int_equal(count, totals_links(&r->totals));
+    assert_int_equal(count - r->links.count, customer_row_links_outside(r));
+    return count > 0;
+}
+
+static bool put_customer_part(struct kv *kv, struct slice key, struct slice body, enum part part,
+                              struct buf *out) {
     struct customer_row r = {0};
-    bool has;
     if (!customer_row_decode(body, key_customer_id(key), &r))
         fail_msg("a row of a customer cannot be read");
+    bool has = r.has_profile;
     if (part == PART_CUSTOMER_TIMELINES)
         has = put_timeline(&r.timeline, out);
     else if (part == PART_TOTALS)
         has = put_totals(&r.totals, out);
-    else if ((has = r.has_profile))
+    else if (part == PART_LINKS)
+        has = put_links(kv, key, &r, out);
+    else if (has)
         row_put_json(&customer_profile_type, &r.profile, out);
     customer_row_release(&r);
     return has;
 }
 
-static bool put_account_part(struct slice key, struct slice body, enum part part, struct buf *out) {
+static bool put_account_part(struct kv *kv, struct slice key, struct slice body, enum part part,
+                             struct buf *out) {
+    (void)kv;
     struct account_row r = {0};
-    bool has;
     if (!account_row_decode(body, key_account(key), &r))
         fail_msg("a row of an account cannot be read");
+    bool has = part == PART_JOINED ? r.has_joined : r.has_summary;
     if (part == PART_ACCOUNT_TIMELINES)
         has = put_timeline(&r.timeline, out);
-    else if (part == PART_JOINED && (has = r.has_joined))
+    else if (has && part == PART_JOINED)
         row_put_json(&account_with_customer_type, &r.joined, out);
-    else if (part == PART_SUMMARIES && (has = r.has_summary))
+    else if (has)
         row_put_json(&account_summary_type, &r.summary, out);
     account_row_release(&r);
     return has;
@@ -328,7 +366,7 @@ int64_t put_part(struct kv *kv, int32_t partition, enum part part, struct buf *o
         assert_true(value.n > 0 && value.p[0] == STATE_FORMAT);
         value = slice_of(value.p + 1, value.n - 1);
         buf_clear(&text);
-        if (!(of_customer ? put_customer_part : put_account_part)(key, value, part, &text))
+        if (!(of_customer ? put_customer_part : put_account_part)(kv, key, value, part, &text))
             continue;
         count++;
         put_hex(out, key);
@@ -353,6 +391,7 @@ void assert_meta(struct cluster *c) {
         assert_int_equal(m->current_accounts, m->rows[FAMILY_ACCOUNTS_BY_CUSTOMER]);
         assert_int_equal(m->joined_accounts, put_part(c->env.kv, p, PART_JOINED, &ignored));
         assert_int_equal(m->summaries, put_part(c->env.kv, p, PART_SUMMARIES, &ignored));
+        (void)put_part(c->env.kv, p, PART_LINKS, &ignored);
         assert_int_equal(task_orphans(&c->tasks[p]), m->current_accounts - m->joined_accounts);
     }
     buf_release(&prefix);

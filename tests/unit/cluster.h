@@ -68,6 +68,7 @@ void assert_change_only(const struct cluster *c);
 enum part {
     PART_CUSTOMER_TIMELINES,
     PART_TOTALS,
+    PART_LINKS, /* wherever they are */
     PART_PROFILES,
     PART_ACCOUNT_TIMELINES,
     PART_JOINED,

@@ -503,7 +503,7 @@ static void test_pipeline__wanted_rows_are_asked_for(void **state) {
     (void)state;
     rig_init(&g, N, N);
     assert_text_wanted(&g, TOPIC_ACCOUNTS, owner_of("A"), "A", ACCOUNT("A"), 1);
-    assert_message_wanted(&g, TOPIC_ACCOUNT_LINKS, 2);
+    assert_message_wanted(&g, TOPIC_ACCOUNT_LINKS, 1);
     assert_text_wanted(&g, TOPIC_CUSTOMERS, owner_of("1"), "1", CUSTOMER("1"), 1);
     assert_message_wanted(&g, TOPIC_CUSTOMER_REFS, 1);
     assert_text_wanted(&g, TOPIC_REPARTITION_ACCOUNTS, owner_of("B"), "B", ACCOUNT("B"), 1);

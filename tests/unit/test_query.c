@@ -109,6 +109,7 @@ static void rig_init(struct rig *g) {
                            .partitions = N,
                            .history_options = {10 * DAY, 100},
                            .fanout_max_rows = 1000,
+                           .links_max = 2,
                            .now_ms = T0 + 5 * DAY};
     for (int32_t p = 0; p < N; p++)
         task_init(&tasks[p], p);

@@ -134,10 +134,15 @@ static void test_task__account_moves(void **state) {
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "1", "100.00", "1.00"));
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "2", NULL);
     assert_false(cluster_last(&shared, TOPIC_CUSTOMER_PROFILE, "2")->has_value);
+    int64_t links = 0, refs = 0;
+    struct buf ignored = {0};
     for (int32_t p = 0; p < 3; p++) { /* nothing is kept of what is over */
-        const int64_t *rows = shared.tasks[p].meta.rows;
-        assert_true(rows[FAMILY_LINKS] <= 1 && rows[FAMILY_CUSTOMER_REFS] <= 1);
+        links += put_part(shared.env.kv, p, PART_LINKS, &ignored);
+        refs += shared.tasks[p].meta.rows[FAMILY_CUSTOMER_REFS];
     }
+    assert_int_equal(links, 1);
+    assert_int_equal(refs, 1);
+    buf_release(&ignored);
     /* To a customer that nobody knows: an orphan. */
     account(&shared, "A", 3000, 3, 10000);
     cluster_settle(&shared);
@@ -464,6 +469,105 @@ static void test_task__fanout_rolled_back(void **state) {
     cluster_release(&shared);
 }
 
+/* --- more links than a row holds --- */
+
+static void many(char id[8], int i) {
+    (void)snprintf(id, 8, "A%03d", i);
+}
+
+static void assert_profile_of(int accounts) { /* of ann, each with 1.00 at 1 % */
+    struct buf text = {0};
+    buf_printf(
+        &text,
+        "{\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":false,\"total_accounts_count\":%d,"
+        "\"total_balance_amount\":\"%d.00\",\"total_annual_interest_amount\":\"%d.%02d\"",
+        accounts, accounts, accounts / 100, accounts % 100);
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", buf_cstr(&text));
+    buf_release(&text);
+}
+
+static void assert_links(int64_t outside) {
+    assert_int_equal(shared.tasks[0].meta.rows[FAMILY_LINKS], outside);
+    assert_meta(&shared);
+}
+
+/* Up to the bound no link has a row of its own, and none is looked for; what is over it has. A place that becomes free is
+ * taken by the next new link. */
+static void test_task__links_outside_of_the_row(void **state) {
+    static const struct kv_ops ops = {
+        .get = counting_get, .put = counting_put, .erase = counting_erase, .cursor = counting_cursor};
+    (void)state;
+    char id[8];
+    cluster_init(&shared, 1);
+    customer(&shared, "1", 1000, "ann", false);
+    struct counting counting = {.kv = {.ops = &ops}, .inner = shared.env.kv};
+    shared.env.kv = &counting.kv;
+    for (int i = 0; i < CUSTOMER_LINKS_MAX; i++) {
+        many(id, i);
+        account(&shared, id, 1000, 1, 100);
+    }
+    cluster_settle(&shared);
+    assert_int_equal(counting.gets[FAMILY_LINKS], 0);
+    assert_links(0);
+    assert_profile_of(CUSTOMER_LINKS_MAX);
+    for (int i = CUSTOMER_LINKS_MAX; i < CUSTOMER_LINKS_MAX + 3; i++) {
+        many(id, i);
+        account(&shared, id, 1000, 1, 50);
+        account(&shared, id, 1001, 1, 100); /* the link outside changes, too */
+        cluster_settle(&shared);
+        assert_links(i + 1 - CUSTOMER_LINKS_MAX);
+        assert_profile_of(i + 1);
+    }
+    apply(&shared, end_event(ENTITY_ACCOUNT, CHANGE_DELETE, "A007", 1002)); /* inside */
+    cluster_settle(&shared);
+    assert_links(3);
+    assert_profile_of(CUSTOMER_LINKS_MAX + 2);
+    account(&shared, "A034", 1003, 1, 70); /* stays outside, though there is room */
+    account(&shared, "A034", 1004, 1, 100);
+    cluster_settle(&shared);
+    assert_links(3);
+    account(&shared, "new", 1005, 1, 100);
+    cluster_settle(&shared);
+    assert_links(3);
+    assert_profile_of(CUSTOMER_LINKS_MAX + 3);
+    for (int i = CUSTOMER_LINKS_MAX + 2; i >= 0; i--) {
+        many(id, i);
+        apply(&shared, end_event(ENTITY_ACCOUNT, CHANGE_DELETE, id, 1010));
+    }
+    cluster_settle(&shared);
+    assert_links(0);
+    assert_profile_of(1);
+    account(&shared, "new", 1020, 2, 100);
+    cluster_settle(&shared);
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", NULL);
+    assert_change_only(&shared);
+    shared.env.kv = counting.inner;
+    cluster_release(&shared);
+}
+
+/* Other rates reach the links inside and outside. */
+static void test_task__links_outside_and_other_rates(void **state) {
+    (void)state;
+    char id[8];
+    cluster_init(&shared, 1);
+    shared.env.links_max = 2;
+    customer(&shared, "1", 1000, "ann", false);
+    for (int i = 0; i < 5; i++) {
+        many(id, i);
+        account(&shared, id, 1000, 1, 10000);
+    }
+    cluster_settle(&shared);
+    assert_links(3);
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "5", "500.00", "5.00"));
+    shared.rates.tiers[0].rate_milli = 30;
+    cluster_refresh(&shared, 0);
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "5", "500.00", "15.00"));
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A004", SUMMARY("A004", "100.00", "0.030", "3.00", "103.00"));
+    assert_links(3);
+    assert_change_only(&shared);
+    cluster_release(&shared);
+}
+
 /* --- other rates --- */
 
 static void other_rates(struct rates *r, struct rng *rng) {
@@ -497,6 +601,7 @@ static void test_task__other_rates(void **state) {
     for (uint64_t seed = 0; seed < seed_count(100); seed++) {
         world_init(&world, seed % 3 == 0 ? 1 : 3, seed);
         world.cluster.env.fanout_max_rows = 1 + (int64_t)(seed % 4);
+        world.cluster.env.links_max = (int64_t)(seed % 5);
         for (int i = 0; i < 80; i++) {
             if (i % 40 == 39) {
                 if (seed % 2 == 0)
@@ -641,6 +746,7 @@ static void test_task__failing_state(void **state) {
 static void run_world(uint64_t seed, int32_t n, int64_t fanout_max_rows) {
     world_init(&world, n, seed);
     world.cluster.env.fanout_max_rows = fanout_max_rows;
+    world.cluster.env.links_max = seed % 2 == 0 ? CUSTOMER_LINKS_MAX : (int64_t)(seed / 2 % 4);
     int64_t steps = 20 + rng_below(&world.rng, 200);
     int changes = 20 + (int)rng_below(&world.rng, 70);
     for (int64_t i = 0; i < steps; i++) {
@@ -689,6 +795,8 @@ int main(void) {
         cmocka_unit_test(test_task__fanout_in_chunks),
         cmocka_unit_test(test_task__fanout_of_exactly_one_chunk),
         cmocka_unit_test(test_task__fanout_rolled_back),
+        cmocka_unit_test(test_task__links_outside_of_the_row),
+        cmocka_unit_test(test_task__links_outside_and_other_rates),
         cmocka_unit_test(test_task__other_rates),
         cmocka_unit_test(test_task__meta),
         cmocka_unit_test(test_task__failing_state),

@@ -8,7 +8,10 @@
 
 static const char *const customer_ids[WORLD_CUSTOMERS] = {"-9223372036854775808", "0", "7",
                                                           "9223372036854775807"};
-static const char *const account_ids[WORLD_ACCOUNTS] = {"A", "A|1", "Ä", "10", "A\"\\", "Z"};
+static const char *const account_ids[WORLD_ACCOUNTS] = {
+    "A",  "A|1", "Ä",  "10", "A\"\\", "Z",  "B",  "B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8",
+    "B9", "C",   "C1", "C2", "C3",    "C4", "C5", "C6", "C7", "C8", "C9", "D",  "D1", "D2", "D3",
+    "D4", "D5",  "D6", "D7", "D8",    "D9", "E",  "E1", "E2", "E3", "E4", "E5", "E6", "E7"};
 /* A customer's value: the name, and whether there is a loan. */
 static const char *const names[] = {"ann", "ann", "b\"ob", "żółw"};
 static bool value_has_loan(int value) {
@@ -18,6 +21,8 @@ static bool value_has_loan(int value) {
 void world_init(struct world *w, int32_t n, uint64_t seed) {
     *w = (struct world){.rng = rng_seeded(seed), .clock = INT64_C(1700000000000), .loaded_at = 1};
     cluster_init(&w->cluster, n);
+    bool large = seed % 8 == 7;
+    w->account_count = large ? WORLD_ACCOUNTS : WORLD_FEW_ACCOUNTS;
     for (int i = 0; i < WORLD_CUSTOMERS; i++)
         model_init(&w->customers[i]);
     for (int i = 0; i < WORLD_ACCOUNTS; i++)
@@ -25,7 +30,8 @@ void world_init(struct world *w, int32_t n, uint64_t seed) {
     for (int i = 0; i < WORLD_VALUES; i++) {
         static const int64_t edges[] = {
             0, 50, 999999, 1000000, 1999999, 2000000, INT64_C(999999999999999999)};
-        w->values[i].customer = (int)rng_below(&w->rng, WORLD_CUSTOMERS);
+        w->values[i].customer =
+            large && rng_chance(&w->rng, 90) ? 0 : (int)rng_below(&w->rng, WORLD_CUSTOMERS);
         w->values[i].cents = rng_chance(&w->rng, 50) ? edges[rng_below(&w->rng, ARRAY_LEN(edges))]
                                                      : rng_below(&w->rng, 5000000);
         w->values[i].type = rng_chance(&w->rng, 75) ? ACCOUNT_SAVINGS : ACCOUNT_CHECKING;
@@ -79,7 +85,7 @@ static int first_alike(const struct world *w, int value) {
 struct world_change world_make_change(struct world *w) {
     struct rng *r = &w->rng;
     bool is_customer = rng_chance(r, 40);
-    int id = (int)rng_below(r, is_customer ? WORLD_CUSTOMERS : WORLD_ACCOUNTS);
+    int id = (int)rng_below(r, is_customer ? WORLD_CUSTOMERS : w->account_count);
     int value =
         is_customer ? (int)rng_below(r, ARRAY_LEN(names)) : first_alike(w, (int)rng_below(r, WORLD_VALUES));
     enum change_kind kind = CHANGE_UPSERT;
@@ -165,8 +171,15 @@ static void put_text(struct buf *out, const char *text) {
     buf_put_byte(out, '"');
 }
 
-static void put_money(struct buf *out, int64_t cents) {
-    buf_printf(out, "\"%lld.%02lld\"", (long long)(cents / 100), (long long)(cents % 100));
+static void put_money(struct buf *out, __int128 cents) {
+    const int64_t part =
+        INT64_C(1000000000000000); /* of what is before the point, if that takes more than one */
+    __int128 whole = cents / 100;
+    if (whole >= part)
+        buf_printf(out, "\"%lld%015lld.%02d\"", (long long)(whole / part), (long long)(whole % part),
+                   (int)(cents % 100));
+    else
+        buf_printf(out, "\"%lld.%02d\"", (long long)whole, (int)(cents % 100));
 }
 
 static const char *boolean(bool b) {
@@ -248,7 +261,7 @@ void world_check_histories(const struct world *w) {
     size_t customers = 0, accounts = 0;
     for (int id = 0; id < WORLD_CUSTOMERS; id++)
         customers += check_history(w, true, id);
-    for (int id = 0; id < WORLD_ACCOUNTS; id++)
+    for (int id = 0; id < w->account_count; id++)
         accounts += check_history(w, false, id);
     assert_int_equal(count_rows(&w->cluster, TOPIC_CUSTOMER_HISTORY), customers);
     assert_int_equal(count_rows(&w->cluster, TOPIC_ACCOUNT_HISTORY), accounts);
@@ -303,10 +316,11 @@ static void check_account(const struct world *w, int id) {
 }
 
 static void check_profile(const struct world *w, int id) {
-    int64_t from, accounts = 0, balance = 0, interest = 0;
+    int64_t from, accounts = 0;
+    __int128 balance = 0, interest = 0;
     struct buf text = {0};
     int customer = model_current(&w->customers[id], &from);
-    for (int i = 0; customer != MODEL_DELETED && i < WORLD_ACCOUNTS; i++) {
+    for (int i = 0; customer != MODEL_DELETED && i < w->account_count; i++) {
         int value = model_current(&w->accounts[i], &from);
         const struct account_value *a = value != MODEL_DELETED ? &w->values[value] : NULL;
         if (a == NULL || a->customer != id || a->type != ACCOUNT_SAVINGS)
@@ -329,7 +343,7 @@ static void check_profile(const struct world *w, int id) {
 }
 
 void world_check_results(const struct world *w) {
-    for (int id = 0; id < WORLD_ACCOUNTS; id++)
+    for (int id = 0; id < w->account_count; id++)
         check_account(w, id);
     for (int id = 0; id < WORLD_CUSTOMERS; id++)
         check_profile(w, id);

@@ -5,7 +5,7 @@
 
 #include "cluster.h"
 
-enum { WORLD_CUSTOMERS = 4, WORLD_ACCOUNTS = 6, WORLD_VALUES = 12 };
+enum { WORLD_CUSTOMERS = 4, WORLD_ACCOUNTS = 44, WORLD_FEW_ACCOUNTS = 6, WORLD_VALUES = 12 };
 
 struct account_value {
     int customer; /* index */
@@ -16,6 +16,7 @@ struct account_value {
 struct world {
     struct rng rng;
     struct cluster cluster;
+    int account_count; /* most worlds have a few; one in eight has more than fit a customer's row, mostly of one customer */
     struct model customers[WORLD_CUSTOMERS], accounts[WORLD_ACCOUNTS];
     struct account_value values[WORLD_VALUES]; /* what accounts are like */
     int64_t clock, loaded_at;
