@@ -29,20 +29,17 @@ static bool split_history_key(struct slice key, struct slice *id, int64_t *from)
 
 /* Reads a history row; its attributes are encoded into env->attributes. */
 static bool read_version(struct task_env *env, enum entity entity, struct slice value, struct version *v) {
-    const cJSON *object = json_parse(&env->json, value);
     buf_clear(&env->attributes);
-    if (object == NULL)
-        return false;
     if (entity == ENTITY_CUSTOMER) {
         struct customer_history_row row;
-        if (!row_get_json(&customer_history_type, object, &row))
+        if (!row_read_json(&customer_history_type, &env->json, value, &row))
             return false;
         struct customer_attributes a = {row.customer_name, row.has_loan_flag};
         row_put_avro(&customer_attributes_type, &a, &env->attributes);
         *v = (struct version){row.valid_from_at, row.valid_to_at, row.loaded_at, {0}};
     } else {
         struct account_history_row row;
-        if (!row_get_json(&account_history_type, object, &row))
+        if (!row_read_json(&account_history_type, &env->json, value, &row))
             return false;
         struct account_attributes a = {row.customer_id, row.balance_amount, row.account_type};
         row_put_avro(&account_attributes_type, &a, &env->attributes);
@@ -159,8 +156,7 @@ static void replay_row(struct task_env *env, struct task *t, enum topic topic, e
             task_erase(env, t, f, buf_slice(&env->key));
         return;
     }
-    const cJSON *object = json_parse(&env->json, value);
-    if (object == NULL || !row_get_json(type, object, &row)) {
+    if (!row_read_json(type, &env->json, value, &row)) {
         unreadable(env, topic, key);
         return;
     }

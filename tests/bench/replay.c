@@ -202,7 +202,8 @@ __attribute__((noinline)) static size_t replay(struct bench *b, int32_t partitio
     while (!catchup_done(&c)) {
         for (int t = 0; t < TOPIC_COUNT; t++) {
             const struct log *l = &b->logs[t][partition];
-            for (size_t end = at[t] + FETCHED; !c.streams[t].done && at[t] < end && at[t] < l->count; at[t]++) {
+            for (size_t end = at[t] + FETCHED; !c.streams[t].done && at[t] < end && at[t] < l->count;
+                 at[t]++) {
                 (void)catchup_take(&c, &b->pipeline.env, (enum topic)t, (int64_t)at[t], key_at(l, at[t]),
                                    value_at(l, at[t]));
                 if (++all % STEP == 0)
