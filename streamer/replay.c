@@ -260,3 +260,54 @@ void task_replay_ahead(struct task_env *env, struct task *t, enum topic topic, s
     else
         unreadable(env, topic, key.p != NULL ? key : slice_str("(none)"));
 }
+
+/* --- what will be asked for --- */
+
+static void want_version(struct task_env *env, const struct task *t, enum entity entity, struct slice key) {
+    struct slice id;
+    int64_t from;
+    if (key.p != NULL && split_history_key(key, &id, &from))
+        task_want_event(env, t, entity, id);
+}
+
+static void want_confirmations(struct task_env *env, const struct task *t, struct slice key) {
+    for (int e = 0; e < ENTITY_COUNT; e++) {
+        struct slice prefix = slice_str(entity_map((enum entity)e)->confirmations_prefix);
+        if (slice_has_prefix(key, prefix))
+            task_want_event(env, t, (enum entity)e, slice_of(key.p + prefix.n, key.n - prefix.n));
+    }
+}
+
+void task_want_replay(struct task_env *env, const struct task *t, enum topic topic, struct slice key) {
+    switch (topic) {
+    case TOPIC_CUSTOMER_HISTORY:
+        want_version(env, t, ENTITY_CUSTOMER, key);
+        break;
+    case TOPIC_ACCOUNT_HISTORY:
+        want_version(env, t, ENTITY_ACCOUNT, key);
+        break;
+    case TOPIC_ACCOUNT_WITH_CUSTOMER:
+    case TOPIC_ACCOUNT_SUMMARY:
+        task_want_event(env, t, ENTITY_ACCOUNT, key);
+        break;
+    case TOPIC_CUSTOMER_PROFILE:
+        task_want_event(env, t, ENTITY_CUSTOMER, key);
+        break;
+    case TOPIC_CONFIRMATIONS:
+        want_confirmations(env, t, key);
+        break;
+    case TOPIC_ACCOUNT_LINKS:
+        task_want_link(env, t, key);
+        break;
+    case TOPIC_CUSTOMER_REFS:
+        task_want_ref(env, t, key);
+        break;
+    case TOPIC_CUSTOMERS:
+    case TOPIC_ACCOUNTS:
+    case TOPIC_QUARANTINE:
+    case TOPIC_REPARTITION_CUSTOMERS:
+    case TOPIC_REPARTITION_ACCOUNTS:
+    case TOPIC_COUNT:
+        break;
+    }
+}

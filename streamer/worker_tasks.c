@@ -11,8 +11,8 @@
 #include <string.h>
 
 #define CALL_TIMEOUT_MS 15000
-#define STEP_MS 100     /* of restoring, when there is nothing else to do */
-#define BUSY_STEP_MS 20 /* when there is */
+#define STEP_MS 200     /* of restoring, when there is nothing else to do */
+#define BUSY_STEP_MS 10 /* when there is */
 #define PROGRESS_MS 10000
 
 /* --- stages --- */

@@ -2,7 +2,7 @@
  * topics. Then all of it is replayed into an empty store, partition by partition, as restore.c does it. Prints the CPU time
  * of this thread and of the whole process for each message.
  *
- *   replay [ACCOUNTS [CHANGES]] */
+ *   replay [ACCOUNTS [CHANGES [MESSAGES-OF-A-STEP…]]] */
 #include "state/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
@@ -20,8 +20,7 @@
 #define PARTITIONS 2
 #define ACCOUNTS_OF_CUSTOMER 10
 #define BATCH 5000
-#define FETCHED 1000 /* messages of one topic that come after each other */
-#define STEP 5000
+#define FETCHED 4000 /* messages of one topic that come after each other */
 
 /* What lies in one partition of a topic. */
 struct log {
@@ -43,6 +42,8 @@ struct bench {
     struct pipeline pipeline;
     struct task tasks[PARTITIONS];
     struct log logs[TOPIC_COUNT][PARTITIONS];
+    struct pending pending;
+    size_t step_messages;
     int64_t clock_ms;
     size_t fed;
 };
@@ -185,7 +186,7 @@ static void make_topics(struct bench *b, int64_t accounts, int64_t changes) {
 /* --- and are replayed --- */
 
 static void replay_step(struct bench *b, struct catchup *c) {
-    (void)b;
+    catchup_apply(c, &b->pipeline.env, &b->pending);
     catchup_note_positions(c);
     task_save_meta(&b->pipeline.env, c->task);
     commit(b);
@@ -199,19 +200,19 @@ __attribute__((noinline)) static size_t replay(struct bench *b, int32_t partitio
     for (int t = 0; t < TOPIC_COUNT; t++)
         ranges[t].high = topic_is_replayed((enum topic)t) ? (int64_t)b->logs[t][partition].count : 0;
     catchup_init(&c, &b->tasks[partition], ranges, b->clock_ms);
-    while (!catchup_done(&c)) {
-        for (int t = 0; t < TOPIC_COUNT; t++) {
-            const struct log *l = &b->logs[t][partition];
-            for (size_t end = at[t] + FETCHED; !c.streams[t].done && at[t] < end && at[t] < l->count;
-                 at[t]++) {
-                (void)catchup_take(&c, &b->pipeline.env, (enum topic)t, (int64_t)at[t], key_at(l, at[t]),
-                                   value_at(l, at[t]));
-                if (++all % STEP == 0)
-                    replay_step(b, &c);
-            }
-            if (topic_is_replayed((enum topic)t) && at[t] == l->count)
-                catchup_end_of_partition(&c, (enum topic)t, (int64_t)l->count);
+    for (int turn = 0; !catchup_done(&c); turn++) {
+        enum topic t = (enum topic)(turn % TOPIC_COUNT);
+        const struct log *l = &b->logs[t][partition];
+        size_t end = at[t] + FETCHED < l->count ? at[t] + FETCHED : l->count;
+        if (!topic_is_replayed(t) || c.streams[t].done)
+            continue;
+        for (; at[t] < end; at[t]++) {
+            (void)catchup_take(&c, &b->pending, t, (int64_t)at[t], key_at(l, at[t]), value_at(l, at[t]));
+            if (++all % b->step_messages == 0)
+                replay_step(b, &c);
         }
+        if (at[t] == l->count)
+            catchup_end_of_partition(&c, t, (int64_t)l->count);
     }
     replay_step(b, &c);
     if (kv_failed(b->pipeline.env.kv))
@@ -231,6 +232,21 @@ static void check(const struct task_meta *before, const struct task_meta *after)
             fail(family_name((enum family)f));
 }
 
+static void measure(struct bench *b, const struct task_meta *before) {
+    size_t messages = 0;
+    start(b);
+    int64_t thread = cpu_us(CLOCK_THREAD_CPUTIME_ID), whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        messages += replay(b, p);
+    thread = cpu_us(CLOCK_THREAD_CPUTIME_ID) - thread;
+    whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID) - whole;
+    (void)printf("%zu messages, %zu in a step: each %.2f us in the worker, %.2f us in all\n", messages,
+                 b->step_messages, (double)thread / (double)messages, (double)whole / (double)messages);
+    for (int p = 0; p < PARTITIONS; p++)
+        check(&before[p], &b->tasks[p].meta);
+    stop(b);
+}
+
 int main(int argc, char **argv) {
     static struct bench b;
     struct err e;
@@ -239,6 +255,7 @@ int main(int argc, char **argv) {
     struct task_meta before[PARTITIONS];
     b.sink.send = keep;
     b.clock_ms = INT64_C(1700000000000);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     if (!config_load(&b.config, NULL, NULL, 0, &e))
         fail(e.text);
     store_use_thread();
@@ -247,19 +264,14 @@ int main(int argc, char **argv) {
     for (int p = 0; p < PARTITIONS; p++)
         before[p] = b.tasks[p].meta;
     stop(&b);
-    start(&b);
-    size_t messages = 0;
-    int64_t thread = cpu_us(CLOCK_THREAD_CPUTIME_ID), whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
-    for (int32_t p = 0; p < PARTITIONS; p++)
-        messages += replay(&b, p);
-    thread = cpu_us(CLOCK_THREAD_CPUTIME_ID) - thread;
-    whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID) - whole;
-    (void)printf("%zu messages, each %.2f us in the worker, %.2f us in all\n", messages,
-                 (double)thread / (double)messages, (double)whole / (double)messages);
-    for (int p = 0; p < PARTITIONS; p++)
-        check(&before[p], &b.tasks[p].meta);
-    stop(&b);
+    for (int i = 3; i < (argc > 3 ? argc : 4); i++) {
+        b.step_messages = argc > 3 ? strtoul(argv[i], NULL, 10) : 100000;
+        if (b.step_messages == 0)
+            fail("how many messages of a step?");
+        measure(&b, before);
+    }
     config_release(&b.config);
+    pending_release(&b.pending);
     for (int t = 0; t < TOPIC_COUNT; t++)
         for (int p = 0; p < PARTITIONS; p++) {
             free(b.logs[t][p].letters);
