@@ -61,14 +61,20 @@ static void follow_account(struct task_env *env, struct task *t, struct slice id
     task_index_account(env, t, id, before.p != NULL ? &b : NULL, after.p != NULL ? &a : NULL);
 }
 
-/* Puts or removes the closed version with that start. closed == NULL: there is none. */
+/* Whether there may be a closed version with that start: not if it is the current one, and not if no event is newer, for a
+ * version is closed by an event behind its start. Versions come in their order, mostly, so that nothing is looked up. */
+static bool may_be_closed(const struct timeline *line, int64_t from) {
+    return from < line->newest_event_at && !(line->has_current && line->current.from == from);
+}
+
+/* Puts or removes the closed version with that start. closed == NULL: there is none. may_exist: else there was none. */
 static void set_closed(struct task_env *env, struct task *t, enum entity entity, struct slice id,
-                       int64_t from, const struct version *closed) {
+                       int64_t from, const struct version *closed, bool may_exist) {
     enum family f = entity_map(entity)->versions;
     task_version_prefix(&env->key2, t, entity, id);
     key_add_time(&env->key2, from);
     struct slice key = buf_slice(&env->key2);
-    bool existed = kv_get(env->kv, f, key, &env->value2);
+    bool existed = may_exist && kv_get(env->kv, f, key, &env->value2);
     if (closed == NULL) {
         if (existed)
             task_erase(env, t, f, key);
@@ -88,7 +94,8 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     bool gone = value.p == NULL;
     if (!split_history_key(key, &id, &from) ||
         (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored)) ||
-        (!gone && (!read_version(env, entity, value, &v) || v.from != from))) {
+        (!gone && (!read_version(env, entity, value, &v) || v.from != from ||
+                   (v.to != TIMESTAMP_NONE && v.to <= from)))) {
         unreadable(env, entity_map(entity)->history_topic, key);
         return;
     }
@@ -97,6 +104,7 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     if (gone && !existed)
         return;
     struct slice before = line->has_current ? line->current.attributes : slice_null();
+    bool may_exist = may_be_closed(line, from);
     bool is_current = !gone && v.to == TIMESTAMP_NONE;
     if (is_current) {
         line->has_current = true;
@@ -107,7 +115,7 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     int64_t newest = gone ? TIMESTAMP_NONE : is_current ? from : v.to;
     if (newest > line->newest_event_at)
         line->newest_event_at = newest;
-    set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v);
+    set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v, may_exist);
     task_save_timeline(env, t, entity, id, existed);
     if (entity == ENTITY_ACCOUNT)
         follow_account(env, t, id, before, line->has_current ? line->current.attributes : slice_null());
