@@ -11,6 +11,7 @@
 #define CALL_TIMEOUT_MS 15000
 #define RECORDS_PER_MS 500 /* of a step's budget */
 #define POLL_RECORDS 500
+#define IDLE_MS 50                  /* without a message: what is pending is replayed */
 #define SHORTEST_RETENTION_MS 60000 /* else a restore would never be quick enough */
 
 struct restore {
@@ -25,6 +26,7 @@ struct restore {
     size_t count;
     struct catchup *now;    /* the one in work, assigned to the consumer; NULL: none */
     struct pending pending; /* of it */
+    int64_t came_ms;        /* when the last message came; monotonic */
     struct task **finished;
     size_t finished_count;
     int64_t replayed;
@@ -319,13 +321,12 @@ static bool is_full(const struct restore *r, int budget_ms) {
            pending_bytes(&r->pending) >= (size_t)r->config->state_memory_bytes / 2;
 }
 
-/* Reads for a while. *came: there was anything. */
-static bool fill(struct restore *r, int wait_ms, int budget_ms, bool *came, struct err *e) {
+/* Reads for a while. */
+static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
     int64_t deadline = monotonic_ms() + budget_ms;
     rd_kafka_message_t *messages[POLL_RECORDS];
-    *came = false;
     do {
-        ssize_t n = rd_kafka_consume_batch_queue(r->queue, *came ? 0 : wait_ms, messages, POLL_RECORDS);
+        ssize_t n = rd_kafka_consume_batch_queue(r->queue, wait_ms, messages, POLL_RECORDS);
         bool ok = true;
         for (ssize_t i = 0; i < n; i++) {
             ok = ok && take(r, messages[i], e);
@@ -334,21 +335,21 @@ static bool fill(struct restore *r, int wait_ms, int budget_ms, bool *came, stru
         if (!ok)
             return false;
         if (n <= 0)
-            return true;
-        *came = true;
-    } while (!catchup_done(r->now) && !is_full(r, budget_ms) && monotonic_ms() < deadline);
+            break;
+        r->came_ms = monotonic_ms();
+        wait_ms = 0;
+    } while (!catchup_done(r->now) && !is_full(r, budget_ms) && r->came_ms < deadline);
     return true;
 }
 
 bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms, int budget_ms,
                   struct task **finished, struct err *e) {
-    bool came;
     *finished = r->finished_count > 0 ? r->finished[--r->finished_count] : NULL;
     if (*finished != NULL || r->count == 0)
         return true;
-    if ((r->now == NULL && !choose(r, e)) || !fill(r, wait_ms, budget_ms, &came, e))
+    if ((r->now == NULL && !choose(r, e)) || !fill(r, wait_ms, budget_ms, e))
         return false;
-    bool idle = !came && r->pending.count > 0;
+    bool idle = r->pending.count > 0 && monotonic_ms() - r->came_ms >= IDLE_MS;
     if ((catchup_done(r->now) || idle || is_full(r, budget_ms)) && !save(r, env, batch, e)) {
         batch_clear(batch);
         return false;
