@@ -321,12 +321,13 @@ static bool is_full(const struct restore *r, int budget_ms) {
            pending_bytes(&r->pending) >= (size_t)r->config->state_memory_bytes / 2;
 }
 
-/* Reads for a while. */
+/* Reads for a while. (A call that may wait does so until it has as many messages as it was asked for.) */
 static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
     int64_t deadline = monotonic_ms() + budget_ms;
     rd_kafka_message_t *messages[POLL_RECORDS];
     do {
-        ssize_t n = rd_kafka_consume_batch_queue(r->queue, wait_ms, messages, POLL_RECORDS);
+        size_t most = wait_ms > 0 ? 1 : POLL_RECORDS;
+        ssize_t n = rd_kafka_consume_batch_queue(r->queue, wait_ms, messages, most);
         bool ok = true;
         for (ssize_t i = 0; i < n; i++) {
             ok = ok && take(r, messages[i], e);
