@@ -3,6 +3,8 @@
 #include <assert.h>
 
 #define CLOCK_TOLERANCE_MS 60000
+/* Whose rows are read together: few enough to be in memory still when they are asked for. */
+#define FETCH_MESSAGES 4096
 
 static bool is_exact(enum topic t) {
     return topic_is_consumed(t);
@@ -61,19 +63,44 @@ static void finish(struct catchup *c, struct catchup_stream *s, int64_t position
     c->undone--;
 }
 
-bool catchup_take(struct catchup *c, struct task_env *env, enum topic topic, int64_t offset, struct slice key,
-                  struct slice value) {
+bool catchup_take(struct catchup *c, struct pending *pending, enum topic topic, int64_t offset,
+                  struct slice key, struct slice value) {
     assert(topic_is_replayed(topic));
     struct catchup_stream *s = &c->streams[topic];
     if (s->done || offset < s->next)
         return false;
-    if (is_exact(topic) && offset >= s->target) {
-        task_replay_ahead(env, c->task, topic, key);
-        return false;
+    bool ahead = is_exact(topic) && offset >= s->target;
+    pending_put(pending, topic, ahead, key, ahead ? slice_null() : value);
+    if (!ahead)
+        s->next = offset + 1;
+    return !ahead;
+}
+
+/* Reads the rows of some messages from `from` on. */
+static void want(const struct catchup *c, struct task_env *env, const struct pending *pending, size_t from) {
+    for (size_t i = from; i < pending->count && i < from + FETCH_MESSAGES; i++)
+        if (!pending->messages[i].replaced)
+            task_want_replay(env, c->task, (enum topic)pending->messages[i].topic, pending_key(pending, i));
+    kv_fetch(env->kv);
+}
+
+static void replay(const struct catchup *c, struct task_env *env, const struct pending *pending, size_t i) {
+    const struct pending_message *m = &pending->messages[i];
+    if (m->replaced)
+        return;
+    if (m->ahead)
+        task_replay_ahead(env, c->task, (enum topic)m->topic, pending_key(pending, i));
+    else
+        task_replay(env, c->task, (enum topic)m->topic, pending_key(pending, i), pending_value(pending, i));
+}
+
+void catchup_apply(const struct catchup *c, struct task_env *env, struct pending *pending) {
+    for (size_t i = 0; i < pending->count && !kv_failed(env->kv); i++) {
+        if (i % FETCH_MESSAGES == 0)
+            want(c, env, pending, i);
+        replay(c, env, pending, i);
     }
-    task_replay(env, c->task, topic, key, value);
-    s->next = offset + 1;
-    return true;
+    pending_clear(pending);
 }
 
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset) {

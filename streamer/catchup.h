@@ -9,6 +9,7 @@
 #ifndef STREAMER_CATCHUP_H
 #define STREAMER_CATCHUP_H
 
+#include "streamer/pending.h"
 #include "streamer/task.h"
 
 /* What a partition of a replayed topic holds: offsets low … high - 1. For links and refs `high` is the committed
@@ -42,10 +43,12 @@ enum topic catchup_lost_topic(const struct task_meta *m, const struct catchup_ra
 void catchup_init(struct catchup *c, struct task *task, const struct catchup_range ranges[TOPIC_COUNT],
                   int64_t now_ms);
 
-/* One committed message. The messages of a partition come in the order of their offsets, those of different
- * partitions in any order; what is not needed is passed over. True if it was of use. Errors are sticky in env->kv. */
-bool catchup_take(struct catchup *c, struct task_env *env, enum topic topic, int64_t offset, struct slice key,
-                  struct slice value);
+/* Puts one committed message to those that catchup_apply replays. The messages of a partition come in the order of their offsets,
+ * those of different partitions in any order; what is not needed is passed over. True if it was of use. */
+bool catchup_take(struct catchup *c, struct pending *pending, enum topic topic, int64_t offset,
+                  struct slice key, struct slice value);
+/* Replays what was taken, and clears `pending`: before the positions are noted. Errors are sticky in env->kv. */
+void catchup_apply(const struct catchup *c, struct task_env *env, struct pending *pending);
 /* There is no committed message before `offset` that was not taken, and for now none behind it. */
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset);
 

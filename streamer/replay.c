@@ -29,20 +29,17 @@ static bool split_history_key(struct slice key, struct slice *id, int64_t *from)
 
 /* Reads a history row; its attributes are encoded into env->attributes. */
 static bool read_version(struct task_env *env, enum entity entity, struct slice value, struct version *v) {
-    const cJSON *object = json_parse(&env->json, value);
     buf_clear(&env->attributes);
-    if (object == NULL)
-        return false;
     if (entity == ENTITY_CUSTOMER) {
         struct customer_history_row row;
-        if (!row_get_json(&customer_history_type, object, &row))
+        if (!row_read_json(&customer_history_type, &env->json, value, &row))
             return false;
         struct customer_attributes a = {row.customer_name, row.has_loan_flag};
         row_put_avro(&customer_attributes_type, &a, &env->attributes);
         *v = (struct version){row.valid_from_at, row.valid_to_at, row.loaded_at, {0}};
     } else {
         struct account_history_row row;
-        if (!row_get_json(&account_history_type, object, &row))
+        if (!row_read_json(&account_history_type, &env->json, value, &row))
             return false;
         enum account_type ignored;
         if (!account_type_find(row.account_type, &ignored))
@@ -65,14 +62,20 @@ static void follow_account(struct task_env *env, struct task *t, struct slice id
     task_index_account(env, t, id, before.p != NULL ? &b : NULL, after.p != NULL ? &a : NULL);
 }
 
-/* Puts or removes the closed version with that start. closed == NULL: there is none. */
+/* Whether there may be a closed version with that start: not if it is the current one, and not if no event is newer, for a
+ * version is closed by an event behind its start. Versions come in their order, mostly, so that nothing is looked up. */
+static bool may_be_closed(const struct timeline *line, int64_t from) {
+    return from < line->newest_event_at && !(line->has_current && line->current.from == from);
+}
+
+/* Puts or removes the closed version with that start. closed == NULL: there is none. may_exist: else there was none. */
 static void set_closed(struct task_env *env, struct task *t, enum entity entity, struct slice id,
-                       int64_t from, const struct version *closed) {
+                       int64_t from, const struct version *closed, bool may_exist) {
     enum family f = entity_map(entity)->versions;
     task_version_prefix(&env->key2, t, entity, id);
     key_add_time(&env->key2, from);
     struct slice key = buf_slice(&env->key2);
-    bool existed = kv_get(env->kv, f, key, &env->value2);
+    bool existed = may_exist && kv_get(env->kv, f, key, &env->value2);
     if (closed == NULL) {
         if (existed)
             task_erase(env, t, f, key);
@@ -91,7 +94,8 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     bool gone = value.p == NULL;
     if (!split_history_key(key, &id, &from) ||
         (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored)) ||
-        (!gone && (!read_version(env, entity, value, &v) || v.from != from))) {
+        (!gone && (!read_version(env, entity, value, &v) || v.from != from ||
+                   (v.to != TIMESTAMP_NONE && v.to <= from)))) {
         unreadable(env, entity_map(entity)->history_topic, key);
         return;
     }
@@ -99,6 +103,7 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     if (gone && timeline_is_empty(line))
         return;
     struct slice before = line->has_current ? line->current.attributes : slice_null();
+    bool may_exist = may_be_closed(line, from);
     bool is_current = !gone && v.to == TIMESTAMP_NONE;
     if (is_current) {
         line->has_current = true;
@@ -109,7 +114,7 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     int64_t newest = gone ? TIMESTAMP_NONE : is_current ? from : v.to;
     if (newest > line->newest_event_at)
         line->newest_event_at = newest;
-    set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v);
+    set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v, may_exist);
     task_save_row(env, t, entity, id);
     if (entity == ENTITY_ACCOUNT)
         follow_account(env, t, id, before, line->has_current ? line->current.attributes : slice_null());
@@ -146,10 +151,7 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
 static bool read_row(struct task_env *env, const struct row_type *type, struct slice value, bool *has,
                      void *row) {
     *has = value.p != NULL;
-    if (!*has)
-        return true;
-    const cJSON *object = json_parse(&env->json, value);
-    return object != NULL && row_get_json(type, object, row);
+    return !*has || row_read_json(type, &env->json, value, row);
 }
 
 /* What is not written down of a row (account_row.h) must be as this program would have it. */
@@ -275,4 +277,55 @@ void task_replay_ahead(struct task_env *env, struct task *t, enum topic topic, s
         task_mark_ref(env, t, customer_id);
     else
         unreadable(env, topic, key.p != NULL ? key : slice_str("(none)"));
+}
+
+/* --- what will be asked for --- */
+
+static void want_version(struct task_env *env, const struct task *t, enum entity entity, struct slice key) {
+    struct slice id;
+    int64_t from;
+    if (key.p != NULL && split_history_key(key, &id, &from))
+        task_want_event(env, t, entity, id);
+}
+
+static void want_confirmations(struct task_env *env, const struct task *t, struct slice key) {
+    for (int e = 0; e < ENTITY_COUNT; e++) {
+        struct slice prefix = slice_str(entity_map((enum entity)e)->confirmations_prefix);
+        if (slice_has_prefix(key, prefix))
+            task_want_event(env, t, (enum entity)e, slice_of(key.p + prefix.n, key.n - prefix.n));
+    }
+}
+
+void task_want_replay(struct task_env *env, const struct task *t, enum topic topic, struct slice key) {
+    switch (topic) {
+    case TOPIC_CUSTOMER_HISTORY:
+        want_version(env, t, ENTITY_CUSTOMER, key);
+        break;
+    case TOPIC_ACCOUNT_HISTORY:
+        want_version(env, t, ENTITY_ACCOUNT, key);
+        break;
+    case TOPIC_ACCOUNT_WITH_CUSTOMER:
+    case TOPIC_ACCOUNT_SUMMARY:
+        task_want_event(env, t, ENTITY_ACCOUNT, key);
+        break;
+    case TOPIC_CUSTOMER_PROFILE:
+        task_want_event(env, t, ENTITY_CUSTOMER, key);
+        break;
+    case TOPIC_CONFIRMATIONS:
+        want_confirmations(env, t, key);
+        break;
+    case TOPIC_ACCOUNT_LINKS:
+        task_want_link(env, t, key);
+        break;
+    case TOPIC_CUSTOMER_REFS:
+        task_want_ref(env, t, key);
+        break;
+    case TOPIC_CUSTOMERS:
+    case TOPIC_ACCOUNTS:
+    case TOPIC_QUARANTINE:
+    case TOPIC_REPARTITION_CUSTOMERS:
+    case TOPIC_REPARTITION_ACCOUNTS:
+    case TOPIC_COUNT:
+        break;
+    }
 }

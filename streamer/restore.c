@@ -9,7 +9,9 @@
 #include <time.h>
 
 #define CALL_TIMEOUT_MS 15000
-#define BATCH_RECORDS 5000
+#define RECORDS_PER_MS 500 /* of a step's budget */
+#define POLL_RECORDS 500
+#define IDLE_MS 50                  /* without a message: what is pending is replayed */
 #define SHORTEST_RETENTION_MS 60000 /* else a restore would never be quick enough */
 
 struct restore {
@@ -18,10 +20,13 @@ struct restore {
     struct store *store;
     struct metrics *metrics;
     rd_kafka_t *consumer;     /* read_committed */
+    rd_kafka_queue_t *queue;  /* of the consumer */
     rd_kafka_t *probe;        /* read_uncommitted: asks for high watermarks */
     struct catchup *catchups; /* of the tasks to restore */
     size_t count;
-    struct catchup *now; /* the one in work, assigned to the consumer; NULL: none */
+    struct catchup *now;    /* the one in work, assigned to the consumer; NULL: none */
+    struct pending pending; /* of it */
+    int64_t came_ms;        /* when the last message came; monotonic */
     struct task **finished;
     size_t finished_count;
     int64_t replayed;
@@ -53,8 +58,10 @@ struct restore *restore_new(const struct config *c, const struct topic_layout *l
     r->catchups = mem_calloc((size_t)layout->n, sizeof *r->catchups);
     r->finished = mem_calloc((size_t)layout->n, sizeof(struct task *));
     r->consumer = new_consumer(c, "read_committed", e);
-    if (r->consumer != NULL)
+    if (r->consumer != NULL) {
+        r->queue = rd_kafka_queue_get_consumer(r->consumer);
         r->probe = new_consumer(c, "read_uncommitted", e);
+    }
     if (r->probe != NULL)
         return r;
     restore_free(r);
@@ -65,6 +72,8 @@ void restore_free(struct restore *r) {
     if (r == NULL)
         return;
     restore_reset(r);
+    if (r->queue != NULL)
+        rd_kafka_queue_destroy(r->queue);
     if (r->consumer != NULL)
         (void)kafka_destroy(r->consumer);
     if (r->probe != NULL)
@@ -97,6 +106,7 @@ static void unassign(struct restore *r) {
 
 void restore_reset(struct restore *r) {
     unassign(r);
+    pending_release(&r->pending);
     r->count = 0;
     r->finished_count = 0;
     r->replayed = 0;
@@ -237,7 +247,7 @@ static enum topic topic_of(const struct restore *r, const rd_kafka_message_t *m)
 }
 
 /* False: `e` is why this cannot go on. */
-static bool take(struct restore *r, struct task_env *env, const rd_kafka_message_t *m, struct err *e) {
+static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) {
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
             return err_set(e, ERR_RETRY, "restore: %s", rd_kafka_message_errstr(m));
@@ -249,23 +259,25 @@ static bool take(struct restore *r, struct task_env *env, const rd_kafka_message
         return true; /* of the task before */
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         catchup_end_of_partition(r->now, topic, m->offset);
-    else if (catchup_take(r->now, env, topic, m->offset,
+    else if (catchup_take(r->now, &r->pending, topic, m->offset,
                           m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
                           m->payload != NULL ? slice_of(m->payload, m->len) : slice_null())) {
         metric_add(&r->metrics->restored_records, 1);
         r->replayed++;
     }
-    *e = env->kv->err;
-    return !kv_failed(env->kv);
+    return true;
 }
 
+/* Replays what was read and keeps the result. */
 static bool save(struct restore *r, struct task_env *env, struct batch *batch, struct err *e) {
     struct task *task = r->now->task;
+    catchup_apply(r->now, env, &r->pending);
     catchup_note_positions(r->now);
     task_save_meta(env, task);
     if (!batch_commit(batch, e))
         return false;
     task->saved_meta = task->meta;
+    kafka_wake_fetchers(r->consumer);
     show_remaining(r);
     return true;
 }
@@ -291,6 +303,8 @@ static bool finish(struct restore *r, struct task **finished, struct err *e) {
                    task->partition);
     *r->now = r->catchups[--r->count];
     unassign(r);
+    if (r->count == 0)
+        pending_release(&r->pending);
     *finished = task;
     return true;
 }
@@ -301,19 +315,31 @@ static int64_t monotonic_ms(void) {
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static bool replay(struct restore *r, struct task_env *env, int wait_ms, int budget_ms, struct err *e) {
+/* What is pending is enough to be replayed together, or all that there is time or memory for. */
+static bool is_full(const struct restore *r, int budget_ms) {
+    return r->pending.count >= (size_t)budget_ms * RECORDS_PER_MS ||
+           pending_bytes(&r->pending) >= (size_t)r->config->state_memory_bytes / 2;
+}
+
+/* Reads for a while. (A call that may wait does so until it has as many messages as it was asked for.) */
+static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
     int64_t deadline = monotonic_ms() + budget_ms;
-    for (int n = 0; n < BATCH_RECORDS && !catchup_done(r->now); n++) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(r->consumer, n == 0 ? wait_ms : 0);
-        if (m == NULL)
-            break;
-        bool ok = take(r, env, m, e);
-        rd_kafka_message_destroy(m);
+    rd_kafka_message_t *messages[POLL_RECORDS];
+    do {
+        size_t most = wait_ms > 0 ? 1 : POLL_RECORDS;
+        ssize_t n = rd_kafka_consume_batch_queue(r->queue, wait_ms, messages, most);
+        bool ok = true;
+        for (ssize_t i = 0; i < n; i++) {
+            ok = ok && take(r, messages[i], e);
+            rd_kafka_message_destroy(messages[i]);
+        }
         if (!ok)
             return false;
-        if (n % 100 == 99 && monotonic_ms() >= deadline)
+        if (n <= 0)
             break;
-    }
+        r->came_ms = monotonic_ms();
+        wait_ms = 0;
+    } while (!catchup_done(r->now) && !is_full(r, budget_ms) && r->came_ms < deadline);
     return true;
 }
 
@@ -322,9 +348,10 @@ bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, 
     *finished = r->finished_count > 0 ? r->finished[--r->finished_count] : NULL;
     if (*finished != NULL || r->count == 0)
         return true;
-    if (r->now == NULL && !choose(r, e))
+    if ((r->now == NULL && !choose(r, e)) || !fill(r, wait_ms, budget_ms, e))
         return false;
-    if (!replay(r, env, wait_ms, budget_ms, e) || !save(r, env, batch, e)) {
+    bool idle = r->pending.count > 0 && monotonic_ms() - r->came_ms >= IDLE_MS;
+    if ((catchup_done(r->now) || idle || is_full(r, budget_ms)) && !save(r, env, batch, e)) {
         batch_clear(batch);
         return false;
     }

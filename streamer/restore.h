@@ -35,8 +35,8 @@ bool restore_add(struct restore *r, struct task_env *env, const struct restore_r
 /* Forgets all tasks. */
 void restore_reset(struct restore *r);
 
-/* Replays for at most about `budget_ms`, and waits for messages no longer than `wait_ms`. The batch must be empty before and
- * is empty afterwards. *finished is a task that is done, and forgotten; NULL: none yet. */
+/* Reads for at most `budget_ms`, replays what has come together once that is worth it, which takes about as long again, and waits
+ * for messages no longer than `wait_ms`. The batch must be empty before and is empty afterwards. *finished is a task that is done, and forgotten; NULL: none yet. */
 bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms, int budget_ms,
                   struct task **finished, struct err *e);
 

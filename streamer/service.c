@@ -78,7 +78,7 @@ static bool set_aside(struct service *s, const char *why, struct err *e) {
 /* What must be the same for the state to be of use, as one line of text. */
 static void describe_state(const struct service *s, struct buf *out) {
     buf_clear(out);
-    buf_printf(out, "format=4 app.id=%s partitions=%d", s->config.app_id, s->layout.n);
+    buf_printf(out, "format=5 app.id=%s partitions=%d", s->config.app_id, s->layout.n);
 }
 
 /* Opens the store; `fits` tells whether it is this application's. */

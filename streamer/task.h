@@ -99,6 +99,8 @@ void task_save_meta(struct task_env *env, struct task *t);
 void task_want_event(struct task_env *env, const struct task *t, enum entity entity, struct slice key);
 void task_want_link(struct task_env *env, const struct task *t, struct slice key);
 void task_want_ref(struct task_env *env, const struct task *t, struct slice key);
+/* The same for task_replay. */
+void task_want_replay(struct task_env *env, const struct task *t, enum topic topic, struct slice key);
 
 /* Applies one standardized change. False: it must be quarantined, `why` says as what. */
 bool task_apply_event(struct task_env *env, struct task *t, const struct event *e, struct reason *why);

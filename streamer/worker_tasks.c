@@ -11,8 +11,10 @@
 #include <string.h>
 
 #define CALL_TIMEOUT_MS 15000
-#define STEP_MS 100     /* of restoring, when there is nothing else to do */
-#define BUSY_STEP_MS 20 /* when there is */
+/* Of restoring. What is replayed together is proportional to it (restore.c), and whoever is ready waits meanwhile. */
+#define STEP_MS 200       /* when nobody is ready */
+#define QUIET_STEP_MS 100 /* when those that are have nothing to do */
+#define BUSY_STEP_MS 10   /* when they have */
 #define PROGRESS_MS 10000
 
 /* --- stages --- */
@@ -257,7 +259,7 @@ static bool restore_some(struct worker *w, struct err *e) {
     struct task *done = NULL;
     bool others = worker_has_ready_task(w);
     int wait_ms = w->busy ? 0 : others ? WORKER_POLL_MS / 10 : WORKER_POLL_MS;
-    int budget_ms = others ? BUSY_STEP_MS : STEP_MS;
+    int budget_ms = w->busy ? BUSY_STEP_MS : others ? QUIET_STEP_MS : STEP_MS;
     int64_t deadline = worker_clock_ms(CLOCK_MONOTONIC) + budget_ms;
     do {
         if (!restore_step(w->restore, &w->pipeline.env, w->batch, wait_ms, budget_ms, &done, e))

@@ -1,7 +1,9 @@
 #include "support.h"
 
+#include "cluster.h"
 #include "streamer/base/mem.h"
 #include "streamer/catchup.h"
+#include "streamer/task_state.h"
 
 #define NOW INT64_C(1707955200000)
 #define RETENTION 1000000
@@ -93,11 +95,53 @@ static void test_catchup__ends(void **state) {
     task_release(&task);
 }
 
+static struct slice link_value(struct buf *out, int64_t cents) {
+    buf_clear(out);
+    buf_put_byte(out, MESSAGE_FORMAT);
+    row_put_avro(&account_link_type, &(struct account_link){0, cents, slice_str("savings")}, out);
+    return buf_slice(out);
+}
+
+/* What lies behind the target is only looked at, after what lies before it, and does not take its place. Nothing is read or
+ * written before it is applied. */
+static void test_catchup__behind_the_target(void **state) {
+    (void)state;
+    struct cluster cluster;
+    struct pending pending = {0};
+    struct buf value = {0};
+    struct catchup c;
+    struct catchup_range ranges[TOPIC_COUNT] = {0};
+    cluster_init(&cluster, 1);
+    cluster.env.links_max = 0; /* all links are rows of their own */
+    struct task *task = &cluster.tasks[0];
+    const int64_t *rows = task->meta.rows;
+    ranges[TOPIC_ACCOUNT_LINKS].high = 2;
+    catchup_init(&c, task, ranges, NOW);
+    const enum topic links = TOPIC_ACCOUNT_LINKS;
+    assert_true(catchup_take(&c, &pending, links, 0, slice_str("1|A"), link_value(&value, 100)));
+    assert_true(catchup_take(&c, &pending, links, 1, slice_str("1|B"), link_value(&value, 200)));
+    assert_false(catchup_take(&c, &pending, links, 2, slice_str("1|A"), slice_null()));
+    assert_false(catchup_take(&c, &pending, links, 0, slice_str("1|A"), slice_null())); /* once more */
+    assert_int_equal(rows[FAMILY_LINKS], 0);
+    catchup_apply(&c, &cluster.env, &pending);
+    assert_int_equal(pending.count, 0);
+    assert_int_equal(rows[FAMILY_LINKS], 2);
+    assert_int_equal(rows[FAMILY_LINKS_AHEAD], 1);
+    task_load_customer(&cluster.env, task, 1);
+    assert_true(cluster.env.customer.totals.sums.balance == 300);
+    catchup_end_of_partition(&c, links, 3);
+    assert_true(catchup_done(&c));
+    pending_release(&pending);
+    buf_release(&value);
+    cluster_release(&cluster);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_catchup__unusable),
         cmocka_unit_test(test_catchup__lost_topic),
         cmocka_unit_test(test_catchup__ends),
+        cmocka_unit_test(test_catchup__behind_the_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

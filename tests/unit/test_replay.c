@@ -5,6 +5,7 @@
 #include "cluster.h"
 #include "state/keys.h"
 #include "streamer/base/mem.h"
+#include "streamer/catchup.h"
 #include "world.h"
 
 #include <string.h>
@@ -94,11 +95,14 @@ static bool superseded(const struct log *l, size_t i, size_t end) {
 enum compaction { COMPACT_NOTHING, COMPACT_SOME, COMPACT_ALL };
 
 /* Folds what lies between the snapshot's positions and now into `memory` and `t`; the topics take turns at random,
- * each in its own order. */
+ * each in its own order. One by one, or many together, of which those that others replace are left out. */
 static void replay(struct cluster *c, const struct snapshot *s, struct memory *memory, struct task *t,
                    enum compaction compaction, struct rng *r) {
     struct kv *own = c->env.kv;
     int64_t own_links_max = c->env.links_max;
+    struct catchup catchup = {.task = t};
+    struct pending pending = {0};
+    int apply_percent = rng_chance(r, 50) ? 100 : 5;
     size_t next[TOPIC_COUNT], left = 0;
     c->env.kv = memory_kv(memory);
     c->env.links_max = rng_below(r, 5); /* any will do */
@@ -119,10 +123,14 @@ static void replay(struct cluster *c, const struct snapshot *s, struct memory *m
         bool gone = compaction != COMPACT_NOTHING && superseded(l, i, replay_end(c, topic, t->partition)) &&
                     (compaction == COMPACT_ALL || rng_chance(r, 50));
         if (!gone)
-            task_replay(&c->env, t, topic, message_key(&l->messages[i]), message_value(&l->messages[i]));
-        if (kv_failed(c->env.kv))
-            fail_msg("%s", c->env.kv->err.text);
+            pending_put(&pending, topic, false, message_key(&l->messages[i]), message_value(&l->messages[i]));
+        if (rng_chance(r, apply_percent))
+            catchup_apply(&catchup, &c->env, &pending);
     }
+    catchup_apply(&catchup, &c->env, &pending);
+    if (kv_failed(c->env.kv))
+        fail_msg("%s", c->env.kv->err.text);
+    pending_release(&pending);
     memory_commit(memory);
     c->env.kv = own;
     c->env.links_max = own_links_max;

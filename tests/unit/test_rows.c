@@ -1103,6 +1103,115 @@ static void test_rows__json_there_and_back(void **state) {
     json_release(&json);
 }
 
+/* Of the same meaning to all parsers, or not: the two ways must agree. */
+static void change_text(struct buf *text, struct rng *r) {
+    static const char *const insertions[] = {" ",   "\n", "\\", "\\u0041",  "0",   "-",
+                                             ",",   ".",  "\"", "\x1",      "é",   "\xff",
+                                             "1e1", "{}", "}",  "\"a\":1,", "null"};
+    size_t at = (size_t)rng_below(r, (int64_t)text->n);
+    struct buf rest = {0};
+    while (at > 0 && text->p[at - 1] != ':' && rng_chance(r, 98)) /* mostly where a value begins */
+        at--;
+    switch (rng_below(r, 5)) {
+    case 0:
+        text->n = at;
+        break;
+    case 1:
+        text->p[at] = (char)rng_below(r, 256);
+        break;
+    case 2:
+        buf_put_str(text, insertions[rng_below(r, ARRAY_LEN(insertions))]);
+        break;
+    case 3:
+        text->p[at] = "0123456789-.,:\"\\{}Znt"[rng_below(r, 21)];
+        break;
+    default: /* something in between, or something left out */
+        buf_set(&rest, slice_of(text->p + at, text->n - at));
+        text->n = at;
+        if (rng_chance(r, 50))
+            buf_put_str(text, insertions[rng_below(r, ARRAY_LEN(insertions))]);
+        size_t skip = rng_chance(r, 50) ? 0 : (size_t)rng_below(r, (int64_t)(rest.n < 4 ? rest.n : 4));
+        buf_put_slice(text, slice_of(rest.p + skip, rest.n - skip));
+    }
+    buf_release(&rest);
+}
+
+/* The text in a piece of memory of its own, so that a sanitizer sees who reads over its end. */
+static bool scan_alone(const struct row_type *type, struct slice text, char **copy, void *row) {
+    *copy = mem_alloc(text.n + (text.n == 0));
+    memcpy(*copy, text.p, text.n);
+    return row_scan_json(type, slice_of(*copy, text.n), row);
+}
+
+/* What the fast way reads, the parser reads, too, and as the same row. */
+static bool assert_scan_agrees(const struct row_type *type, struct json *json, struct slice text) {
+    union any_row fast, slow;
+    char *copy;
+    bool scanned = scan_alone(type, text, &copy, &fast);
+    if (scanned) {
+        const cJSON *object = json_parse(json, text);
+        if (object == NULL || !row_get_json(type, object, &slow))
+            fail_msg("%s: only the fast way reads %.*s", type->name, (int)text.n, text.p);
+        assert_same_rows(type, &fast, &slow);
+    }
+    free(copy);
+    return scanned;
+}
+
+static bool has_nasty_text(const struct row_type *type, const void *row) {
+    for (size_t i = 0; i < type->field_count; i++) {
+        struct slice text = *(const struct slice *)((const char *)row + type->fields[i].offset);
+        for (size_t k = 0; type->fields[i].kind == ROW_TEXT && k < text.n; k++)
+            if ((unsigned char)text.p[k] < 0x20 || text.p[k] == '"' || text.p[k] == '\\')
+                return true;
+    }
+    return false;
+}
+
+static bool is_wide(const struct row_type *type, const void *row) {
+    const int128 max = INT64_C(999999999999999999);
+    for (size_t i = 0; i < type->field_count; i++) {
+        enum row_field_kind kind = type->fields[i].kind;
+        const void *p = (const char *)row + type->fields[i].offset;
+        int128 v = kind == ROW_TOTAL                                            ? *(const int128 *)p
+                   : kind == ROW_LONG || kind == ROW_AMOUNT || kind == ROW_RATE ? *(const int64_t *)p
+                                                                                : 0;
+        if (v > max || v < -max)
+            return true;
+    }
+    return false;
+}
+
+static void test_rows__json_scan(void **state) {
+    (void)state;
+    struct json json;
+    struct buf text = {0};
+    int scanned = 0, changed = 0;
+    json_init(&json);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct rng r = rng_seeded(i + 300);
+        for (int k = 0; !has_bytes(types[i]) && k < 5000; k++) {
+            union any_row row, back;
+            fill(types[i], &row, &r, true);
+            buf_clear(&text);
+            row_put_json(types[i], &row, &text);
+            bool fast = assert_scan_agrees(types[i], &json, buf_slice(&text));
+            scanned += fast;
+            if (fast == (has_nasty_text(types[i], &row) || is_wide(types[i], &row)))
+                fail_msg("%s: %s", buf_cstr(&text), fast ? "scanned" : "not scanned");
+            assert_true(row_read_json(types[i], &json, buf_slice(&text), &back));
+            assert_same_rows(types[i], &row, &back);
+            for (int n = 0; text.n > 0 && n < 3; n++) {
+                change_text(&text, &r);
+                changed += assert_scan_agrees(types[i], &json, buf_slice(&text));
+            }
+        }
+    }
+    assert_true(scanned > 1000 && changed > 1000);
+    buf_release(&text);
+    json_release(&json);
+}
+
 /* Every field in turn replaced by something else: refused, or a value of the field's kind. */
 static void test_rows__json_refused(void **state) {
     static const char *const instead[] = {"null", "[]",  "{}",      "\"x\"", "7",
@@ -1233,6 +1342,7 @@ int main(void) {
         cmocka_unit_test(test_rows__confirmations),
         cmocka_unit_test(test_rows__json_text),
         cmocka_unit_test(test_rows__json_there_and_back),
+        cmocka_unit_test(test_rows__json_scan),
         cmocka_unit_test(test_rows__json_refused),
         cmocka_unit_test(test_rows__json_decimals),
         cmocka_unit_test(test_rows__same_content),
