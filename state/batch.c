@@ -13,72 +13,58 @@ struct store_cursor {
     struct kv_cursor base;
     struct kv *kv;
     struct store *store;
-    struct place place;
+    enum family family;
     rocksdb_iterator_t *i;
     struct buf key;     /* to seek */
     struct slice value; /* where it stands; p == NULL: nowhere */
-    bool in_table;
 };
 
 static struct store_cursor *cursor_of(struct kv_cursor *c) {
     return (struct store_cursor *)c;
 }
 
-static bool is_in_table(const struct store_cursor *c) {
+static bool is_in_family(const struct store_cursor *c) {
     size_t n;
     if (!rocksdb_iter_valid(c->i))
         return false;
     const char *key = rocksdb_iter_key(c->i, &n);
-    return n > 0 && key[0] == (char)c->place.table;
+    return n > 0 && key[0] == (char)c->family;
 }
 
-/* Of the row that RocksDB's iterator is at: p == NULL if it lacks the section. False on an error. */
-static bool read_section(struct store_cursor *c) {
-    struct slice row;
+/* Notes where RocksDB's iterator stands. */
+static void settle(struct store_cursor *c) {
     char *text = NULL;
     c->value = slice_null();
-    c->in_table = is_in_table(c);
-    if (!c->in_table) {
-        rocksdb_iter_get_error(c->i, &text);
-        if (!kv_failed(c->kv))
-            return store_check(c->store, text, &c->kv->err, "scan");
-        free(text);
-        return false;
+    if (is_in_family(c)) {
+        c->value.p = rocksdb_iter_value(c->i, &c->value.n);
+        return;
     }
-    row.p = rocksdb_iter_value(c->i, &row.n);
-    if (c->place.section == SECTION_ALONE)
-        c->value = row;
-    else if (!layout_get(row, c->place.section, &c->value))
-        return !kv_failed(c->kv) && store_refuse_row(c->store, c->place.table, &c->kv->err);
-    return true;
-}
-
-/* Goes on in that direction to the next row that has the section. */
-static void settle(struct kv_cursor *base, void (*move)(rocksdb_iterator_t *)) {
-    struct store_cursor *c = cursor_of(base);
-    while (read_section(c) && c->value.p == NULL && c->in_table)
-        move(c->i);
+    rocksdb_iter_get_error(c->i, &text);
+    if (kv_failed(c->kv))
+        free(text);
+    else
+        (void)store_check(c->store, text, &c->kv->err, "scan");
 }
 
 static void op_seek(struct kv_cursor *base, struct slice key) {
     struct store_cursor *c = cursor_of(base);
-    struct slice stored = stored_key(&c->key, c->place.table, key);
+    struct slice stored = stored_key(&c->key, c->family, key);
     rocksdb_iter_seek(c->i, stored.p, stored.n);
-    settle(base, rocksdb_iter_next);
+    settle(c);
 }
 static void op_seek_for_prev(struct kv_cursor *base, struct slice key) {
     struct store_cursor *c = cursor_of(base);
-    struct slice stored = stored_key(&c->key, c->place.table, key);
+    struct slice stored = stored_key(&c->key, c->family, key);
     rocksdb_iter_seek_for_prev(c->i, stored.p, stored.n);
-    settle(base, rocksdb_iter_prev);
+    settle(c);
 }
 static void op_next(struct kv_cursor *c) {
     rocksdb_iter_next(cursor_of(c)->i);
-    settle(c, rocksdb_iter_next);
+    settle(cursor_of(c));
 }
 static void op_prev(struct kv_cursor *c) {
     rocksdb_iter_prev(cursor_of(c)->i);
-    settle(c, rocksdb_iter_prev);
+    settle(cursor_of(c));
 }
 static bool op_valid(struct kv_cursor *c) {
     return cursor_of(c)->value.p != NULL;
@@ -97,24 +83,12 @@ static void op_free(struct kv_cursor *c) {
     free(c);
 }
 
-static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, struct place place,
-                                    rocksdb_iterator_t *i) {
+static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, enum family f, rocksdb_iterator_t *i) {
     static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
                                              op_valid, op_key,           op_value, op_free};
     struct store_cursor *c = mem_calloc(1, sizeof *c);
-    *c = (struct store_cursor){.base = {&ops}, .kv = kv, .store = s, .place = place, .i = i};
+    *c = (struct store_cursor){.base = {&ops}, .kv = kv, .store = s, .family = f, .i = i};
     return &c->base;
-}
-
-/* The family's value in a row of its table (p == NULL: there is none) into `value`. False: it has none there. */
-static bool take_value(struct kv *kv, struct store *s, struct place place, struct slice row,
-                       struct buf *value) {
-    struct slice found = row;
-    if (place.section != SECTION_ALONE && !layout_get(row, place.section, &found))
-        return store_refuse_row(s, place.table, &kv->err);
-    if (found.p != NULL)
-        buf_set(value, found);
-    return found.p != NULL;
 }
 
 /* --- batches --- */
@@ -126,9 +100,9 @@ struct batch {
     struct store *store;
     uint64_t number;
     struct row_cache rows;
-    rocksdb_writebatch_wi_t *index; /* the dirty rows of those tables of which a cursor was asked for */
-    struct buf key, composed;
-    struct wanted wanted[TABLE_COUNT];
+    rocksdb_writebatch_wi_t *index; /* the dirty rows of those families of which a cursor was asked for */
+    struct buf key;
+    struct wanted wanted[FAMILY_COUNT];
 };
 
 static struct batch *batch_of(struct kv *kv) {
@@ -153,52 +127,37 @@ static struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
 }
 
 /* The row as the batch sees it, from memory or else from the database; NULL after an error. Good until the next call. */
-static struct row *load_row(struct batch *b, enum table t, struct slice key) {
+static struct row *load_row(struct batch *b, enum family f, struct slice key) {
     struct store *s = b->store;
     char *text = NULL;
     uint32_t epoch = claim_for(b, key);
-    struct row *r = row_cache_find(&b->rows, t, key);
+    struct row *r = row_cache_find(&b->rows, f, key);
     if (is_good(r, epoch))
         return r;
-    struct slice stored = stored_key(&b->key, t, key);
+    struct slice stored = stored_key(&b->key, f, key);
     rocksdb_pinnableslice_t *pinned = rocksdb_get_pinned(s->db, s->read, stored.p, stored.n, &text);
     if (!store_check(s, text, &b->kv.err, "read"))
         return NULL;
-    r = row_cache_keep(&b->rows, t, key, value_of_pinned(pinned), epoch);
+    r = row_cache_keep(&b->rows, f, key, value_of_pinned(pinned), epoch);
     rocksdb_pinnableslice_destroy(pinned);
     return r;
 }
 
-static struct slice value_of(const struct row *r) {
-    return r->there ? row_value(r) : slice_null();
-}
-
 static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
-    struct batch *b = batch_of(kv);
-    struct place place = layout_place(f);
     if (kv_failed(kv))
         return false;
-    const struct row *r = load_row(b, place.table, key);
-    return r != NULL && take_value(kv, b->store, place, value_of(r), value);
+    const struct row *r = load_row(batch_of(kv), f, key);
+    if (r == NULL || !r->there)
+        return false;
+    buf_set(value, row_value(r));
+    return true;
 }
 
 /* value.p == NULL: erases it. */
 static void change(struct kv *kv, enum family f, struct slice key, struct slice value) {
-    struct batch *b = batch_of(kv);
-    struct place place = layout_place(f);
-    if (kv_failed(kv))
-        return;
-    if (place.section == SECTION_ALONE) {
-        row_cache_change(&b->rows, row_cache_own(&b->rows, place.table, key, value.n), value);
-        return;
-    }
-    struct row *r = load_row(b, place.table, key);
-    if (r == NULL)
-        return;
-    if (layout_set(value_of(r), place.section, value, &b->composed))
-        row_cache_change(&b->rows, r, b->composed.n > 0 ? buf_slice(&b->composed) : slice_null());
-    else
-        (void)store_refuse_row(b->store, place.table, &kv->err);
+    struct row_cache *rows = &batch_of(kv)->rows;
+    if (!kv_failed(kv))
+        row_cache_change(rows, row_cache_own(rows, f, key, value.n), value);
 }
 
 static void batch_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
@@ -210,15 +169,13 @@ static void batch_erase(struct kv *kv, enum family f, struct slice key) {
 }
 
 static void batch_want(struct kv *kv, enum family f, struct slice key) {
-    struct batch *b = batch_of(kv);
-    enum table t = layout_place(f).table;
-    wanted_add(&b->wanted[t], key, row_cache_hash(t, key));
+    wanted_add(&batch_of(kv)->wanted[f], key, row_cache_hash(f, key));
 }
 
 #define AHEAD ((size_t)8) /* rows; about as many misses as a core has in flight */
 
 /* Leaves those that are not in memory, in order. */
-static void leave_missing(struct batch *b, enum table t, struct wanted *w) {
+static void leave_missing(struct batch *b, enum family f, struct wanted *w) {
     size_t missing = 0;
     for (size_t i = 0; i < w->count; i++) {
         struct slice key = wanted_at(w, i);
@@ -226,7 +183,7 @@ static void leave_missing(struct batch *b, enum table t, struct wanted *w) {
             row_cache_prefetch_slot(&b->rows, w->keys[i + 2 * AHEAD].hash);
         if (i + AHEAD < w->count)
             row_cache_prefetch_row(&b->rows, w->keys[i + AHEAD].hash);
-        if (!is_good(row_cache_find_hashed(&b->rows, t, key, w->keys[i].hash), claim_for(b, key)))
+        if (!is_good(row_cache_find_hashed(&b->rows, f, key, w->keys[i].hash), claim_for(b, key)))
             w->keys[missing++] = w->keys[i];
     }
     w->count = missing;
@@ -235,7 +192,7 @@ static void leave_missing(struct batch *b, enum table t, struct wanted *w) {
 
 #define FETCH_ROWS 128 /* in one call, which holds on to their blocks */
 
-static void fetch_rows(struct batch *b, enum table t, const struct wanted *w, size_t from, size_t n) {
+static void fetch_rows(struct batch *b, enum family f, const struct wanted *w, size_t from, size_t n) {
     struct store *s = b->store;
     struct buf *stored = &b->key;
     const char *keys[FETCH_ROWS] = {NULL};
@@ -245,7 +202,7 @@ static void fetch_rows(struct batch *b, enum table t, const struct wanted *w, si
     buf_clear(stored);
     for (size_t i = 0; i < n; i++) {
         lengths[i] = wanted_at(w, from + i).n + 1;
-        buf_put_byte(stored, (char)t);
+        buf_put_byte(stored, (char)f);
         buf_put_slice(stored, wanted_at(w, from + i));
     }
     const char *p = stored->p;
@@ -255,26 +212,26 @@ static void fetch_rows(struct batch *b, enum table t, const struct wanted *w, si
     for (size_t i = 0; i < n; i++) {
         struct slice key = wanted_at(w, from + i);
         if (store_check(s, texts[i], &b->kv.err, "read"))
-            (void)row_cache_keep(&b->rows, t, key, value_of_pinned(rows[i]), claim_for(b, key));
+            (void)row_cache_keep(&b->rows, f, key, value_of_pinned(rows[i]), claim_for(b, key));
         rocksdb_pinnableslice_destroy(rows[i]);
     }
 }
 
 static void batch_fetch(struct kv *kv) {
     struct batch *b = batch_of(kv);
-    for (int t = 0; t < TABLE_COUNT; t++) {
-        struct wanted *w = &b->wanted[t];
-        leave_missing(b, (enum table)t, w);
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        struct wanted *w = &b->wanted[f];
+        leave_missing(b, (enum family)f, w);
         for (size_t i = 0; i < w->count && !kv_failed(kv); i += FETCH_ROWS)
-            fetch_rows(b, (enum table)t, w, i, w->count - i < FETCH_ROWS ? w->count - i : FETCH_ROWS);
+            fetch_rows(b, (enum family)f, w, i, w->count - i < FETCH_ROWS ? w->count - i : FETCH_ROWS);
         wanted_clear(w);
     }
 }
 
-static void bring_index_up_to_date(struct batch *b, enum table t) {
-    struct places *places = &b->rows.unindexed[t];
+static void bring_index_up_to_date(struct batch *b, enum family f) {
+    struct places *places = &b->rows.unindexed[f];
     for (size_t i = 0; i < places->n; i++) {
-        struct row *r = b->rows.dirty[t].p[places->p[i]];
+        struct row *r = b->rows.dirty[f].p[places->p[i]];
         struct slice key = row_stored_key(r);
         if (r->there)
             rocksdb_writebatch_wi_put(b->index, key.p, key.n, row_value(r).p, r->value_n);
@@ -287,10 +244,9 @@ static void bring_index_up_to_date(struct batch *b, enum table t) {
 
 static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
     struct batch *b = batch_of(kv);
-    struct place place = layout_place(f);
-    bring_index_up_to_date(b, place.table);
+    bring_index_up_to_date(b, f);
     rocksdb_iterator_t *base = rocksdb_create_iterator(b->store->db, b->store->read);
-    return cursor_new(kv, b->store, place, rocksdb_writebatch_wi_create_iterator_with_base(b->index, base));
+    return cursor_new(kv, b->store, f, rocksdb_writebatch_wi_create_iterator_with_base(b->index, base));
 }
 
 struct batch *batch_new(struct store *s) {
@@ -311,9 +267,8 @@ void batch_free(struct batch *b) {
     row_cache_release(&b->rows);
     rocksdb_writebatch_wi_destroy(b->index);
     buf_release(&b->key);
-    buf_release(&b->composed);
-    for (int t = 0; t < TABLE_COUNT; t++)
-        wanted_release(&b->wanted[t]);
+    for (int f = 0; f < FAMILY_COUNT; f++)
+        wanted_release(&b->wanted[f]);
     free(b);
 }
 
@@ -364,13 +319,13 @@ static struct reader *reader_of(struct kv *kv) {
 
 static bool reader_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
     struct reader *r = reader_of(kv);
-    struct place place = layout_place(f);
-    struct slice row = slice_null(), stored = stored_key(&r->key, place.table, key);
+    struct slice stored = stored_key(&r->key, f, key);
+    size_t n;
     char *text = NULL;
-    char *found = rocksdb_get(r->store->db, r->read, stored.p, stored.n, &row.n, &text);
-    row.p = found;
-    bool ok = store_check(r->store, text, &kv->err, "read") && found != NULL &&
-              take_value(kv, r->store, place, row, value);
+    char *found = rocksdb_get(r->store->db, r->read, stored.p, stored.n, &n, &text);
+    bool ok = store_check(r->store, text, &kv->err, "read") && found != NULL;
+    if (ok)
+        buf_set(value, slice_of(found, n));
     free(found);
     return ok;
 }
@@ -386,8 +341,7 @@ static void reader_erase(struct kv *kv, enum family f, struct slice key) {
 
 static struct kv_cursor *reader_cursor(struct kv *kv, enum family f) {
     struct reader *r = reader_of(kv);
-    struct place place = layout_place(f);
-    return cursor_new(kv, r->store, place, rocksdb_create_iterator(r->store->db, r->read));
+    return cursor_new(kv, r->store, f, rocksdb_create_iterator(r->store->db, r->read));
 }
 
 struct kv *store_reader_new(struct store *s) {

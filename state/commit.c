@@ -15,9 +15,9 @@
 
 #define FILE_BYTES ((size_t)2 << 20) /* of rows in memory: from there on they make a file */
 
-struct slice stored_key(struct buf *out, enum table t, struct slice key) {
+struct slice stored_key(struct buf *out, enum family f, struct slice key) {
     buf_clear(out);
-    buf_put_byte(out, (char)t);
+    buf_put_byte(out, (char)f);
     buf_put_slice(out, key);
     return buf_slice(out);
 }
@@ -27,7 +27,7 @@ struct slice stored_key(struct buf *out, enum table t, struct slice key) {
 static void fact_key(struct buf *out, const char *name) {
     struct buf key = {0};
     key_text(&key, KEY_STORE_PARTITION, slice_str(name));
-    (void)stored_key(out, TABLE_META, buf_slice(&key));
+    (void)stored_key(out, FAMILY_META, buf_slice(&key));
     buf_release(&key);
 }
 
@@ -109,8 +109,8 @@ static void write_buffered(struct store *s, struct row_cache *c, char **text) {
     char value[8];
     struct buf key = {0};
     rocksdb_writebatch_t *out = rocksdb_writebatch_create();
-    for (int t = 0; t < TABLE_COUNT; t++) {
-        const struct rows *rows = row_cache_sorted(c, (enum table)t);
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        const struct rows *rows = row_cache_sorted(c, (enum family)f);
         for (size_t i = 0; i < rows->n; i++)
             put_in_batch(out, rows->p[i]);
     }
@@ -149,8 +149,9 @@ static void put_in_file(rocksdb_sstfilewriter_t *out, const struct row *r, char 
         rocksdb_sstfilewriter_delete(out, key.p, key.n, text);
 }
 
-static void put_table_in_file(rocksdb_sstfilewriter_t *out, struct row_cache *c, enum table t, char **text) {
-    const struct rows *rows = row_cache_sorted(c, t);
+static void put_family_in_file(rocksdb_sstfilewriter_t *out, struct row_cache *c, enum family f,
+                               char **text) {
+    const struct rows *rows = row_cache_sorted(c, f);
     for (size_t i = 0; i < rows->n && *text == NULL; i++)
         put_in_file(out, rows->p[i], text);
 }
@@ -171,9 +172,9 @@ static void make_file(struct store *s, struct row_cache *c, const char *path, ch
     rocksdb_envoptions_t *env = rocksdb_envoptions_create();
     rocksdb_sstfilewriter_t *out = rocksdb_sstfilewriter_create(env, s->file_options);
     rocksdb_sstfilewriter_open(out, path, text);
-    for (int t = 0; t < TABLE_COUNT && *text == NULL; t++) {
-        put_table_in_file(out, c, (enum table)t, text);
-        if (t == TABLE_META && *text == NULL)
+    for (int f = 0; f < FAMILY_COUNT && *text == NULL; f++) {
+        put_family_in_file(out, c, (enum family)f, text);
+        if (f == FAMILY_META && *text == NULL)
             put_number_in_file(s, out, text);
     }
     if (*text == NULL)

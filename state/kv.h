@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-/* Keys begin with the partition (keys.h), so that a task is a key range in each family. */
+/* Keys begin with the partition (keys.h), so that a task is a key range in each family. The numbers are stored. */
 enum family {
     FAMILY_META,
     FAMILY_CUSTOMERS,            /* customer_id -> customer_row */
@@ -28,6 +28,8 @@ enum family {
     FAMILY_COUNT
 };
 const char *family_name(enum family f);
+/* Its rows are read by cursors; by key only where a task is restored. */
+bool family_is_only_scanned(enum family f);
 
 struct kv;
 struct kv_cursor;

@@ -14,8 +14,8 @@
 /* --- hash table --- */
 
 /* Eight bytes at a time: multiply and fold (FNV-1a with a larger word; the constant is 2^64 / golden ratio). */
-uint32_t row_cache_hash(enum table t, struct slice key) {
-    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)t;
+uint32_t row_cache_hash(enum family f, struct slice key) {
+    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)f;
     const char *p = key.p;
     size_t n = key.n;
     for (; n >= 8; n -= 8, p += 8) {
@@ -36,14 +36,14 @@ static size_t next_slot(const struct row_cache *c, size_t i) {
     return (i + 1) & (c->slot_count - 1);
 }
 
-static bool has_key(const struct row *r, enum table t, struct slice key) {
-    return row_table(r) == t && slice_eq(row_key(r), key);
+static bool has_key(const struct row *r, enum family f, struct slice key) {
+    return row_family(r) == f && slice_eq(row_key(r), key);
 }
 
 /* The slot with that row, or NULL. */
-static struct slot *find(const struct row_cache *c, uint32_t hash, enum table t, struct slice key) {
+static struct slot *find(const struct row_cache *c, uint32_t hash, enum family f, struct slice key) {
     for (size_t i = hash & (c->slot_count - 1); c->slots[i].row != NULL; i = next_slot(c, i))
-        if (c->slots[i].hash == hash && has_key(c->slots[i].row, t, key))
+        if (c->slots[i].hash == hash && has_key(c->slots[i].row, f, key))
             return &c->slots[i];
     return NULL;
 }
@@ -68,7 +68,7 @@ static void take_from_slot(struct row_cache *c, size_t gap) {
     c->slots[gap].row = NULL;
 }
 
-static void grow_table(struct row_cache *c) {
+static void grow_family(struct row_cache *c) {
     struct slot *old = c->slots;
     size_t old_count = c->slot_count;
     c->slot_count = old_count == 0 ? SLOTS_MIN : old_count * 2;
@@ -94,15 +94,15 @@ static size_t size_of(const struct row *r) {
 static void remove_at(struct row_cache *c, size_t slot) {
     struct row *r = c->slots[slot].row;
     take_from_slot(c, slot);
-    if (c->last[row_table(r)] == r)
-        c->last[row_table(r)] = NULL;
+    if (c->last[row_family(r)] == r)
+        c->last[row_family(r)] = NULL;
     c->count--;
     c->bytes -= size_of(r);
     free(r);
 }
 
 static size_t slot_of(const struct row_cache *c, const struct row *r) {
-    size_t i = row_cache_hash(row_table(r), row_key(r)) & (c->slot_count - 1);
+    size_t i = row_cache_hash(row_family(r), row_key(r)) & (c->slot_count - 1);
     while (c->slots[i].row != r)
         i = next_slot(c, i);
     return i;
@@ -158,16 +158,16 @@ static void places_add(struct places *places, uint32_t place) {
 
 void row_cache_init(struct row_cache *c, size_t max_bytes) {
     *c = (struct row_cache){.max_bytes = max_bytes};
-    grow_table(c);
+    grow_family(c);
 }
 
 void row_cache_release(struct row_cache *c) {
     for (size_t i = 0; i < c->slot_count; i++)
         if (c->slots[i].row != NULL)
             free(c->slots[i].row);
-    for (int t = 0; t < TABLE_COUNT; t++) {
-        free(c->dirty[t].p);
-        free(c->unindexed[t].p);
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        free(c->dirty[f].p);
+        free(c->unindexed[f].p);
     }
     for (int i = 0; i < 2; i++)
         free(c->sorting.p[i]);
@@ -186,39 +186,39 @@ void row_cache_prefetch_row(const struct row_cache *c, uint32_t hash) {
         __builtin_prefetch(c->slots[i].row);
 }
 
-struct row *row_cache_find_hashed(struct row_cache *c, enum table t, struct slice key, uint32_t hash) {
-    struct slot *s = find(c, hash, t, key);
+struct row *row_cache_find_hashed(struct row_cache *c, enum family f, struct slice key, uint32_t hash) {
+    struct slot *s = find(c, hash, f, key);
     if (s == NULL)
         return NULL;
     s->used = true;
-    return c->last[t] = s->row;
+    return c->last[f] = s->row;
 }
 
 /* The row, or NULL; `hash` is set only then. It counts as used. */
-static struct row *find_again(struct row_cache *c, enum table t, struct slice key, uint32_t *hash) {
-    struct row *r = c->last[t];
-    if (r != NULL && has_key(r, t, key))
+static struct row *find_again(struct row_cache *c, enum family f, struct slice key, uint32_t *hash) {
+    struct row *r = c->last[f];
+    if (r != NULL && has_key(r, f, key))
         return r;
-    *hash = row_cache_hash(t, key);
-    return row_cache_find_hashed(c, t, key, *hash);
+    *hash = row_cache_hash(f, key);
+    return row_cache_find_hashed(c, f, key, *hash);
 }
 
-struct row *row_cache_find(struct row_cache *c, enum table t, struct slice key) {
+struct row *row_cache_find(struct row_cache *c, enum family f, struct slice key) {
     uint32_t hash;
-    return find_again(c, t, key, &hash);
+    return find_again(c, f, key, &hash);
 }
 
-static struct row *add_row(struct row_cache *c, enum table t, uint32_t hash, struct slice key,
+static struct row *add_row(struct row_cache *c, enum family f, uint32_t hash, struct slice key,
                            size_t value_n) {
     if (c->count >= c->slot_count / 8 * 5)
-        grow_table(c);
+        grow_family(c);
     size_t size = size_for(key.n, value_n);
     struct row *r = mem_alloc(size);
     *r = (struct row){.key_n = (uint32_t)key.n, .cap = (uint32_t)(size - offsetof(struct row, bytes))};
-    r->bytes[0] = (char)t;
+    r->bytes[0] = (char)f;
     memcpy(r->bytes + 1, key.p, key.n);
     put_in_slot(c, (struct slot){r, hash, false});
-    c->last[t] = r;
+    c->last[f] = r;
     c->count++;
     c->bytes += size_of(r);
     return r;
@@ -227,16 +227,16 @@ static struct row *add_row(struct row_cache *c, enum table t, uint32_t hash, str
 /* Returns the row where it is now; everything that pointed to it follows. */
 static struct row *make_room(struct row_cache *c, struct row *r, size_t value_n) {
     size_t slot = slot_of(c, r), size = size_for(r->key_n, value_n);
-    bool was_last = c->last[row_table(r)] == r;
+    bool was_last = c->last[row_family(r)] == r;
     c->bytes -= size_of(r);
     r = mem_realloc(r, size);
     r->cap = (uint32_t)(size - offsetof(struct row, bytes));
     c->bytes += size_of(r);
     c->slots[slot].row = r;
     if (was_last)
-        c->last[row_table(r)] = r;
+        c->last[row_family(r)] = r;
     if (r->dirty)
-        c->dirty[row_table(r)].p[r->dirty_at] = r;
+        c->dirty[row_family(r)].p[r->dirty_at] = r;
     return r;
 }
 
@@ -250,13 +250,13 @@ static struct row *set_value(struct row_cache *c, struct row *r, struct slice va
     return r;
 }
 
-struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, struct slice value,
+struct row *row_cache_keep(struct row_cache *c, enum family f, struct slice key, struct slice value,
                            uint32_t epoch) {
     uint32_t hash;
-    struct row *r = find_again(c, t, key, &hash);
+    struct row *r = find_again(c, f, key, &hash);
     if (r == NULL) {
         shrink(c, STEPS);
-        r = add_row(c, t, hash, key, value.p != NULL ? value.n : c->usual[t]);
+        r = add_row(c, f, hash, key, value.p != NULL ? value.n : c->usual[f]);
     }
     assert(!r->dirty);
     r = set_value(c, r, value);
@@ -264,22 +264,22 @@ struct row *row_cache_keep(struct row_cache *c, enum table t, struct slice key, 
     return r;
 }
 
-struct row *row_cache_own(struct row_cache *c, enum table t, struct slice key, size_t value_n) {
+struct row *row_cache_own(struct row_cache *c, enum family f, struct slice key, size_t value_n) {
     uint32_t hash;
-    struct row *r = find_again(c, t, key, &hash);
-    return r != NULL ? r : add_row(c, t, hash, key, value_n > c->usual[t] ? value_n : c->usual[t]);
+    struct row *r = find_again(c, f, key, &hash);
+    return r != NULL ? r : add_row(c, f, hash, key, value_n > c->usual[f] ? value_n : c->usual[f]);
 }
 
 void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
     bool listed = r->dirty && !r->indexed; /* as not indexed */
     r = set_value(c, r, value);
-    enum table t = row_table(r);
+    enum family f = row_family(r);
     if (!r->dirty) {
-        r->dirty_at = rows_add(&c->dirty[t], r);
+        r->dirty_at = rows_add(&c->dirty[f], r);
         c->dirty_bytes += size_of(r);
     }
     if (!listed)
-        places_add(&c->unindexed[t], r->dirty_at);
+        places_add(&c->unindexed[f], r->dirty_at);
     r->dirty = true;
     r->indexed = false;
 }
@@ -345,8 +345,8 @@ static void sort_ties(struct sorted_row *p, size_t n) {
     }
 }
 
-const struct rows *row_cache_sorted(struct row_cache *c, enum table t) {
-    struct rows *rows = &c->dirty[t];
+const struct rows *row_cache_sorted(struct row_cache *c, enum family f) {
+    struct rows *rows = &c->dirty[f];
     struct sorting *s = &c->sorting;
     if (rows->n < 2)
         return rows;
@@ -377,29 +377,29 @@ const struct rows *row_cache_sorted(struct row_cache *c, enum table t) {
 /* --- what becomes of the dirty ones --- */
 
 void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct slice key), void *arg) {
-    for (int t = 0; t < TABLE_COUNT; t++) {
-        for (size_t i = 0; i < c->dirty[t].n; i++) {
-            struct row *r = c->dirty[t].p[i];
-            if (table_is_only_scanned((enum table)t)) {
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        for (size_t i = 0; i < c->dirty[f].n; i++) {
+            struct row *r = c->dirty[f].p[i];
+            if (family_is_only_scanned((enum family)f)) {
                 remove_row(c, r);
                 continue;
             }
-            c->usual[t] += r->value_n / 8 - c->usual[t] / 8;
+            c->usual[f] += r->value_n / 8 - c->usual[f] / 8;
             r->dirty = false;
             r->indexed = false;
             r->epoch = epoch_of(arg, row_key(r));
         }
-        c->dirty[t].n = c->unindexed[t].n = 0;
+        c->dirty[f].n = c->unindexed[f].n = 0;
     }
     c->dirty_bytes = 0;
     shrink(c, SIZE_MAX);
 }
 
 void row_cache_drop_dirty(struct row_cache *c) {
-    for (int t = 0; t < TABLE_COUNT; t++) {
-        for (size_t i = 0; i < c->dirty[t].n; i++)
-            remove_row(c, c->dirty[t].p[i]);
-        c->dirty[t].n = c->unindexed[t].n = 0;
+    for (int f = 0; f < FAMILY_COUNT; f++) {
+        for (size_t i = 0; i < c->dirty[f].n; i++)
+            remove_row(c, c->dirty[f].p[i]);
+        c->dirty[f].n = c->unindexed[f].n = 0;
     }
     c->dirty_bytes = 0;
 }

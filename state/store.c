@@ -36,13 +36,6 @@ bool store_refuse_damaged(struct store *s, struct err *e) {
     return false;
 }
 
-bool store_refuse_row(struct store *s, enum table t, struct err *e) {
-    char text[128];
-    (void)snprintf(text, sizeof text, "a row of table %s cannot be read", table_name(t));
-    note_damage(s, text);
-    return store_refuse_damaged(s, e);
-}
-
 bool store_check(struct store *s, char *text, struct err *e, const char *what) {
     if (text == NULL)
         return true;
@@ -260,39 +253,19 @@ bool store_destroy(const char *dir, struct err *e) {
 
 /* --- rows, sizes --- */
 
-/* Adds the sections of one row to the counts of their families. */
-static bool count_row(struct slice row, const int *families, int64_t *rows) {
-    for (int f = 0; f < FAMILY_COUNT; f++) {
-        struct slice value = row;
-        if (!families[f])
-            continue;
-        if (layout_place((enum family)f).section != SECTION_ALONE &&
-            !layout_get(row, layout_place((enum family)f).section, &value))
-            return false;
-        rows[f] += value.p != NULL;
-    }
-    return true;
-}
-
-static bool count_table(struct store *s, enum table t, const rocksdb_readoptions_t *scan, struct slice prefix,
-                        int64_t rows[FAMILY_COUNT], struct err *e) {
-    int families[FAMILY_COUNT];
+static bool count_rows(struct store *s, const rocksdb_readoptions_t *scan, struct slice prefix, int64_t *rows,
+                       struct err *e) {
     char *text = NULL;
-    bool readable = true;
-    for (int f = 0; f < FAMILY_COUNT; f++)
-        families[f] = layout_place((enum family)f).table == t;
     rocksdb_iterator_t *i = rocksdb_create_iterator(s->db, scan);
-    for (rocksdb_iter_seek(i, prefix.p, prefix.n); readable && rocksdb_iter_valid(i); rocksdb_iter_next(i)) {
+    for (rocksdb_iter_seek(i, prefix.p, prefix.n); rocksdb_iter_valid(i); rocksdb_iter_next(i), (*rows)++) {
         size_t n;
         const char *p = rocksdb_iter_key(i, &n);
         if (!slice_has_prefix(slice_of(p, n), prefix))
             break;
-        p = rocksdb_iter_value(i, &n);
-        readable = count_row(slice_of(p, n), families, rows);
     }
     rocksdb_iter_get_error(i, &text);
     rocksdb_iter_destroy(i);
-    return store_check(s, text, e, "scan") && (readable || store_refuse_row(s, t, e));
+    return store_check(s, text, e, "scan");
 }
 
 bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_COUNT], struct err *e) {
@@ -302,9 +275,8 @@ bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_CO
     rocksdb_readoptions_t *scan = rocksdb_readoptions_create();
     rocksdb_readoptions_set_fill_cache(scan, 0);
     memset(rows, 0, FAMILY_COUNT * sizeof *rows);
-    for (int t = 0; t < TABLE_COUNT && ok; t++)
-        ok =
-            count_table(s, (enum table)t, scan, stored_key(&prefix, (enum table)t, buf_slice(&key)), rows, e);
+    for (int f = 0; f < FAMILY_COUNT && ok; f++)
+        ok = count_rows(s, scan, stored_key(&prefix, (enum family)f, buf_slice(&key)), &rows[f], e);
     rocksdb_readoptions_destroy(scan);
     buf_release(&prefix);
     buf_release(&key);
@@ -334,9 +306,9 @@ bool store_wipe(struct store *s, int32_t partition, struct err *e) {
     key_partition(&next, partition + 1);
     (void)pthread_mutex_lock(&s->commit_lock);
     s->has_buffered = true;
-    for (int t = 0; t < TABLE_COUNT && text == NULL; t++) {
-        (void)stored_key(&from, (enum table)t, buf_slice(&key));
-        (void)stored_key(&to, (enum table)t, buf_slice(&next));
+    for (int f = 0; f < FAMILY_COUNT && text == NULL; f++) {
+        (void)stored_key(&from, (enum family)f, buf_slice(&key));
+        (void)stored_key(&to, (enum family)f, buf_slice(&next));
         rocksdb_delete_range_cf(s->db, s->write, s->rows, from.p, from.n, to.p, to.n, &text);
     }
     (void)pthread_mutex_unlock(&s->commit_lock);

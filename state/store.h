@@ -1,5 +1,9 @@
-/* store: the state on disk, the only user of RocksDB. One store for each process; every family of kv.h is a
- * column family. Written by the workers' batches, one atomic write each.
+/* store: the state on disk, the only user of RocksDB. One store for each process. Written by the workers' batches, one
+ * atomic write each.
+ *
+ * All families of kv.h lie in one column family of RocksDB, so that one file can hold a whole commit:
+ *
+ *   a stored key:  family: 1 byte | key (keys.h)
  *
  * The store is a cache of committed topics: the WAL is on but not synced, and each task's positions in the
  * same write say how far it is.
@@ -21,8 +25,8 @@
 
 struct store;
 
-/* Opens or creates the store in `dir`. It takes about `memory_bytes`: an eighth for blocks of its files, three eighths for
- * what is not in a file yet, half for rows that its batches, `batches` at most, have read or written; and for the index
+/* Opens or creates the store in `dir`. It takes about `memory_bytes`: an eighth for blocks of its files, an eighth for what
+ * is not in a file yet, the rest for rows that its batches, `batches` at most, have read or written; and for the index
  * and the filter of each open file (512 at most) about 1 % of it. NULL with `e`: ERR_CONFIG if the directory cannot be
  * used (missing rights, not a directory, in use by another process), ERR_STOP if the machine lacks something (space,
  * memory, file handles), ERR_RETRY if what is in it is damaged. */

@@ -7,7 +7,7 @@
 #define STATE_STORE_INTERNAL_H
 
 #include "state/keys.h"
-#include "state/layout.h"
+#include "state/kv.h"
 #include "state/row_cache.h"
 #include "state/store.h"
 
@@ -43,8 +43,6 @@ struct store {
 bool store_check(struct store *s, char *text, struct err *e, const char *what);
 /* The store is damaged. Returns false. */
 bool store_refuse_damaged(struct store *s, struct err *e);
-/* A row that passed RocksDB's checksums and is none of ours. Returns false. */
-bool store_refuse_row(struct store *s, enum table t, struct err *e);
 
 /* The partition is in the hands of that batch now (0: of none). Returns its epoch. */
 uint32_t store_claim(struct store *s, int32_t partition, uint64_t batch);
@@ -58,6 +56,6 @@ bool store_has_all_commits(struct store *s, struct err *e);
 void commit_remove_leftovers(const char *dir);
 
 /* A key as it is stored: clears `out` and fills it. */
-struct slice stored_key(struct buf *out, enum table t, struct slice key);
+struct slice stored_key(struct buf *out, enum family f, struct slice key);
 
 #endif

@@ -1,6 +1,6 @@
 #include "rocksdb_rate.h"
 
-#include "state/layout.h"
+#include "state/kv.h"
 #include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
 
@@ -11,7 +11,7 @@
 
 /* Those that a change of an account writes to; the first two are read before. */
 enum { ACCOUNTS, CUSTOMERS, HISTORY, KINDS };
-static const enum table tables[KINDS] = {TABLE_ACCOUNTS, TABLE_CUSTOMERS, TABLE_ACCOUNT_HISTORY};
+static const enum family tables[KINDS] = {FAMILY_ACCOUNTS, FAMILY_CUSTOMERS, FAMILY_ACCOUNT_HISTORY};
 
 /* In the order of their keys. */
 struct rows {

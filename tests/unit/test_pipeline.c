@@ -1,6 +1,5 @@
 #include "support.h"
 
-#include "state/layout.h"
 #include "state/memory.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
@@ -429,7 +428,7 @@ struct spy {
     struct kv kv; /* first */
     struct kv *inner;
     struct {
-        enum table table;
+        enum family family;
         struct buf key;
         bool asked;
     } wanted[8];
@@ -439,13 +438,13 @@ struct spy {
 static void spy_want(struct kv *kv, enum family f, struct slice key) {
     struct spy *spy = (struct spy *)kv;
     assert_true(spy->count < ARRAY_LEN(spy->wanted));
-    spy->wanted[spy->count].table = layout_place(f).table;
+    spy->wanted[spy->count].family = f;
     buf_set(&spy->wanted[spy->count++].key, key);
 }
 static bool spy_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
     struct spy *spy = (struct spy *)kv;
     for (size_t i = 0; i < spy->count; i++)
-        if (spy->wanted[i].table == layout_place(f).table && slice_eq(buf_slice(&spy->wanted[i].key), key))
+        if (spy->wanted[i].family == f && slice_eq(buf_slice(&spy->wanted[i].key), key))
             spy->wanted[i].asked = true;
     return kv_get(spy->inner, f, key, value);
 }

@@ -24,7 +24,7 @@ struct rig {
 };
 
 /* The last one is only scanned: its rows leave when they are written. */
-static const enum table tables[TABLES] = {TABLE_LINKS, TABLE_ACCOUNTS, TABLE_ACCOUNT_HISTORY};
+static const enum family tables[TABLES] = {FAMILY_LINKS, FAMILY_ACCOUNTS, FAMILY_ACCOUNT_HISTORY};
 
 static struct slice make_key(struct rig *g, int64_t k) {
     buf_clear(&g->key);

@@ -643,7 +643,8 @@ static void test_store__large_commits(void **state) {
     key_text(&key, 1, slice_str("much39"));
     assert_true(kv_get(batch_kv(b), FAMILY_META, buf_slice(&key), &value));
     assert_int_equal(value.p[value.n - 1], '1');
-    put_text(b, FAMILY_LINKS, 1, "k", "little"); /* through the log, then again with much: the last one counts */
+    put_text(b, FAMILY_LINKS, 1, "k",
+             "little"); /* through the log, then again with much: the last one counts */
     commit(b);
     put_much(batch_kv(b), 3);
     put_text(b, FAMILY_LINKS, 1, "k", "much again");
