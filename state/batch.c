@@ -93,7 +93,7 @@ static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, enum family 
 
 /* --- batches --- */
 
-#define DIRTY_PART 4 /* of the rows in memory may be dirty */
+#define DIRTY_PART 2 /* of the rows in memory may be dirty */
 
 struct batch {
     struct kv kv; /* first: a kv of this store is a batch */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_MIN 64
-#define SLACK 2 /* bytes that a value may at least grow by in place */
+#define SLOTS_MIN 64 /* the number of slots is a multiple of four */
+#define SLACK 2      /* bytes that a value may at least grow by in place */
 #define STEPS 16
 
 /* --- hash table --- */
@@ -32,52 +32,72 @@ uint32_t row_cache_hash(enum family f, struct slice key) {
     return (uint32_t)(h >> 32);
 }
 
+#define USED 1u
+#define NO_SLOT SIZE_MAX
+
+static uint32_t tag_of(uint32_t hash) {
+    uint32_t tag = hash & ~USED;
+    return tag != 0 ? tag : 2;
+}
+
+static size_t home_of(const struct row_cache *c, uint32_t tag) {
+    return (size_t)((uint64_t)(tag >> 1) * c->slot_count >> 31);
+}
+
 static size_t next_slot(const struct row_cache *c, size_t i) {
-    return (i + 1) & (c->slot_count - 1);
+    return i + 1 < c->slot_count ? i + 1 : 0;
 }
 
 static bool has_key(const struct row *r, enum family f, struct slice key) {
     return row_family(r) == f && slice_eq(row_key(r), key);
 }
 
-/* The slot with that row, or NULL. */
-static struct slot *find(const struct row_cache *c, uint32_t hash, enum family f, struct slice key) {
-    for (size_t i = hash & (c->slot_count - 1); c->slots[i].row != NULL; i = next_slot(c, i))
-        if (c->slots[i].hash == hash && has_key(c->slots[i].row, f, key))
-            return &c->slots[i];
-    return NULL;
+/* The slot with that row, or NO_SLOT. */
+static size_t find(const struct row_cache *c, uint32_t hash, enum family f, struct slice key) {
+    uint32_t tag = tag_of(hash);
+    for (size_t i = home_of(c, tag); c->tags[i] != 0; i = next_slot(c, i))
+        if ((c->tags[i] & ~USED) == tag && has_key(c->rows[i], f, key))
+            return i;
+    return NO_SLOT;
 }
 
-static void put_in_slot(struct row_cache *c, struct slot s) {
-    size_t i = s.hash & (c->slot_count - 1);
-    while (c->slots[i].row != NULL)
+static void put_in_slot(struct row_cache *c, uint32_t tag, struct row *r) {
+    size_t i = home_of(c, tag);
+    while (c->tags[i] != 0)
         i = next_slot(c, i);
-    c->slots[i] = s;
+    c->tags[i] = tag;
+    c->rows[i] = r;
+}
+
+static size_t distance(const struct row_cache *c, size_t from, size_t to) {
+    return to >= from ? to - from : to + c->slot_count - from;
 }
 
 /* Those behind it move up, as far as that brings them nearer to where they belong (Knuth, TAOCP 6.4, algorithm R). */
 static void take_from_slot(struct row_cache *c, size_t gap) {
-    size_t mask = c->slot_count - 1;
-    for (size_t i = next_slot(c, gap); c->slots[i].row != NULL; i = next_slot(c, i)) {
-        size_t from_home = (i - c->slots[i].hash) & mask, from_gap = (i - gap) & mask;
-        if (from_home < from_gap)
+    for (size_t i = next_slot(c, gap); c->tags[i] != 0; i = next_slot(c, i)) {
+        if (distance(c, home_of(c, c->tags[i]), i) < distance(c, gap, i))
             continue;
-        c->slots[gap] = c->slots[i];
+        c->tags[gap] = c->tags[i];
+        c->rows[gap] = c->rows[i];
         gap = i;
     }
-    c->slots[gap].row = NULL;
+    c->tags[gap] = 0;
 }
 
-static void grow_family(struct row_cache *c) {
-    struct slot *old = c->slots;
+static void grow_slots(struct row_cache *c) {
+    uint32_t *tags = c->tags;
+    struct row **rows = c->rows;
     size_t old_count = c->slot_count;
-    c->slot_count = old_count == 0 ? SLOTS_MIN : old_count * 2;
-    c->bytes += (c->slot_count - old_count) * sizeof *c->slots;
-    c->slots = mem_calloc(c->slot_count, sizeof *c->slots);
+    c->slot_count = old_count == 0 ? SLOTS_MIN : (old_count / 2 * 3 + 3) / 4 * 4;
+    c->bytes += (c->slot_count - old_count) * (sizeof *tags + sizeof *rows);
+    c->tags = mem_calloc(c->slot_count, sizeof *c->tags);
+    c->rows = mem_calloc(c->slot_count, sizeof(struct row *));
     for (size_t i = 0; i < old_count; i++)
-        if (old[i].row != NULL)
-            put_in_slot(c, old[i]);
-    free(old);
+        if (tags[i] != 0)
+            put_in_slot(c, tags[i], rows[i]);
+    free(tags);
+    free(rows);
 }
 
 /* --- what leaves --- */
@@ -92,7 +112,7 @@ static size_t size_of(const struct row *r) {
 }
 
 static void remove_at(struct row_cache *c, size_t slot) {
-    struct row *r = c->slots[slot].row;
+    struct row *r = c->rows[slot];
     take_from_slot(c, slot);
     if (c->last[row_family(r)] == r)
         c->last[row_family(r)] = NULL;
@@ -102,8 +122,8 @@ static void remove_at(struct row_cache *c, size_t slot) {
 }
 
 static size_t slot_of(const struct row_cache *c, const struct row *r) {
-    size_t i = row_cache_hash(row_family(r), row_key(r)) & (c->slot_count - 1);
-    while (c->slots[i].row != r)
+    size_t i = home_of(c, tag_of(row_cache_hash(row_family(r), row_key(r))));
+    while (c->rows[i] != r || c->tags[i] == 0)
         i = next_slot(c, i);
     return i;
 }
@@ -115,8 +135,8 @@ static void remove_row(struct row_cache *c, const struct row *r) {
 /* Where the hand stands: four neighbours after each other, the fours in no order. Else most rows behind the hand would be
  * gone and those before it be crowded together, and look-ups there would go far. */
 static size_t hand_slot(const struct row_cache *c) {
-    size_t four = (c->hand >> 2) * 0x9e3779b1;
-    return ((four << 2) | (c->hand & 3)) & (c->slot_count - 1);
+    size_t four = (c->hand >> 2) * 0x9e3779b1 % (c->slot_count / 4); /* a prime: it comes to all of them */
+    return four * 4 + c->hand % 4;
 }
 
 /* CLOCK over the slots, which lie in no order of time: a hand goes round and takes away those rows that nobody has used
@@ -125,13 +145,13 @@ static size_t hand_slot(const struct row_cache *c) {
 static void shrink(struct row_cache *c, size_t steps) {
     while (c->bytes > c->max_bytes && c->count > 0 && steps > 0) {
         size_t i = hand_slot(c);
-        struct slot *s = &c->slots[i];
-        steps -= s->row != NULL;
-        if (s->row != NULL && !s->used && !s->row->dirty) {
+        bool taken = c->tags[i] != 0;
+        steps -= taken;
+        if (taken && !(c->tags[i] & USED) && !c->rows[i]->dirty) {
             remove_at(c, i); /* another one may have moved there */
             continue;
         }
-        s->used = false;
+        c->tags[i] &= ~USED;
         c->hand++;
     }
 }
@@ -158,40 +178,44 @@ static void places_add(struct places *places, uint32_t place) {
 
 void row_cache_init(struct row_cache *c, size_t max_bytes) {
     *c = (struct row_cache){.max_bytes = max_bytes};
-    grow_family(c);
+    grow_slots(c);
 }
 
 void row_cache_release(struct row_cache *c) {
     for (size_t i = 0; i < c->slot_count; i++)
-        if (c->slots[i].row != NULL)
-            free(c->slots[i].row);
+        if (c->tags[i] != 0)
+            free(c->rows[i]);
     for (int f = 0; f < FAMILY_COUNT; f++) {
         free(c->dirty[f].p);
         free(c->unindexed[f].p);
     }
     for (int i = 0; i < 2; i++)
         free(c->sorting.p[i]);
-    free(c->slots);
+    free(c->tags);
+    free(c->rows);
 }
 
 void row_cache_prefetch_slot(const struct row_cache *c, uint32_t hash) {
-    __builtin_prefetch(&c->slots[hash & (c->slot_count - 1)]);
+    size_t i = home_of(c, tag_of(hash));
+    __builtin_prefetch(&c->tags[i]);
+    __builtin_prefetch(&c->rows[i]);
 }
 
 void row_cache_prefetch_row(const struct row_cache *c, uint32_t hash) {
-    size_t i = hash & (c->slot_count - 1);
-    while (c->slots[i].row != NULL && c->slots[i].hash != hash)
+    uint32_t tag = tag_of(hash);
+    size_t i = home_of(c, tag);
+    while (c->tags[i] != 0 && (c->tags[i] & ~USED) != tag)
         i = next_slot(c, i);
-    if (c->slots[i].row != NULL)
-        __builtin_prefetch(c->slots[i].row);
+    if (c->tags[i] != 0)
+        __builtin_prefetch(c->rows[i]);
 }
 
 struct row *row_cache_find_hashed(struct row_cache *c, enum family f, struct slice key, uint32_t hash) {
-    struct slot *s = find(c, hash, f, key);
-    if (s == NULL)
+    size_t i = find(c, hash, f, key);
+    if (i == NO_SLOT)
         return NULL;
-    s->used = true;
-    return c->last[f] = s->row;
+    c->tags[i] |= USED;
+    return c->last[f] = c->rows[i];
 }
 
 /* The row, or NULL; `hash` is set only then. It counts as used. */
@@ -210,14 +234,14 @@ struct row *row_cache_find(struct row_cache *c, enum family f, struct slice key)
 
 static struct row *add_row(struct row_cache *c, enum family f, uint32_t hash, struct slice key,
                            size_t value_n) {
-    if (c->count >= c->slot_count / 8 * 5)
-        grow_family(c);
+    if (c->count >= c->slot_count / 4 * 3)
+        grow_slots(c);
     size_t size = size_for(key.n, value_n);
     struct row *r = mem_alloc(size);
     *r = (struct row){.key_n = (uint32_t)key.n, .cap = (uint32_t)(size - offsetof(struct row, bytes))};
     r->bytes[0] = (char)f;
     memcpy(r->bytes + 1, key.p, key.n);
-    put_in_slot(c, (struct slot){r, hash, false});
+    put_in_slot(c, tag_of(hash), r);
     c->last[f] = r;
     c->count++;
     c->bytes += size_of(r);
@@ -232,7 +256,7 @@ static struct row *make_room(struct row_cache *c, struct row *r, size_t value_n)
     r = mem_realloc(r, size);
     r->cap = (uint32_t)(size - offsetof(struct row, bytes));
     c->bytes += size_of(r);
-    c->slots[slot].row = r;
+    c->rows[slot] = r;
     if (was_last)
         c->last[row_family(r)] = r;
     if (r->dirty)

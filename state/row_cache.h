@@ -56,13 +56,11 @@ struct sorting {
 };
 
 struct row_cache {
-    /* Open addressing with linear probing; a power of two, never more than five eighths full. The hash stands beside the
-     * row, so that a row is only looked at if it is most likely the one. */
-    struct slot {
-        struct row *row; /* NULL: free */
-        uint32_t hash;
-        bool used; /* since the hand went by */
-    } * slots;
+    /* Open addressing with linear probing, never more than three quarters full. A row's tag is its hash,
+     * the lowest bit of which says instead whether it was used since the hand went by; 0: the slot is free. Tags lie close
+     * together, and a row is only looked at if it is most likely the one. */
+    uint32_t *tags;
+    struct row **rows;
     size_t slot_count, count, hand;
     size_t bytes, max_bytes;    /* more than that while much is dirty; what has been written may leave */
     size_t dirty_bytes;         /* of the dirty rows, about */

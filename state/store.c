@@ -70,7 +70,7 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
      * there for each read, and read anew, each as a whole, when others have pushed them out. About 1 % of a file. */
     rocksdb_options_set_max_open_files(o, OPEN_FILES_MAX);
     /* Fewer and larger compactions; that more files may hold a key costs little with their filters in memory. */
-    rocksdb_options_set_level0_file_num_compaction_trigger(o, 8);
+    rocksdb_options_set_level0_file_num_compaction_trigger(o, 4);
     rocksdb_options_set_max_bytes_for_level_base(o, 64 << 20);
     /* Debian's RocksDB has assertions. One of them ends the program when its info log is written after the disk was
      * full, so none is written; errors come to us. */
@@ -180,10 +180,10 @@ struct store *store_open(const char *dir, int64_t memory_bytes, int batches, str
     struct store *s = mem_calloc(1, sizeof *s);
     s->dir = mem_strdup(dir);
     size_t eighth = (size_t)memory_bytes / 8;
-    s->options = make_options(eighth, eighth);
+    s->options = make_options(eighth / 2, eighth / 2);
     s->file_options = rocksdb_options_create_copy(s->options);
     rocksdb_options_set_compression_per_level(s->file_options, compression, 1);
-    s->row_bytes = eighth * 6 / (size_t)batches;
+    s->row_bytes = eighth * 7 / (size_t)batches;
     s->read = rocksdb_readoptions_create();
     s->write = rocksdb_writeoptions_create();
     (void)pthread_mutex_init(&s->damage_lock, NULL);

@@ -182,6 +182,19 @@ static int64_t cpu_us(clockid_t clock) {
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* Bytes that this process has read from and written to files so far: as repeatable as CPU time is not. */
+struct io {
+    long long read, written;
+};
+static struct io io_so_far(void) {
+    struct io io = {0};
+    FILE *f = fopen("/proc/self/io", "re");
+    if (f == NULL || fscanf(f, "rchar: %lld wchar: %lld", &io.read, &io.written) != 2)
+        fail("cannot read /proc/self/io");
+    (void)fclose(f);
+    return io;
+}
+
 /* The phases are functions of their own, so that callgrind can be told to count in one of them. */
 __attribute__((noinline)) static void phase_insert(struct bench *b, int64_t n) {
     for (int64_t i = 0; i < n / ACCOUNTS_OF_CUSTOMER; i++)
@@ -219,14 +232,19 @@ __attribute__((noinline)) static void phase_customer(struct bench *b, int64_t n)
 static void run(struct bench *b, const char *name, void (*phase)(struct bench *, int64_t), int64_t n) {
     int64_t sent = b->sent, bytes = b->sent_bytes;
     b->clock_ms += DAY_MS;
+    struct io before = io_so_far();
     int64_t thread = cpu_us(CLOCK_THREAD_CPUTIME_ID), whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
     phase(b, n);
     thread = cpu_us(CLOCK_THREAD_CPUTIME_ID) - thread;
     whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID) - whole;
+    struct io after = io_so_far();
     (void)printf("%-9s %8" PRId64
-                 " records %7.2f us in the worker %7.2f us in all %6.2f messages %6.0f bytes sent\n",
+                 " records %7.2f us in the worker %7.2f us in all %6.2f messages %6.0f bytes sent %6.0f bytes read "
+                 "%6.0f bytes written\n",
                  name, n, (double)thread / (double)n, (double)whole / (double)n,
-                 (double)(b->sent - sent) / (double)n, (double)(b->sent_bytes - bytes) / (double)n);
+                 (double)(b->sent - sent) / (double)n, (double)(b->sent_bytes - bytes) / (double)n,
+                 (double)(after.read - before.read) / (double)n,
+                 (double)(after.written - before.written) / (double)n);
 }
 
 int main(int argc, char **argv) {
