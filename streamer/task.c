@@ -373,6 +373,21 @@ static bool store_ref(struct task_env *env, struct task *t, int64_t customer_id,
     return true;
 }
 
+/* Brings the accounts in env->ids up to date; returns the last of them. */
+static struct slice refresh_listed(struct task_env *env, struct task *t, int64_t count,
+                                   const struct customer_ref *ref) {
+    const char *id = buf_slice(&env->ids).p;
+    struct slice last = slice_of("", 0);
+    for (int64_t i = 0; i < count && !kv_failed(env->kv); i++) {
+        if (i % TASK_FETCH_ROWS == 0)
+            task_fetch_accounts(env, t, id, count - i);
+        last = slice_str(id);
+        task_refresh_account_by_id(env, t, last, ref);
+        id += last.n + 1;
+    }
+    return last;
+}
+
 bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, struct slice value) {
     int64_t customer_id;
     struct slice body = slice_null(), in;
@@ -391,13 +406,7 @@ bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, stru
     }
     int64_t count =
         list_accounts(env, t, customer_id, t->resuming ? &t->resume_after : NULL, env->fanout_max_rows);
-    const char *id = buf_slice(&env->ids).p;
-    struct slice last = slice_of("", 0);
-    for (int64_t i = 0; i < count && !kv_failed(env->kv); i++) {
-        last = slice_str(id);
-        task_refresh_account_by_id(env, t, last, &ref);
-        id += last.n + 1;
-    }
+    struct slice last = refresh_listed(env, t, count, &ref);
     t->resuming = count == env->fanout_max_rows;
     if (t->resuming)
         buf_set(&t->resume_after, last);

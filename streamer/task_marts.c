@@ -223,28 +223,44 @@ static void refresh_account(struct task_env *env, struct task *t, struct slice i
         task_save_account(env, t, id);
 }
 
-/* The second half: joined rows and summaries, account by account. False: there are more. */
-static bool refresh_accounts(struct task_env *env, struct task *t) {
+/* At most `max` of the partition's accounts, behind the one that the refresh has come to, into env->ids, each ended by a 0. */
+static int64_t list_next_accounts(struct task_env *env, const struct task *t, int64_t max) {
     struct buf key = {0}, partition = {0};
-    bool more = true;
+    int64_t count = 0;
     key_partition(&partition, t->partition);
-    for (int64_t rows = 0; more && rows < env->fanout_max_rows && !kv_failed(env->kv); rows++) {
-        struct kv_cursor *c = kv_cursor(env->kv, FAMILY_ACCOUNTS);
-        key_text(&key, t->partition, t->resuming ? buf_slice(&t->resume_after) : slice_of("", 0));
-        if (t->resuming)
-            key_add_terminator(&key); /* the first key behind that account */
-        cursor_seek(c, buf_slice(&key));
-        more = cursor_in(c, buf_slice(&partition));
-        if (more)
-            buf_set(&t->resume_after, key_account(cursor_key(c)));
-        cursor_free(c);
-        t->resuming = more;
-        if (more)
-            refresh_account(env, t, buf_slice(&t->resume_after));
+    key_text(&key, t->partition, t->resuming ? buf_slice(&t->resume_after) : slice_of("", 0));
+    if (t->resuming)
+        key_add_terminator(&key); /* the first key behind that account */
+    buf_clear(&env->ids);
+    struct kv_cursor *c = kv_cursor(env->kv, FAMILY_ACCOUNTS);
+    for (cursor_seek(c, buf_slice(&key)); count < max && cursor_in(c, buf_slice(&partition)); count++) {
+        buf_put_slice(&env->ids, key_account(cursor_key(c)));
+        buf_put_byte(&env->ids, 0);
+        cursor_next(c);
     }
+    cursor_free(c);
     buf_release(&key);
     buf_release(&partition);
-    return !more;
+    return count;
+}
+
+/* The second half: joined rows and summaries, account by account. False: there are more. */
+static bool refresh_accounts(struct task_env *env, struct task *t) {
+    for (int64_t left = env->fanout_max_rows; left > 0 && !kv_failed(env->kv);) {
+        int64_t count = list_next_accounts(env, t, left < TASK_FETCH_ROWS ? left : TASK_FETCH_ROWS);
+        const char *id = buf_slice(&env->ids).p;
+        t->resuming = count > 0;
+        if (count == 0)
+            return true;
+        task_fetch_accounts(env, t, id, count);
+        for (int64_t i = 0; i < count && !kv_failed(env->kv); i++) {
+            buf_set(&t->resume_after, slice_str(id));
+            refresh_account(env, t, buf_slice(&t->resume_after));
+            id += t->resume_after.n + 1;
+        }
+        left -= count;
+    }
+    return false;
 }
 
 bool task_refresh(struct task_env *env, struct task *t) {

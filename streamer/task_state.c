@@ -390,6 +390,19 @@ void task_want_event(struct task_env *env, const struct task *t, enum entity ent
     kv_want(env->kv, FAMILY_ACCOUNTS, buf_slice(&env->key));
 }
 
+void task_fetch_accounts(struct task_env *env, const struct task *t, const char *ids, int64_t count) {
+    int64_t n = count < TASK_FETCH_ROWS ? count : TASK_FETCH_ROWS;
+    if (n < 2)
+        return; /* it is read as well by itself */
+    for (int64_t i = 0; i < n; i++) {
+        struct slice id = slice_str(ids);
+        key_text(&env->key, t->partition, id);
+        kv_want(env->kv, FAMILY_ACCOUNTS, buf_slice(&env->key));
+        ids += id.n + 1;
+    }
+    kv_fetch(env->kv);
+}
+
 void task_want_link(struct task_env *env, const struct task *t, struct slice key) {
     int64_t customer_id;
     struct slice account_id;

@@ -72,4 +72,8 @@ bool task_read_link(struct slice body, struct account_link *link);
 bool task_parse_link_key(struct slice key, int64_t *customer_id, struct slice *account_id);
 bool task_parse_customer_id(struct slice text, int64_t *customer_id);
 
+/* Reads the rows of the next accounts together: of `ids`, each ended by a 0, `count` or TASK_FETCH_ROWS of them. */
+#define TASK_FETCH_ROWS 1000
+void task_fetch_accounts(struct task_env *env, const struct task *t, const char *ids, int64_t count);
+
 #endif
