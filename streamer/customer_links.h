@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define CUSTOMER_LINKS_MAX 32
+#define CUSTOMER_LINKS_BYTES 4096 /* ids can be long: no link is added that would come near to more */
 
 struct customer_links {
     int64_t count;

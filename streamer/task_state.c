@@ -330,12 +330,17 @@ static bool find_link(struct task_env *env, struct slice account_id, struct link
     return home->is_outside;
 }
 
+static bool has_room(const struct task_env *env, struct slice account_id) {
+    const struct customer_links *links = &env->customer.links;
+    return links->count < env->links_max && links->items.n + account_id.n < CUSTOMER_LINKS_BYTES;
+}
+
 /* link == NULL: removes it; it is there. */
 static void set_link(struct task_env *env, struct task *t, struct slice account_id,
                      const struct link_home *home, const struct account_link *link) {
     struct customer_links *links = &env->customer.links;
     struct slice key = buf_slice(&env->key2);
-    if (home->place.there || (!home->is_outside && links->count < env->links_max)) {
+    if (home->place.there || (!home->is_outside && has_room(env, account_id))) {
         customer_links_change(links, &home->place, account_id, link, &env->links_bytes);
     } else if (link == NULL) {
         task_erase(env, t, FAMILY_LINKS, key);

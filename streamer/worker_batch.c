@@ -17,7 +17,7 @@
 #define WAKE_RECORDS 1000 /* a batch as large as this may have emptied a queue that was full */
 #define FETCH_RECORDS 32  /* fewer than that find their rows one by one */
 #define REFRESH_PARTS 8   /* calls of task_refresh in one transaction */
-#define WRITE_MS 1000     /* behind a backlog the state is written once in that time, or when much has changed */
+#define WRITE_MS 1000 /* behind a backlog the state is written once in that time, or when much has changed */
 
 void worker_drop_messages(struct worker *w) {
     for (size_t i = 0; i < w->message_count; i++)

@@ -85,10 +85,10 @@ struct worker {
     rd_kafka_message_t **messages; /* the collected batch */
     bool *forwarded;               /* of each message: it was sent on, so its results are still to come */
     size_t message_count;
-    int64_t commits;                     /* of this worker */
-    int64_t unwritten;        /* of them, those whose changes of the state are only in memory yet */
+    int64_t commits;            /* of this worker */
+    int64_t unwritten;          /* of them, those whose changes of the state are only in memory yet */
     int64_t unwritten_since_ms; /* monotonic */
-    bool in_transaction;      /* what is in memory may come to nothing */
+    bool in_transaction;        /* what is in memory may come to nothing */
     int64_t restart_ms, progress_due_ms; /* of the restore; monotonic, as are the following */
     int64_t bookkeeping_due_ms, purge_due_ms;
     struct {

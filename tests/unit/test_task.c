@@ -545,6 +545,23 @@ static void test_task__links_outside_of_the_row(void **state) {
     cluster_release(&shared);
 }
 
+/* Long ids make no long rows. */
+static void test_task__links_with_long_ids(void **state) {
+    (void)state;
+    char id[1501];
+    cluster_init(&shared, 1);
+    customer(&shared, "1", 1000, "ann", false);
+    for (int i = 0; i < 4; i++) {
+        memset(id, 'a' + i, sizeof id - 1);
+        id[sizeof id - 1] = '\0';
+        account(&shared, id, 1000, 1, 10000);
+    }
+    cluster_settle(&shared);
+    assert_links(2); /* two of them take 3000 bytes, three would take more than CUSTOMER_LINKS_BYTES */
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "4", "400.00", "4.00"));
+    cluster_release(&shared);
+}
+
 /* Other rates reach the links inside and outside. */
 static void test_task__links_outside_and_other_rates(void **state) {
     (void)state;
@@ -796,6 +813,7 @@ int main(void) {
         cmocka_unit_test(test_task__fanout_of_exactly_one_chunk),
         cmocka_unit_test(test_task__fanout_rolled_back),
         cmocka_unit_test(test_task__links_outside_of_the_row),
+        cmocka_unit_test(test_task__links_with_long_ids),
         cmocka_unit_test(test_task__links_outside_and_other_rates),
         cmocka_unit_test(test_task__other_rates),
         cmocka_unit_test(test_task__meta),
