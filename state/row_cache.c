@@ -90,7 +90,7 @@ static void grow_slots(struct row_cache *c) {
     struct row **rows = c->rows;
     size_t old_count = c->slot_count;
     c->slot_count = old_count == 0 ? SLOTS_MIN : (old_count / 2 * 3 + 3) / 4 * 4;
-    c->bytes += (c->slot_count - old_count) * (sizeof *tags + sizeof *rows);
+    c->bytes += (c->slot_count - old_count) * (sizeof *tags + sizeof(struct row *));
     c->tags = mem_calloc(c->slot_count, sizeof *c->tags);
     c->rows = mem_calloc(c->slot_count, sizeof(struct row *));
     for (size_t i = 0; i < old_count; i++)

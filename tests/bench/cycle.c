@@ -238,13 +238,13 @@ static void run(struct bench *b, const char *name, void (*phase)(struct bench *,
     thread = cpu_us(CLOCK_THREAD_CPUTIME_ID) - thread;
     whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID) - whole;
     struct io after = io_so_far();
-    (void)printf("%-9s %8" PRId64
-                 " records %7.2f us in the worker %7.2f us in all %6.2f messages %6.0f bytes sent %6.0f bytes read "
-                 "%6.0f bytes written\n",
-                 name, n, (double)thread / (double)n, (double)whole / (double)n,
-                 (double)(b->sent - sent) / (double)n, (double)(b->sent_bytes - bytes) / (double)n,
-                 (double)(after.read - before.read) / (double)n,
-                 (double)(after.written - before.written) / (double)n);
+    (void)printf(
+        "%-9s %8" PRId64
+        " records %7.2f us in the worker %7.2f us in all %6.2f messages %6.0f bytes sent %6.0f bytes read "
+        "%6.0f bytes written\n",
+        name, n, (double)thread / (double)n, (double)whole / (double)n, (double)(b->sent - sent) / (double)n,
+        (double)(b->sent_bytes - bytes) / (double)n, (double)(after.read - before.read) / (double)n,
+        (double)(after.written - before.written) / (double)n);
 }
 
 int main(int argc, char **argv) {

@@ -71,7 +71,7 @@ struct instance {
     int producer, epoch;
     int generation; /* of its membership; 0: none */
     enum step step;
-    bool unwritten; /* transactions are committed that memory_commit has not seen */
+    bool unwritten;                /* transactions are committed that memory_commit has not seen */
     struct memory *memory, *older; /* older: an earlier copy, as a lost tail or an old backup leaves it */
     int64_t stopped_ms;
     struct pipeline pipeline;
