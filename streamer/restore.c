@@ -41,6 +41,7 @@ static rd_kafka_t *new_consumer(const struct config *c, const char *isolation, s
                           kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
                           kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
                           kafka_conf_set(conf, "fetch.wait.max.ms", "20", e) &&
+                          kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "32768", e) &&
                           kafka_conf_set(conf, "isolation.level", isolation, e))) {
         rd_kafka_conf_destroy(conf);
         return NULL;

@@ -277,10 +277,10 @@ void worker_try_write_state(struct worker *w) {
 }
 
 /* While nothing is waiting the state is as new as the results, and so are the answers to queries. While a task is
- * being restored, each step writes what there is. */
+ * being restored, each step writes what there is. Of an embedded broker only the state knows what is processed. */
 bool worker_may_defer_write(const struct worker *w) {
-    return w->backlogged && atomic_load(&w->phase) == WORKER_RUNNING && !batch_is_full(w->batch) &&
-           worker_clock_ms(CLOCK_MONOTONIC) - w->unwritten_since_ms < WRITE_MS;
+    return w->backlogged && !w->o.ephemeral && atomic_load(&w->phase) == WORKER_RUNNING &&
+           !batch_is_full(w->batch) && worker_clock_ms(CLOCK_MONOTONIC) - w->unwritten_since_ms < WRITE_MS;
 }
 
 static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
