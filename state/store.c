@@ -180,10 +180,10 @@ struct store *store_open(const char *dir, int64_t memory_bytes, int batches, str
     struct store *s = mem_calloc(1, sizeof *s);
     s->dir = mem_strdup(dir);
     size_t eighth = (size_t)memory_bytes / 8;
-    s->options = make_options(eighth / 2, eighth / 2);
+    s->options = make_options(eighth / 2, eighth);
     s->file_options = rocksdb_options_create_copy(s->options);
     rocksdb_options_set_compression_per_level(s->file_options, compression, 1);
-    s->row_bytes = eighth * 7 / (size_t)batches;
+    s->row_bytes = eighth * 13 / 2 / (size_t)batches;
     s->read = rocksdb_readoptions_create();
     s->write = rocksdb_writeoptions_create();
     (void)pthread_mutex_init(&s->damage_lock, NULL);

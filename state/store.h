@@ -25,7 +25,7 @@
 
 struct store;
 
-/* Opens or creates the store in `dir`. It takes about `memory_bytes`: an eighth for blocks of its files, an eighth for what
+/* Opens or creates the store in `dir`. It takes about `memory_bytes`: a sixteenth for blocks of its files, an eighth for what
  * is not in a file yet, the rest for rows that its batches, `batches` at most, have read or written; and for the index
  * and the filter of each open file (512 at most) about 1 % of it. NULL with `e`: ERR_CONFIG if the directory cannot be
  * used (missing rights, not a directory, in use by another process), ERR_STOP if the machine lacks something (space,

@@ -182,7 +182,7 @@ class Disk:
 
 
 # Less than RocksDB reserves for one log file where it can: it would go on writing there.
-NARROW = 2 << 20
+NARROW = 1 << 20
 
 
 @pytest.fixture
