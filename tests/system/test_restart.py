@@ -96,7 +96,7 @@ def test_restart__older_state_put_back(broker: KafkaBroker, tmp_path: Path) -> N
 
 
 COMPACT_AT_ONCE = {"segment.ms": "1", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "0"}
-# Who lets Kafka remove tombstones of the internal topics that nobody has read yet loses them (README, "Limits").
+# Who lets Kafka remove tombstones of the internal topics that nobody has read yet loses them (README, "Long pauses").
 KEEP_TOMBSTONES = {"delete.retention.ms": "3600000"}
 
 
