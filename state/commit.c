@@ -128,15 +128,14 @@ static void write_buffered(struct store *s, struct row_cache *c, char **text) {
 
 #define FILE_NAME "commit.new"
 
-static struct slice file_path(struct buf *out, const char *dir) {
+static void file_path(struct buf *out, const char *dir) {
     buf_clear(out);
     buf_printf(out, "%s/" FILE_NAME, dir);
-    return buf_slice(out);
 }
 
 void commit_remove_leftovers(const char *dir) {
     struct buf path = {0};
-    (void)file_path(&path, dir);
+    file_path(&path, dir);
     (void)unlink(buf_cstr(&path)); /* most of the time there is none */
     buf_release(&path);
 }
@@ -200,7 +199,7 @@ static void hand_over(struct store *s, const char *path, char **text) {
 
 static void write_file(struct store *s, struct row_cache *c, char **text) {
     struct buf path = {0};
-    (void)file_path(&path, s->dir);
+    file_path(&path, s->dir);
     make_file(s, c, buf_cstr(&path), text);
     if (*text == NULL && s->has_buffered)
         flush(s, text);

@@ -254,14 +254,14 @@ static void save_task(struct worker *w, struct task *t) {
 }
 
 bool worker_write_state(struct worker *w, struct err *e) {
-    if (w->unwritten == 0 || w->in_transaction)
+    if (!w->unwritten || w->in_transaction)
         return true;
     for (int32_t p = 0; p < w->o.layout->n; p++) {
         enum task_stage stage = atomic_load(&w->stages[p]);
         if (stage == STAGE_READY || stage == STAGE_REFRESHING)
             save_task(w, &w->tasks[p]);
     }
-    w->unwritten = 0;
+    w->unwritten = false;
     if (!batch_commit(w->batch, e))
         return false;
     for (int32_t p = 0; p < w->o.layout->n; p++)
@@ -286,8 +286,9 @@ bool worker_may_defer_write(const struct worker *w) {
 static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
     note_positions(w, offsets);
     w->in_transaction = false;
-    if (w->unwritten++ == 0)
+    if (!w->unwritten)
         w->unwritten_since_ms = worker_clock_ms(CLOCK_MONOTONIC);
+    w->unwritten = true;
     return worker_may_defer_write(w) || worker_write_state(w, e);
 }
 

@@ -75,7 +75,8 @@ struct worker {
     bool rebalanced;                                /* since the batch was begun: it is dropped */
     bool busy;                                      /* the last batch was not empty */
     bool backlogged;                                /* when it was full more was waiting, maybe */
-    bool in_transaction;                            /* what is in memory may come to nothing */
+    bool unwritten;        /* committed transactions have changed state that is only in memory yet */
+    bool in_transaction;   /* what is in memory may come to nothing */
     bool consumer_fenced;  /* the consumer is of no use any more: worker_rejoin_group */
     bool consumer_lingers; /* an earlier one could not be destroyed: its threads may still count breaks */
     int64_t joined_at_ms;  /* monotonic */
@@ -86,9 +87,8 @@ struct worker {
     rd_kafka_message_t **messages; /* the collected batch */
     bool *forwarded;               /* of each message: it was sent on, so its results are still to come */
     size_t message_count;
-    int64_t commits;            /* of this worker */
-    int64_t unwritten;          /* of them, those whose changes of the state are only in memory yet */
-    int64_t unwritten_since_ms; /* monotonic */
+    int64_t commits;                     /* of this worker */
+    int64_t unwritten_since_ms;          /* monotonic */
     int64_t restart_ms, progress_due_ms; /* of the restore; monotonic, as are the following */
     int64_t bookkeeping_due_ms, purge_due_ms;
     struct {

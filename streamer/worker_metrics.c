@@ -48,7 +48,7 @@ void worker_publish_lag(struct worker *w) {
         metric_set(&w->o.metrics->lag[s->topic].lag[s->partition], lag);
         sum += lag;
     }
-    atomic_store(&w->backlog, sum + (w->unwritten > 0)); /* where it is 0, queries answer what was emitted */
+    atomic_store(&w->backlog, sum + w->unwritten); /* where it is 0, queries answer what was emitted */
 }
 
 void worker_publish_latency(struct worker *w, size_t from, size_t to) {

@@ -69,7 +69,7 @@ void worker_restart_tasks(struct worker *w) {
     restore_reset(w->restore);
     worker_try_write_state(w);
     batch_clear(w->batch);
-    w->unwritten = 0;
+    w->unwritten = false;
     w->in_transaction = false;
     for (int32_t p = 0; p < w->o.layout->n; p++) {
         task_rollback(&w->tasks[p]);
