@@ -51,10 +51,27 @@ bool store_check(struct store *s, char *text, struct err *e, const char *what) {
 /* --- opening --- */
 
 #define OPEN_FILES_MAX 512
+#define SORTED_RUNS 16
 #define INFO_LOG_NOTHING 6 /* NUM_INFO_LOG_LEVELS of rocksdb/env.h */
 
 /* What is soon written again, in levels 0 and 1, is not worth it. */
 static const int compression[] = {rocksdb_no_compression, rocksdb_no_compression, rocksdb_lz4_compression};
+
+/* Rows change at random, so in levels each compaction of a few commits would write all of level 1 again: at 15,000 changes a
+ * second that took more than the changes did. Sorted runs of like size are merged instead, and all of them once the
+ * later ones are as large as the oldest. That a row may lie in any of SORTED_RUNS costs little, with their filters in
+ * memory. */
+static void set_compactions(rocksdb_options_t *o) {
+    rocksdb_universal_compaction_options_t *u = rocksdb_universal_compaction_options_create();
+    rocksdb_universal_compaction_options_set_max_size_amplification_percent(u, 100);
+    rocksdb_options_set_compaction_style(o, rocksdb_universal_compaction);
+    rocksdb_options_set_universal_compaction_options(o, u);
+    rocksdb_options_set_level0_file_num_compaction_trigger(o, SORTED_RUNS);
+    /* Commits go on while all of a large state is merged, which takes seconds. */
+    rocksdb_options_set_level0_slowdown_writes_trigger(o, 3 * SORTED_RUNS);
+    rocksdb_options_set_level0_stop_writes_trigger(o, 6 * SORTED_RUNS);
+    rocksdb_universal_compaction_options_destroy(u);
+}
 
 static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) {
     rocksdb_options_t *o = rocksdb_options_create();
@@ -69,9 +86,7 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
     /* The index and the filter of a file stay in memory as long as it is open: as blocks of the cache they are looked up
      * there for each read, and read anew, each as a whole, when others have pushed them out. About 1 % of a file. */
     rocksdb_options_set_max_open_files(o, OPEN_FILES_MAX);
-    /* Fewer and larger compactions; that more files may hold a key costs little with their filters in memory. */
-    rocksdb_options_set_level0_file_num_compaction_trigger(o, 4);
-    rocksdb_options_set_max_bytes_for_level_base(o, 64 << 20);
+    set_compactions(o);
     /* Debian's RocksDB has assertions. One of them ends the program when its info log is written after the disk was
      * full, so none is written; errors come to us. */
     rocksdb_options_set_info_log_level(o, INFO_LOG_NOTHING);

@@ -215,7 +215,7 @@ static void wait_until_us(rd_kafka_t *producer, int64_t due) {
 static void send_changes(struct probe *p, const char *topic_name) {
     const char *const settings[][2] = {
         {"bootstrap.servers", p->bootstrap}, {"partitioner", "murmur2_random"},
-        {"enable.idempotence", "true"},      {"linger.ms", "0"},
+        {"enable.idempotence", "true"},      {"linger.ms", "5"},
         {"socket.nagle.disable", "true"},    {"queue.buffering.max.messages", "1000000"},
     };
     rd_kafka_t *producer = client(p, RD_KAFKA_PRODUCER, settings, ARRAY_LEN(settings));
