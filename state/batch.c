@@ -14,9 +14,13 @@ struct store_cursor {
     struct kv *kv;
     struct store *store;
     enum family family;
-    rocksdb_iterator_t *i;
-    struct buf key;     /* to seek */
-    struct slice value; /* where it stands; p == NULL: nowhere */
+    rocksdb_writebatch_wi_t *index; /* of a batch: on top of the database; else NULL */
+    const struct read_options *read;
+    rocksdb_iterator_t *i; /* NULL before the first seek */
+    bool of_owner;         /* it passes over what is not of the owner that was sought */
+    bool backwards;        /* was sought */
+    struct buf key;        /* to seek */
+    struct slice value;    /* where it stands; p == NULL: nowhere */
 };
 
 static struct store_cursor *cursor_of(struct kv_cursor *c) {
@@ -46,23 +50,45 @@ static void settle(struct store_cursor *c) {
         (void)store_check(c->store, text, &c->kv->err, "scan");
 }
 
+static rocksdb_iterator_t *new_iterator(const struct store_cursor *c) {
+    rocksdb_iterator_t *base =
+        rocksdb_create_iterator(c->store->db, c->of_owner ? c->read->of_owner : c->read->all);
+    return c->index != NULL ? rocksdb_writebatch_wi_create_iterator_with_base(c->index, base) : base;
+}
+
+/* Makes an iterator that is good for the key. */
+static struct slice prepare_seek(struct store_cursor *c, struct slice key) {
+    bool of_owner = family_owner_n(c->family, key) > 0;
+    if (c->i == NULL || c->of_owner != of_owner) {
+        if (c->i != NULL)
+            rocksdb_iter_destroy(c->i);
+        c->of_owner = of_owner;
+        c->i = new_iterator(c);
+    }
+    return stored_key(&c->key, c->family, key);
+}
+
 static void op_seek(struct kv_cursor *base, struct slice key) {
     struct store_cursor *c = cursor_of(base);
-    struct slice stored = stored_key(&c->key, c->family, key);
+    struct slice stored = prepare_seek(c, key);
+    c->backwards = false;
     rocksdb_iter_seek(c->i, stored.p, stored.n);
     settle(c);
 }
 static void op_seek_for_prev(struct kv_cursor *base, struct slice key) {
     struct store_cursor *c = cursor_of(base);
-    struct slice stored = stored_key(&c->key, c->family, key);
+    struct slice stored = prepare_seek(c, key);
+    c->backwards = true;
     rocksdb_iter_seek_for_prev(c->i, stored.p, stored.n);
     settle(c);
 }
 static void op_next(struct kv_cursor *c) {
+    assert(!cursor_of(c)->of_owner || !cursor_of(c)->backwards);
     rocksdb_iter_next(cursor_of(c)->i);
     settle(cursor_of(c));
 }
 static void op_prev(struct kv_cursor *c) {
+    assert(!cursor_of(c)->of_owner || cursor_of(c)->backwards);
     rocksdb_iter_prev(cursor_of(c)->i);
     settle(cursor_of(c));
 }
@@ -78,16 +104,19 @@ static struct slice op_value(struct kv_cursor *c) {
     return cursor_of(c)->value;
 }
 static void op_free(struct kv_cursor *c) {
-    rocksdb_iter_destroy(cursor_of(c)->i);
+    if (cursor_of(c)->i != NULL)
+        rocksdb_iter_destroy(cursor_of(c)->i);
     buf_release(&cursor_of(c)->key);
     free(c);
 }
 
-static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, enum family f, rocksdb_iterator_t *i) {
+static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, enum family f,
+                                    rocksdb_writebatch_wi_t *index, const struct read_options *read) {
     static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
                                              op_valid, op_key,           op_value, op_free};
     struct store_cursor *c = mem_calloc(1, sizeof *c);
-    *c = (struct store_cursor){.base = {&ops}, .kv = kv, .store = s, .family = f, .i = i};
+    *c = (struct store_cursor){
+        .base = {&ops}, .kv = kv, .store = s, .family = f, .index = index, .read = read};
     return &c->base;
 }
 
@@ -135,7 +164,7 @@ static struct row *load_row(struct batch *b, enum family f, struct slice key) {
     if (is_good(r, epoch))
         return r;
     struct slice stored = stored_key(&b->key, f, key);
-    rocksdb_pinnableslice_t *pinned = rocksdb_get_pinned(s->db, s->read, stored.p, stored.n, &text);
+    rocksdb_pinnableslice_t *pinned = rocksdb_get_pinned(s->db, s->read.all, stored.p, stored.n, &text);
     if (!store_check(s, text, &b->kv.err, "read"))
         return NULL;
     r = row_cache_keep(&b->rows, f, key, value_of_pinned(pinned), epoch);
@@ -208,7 +237,7 @@ static void fetch_rows(struct batch *b, enum family f, const struct wanted *w, s
     const char *p = stored->p;
     for (size_t i = 0; i < n; p += lengths[i], i++)
         keys[i] = p;
-    rocksdb_batched_multi_get_cf(s->db, s->read, s->rows, n, keys, lengths, rows, texts, true);
+    rocksdb_batched_multi_get_cf(s->db, s->read.all, s->rows, n, keys, lengths, rows, texts, true);
     for (size_t i = 0; i < n; i++) {
         struct slice key = wanted_at(w, from + i);
         if (store_check(s, texts[i], &b->kv.err, "read"))
@@ -245,8 +274,7 @@ static void bring_index_up_to_date(struct batch *b, enum family f) {
 static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
     struct batch *b = batch_of(kv);
     bring_index_up_to_date(b, f);
-    rocksdb_iterator_t *base = rocksdb_create_iterator(b->store->db, b->store->read);
-    return cursor_new(kv, b->store, f, rocksdb_writebatch_wi_create_iterator_with_base(b->index, base));
+    return cursor_new(kv, b->store, f, b->index, &b->store->read);
 }
 
 struct batch *batch_new(struct store *s) {
@@ -309,7 +337,7 @@ struct reader {
     struct kv kv;
     struct store *store;
     const rocksdb_snapshot_t *snapshot;
-    rocksdb_readoptions_t *read;
+    struct read_options read;
     struct buf key;
 };
 
@@ -322,7 +350,7 @@ static bool reader_get(struct kv *kv, enum family f, struct slice key, struct bu
     struct slice stored = stored_key(&r->key, f, key);
     size_t n;
     char *text = NULL;
-    char *found = rocksdb_get(r->store->db, r->read, stored.p, stored.n, &n, &text);
+    char *found = rocksdb_get(r->store->db, r->read.all, stored.p, stored.n, &n, &text);
     bool ok = store_check(r->store, text, &kv->err, "read") && found != NULL;
     if (ok)
         buf_set(value, slice_of(found, n));
@@ -341,7 +369,7 @@ static void reader_erase(struct kv *kv, enum family f, struct slice key) {
 
 static struct kv_cursor *reader_cursor(struct kv *kv, enum family f) {
     struct reader *r = reader_of(kv);
-    return cursor_new(kv, r->store, f, rocksdb_create_iterator(r->store->db, r->read));
+    return cursor_new(kv, r->store, f, NULL, &r->read);
 }
 
 struct kv *store_reader_new(struct store *s) {
@@ -351,14 +379,15 @@ struct kv *store_reader_new(struct store *s) {
     *r = (struct reader){.kv = {.ops = &ops},
                          .store = s,
                          .snapshot = rocksdb_create_snapshot(s->db),
-                         .read = rocksdb_readoptions_create()};
-    rocksdb_readoptions_set_snapshot(r->read, r->snapshot);
+                         .read = read_options_new()};
+    rocksdb_readoptions_set_snapshot(r->read.all, r->snapshot);
+    rocksdb_readoptions_set_snapshot(r->read.of_owner, r->snapshot);
     return &r->kv;
 }
 
 void store_reader_free(struct kv *kv) {
     struct reader *r = reader_of(kv);
-    rocksdb_readoptions_destroy(r->read);
+    read_options_free(&r->read);
     rocksdb_release_snapshot(r->store->db, r->snapshot);
     buf_release(&r->key);
     free(r);

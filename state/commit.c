@@ -36,7 +36,7 @@ bool store_get_fact(struct store *s, const char *name, struct buf *value, struct
     char *text = NULL;
     size_t n = 0;
     fact_key(&key, name);
-    char *found = rocksdb_get(s->db, s->read, key.p, key.n, &n, &text);
+    char *found = rocksdb_get(s->db, s->read.all, key.p, key.n, &n, &text);
     buf_set(value, slice_of(found, n));
     free(found);
     buf_release(&key);

@@ -1,6 +1,8 @@
+#include "state/keys.h"
 #include "state/kv.h"
 
 #include <assert.h>
+#include <string.h>
 
 const char *family_name(enum family f) {
     static const char *const names[FAMILY_COUNT] = {
@@ -21,4 +23,25 @@ const char *family_name(enum family f) {
 
 bool family_is_only_scanned(enum family f) {
     return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY || f == FAMILY_ACCOUNTS_BY_CUSTOMER;
+}
+
+static size_t account_n(struct slice key) {
+    const char *end = key.n > KEY_PARTITION_BYTES
+                          ? memchr(key.p + KEY_PARTITION_BYTES, 0, key.n - KEY_PARTITION_BYTES)
+                          : NULL;
+    return end != NULL ? (size_t)(end - key.p) + 1 : 0;
+}
+
+size_t family_owner_n(enum family f, struct slice key) {
+    switch (f) {
+    case FAMILY_CUSTOMER_HISTORY:
+    case FAMILY_ACCOUNTS_BY_CUSTOMER:
+    case FAMILY_LINKS:
+    case FAMILY_LINKS_AHEAD:
+        return key.n >= KEY_CUSTOMER_BYTES ? KEY_CUSTOMER_BYTES : 0;
+    case FAMILY_ACCOUNT_HISTORY:
+        return account_n(key);
+    default:
+        return 0;
+    }
 }

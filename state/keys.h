@@ -20,6 +20,9 @@
 #define KEY_STORE_PARTITION 0xFFFF
 #define KEY_PARTITION_MAX 0xFFFE
 
+#define KEY_PARTITION_BYTES ((size_t)2)
+#define KEY_CUSTOMER_BYTES (KEY_PARTITION_BYTES + 8) /* of a partition and a customer_id */
+
 /* Each clears `out` and fills it. */
 void key_partition(struct buf *out, int32_t partition);
 void key_text(struct buf *out, int32_t partition, struct slice text);

@@ -30,6 +30,8 @@ enum family {
 const char *family_name(enum family f);
 /* Its rows are read by cursors; by key only where a task is restored. */
 bool family_is_only_scanned(enum family f);
+/* How much of a key names the customer or account whose rows cursors look at together; 0: nothing of it. */
+size_t family_owner_n(enum family f, struct slice key);
 
 struct kv;
 struct kv_cursor;
@@ -91,6 +93,8 @@ static inline bool kv_failed(const struct kv *kv) {
     return kv->err.class != ERR_NONE;
 }
 
+/* A cursor that a key with an owner (family_owner_n) was sought with is good for the rows of that owner, and in the
+ * direction of the seek: it may pass over other rows. */
 static inline void cursor_seek(struct kv_cursor *c, struct slice key) {
     c->ops->seek(c, key);
 }

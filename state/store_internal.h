@@ -15,12 +15,20 @@
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 
+struct read_options {
+    rocksdb_readoptions_t *all;
+    rocksdb_readoptions_t
+        *of_owner; /* for cursors that stay with an owner (family_owner_n): files without it are skipped */
+};
+struct read_options read_options_new(void);
+void read_options_free(struct read_options *r);
+
 struct store {
     char *dir;
     rocksdb_t *db;
     rocksdb_column_family_handle_t *rows;      /* the only family */
     rocksdb_options_t *options, *file_options; /* of the database; of the files that commits make */
-    rocksdb_readoptions_t *read;
+    struct read_options read;
     rocksdb_writeoptions_t *write;
     pthread_mutex_t commit_lock; /* held by whoever writes anything */
     uint64_t commits;            /* under commit_lock */

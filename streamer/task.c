@@ -167,8 +167,12 @@ static size_t load_versions(struct task_env *env, struct task *t, const struct e
     cursor_seek_for_prev(c, buf_slice(&env->key2));
     if (cursor_in(c, prefix)) /* the one that covers or precedes `at`; the one before it may merge with it */
         cursor_prev(c);
-    if (!cursor_in(c, prefix))
+    if (cursor_in(c, prefix)) {
+        key_replace_time(&env->key2, key_time(cursor_key(c)));
+        cursor_seek(c, buf_slice(&env->key2));
+    } else {
         cursor_seek(c, prefix);
+    }
     buf_clear(&env->version_bytes);
     for (; cursor_in(c, prefix); cursor_next(c)) {
         struct slice key = cursor_key(c), body;
