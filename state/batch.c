@@ -1,138 +1,14 @@
-/* Batches: what a worker reads and writes through, with their cursors; and readers, for queries. */
+/* Batches: what a worker reads and writes through; and readers, for queries. */
 #include "state/store_internal.h"
-#include "state/wanted.h"
 #include "streamer/base/mem.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- cursors --- */
-
-struct store_cursor {
-    struct kv_cursor base;
-    struct kv *kv;
-    struct store *store;
-    enum family family;
-    rocksdb_writebatch_wi_t *index; /* of a batch: on top of the database; else NULL */
-    const struct read_options *read;
-    rocksdb_iterator_t *i; /* NULL before the first seek */
-    bool of_owner;         /* it passes over what is not of the owner that was sought */
-    bool backwards;        /* was sought */
-    struct buf key;        /* to seek */
-    struct slice value;    /* where it stands; p == NULL: nowhere */
-};
-
-static struct store_cursor *cursor_of(struct kv_cursor *c) {
-    return (struct store_cursor *)c;
-}
-
-static bool is_in_family(const struct store_cursor *c) {
-    size_t n;
-    if (!rocksdb_iter_valid(c->i))
-        return false;
-    const char *key = rocksdb_iter_key(c->i, &n);
-    return n > 0 && key[0] == (char)c->family;
-}
-
-/* Notes where RocksDB's iterator stands. */
-static void settle(struct store_cursor *c) {
-    char *text = NULL;
-    c->value = slice_null();
-    if (is_in_family(c)) {
-        c->value.p = rocksdb_iter_value(c->i, &c->value.n);
-        return;
-    }
-    rocksdb_iter_get_error(c->i, &text);
-    if (kv_failed(c->kv))
-        free(text);
-    else
-        (void)store_check(c->store, text, &c->kv->err, "scan");
-}
-
-static rocksdb_iterator_t *new_iterator(const struct store_cursor *c) {
-    rocksdb_iterator_t *base =
-        rocksdb_create_iterator(c->store->db, c->of_owner ? c->read->of_owner : c->read->all);
-    return c->index != NULL ? rocksdb_writebatch_wi_create_iterator_with_base(c->index, base) : base;
-}
-
-/* Makes an iterator that is good for the key. */
-static struct slice prepare_seek(struct store_cursor *c, struct slice key) {
-    bool of_owner = family_owner_n(c->family, key) > 0;
-    if (c->i == NULL || c->of_owner != of_owner) {
-        if (c->i != NULL)
-            rocksdb_iter_destroy(c->i);
-        c->of_owner = of_owner;
-        c->i = new_iterator(c);
-    }
-    return stored_key(&c->key, c->family, key);
-}
-
-static void op_seek(struct kv_cursor *base, struct slice key) {
-    struct store_cursor *c = cursor_of(base);
-    struct slice stored = prepare_seek(c, key);
-    c->backwards = false;
-    rocksdb_iter_seek(c->i, stored.p, stored.n);
-    settle(c);
-}
-static void op_seek_for_prev(struct kv_cursor *base, struct slice key) {
-    struct store_cursor *c = cursor_of(base);
-    struct slice stored = prepare_seek(c, key);
-    c->backwards = true;
-    rocksdb_iter_seek_for_prev(c->i, stored.p, stored.n);
-    settle(c);
-}
-static void op_next(struct kv_cursor *c) {
-    assert(!cursor_of(c)->of_owner || !cursor_of(c)->backwards);
-    rocksdb_iter_next(cursor_of(c)->i);
-    settle(cursor_of(c));
-}
-static void op_prev(struct kv_cursor *c) {
-    assert(!cursor_of(c)->of_owner || cursor_of(c)->backwards);
-    rocksdb_iter_prev(cursor_of(c)->i);
-    settle(cursor_of(c));
-}
-static bool op_valid(struct kv_cursor *c) {
-    return cursor_of(c)->value.p != NULL;
-}
-static struct slice op_key(struct kv_cursor *c) {
-    size_t n;
-    const char *stored = rocksdb_iter_key(cursor_of(c)->i, &n);
-    return slice_of(stored + 1, n - 1);
-}
-static struct slice op_value(struct kv_cursor *c) {
-    return cursor_of(c)->value;
-}
-static void op_free(struct kv_cursor *c) {
-    if (cursor_of(c)->i != NULL)
-        rocksdb_iter_destroy(cursor_of(c)->i);
-    buf_release(&cursor_of(c)->key);
-    free(c);
-}
-
-static struct kv_cursor *cursor_new(struct kv *kv, struct store *s, enum family f,
-                                    rocksdb_writebatch_wi_t *index, const struct read_options *read) {
-    static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
-                                             op_valid, op_key,           op_value, op_free};
-    struct store_cursor *c = mem_calloc(1, sizeof *c);
-    *c = (struct store_cursor){
-        .base = {&ops}, .kv = kv, .store = s, .family = f, .index = index, .read = read};
-    return &c->base;
-}
-
 /* --- batches --- */
 
 #define DIRTY_PART 2 /* of the rows in memory may be dirty */
-
-struct batch {
-    struct kv kv; /* first: a kv of this store is a batch */
-    struct store *store;
-    uint64_t number;
-    struct row_cache rows;
-    rocksdb_writebatch_wi_t *index; /* the dirty rows of those families of which a cursor was asked for */
-    struct buf key;
-    struct wanted wanted[FAMILY_COUNT];
-};
 
 static struct batch *batch_of(struct kv *kv) {
     return (struct batch *)kv;
@@ -257,24 +133,8 @@ static void batch_fetch(struct kv *kv) {
     }
 }
 
-static void bring_index_up_to_date(struct batch *b, enum family f) {
-    struct places *places = &b->rows.unindexed[f];
-    for (size_t i = 0; i < places->n; i++) {
-        struct row *r = b->rows.dirty[f].p[places->p[i]];
-        struct slice key = row_stored_key(r);
-        if (r->there)
-            rocksdb_writebatch_wi_put(b->index, key.p, key.n, row_value(r).p, r->value_n);
-        else
-            rocksdb_writebatch_wi_delete(b->index, key.p, key.n);
-        r->indexed = true;
-    }
-    places->n = 0;
-}
-
 static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
-    struct batch *b = batch_of(kv);
-    bring_index_up_to_date(b, f);
-    return cursor_new(kv, b->store, f, b->index, &b->store->read);
+    return cursor_new(kv, batch_of(kv)->store, f, batch_of(kv), &batch_of(kv)->store->read);
 }
 
 struct batch *batch_new(struct store *s) {
@@ -295,8 +155,10 @@ void batch_free(struct batch *b) {
     row_cache_release(&b->rows);
     rocksdb_writebatch_wi_destroy(b->index);
     buf_release(&b->key);
-    for (int f = 0; f < FAMILY_COUNT; f++)
+    for (int f = 0; f < FAMILY_COUNT; f++) {
         wanted_release(&b->wanted[f]);
+        owned_release(&b->owned[f]);
+    }
     free(b);
 }
 
@@ -311,6 +173,8 @@ bool batch_is_full(const struct batch *b) {
 void batch_clear(struct batch *b) {
     row_cache_drop_dirty(&b->rows);
     rocksdb_writebatch_wi_clear(b->index);
+    for (int f = 0; f < FAMILY_COUNT; f++)
+        owned_clear(&b->owned[f]);
     b->kv.err.class = ERR_NONE;
 }
 

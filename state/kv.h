@@ -94,7 +94,7 @@ static inline bool kv_failed(const struct kv *kv) {
 }
 
 /* A cursor that a key with an owner (family_owner_n) was sought with is good for the rows of that owner, and in the
- * direction of the seek: it may pass over other rows. */
+ * direction of the seek: of other rows it may see none. */
 static inline void cursor_seek(struct kv_cursor *c, struct slice key) {
     c->ops->seek(c, key);
 }

@@ -168,7 +168,7 @@ static uint32_t rows_add(struct rows *rows, struct row *r) {
     return (uint32_t)rows->n++;
 }
 
-static void places_add(struct places *places, uint32_t place) {
+void places_add(struct places *places, uint32_t place) {
     if (places->n == places->cap) {
         places->cap = places->cap == 0 ? 64 : places->cap * 2;
         places->p = mem_realloc(places->p, places->cap * sizeof *places->p);

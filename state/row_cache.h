@@ -45,6 +45,7 @@ struct places {
     uint32_t *p;
     size_t n, cap;
 };
+void places_add(struct places *places, uint32_t place);
 
 /* Scratch memory of row_cache_sorted. */
 struct sorting {

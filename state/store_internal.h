@@ -2,14 +2,17 @@
  *
  *   store.c   opening and closing, damage, facts, whole partitions
  *   commit.c  writing the rows of a batch, all or nothing
- *   batch.c   what a worker reads and writes through; readers */
+ *   batch.c   what a worker reads and writes through; readers
+ *   cursor.c  the cursors of both */
 #ifndef STATE_STORE_INTERNAL_H
 #define STATE_STORE_INTERNAL_H
 
 #include "state/keys.h"
 #include "state/kv.h"
+#include "state/owned.h"
 #include "state/row_cache.h"
 #include "state/store.h"
+#include "state/wanted.h"
 
 #include <pthread.h>
 #include <rocksdb/c.h>
@@ -65,5 +68,22 @@ void commit_remove_leftovers(const char *dir);
 
 /* A key as it is stored: clears `out` and fills it. */
 struct slice stored_key(struct buf *out, enum family f, struct slice key);
+
+/* --- batch.c --- */
+struct batch {
+    struct kv kv; /* first: a kv of this store is a batch */
+    struct store *store;
+    uint64_t number;
+    struct row_cache rows;
+    struct owned owned[FAMILY_COUNT]; /* the dirty rows, for cursors that stay with an owner */
+    rocksdb_writebatch_wi_t *index;   /* the dirty rows of those families that another cursor was asked for */
+    struct buf key;
+    struct wanted wanted[FAMILY_COUNT];
+};
+
+/* --- cursor.c --- */
+/* `b`: whose dirty rows it sees, too; NULL: nobody's. */
+struct kv_cursor *cursor_new(struct kv *kv, struct store *s, enum family f, struct batch *b,
+                             const struct read_options *read);
 
 #endif

@@ -4,7 +4,7 @@
  *   cycle [ACCOUNTS [CHANGES]]
  *
  * Then what RocksDB alone takes for the same rows. Phases: insert (each account once), change (another balance), unchanged (the same balance, later), customer (another
- * name; each has ten accounts). */
+ * name; each has ten accounts), late (changes, one in twenty late). */
 #include "rocksdb_rate.h"
 #include "state/store.h"
 #include "streamer/base/mem.h"
@@ -156,14 +156,18 @@ static void feed(struct bench *b, enum topic topic, const char *key, const char 
     read_inbox(b);
 }
 
-static void feed_account(struct bench *b, int64_t i, int64_t turn) {
+static void feed_account_of(struct bench *b, int64_t i, int64_t turn, int64_t at_ms) {
     char key[32], value[256];
     (void)snprintf(key, sizeof key, "A%07" PRId64, i);
     (void)snprintf(value, sizeof value,
                    "{\"account_id\":\"%s\",\"customer_id\":\"%" PRId64 "\",\"balance\":\"%" PRId64
                    ".50\",\"account_type\":\"Savings\",\"updated_at\":%" PRId64 "}",
-                   key, i / ACCOUNTS_OF_CUSTOMER, (i * 37 + turn * 11) % 30000, b->clock_ms);
+                   key, i / ACCOUNTS_OF_CUSTOMER, (i * 37 + turn * 11) % 30000, at_ms);
     feed(b, TOPIC_ACCOUNTS, key, value);
+}
+
+static void feed_account(struct bench *b, int64_t i, int64_t turn) {
+    feed_account_of(b, i, turn, b->clock_ms);
 }
 
 static void feed_customer(struct bench *b, int64_t i, int64_t turn) {
@@ -229,6 +233,14 @@ __attribute__((noinline)) static void phase_customer(struct bench *b, int64_t n)
     settle(b);
 }
 
+/* Changes, and among them one in twenty that is late, between the versions of the phases insert and change. */
+__attribute__((noinline)) static void phase_late(struct bench *b, int64_t n) {
+    int64_t late_ms = INT64_C(1700000000000) + DAY_MS;
+    for (int64_t i = 0; i < n; i++)
+        feed_account_of(b, scattered(b, i), 1000 + i / b->accounts, i % 20 == 0 ? late_ms : b->clock_ms);
+    settle(b);
+}
+
 static void run(struct bench *b, const char *name, void (*phase)(struct bench *, int64_t), int64_t n) {
     int64_t sent = b->sent, bytes = b->sent_bytes;
     b->clock_ms += DAY_MS;
@@ -271,6 +283,7 @@ int main(int argc, char **argv) {
     run(&b, "change", phase_change, changes);
     run(&b, "unchanged", phase_unchanged, changes);
     run(&b, "customer", phase_customer, changes / ACCOUNTS_OF_CUSTOMER);
+    run(&b, "late", phase_late, changes);
     (void)printf("state: %.1f bytes an account\n", (double)store_bytes(b.store) / (double)b.accounts);
     for (int p = 0; p < PARTITIONS; p++)
         task_release(&b.tasks[p]);

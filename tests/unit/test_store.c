@@ -480,6 +480,55 @@ static void test_store__count_and_wipe(void **state) {
     remove_scratch(dir);
 }
 
+/* Rows that are wiped do not come back where a cursor leaves out the files without its owner. */
+static bool owner_has_rows(struct batch *b, int64_t customer_id) {
+    struct buf owner = {0};
+    key_customer(&owner, 1, customer_id);
+    struct kv_cursor *c = kv_cursor(batch_kv(b), FAMILY_LINKS);
+    cursor_seek(c, buf_slice(&owner));
+    bool found = cursor_in(c, buf_slice(&owner));
+    cursor_free(c);
+    buf_release(&owner);
+    return found;
+}
+
+static void put_link(struct batch *b, int64_t customer_id) {
+    struct buf key = {0};
+    key_customer_account(&key, 1, customer_id, slice_str("A"));
+    kv_put(batch_kv(b), FAMILY_LINKS, buf_slice(&key), slice_str("x"));
+    buf_release(&key);
+}
+
+static void test_store__wiped_owners(void **state) {
+    (void)state;
+    struct err e = {0};
+    char *dir = make_scratch();
+    struct store *s = open_store(dir);
+    struct batch *b = batch_new(s);
+    put_link(b, 1);
+    put_much(batch_kv(b), 1); /* into a file */
+    commit(b);
+    put_link(b, 2); /* into the write buffer */
+    commit(b);
+    assert_true(owner_has_rows(b, 1) && owner_has_rows(b, 2));
+    assert_true(store_wipe(s, 1, &e)); /* into the write buffer */
+    assert_false(owner_has_rows(b, 1) || owner_has_rows(b, 2));
+    put_link(b, 3);
+    put_much(batch_kv(b), 2); /* flushes it, and puts another file on top */
+    commit(b);
+    assert_false(owner_has_rows(b, 1) || owner_has_rows(b, 2));
+    assert_true(owner_has_rows(b, 3));
+    batch_free(b);
+    store_close(s);
+    s = open_store(dir);
+    b = batch_new(s);
+    assert_false(owner_has_rows(b, 1) || owner_has_rows(b, 2));
+    assert_true(owner_has_rows(b, 3));
+    batch_free(b);
+    store_close(s);
+    remove_scratch(dir);
+}
+
 /* The path of the largest file whose name holds `part`; the caller frees. */
 static char *find_file(const char *dir, const char *part) {
     char *found = NULL;
@@ -1053,6 +1102,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_store__failed_batch),
         cmocka_unit_test(test_store__facts),
         cmocka_unit_test(test_store__count_and_wipe),
+        cmocka_unit_test(test_store__wiped_owners),
         cmocka_unit_test(test_store__needs_count),
         cmocka_unit_test(test_store__large_commits),
         cmocka_unit_test(test_store__counted_once),
