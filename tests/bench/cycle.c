@@ -3,8 +3,8 @@
  *
  *   cycle [ACCOUNTS [CHANGES]]
  *
- * Then what RocksDB alone takes for the same rows. Phases: insert (each account once), change (another balance), unchanged (the same balance, later), customer (another
- * name; each has ten accounts), late (changes, one in twenty late). */
+ * Then what RocksDB alone takes for the same rows. Phases: insert (each account once), change (another balance), unchanged
+ * (the same balance, later), customer (another name; each has ten accounts), late (changes, one in twenty late). */
 #include "rocksdb_rate.h"
 #include "state/store.h"
 #include "streamer/base/mem.h"
@@ -22,7 +22,8 @@
 #define PARTITIONS 2
 #define ACCOUNTS_OF_CUSTOMER 10
 #define BATCH 5000
-#define DAY_MS INT64_C(86400000)
+#define DAY_MS INT64_C(86400000) /* from one phase to the next: none has as many records */
+#define BEGIN_MS INT64_C(1700000000000)
 
 /* Records of a batch: of the input, or links and refs that were sent, to be read in the next one. */
 struct inbox {
@@ -156,7 +157,7 @@ static void feed(struct bench *b, enum topic topic, const char *key, const char 
     read_inbox(b);
 }
 
-static void feed_account_of(struct bench *b, int64_t i, int64_t turn, int64_t at_ms) {
+static void feed_account_at(struct bench *b, int64_t i, int64_t turn, int64_t at_ms) {
     char key[32], value[256];
     (void)snprintf(key, sizeof key, "A%07" PRId64, i);
     (void)snprintf(value, sizeof value,
@@ -167,7 +168,7 @@ static void feed_account_of(struct bench *b, int64_t i, int64_t turn, int64_t at
 }
 
 static void feed_account(struct bench *b, int64_t i, int64_t turn) {
-    feed_account_of(b, i, turn, b->clock_ms);
+    feed_account_at(b, i, turn, b->clock_ms);
 }
 
 static void feed_customer(struct bench *b, int64_t i, int64_t turn) {
@@ -235,9 +236,9 @@ __attribute__((noinline)) static void phase_customer(struct bench *b, int64_t n)
 
 /* Changes, and among them one in twenty that is late, between the versions of the phases insert and change. */
 __attribute__((noinline)) static void phase_late(struct bench *b, int64_t n) {
-    int64_t late_ms = INT64_C(1700000000000) + DAY_MS;
+    int64_t late_ms = BEGIN_MS + DAY_MS + DAY_MS / 2;
     for (int64_t i = 0; i < n; i++)
-        feed_account_of(b, scattered(b, i), 1000 + i / b->accounts, i % 20 == 0 ? late_ms : b->clock_ms);
+        feed_account_at(b, scattered(b, i), 1000 + i / b->accounts, i % 20 == 0 ? late_ms : b->clock_ms);
     settle(b);
 }
 
@@ -267,7 +268,7 @@ int main(int argc, char **argv) {
     b.sink.send = bench_send;
     b.accounts = argc > 1 ? strtoll(argv[1], NULL, 10) : 100000;
     int64_t changes = argc > 2 ? strtoll(argv[2], NULL, 10) : b.accounts;
-    b.clock_ms = INT64_C(1700000000000);
+    b.clock_ms = BEGIN_MS;
     if (mkdtemp(dir) == NULL || !config_load(&b.config, NULL, NULL, 0, &e))
         fail("cannot start");
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
