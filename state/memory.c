@@ -127,29 +127,42 @@ static void op_erase(struct kv *kv, enum family f, struct slice key) {
 struct memory_cursor {
     struct kv_cursor base;
     const struct table *table;
-    size_t at; /* == count: not valid */
+    enum family family;
+    size_t at;                /* == count: not valid */
+    bool of_owner, backwards; /* was sought: as far as the store's would go */
 };
 
 static struct memory_cursor *cursor_of(struct kv_cursor *c) {
     return (struct memory_cursor *)c;
 }
 
-static void op_seek(struct kv_cursor *c, struct slice key) {
+/* Returns whether the key is there. */
+static bool seek(struct memory_cursor *c, struct slice key, bool backwards) {
     bool exact;
-    cursor_of(c)->at = find(cursor_of(c)->table, key, &exact);
+    c->at = find(c->table, key, &exact);
+    c->of_owner = family_owner_n(c->family, key) > 0;
+    c->backwards = backwards;
+    return exact;
 }
-static void op_prev(struct kv_cursor *c) {
-    struct memory_cursor *m = cursor_of(c);
-    m->at = m->at == 0 ? m->table->count : m->at - 1;
+
+static void step_back(struct memory_cursor *c) {
+    c->at = c->at == 0 ? c->table->count : c->at - 1;
+}
+
+static void op_seek(struct kv_cursor *c, struct slice key) {
+    (void)seek(cursor_of(c), key, false);
 }
 static void op_seek_for_prev(struct kv_cursor *c, struct slice key) {
-    bool exact;
-    cursor_of(c)->at = find(cursor_of(c)->table, key, &exact);
-    if (!exact)
-        op_prev(c);
+    if (!seek(cursor_of(c), key, true))
+        step_back(cursor_of(c));
 }
 static void op_next(struct kv_cursor *c) {
+    assert(!cursor_of(c)->of_owner || !cursor_of(c)->backwards);
     cursor_of(c)->at++;
+}
+static void op_prev(struct kv_cursor *c) {
+    assert(!cursor_of(c)->of_owner || cursor_of(c)->backwards);
+    step_back(cursor_of(c));
 }
 static bool op_valid(struct kv_cursor *c) {
     return cursor_of(c)->at < cursor_of(c)->table->count;
@@ -168,7 +181,7 @@ static struct kv_cursor *op_cursor(struct kv *kv, enum family f) {
     static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
                                              op_valid, op_key,           op_value, op_free};
     struct memory_cursor *c = mem_calloc(1, sizeof *c);
-    *c = (struct memory_cursor){{&ops}, &memory_of(kv)->tables[f], 0};
+    *c = (struct memory_cursor){.base = {&ops}, .table = &memory_of(kv)->tables[f], .family = f};
     return &c->base;
 }
 
