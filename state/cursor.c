@@ -76,13 +76,12 @@ static void settle(struct store_cursor *c) {
     for (;;) {
         struct slice stored = stored_at(c);
         const struct row *row = own_row(c);
-        int order = row == NULL || stored.p == NULL ? 0 : slice_compare(stored, row_stored_key(row));
+        int order = row != NULL && stored.p != NULL ? slice_compare(stored, row_stored_key(row)) : 0;
         if (stored.p == NULL)
             check(c);
-        c->both = row != NULL && stored.p != NULL && order == 0;
-        bool stored_first = stored.p != NULL && (row == NULL || (c->backwards ? order > 0 : order < 0));
-        c->row = stored_first ? NULL : row;
-        c->valid = stored_first || row != NULL;
+        c->valid = stored.p != NULL || row != NULL;
+        c->both = stored.p != NULL && row != NULL && order == 0;
+        c->row = stored.p != NULL && (c->backwards ? order > 0 : order < 0) ? NULL : row;
         if (c->row == NULL || c->row->there)
             return;
         if (c->both)
