@@ -1044,6 +1044,14 @@ static void test_store__missing_current(void **state) {
     remove_scratch(dir);
 }
 
+static bool cursor_finds(struct kv *kv, enum family f, struct slice key) {
+    struct kv_cursor *c = kv_cursor(kv, f);
+    cursor_seek(c, key);
+    bool found = cursor_in(c, key);
+    cursor_free(c);
+    return found;
+}
+
 static void test_store__damaged_table(void **state) {
     (void)state;
     struct err e = {0};
@@ -1056,6 +1064,14 @@ static void test_store__damaged_table(void **state) {
         overwrite(path, at, "\xde\xad\xbe\xef", 4);
     struct store *s = open_store(dir);
     struct batch *b = batch_new(s);
+    struct buf owner = {0};
+    key_text(&owner, 1, slice_str("00004000"));
+    assert_int_equal(family_owner_n(FAMILY_LINKS, buf_slice(&owner)), owner.n);
+    assert_false(cursor_finds(batch_kv(b), FAMILY_LINKS, buf_slice(&owner)));
+    assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
+    assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
+    buf_release(&owner);
+    batch_clear(b);
     assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000", NULL);
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
