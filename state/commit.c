@@ -2,15 +2,19 @@
  *
  * A few go through RocksDB's log and write buffer. Many are put in order into a file of their own, which RocksDB takes over
  * as it is: for each row about a quarter of what the log, the write buffer (a skip list) and its flush cost (measured with
- * 50,000 rows of 90 bytes). Such a file must not share sequence numbers with a write buffer, or RocksDB 7.8 may take the
- * one for the other when it sorts level 0 (mended in 7.10, "L0 file misorder corruption"): so what is buffered is flushed
- * before, and nobody else writes meanwhile (commit_lock). */
+ * 50,000 rows of 90 bytes). That file is made in memory and RocksDB copies it: one that its SstFileWriter makes on disk is
+ * dropped from the page cache, so that the first reads of its rows would wait for the disk.
+ *
+ * Such a file must not share sequence numbers with a write buffer, or RocksDB 7.8 may take the one for the other when it
+ * sorts level 0 (mended in 7.10, "L0 file misorder corruption"): so what is buffered is flushed before, and nobody else
+ * writes meanwhile (commit_lock). */
 #include "state/store_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define FILE_BYTES ((size_t)2 << 20) /* of rows in memory: from there on they make a file */
@@ -126,20 +130,6 @@ static void write_buffered(struct store *s, struct row_cache *c, char **text) {
 
 /* --- as a file --- */
 
-#define FILE_NAME "commit.new"
-
-static void file_path(struct buf *out, const char *dir) {
-    buf_clear(out);
-    buf_printf(out, "%s/" FILE_NAME, dir);
-}
-
-void commit_remove_leftovers(const char *dir) {
-    struct buf path = {0};
-    file_path(&path, dir);
-    (void)unlink(buf_cstr(&path)); /* most of the time there is none */
-    buf_release(&path);
-}
-
 static void put_in_file(rocksdb_sstfilewriter_t *out, const struct row *r, char **text) {
     struct slice key = row_stored_key(r);
     if (r->there)
@@ -192,22 +182,24 @@ static void flush(struct store *s, char **text) {
 
 static void hand_over(struct store *s, const char *path, char **text) {
     rocksdb_ingestexternalfileoptions_t *options = rocksdb_ingestexternalfileoptions_create();
-    rocksdb_ingestexternalfileoptions_set_move_files(options, 1);
     rocksdb_ingest_external_file(s->db, &path, 1, options, text);
     rocksdb_ingestexternalfileoptions_destroy(options);
 }
 
 static void write_file(struct store *s, struct row_cache *c, char **text) {
-    struct buf path = {0};
-    file_path(&path, s->dir);
-    make_file(s, c, buf_cstr(&path), text);
+    char path[64];
+    int fd = memfd_create("streamer-commit", MFD_CLOEXEC);
+    if (fd < 0) {
+        *text = strdup("cannot make a file in memory");
+        return;
+    }
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    make_file(s, c, path, text);
     if (*text == NULL && s->has_buffered)
         flush(s, text);
     if (*text == NULL)
-        hand_over(s, buf_cstr(&path), text);
-    if (*text != NULL)
-        commit_remove_leftovers(s->dir);
-    buf_release(&path);
+        hand_over(s, path, text);
+    (void)close(fd);
 }
 
 bool store_write_rows(struct store *s, struct row_cache *rows, struct err *e) {

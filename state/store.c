@@ -137,6 +137,7 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
 struct read_options read_options_new(void) {
     struct read_options r = {rocksdb_readoptions_create(), rocksdb_readoptions_create()};
     rocksdb_readoptions_set_total_order_seek(r.all, 1);
+    rocksdb_readoptions_set_fill_cache(r.all, 0);
     return r;
 }
 
@@ -249,7 +250,6 @@ struct store *store_open(const char *dir, int64_t memory_bytes, int batches, str
     for (size_t p = 0; p < ARRAY_LEN(s->counted); p++)
         atomic_init(&s->counted[p], !changed);
     if (open_database(s, e) && is_usable(s, e) && store_has_all_commits(s, e)) {
-        commit_remove_leftovers(dir);
         s->has_buffered = true; /* what the log held */
         return s;
     }
@@ -296,7 +296,6 @@ bool store_destroy(const char *dir, struct err *e) {
     rocksdb_options_destroy(options);
     if (text == NULL) {
         seal_remove(dir);
-        commit_remove_leftovers(dir);
         (void)rmdir(dir); /* unless something else lies there */
     }
     if (text != NULL && strstr(text, "lock") != NULL)
@@ -311,10 +310,9 @@ bool store_destroy(const char *dir, struct err *e) {
 
 /* --- rows, sizes --- */
 
-static bool count_rows(struct store *s, const rocksdb_readoptions_t *scan, struct slice prefix, int64_t *rows,
-                       struct err *e) {
+static bool count_rows(struct store *s, struct slice prefix, int64_t *rows, struct err *e) {
     char *text = NULL;
-    rocksdb_iterator_t *i = rocksdb_create_iterator(s->db, scan);
+    rocksdb_iterator_t *i = rocksdb_create_iterator(s->db, s->read.all);
     for (rocksdb_iter_seek(i, prefix.p, prefix.n); rocksdb_iter_valid(i); rocksdb_iter_next(i), (*rows)++) {
         size_t n;
         const char *p = rocksdb_iter_key(i, &n);
@@ -330,13 +328,9 @@ bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_CO
     struct buf key = {0}, prefix = {0};
     bool ok = true;
     key_partition(&key, partition);
-    rocksdb_readoptions_t *scan = rocksdb_readoptions_create();
-    rocksdb_readoptions_set_fill_cache(scan, 0);
-    rocksdb_readoptions_set_total_order_seek(scan, 1);
     memset(rows, 0, FAMILY_COUNT * sizeof *rows);
     for (int f = 0; f < FAMILY_COUNT && ok; f++)
-        ok = count_rows(s, scan, stored_key(&prefix, (enum family)f, buf_slice(&key)), &rows[f], e);
-    rocksdb_readoptions_destroy(scan);
+        ok = count_rows(s, stored_key(&prefix, (enum family)f, buf_slice(&key)), &rows[f], e);
     buf_release(&prefix);
     buf_release(&key);
     return ok;

@@ -19,9 +19,11 @@
 #include <stdatomic.h>
 
 struct read_options {
+    /* For single rows and whole families. They leave their blocks out of the block cache: the rows are kept singly, and the next
+     * ones lie elsewhere. */
     rocksdb_readoptions_t *all;
-    rocksdb_readoptions_t
-        *of_owner; /* for cursors that stay with an owner (family_owner_n): files without it are skipped */
+    /* For cursors that stay with an owner (family_owner_n): files without it are skipped. */
+    rocksdb_readoptions_t *of_owner;
 };
 struct read_options read_options_new(void);
 void read_options_free(struct read_options *r);
@@ -63,8 +65,6 @@ uint32_t store_claim(struct store *s, int32_t partition, uint64_t batch);
 bool store_write_rows(struct store *s, struct row_cache *rows, struct err *e);
 /* After opening: false if commits are missing. */
 bool store_has_all_commits(struct store *s, struct err *e);
-/* Removes what a commit may have left that was interrupted: to be called when nobody has the store open. */
-void commit_remove_leftovers(const char *dir);
 
 /* A key as it is stored: clears `out` and fills it. */
 struct slice stored_key(struct buf *out, enum family f, struct slice key);
