@@ -400,6 +400,55 @@ static void test_rows__avro_truncated(void **state) {
     }
 }
 
+/* Of every length, beside avro-c; alone and with more behind it. */
+static void check_long(int64_t x) {
+    char theirs[16], with_more[32] = {0};
+    avro_writer_t w = avro_writer_memory(theirs, sizeof theirs);
+    avro_value_iface_t *iface = avro_generic_class_from_schema(avro_schema_long());
+    avro_value_t value;
+    assert_int_equal(avro_generic_value_new(iface, &value), 0);
+    assert_int_equal(avro_value_set_long(&value, x), 0);
+    assert_int_equal(avro_value_write(w, &value), 0);
+    size_t n = (size_t)avro_writer_tell(w);
+    struct buf ours = {0};
+    avro_put_long(&ours, x);
+    assert_int_equal(ours.n, n);
+    assert_memory_equal(ours.p, theirs, n);
+    memcpy(with_more, theirs, n);
+    for (size_t more = 0; more < 16; more++) {
+        memset(with_more + n, more % 2 == 0 ? 0xff : 0x01, more);
+        char *bytes = mem_alloc(n + more); /* so that the sanitizer sees where it ends */
+        memcpy(bytes, with_more, n + more);
+        struct slice in = slice_of(bytes, n + more);
+        int64_t read;
+        assert_true(avro_get_long(&in, &read));
+        assert_int_equal(read, x);
+        assert_int_equal(in.n, more);
+        assert_ptr_equal(in.p, bytes + n);
+        free(bytes);
+    }
+    for (size_t part = 0; part < n; part++) {
+        struct slice in = slice_of(theirs, part);
+        int64_t read;
+        assert_false(avro_get_long(&in, &read));
+    }
+    avro_value_decref(&value);
+    avro_value_iface_decref(iface);
+    avro_writer_free(w);
+    buf_release(&ours);
+}
+
+static void test_rows__avro_longs(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(7);
+    for (int bits = 0; bits < 64; bits++) {
+        uint64_t edge = UINT64_C(1) << bits, noise = rng_next(&r) >> (63 - bits);
+        const uint64_t some[] = {edge, edge - 1, ~edge, ~(edge - 1), noise, ~noise};
+        for (size_t i = 0; i < ARRAY_LEN(some); i++)
+            check_long((int64_t)some[i]);
+    }
+}
+
 /* Whatever the bytes are: slices stay inside of them, and nothing is read outside (the sanitizer looks). */
 static void check_slices(const struct row_type *type, const void *row, struct slice bytes) {
     for (size_t i = 0; i < type->field_count; i++) {
@@ -1333,6 +1382,7 @@ int main(void) {
         cmocka_unit_test(test_rows__schemas),
         cmocka_unit_test(test_rows__avro),
         cmocka_unit_test(test_rows__avro_truncated),
+        cmocka_unit_test(test_rows__avro_longs),
         cmocka_unit_test(test_rows__avro_garbage),
         cmocka_unit_test(test_rows__avro_refused),
         cmocka_unit_test(test_rows__account),
