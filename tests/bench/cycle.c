@@ -1,7 +1,7 @@
 /* cycle: the work of a processor's transactions without Kafka: records through the tasks, with the state in RocksDB, and
  * the internal messages back in. Prints for each phase the CPU time of this thread and of the whole process.
  *
- *   cycle [ACCOUNTS [CHANGES]]
+ *   cycle [ACCOUNTS [CHANGES [MEMORY]]]     MEMORY: state.memory.bytes
  *
  * Then what RocksDB alone takes for the same rows. Phases: insert (each account once), change (another balance), unchanged
  * (the same balance, later), customer (another name; each has ten accounts), late (changes, one in twenty late). */
@@ -276,6 +276,8 @@ int main(int argc, char **argv) {
     b.clock_ms = BEGIN_MS;
     if (mkdtemp(dir) == NULL || !config_load(&b.config, NULL, NULL, 0, &e))
         fail("cannot start");
+    if (argc > 3)
+        b.config.state_memory_bytes = strtoll(argv[3], NULL, 10);
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     store_use_thread();
     if ((b.store = store_open(dir, b.config.state_memory_bytes, 1, &e)) == NULL)

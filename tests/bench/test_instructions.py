@@ -1,7 +1,10 @@
-"""How many instructions a record takes, without Kafka: a guard against regressions that no noise of a machine hides.
+"""How many instructions a record takes, without Kafka, and how many bytes of files: a guard against regressions that no noise
+of a machine hides.
 
 Counted by callgrind over the work of each phase of cycle.c, small enough that RocksDB's background threads have little to do, and large
 enough that the state is written as behind a backlog.
+Bytes are those of a state that is larger than its memory: what is read tells whether filters leave files out, what is written how
+often files are merged.
 Where a change is meant to cost that much, or saves more: the new figures are in the failure's message.
 """
 
@@ -16,6 +19,11 @@ RECORDS = 30000
 TOLERANCE = 0.10
 # Thousands of instructions a record, on Debian 12's libraries. A customer has ten accounts.
 EXPECTED = {"insert": 33.4, "change": 27.0, "unchanged": 9.3, "customer": 168.4, "late": 29.8}
+SMALL_MEMORY = 8 << 20
+STORED = 60000
+BYTES_TOLERANCE = 0.25  # RocksDB's threads decide when they merge
+# Bytes a record: read from files, written to them.
+EXPECTED_BYTES = {"insert": (197, 266), "change": (1526, 428), "unchanged": (735, 153), "customer": (22571, 2593), "late": (2700, 550)}
 RECORDS_OF = dict.fromkeys(EXPECTED, RECORDS) | {"customer": RECORDS // 10}
 
 
@@ -44,3 +52,18 @@ def test_instructions(phase: str, counted: dict[str, float]) -> None:
     assert counted.keys() == EXPECTED.keys(), f"callgrind has dumped {counted}"
     figures = {name: round(value, 1) for name, value in counted.items()}
     assert counted[phase] == pytest.approx(EXPECTED[phase], rel=TOLERANCE), f"counted: {figures}"
+
+
+@pytest.fixture(scope="module")
+def moved() -> dict[str, tuple[int, int]]:
+    """Bytes a record, by phase."""
+    command = [str(CYCLE), *2 * [str(STORED)], str(SMALL_MEMORY)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.findall(r"^(\w+) .* (\d+) bytes read +(\d+) bytes written$", said, re.MULTILINE)
+    return {phase: (int(read), int(written)) for phase, read, written in found}
+
+
+@pytest.mark.parametrize("phase", EXPECTED_BYTES)
+def test_bytes(phase: str, moved: dict[str, tuple[int, int]]) -> None:
+    assert moved.keys() == EXPECTED_BYTES.keys(), f"cycle has printed {moved}"
+    assert moved[phase] == pytest.approx(EXPECTED_BYTES[phase], rel=BYTES_TOLERANCE), f"counted: {moved}"
