@@ -9,7 +9,9 @@
  * sorts level 0 (mended in 7.10, "L0 file misorder corruption"): so what is buffered is flushed before, and nobody else
  * writes meanwhile (commit_lock). */
 #include "state/store_internal.h"
+#include "streamer/base/mem.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,20 +182,45 @@ static void flush(struct store *s, char **text) {
     rocksdb_flushoptions_destroy(options);
 }
 
+/* RocksDB keeps a copy that it could not finish, on a full disk, until it next looks for files that nobody needs: it
+ * does when it may delete again. */
+static void remove_unfinished_copy(struct store *s) {
+    char *texts[2] = {NULL};
+    rocksdb_disable_file_deletions(s->db, &texts[0]);
+    rocksdb_enable_file_deletions(s->db, 0, &texts[1]);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        free(texts[i]); /* it looks again when it is opened */
+}
+
 static void hand_over(struct store *s, const char *path, char **text) {
     rocksdb_ingestexternalfileoptions_t *options = rocksdb_ingestexternalfileoptions_create();
     rocksdb_ingest_external_file(s->db, &path, 1, options, text);
     rocksdb_ingestexternalfileoptions_destroy(options);
+    if (*text != NULL)
+        remove_unfinished_copy(s);
+}
+
+/* Returns -1 with an error text if there cannot be one. Without /proc RocksDB would say of its path what it says of
+ * state that is damaged. */
+static int open_memory_file(char *path, size_t path_size, char **text) {
+    char why[256] = "cannot make a file in memory: /proc is not mounted";
+    int fd = memfd_create("streamer-commit", MFD_CLOEXEC);
+    (void)snprintf(path, path_size, "/proc/self/fd/%d", fd);
+    if (fd >= 0 && access(path, F_OK) == 0)
+        return fd;
+    if (fd >= 0)
+        (void)close(fd);
+    else
+        (void)snprintf(why, sizeof why, "cannot make a file in memory: %s", strerror(errno));
+    *text = mem_strdup(why);
+    return -1;
 }
 
 static void write_file(struct store *s, struct row_cache *c, char **text) {
     char path[64];
-    int fd = memfd_create("streamer-commit", MFD_CLOEXEC);
-    if (fd < 0) {
-        *text = strdup("cannot make a file in memory");
+    int fd = open_memory_file(path, sizeof path, text);
+    if (fd < 0)
         return;
-    }
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     make_file(s, c, path, text);
     if (*text == NULL && s->has_buffered)
         flush(s, text);

@@ -10,11 +10,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <rocksdb/c.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -635,6 +638,64 @@ static int write_much_and_crash(const char *dir) {
     return 7;
 }
 
+static unsigned long free_blocks(const char *dir) {
+    struct statvfs disk;
+    return statvfs(dir, &disk) == 0 ? disk.f_bfree : 0;
+}
+
+#define NO_DISK 77
+
+/* The commit's file is made, but there is no room on the disk for RocksDB's copy of it. Returns 7 if that is an error to
+ * try again, of which nothing is left, and the next one succeeds once there is room; NO_DISK without the right to mount
+ * a disk of its own. */
+static int fill_disk(const char *dir) {
+    struct err e = {0};
+    struct buf balloon = {0};
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", dir, "tmpfs", 0, "size=16m") != 0)
+        return NO_DISK;
+    struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
+    struct batch *b = batch_new(s);
+    put_much(batch_kv(b), 1);
+    commit(b);
+    buf_printf(&balloon, "%s/balloon", dir);
+    int fd = open(buf_cstr(&balloon), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    char page[4096] = {0};
+    while (write(fd, page, sizeof page) > 0)
+        ;
+    (void)ftruncate(fd, lseek(fd, 0, SEEK_END) - (1 << 20));
+    (void)close(fd);
+    unsigned long room = free_blocks(dir);
+    put_much(batch_kv(b), 2);
+    put_text(b, FAMILY_LINKS, 1, "k", "never");
+    bool ok = batch_commit(b, &e);
+    if (free_blocks(dir) < room)
+        fprintf(stderr, "the failed commit left something behind\n");
+    if (ok || free_blocks(dir) < room || e.class != ERR_RETRY || strstr(e.text, "No space left") == NULL)
+        return 1;
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", NULL);
+    (void)unlink(buf_cstr(&balloon));
+    put_much(batch_kv(b), 3);
+    commit(b);
+    batch_free(b);
+    store_close(s);
+    s = store_open(dir, MEMORY_BYTES, 1, &e);
+    bool whole = s != NULL && !store_needs_count(s, 1);
+    store_close(s);
+    buf_release(&balloon);
+    return whole ? 7 : 2;
+}
+
+static void test_store__disk_full(void **state) {
+    (void)state;
+    char *dir = make_scratch();
+    int code = in_other_process("disk-full", dir, "");
+    remove_scratch(dir);
+    if (code == NO_DISK)
+        skip();
+    assert_int_equal(code, 7);
+}
+
 /* Ends without closing the store. */
 static int write_and_crash(const char *dir, const char *value) {
     struct err e = {0};
@@ -751,18 +812,34 @@ static void test_store__needs_count(void **state) {
     remove_scratch(dir);
 }
 
-/* A write beyond it fails as on a full disk. */
-static void let_files_grow_to(rlim_t bytes) {
+/* Returns what the limit was. */
+static rlim_t set_limit(__rlimit_resource_t what, rlim_t soft) {
     struct rlimit limit;
-    (void)signal(SIGXFSZ, bytes == RLIM_INFINITY ? SIG_DFL : SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes == RLIM_INFINITY ? limit.rlim_max : bytes;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(getrlimit(what, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = soft;
+    assert_int_equal(setrlimit(what, &limit), 0);
+    return before;
+}
+
+/* A commit that makes a file fails under that limit, with that text, and nothing of it is there. */
+static void fail_under_limit(struct store *s, struct batch *b, __rlimit_resource_t what, rlim_t soft,
+                             const char *says) {
+    struct err e = {0};
+    put_much(batch_kv(b), 4);
+    put_text(b, FAMILY_LINKS, 1, "k", "never");
+    rlim_t before = set_limit(what, soft);
+    bool ok = batch_commit(b, &e);
+    (void)set_limit(what, before);
+    assert_false(ok);
+    assert_int_equal(e.class, ERR_RETRY);
+    assert_non_null(strstr(e.text, says));
+    assert_committed(s, FAMILY_LINKS, 1, "k", "much again");
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", "much again");
 }
 
 static void test_store__large_commits(void **state) {
     (void)state;
-    struct err e = {0};
     struct buf key = {0}, value = {0};
     char *dir = make_scratch();
     assert_int_equal(in_other_process("crash-large", dir, ""), 7);
@@ -781,15 +858,10 @@ static void test_store__large_commits(void **state) {
     commit(b);
     assert_false(batch_is_full(b));
     assert_committed(s, FAMILY_LINKS, 1, "k", "much again");
-    /* A failure to make the file is an error, and nothing of the commit is there. */
-    put_much(batch_kv(b), 4);
-    put_text(b, FAMILY_LINKS, 1, "k", "never");
-    let_files_grow_to(64 << 10);
-    assert_false(batch_commit(b, &e));
-    let_files_grow_to(RLIM_INFINITY);
-    assert_int_equal(e.class, ERR_RETRY);
-    assert_committed(s, FAMILY_LINKS, 1, "k", "much again");
-    assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", "much again");
+    (void)signal(SIGXFSZ, SIG_IGN);
+    fail_under_limit(s, b, RLIMIT_FSIZE, 64 << 10, "File too large");
+    (void)signal(SIGXFSZ, SIG_DFL);
+    fail_under_limit(s, b, RLIMIT_NOFILE, 0, "cannot make a file in memory: Too many open files");
     put_much(batch_kv(b), 5);
     commit(b);
     batch_free(b);
@@ -1153,6 +1225,8 @@ static void test_store__log_cut_short(void **state) {
 static int as_other_process(const char *what, const char *dir, const char *value) {
     if (strcmp(what, "crash-large") == 0)
         return write_much_and_crash(dir);
+    if (strcmp(what, "disk-full") == 0)
+        return fill_disk(dir);
     if (strcmp(what, "crash") == 0)
         return write_and_crash(dir, value);
     if (strcmp(what, "small") == 0)
@@ -1177,6 +1251,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_store__owners_in_a_large_batch),
         cmocka_unit_test(test_store__needs_count),
         cmocka_unit_test(test_store__large_commits),
+        cmocka_unit_test(test_store__disk_full),
         cmocka_unit_test(test_store__counted_once),
         cmocka_unit_test(test_store__memory_is_bounded),
         cmocka_unit_test(test_store__destroy),
