@@ -1,10 +1,10 @@
-"""How many instructions a record takes, without Kafka, and how many bytes of files: a guard against regressions that no noise
-of a machine hides.
+"""How many instructions a record takes, without Kafka, and how many bytes of files: a guard against regressions that no
+noise of a machine hides.
 
-Counted by callgrind over the work of each phase of cycle.c, small enough that RocksDB's background threads have little to do, and large
-enough that the state is written as behind a backlog.
-Bytes are those of a state that is larger than its memory: what is read tells whether filters leave files out, what is written how
-often files are merged.
+Counted by callgrind over the work of each phase of cycle.c, small enough that RocksDB's background threads have little
+to do, and large enough that the state is written as behind a backlog.
+Bytes are those of a state that is larger than its memory: what is read tells whether filters leave files out, what is
+written how often files are merged.
 Where a change is meant to cost that much, or saves more: the new figures are in the failure's message.
 """
 
@@ -19,12 +19,19 @@ RECORDS = 30000
 TOLERANCE = 0.10
 # Thousands of instructions a record, on Debian 12's libraries. A customer has ten accounts.
 EXPECTED = {"insert": 33.4, "change": 27.0, "unchanged": 9.3, "customer": 168.4, "late": 29.8}
+RECORDS_OF = dict.fromkeys(EXPECTED, RECORDS) | {"customer": RECORDS // 10}
+
 SMALL_MEMORY = 8 << 20
 STORED = 60000
 BYTES_TOLERANCE = 0.25  # RocksDB's threads decide when they merge
 # Bytes a record: read from files, written to them.
-EXPECTED_BYTES = {"insert": (197, 266), "change": (1526, 428), "unchanged": (735, 153), "customer": (22571, 2593), "late": (2700, 550)}
-RECORDS_OF = dict.fromkeys(EXPECTED, RECORDS) | {"customer": RECORDS // 10}
+EXPECTED_BYTES = {
+    "insert": (197, 266),
+    "change": (1526, 428),
+    "unchanged": (735, 153),
+    "customer": (22571, 2593),
+    "late": (2700, 550),
+}
 
 
 @pytest.fixture(scope="module")
