@@ -99,7 +99,7 @@ const struct row_type customer_ref_type = ROW_TYPE(customer_ref, "customer_ref",
 
 /* --- Avro: https://avro.apache.org/docs/1.11.1/specification/#binary-encoding --- */
 
-void avro_put_long(struct buf *out, int64_t v) {
+void avro_put_long_of_any_size(struct buf *out, int64_t v) {
     uint64_t zigzag = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
     char *p = buf_reserve(out, 10);
     size_t n = 0;

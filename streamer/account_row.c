@@ -61,13 +61,13 @@ struct current {
 };
 
 /* False: its attributes are none. */
-static bool read_current(const struct timeline *t, struct current *c) {
-    *c = (struct current){.there = t->has_current};
-    if (!t->has_current)
+static bool read_current(const struct version *v, struct current *c) {
+    *c = (struct current){.there = v != NULL};
+    if (v == NULL)
         return true;
-    c->from = t->current.from;
-    c->loaded_at = t->current.loaded_at;
-    return account_attributes_decode(t->current.attributes, &c->attributes);
+    c->from = v->from;
+    c->loaded_at = v->loaded_at;
+    return account_attributes_decode(v->attributes, &c->attributes);
 }
 
 /* --- the joined row --- */
@@ -159,7 +159,7 @@ static bool get_summary(struct slice *in, struct slice account_id, const struct 
 
 void account_row_encode(const struct account_row *r, struct buf *out) {
     struct current c;
-    bool readable = read_current(&r->timeline, &c);
+    bool readable = read_current(timeline_current(&r->timeline), &c);
     assert(readable); /* it was encoded or decoded by this file */
     (void)readable;
     timeline_encode(&r->timeline, out);
@@ -172,9 +172,14 @@ void account_row_encode(const struct account_row *r, struct buf *out) {
 }
 
 bool account_row_decode(struct slice in, struct slice account_id, struct account_row *r) {
+    return timeline_decode(&in, &r->timeline) &&
+           account_row_decode_rest(in, account_id, timeline_current(&r->timeline), r);
+}
+
+bool account_row_decode_rest(struct slice in, struct slice account_id, const struct version *current,
+                             struct account_row *r) {
     struct current c;
-    return timeline_decode(&in, &r->timeline) && read_current(&r->timeline, &c) &&
-           avro_get_branch(&in, &r->has_joined) &&
+    return read_current(current, &c) && avro_get_branch(&in, &r->has_joined) &&
            (!r->has_joined || get_joined(&in, account_id, &c, &r->joined)) &&
            avro_get_branch(&in, &r->has_summary) &&
            (!r->has_summary || get_summary(&in, account_id, &c, &r->summary)) && in.n == 0;

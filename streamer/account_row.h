@@ -2,8 +2,8 @@
  * last. Avro binary by schemas/account_row.avsc. Pure.
  *
  * What was emitted last nearly always says of the account what its current version says, so those fields are written
- * down only where they differ. What is read back is exactly what was emitted: the row is encoded as a whole, never a
- * part of it alone. */
+ * down only where they differ. What is read back is exactly what was emitted. So all that follows the timeline leans on
+ * its current version, and may be copied as it is for as long as that one stays. */
 #ifndef STREAMER_ACCOUNT_ROW_H
 #define STREAMER_ACCOUNT_ROW_H
 
@@ -26,6 +26,9 @@ bool account_row_is_empty(const struct account_row *r);
 void account_row_encode(const struct account_row *r, struct buf *out);
 /* Slices of the decoded row point into `in`, or are account_id. */
 bool account_row_decode(struct slice in, struct slice account_id, struct account_row *r);
+/* All but the timeline: `in` is what timeline_decode leaves of a row, `current` the version that it read; NULL: none. */
+bool account_row_decode_rest(struct slice in, struct slice account_id, const struct version *current,
+                             struct account_row *r);
 
 /* The attributes in timelines and closed versions: schemas/account_attributes.avsc. Their account_type is one of those
  * that account_type_find knows. */

@@ -23,16 +23,20 @@ int64_t customer_row_links_outside(const struct customer_row *r) {
     return totals_links(&r->totals) - r->links.count;
 }
 
-bool customer_row_ref(const struct customer_row *r, struct customer_ref *ref) {
+static bool ref_of(const struct version *current, struct customer_ref *ref) {
     struct customer_attributes a;
-    struct slice in = r->timeline.current.attributes;
     *ref = (struct customer_ref){.known = false, .customer_name = slice_of("", 0)};
-    if (!r->timeline.has_current)
+    if (current == NULL)
         return true;
+    struct slice in = current->attributes;
     if (!row_get_avro(&customer_attributes_type, &in, &a) || in.n > 0)
         return false;
     *ref = (struct customer_ref){true, a.customer_name, a.has_loan_flag};
     return true;
+}
+
+bool customer_row_ref(const struct customer_row *r, struct customer_ref *ref) {
+    return ref_of(timeline_current(&r->timeline), ref);
 }
 
 /* --- the profile --- */
@@ -86,12 +90,18 @@ void customer_row_encode(const struct customer_row *r, struct buf *out) {
 }
 
 bool customer_row_decode(struct slice in, int64_t customer_id, struct customer_row *r) {
+    return timeline_decode(&in, &r->timeline) &&
+           customer_row_decode_rest(in, customer_id, timeline_current(&r->timeline), r);
+}
+
+bool customer_row_decode_rest(struct slice in, int64_t customer_id, const struct version *current,
+                              struct customer_row *r) {
     struct customer_ref customer;
     bool has_totals;
     totals_clear(&r->totals);
-    return timeline_decode(&in, &r->timeline) && customer_row_ref(r, &customer) &&
-           avro_get_branch(&in, &has_totals) && (!has_totals || totals_decode(&in, &r->totals)) &&
-           customer_links_decode(&in, &r->links) && avro_get_branch(&in, &r->has_profile) &&
+    return ref_of(current, &customer) && avro_get_branch(&in, &has_totals) &&
+           (!has_totals || totals_decode(&in, &r->totals)) && customer_links_decode(&in, &r->links) &&
+           avro_get_branch(&in, &r->has_profile) &&
            (!r->has_profile || get_profile(&in, customer_id, &r->totals, &customer, &r->profile)) &&
            in.n == 0;
 }

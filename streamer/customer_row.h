@@ -2,7 +2,8 @@
  * profile as it was emitted last. Avro binary by schemas/customer_row.avsc. Pure.
  *
  * The profile nearly always says what follows from the others, and is written down only where it does not. What is read
- * back is exactly what was emitted: the row is encoded as a whole, never a part of it alone. */
+ * back is exactly what was emitted. So all that follows the timeline leans on its current version, and may be copied as it
+ * is for as long as that one stays. */
 #ifndef STREAMER_CUSTOMER_ROW_H
 #define STREAMER_CUSTOMER_ROW_H
 
@@ -35,5 +36,8 @@ bool customer_row_ref(const struct customer_row *r, struct customer_ref *ref);
 void customer_row_encode(const struct customer_row *r, struct buf *out);
 /* Slices of the decoded row point into `in`. */
 bool customer_row_decode(struct slice in, int64_t customer_id, struct customer_row *r);
+/* All but the timeline: `in` is what timeline_decode leaves of a row, `current` the version that it read; NULL: none. */
+bool customer_row_decode_rest(struct slice in, int64_t customer_id, const struct version *current,
+                              struct customer_row *r);
 
 #endif

@@ -64,9 +64,7 @@ bool debezium_read_flat(struct decoding *g, struct typed row);
 /* Sets the id field by the message key. False with `why` set, also when there is no key. */
 bool key_read_id(struct decoding *g);
 
-/* A set of fields: bit 1 << field. */
-#define FIELDS_ALL UINT32_MAX
-#define FIELD_BIT(field) (UINT32_C(1) << (field))
+#define FIELDS_ALL UINT32_MAX /* a set of FIELD_BITs */
 
 enum field row_id_field(enum entity entity);
 /* Finds the entity's fields among the members of `row`; NULL for those that are not there. Returns how many

@@ -58,11 +58,22 @@ static bool normalize(struct slice name, char out[NAME_MAX_BYTES]) {
     return true;
 }
 
-static const struct known_name *find_name(enum entity entity, struct slice name) {
-    bool is_customer = entity == ENTITY_CUSTOMER;
+/* The choice among the members of a row. */
+struct choice {
+    enum entity entity;
+    size_t next;         /* the place among the known names behind the one that was found last */
+    uint32_t own, alias; /* fields that were seen so far by their own name, by an alias */
+    uint32_t fields, unknown;
+};
+
+/* The members of most rows come in the order of the known names, so the search begins behind the last one. */
+static const struct known_name *find_name(struct choice *c, struct slice name) {
+    bool is_customer = c->entity == ENTITY_CUSTOMER;
     const struct known_name *known = is_customer ? customer_names : account_names;
     size_t count = is_customer ? ARRAY_LEN(customer_names) : ARRAY_LEN(account_names);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t turn = 0; turn < count; turn++) {
+        size_t i = c->next < count ? c->next : 0;
+        c->next = i + 1;
         if (slice_eq(known[i].usual, name))
             return &known[i];
     }
@@ -76,17 +87,10 @@ static const struct known_name *find_name(enum entity entity, struct slice name)
     return NULL;
 }
 
-/* The choice among the members of a row. */
-struct choice {
-    enum entity entity;
-    uint32_t own, alias; /* fields that were seen so far by their own name, by an alias */
-    uint32_t fields, unknown;
-};
-
 /* The next member. True: it stands for *field, until a better one comes; the best is the first of the field's own name, then
  * the first of an alias. */
 static bool choose(struct choice *c, struct slice name, enum field *field) {
-    const struct known_name *k = find_name(c->entity, name);
+    const struct known_name *k = find_name(c, name);
     if (k == NULL) {
         c->unknown += !slice_has_prefix(name, slice_str("__"));
         return false;

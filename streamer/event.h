@@ -35,6 +35,8 @@ enum field {
     FIELD_UPDATED_AT,
     FIELD_COUNT
 };
+/* Of a set of fields. */
+#define FIELD_BIT(field) (UINT32_C(1) << (field))
 
 /* Source layer's result: the fields of one change as text. */
 struct decoded {
@@ -63,7 +65,7 @@ struct event {
     int64_t balance_cents; /* 0 … 10^18 - 1 */
     enum account_type account_type;
     int64_t event_at_ms, loaded_at_ms; /* epoch; event_at in years 0001 … 9999 */
-    uint32_t null_fields;              /* bit 1 << field: was null, for the metrics */
+    uint32_t null_fields;              /* FIELD_BITs: was null, for the metrics */
 };
 
 /* Why a record is quarantined. The names are promised to users (header quarantine.code, metric label). */

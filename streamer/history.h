@@ -39,6 +39,10 @@ void timeline_clear(struct timeline *t); /* no event, no confirmation; keeps mem
 void timeline_release(struct timeline *t);
 
 bool timeline_is_empty(const struct timeline *t); /* as after timeline_clear */
+/* NULL: there is none. */
+static inline const struct version *timeline_current(const struct timeline *t) {
+    return t->has_current ? &t->current : NULL;
+}
 
 /* In the state, where most times are written as how long they are behind another one: small numbers take few bytes. Such
  * differences wrap around, so that they are right for any two times. */

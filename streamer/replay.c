@@ -134,7 +134,7 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
         unreadable(env, TOPIC_CONFIRMATIONS, key);
         return;
     }
-    struct timeline *line = task_load_row(env, t, entity, id);
+    struct timeline *line = task_load_timeline(env, t, entity, id);
     line->confirmation_count = 0;
     if (value.p != NULL &&
         (!task_message_body(env, TOPIC_CONFIRMATIONS, value, &body) || !confirmations_decode(body, line))) {
@@ -144,7 +144,7 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
     if (line->confirmation_count > 0 &&
         line->confirmations[line->confirmation_count - 1].at > line->newest_event_at)
         line->newest_event_at = line->confirmations[line->confirmation_count - 1].at;
-    task_save_row(env, t, entity, id);
+    task_save_timeline(env, t, entity, id);
 }
 
 /* A row that was emitted last, into `*has` and `row`; value.p == NULL: there is none. False: it cannot be read. */

@@ -17,6 +17,7 @@ struct staging {
     struct standardizer *buffers;
     const struct decoded *in;
     struct slice text[FIELD_COUNT]; /* trimmed */
+    uint32_t nulls;                 /* FIELD_BITs of those that stand for null */
     struct event *out;
     struct reason *why;
 };
@@ -29,6 +30,10 @@ void standardizer_release(struct standardizer *s) {
 static bool is_null(struct slice text) {
     return text.n == 0 || slice_eq_nocase(text, "null") || slice_eq_nocase(text, "n/a") ||
            slice_eq_nocase(text, "none");
+}
+
+static bool field_is_null(const struct staging *g, enum field f) {
+    return (g->nulls & FIELD_BIT(f)) != 0;
 }
 
 static bool is_yes(struct slice text) {
@@ -56,7 +61,7 @@ static bool refuse_too_large(struct staging *g, const char *field, size_t n) {
 
 static bool check_customer_id(struct staging *g) {
     struct slice text = g->text[FIELD_CUSTOMER_ID];
-    if (is_null(text))
+    if (field_is_null(g, FIELD_CUSTOMER_ID))
         return reason_set(g->why, REASON_INVALID_CUSTOMER_ID, "Invalid customer_id: null or empty");
     if (decimal_parse_integer(text, &g->out->customer_id) != DECIMAL_OK)
         return refuse(g, REASON_INVALID_CUSTOMER_ID, "Invalid customer_id: non-numeric value (", text, ")");
@@ -76,7 +81,7 @@ static bool check_customer_key(struct staging *g) {
 
 static bool check_customer_name(struct staging *g) {
     struct slice text = g->text[FIELD_CUSTOMER_NAME];
-    if (is_null(text))
+    if (field_is_null(g, FIELD_CUSTOMER_NAME))
         return reason_set(g->why, REASON_INVALID_NAME, "Invalid name: null or empty");
     if (text.n > TEXT_MAX_BYTES)
         return refuse_too_large(g, "customer_name", text.n);
@@ -90,14 +95,14 @@ static bool check_customer_name(struct staging *g) {
 static bool check_has_loan(struct staging *g) {
     struct slice text = g->text[FIELD_HAS_LOAN];
     g->out->has_loan_flag = is_yes(text);
-    if (g->out->has_loan_flag || is_null(text) || is_no(text))
+    if (g->out->has_loan_flag || field_is_null(g, FIELD_HAS_LOAN) || is_no(text))
         return true;
     return refuse(g, REASON_INVALID_HAS_LOAN, "Invalid has_loan value: ", text, "");
 }
 
 static bool check_account_id(struct staging *g) {
     struct slice text = g->text[FIELD_ACCOUNT_ID];
-    if (is_null(text))
+    if (field_is_null(g, FIELD_ACCOUNT_ID))
         return reason_set(g->why, REASON_INVALID_ACCOUNT_ID, "Invalid account_id: null or empty");
     if (text.n > TEXT_MAX_BYTES)
         return refuse_too_large(g, "account_id", text.n);
@@ -110,7 +115,7 @@ static bool check_balance(struct staging *g) {
     struct slice text = g->text[FIELD_BALANCE];
     if (text.n == 0)
         return reason_set(g->why, REASON_INVALID_BALANCE, "Invalid balance: null or empty");
-    if (is_null(text))
+    if (field_is_null(g, FIELD_BALANCE))
         return refuse(g, REASON_INVALID_BALANCE, "Invalid balance: null representation (", text, ")");
     int64_t cents;
     if (decimal_parse(text, BALANCE_PRECISION, BALANCE_SCALE, &cents) != DECIMAL_OK)
@@ -123,7 +128,7 @@ static bool check_balance(struct staging *g) {
 
 static bool check_account_type(struct staging *g) {
     struct slice text = g->text[FIELD_ACCOUNT_TYPE];
-    if (is_null(text))
+    if (field_is_null(g, FIELD_ACCOUNT_TYPE))
         return reason_set(g->why, REASON_INVALID_ACCOUNT_TYPE, "Invalid account_type: null or empty");
     if (slice_eq_nocase(text, account_type_name(ACCOUNT_SAVINGS)))
         g->out->account_type = ACCOUNT_SAVINGS;
@@ -140,7 +145,7 @@ static bool check_event_time(struct staging *g) {
     struct slice text = g->text[FIELD_UPDATED_AT];
     if (g->in->has_source_time)
         g->out->event_at_ms = g->in->source_time_ms;
-    else if (is_null(text))
+    else if (field_is_null(g, FIELD_UPDATED_AT))
         g->out->event_at_ms = g->out->loaded_at_ms;
     else if (!timestamp_parse(text, &g->out->event_at_ms))
         return refuse(
@@ -175,31 +180,25 @@ static bool check_fields(struct staging *g) {
     return is_customer ? check_customer_key(g) : check_account_id(g);
 }
 
-/* Which of the entity's fields were null, for the metrics; deletes have no fields to speak of. */
-static uint32_t null_fields(const struct staging *g) {
-    static const enum field customer[] = {FIELD_CUSTOMER_ID, FIELD_CUSTOMER_NAME, FIELD_HAS_LOAN};
-    static const enum field account[] = {FIELD_ACCOUNT_ID, FIELD_CUSTOMER_ID, FIELD_BALANCE,
-                                         FIELD_ACCOUNT_TYPE};
-    if (g->out->kind != CHANGE_UPSERT)
-        return 0;
-    bool is_customer = g->out->entity == ENTITY_CUSTOMER;
-    const enum field *fields = is_customer ? customer : account;
-    size_t count = is_customer ? ARRAY_LEN(customer) : ARRAY_LEN(account);
-    uint32_t mask = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (is_null(g->text[fields[i]]))
-            mask |= UINT32_C(1) << fields[i];
-    }
-    return mask;
-}
+/* The entity's own fields. */
+static const uint32_t fields_of[ENTITY_COUNT] = {
+    [ENTITY_CUSTOMER] =
+        FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_CUSTOMER_NAME) | FIELD_BIT(FIELD_HAS_LOAN),
+    [ENTITY_ACCOUNT] = FIELD_BIT(FIELD_ACCOUNT_ID) | FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_BALANCE) |
+                       FIELD_BIT(FIELD_ACCOUNT_TYPE),
+};
 
 bool standardize(struct standardizer *s, enum entity entity, const struct decoded *d,
                  int64_t kafka_timestamp_ms, struct event *out, struct reason *why) {
     *out = (struct event){.entity = entity, .kind = d->kind, .loaded_at_ms = kafka_timestamp_ms};
     why->code = REASON_NONE;
     struct staging g = {.buffers = s, .in = d, .out = out, .why = why};
-    for (int f = 0; f < FIELD_COUNT; f++)
+    for (enum field f = 0; f < FIELD_COUNT; f++) {
         g.text[f] = slice_trim(d->fields[f]);
-    out->null_fields = null_fields(&g);
+        if (is_null(g.text[f]))
+            g.nulls |= FIELD_BIT(f);
+    }
+    if (d->kind == CHANGE_UPSERT) /* deletes have no fields to speak of */
+        out->null_fields = g.nulls & fields_of[entity];
     return check_kafka_timestamp(&g) && check_fields(&g) && check_event_time(&g);
 }

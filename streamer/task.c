@@ -210,20 +210,20 @@ static void encode_attributes(const struct event *e, struct buf *out) {
 }
 
 /* Stores closed versions and emits what history_apply found; the row in work is saved later. */
-static void write_changes(struct task_env *env, struct task *t, const struct event *e,
-                          const struct timeline *line) {
-    const struct entity_map *map = entity_map(e->entity);
+static void write_changes(struct task_env *env, struct task *t, const struct event *e) {
     const struct history *h = &env->history;
     for (size_t i = 0; i < h->change_count && !kv_failed(env->kv); i++) {
         task_version_prefix(&env->key, t, e->entity, e->id);
         key_add_time(&env->key, 0);
-        store_version(env, t, map->versions, &h->changes[i]);
+        store_version(env, t, entity_map(e->entity)->versions, &h->changes[i]);
         emit_version(env, t, e, &h->changes[i]);
     }
-    if (!h->confirmations_changed)
-        return;
+}
+
+static void emit_confirmations(struct task_env *env, struct task *t, const struct event *e,
+                               const struct timeline *line) {
     buf_clear(&env->message_key);
-    buf_put_str(&env->message_key, map->confirmations_prefix);
+    buf_put_str(&env->message_key, entity_map(e->entity)->confirmations_prefix);
     buf_put_slice(&env->message_key, e->id);
     buf_clear(&env->message);
     buf_put_byte(&env->message, MESSAGE_FORMAT);
@@ -243,11 +243,10 @@ static void count_event(struct task_env *env, const struct event *e) {
         c->newest_event_ms[e->entity] = e->event_at_ms;
 }
 
-/* Lets join and marts follow, if the current version is another one now than `old`, which was there if `had`. */
+/* Lets join and marts follow, if the current version is another one now than `old`; NULL: there was none. */
 static void follow_current(struct task_env *env, struct task *t, const struct event *e,
-                           const struct timeline *line, bool had, const struct version *old) {
-    const struct version *now = &line->current;
-    bool has = line->has_current;
+                           const struct version *old, const struct version *now) {
+    bool had = old != NULL, has = now != NULL;
     bool same = had == has && (!has || slice_eq(old->attributes, now->attributes));
     if (e->entity == ENTITY_CUSTOMER) {
         if (!same)
@@ -262,6 +261,16 @@ static void follow_current(struct task_env *env, struct task *t, const struct ev
     account_changed(env, t, e->id, had ? &before : NULL, has ? &after : NULL);
 }
 
+/* What follows from versions that have changed; `old` was the current one, or NULL. */
+static void apply_changes(struct task_env *env, struct task *t, const struct event *e,
+                          const struct timeline *line, const struct version *old) {
+    task_load_rest(env, e->entity, e->id, old);
+    write_changes(env, t, e);
+    if (!kv_failed(env->kv))
+        follow_current(env, t, e, old, timeline_current(line));
+    task_save_row(env, t, e->entity, e->id);
+}
+
 static bool too_late(const struct timeline *line, struct reason *why, int64_t at) {
     struct buf times = {0};
     timestamp_put_iso(&times, at);
@@ -273,7 +282,7 @@ static bool too_late(const struct timeline *line, struct reason *why, int64_t at
 }
 
 bool task_apply_event(struct task_env *env, struct task *t, const struct event *e, struct reason *why) {
-    struct timeline *line = task_load_row(env, t, e->entity, e->id);
+    struct timeline *line = task_load_timeline(env, t, e->entity, e->id);
     if (kv_failed(env->kv))
         return true;
     if (e->kind == CHANGE_TOMBSTONE && !line->has_current) {
@@ -294,12 +303,12 @@ bool task_apply_event(struct task_env *env, struct task *t, const struct event *
         return true;
     history_apply(&env->history, &env->history_options, line, env->versions, versions, &h);
     count_event(env, e);
-    if (env->history.change_count == 0 && !env->history.confirmations_changed)
-        return true; /* the same event once more */
-    write_changes(env, t, e, line);
-    if (!kv_failed(env->kv))
-        follow_current(env, t, e, line, had, &old);
-    task_save_row(env, t, e->entity, e->id);
+    if (env->history.confirmations_changed)
+        emit_confirmations(env, t, e, line);
+    if (env->history.change_count > 0)
+        apply_changes(env, t, e, line, had ? &old : NULL);
+    else if (env->history.confirmations_changed)
+        task_save_timeline(env, t, e->entity, e->id);
     return true;
 }
 

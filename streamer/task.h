@@ -81,6 +81,7 @@ struct task_env {
     struct customer_row customer; /* and the one of a customer: see task_state.h */
     struct json json;             /* for replay */
     struct buf account_bytes, customer_bytes, links_bytes;
+    struct slice rest; /* of the row that was loaded: what lies behind its timeline */
     bool account_is_stored, customer_is_stored; /* there was such a row when it was loaded */
     bool joined_is_stored, summary_is_stored;
     struct buf key, key2, value, value2, encoded, attributes, message_key, message, ids;

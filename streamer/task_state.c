@@ -185,13 +185,34 @@ bool task_message_body(struct task_env *env, enum topic topic, struct slice valu
 
 /* --- the rows of accounts and customers --- */
 
-void task_load_account(struct task_env *env, const struct task *t, struct slice id) {
-    struct slice body;
-    struct account_row *r = &env->account;
-    account_row_clear(r);
+/* The timeline of the row that env->key names, and env->rest. Returns whether there is such a row. */
+static bool load_timeline(struct task_env *env, enum family f, struct buf *bytes, struct timeline *line) {
+    bool stored = task_get(env, f, buf_slice(&env->key), bytes, &env->rest);
+    if (stored && !timeline_decode(&env->rest, line)) {
+        timeline_clear(line);
+        task_damaged(env, f);
+    }
+    return stored;
+}
+
+static void load_account_timeline(struct task_env *env, const struct task *t, struct slice id) {
+    account_row_clear(&env->account);
     key_text(&env->key, t->partition, id);
-    env->account_is_stored = task_get(env, FAMILY_ACCOUNTS, buf_slice(&env->key), &env->account_bytes, &body);
-    if (env->account_is_stored && !account_row_decode(body, id, r)) {
+    env->account_is_stored = load_timeline(env, FAMILY_ACCOUNTS, &env->account_bytes, &env->account.timeline);
+    env->joined_is_stored = env->summary_is_stored = false; /* until the rest is loaded */
+}
+
+static void load_customer_timeline(struct task_env *env, const struct task *t, int64_t customer_id) {
+    customer_row_clear(&env->customer);
+    key_customer(&env->key, t->partition, customer_id);
+    env->customer_is_stored =
+        load_timeline(env, FAMILY_CUSTOMERS, &env->customer_bytes, &env->customer.timeline);
+}
+
+static void load_account_rest(struct task_env *env, struct slice id, const struct version *current) {
+    struct account_row *r = &env->account;
+    if (env->account_is_stored && !kv_failed(env->kv) &&
+        !account_row_decode_rest(env->rest, id, current, r)) {
         account_row_clear(r);
         task_damaged(env, FAMILY_ACCOUNTS);
     }
@@ -199,17 +220,23 @@ void task_load_account(struct task_env *env, const struct task *t, struct slice 
     env->summary_is_stored = r->has_summary;
 }
 
-void task_load_customer(struct task_env *env, const struct task *t, int64_t customer_id) {
-    struct slice body;
+static void load_customer_rest(struct task_env *env, int64_t customer_id, const struct version *current) {
     struct customer_row *r = &env->customer;
-    customer_row_clear(r);
-    key_customer(&env->key, t->partition, customer_id);
-    env->customer_is_stored =
-        task_get(env, FAMILY_CUSTOMERS, buf_slice(&env->key), &env->customer_bytes, &body);
-    if (env->customer_is_stored && !customer_row_decode(body, customer_id, r)) {
+    if (env->customer_is_stored && !kv_failed(env->kv) &&
+        !customer_row_decode_rest(env->rest, customer_id, current, r)) {
         customer_row_clear(r);
         task_damaged(env, FAMILY_CUSTOMERS);
     }
+}
+
+void task_load_account(struct task_env *env, const struct task *t, struct slice id) {
+    load_account_timeline(env, t, id);
+    load_account_rest(env, id, timeline_current(&env->account.timeline));
+}
+
+void task_load_customer(struct task_env *env, const struct task *t, int64_t customer_id) {
+    load_customer_timeline(env, t, customer_id);
+    load_customer_rest(env, customer_id, timeline_current(&env->customer.timeline));
 }
 
 /* Puts or erases the row that env->key names; its encoding is what follows the format byte in env->encoded. */
@@ -248,14 +275,29 @@ void task_save_customer(struct task_env *env, struct task *t, int64_t customer_i
     save_row(env, t, FAMILY_CUSTOMERS, customer_row_is_empty(r), &env->customer_is_stored);
 }
 
-struct timeline *task_load_row(struct task_env *env, const struct task *t, enum entity entity,
-                               struct slice id) {
+struct timeline *task_load_timeline(struct task_env *env, const struct task *t, enum entity entity,
+                                    struct slice id) {
     if (entity == ENTITY_ACCOUNT) {
-        task_load_account(env, t, id);
+        load_account_timeline(env, t, id);
         return &env->account.timeline;
     }
-    task_load_customer(env, t, customer_id_of(id));
+    load_customer_timeline(env, t, customer_id_of(id));
     return &env->customer.timeline;
+}
+
+void task_load_rest(struct task_env *env, enum entity entity, struct slice id,
+                    const struct version *current) {
+    if (entity == ENTITY_ACCOUNT)
+        load_account_rest(env, id, current);
+    else
+        load_customer_rest(env, customer_id_of(id), current);
+}
+
+struct timeline *task_load_row(struct task_env *env, const struct task *t, enum entity entity,
+                               struct slice id) {
+    struct timeline *line = task_load_timeline(env, t, entity, id);
+    task_load_rest(env, entity, id, timeline_current(line));
+    return line;
 }
 
 void task_save_row(struct task_env *env, struct task *t, enum entity entity, struct slice id) {
@@ -263,6 +305,26 @@ void task_save_row(struct task_env *env, struct task *t, enum entity entity, str
         task_save_account(env, t, id);
     else
         task_save_customer(env, t, customer_id_of(id));
+}
+
+void task_save_timeline(struct task_env *env, struct task *t, enum entity entity, struct slice id) {
+    bool is_account = entity == ENTITY_ACCOUNT;
+    if (!(is_account ? env->account_is_stored : env->customer_is_stored)) { /* there is no rest */
+        task_save_row(env, t, entity, id);
+        return;
+    }
+    if (kv_failed(env->kv))
+        return;
+    if (is_account)
+        key_text(&env->key, t->partition, id);
+    else
+        key_customer(&env->key, t->partition, customer_id_of(id));
+    buf_clear(&env->encoded);
+    buf_put_byte(&env->encoded, STATE_FORMAT);
+    timeline_encode(is_account ? &env->account.timeline : &env->customer.timeline, &env->encoded);
+    buf_put_slice(&env->encoded, env->rest);
+    kv_put(env->kv, is_account ? FAMILY_ACCOUNTS : FAMILY_CUSTOMERS, buf_slice(&env->key),
+           buf_slice(&env->encoded));
 }
 
 bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a) {

@@ -41,6 +41,13 @@ void task_save_customer(struct task_env *env, struct task *t, int64_t customer_i
 struct timeline *task_load_row(struct task_env *env, const struct task *t, enum entity entity,
                                struct slice id);
 void task_save_row(struct task_env *env, struct task *t, enum entity entity, struct slice id);
+/* The same in two steps: of the row only its timeline, then the rest, before anything else is loaded; `current` is the
+ * current version that was loaded with the timeline, or NULL. Without the second step only task_save_timeline may follow,
+ * while the current version is still the same. */
+struct timeline *task_load_timeline(struct task_env *env, const struct task *t, enum entity entity,
+                                    struct slice id);
+void task_load_rest(struct task_env *env, enum entity entity, struct slice id, const struct version *current);
+void task_save_timeline(struct task_env *env, struct task *t, enum entity entity, struct slice id);
 /* The attributes of a version of an account; sets the sticky error if they are none. */
 bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a);
 
