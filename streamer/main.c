@@ -7,10 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Read by jemalloc: few arenas, and what is free goes back soon: memory counts, too. */
-extern const char *malloc_conf;
-const char *malloc_conf = "narenas:4,dirty_decay_ms:2000,muzzy_decay_ms:0";
-
 static int usage_error(const char *command, struct err *e) {
     (void)err_prefix(e, "%s", command);
     return command_fail(e);
