@@ -11,6 +11,12 @@
 #define SLACK 2      /* bytes that a value may at least grow by in place */
 #define STEPS 16
 
+/* GCC takes a function that only prefetches for one without effects, and may drop calls of it: the empty statement is one. */
+static inline void prefetch(const void *p) {
+    __builtin_prefetch(p);
+    __asm__ volatile("");
+}
+
 /* --- hash table --- */
 
 /* Eight bytes at a time: multiply and fold (FNV-1a with a larger word; the constant is 2^64 / golden ratio). */
@@ -132,11 +138,25 @@ static void remove_row(struct row_cache *c, const struct row *r) {
     remove_at(c, slot_of(c, r));
 }
 
-/* Where the hand stands: four neighbours after each other, the fours in no order. Else most rows behind the hand would be
- * gone and those before it be crowded together, and look-ups there would go far. */
-static size_t hand_slot(const struct row_cache *c) {
-    size_t four = (c->hand >> 2) * 0x9e3779b1 % (c->slot_count / 4); /* a prime: it comes to all of them */
-    return four * 4 + c->hand % 4;
+/* Where the hand stands then: four neighbours after each other, the fours in no order. Else most rows behind the hand would
+ * be gone and those before it be crowded together, and look-ups there would go far. */
+static size_t slot_at(const struct row_cache *c, size_t hand) {
+    size_t four = (hand >> 2) * 0x9e3779b1 % (c->slot_count / 4); /* a prime: it comes to all of them */
+    return four * 4 + hand % 4;
+}
+
+static void prefetch_slot(const struct row_cache *c, size_t i) {
+    prefetch(&c->tags[i]);
+    prefetch(&c->rows[i]);
+}
+
+/* With the hand on the first of a four: the slots that it comes to soon, and before them the rows that may leave. */
+static void prefetch_leaving(const struct row_cache *c) {
+    prefetch_slot(c, slot_at(c, c->hand + 16));
+    size_t four = slot_at(c, c->hand + 8);
+    for (size_t i = four; i < four + 4; i++)
+        if (c->tags[i] != 0 && !(c->tags[i] & USED))
+            prefetch(c->rows[i]);
 }
 
 /* CLOCK over the slots, which lie in no order of time: a hand goes round and takes away those rows that nobody has used
@@ -144,7 +164,9 @@ static size_t hand_slot(const struct row_cache *c) {
  * (Zhang et al., NSDI 2024). At most `steps` rows: where many are dirty it goes on another time. */
 static void shrink(struct row_cache *c, size_t steps) {
     while (c->bytes > c->max_bytes && c->count > 0 && steps > 0) {
-        size_t i = hand_slot(c);
+        if (c->hand % 4 == 0)
+            prefetch_leaving(c);
+        size_t i = slot_at(c, c->hand);
         bool taken = c->tags[i] != 0;
         steps -= taken;
         if (taken && !(c->tags[i] & USED) && !c->rows[i]->dirty) {
@@ -189,16 +211,13 @@ void row_cache_release(struct row_cache *c) {
         free(c->dirty[f].p);
         free(c->unindexed[f].p);
     }
-    for (int i = 0; i < 2; i++)
-        free(c->sorting.p[i]);
+    key_sort_release(&c->sort);
     free(c->tags);
     free(c->rows);
 }
 
 void row_cache_prefetch_slot(const struct row_cache *c, uint32_t hash) {
-    size_t i = home_of(c, tag_of(hash));
-    __builtin_prefetch(&c->tags[i]);
-    __builtin_prefetch(&c->rows[i]);
+    prefetch_slot(c, home_of(c, tag_of(hash)));
 }
 
 void row_cache_prefetch_row(const struct row_cache *c, uint32_t hash) {
@@ -207,7 +226,7 @@ void row_cache_prefetch_row(const struct row_cache *c, uint32_t hash) {
     while (c->tags[i] != 0 && (c->tags[i] & ~USED) != tag)
         i = next_slot(c, i);
     if (c->tags[i] != 0)
-        __builtin_prefetch(c->rows[i]);
+        prefetch(c->rows[i]);
 }
 
 struct row *row_cache_find_hashed(struct row_cache *c, enum family f, struct slice key, uint32_t hash) {
@@ -310,91 +329,19 @@ void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
 
 /* --- in the order of keys --- */
 
-static int by_key(const void *a, const void *b) {
-    return slice_compare(row_key(((const struct sorted_row *)a)->row),
-                         row_key(((const struct sorted_row *)b)->row));
-}
-
-/* How many bytes all keys begin with alike. */
-static size_t common_prefix(const struct rows *rows) {
-    struct slice first = row_key(rows->p[0]);
-    size_t common = first.n;
-    for (size_t i = 1; i < rows->n; i++) {
-        struct slice key = row_key(rows->p[i]);
-        size_t n = 0;
-        while (n < common && n < key.n && key.p[n] == first.p[n])
-            n++;
-        common = n;
-    }
-    return common;
-}
-
-/* Eight bytes as a number; what is missing counts as 0. */
-static uint64_t digits_at(struct slice key, size_t at) {
-    uint64_t digits = 0;
-    for (size_t i = at; i < at + 8; i++)
-        digits = digits << 8 | (i < key.n ? (unsigned char)key.p[i] : 0);
-    return digits;
-}
-
-static size_t byte_of(const struct sorted_row *r, int byte) {
-    return r->digits[byte / 8] >> (56 - byte % 8 * 8) & 0xff;
-}
-
-/* One pass of a radix sort, stable: by that byte of the digits. False: it is the same in all. */
-static bool sort_by_byte(const struct sorted_row *from, struct sorted_row *to, size_t n, int byte) {
-    size_t begin[256] = {0};
-    for (size_t i = 0; i < n; i++)
-        begin[byte_of(&from[i], byte)]++;
-    if (begin[byte_of(&from[0], byte)] == n)
-        return false;
-    size_t sum = 0;
-    for (int b = 0; b < 256; b++) {
-        size_t count = begin[b];
-        begin[b] = sum;
-        sum += count;
-    }
-    for (size_t i = 0; i < n; i++)
-        to[begin[byte_of(&from[i], byte)]++] = from[i];
-    return true;
-}
-
-/* Those with the same digits are told apart by the whole key. */
-static void sort_ties(struct sorted_row *p, size_t n) {
-    for (size_t from = 0, to; from < n; from = to) {
-        for (to = from + 1; to < n && memcmp(p[to].digits, p[from].digits, sizeof p->digits) == 0; to++)
-            ;
-        if (to - from > 1)
-            qsort(p + from, to - from, sizeof *p, by_key);
-    }
+static struct slice key_of(const void *context, const void *item) {
+    (void)context;
+    return row_key(item);
 }
 
 const struct rows *row_cache_sorted(struct row_cache *c, enum family f) {
     struct rows *rows = &c->dirty[f];
-    struct sorting *s = &c->sorting;
-    if (rows->n < 2)
-        return rows;
-    if (s->cap < rows->n) {
-        s->cap = rows->cap;
-        for (int i = 0; i < 2; i++)
-            s->p[i] = mem_realloc(s->p[i], s->cap * sizeof *s->p[i]);
-    }
-    size_t common = common_prefix(rows);
-    struct sorted_row *from = s->p[0], *to = s->p[1];
-    for (size_t i = 0; i < rows->n; i++) {
-        struct slice key = row_key(rows->p[i]);
-        from[i] = (struct sorted_row){{digits_at(key, common), digits_at(key, common + 8)}, rows->p[i]};
-    }
-    for (int byte = 15; byte >= 0; byte--) {
-        if (!sort_by_byte(from, to, rows->n, byte))
-            continue;
-        struct sorted_row *sorted = to;
-        to = from;
-        from = sorted;
-    }
-    sort_ties(from, rows->n);
+    struct sorted_item *items = key_sort_room(&c->sort, rows->n);
     for (size_t i = 0; i < rows->n; i++)
-        rows->p[i] = from[i].row;
+        items[i].item = rows->p[i];
+    const struct sorted_item *sorted = key_sort(&c->sort, rows->n, key_of, NULL);
+    for (size_t i = 0; i < rows->n; i++)
+        rows->p[i] = (struct row *)(uintptr_t)sorted[i].item;
     return rows;
 }
 

@@ -6,6 +6,7 @@
 #ifndef STATE_ROW_CACHE_H
 #define STATE_ROW_CACHE_H
 
+#include "state/key_sort.h"
 #include "state/kv.h"
 
 #include <stdint.h>
@@ -47,15 +48,6 @@ struct places {
 };
 void places_add(struct places *places, uint32_t place);
 
-/* Scratch memory of row_cache_sorted. */
-struct sorting {
-    struct sorted_row {
-        uint64_t digits[2]; /* sixteen bytes of its key, behind what all keys begin with */
-        struct row *row;
-    } * p[2];
-    size_t cap;
-};
-
 struct row_cache {
     /* Open addressing with linear probing, never more than three quarters full. A row's tag is its hash,
      * the lowest bit of which says instead whether it was used since the hand went by; 0: the slot is free. Tags lie close
@@ -68,7 +60,7 @@ struct row_cache {
     size_t usual[FAMILY_COUNT]; /* bytes of a value that was written lately: the room that a new row gets */
     struct row *last[FAMILY_COUNT]; /* found there: most look-ups ask for the same row again */
     struct rows dirty[FAMILY_COUNT];
-    struct sorting sorting;
+    struct key_sort sort;
     struct places unindexed[FAMILY_COUNT]; /* those of them that are not `indexed` */
 };
 void row_cache_init(struct row_cache *c, size_t max_bytes);

@@ -3,6 +3,7 @@
 #ifndef STATE_WANTED_H
 #define STATE_WANTED_H
 
+#include "state/key_sort.h"
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"
 
@@ -13,8 +14,9 @@ struct wanted {
     struct wanted_key {
         size_t at; /* in `bytes` */
         uint32_t n, hash;
-    } * keys;
+    } * keys, *spare; /* both of `cap` */
     size_t count, cap;
+    struct key_sort sort;
 };
 void wanted_release(struct wanted *w);
 
