@@ -25,7 +25,7 @@ void key_sort_release(struct key_sort *s) {
 
 struct sorted_item *key_sort_room(struct key_sort *s, size_t n) {
     if (n > s->cap) {
-        s->cap = n + n / 2;
+        s->cap = n + n / 8;
         for (int i = 0; i < 2; i++)
             s->p[i] = mem_realloc(s->p[i], s->cap * sizeof *s->p[i]);
     }
