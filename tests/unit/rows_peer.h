@@ -1,0 +1,41 @@
+/* rows_peer: values for rows, and the same rows by avro-c, which knows nothing of schemas/rows.c. A failure ends the test. */
+#ifndef UNIT_ROWS_PEER_H
+#define UNIT_ROWS_PEER_H
+
+#include "schemas/rows.h"
+#include "support.h"
+
+#include <avro.h>
+
+/* Texts that break careless encoders. */
+struct slice nasty_text(struct rng *r);
+int128 any_total(struct rng *r);
+int64_t any_time(struct rng *r);
+/* `for_json`: what JSON has room for. */
+void fill_row(const struct row_type *type, void *row, struct rng *r, bool for_json);
+void assert_same_rows(const struct row_type *type, const void *a, const void *b);
+/* The text of schemas/<name>.avsc. */
+void read_schema_text(const char *name, struct buf *out);
+
+/* One value of a schema and avro-c's memory for its bytes. */
+struct peer {
+    avro_schema_t schema;
+    avro_value_iface_t *iface;
+    avro_value_t value;
+    char bytes[65536];
+};
+struct peer *peer_new(const char *name);
+void peer_free(struct peer *p);
+/* Good until the next one. */
+struct slice peer_encode(struct peer *p);
+/* Reads one value and leaves nothing over. */
+void peer_decode(struct peer *p, struct slice bytes);
+void peer_set(struct peer *p, const struct row_type *type, const void *row);
+
+avro_value_t member(const avro_value_t *record, const char *name);
+void set_decimal(avro_value_t *v, int128 x);
+void set_bytes(avro_value_t *v, struct slice s);
+void set_text(avro_value_t *v, struct slice s);
+void assert_bytes_equal(const char *what, struct slice got, struct slice expected);
+
+#endif
