@@ -14,17 +14,20 @@ static struct batch *batch_of(struct kv *kv) {
     return (struct batch *)kv;
 }
 
-/* The epoch of the key's partition, which is this batch's from now on. */
-static uint32_t claim_for(void *batch, struct slice key) {
-    struct batch *b = batch;
+uint32_t batch_claim(struct batch *b, struct slice key) {
     return store_claim(b->store, key_partition_of(key), b->number);
 }
 
-static bool is_good(const struct row *r, uint32_t epoch) {
+static uint32_t claim_for(void *batch, struct slice key) {
+    return batch_claim(batch, key);
+}
+
+bool batch_row_is_good(struct batch *b, const struct row *r, struct slice key) {
+    uint32_t epoch = batch_claim(b, key);
     return r != NULL && (r->dirty || r->epoch == epoch);
 }
 
-static struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
+struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
     struct slice value = slice_null();
     if (pinned != NULL)
         value.p = rocksdb_pinnableslice_value(pinned, &value.n);
@@ -35,15 +38,14 @@ static struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
 static struct row *load_row(struct batch *b, enum family f, struct slice key) {
     struct store *s = b->store;
     char *text = NULL;
-    uint32_t epoch = claim_for(b, key);
     struct row *r = row_cache_find(&b->rows, f, key);
-    if (is_good(r, epoch))
+    if (batch_row_is_good(b, r, key))
         return r;
     struct slice stored = stored_key(&b->key, f, key);
     rocksdb_pinnableslice_t *pinned = rocksdb_get_pinned(s->db, s->read.all, stored.p, stored.n, &text);
     if (!store_check(s, text, &b->kv.err, "read"))
         return NULL;
-    r = row_cache_keep(&b->rows, f, key, value_of_pinned(pinned), epoch);
+    r = row_cache_keep(&b->rows, f, key, value_of_pinned(pinned), batch_claim(b, key));
     rocksdb_pinnableslice_destroy(pinned);
     return r;
 }
@@ -77,60 +79,9 @@ static void batch_want(struct kv *kv, enum family f, struct slice key) {
     wanted_add(&batch_of(kv)->wanted[f], key, row_cache_hash(f, key));
 }
 
-#define AHEAD ((size_t)8) /* rows; about as many misses as a core has in flight */
-
-/* Leaves those that are not in memory, in order. */
-static void leave_missing(struct batch *b, enum family f, struct wanted *w) {
-    size_t missing = 0;
-    for (size_t i = 0; i < w->count; i++) {
-        struct slice key = wanted_at(w, i);
-        if (i + 2 * AHEAD < w->count)
-            row_cache_prefetch_slot(&b->rows, w->keys[i + 2 * AHEAD].hash);
-        if (i + AHEAD < w->count)
-            row_cache_prefetch_row(&b->rows, w->keys[i + AHEAD].hash);
-        if (!is_good(row_cache_find_hashed(&b->rows, f, key, w->keys[i].hash), claim_for(b, key)))
-            w->keys[missing++] = w->keys[i];
-    }
-    w->count = missing;
-    wanted_sort(w);
-}
-
-#define FETCH_ROWS 128 /* in one call, which holds on to their blocks */
-
-static void fetch_rows(struct batch *b, enum family f, const struct wanted *w, size_t from, size_t n) {
-    struct store *s = b->store;
-    struct buf *stored = &b->key;
-    const char *keys[FETCH_ROWS] = {NULL};
-    size_t lengths[FETCH_ROWS] = {0};
-    rocksdb_pinnableslice_t *rows[FETCH_ROWS] = {NULL};
-    char *texts[FETCH_ROWS] = {NULL};
-    buf_clear(stored);
-    for (size_t i = 0; i < n; i++) {
-        lengths[i] = wanted_at(w, from + i).n + 1;
-        buf_put_byte(stored, (char)f);
-        buf_put_slice(stored, wanted_at(w, from + i));
-    }
-    const char *p = stored->p;
-    for (size_t i = 0; i < n; p += lengths[i], i++)
-        keys[i] = p;
-    rocksdb_batched_multi_get_cf(s->db, s->read.all, s->rows, n, keys, lengths, rows, texts, true);
-    for (size_t i = 0; i < n; i++) {
-        struct slice key = wanted_at(w, from + i);
-        if (store_check(s, texts[i], &b->kv.err, "read"))
-            (void)row_cache_keep(&b->rows, f, key, value_of_pinned(rows[i]), claim_for(b, key));
-        rocksdb_pinnableslice_destroy(rows[i]);
-    }
-}
-
 static void batch_fetch(struct kv *kv) {
-    struct batch *b = batch_of(kv);
-    for (int f = 0; f < FAMILY_COUNT; f++) {
-        struct wanted *w = &b->wanted[f];
-        leave_missing(b, (enum family)f, w);
-        for (size_t i = 0; i < w->count && !kv_failed(kv); i += FETCH_ROWS)
-            fetch_rows(b, (enum family)f, w, i, w->count - i < FETCH_ROWS ? w->count - i : FETCH_ROWS);
-        wanted_clear(w);
-    }
+    for (int f = 0; f < FAMILY_COUNT; f++)
+        batch_fetch_family(batch_of(kv), (enum family)f);
 }
 
 static struct kv_cursor *batch_cursor(struct kv *kv, enum family f) {
@@ -155,6 +106,7 @@ void batch_free(struct batch *b) {
     row_cache_release(&b->rows);
     rocksdb_writebatch_wi_destroy(b->index);
     buf_release(&b->key);
+    buf_release(&b->last_key);
     for (int f = 0; f < FAMILY_COUNT; f++) {
         wanted_release(&b->wanted[f]);
         owned_release(&b->owned[f]);

@@ -3,6 +3,7 @@
  *   store.c   opening and closing, damage, facts, whole partitions
  *   commit.c  writing the rows of a batch, all or nothing
  *   batch.c   what a worker reads and writes through; readers
+ *   fetch.c   reading what a batch wants, together
  *   cursor.c  the cursors of both */
 #ifndef STATE_STORE_INTERNAL_H
 #define STATE_STORE_INTERNAL_H
@@ -77,9 +78,19 @@ struct batch {
     struct row_cache rows;
     struct owned owned[FAMILY_COUNT]; /* the dirty rows, for cursors that stay with an owner */
     rocksdb_writebatch_wi_t *index;   /* the dirty rows of those families that another cursor was asked for */
-    struct buf key;
+    struct buf key, last_key;
     struct wanted wanted[FAMILY_COUNT];
 };
+/* The epoch of the key's partition, which is this batch's from now on. */
+uint32_t batch_claim(struct batch *b, struct slice key);
+/* Of a row with that key, which may be NULL: it is there, and as in the store or dirty. Claims the partition. */
+bool batch_row_is_good(struct batch *b, const struct row *r, struct slice key);
+/* slice_null() of NULL, the row that is not there. Good as long as it is pinned. */
+struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned);
+
+/* --- fetch.c --- */
+/* Reads those of the family's wanted rows into memory that are not there, and forgets what was wanted. */
+void batch_fetch_family(struct batch *b, enum family f);
 
 /* --- cursor.c --- */
 /* `b`: whose dirty rows it sees, too; NULL: nobody's. */

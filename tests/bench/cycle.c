@@ -4,7 +4,8 @@
  *   cycle [ACCOUNTS [CHANGES [MEMORY]]]     MEMORY: state.memory.bytes
  *
  * Then what RocksDB alone takes for the same rows. Phases: insert (each account once), change (another balance), unchanged
- * (the same balance, later), customer (another name; each has ten accounts), late (changes, one in twenty late). */
+ * (the same balance, later), refeed (the same of all accounts, in the order of their ids), customer (another name; each has
+ * ten accounts), late (changes, one in twenty late). */
 #include "rocksdb_rate.h"
 #include "state/store.h"
 #include "streamer/base/mem.h"
@@ -49,7 +50,7 @@ struct bench {
     int writing; /* which of the two is written to */
     int64_t sent, sent_bytes;
     int64_t thread_us, process_us; /* of the last work() */
-    int64_t accounts, clock_ms;
+    int64_t accounts, changes, clock_ms;
 };
 
 static void fail(const char *text) {
@@ -237,6 +238,16 @@ __attribute__((noinline)) static void phase_unchanged(struct bench *b, int64_t n
     work(b);
 }
 
+__attribute__((noinline)) static void phase_refeed(struct bench *b, int64_t n) {
+    int64_t *turns = mem_calloc((size_t)n, sizeof *turns); /* of the last change of each account */
+    for (int64_t i = 0; i < b->changes; i++)
+        turns[scattered(b, i)] = 1 + i / b->accounts;
+    for (int64_t i = 0; i < n; i++)
+        feed_account(b, i, turns[i]);
+    free(turns);
+    work(b);
+}
+
 __attribute__((noinline)) static void phase_customer(struct bench *b, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         feed_customer(b, scattered(b, i) % (b->accounts / ACCOUNTS_OF_CUSTOMER), 1 + i);
@@ -273,7 +284,7 @@ int main(int argc, char **argv) {
     const int32_t inputs[ENTITY_COUNT] = {PARTITIONS, PARTITIONS};
     b.sink.send = bench_send;
     b.accounts = argc > 1 ? strtoll(argv[1], NULL, 10) : 100000;
-    int64_t changes = argc > 2 ? strtoll(argv[2], NULL, 10) : b.accounts;
+    int64_t changes = b.changes = argc > 2 ? strtoll(argv[2], NULL, 10) : b.accounts;
     b.clock_ms = BEGIN_MS;
     if (mkdtemp(dir) == NULL || !config_load(&b.config, NULL, NULL, 0, &e))
         fail("cannot start");
@@ -291,6 +302,7 @@ int main(int argc, char **argv) {
     run(&b, "insert", phase_insert, b.accounts);
     run(&b, "change", phase_change, changes);
     run(&b, "unchanged", phase_unchanged, changes);
+    run(&b, "refeed", phase_refeed, b.accounts);
     run(&b, "customer", phase_customer, changes / ACCOUNTS_OF_CUSTOMER);
     run(&b, "late", phase_late, changes);
     (void)printf("state: %.1f bytes an account\n", (double)store_bytes(b.store) / (double)b.accounts);

@@ -1129,6 +1129,19 @@ static bool cursor_finds(struct kv *kv, enum family f, struct slice key) {
     return found;
 }
 
+/* Rows that lie side by side, so that they are read by a scan. */
+static void fetch_neighbours(struct kv *kv) {
+    struct buf key = {0};
+    for (int i = 3500; i < 4500; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "%08d", i);
+        key_text(&key, 1, slice_str(name));
+        kv_want(kv, FAMILY_LINKS, buf_slice(&key));
+    }
+    kv_fetch(kv);
+    buf_release(&key);
+}
+
 static void test_store__damaged_table(void **state) {
     (void)state;
     struct err e = {0};
@@ -1149,7 +1162,10 @@ static void test_store__damaged_table(void **state) {
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
     buf_release(&owner);
     batch_clear(b);
-    assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000", NULL);
+    fetch_neighbours(batch_kv(b));
+    assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
+    batch_clear(b);
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000", NULL); /* nor taken for absent by the scan */
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
     assert_non_null(strstr(batch_kv(b)->err.text, "start again"));
