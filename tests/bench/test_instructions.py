@@ -3,8 +3,8 @@ noise of a machine hides.
 
 Counted by callgrind over the work of each phase of cycle.c, small enough that RocksDB's background threads have little
 to do, and large enough that the state is written as behind a backlog.
-Bytes are those of a state that is larger than its memory: what is read tells whether filters leave files out and whether
-neighbours are read together, what is written how often files are merged.
+Bytes are those of a state that is larger than its memory: what is read tells whether filters leave files out, what is
+written how often files are merged.
 Where a change is meant to cost that much, or saves more: the new figures are in the failure's message.
 """
 
