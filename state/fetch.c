@@ -63,6 +63,7 @@ static void get_rows(struct batch *b, enum family f, const struct wanted *w, siz
 #define RANGE_ROWS_MIN 64 /* below, it does not pay to ask */
 /* A step costs about an eighth of a single read, and in files rows take 50 to 100 bytes. */
 #define DENSE_BYTES 256
+#define STEPS_MAX ((size_t)8) /* for each wanted row */
 
 /* How many of the wanted rows from there on are of the same partition, up to a maximum. */
 static size_t range_from(const struct wanted *w, size_t from) {
@@ -101,30 +102,38 @@ static struct slice value_at(const rocksdb_iterator_t *i) {
     return slice_of(p, n);
 }
 
-/* To that key or, if there is none, behind it. False: it cannot be read, which must not pass for absence. */
-static bool advance(struct batch *b, rocksdb_iterator_t *i, struct slice stored) {
+/* To that key or, if there is none, behind it. False: it takes more than `*steps`, or cannot be read, which must not pass for
+ * absence. */
+static bool advance(struct batch *b, rocksdb_iterator_t *i, struct slice stored, size_t *steps) {
     char *text = NULL;
-    while (rocksdb_iter_valid(i) && slice_compare(key_at(i), stored) < 0)
+    for (; rocksdb_iter_valid(i) && slice_compare(key_at(i), stored) < 0; --*steps) {
+        if (*steps == 0)
+            return false;
         rocksdb_iter_next(i);
+    }
     if (rocksdb_iter_valid(i))
         return true;
     rocksdb_iter_get_error(i, &text);
     return store_check(b->store, text, &b->kv.err, "read");
 }
 
-static void scan_rows(struct batch *b, enum family f, const struct wanted *w, size_t from, size_t n) {
+/* Returns how many it has come to: all, unless there are many more rows than the files' sizes said, in write buffers. */
+static size_t scan_rows(struct batch *b, enum family f, const struct wanted *w, size_t from, size_t n) {
     struct store *s = b->store;
+    size_t done = 0, steps = STEPS_MAX * n;
     rocksdb_iterator_t *i = rocksdb_create_iterator_cf(s->db, s->read.all, s->rows);
     struct slice stored = stored_key(&b->key, f, wanted_at(w, from));
     rocksdb_iter_seek(i, stored.p, stored.n);
-    for (size_t k = from; k < from + n; k++) {
-        stored = stored_key(&b->key, f, wanted_at(w, k));
-        if (!advance(b, i, stored))
+    for (; done < n; done++) {
+        struct slice key = wanted_at(w, from + done);
+        stored = stored_key(&b->key, f, key);
+        if (!advance(b, i, stored, &steps))
             break;
         bool there = rocksdb_iter_valid(i) && slice_eq(key_at(i), stored);
-        keep(b, f, wanted_at(w, k), there ? value_at(i) : slice_null());
+        keep(b, f, key, there ? value_at(i) : slice_null());
     }
     rocksdb_iter_destroy(i);
+    return done;
 }
 
 /* --- the whole --- */
@@ -134,10 +143,8 @@ void batch_fetch_family(struct batch *b, enum family f) {
     leave_missing(b, f, w);
     for (size_t from = 0, n; from < w->count && !kv_failed(&b->kv); from += n) {
         n = range_from(w, from);
-        if (is_dense(b, f, w, from, n))
-            scan_rows(b, f, w, from, n);
-        else
-            get_rows(b, f, w, from, n);
+        size_t done = is_dense(b, f, w, from, n) ? scan_rows(b, f, w, from, n) : 0;
+        get_rows(b, f, w, from + done, n - done);
     }
     wanted_clear(w);
 }
