@@ -22,11 +22,6 @@ static uint32_t claim_for(void *batch, struct slice key) {
     return batch_claim(batch, key);
 }
 
-bool batch_row_is_good(struct batch *b, const struct row *r, struct slice key) {
-    uint32_t epoch = batch_claim(b, key);
-    return r != NULL && (r->dirty || r->epoch == epoch);
-}
-
 struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
     struct slice value = slice_null();
     if (pinned != NULL)
@@ -38,14 +33,15 @@ struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
 static struct row *load_row(struct batch *b, enum family f, struct slice key) {
     struct store *s = b->store;
     char *text = NULL;
+    uint32_t epoch = batch_claim(b, key);
     struct row *r = row_cache_find(&b->rows, f, key);
-    if (batch_row_is_good(b, r, key))
+    if (row_is_good(r, epoch))
         return r;
     struct slice stored = stored_key(&b->key, f, key);
     rocksdb_pinnableslice_t *pinned = rocksdb_get_pinned(s->db, s->read.all, stored.p, stored.n, &text);
     if (!store_check(s, text, &b->kv.err, "read"))
         return NULL;
-    r = row_cache_keep(&b->rows, f, key, value_of_pinned(pinned), batch_claim(b, key));
+    r = row_cache_keep(&b->rows, f, key, value_of_pinned(pinned), epoch);
     rocksdb_pinnableslice_destroy(pinned);
     return r;
 }

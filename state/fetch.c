@@ -12,7 +12,7 @@ static void leave_missing(struct batch *b, enum family f, struct wanted *w) {
             row_cache_prefetch_slot(&b->rows, w->keys[i + 2 * AHEAD].hash);
         if (i + AHEAD < w->count)
             row_cache_prefetch_row(&b->rows, w->keys[i + AHEAD].hash);
-        if (!batch_row_is_good(b, row_cache_find_hashed(&b->rows, f, key, w->keys[i].hash), key))
+        if (!row_is_good(row_cache_find_hashed(&b->rows, f, key, w->keys[i].hash), batch_claim(b, key)))
             w->keys[missing++] = w->keys[i];
     }
     w->count = missing;

@@ -83,8 +83,10 @@ struct batch {
 };
 /* The epoch of the key's partition, which is this batch's from now on. */
 uint32_t batch_claim(struct batch *b, struct slice key);
-/* Of a row with that key, which may be NULL: it is there, and as in the store or dirty. Claims the partition. */
-bool batch_row_is_good(struct batch *b, const struct row *r, struct slice key);
+/* `r` may be NULL; `epoch`: its partition's. It is there, and as in the store or dirty. */
+static inline bool row_is_good(const struct row *r, uint32_t epoch) {
+    return r != NULL && (r->dirty || r->epoch == epoch);
+}
 /* slice_null() of NULL, the row that is not there. Good as long as it is pinned. */
 struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned);
 
