@@ -1018,6 +1018,52 @@ static void test_store__set_aside(void **state) {
     remove_scratch(dir);
 }
 
+/* --- what is wanted --- */
+
+static void name_of(char name[16], int i) {
+    (void)snprintf(name, 16, "%08d", i);
+}
+
+static void fetch_every(struct kv *kv, int from, int to, int step) {
+    struct buf key = {0};
+    char name[16];
+    for (int i = from; i < to; i += step) {
+        name_of(name, i);
+        key_text(&key, 1, slice_str(name));
+        kv_want(kv, FAMILY_LINKS, buf_slice(&key));
+    }
+    kv_fetch(kv);
+    buf_release(&key);
+}
+
+/* In the write buffer, of which no estimate tells: what is fetched side by side, every other row being absent, and with so many
+ * rows between that the scan gives up, is what is there. */
+static void test_store__fetch(void **state) {
+    (void)state;
+    static const int steps[] = {1, 40};
+    char *dir = make_scratch(), name[16];
+    struct store *s = open_store(dir);
+    struct batch *b = batch_new(s);
+    for (int i = 0; i < 8000; i += 2) {
+        name_of(name, i);
+        put_text(b, FAMILY_LINKS, 1, name, name);
+    }
+    commit(b);
+    batch_free(b);
+    for (size_t k = 0; k < ARRAY_LEN(steps); k++) {
+        b = batch_new(s); /* has nothing in memory */
+        fetch_every(batch_kv(b), 0, 8010, steps[k]);
+        for (int i = 0; i < 8010; i += steps[k]) {
+            name_of(name, i);
+            assert_value(batch_kv(b), FAMILY_LINKS, 1, name, i < 8000 && i % 2 == 0 ? name : NULL);
+        }
+        assert_false(kv_failed(batch_kv(b)));
+        batch_free(b);
+    }
+    store_close(s);
+    remove_scratch(dir);
+}
+
 /* --- damage --- */
 
 #define ROWS 20000
@@ -1129,19 +1175,6 @@ static bool cursor_finds(struct kv *kv, enum family f, struct slice key) {
     return found;
 }
 
-/* Rows that lie side by side, so that they are read by a scan. */
-static void fetch_neighbours(struct kv *kv) {
-    struct buf key = {0};
-    for (int i = 3500; i < 4500; i++) {
-        char name[16];
-        (void)snprintf(name, sizeof name, "%08d", i);
-        key_text(&key, 1, slice_str(name));
-        kv_want(kv, FAMILY_LINKS, buf_slice(&key));
-    }
-    kv_fetch(kv);
-    buf_release(&key);
-}
-
 static void test_store__damaged_table(void **state) {
     (void)state;
     struct err e = {0};
@@ -1162,7 +1195,7 @@ static void test_store__damaged_table(void **state) {
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
     buf_release(&owner);
     batch_clear(b);
-    fetch_neighbours(batch_kv(b));
+    fetch_every(batch_kv(b), 3500, 4500, 1); /* side by side: by a scan */
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     batch_clear(b);
     assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000", NULL); /* nor taken for absent by the scan */
@@ -1275,6 +1308,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_store__bad_directory),
         cmocka_unit_test(test_store__other_version),
         cmocka_unit_test(test_store__set_aside),
+        cmocka_unit_test(test_store__fetch),
         cmocka_unit_test(test_store__damaged_current),
         cmocka_unit_test(test_store__damaged_manifest),
         cmocka_unit_test(test_store__manifest_cut_short),
