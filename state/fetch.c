@@ -61,7 +61,7 @@ static void get_rows(struct batch *b, enum family f, const struct wanted *w, siz
 
 #define RANGE_ROWS_MAX 1024
 #define RANGE_ROWS_MIN 64 /* below, it does not pay to ask */
-/* A step costs about an eighth of a single read, and in files rows take 50 to 100 bytes. */
+/* In files a row takes 50 to 100 bytes: so a few others may lie between two that are wanted. */
 #define DENSE_BYTES 256
 #define STEPS_MAX ((size_t)8) /* for each wanted row */
 
