@@ -26,6 +26,7 @@ enum kind {
     KIND_LOG_LEVEL,     /* enum log_level */
     KIND_TIERS,         /* struct rates, its tiers */
     KIND_RATE,          /* int32_t, thousandths */
+    KIND_CHOICE,        /* an enum, whose values are those of the option's choices in their order */
 };
 
 struct option {
@@ -36,15 +37,22 @@ struct option {
     int64_t min, max;   /* integer, duration */
     value_check *check; /* text; NULL: any */
     const char *help;
+    const char *const *choices; /* ended by NULL */
 };
 
 /* clang-format off */
 #define OPTION(key, kind, member, fallback, min, max, check, help) \
-    {key, kind, offsetof(struct config, member), fallback, min, max, check, help}
+    {key, kind, offsetof(struct config, member), fallback, min, max, check, help, NULL}
 #define TEXT(key, member, fallback, check, help) OPTION(key, KIND_TEXT, member, fallback, 0, 0, check, help)
 #define INTEGER(key, member, fallback, min, max, help) OPTION(key, KIND_INTEGER, member, fallback, min, max, NULL, help)
 #define DURATION(key, member, fallback, min, max, help) OPTION(key, KIND_DURATION, member, fallback, min, max, NULL, help)
+#define CHOICE(key, member, choices, help) \
+    {key, KIND_CHOICE, offsetof(struct config, member), (choices)[0], 0, 0, NULL, help, choices}
 #define TOPIC(name, topic, help) TEXT("topic." name, topics[topic], name, check_topic, help)
+
+static const char *const order_choices[] = {"auto", "event_time", "log", NULL};
+static const char *const truncate_choices[] = {"apply", "quarantine", NULL};
+static const char *const header_choices[] = {"source", "none", NULL};
 
 static const struct option options[] = {
     TEXT("app.id", app_id, "streamer", check_app_id,
@@ -70,8 +78,20 @@ static const struct option options[] = {
     INTEGER("replication.factor", replication_factor, "-1", -1, 100,
             "Replicas of the topics that are created; -1: the broker's default"),
 
+    CHOICE("order.customers", orders[ENTITY_CUSTOMER], order_choices,
+           "Order of the customers: log (of the partition, as a database's log has it), event_time, or auto: log for records with Debezium's metadata"),
+    CHOICE("order.accounts", orders[ENTITY_ACCOUNT], order_choices, "The same of the accounts"),
+    TEXT("fields.customers", field_names[ENTITY_CUSTOMER], "", NULL,
+         "More names of fields in customers: FIELD=NAME,..., as customer_id=cust_no,has_loan=loan"),
+    TEXT("fields.accounts", field_names[ENTITY_ACCOUNT], "", NULL, "More names of fields in accounts"),
+    CHOICE("truncate", truncate, truncate_choices,
+           "What a truncated table (op t) does: apply ends all its rows, quarantine refuses it as unsupported_op"),
+    CHOICE("output.headers", output_headers, header_choices,
+           "Headers of result messages: source (streamer.source, the input record that caused it) or none"),
     DURATION("late.window", late_window_ms, "3d", 0, 3650 * DAY_MS,
              "How far behind the newest event of its id an event may come; later ones are quarantined as too_late"),
+    DURATION("future.window", future_window_ms, "1d", 0, 3650 * DAY_MS,
+             "How far ahead of its Kafka timestamp an event may be; others are quarantined as too_early, in a log they take that timestamp"),
     INTEGER("record.max.bytes", record_max_bytes, "1048576", 1024, 104857600,
             "Longest input value; longer ones are quarantined as too_large"),
     INTEGER("batch.max.records", batch_max_records, "5000", 1, 100000, "Input records of one transaction, at most"),
@@ -128,6 +148,21 @@ static bool set_text(const struct option *o, const char *text, char **value, str
     return true;
 }
 
+static bool set_choice(const struct option *o, const char *text, void *member, struct err *e) {
+    struct buf valid = {0};
+    for (int i = 0; o->choices[i] != NULL; i++) {
+        if (strcmp(text, o->choices[i]) == 0) {
+            buf_release(&valid);
+            memcpy(member, &i, sizeof i); /* the enums are ints */
+            return true;
+        }
+        buf_printf(&valid, "%s%s", i == 0 ? "" : o->choices[i + 1] != NULL ? ", " : " or ", o->choices[i]);
+    }
+    (void)err_set(e, ERR_CONFIG, "\"%.80s\" is not valid, use %s", text, buf_cstr(&valid));
+    buf_release(&valid);
+    return false;
+}
+
 static bool set_option(struct config *c, const struct option *o, const char *text, struct err *e) {
     void *member = (char *)c + o->offset;
     switch (o->kind) {
@@ -144,6 +179,8 @@ static bool set_option(struct config *c, const struct option *o, const char *tex
         return rates_parse_tiers(member, slice_str(text), e);
     case KIND_RATE:
         return rates_parse_rate(slice_str(text), member, e);
+    case KIND_CHOICE:
+        return set_choice(o, text, member, e);
     }
     assert(!"an option of no kind");
     return false;
@@ -432,6 +469,8 @@ void config_release(struct config *c) {
 /* "1 to 100000" or "". */
 static const char *range_text(const struct option *o, struct buf *out) {
     buf_clear(out);
+    for (int i = 0; o->choices != NULL && o->choices[i] != NULL; i++)
+        buf_printf(out, "%s%s", i > 0 ? ", " : "", o->choices[i]);
     if (o->kind == KIND_INTEGER)
         buf_printf(out, "%" PRId64 " to %" PRId64, o->min, o->max);
     else if (o->kind == KIND_DURATION)

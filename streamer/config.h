@@ -12,6 +12,11 @@
 
 #include <stdint.h>
 
+/* order.*: what tells the order of a topic's records (rule O1). */
+enum order { ORDER_AUTO, ORDER_EVENT_TIME, ORDER_LOG };
+enum truncate { TRUNCATE_APPLY, TRUNCATE_QUARANTINE };
+enum output_headers { OUTPUT_HEADERS_SOURCE, OUTPUT_HEADERS_NONE };
+
 /* A kafka.* property that goes to librdkafka as is, without the prefix. */
 struct kafka_property {
     char *name, *value;
@@ -37,9 +42,14 @@ struct config {
     int64_t partitions; /* partitions: of result and internal topics; 0: the larger of the two inputs' */
     int64_t replication_factor; /* replication.factor of created topics; -1: the broker's default */
 
-    int64_t late_window_ms;    /* late.window (3d) */
-    int64_t record_max_bytes;  /* record.max.bytes (1048576) */
-    int64_t batch_max_records; /* batch.max.records: of one transaction (1 … 100000, 5000) */
+    enum order orders[ENTITY_COUNT];    /* order.customers, order.accounts (auto) */
+    char *field_names[ENTITY_COUNT];    /* fields.customers, fields.accounts: "field=name,..."; "": none */
+    enum truncate truncate;             /* truncate (apply) */
+    enum output_headers output_headers; /* output.headers (source) */
+    int64_t late_window_ms;             /* late.window (3d) */
+    int64_t future_window_ms;           /* future.window (1d) */
+    int64_t record_max_bytes;           /* record.max.bytes (1048576) */
+    int64_t batch_max_records;          /* batch.max.records: of one transaction (1 … 100000, 5000) */
     int64_t batch_max_ms; /* batch.max.ms: how long a batch is collected while input keeps coming (100) */
     int64_t transaction_max_messages; /* transaction.max.messages: output of one transaction (40000) */
     int64_t confirmations_max;        /* confirmations.max: kept for one id (10000) */

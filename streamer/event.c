@@ -27,6 +27,7 @@ const char *reason_code_name(enum reason_code code) {
         [REASON_INVALID_ACCOUNT_TYPE] = "invalid_account_type",
         [REASON_INVALID_UPDATED_AT] = "invalid_updated_at",
         [REASON_TOO_LATE] = "too_late",
+        [REASON_TOO_EARLY] = "too_early",
     };
     assert(code < REASON_COUNT);
     return names[code];

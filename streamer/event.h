@@ -15,13 +15,16 @@ enum entity { ENTITY_CUSTOMER, ENTITY_ACCOUNT, ENTITY_COUNT };
 /* A message as received. key.p or value.p is NULL where Kafka's is null. */
 struct record {
     struct slice key, value;
-    int64_t timestamp_ms; /* of the Kafka record, epoch */
+    int64_t timestamp_ms;   /* of the Kafka record, epoch */
+    bool by_time;           /* rule O10: its headers say that it is placed by its time */
+    int64_t replayed_at_ms; /* header quarantine.replayed_at, epoch; TIMESTAMP_NONE: none */
 };
 
 enum change_kind {
     CHANGE_UPSERT,
-    CHANGE_DELETE,    /* Debezium's d, __deleted */
-    CHANGE_TOMBSTONE, /* null value: deletes what is current when it arrives, at the record's timestamp */
+    CHANGE_DELETE,    /* Debezium's d, __deleted, DMS's Op=D */
+    CHANGE_TOMBSTONE, /* null value: deletes what is current when it arrives */
+    CHANGE_TRUNCATE,  /* Debezium's t: rule O9; of no id */
 };
 
 /* The fields that a record may carry, over both entities. */
@@ -38,12 +41,25 @@ enum field {
 /* Of a set of fields. */
 #define FIELD_BIT(field) (UINT32_C(1) << (field))
 
+/* What the text of FIELD_UPDATED_AT is. */
+enum updated_at_type {
+    UPDATED_AT_TEXT,   /* as received: staging reads it */
+    UPDATED_AT_MS,     /* the record's schema types it: decimal epoch milliseconds */
+    UPDATED_AT_NO_DATE /* the schema's type is no date: as received, for the reason */
+};
+
 /* Source layer's result: the fields of one change as text. */
 struct decoded {
     enum change_kind kind;
     struct slice fields[FIELD_COUNT]; /* valid UTF-8, untrimmed; p == NULL: missing or null */
-    bool has_source_time;             /* Debezium source.ts_ms or __source_ts_ms */
+    uint32_t unavailable;             /* FIELD_BITs: __debezium_unavailable_value; their texts are null */
+    bool has_source_time;             /* Debezium source.ts_ms or __source_ts_ms, 0 excepted */
     int64_t source_time_ms;
+    enum updated_at_type updated_at_type;
+    bool has_metadata;       /* rule O1: an envelope with `source`, or flat with Debezium's metadata */
+    bool is_read;            /* op r: a row of a snapshot */
+    bool id_is_from_key;     /* the value does not say the id: its text is the key's */
+    struct slice position;   /* position.h; empty: none */
     uint32_t unknown_fields; /* how many fields of the record nobody asked for */
 };
 
@@ -53,8 +69,8 @@ static inline const char *account_type_name(enum account_type type) {
 }
 bool account_type_find(struct slice name, enum account_type *type);
 
-/* Staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only id, customer_id (of a customer) and the
- * times are set. */
+/* Staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only id, customer_id (of a customer) and what says
+ * when and where it was are set; for CHANGE_TRUNCATE only the latter. */
 struct event {
     enum entity entity;
     enum change_kind kind;
@@ -64,8 +80,18 @@ struct event {
     bool has_loan_flag;
     int64_t balance_cents; /* 0 … 10^18 - 1 */
     enum account_type account_type;
+    uint32_t unavailable;              /* FIELD_BITs of fields that are what the version at its place says */
     int64_t event_at_ms, loaded_at_ms; /* epoch; event_at in years 0001 … 9999 */
-    uint32_t null_fields;              /* FIELD_BITs: was null, for the metrics */
+    bool has_own_time;     /* event_at is the record's own; else it is the Kafka timestamp, loaded_at */
+    bool is_log;           /* its topic is a database's log (rule O1): the partition's order is the truth */
+    bool by_time;          /* rule O10: placed by its time (O2), whatever it carries; then is_log is false */
+    bool is_read;          /* a row of a snapshot */
+    struct slice position; /* position.h; empty: none */
+    int64_t
+        early_after_ms; /* what future.window is counted from: Kafka's timestamp, or quarantine.replayed_at */
+    int32_t source_partition; /* where it lies in its input topic */
+    int64_t source_offset;
+    uint32_t null_fields; /* FIELD_BITs: was null, for the metrics */
 };
 
 /* Why a record is quarantined. The names are promised to users (header quarantine.code, metric label). */
@@ -83,6 +109,7 @@ enum reason_code {
     REASON_INVALID_ACCOUNT_TYPE,
     REASON_INVALID_UPDATED_AT,
     REASON_TOO_LATE,
+    REASON_TOO_EARLY,
     REASON_COUNT
 };
 const char *reason_code_name(enum reason_code code); /* "invalid_balance" */
