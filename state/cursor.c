@@ -17,9 +17,8 @@ struct store_cursor {
     struct buf sought;     /* as it is stored */
     size_t prefix_n; /* of it: the family, and the owner if it has one; it stays where keys begin with that */
     bool backwards;  /* was sought */
-    struct places own;     /* the batch's rows of the owner, in order */
-    size_t own_at;         /* the next of them; backwards: one more than that */
-    const struct row *row; /* where it stands, if it is one of these; else on `i` */
+    const struct row *own; /* the batch's next row of the owner; NULL: there is none */
+    const struct row *row; /* where it stands, if it is one of the batch's; else on `i` */
     bool both;             /* `i` has that key, too */
     bool valid;
 };
@@ -52,13 +51,18 @@ static void step_stored(struct store_cursor *c, bool back) {
         rocksdb_iter_next(c->i);
 }
 
-static const struct row *own_row(const struct store_cursor *c) {
-    size_t i = c->backwards ? c->own_at - 1 : c->own_at; /* wraps below 0, which is not less than n */
-    return i < c->own.n ? c->batch->rows.dirty[c->family].p[c->own.p[i]] : NULL;
+/* To the batch's next row of the owner, from `key` on or behind it. */
+static void find_own(struct store_cursor *c, struct slice key, bool behind) {
+    enum owned_side on = behind ? OWNED_BEHIND : OWNED_FROM, back = behind ? OWNED_BEFORE : OWNED_UP_TO;
+    struct batch *b = c->batch;
+    c->own = b != NULL && is_of_owner(c)
+                 ? owned_find(&b->owned[c->family], c->family, &b->rows.dirty[c->family], key,
+                              c->prefix_n - 1, c->backwards ? back : on)
+                 : NULL;
 }
 
 static void step_own(struct store_cursor *c) {
-    c->own_at += c->backwards ? SIZE_MAX : 1;
+    find_own(c, row_key(c->own), true);
 }
 
 /* An iterator that is not valid is at an end, or has failed. */
@@ -75,7 +79,7 @@ static void check(struct store_cursor *c) {
 static void settle(struct store_cursor *c) {
     for (;;) {
         struct slice stored = stored_at(c);
-        const struct row *row = own_row(c);
+        const struct row *row = c->own;
         int order = row != NULL && stored.p != NULL ? slice_compare(stored, row_stored_key(row)) : 0;
         if (stored.p == NULL)
             check(c);
@@ -114,27 +118,6 @@ static rocksdb_iterator_t *new_iterator(const struct store_cursor *c) {
     return rocksdb_writebatch_wi_create_iterator_with_base(c->batch->index, base);
 }
 
-static void find_own(struct store_cursor *c, struct slice owner) {
-    c->own.n = 0;
-    if (c->batch != NULL && owner.n > 0)
-        owned_find(&c->batch->owned[c->family], c->family, &c->batch->rows.dirty[c->family], owner, &c->own);
-}
-
-/* The first of the own rows that is not before the key, or is behind it. */
-static size_t own_from(const struct store_cursor *c, bool behind) {
-    const struct rows *dirty = c->own.n > 0 ? &c->batch->rows.dirty[c->family] : NULL;
-    size_t low = 0;
-    for (size_t high = c->own.n; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        int order = slice_compare(row_stored_key(dirty->p[c->own.p[middle]]), buf_slice(&c->sought));
-        if (order < 0 || (behind && order == 0))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void seek(struct store_cursor *c, struct slice key, bool backwards) {
     size_t owner_n = family_owner_n(c->family, key);
     if (c->i != NULL && is_of_owner(c) != (owner_n > 0)) {
@@ -146,8 +129,7 @@ static void seek(struct store_cursor *c, struct slice key, bool backwards) {
     c->backwards = backwards;
     if (c->i == NULL)
         c->i = new_iterator(c);
-    find_own(c, slice_of(key.p, owner_n));
-    c->own_at = own_from(c, backwards);
+    find_own(c, key, false);
     if (backwards)
         rocksdb_iter_seek_for_prev(c->i, c->sought.p, c->sought.n);
     else
@@ -200,7 +182,6 @@ static void op_free(struct kv_cursor *base) {
     if (c->i != NULL)
         rocksdb_iter_destroy(c->i);
     buf_release(&c->sought);
-    free(c->own.p);
     free(c);
 }
 
