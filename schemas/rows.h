@@ -135,14 +135,15 @@ bool row_same_content(const struct row_type *type, const void *a, const void *b)
  * customer_row.h). A branch is that of a union of null (false) and something else. */
 void avro_put_long_of_any_size(struct buf *out, int64_t v);
 bool avro_get_long_of_any_size(struct slice *in, int64_t *v);
-/* Most take one byte. */
-static inline void avro_put_long(struct buf *out, int64_t v) {
+/* Most take one byte, which takes less than a call: GCC is not left to decide. */
+#define AVRO_INLINE static inline __attribute__((always_inline))
+AVRO_INLINE void avro_put_long(struct buf *out, int64_t v) {
     if (v >= -64 && v < 64)
         buf_put_byte(out, (char)(v >= 0 ? 2 * v : -2 * v - 1));
     else
         avro_put_long_of_any_size(out, v);
 }
-static inline bool avro_get_long(struct slice *in, int64_t *v) {
+AVRO_INLINE bool avro_get_long(struct slice *in, int64_t *v) {
     int64_t zigzag = in->n > 0 ? (unsigned char)in->p[0] : 0x80;
     if (zigzag >= 0x80)
         return avro_get_long_of_any_size(in, v);

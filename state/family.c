@@ -16,13 +16,16 @@ const char *family_name(enum family f) {
         [FAMILY_LINKS] = "links",
         [FAMILY_LINKS_AHEAD] = "links_ahead",
         [FAMILY_REFS_AHEAD] = "refs_ahead",
+        [FAMILY_CUSTOMER_CONFIRMATIONS] = "customer_confirmations",
+        [FAMILY_ACCOUNT_CONFIRMATIONS] = "account_confirmations",
     };
     assert(f < FAMILY_COUNT);
     return names[f];
 }
 
 bool family_is_only_scanned(enum family f) {
-    return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY || f == FAMILY_ACCOUNTS_BY_CUSTOMER;
+    return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY || f == FAMILY_ACCOUNTS_BY_CUSTOMER ||
+           f == FAMILY_CUSTOMER_CONFIRMATIONS || f == FAMILY_ACCOUNT_CONFIRMATIONS;
 }
 
 static size_t account_n(struct slice key) {
@@ -35,11 +38,13 @@ static size_t account_n(struct slice key) {
 size_t family_owner_n(enum family f, struct slice key) {
     switch (f) {
     case FAMILY_CUSTOMER_HISTORY:
+    case FAMILY_CUSTOMER_CONFIRMATIONS:
     case FAMILY_ACCOUNTS_BY_CUSTOMER:
     case FAMILY_LINKS:
     case FAMILY_LINKS_AHEAD:
         return key.n >= KEY_CUSTOMER_BYTES ? KEY_CUSTOMER_BYTES : 0;
     case FAMILY_ACCOUNT_HISTORY:
+    case FAMILY_ACCOUNT_CONFIRMATIONS:
         return account_n(key);
     default:
         return 0;

@@ -5,6 +5,7 @@
  *   accounts            partition | account_id: its UTF-8 bytes (never contain 0)
  *   customer_history    partition | customer_id | valid_from: 8 bytes, big-endian, sign bit flipped
  *   account_history     partition | account_id | 0 | valid_from
+ *   …_confirmations     as the history's, with the confirmation's time
  *   links, by_customer  partition | customer_id | account_id
  *   meta                partition | name
  */

@@ -25,6 +25,8 @@ enum family {
     FAMILY_LINKS,       /* customer_id, account_id -> account_link that is not in the customer's row */
     FAMILY_LINKS_AHEAD, /* customer_id, account_id: a message of it is not processed yet (task_replay_ahead) */
     FAMILY_REFS_AHEAD,  /* customer_id: the same */
+    FAMILY_CUSTOMER_CONFIRMATIONS, /* customer_id, time -> confirmation that is not in the customer's row */
+    FAMILY_ACCOUNT_CONFIRMATIONS,  /* account_id, time -> the same of an account */
     FAMILY_COUNT
 };
 const char *family_name(enum family f);

@@ -12,8 +12,15 @@
 
 #include <stdbool.h>
 
+/* The input record that the message of the current version named as its origin (SINK_SOURCE_HEADER). */
+struct row_origin {
+    bool there;                /* else it named none */
+    int64_t partition, offset; /* in the topic of accounts */
+};
+
 struct account_row {
     struct timeline timeline;
+    struct row_origin origin;
     bool has_joined, has_summary;
     struct account_with_customer_row joined; /* as emitted last */
     struct account_summary_row summary;      /* as emitted last */

@@ -64,13 +64,14 @@ static void finish(struct catchup *c, struct catchup_stream *s, int64_t position
 }
 
 bool catchup_take(struct catchup *c, struct pending *pending, enum topic topic, int64_t offset,
-                  struct slice key, struct slice value) {
+                  struct slice key, struct slice value, struct history_headers headers) {
     assert(topic_is_replayed(topic));
     struct catchup_stream *s = &c->streams[topic];
     if (s->done || offset < s->next)
         return false;
     bool ahead = is_exact(topic) && offset >= s->target;
-    pending_put(pending, topic, ahead, key, ahead ? slice_null() : value);
+    pending_put(pending, topic, ahead, key, ahead ? slice_null() : value,
+                ahead ? (struct history_headers){0} : headers);
     if (!ahead)
         s->next = offset + 1;
     return !ahead;
@@ -91,7 +92,8 @@ static void replay(const struct catchup *c, struct task_env *env, const struct p
     if (m->ahead)
         task_replay_ahead(env, c->task, (enum topic)m->topic, pending_key(pending, i));
     else
-        task_replay(env, c->task, (enum topic)m->topic, pending_key(pending, i), pending_value(pending, i));
+        task_replay(env, c->task, (enum topic)m->topic, pending_key(pending, i), pending_value(pending, i),
+                    pending_headers(pending, i));
 }
 
 void catchup_apply(const struct catchup *c, struct task_env *env, struct pending *pending) {

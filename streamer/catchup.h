@@ -46,7 +46,7 @@ void catchup_init(struct catchup *c, struct task *task, const struct catchup_ran
 /* Puts one committed message to those that catchup_apply replays. The messages of a partition come in the order of their offsets,
  * those of different partitions in any order; what is not needed is passed over. True if it was of use. */
 bool catchup_take(struct catchup *c, struct pending *pending, enum topic topic, int64_t offset,
-                  struct slice key, struct slice value);
+                  struct slice key, struct slice value, struct history_headers headers);
 /* Replays what was taken, and clears `pending`: before the positions are noted. Errors are sticky in env->kv. */
 void catchup_apply(const struct catchup *c, struct task_env *env, struct pending *pending);
 /* There is no committed message before `offset` that was not taken, and for now none behind it. */

@@ -3,6 +3,7 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
 #include "streamer/config_value.h"
+#include "streamer/field_names.h"
 #include "streamer/kafka_properties.h"
 #include "streamer/nearest.h"
 #include "streamer/properties.h"
@@ -46,8 +47,8 @@ struct option {
 #define TEXT(key, member, fallback, check, help) OPTION(key, KIND_TEXT, member, fallback, 0, 0, check, help)
 #define INTEGER(key, member, fallback, min, max, help) OPTION(key, KIND_INTEGER, member, fallback, min, max, NULL, help)
 #define DURATION(key, member, fallback, min, max, help) OPTION(key, KIND_DURATION, member, fallback, min, max, NULL, help)
-#define CHOICE(key, member, choices, help) \
-    {key, KIND_CHOICE, offsetof(struct config, member), (choices)[0], 0, 0, NULL, help, choices}
+#define CHOICE(key, member, fallback, choices, help) \
+    {key, KIND_CHOICE, offsetof(struct config, member), fallback, 0, 0, NULL, help, choices}
 #define TOPIC(name, topic, help) TEXT("topic." name, topics[topic], name, check_topic, help)
 
 static const char *const order_choices[] = {"auto", "event_time", "log", NULL};
@@ -78,15 +79,15 @@ static const struct option options[] = {
     INTEGER("replication.factor", replication_factor, "-1", -1, 100,
             "Replicas of the topics that are created; -1: the broker's default"),
 
-    CHOICE("order.customers", orders[ENTITY_CUSTOMER], order_choices,
+    CHOICE("order.customers", orders[ENTITY_CUSTOMER], "auto", order_choices,
            "Order of the customers: log (of the partition, as a database's log has it), event_time, or auto: log for records with Debezium's metadata"),
-    CHOICE("order.accounts", orders[ENTITY_ACCOUNT], order_choices, "The same of the accounts"),
-    TEXT("fields.customers", field_names[ENTITY_CUSTOMER], "", NULL,
+    CHOICE("order.accounts", orders[ENTITY_ACCOUNT], "auto", order_choices, "The same of the accounts"),
+    TEXT("fields.customers", field_names[ENTITY_CUSTOMER], "", check_customer_field_names,
          "More names of fields in customers: FIELD=NAME,..., as customer_id=cust_no,has_loan=loan"),
-    TEXT("fields.accounts", field_names[ENTITY_ACCOUNT], "", NULL, "More names of fields in accounts"),
-    CHOICE("truncate", truncate, truncate_choices,
+    TEXT("fields.accounts", field_names[ENTITY_ACCOUNT], "", check_account_field_names, "More names of fields in accounts"),
+    CHOICE("truncate", truncate, "apply", truncate_choices,
            "What a truncated table (op t) does: apply ends all its rows, quarantine refuses it as unsupported_op"),
-    CHOICE("output.headers", output_headers, header_choices,
+    CHOICE("output.headers", output_headers, "source", header_choices,
            "Headers of result messages: source (streamer.source, the input record that caused it) or none"),
     DURATION("late.window", late_window_ms, "3d", 0, 3650 * DAY_MS,
              "How far behind the newest event of its id an event may come; later ones are quarantined as too_late"),

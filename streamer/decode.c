@@ -3,11 +3,18 @@
 #include "streamer/base/mem.h"
 #include "streamer/decode_parts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-struct decoder *decoder_new(size_t record_max_bytes) {
+struct decoder *decoder_new(const struct decoder_options *options) {
     struct decoder *d = mem_calloc(1, sizeof *d);
-    d->record_max_bytes = record_max_bytes;
+    d->record_max_bytes = options->record_max_bytes;
+    for (enum entity e = 0; e < ENTITY_COUNT; e++) {
+        struct err error;
+        bool ok = field_names_init(&d->names[e], e, options->field_names[e], &error);
+        assert(ok); /* the configuration is checked */
+        (void)ok;
+    }
     json_init(&d->value);
     json_init(&d->key);
     return d;
@@ -16,25 +23,15 @@ struct decoder *decoder_new(size_t record_max_bytes) {
 void decoder_free(struct decoder *d) {
     if (d == NULL)
         return;
+    for (enum entity e = 0; e < ENTITY_COUNT; e++)
+        field_names_release(&d->names[e]);
     json_release(&d->value);
     json_release(&d->key);
     for (size_t i = 0; i < ARRAY_LEN(d->converted); i++)
         buf_release(&d->converted[i]);
+    buf_release(&d->position);
+    buf_release(&d->strange_names);
     free(d);
-}
-
-bool decode_is_avro(struct slice bytes) {
-    if (bytes.n == 0)
-        return false;
-    return bytes.p[0] == '\0' || (bytes.n >= 2 && memcmp(bytes.p, "\xc3\x01", 2) == 0);
-}
-
-bool decode_refuse_avro(struct reason *why, const char *part) {
-    return reason_set(
-        why, REASON_UNKNOWN_SCHEMA,
-        "Unknown schema: the %s is Avro, which needs schema.registry.url; this version does not "
-        "support that yet",
-        part);
 }
 
 struct typed decode_unwrap(const cJSON *root) {
@@ -45,47 +42,59 @@ struct typed decode_unwrap(const cJSON *root) {
     return (struct typed){root, NULL};
 }
 
-static bool read_tombstone(struct decoding *g) {
+static void read_tombstone(struct decoding *g) {
     g->out->kind = CHANGE_TOMBSTONE;
-    return key_read_id(g);
+    key_read_id(g);
 }
 
-static bool read_tree(struct decoding *g) {
-    const cJSON *root = json_parse(&g->decoder->value, g->record->value);
-    if (root == NULL)
-        return reason_set(g->why, REASON_MALFORMED, "Malformed JSON: %s", g->decoder->value.error);
-    if (!cJSON_IsObject(root))
-        return reason_set(g->why, REASON_MALFORMED, "Malformed record: the JSON value is not an object");
+/* A text within {"schema", "payload"}, and nothing beside it. */
+static bool is_encoded_twice(const cJSON *root, const cJSON *payload) {
+    return payload != root && cJSON_GetArraySize(root) == 2 && foreign_is_json(json_text(payload));
+}
+
+static void read_object(struct decoding *g, const cJSON *root) {
     struct typed body = decode_unwrap(root);
-    if (cJSON_IsNull(body.value))
-        return read_tombstone(g);
+    if (cJSON_IsNull(body.value)) {
+        read_tombstone(g);
+        return;
+    }
+    if (is_encoded_twice(root, body.value)) {
+        foreign_refuse_root(g, body.value);
+        return;
+    }
     if (!cJSON_IsObject(body.value))
         body = (struct typed){root, NULL}; /* a row with columns of these names, not an envelope */
     if (debezium_is_envelope(body.value))
-        return debezium_read_envelope(g, body);
-    return debezium_read_flat(g, body);
+        debezium_read_envelope(g, body);
+    else
+        debezium_read_flat(g, body);
 }
 
-static bool read_json(struct decoding *g) {
-    bool ok;
-    if (!g->decoder->tree_only && flat_read(g, &ok))
-        return ok;
-    return read_tree(g);
+static void read_tree(struct decoding *g) {
+    const cJSON *root = json_parse(&g->decoder->value, g->record->value);
+    if (root == NULL)
+        foreign_refuse_text(g, g->decoder->value.error);
+    else if (cJSON_IsNull(root)) /* as JsonConverter writes null without schemas */
+        read_tombstone(g);
+    else if (cJSON_IsObject(root))
+        read_object(g, root);
+    else
+        foreign_refuse_root(g, root);
 }
 
-static bool read_value(struct decoding *g) {
+static void read_value(struct decoding *g) {
     struct slice value = g->record->value;
     if (value.p == NULL)
-        return read_tombstone(g);
-    if (value.n > g->decoder->record_max_bytes)
-        return reason_set(g->why, REASON_TOO_LARGE, "Too large: the value has %zu bytes, more than %zu",
-                          value.n, g->decoder->record_max_bytes);
-    if (value.n == 0)
-        return reason_set(g->why, REASON_MALFORMED,
-                          "Malformed record: the value is empty (a delete is null)");
-    if (decode_is_avro(value))
-        return decode_refuse_avro(g->why, "value");
-    return read_json(g);
+        read_tombstone(g);
+    else if (value.n > g->decoder->record_max_bytes)
+        refuse(g, REASON_TOO_LARGE, "Too large: the value has %zu bytes, more than %zu", value.n,
+               g->decoder->record_max_bytes);
+    else if (value.n == 0)
+        refuse(g, REASON_MALFORMED, "Malformed record: the value is empty (a delete is null)");
+    else if (foreign_is_binary(value))
+        foreign_refuse_binary_value(g);
+    else if (g->decoder->tree_only || !flat_read(g))
+        read_tree(g);
 }
 
 bool decode(struct decoder *d, enum entity entity, const struct record *r, struct decoded *out,
@@ -93,5 +102,6 @@ bool decode(struct decoder *d, enum entity entity, const struct record *r, struc
     *out = (struct decoded){.kind = CHANGE_UPSERT};
     why->code = REASON_NONE;
     struct decoding g = {.decoder = d, .entity = entity, .record = r, .out = out, .why = why};
-    return read_value(&g);
+    read_value(&g);
+    return why->code == REASON_NONE;
 }

@@ -56,11 +56,12 @@ struct decoded {
     bool has_source_time;             /* Debezium source.ts_ms or __source_ts_ms, 0 excepted */
     int64_t source_time_ms;
     enum updated_at_type updated_at_type;
-    bool has_metadata;       /* rule O1: an envelope with `source`, or flat with Debezium's metadata */
-    bool is_read;            /* op r: a row of a snapshot */
-    bool id_is_from_key;     /* the value does not say the id: its text is the key's */
-    struct slice position;   /* position.h; empty: none */
-    uint32_t unknown_fields; /* how many fields of the record nobody asked for */
+    bool has_metadata;          /* rule O1: an envelope with `source`, or flat with Debezium's metadata */
+    bool is_read;               /* op r: a row of a snapshot */
+    bool id_is_from_key;        /* the value does not say the id: its text is the key's */
+    struct slice position;      /* position.h; empty: none */
+    uint32_t unknown_fields;    /* how many fields of the record nobody asked for */
+    struct slice strange_names; /* if no field of the entity is there: what is, for the reason */
 };
 
 enum account_type { ACCOUNT_SAVINGS, ACCOUNT_CHECKING };
@@ -75,6 +76,7 @@ struct event {
     enum entity entity;
     enum change_kind kind;
     struct slice id; /* account_id, or customer_id as decimal text: what keys and partitions are made of */
+    bool id_is_from_key; /* the value does not say it */
     int64_t customer_id; /* the customer's own, or the one that the account belongs to */
     struct slice customer_name;
     bool has_loan_flag;

@@ -1,74 +1,46 @@
 /* history: the snapshots layer, SCD2. Turns one event of one id into changes of that id's versions. Pure and
  * without regard to what the attributes are: two versions are equal when their attribute bytes are.
  *
- * The versions of an id are a function of the set of its accepted events (README, "History"). What is kept to
- * make that true with bounded state: the versions themselves, and the confirmations: events within the late
- * window that changed nothing, but would if a late event came between. */
+ * The versions of an id are a function of the set of its accepted events (rule O2; README, "History"): sort them by time
+ * and read the versions off. What is kept to make that true with bounded state: the versions themselves, and the
+ * confirmations (timeline.h).
+ *
+ * An event can only change the version that covers its time, the version before that if the event lies on the boundary of
+ * the two, and what the next event behind it is: the next version's start, an end, or a confirmation. So these, its
+ * neighbours, are all that is looked at, however long the history is. */
 #ifndef STREAMER_HISTORY_H
 #define STREAMER_HISTORY_H
 
-#include "streamer/base/buf.h"
-#include "streamer/base/slice.h"
+#include "streamer/timeline.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* [from, to); to == TIMESTAMP_NONE: current. All times are epoch ms. */
-struct version {
-    int64_t from, to;
-    int64_t loaded_at; /* of the event that opened it */
-    struct slice attributes;
-};
-
-/* An event that changed nothing: the value that held then, or (deleted) that there was none then. */
-struct confirmation {
-    int64_t at;
-    bool deleted;
-    int64_t loaded_at;
-};
-
-/* What is read and written for every event of an id. `current.to` is TIMESTAMP_NONE. */
-struct timeline {
-    int64_t newest_event_at; /* TIMESTAMP_NONE: no event yet */
-    bool has_current;
-    struct version current;
-    struct confirmation *confirmations; /* ascending by `at`; owned */
-    size_t confirmation_count, confirmation_cap;
-};
-void timeline_clear(struct timeline *t); /* no event, no confirmation; keeps memory */
-void timeline_release(struct timeline *t);
-
-bool timeline_is_empty(const struct timeline *t); /* as after timeline_clear */
-/* NULL: there is none. */
-static inline const struct version *timeline_current(const struct timeline *t) {
-    return t->has_current ? &t->current : NULL;
-}
-
-/* In the state, where most times are written as how long they are behind another one: small numbers take few bytes. Such
- * differences wrap around, so that they are right for any two times. */
-static inline int64_t time_after(int64_t at, int64_t base) {
-    return (int64_t)((uint64_t)at - (uint64_t)base);
-}
-static inline int64_t time_plus(int64_t base, int64_t after) {
-    return (int64_t)((uint64_t)base + (uint64_t)after);
-}
-
-/* Avro binary: the field "timeline" of schemas/account_row.avsc and customer_row.avsc. Reads from the front of `in` and
- * moves it behind. Slices of the decoded timeline point into `in`. */
-void timeline_encode(const struct timeline *t, struct buf *out);
-bool timeline_decode(struct slice *in, struct timeline *t);
-/* A closed version, by schemas/version.avsc; `from` is part of its key. */
-void version_encode(const struct version *v, struct buf *out);
-bool version_decode(struct slice in, int64_t from, struct version *v);
-/* The confirmations alone, as the topic has them, by schemas/confirmations.avsc. */
-void confirmations_encode(const struct timeline *t, struct buf *out);
-bool confirmations_decode(struct slice in, struct timeline *t);
-
+/* An event at its place: where rules O2 to O9 put it (order.h). */
 struct history_event {
     int64_t at, loaded_at;
     bool deleted;
     struct slice attributes; /* of no meaning when deleted */
+    bool moves_end;          /* rule O8: the newest event, an end behind this one, never was */
 };
+
+#define NEIGHBOUR_VERSIONS 3
+#define NEIGHBOUR_CONFIRMATIONS 2
+
+/* What an event has to know of its id's history. */
+struct neighbours {
+    /* Ascending: the last two that start at or before the event, and the next one. */
+    struct version versions[NEIGHBOUR_VERSIONS];
+    size_t version_count;
+    /* Ascending: the one at the event's time, and the next one behind it, unless the next version starts before that. */
+    struct confirmation confirmations[NEIGHBOUR_CONFIRMATIONS];
+    size_t confirmation_count;
+};
+
+/* The version that holds at a time, which these are the neighbours of; NULL: none. With `moves_end`, the version that the
+ * newest event ends does not end there. */
+const struct version *neighbours_version_at(const struct neighbours *n, int64_t at, const struct timeline *t,
+                                            bool moves_end);
 
 enum version_state { VERSION_ABSENT, VERSION_CLOSED, VERSION_CURRENT };
 
@@ -78,38 +50,30 @@ struct version_change {
     struct version version;           /* as it is now; after == ABSENT: only `from` counts */
 };
 
-struct history_options {
-    int64_t late_window_ms;
-    size_t confirmations_max; /* for one id; the oldest are forgotten first */
+/* One confirmation that is there now, or (gone) no longer. */
+struct confirmation_change {
+    struct confirmation confirmation; /* gone: only `at` counts */
+    bool gone;
+    bool replaces; /* one with the same time */
 };
 
-/* Result and scratch memory, reused from event to event. Zero-initialized is valid. */
+#define HISTORY_MOMENTS (2 * NEIGHBOUR_VERSIONS + NEIGHBOUR_CONFIRMATIONS + 1)
+
+/* What an event changed; its slices point into the event, the old timeline or the neighbours. */
 struct history {
-    struct version_change *changes; /* ascending by `from` */
-    size_t change_count, change_cap;
-    bool confirmations_changed;
-    size_t confirmations_dropped; /* over confirmations_max */
-    bool late;                    /* older than the newest event */
-    struct history_moment *moments;
-    size_t moment_count, moment_cap;
-    struct confirmation *old_confirmations;
-    size_t old_cap;
-    struct version *versions;
-    size_t version_count, version_cap;
+    struct version_change changes[HISTORY_MOMENTS + NEIGHBOUR_VERSIONS]; /* ascending by `from` */
+    size_t change_count;
+    struct confirmation_change confirmations[HISTORY_MOMENTS + NEIGHBOUR_CONFIRMATIONS];
+    size_t confirmation_count;
+    bool happened; /* false: the very event was known, so nothing of the timeline has changed */
 };
-void history_release(struct history *h);
 
-/* True if the event is older than the window allows: quarantine it as too_late and do not apply it. */
-bool history_too_late(const struct history_options *o, const struct timeline *t, int64_t at);
+/* True if history_apply needs the event's neighbours (it is late, or a tie); else it needs none. */
+bool history_needs_neighbours(const struct timeline *t, const struct history_event *e);
 
-/* True if history_apply needs the versions around the event (a late one or a tie); else it needs none. */
-bool history_needs_versions(const struct timeline *t, const struct history_event *e);
-
-/* Applies an event that is not too late. `versions` (when needed) are, ascending, the last two that start at
- * or before `e->at` and all that start after, the current one included. Afterwards h->changes says which rows
- * differ, and `t` is the new timeline; its `current.attributes` and the changes point into the event, the old
- * timeline or `versions`. No change and no confirmation: a repeated event. */
-void history_apply(struct history *h, const struct history_options *o, struct timeline *t,
-                   const struct version *versions, size_t version_count, const struct history_event *e);
+/* Applies an event. `n` are its neighbours where it needs them. Afterwards `h` says which rows and confirmations differ;
+ * `t` has the new current version and newest event, but its confirmations and memory are as before. */
+void history_apply(struct history *h, struct timeline *t, const struct neighbours *n,
+                   const struct history_event *e);
 
 #endif

@@ -142,23 +142,19 @@ static void put_scaled(struct buf *out, int128 value, int scale) {
     buf_put_byte(out, '\n');
 }
 
-static int64_t get(const counter *c) {
-    return atomic_load_explicit(c, memory_order_relaxed);
-}
-
 static void put_single(struct buf *out, const char *name, const char *type, const char *help,
                        const counter *c) {
     put_family(out, name, type, help);
     put_series(out, name, NO_LABEL, NO_LABEL);
-    put_whole(out, get(c));
+    put_whole(out, metric_get(c));
 }
 
-static void put_by_entity(struct buf *out, const char *name, const char *help,
+static void put_by_entity(struct buf *out, const char *name, const char *type, const char *help,
                           const counter values[ENTITY_COUNT]) {
-    put_family(out, name, "counter", help);
+    put_family(out, name, type, help);
     for (int entity = 0; entity < ENTITY_COUNT; entity++) {
         put_series(out, name, LABEL("entity", entities[entity]), NO_LABEL);
-        put_whole(out, get(&values[entity]));
+        put_whole(out, metric_get(&values[entity]));
     }
 }
 
@@ -169,7 +165,7 @@ static void put_by_topic(struct buf *out, const char *name, const char *help, co
         if (!occurs(topic))
             continue;
         put_series(out, name, LABEL("topic", config->topics[topic]), NO_LABEL);
-        put_whole(out, get(&values[topic]));
+        put_whole(out, metric_get(&values[topic]));
     }
 }
 
@@ -179,13 +175,13 @@ static void put_histogram(struct buf *out, const char *name, const char *help, c
     (void)snprintf(part, sizeof part, "%s_bucket", name);
     int64_t count = 0;
     for (int i = 0; i <= HISTOGRAM_BUCKETS; i++) {
-        count += get(&h->buckets[i]);
+        count += metric_get(&h->buckets[i]);
         put_series(out, part, LABEL("le", i < HISTOGRAM_BUCKETS ? bounds[i].le : "+Inf"), NO_LABEL);
         put_whole(out, count);
     }
     (void)snprintf(part, sizeof part, "%s_sum", name);
     put_series(out, part, NO_LABEL, NO_LABEL);
-    put_scaled(out, (int128)get(&h->sum_s) * 1000000 + get(&h->sum_us), 6);
+    put_scaled(out, (int128)metric_get(&h->sum_s) * 1000000 + metric_get(&h->sum_us), 6);
     (void)snprintf(part, sizeof part, "%s_count", name);
     put_series(out, part, NO_LABEL, NO_LABEL);
     put_whole(out, count);
@@ -288,7 +284,7 @@ static void put_quarantined(struct buf *out, const struct metrics *m) {
                 continue;
             put_series(out, name, LABEL("entity", entities[entity]),
                        LABEL("code", reason_code_name((enum reason_code)code)));
-            put_whole(out, get(&m->quarantined[entity][code]));
+            put_whole(out, metric_get(&m->quarantined[entity][code]));
         }
 }
 
@@ -300,21 +296,20 @@ static void put_null_values(struct buf *out, const struct metrics *m) {
             if (!has_field(entity, field))
                 continue;
             put_series(out, name, LABEL("entity", entities[entity]), LABEL("field", fields[field]));
-            put_whole(out, get(&m->null_values[entity][field]));
+            put_whole(out, metric_get(&m->null_values[entity][field]));
         }
 }
 
 static void put_freshness(struct buf *out, const struct metrics *m, int64_t now_ms) {
     const char *name = "streamer_freshness_lag_seconds";
-    put_family(
-        out, name, "gauge",
-        "Now minus the newest event time processed; negative if that is ahead of this machine's clock.");
+    put_family(out, name, "gauge",
+               "Now minus the newest event time processed; 0 if that is ahead of this machine's clock.");
     for (int entity = 0; entity < ENTITY_COUNT; entity++) {
-        int64_t newest_ms = get(&m->newest_event_ms[entity]);
+        int64_t newest_ms = metric_get(&m->newest_event_ms[entity]);
         if (newest_ms == TIMESTAMP_NONE)
             continue;
         put_series(out, name, LABEL("entity", entities[entity]), NO_LABEL);
-        put_scaled(out, (int128)now_ms - newest_ms, 3);
+        put_scaled(out, newest_ms < now_ms ? (int128)now_ms - newest_ms : 0, 3);
     }
 }
 
@@ -323,7 +318,7 @@ static void put_consumer_lag(struct buf *out, const struct metrics *m) {
     put_family(out, name, "gauge", "Records of an assigned partition that are not processed yet.");
     for (int topic = 0; topic < TOPIC_COUNT; topic++)
         for (int32_t i = 0; i < m->lag[topic].partitions; i++) {
-            int64_t lag = get(&m->lag[topic].lag[i]);
+            int64_t lag = metric_get(&m->lag[topic].lag[i]);
             if (lag < 0)
                 continue;
             char partition[12];
@@ -340,7 +335,7 @@ static void put_transactions(struct buf *out, const struct metrics *m) {
         "Kafka transactions by result: committed; aborted (and retried); fenced (a new producer took over).");
     for (int result = 0; result < TRANSACTION_RESULTS; result++) {
         put_series(out, name, LABEL("result", results[result]), NO_LABEL);
-        put_whole(out, get(&m->transactions[result]));
+        put_whole(out, metric_get(&m->transactions[result]));
     }
 }
 
@@ -349,7 +344,7 @@ static void put_by_invariant(struct buf *out, const char *name, const char *help
     put_family(out, name, "counter", help);
     for (int i = 0; i < INVARIANT_COUNT; i++) {
         put_series(out, name, LABEL("invariant", invariant_name((enum invariant)i)), NO_LABEL);
-        put_whole(out, get(&values[i]));
+        put_whole(out, metric_get(&values[i]));
     }
 }
 
@@ -357,7 +352,7 @@ static void put_last_commit(struct buf *out, const struct metrics *m) {
     const char *name = "streamer_last_commit_timestamp_seconds";
     put_family(out, name, "gauge", "When the last transaction was committed, since unix epoch; 0: none yet.");
     put_series(out, name, NO_LABEL, NO_LABEL);
-    put_scaled(out, get(&m->last_commit_ms), 3);
+    put_scaled(out, metric_get(&m->last_commit_ms), 3);
 }
 
 static void put_build_info(struct buf *out) {
@@ -413,19 +408,34 @@ void metrics_render(const struct metrics *m, int64_t now_ms, struct buf *out) {
                  "Messages of committed transactions, tombstones included, by topic.", config, is_emitted,
                  m->emitted);
     put_quarantined(out, m);
-    put_by_entity(out, "streamer_records_applied_total", "Events that changed a history.", m->applied);
-    put_by_entity(out, "streamer_records_unchanged_total", "Events that changed nothing.", m->unchanged);
-    put_by_entity(out, "streamer_records_late_total", "Events older than the newest one of their id.",
-                  m->late);
-    put_by_entity(out, "streamer_records_forwarded_total",
+    put_by_entity(out, "streamer_records_applied_total", "counter", "Events that changed a history.",
+                  m->applied);
+    put_by_entity(out, "streamer_records_unchanged_total", "counter", "Events that changed nothing.",
+                  m->unchanged);
+    put_by_entity(out, "streamer_records_late_total", "counter",
+                  "Events older than the newest one of their id.", m->late);
+    put_by_entity(out, "streamer_records_reordered_total", "counter",
+                  "Records of a log whose time was replaced by that of the newest event of their id.",
+                  m->reordered);
+    put_by_entity(out, "streamer_records_repeated_total", "counter",
+                  "Records of a log that were sent again, by their positions; unchanged, too.", m->repeated);
+    put_by_entity(
+        out, "streamer_records_behind_tombstone_total", "counter",
+        "Records of a topic that is no log, older than the tombstone of their id: it stays deleted.",
+        m->behind_tombstone);
+    put_by_entity(out, "streamer_records_tombstones_unknown_total", "counter",
+                  "Tombstones of ids that were never seen; unchanged, too.", m->tombstones_unknown);
+    put_by_entity(out, "streamer_outdated_rows", "gauge",
+                  "Current rows of ids whose newest record was rejected.", m->outdated_rows);
+    put_by_entity(out, "streamer_records_forwarded_total", "counter",
                   "Input records passed on to the task that owns their id, over a repartition topic.",
                   m->forwarded);
     put_null_values(out, m);
-    put_by_entity(out, "streamer_unknown_fields_total",
+    put_by_entity(out, "streamer_unknown_fields_total", "counter",
                   "Fields of input records that are ignored, as their names are not known.",
                   m->unknown_fields);
     put_by_entity(
-        out, "streamer_confirmations_dropped_total",
+        out, "streamer_confirmations_dropped_total", "counter",
         "Events that changed nothing, forgotten before late.window: over confirmations.max of their id.",
         m->confirmations_dropped);
     put_single(out, "streamer_orphan_accounts", "gauge", "Current accounts whose customer is not known.",

@@ -24,6 +24,10 @@ static inline void metric_set(gauge *g, int64_t v) {
     atomic_store_explicit(g, v, memory_order_relaxed);
 }
 
+static inline int64_t metric_get(const counter *c) {
+    return atomic_load_explicit(c, memory_order_relaxed);
+}
+
 /* A gauge that several workers add up to: `*shown` is what this one has told so far. */
 static inline void metric_move(gauge *g, int64_t *shown, int64_t v) {
     metric_add(g, v - *shown);
@@ -61,7 +65,10 @@ struct metrics {
     counter null_values[ENTITY_COUNT][FIELD_COUNT];
     counter unknown_fields[ENTITY_COUNT];
     counter confirmations_dropped[ENTITY_COUNT]; /* forgotten early: over confirmations.max */
-    gauge newest_event_ms[ENTITY_COUNT];         /* TIMESTAMP_NONE until there is one */
+    counter reordered[ENTITY_COUNT], repeated[ENTITY_COUNT], behind_tombstone[ENTITY_COUNT],
+        tombstones_unknown[ENTITY_COUNT];
+    gauge outdated_rows[ENTITY_COUNT];
+    gauge newest_event_ms[ENTITY_COUNT]; /* TIMESTAMP_NONE until there is one */
     gauge orphan_accounts;
     struct histogram processing_latency, commit_duration;
     counter transactions[TRANSACTION_RESULTS];

@@ -31,6 +31,17 @@ struct slice pending_value(const struct pending *s, size_t i) {
     return m->has_value ? slice_of(buf_slice(&s->bytes).p + m->at + m->key_n, m->value_n) : slice_null();
 }
 
+struct history_headers pending_headers(const struct pending *s, size_t i) {
+    const struct pending_message *m = &s->messages[i];
+    const char *p = buf_slice(&s->bytes).p + m->at + m->key_n + m->value_n;
+    struct history_headers headers = {slice_null(), slice_null()};
+    if (m->position_n > 0)
+        headers.position = slice_of(p, m->position_n);
+    if (m->origin_n > 0)
+        headers.origin = slice_of(p + m->position_n, m->origin_n);
+    return headers;
+}
+
 static bool same_key(const struct pending *s, size_t i, size_t k) {
     const struct pending_message *a = &s->messages[i], *b = &s->messages[k];
     return a->hash == b->hash && a->topic == b->topic && a->ahead == b->ahead && a->has_key == b->has_key &&
@@ -64,12 +75,15 @@ static void add_message(struct pending *s, struct pending_message m) {
     s->messages[s->count++] = m;
 }
 
-void pending_put(struct pending *s, enum topic topic, bool ahead, struct slice key, struct slice value) {
+void pending_put(struct pending *s, enum topic topic, bool ahead, struct slice key, struct slice value,
+                 struct history_headers headers) {
     if (s->slots == NULL || s->count >= (size_t)1 << (s->slot_bits - 1))
         grow_table(s);
     add_message(s, (struct pending_message){.at = s->bytes.n,
                                             .key_n = (uint32_t)key.n,
                                             .value_n = (uint32_t)value.n,
+                                            .position_n = (uint32_t)headers.position.n,
+                                            .origin_n = (uint32_t)headers.origin.n,
                                             .hash = (uint32_t)murmur2(key) + (uint32_t)topic,
                                             .topic = (uint8_t)topic,
                                             .has_key = key.p != NULL,
@@ -77,6 +91,8 @@ void pending_put(struct pending *s, enum topic topic, bool ahead, struct slice k
                                             .ahead = ahead});
     buf_put_slice(&s->bytes, key);
     buf_put_slice(&s->bytes, value);
+    buf_put_slice(&s->bytes, headers.position);
+    buf_put_slice(&s->bytes, headers.origin);
     uint32_t *slot = find_slot(s, s->count - 1);
     if (*slot != 0)
         s->messages[*slot - 1].replaced = true;

@@ -6,13 +6,14 @@
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"
+#include "streamer/sink.h"
 #include "streamer/topic.h"
 
 #include <stdint.h>
 
 struct pending_message {
-    size_t at; /* in `bytes`: the key, then the value */
-    uint32_t key_n, value_n;
+    size_t at; /* in `bytes`: the key, then the value, then its headers */
+    uint32_t key_n, value_n, position_n, origin_n;
     uint32_t hash;
     uint8_t topic;
     bool has_key, has_value;
@@ -32,7 +33,8 @@ void pending_release(struct pending *s);
 void pending_clear(struct pending *s); /* keeps memory */
 
 /* Copies the message; replaces one with the same topic, key and `ahead`. */
-void pending_put(struct pending *s, enum topic topic, bool ahead, struct slice key, struct slice value);
+void pending_put(struct pending *s, enum topic topic, bool ahead, struct slice key, struct slice value,
+                 struct history_headers headers);
 
 /* Of what it holds, replaced messages included. */
 static inline size_t pending_bytes(const struct pending *s) {
@@ -41,5 +43,6 @@ static inline size_t pending_bytes(const struct pending *s) {
 /* Good until the next pending_put. */
 struct slice pending_key(const struct pending *s, size_t i);   /* p == NULL: null */
 struct slice pending_value(const struct pending *s, size_t i); /* p == NULL: null */
+struct history_headers pending_headers(const struct pending *s, size_t i);
 
 #endif

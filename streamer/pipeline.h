@@ -18,6 +18,7 @@ struct input {
      * says. */
     int32_t source_partition;
     int64_t source_offset;
+    struct slice origin; /* of links and refs: their header SINK_SOURCE_HEADER; empty: none */
 };
 
 /* "partition:offset" of a forwarded record in its input topic. Not passed on to quarantine. */
@@ -32,7 +33,8 @@ struct pipeline {
     struct decoder *decoder;
     struct standardizer standardizer;
     struct reason reason;
-    struct buf header_text;
+    struct buf header_text, time_text;
+    bool has_told_of_tombstones[ENTITY_COUNT]; /* the log has a line about records behind tombstones */
 };
 
 /* `config`, `kv` and `sink` must outlive it. partitions: n; input_partitions: of the two input topics. */

@@ -58,6 +58,13 @@ static struct slice clean_part(struct slice part) {
     return is_number(part) ? without_zeros(part) : part;
 }
 
+static void put_head(struct buf *out, char letter, uint64_t source) {
+    buf_put_byte(out, letter);
+    for (int shift = 60; shift >= 0; shift -= 4)
+        buf_put_byte(out, "0123456789abcdef"[source >> shift & 15]);
+    buf_put_byte(out, ':');
+}
+
 void position_put(struct buf *out, enum position_kind kind, const struct position_source *source,
                   const struct slice parts[POSITION_PARTS]) {
     static const char letters[POSITION_KINDS] = {'l', 'b', 'c', 's'};
@@ -72,12 +79,16 @@ void position_put(struct buf *out, enum position_kind kind, const struct positio
     buf_clear(out);
     if (count == 0)
         return;
-    buf_printf(out, "%c%016llx:", letters[kind], (unsigned long long)hash_source(kind, source));
+    put_head(out, letters[kind], hash_source(kind, source));
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             buf_put_byte(out, '|');
         buf_put_slice(out, clean[i]);
     }
+}
+
+bool position_is_valid(struct slice text) {
+    return text.n == 0 || (text.n > HEAD_BYTES && text.p[HEAD_BYTES - 1] == ':');
 }
 
 bool position_comparable(struct slice a, struct slice b) {
@@ -94,8 +105,16 @@ static struct slice next_part(struct slice *rest) {
     return part;
 }
 
+/* Nothing first, then numbers, then other texts, so that any parts are in one order. */
+static int rank_of(struct slice part) {
+    return part.n == 0 ? 0 : is_number(part) ? 1 : 2;
+}
+
 static int compare_parts(struct slice a, struct slice b) {
-    if (is_number(a) && is_number(b) && a.n != b.n)
+    int rank_a = rank_of(a), rank_b = rank_of(b);
+    if (rank_a != rank_b)
+        return rank_a < rank_b ? -1 : 1;
+    if (rank_a == 1 && a.n != b.n)
         return a.n < b.n ? -1 : 1;
     return slice_compare(a, b);
 }

@@ -110,7 +110,7 @@ static void answer_current(struct query *q) {
 static void answer_as_of(struct query *q, const char *text) {
     int64_t as_of;
     if (!timestamp_parse(slice_str(text), &as_of))
-        http_reply_error(q->reply, 400, "as_of: give an ISO-8601 date or date-time, or epoch milliseconds");
+        http_reply_error(q->reply, 400, "as_of: give " TIMESTAMP_FORMS);
     else if (put_versions(q, as_of) == 0)
         not_found(q, "no version at that time");
 }

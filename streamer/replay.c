@@ -4,7 +4,9 @@
 #include "streamer/base/decimal.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/task.h"
-#include "streamer/task_state.h"
+#include "streamer/task_history.h"
+#include "streamer/task_marts.h"
+#include "streamer/task_truncate.h"
 
 #include <string.h>
 
@@ -68,26 +70,46 @@ static bool may_be_closed(const struct timeline *line, int64_t from) {
     return from < line->newest_event_at && !(line->has_current && line->current.from == from);
 }
 
-/* Puts or removes the closed version with that start. closed == NULL: there is none. may_exist: else there was none. */
-static void set_closed(struct task_env *env, struct task *t, enum entity entity, struct slice id,
-                       int64_t from, const struct version *closed, bool may_exist) {
+/* Puts or removes the closed version with that start. closed == NULL: there is none. may_exist: else there was none.
+ * Returns the end of the one that was there; TIMESTAMP_NONE: there was none. */
+static int64_t set_closed(struct task_env *env, struct task *t, enum entity entity, struct slice id,
+                          int64_t from, const struct version *closed, bool may_exist) {
     enum family f = entity_map(entity)->versions;
+    struct version old = {.to = TIMESTAMP_NONE};
+    struct slice body;
     task_version_prefix(&env->key2, t, entity, id);
     key_add_time(&env->key2, from);
     struct slice key = buf_slice(&env->key2);
-    bool existed = may_exist && kv_get(env->kv, f, key, &env->value2);
+    bool existed = may_exist && task_get(env, f, key, &env->value2, &body);
+    if (existed && !version_decode(body, from, &old))
+        task_damaged(env, f);
     if (closed == NULL) {
         if (existed)
             task_erase(env, t, f, key);
-        return;
+        return old.to;
     }
     buf_clear(&env->value2);
     version_encode(closed, &env->value2);
     task_put(env, t, f, key, buf_slice(&env->value2), !existed);
+    return old.to;
+}
+
+/* The newest event is what versions and confirmations say; `newest`: of those that the message brought, `former` of those
+ * that it replaced. Rule O8 lets it go down. */
+static void follow_newest(struct task_env *env, struct task *t, enum entity entity, struct slice id,
+                          struct timeline *line, int64_t newest, int64_t former) {
+    if (newest >= line->newest_event_at)
+        line->newest_event_at = newest;
+    else if (former == line->newest_event_at)
+        line->newest_event_at = task_newest_before(env, t, entity, id, line, INT64_MAX);
+}
+
+static int64_t later_of(int64_t a, int64_t b) {
+    return a > b ? a : b; /* TIMESTAMP_NONE is the lowest */
 }
 
 static void replay_version(struct task_env *env, struct task *t, enum entity entity, struct slice key,
-                           struct slice value) {
+                           struct slice value, struct history_headers headers) {
     struct slice id;
     int64_t from, ignored;
     struct version v = {0};
@@ -102,49 +124,131 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     struct timeline *line = task_load_row(env, t, entity, id);
     if (gone && timeline_is_empty(line))
         return;
+    if (headers.position.p != NULL && !task_get_position_header(headers.position, &line->memory)) {
+        unreadable(env, entity_map(entity)->history_topic, key);
+        return;
+    }
     struct slice before = line->has_current ? line->current.attributes : slice_null();
-    bool may_exist = may_be_closed(line, from);
+    bool may_exist = may_be_closed(line, from), was_current = line->has_current && line->current.from == from;
     bool is_current = !gone && v.to == TIMESTAMP_NONE;
     if (is_current) {
         line->has_current = true;
         line->current = v;
-    } else if (line->has_current && line->current.from == from) {
+    } else if (was_current) {
         line->has_current = false;
     }
+    if (entity == ENTITY_ACCOUNT && (is_current || was_current))
+        env->account.origin = is_current ? task_read_origin(headers.origin) : (struct row_origin){0};
+    int64_t end = set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v, may_exist);
     int64_t newest = gone ? TIMESTAMP_NONE : is_current ? from : v.to;
-    if (newest > line->newest_event_at)
-        line->newest_event_at = newest;
-    set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v, may_exist);
+    follow_newest(env, t, entity, id, line, newest, later_of(end, was_current ? from : TIMESTAMP_NONE));
     task_save_row(env, t, entity, id);
     if (entity == ENTITY_ACCOUNT)
         follow_account(env, t, id, before, line->has_current ? line->current.attributes : slice_null());
 }
 
-static void replay_confirmations(struct task_env *env, struct task *t, struct slice key, struct slice value) {
-    enum entity entity = ENTITY_CUSTOMER;
-    struct slice prefix = slice_str(entity_map(entity)->confirmations_prefix);
-    if (!slice_has_prefix(key, prefix)) {
-        entity = ENTITY_ACCOUNT;
-        prefix = slice_str(entity_map(entity)->confirmations_prefix);
+/* --- the confirmations topic --- */
+
+/* What the keys of the topic are; `id` and `at` as far as they have one. */
+enum key_kind { KEY_MEMORY, KEY_CONFIRMATION, KEY_FLOOR, KEY_UNKNOWN };
+
+static enum key_kind read_confirmations_key(struct slice key, enum entity *entity, struct slice *id,
+                                            int64_t *at) {
+    for (int e = 0; e < ENTITY_COUNT; e++) {
+        const struct entity_map *map = entity_map((enum entity)e);
+        struct slice memory = slice_str(map->memory_prefix),
+                     confirmation = slice_str(map->confirmation_prefix);
+        *entity = (enum entity)e;
+        if (slice_eq(key, slice_str(map->floor_key)))
+            return KEY_FLOOR;
+        if (slice_has_prefix(key, memory)) {
+            *id = slice_of(key.p + memory.n, key.n - memory.n);
+            return KEY_MEMORY;
+        }
+        if (slice_has_prefix(key, confirmation) &&
+            split_history_key(slice_of(key.p + confirmation.n, key.n - confirmation.n), id, at))
+            return KEY_CONFIRMATION;
     }
-    struct slice id = slice_of(key.p + prefix.n, key.n - prefix.n), body;
-    int64_t ignored;
-    if (!slice_has_prefix(key, prefix) ||
-        (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored))) {
-        unreadable(env, TOPIC_CONFIRMATIONS, key);
-        return;
-    }
-    struct timeline *line = task_load_timeline(env, t, entity, id);
+    return KEY_UNKNOWN;
+}
+
+static int64_t last_confirmation(const struct timeline *line) {
+    return line->confirmation_count > 0 ? line->confirmations[line->confirmation_count - 1].at
+                                        : TIMESTAMP_NONE;
+}
+
+/* The value of a topic that older versions wrote, too. False: it is of neither format. */
+static bool read_memory(struct slice value, struct timeline *line) {
+    struct slice body = slice_of(value.p + 1, value.n > 0 ? value.n - 1 : 0);
+    if (value.n == 0)
+        return false;
+    if (value.p[0] == MESSAGE_FORMAT) /* version 0.1.0: the confirmations alone, all of them */
+        return confirmations_decode(body, line);
+    return value.p[0] == CONFIRMATIONS_FORMAT && id_memory_decode(body, line);
+}
+
+static void forget_memory(struct timeline *line) {
     line->confirmation_count = 0;
-    if (value.p != NULL &&
-        (!task_message_body(env, TOPIC_CONFIRMATIONS, value, &body) || !confirmations_decode(body, line))) {
-        unreadable(env, TOPIC_CONFIRMATIONS, key);
-        return;
-    }
-    if (line->confirmation_count > 0 &&
-        line->confirmations[line->confirmation_count - 1].at > line->newest_event_at)
-        line->newest_event_at = line->confirmations[line->confirmation_count - 1].at;
+    line->memory.last = LAST_OTHER;
+    line->memory.end = END_NONE;
+    line->memory.before_end = TIMESTAMP_NONE;
+    line->memory.outdated = false;
+}
+
+static bool replay_memory(struct task_env *env, struct task *t, enum entity entity, struct slice id,
+                          struct slice value) {
+    struct timeline *line = task_load_timeline(env, t, entity, id);
+    int64_t former = last_confirmation(line);
+    if (value.p == NULL)
+        forget_memory(line);
+    else if (!read_memory(value, line))
+        return false;
+    follow_newest(env, t, entity, id, line, last_confirmation(line), former);
     task_save_timeline(env, t, entity, id);
+    return true;
+}
+
+/* One that has a row of its own. */
+static bool replay_confirmation(struct task_env *env, struct task *t, enum entity entity, struct slice id,
+                                int64_t at, struct slice value) {
+    struct confirmation c = {.at = TIMESTAMP_NONE};
+    if (value.p != NULL && (value.n == 0 || value.p[0] != CONFIRMATIONS_FORMAT ||
+                            !confirmation_decode(slice_of(value.p + 1, value.n - 1), at, &c)))
+        return false;
+    struct timeline *line = task_load_timeline(env, t, entity, id);
+    task_version_prefix(&env->key2, t, entity, id);
+    key_add_time(&env->key2, at);
+    bool existed = line->outside_count > 0 &&
+                   kv_get(env->kv, entity_map(entity)->confirmations, buf_slice(&env->key2), &env->value2);
+    if (value.p != NULL)
+        task_put_outside(env, t, entity, id, line, &c, !existed);
+    else if (existed)
+        task_erase_outside(env, t, entity, id, line, at);
+    follow_newest(env, t, entity, id, line, c.at, existed ? at : TIMESTAMP_NONE);
+    task_save_timeline(env, t, entity, id);
+    return true;
+}
+
+static bool replay_floor(struct task_env *env, struct task *t, enum entity entity, struct slice value) {
+    return value.n > 1 && value.p[0] == CONFIRMATIONS_FORMAT &&
+           task_replay_floor(env, t, entity, slice_of(value.p + 1, value.n - 1));
+}
+
+static void replay_confirmations(struct task_env *env, struct task *t, struct slice key, struct slice value) {
+    enum entity entity;
+    struct slice id;
+    int64_t at = 0, ignored;
+    enum key_kind kind = read_confirmations_key(key, &entity, &id, &at);
+    bool ok = kind == KEY_FLOOR ||
+              (kind != KEY_UNKNOWN && (entity == ENTITY_ACCOUNT || task_parse_customer_id(id, &ignored)));
+    if (ok && kind == KEY_FLOOR)
+        ok = replay_floor(env, t, entity, value);
+    else if (ok && kind == KEY_MEMORY)
+        ok = replay_memory(env, t, entity, id, value);
+    else if (ok)
+        ok = replay_confirmation(env, t, entity, id, at, value);
+    if (!ok)
+        unreadable(env, TOPIC_CONFIRMATIONS, key);
 }
 
 /* A row that was emitted last, into `*has` and `row`; value.p == NULL: there is none. False: it cannot be read. */
@@ -227,18 +331,18 @@ static void replay_ref(struct task_env *env, struct task *t, struct slice key, s
     }
 }
 
-void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key,
-                 struct slice value) {
+void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key, struct slice value,
+                 struct history_headers headers) {
     if (key.p == NULL) {
         unreadable(env, topic, slice_str("(none)"));
         return;
     }
     switch (topic) {
     case TOPIC_CUSTOMER_HISTORY:
-        replay_version(env, t, ENTITY_CUSTOMER, key, value);
+        replay_version(env, t, ENTITY_CUSTOMER, key, value, headers);
         break;
     case TOPIC_ACCOUNT_HISTORY:
-        replay_version(env, t, ENTITY_ACCOUNT, key, value);
+        replay_version(env, t, ENTITY_ACCOUNT, key, value, headers);
         break;
     case TOPIC_ACCOUNT_WITH_CUSTOMER:
         replay_joined(env, t, key, value);
@@ -289,11 +393,12 @@ static void want_version(struct task_env *env, const struct task *t, enum entity
 }
 
 static void want_confirmations(struct task_env *env, const struct task *t, struct slice key) {
-    for (int e = 0; e < ENTITY_COUNT; e++) {
-        struct slice prefix = slice_str(entity_map((enum entity)e)->confirmations_prefix);
-        if (slice_has_prefix(key, prefix))
-            task_want_event(env, t, (enum entity)e, slice_of(key.p + prefix.n, key.n - prefix.n));
-    }
+    enum entity entity;
+    struct slice id;
+    int64_t ignored;
+    enum key_kind kind = key.p != NULL ? read_confirmations_key(key, &entity, &id, &ignored) : KEY_UNKNOWN;
+    if (kind == KEY_MEMORY || kind == KEY_CONFIRMATION)
+        task_want_event(env, t, entity, id);
 }
 
 void task_want_replay(struct task_env *env, const struct task *t, enum topic topic, struct slice key) {

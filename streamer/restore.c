@@ -3,6 +3,7 @@
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/kafka.h"
+#include "streamer/task_history.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +248,16 @@ static enum topic topic_of(const struct restore *r, const rd_kafka_message_t *m)
     return (enum topic)t;
 }
 
+static struct slice header_of(const rd_kafka_message_t *m, const char *name) {
+    rd_kafka_headers_t *headers;
+    struct slice value = slice_null();
+    const void *p;
+    if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        rd_kafka_header_get_last(headers, name, &p, &value.n) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        value.p = p;
+    return value;
+}
+
 /* False: `e` is why this cannot go on. */
 static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) {
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -262,7 +273,9 @@ static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) 
         catchup_end_of_partition(r->now, topic, m->offset);
     else if (catchup_take(r->now, &r->pending, topic, m->offset,
                           m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
-                          m->payload != NULL ? slice_of(m->payload, m->len) : slice_null())) {
+                          m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
+                          (struct history_headers){header_of(m, TASK_POSITION_HEADER),
+                                                   header_of(m, SINK_SOURCE_HEADER)})) {
         metric_add(&r->metrics->restored_records, 1);
         r->replayed++;
     }

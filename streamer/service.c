@@ -10,6 +10,7 @@
 #include "streamer/kafka.h"
 #include "streamer/limits.h"
 #include "streamer/query.h"
+#include "streamer/state_dir.h"
 #include "streamer/topics.h"
 #include "streamer/worker.h"
 
@@ -65,52 +66,9 @@ static int remove_entry(const char *path, const struct stat *st, int flag, struc
     return remove(path);
 }
 
-static bool set_aside(struct service *s, const char *why, struct err *e) {
-    struct buf aside = {0};
-    bool ok = store_set_aside(s->config.state_dir, now_ms(), &aside, e);
-    if (ok)
-        log_warn("the state directory is set aside and rebuilt from the topics", "moved_to=%s reason=%s",
-                 buf_cstr(&aside), log_quote(&(struct log_value){0}, why));
-    buf_release(&aside);
-    return ok;
-}
-
-/* What must be the same for the state to be of use, as one line of text. */
-static void describe_state(const struct service *s, struct buf *out) {
-    buf_clear(out);
-    buf_printf(out, "format=5 app.id=%s partitions=%d", s->config.app_id, s->layout.n);
-}
-
-/* Opens the store; `fits` tells whether it is this application's. */
-static bool open_and_compare(struct service *s, bool *fits, struct err *e) {
-    struct buf now = {0}, was = {0};
-    *fits = true;
-    s->store = store_open(s->config.state_dir, s->config.state_memory_bytes, (int)s->config.workers, e);
-    bool ok = s->store != NULL && store_get_fact(s->store, "state", &was, e);
-    if (ok) {
-        describe_state(s, &now);
-        *fits = was.n == 0 || slice_eq(buf_slice(&was), buf_slice(&now));
-        if (!*fits)
-            ok = err_set(e, ERR_RETRY, "it holds \"%s\", not \"%s\"", buf_cstr(&was), buf_cstr(&now));
-        else
-            ok = was.n > 0 || store_put_fact(s->store, "state", buf_slice(&now), e);
-    }
-    buf_release(&now);
-    buf_release(&was);
-    return ok;
-}
-
 static bool open_store(struct service *s, struct err *e) {
-    bool fits;
-    if (!open_and_compare(s, &fits, e)) {
-        if (e->class != ERR_RETRY)
-            return false;
-        store_close(s->store);
-        s->store = NULL;
-        if (!set_aside(s, e->text, e) || !open_and_compare(s, &fits, e))
-            return false;
-    }
-    return true;
+    s->store = state_dir_open(&s->config, s->layout.n, now_ms(), e);
+    return s->store != NULL;
 }
 
 /* Stable over restarts, so that a predecessor's open transaction is ended at once; different for each state.

@@ -9,6 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Header of results and of links and refs: "<topic>/<partition>@<offset>" of the input record that caused the message, or
+ * "rates". */
+#define SINK_SOURCE_HEADER "streamer.source"
+
+/* What a restore needs of a history row's headers; p == NULL: it has none. */
+struct history_headers {
+    struct slice position; /* TASK_POSITION_HEADER */
+    struct slice origin;   /* SINK_SOURCE_HEADER */
+};
+
 struct sink_header {
     const char *name;
     struct slice value;

@@ -4,8 +4,10 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
+#include "streamer/task_history.h"
 #include "streamer/task_marts.h"
 #include "streamer/task_state.h"
+#include "streamer/task_truncate.h"
 
 #include <string.h>
 
@@ -90,113 +92,6 @@ static void account_changed(struct task_env *env, struct task *t, struct slice i
 
 /* --- snapshots --- */
 
-/* The Kafka key of a history row: "<id>|<valid_from in epoch ms>". */
-static void history_message_key(struct task_env *env, struct slice id, int64_t from) {
-    buf_set(&env->message_key, id);
-    buf_put_byte(&env->message_key, '|');
-    buf_put_int(&env->message_key, from);
-}
-
-static void emit_version(struct task_env *env, struct task *t, const struct event *e,
-                         const struct version_change *change) {
-    const struct version *v = &change->version;
-    enum topic topic = entity_map(e->entity)->history_topic;
-    history_message_key(env, e->id, v->from);
-    if (change->after == VERSION_ABSENT) {
-        task_send(env, topic, t->partition, buf_slice(&env->message_key), slice_null());
-        return;
-    }
-    buf_clear(&env->message);
-    if (e->entity == ENTITY_CUSTOMER) {
-        struct customer_attributes a;
-        struct slice in = v->attributes;
-        if (!row_get_avro(&customer_attributes_type, &in, &a)) {
-            task_damaged(env, FAMILY_CUSTOMER_HISTORY);
-            return;
-        }
-        struct customer_history_row row = {e->customer_id, a.customer_name, a.has_loan_flag,
-                                           v->loaded_at,   v->from,         v->to};
-        row_put_json(&customer_history_type, &row, &env->message);
-    } else {
-        struct account_attributes a;
-        if (!account_attributes_decode(v->attributes, &a)) {
-            task_damaged(env, FAMILY_ACCOUNT_HISTORY);
-            return;
-        }
-        struct account_history_row row = {
-            e->id, a.customer_id, a.balance_amount, a.account_type, v->loaded_at, v->from, v->to};
-        row_put_json(&account_history_type, &row, &env->message);
-    }
-    task_send(env, topic, t->partition, buf_slice(&env->message_key), buf_slice(&env->message));
-}
-
-/* Closed versions have a row of their own; the current one is part of the timeline. env->key is the prefix of
- * the id's versions with room for a time. */
-static void store_version(struct task_env *env, struct task *t, enum family f,
-                          const struct version_change *change) {
-    key_replace_time(&env->key, change->version.from);
-    if (change->after == VERSION_CLOSED) {
-        buf_clear(&env->value2);
-        version_encode(&change->version, &env->value2);
-        task_put(env, t, f, buf_slice(&env->key), buf_slice(&env->value2), change->before != VERSION_CLOSED);
-    } else if (change->before == VERSION_CLOSED) {
-        task_erase(env, t, f, buf_slice(&env->key));
-    }
-}
-
-static void add_version(struct task_env *env, size_t count, struct version v) {
-    if (count == env->version_cap) {
-        env->version_cap = env->version_cap == 0 ? 8 : env->version_cap * 2;
-        env->versions = mem_realloc(env->versions, env->version_cap * sizeof *env->versions);
-    }
-    env->versions[count] = v;
-}
-
-/* Reads the closed versions around `at` and behind, then the current one, into env->versions, whose
- * attributes point into env->version_bytes, or where the timeline's do. */
-static size_t load_versions(struct task_env *env, struct task *t, const struct event *e,
-                            const struct timeline *line) {
-    enum family f = entity_map(e->entity)->versions;
-    size_t count = 0;
-    task_version_prefix(&env->key2, t, e->entity, e->id);
-    struct slice prefix = slice_of(env->key2.p, env->key2.n);
-    size_t prefix_length = prefix.n;
-    key_add_time(&env->key2, e->event_at_ms);
-    prefix.p = env->key2.p;
-    struct kv_cursor *c = kv_cursor(env->kv, f);
-    cursor_seek_for_prev(c, buf_slice(&env->key2));
-    if (cursor_in(c, prefix)) /* the one that covers or precedes `at`; the one before it may merge with it */
-        cursor_prev(c);
-    if (cursor_in(c, prefix)) {
-        key_replace_time(&env->key2, key_time(cursor_key(c)));
-        cursor_seek(c, buf_slice(&env->key2));
-    } else {
-        cursor_seek(c, prefix);
-    }
-    buf_clear(&env->version_bytes);
-    for (; cursor_in(c, prefix); cursor_next(c)) {
-        struct slice key = cursor_key(c), body;
-        struct version v;
-        if (!task_body(env, f, cursor_value(c), &body))
-            break;
-        if (key.n != prefix_length + 8 || !version_decode(body, key_time(key), &v)) {
-            task_damaged(env, f);
-            break;
-        }
-        buf_put_slice(&env->version_bytes, v.attributes);
-        add_version(env, count++, v);
-    }
-    cursor_free(c);
-    const char *bytes = buf_slice(&env->version_bytes).p;
-    for (size_t i = 0; i < count; i++) {
-        env->versions[i].attributes.p = bytes;
-        bytes += env->versions[i].attributes.n;
-    }
-    if (line->has_current)
-        add_version(env, count++, line->current);
-    return count;
-}
-
 static void encode_attributes(const struct event *e, struct buf *out) {
     buf_clear(out);
     if (e->entity == ENTITY_CUSTOMER) {
@@ -207,40 +102,6 @@ static void encode_attributes(const struct event *e, struct buf *out) {
                                        slice_str(account_type_name(e->account_type))};
         account_attributes_encode(&a, out);
     }
-}
-
-/* Stores closed versions and emits what history_apply found; the row in work is saved later. */
-static void write_changes(struct task_env *env, struct task *t, const struct event *e) {
-    const struct history *h = &env->history;
-    for (size_t i = 0; i < h->change_count && !kv_failed(env->kv); i++) {
-        task_version_prefix(&env->key, t, e->entity, e->id);
-        key_add_time(&env->key, 0);
-        store_version(env, t, entity_map(e->entity)->versions, &h->changes[i]);
-        emit_version(env, t, e, &h->changes[i]);
-    }
-}
-
-static void emit_confirmations(struct task_env *env, struct task *t, const struct event *e,
-                               const struct timeline *line) {
-    buf_clear(&env->message_key);
-    buf_put_str(&env->message_key, entity_map(e->entity)->confirmations_prefix);
-    buf_put_slice(&env->message_key, e->id);
-    buf_clear(&env->message);
-    buf_put_byte(&env->message, MESSAGE_FORMAT);
-    confirmations_encode(line, &env->message);
-    task_send(env, TOPIC_CONFIRMATIONS, t->partition, buf_slice(&env->message_key),
-              line->confirmation_count > 0 ? buf_slice(&env->message) : slice_null());
-}
-
-static void count_event(struct task_env *env, const struct event *e) {
-    struct counts *c = &env->counts;
-    bool changed = env->history.change_count > 0;
-    c->applied[e->entity] += changed;
-    c->unchanged[e->entity] += !changed;
-    c->late[e->entity] += env->history.late;
-    c->confirmations_dropped[e->entity] += (int64_t)env->history.confirmations_dropped;
-    if (e->event_at_ms > c->newest_event_ms[e->entity])
-        c->newest_event_ms[e->entity] = e->event_at_ms;
 }
 
 /* Lets join and marts follow, if the current version is another one now than `old`; NULL: there was none. */
@@ -261,17 +122,68 @@ static void follow_current(struct task_env *env, struct task *t, const struct ev
     account_changed(env, t, e->id, had ? &before : NULL, has ? &after : NULL);
 }
 
-/* What follows from versions that have changed; `old` was the current one, or NULL. */
-static void apply_changes(struct task_env *env, struct task *t, const struct event *e,
-                          const struct timeline *line, const struct version *old) {
-    task_load_rest(env, e->entity, e->id, old);
-    write_changes(env, t, e);
-    if (!kv_failed(env->kv))
-        follow_current(env, t, e, old, timeline_current(line));
-    task_save_row(env, t, e->entity, e->id);
+/* What the row in work was before an event. */
+struct former {
+    bool had;
+    struct version current; /* its attributes stay in the bytes that the row was loaded from */
+    int64_t newest;
+    struct order_memory memory;
+};
+
+static struct former remember_former(const struct timeline *line) {
+    return (struct former){line->has_current, line->current, line->newest_event_at, line->memory};
 }
 
-static bool too_late(const struct timeline *line, struct reason *why, int64_t at) {
+static bool same_memory(const struct order_memory *a, const struct order_memory *b) {
+    return a->last == b->last && a->end == b->end && a->before_end == b->before_end &&
+           a->outdated == b->outdated;
+}
+
+/* Stores and emits what env->history and the timeline's memory say now. */
+static void keep_event(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
+                       const struct former *was) {
+    const struct version *old = was->had ? &was->current : NULL;
+    bool changed = env->history.change_count > 0, moved = line->memory.revision != was->memory.revision;
+    bool confirmed = env->history.confirmation_count > 0;
+    int64_t outside = line->outside_count;
+    bool inside = task_write_confirmations(env, t, e, line);
+    bool carried = task_versions_carry_position(env, line);
+    bool remembers = inside || !same_memory(&line->memory, &was->memory) || (moved && !carried);
+    if (changed) {
+        task_load_rest(env, e->entity, e->id, old);
+        task_write_versions(env, t, e, line);
+    }
+    if (remembers)
+        task_emit_memory(env, t, e->entity, e->id, line, carried);
+    if (changed && !kv_failed(env->kv))
+        follow_current(env, t, e, old, timeline_current(line));
+    if (changed)
+        task_save_row(env, t, e->entity, e->id);
+    else if (remembers || confirmed || line->outside_count != outside)
+        task_save_timeline(env, t, e->entity, e->id);
+}
+
+/* Keeps what an event that was not applied leaves behind. */
+static void keep_memory(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
+                        const struct former *was) {
+    if (same_memory(&line->memory, &was->memory))
+        return;
+    task_emit_memory(env, t, e->entity, e->id, line, false);
+    task_save_timeline(env, t, e->entity, e->id);
+}
+
+static void count_event(struct task_env *env, const struct event *e, const struct placement *p,
+                        int64_t newest_before, bool changed) {
+    struct counts *c = &env->counts;
+    c->applied[e->entity] += changed;
+    c->unchanged[e->entity] += !changed;
+    c->late[e->entity] += !e->is_log && p->at < newest_before;
+    c->reordered[e->entity] += p->is_reordered;
+    if (p->at > c->newest_event_ms[e->entity])
+        c->newest_event_ms[e->entity] = p->at;
+}
+
+static bool refuse_late(const struct timeline *line, int64_t at, struct reason *why) {
     struct buf times = {0};
     timestamp_put_iso(&times, at);
     buf_put_str(&times, " is older than late.window behind the newest event of its id, ");
@@ -281,35 +193,210 @@ static bool too_late(const struct timeline *line, struct reason *why, int64_t at
     return false;
 }
 
-bool task_apply_event(struct task_env *env, struct task *t, const struct event *e, struct reason *why) {
-    struct timeline *line = task_load_timeline(env, t, e->entity, e->id);
-    if (kv_failed(env->kv))
-        return true;
-    if (e->kind == CHANGE_TOMBSTONE && !line->has_current) {
-        env->counts.unchanged[e->entity]++;
-        return true;
+static bool refuse_early(const struct event *e, struct reason *why) {
+    struct buf times = {0};
+    timestamp_put_iso(&times, e->event_at_ms);
+    buf_put_str(&times, " is more than future.window ahead of ");
+    timestamp_put_iso(&times, e->early_after_ms);
+    (void)reason_set(why, REASON_TOO_EARLY, "Too early: %s", buf_cstr(&times));
+    buf_release(&times);
+    return false;
+}
+
+/* --- columns that the database did not log --- */
+
+/* The version that holds at the event's place, before it; NULL: none. */
+static const struct version *version_at(struct task_env *env, struct task *t, const struct event *e,
+                                        const struct timeline *line, const struct placement *p) {
+    if (!placement_takes_end_away(p) && p->at > line->newest_event_at)
+        return timeline_current(line);
+    task_load_neighbours(env, t, e->entity, e->id, line, p->at);
+    return neighbours_version_at(&env->neighbours, p->at, line, placement_takes_end_away(p));
+}
+
+static bool lacks(const struct event *e, enum field f) {
+    return (e->unavailable & FIELD_BIT(f)) != 0;
+}
+
+static bool fill_customer(struct task_env *env, const struct version *v, struct event *e) {
+    struct customer_attributes a;
+    struct slice in = v->attributes;
+    if (!row_get_avro(&customer_attributes_type, &in, &a)) {
+        task_damaged(env, FAMILY_CUSTOMER_HISTORY);
+        return false;
     }
-    if (history_too_late(&env->history_options, line, e->event_at_ms))
-        return too_late(line, why, e->event_at_ms);
-    bool had = line->has_current;
-    struct version old = line->current; /* its attributes stay in the bytes that the row was loaded from */
-    struct history_event h = {e->event_at_ms, e->loaded_at_ms, e->kind != CHANGE_UPSERT, slice_null()};
+    if (lacks(e, FIELD_CUSTOMER_NAME))
+        e->customer_name = a.customer_name;
+    if (lacks(e, FIELD_HAS_LOAN))
+        e->has_loan_flag = a.has_loan_flag;
+    return true;
+}
+
+static bool fill_account(struct task_env *env, const struct version *v, struct event *e) {
+    struct account_attributes a;
+    if (!task_decode_account(env, v->attributes, &a))
+        return false;
+    if (lacks(e, FIELD_CUSTOMER_ID))
+        e->customer_id = a.customer_id;
+    if (lacks(e, FIELD_BALANCE))
+        e->balance_cents = a.balance_amount;
+    if (lacks(e, FIELD_ACCOUNT_TYPE))
+        (void)account_type_find(a.account_type, &e->account_type);
+    return true;
+}
+
+/* Fills the fields that the record does not say. False: there is no version that says them. */
+static bool fill_unavailable(struct task_env *env, struct task *t, const struct timeline *line,
+                             const struct placement *p, struct event *e, struct reason *why) {
+    const struct version *v = version_at(env, t, e, line, p);
+    if (v != NULL)
+        return (e->entity == ENTITY_CUSTOMER ? fill_customer : fill_account)(env, v, e) || kv_failed(env->kv);
+    return reason_set(why, REASON_MALFORMED,
+                      "Malformed record: a field is __debezium_unavailable_value (the database did not log "
+                      "it), and no version says what it was; set REPLICA IDENTITY FULL or its like");
+}
+
+/* --- events --- */
+
+/* The newest event before the end that a truncate makes at `at`. */
+static int64_t newest_before_end(struct task_env *env, struct task *t, const struct event *id,
+                                 const struct timeline *line, int64_t at) {
+    return at > line->newest_event_at ? line->newest_event_at
+                                      : task_newest_before(env, t, id->entity, id->id, line, at);
+}
+
+/* Rule O9: the truncate ends an id again whose record came behind it, or now (task_truncate.c). */
+void task_end_by_truncate(struct task_env *env, struct task *t, const struct event *id,
+                          const struct order_floor *truncate) {
+    struct timeline *line = task_load_timeline(env, t, id->entity, id->id);
+    if (kv_failed(env->kv))
+        return;
+    struct former was = remember_former(line);
+    struct history_event end = {
+        .at = order_end_of(line, truncate), .loaded_at = id->loaded_at_ms, .deleted = true};
+    int64_t before_end = newest_before_end(env, t, id, line, end.at);
+    if (history_needs_neighbours(line, &end))
+        task_load_neighbours(env, t, id->entity, id->id, line, end.at);
+    history_apply(&env->history, line, &env->neighbours, &end);
+    order_note_truncated(line, before_end);
+    keep_event(env, t, id, line, &was);
+}
+
+static struct history_event event_at(struct task_env *env, const struct event *e, const struct placement *p) {
+    struct history_event h = {
+        .at = p->at,
+        .loaded_at = e->loaded_at_ms,
+        .deleted = e->kind != CHANGE_UPSERT || p->side == SIDE_BELOW_AT_ONCE || p->side == SIDE_BELOW_ITS_END,
+        .moves_end = placement_takes_end_away(p),
+    };
     if (!h.deleted) {
         encode_attributes(e, &env->attributes);
         h.attributes = buf_slice(&env->attributes);
     }
-    size_t versions = history_needs_versions(line, &h) ? load_versions(env, t, e, line) : 0;
+    return h;
+}
+
+static void apply_at(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
+                     const struct placement *p) {
+    struct former was = remember_former(line);
+    struct history_event h = event_at(env, e, p);
+    int64_t before_end = was.memory.before_end;
+    if (p->side == SIDE_BELOW_AT_ONCE)
+        before_end = newest_before_end(env, t, e, line, p->at);
+    else if (p->side == SIDE_BELOW_ITS_END && before_end == p->at) /* it takes that event's place, too */
+        before_end = task_newest_before(env, t, e->entity, e->id, line, p->at);
+    if (history_needs_neighbours(line, &h))
+        task_load_neighbours(env, t, e->entity, e->id, line, p->at);
+    if (kv_failed(env->kv))
+        return;
+    history_apply(&env->history, line, &env->neighbours, &h);
+    order_note_applied(line, e, p, was.newest, env->history.happened);
+    bool is_ended_here = p->side == SIDE_BELOW_AT_ONCE || p->side == SIDE_BELOW_ITS_END;
+    if (is_ended_here && e->kind == CHANGE_UPSERT) /* a delete is an end by itself */
+        order_note_truncated(line, before_end);
+    bool changed = env->history.change_count > 0;
+    keep_event(env, t, e, line, &was);
+    bool lives_on = p->side == SIDE_BELOW && line->has_current && line->memory.end != END_TRUNCATE;
+    if (lives_on || p->side == SIDE_BELOW_AND_ON) {
+        task_end_by_truncate(env, t, e, task_floor(env, t, e->entity));
+        changed = changed || env->history.change_count > 0;
+    }
+    count_event(env, e, p, was.newest, changed);
+}
+
+static bool apply_placed(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
+                         const struct placement *p, struct reason *why) {
+    if (e->unavailable == 0) {
+        apply_at(env, t, e, line, p);
+        return true;
+    }
+    struct event whole = *e;
+    if (!fill_unavailable(env, t, line, p, &whole, why))
+        return false;
+    apply_at(env, t, &whole, line, p);
+    return true;
+}
+
+static void ignore(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
+                   enum verdict verdict) {
+    struct former was = remember_former(line);
+    env->counts.unchanged[e->entity]++;
+    env->counts.repeated[e->entity] += verdict == VERDICT_REPEAT;
+    env->counts.tombstones_unknown[e->entity] += verdict == VERDICT_UNKNOWN_TOMBSTONE;
+    order_note_ignored(line, e, verdict);
+    keep_memory(env, t, e, line, &was);
+}
+
+/* False: it must be quarantined. */
+static bool apply_verdict(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
+                          const struct placement *p, struct reason *why) {
+    switch (p->verdict) {
+    case VERDICT_APPLY:
+        return apply_placed(env, t, e, line, p, why);
+    case VERDICT_TOO_LATE:
+        return refuse_late(line, p->at, why);
+    case VERDICT_TOO_EARLY:
+        return refuse_early(e, why);
+    case VERDICT_UNKNOWN_TOMBSTONE:
+    case VERDICT_IGNORE:
+    case VERDICT_REPEAT:
+        ignore(env, t, e, line, p->verdict);
+        return true;
+    }
+    return true;
+}
+
+static void note_rejected(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
+                          enum reason_code code) {
+    struct former was = remember_former(line);
+    order_note_rejected(line, e, code);
+    keep_memory(env, t, e, line, &was);
+}
+
+bool task_apply_event(struct task_env *env, struct task *t, const struct event *e, struct reason *why) {
+    struct timeline *line = task_load_timeline(env, t, e->entity, e->id);
+    const struct order_floor *floor = task_floor(env, t, e->entity);
     if (kv_failed(env->kv))
         return true;
-    history_apply(&env->history, &env->history_options, line, env->versions, versions, &h);
-    count_event(env, e);
-    if (env->history.confirmations_changed)
-        emit_confirmations(env, t, e, line);
-    if (env->history.change_count > 0)
-        apply_changes(env, t, e, line, had ? &old : NULL);
-    else if (env->history.confirmations_changed)
-        task_save_timeline(env, t, e->entity, e->id);
-    return true;
+    struct placement p = order_place(&env->order_options, line, e, floor);
+    env->counts.behind_tombstone[e->entity] += p.is_behind_tombstone;
+    if (apply_verdict(env, t, e, line, &p, why))
+        return true;
+    note_rejected(env, t, e, line, why->code);
+    return false;
+}
+
+bool task_reject_event(struct task_env *env, struct task *t, const struct event *e,
+                       const struct reason *why) {
+    struct timeline *line = task_load_timeline(env, t, e->entity, e->id);
+    if (kv_failed(env->kv))
+        return true;
+    if (order_is_repeat(&env->order_options, line, e)) { /* judged before everything else */
+        ignore(env, t, e, line, VERDICT_REPEAT);
+        return true;
+    }
+    note_rejected(env, t, e, line, why->code);
+    return false;
 }
 
 /* --- what tasks tell each other --- */

@@ -4,18 +4,95 @@
 
 #include "state/keys.h"
 #include "streamer/account_summary.h"
+#include "streamer/base/decimal.h"
 #include "streamer/join.h"
+#include "streamer/task_history.h"
 #include "streamer/task_state.h"
 
 #include <string.h>
 
 /* --- messages --- */
 
-void task_send(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
-               struct slice value) {
-    struct sink_message m = {.topic = topic, .partition = partition, .key = key, .value = value};
+/* "<topic>/<partition>@", which is the same for most records that come after each other. */
+static void put_origin_place(struct task_origin *o) {
+    buf_clear(&o->text);
+    buf_put_str(&o->text, o->topic);
+    buf_put_byte(&o->text, '/');
+    buf_put_int(&o->text, o->partition);
+    buf_put_byte(&o->text, '@');
+    o->place_topic = o->topic;
+    o->place_partition = o->partition;
+    o->place_n = o->text.n;
+}
+
+static struct slice origin_text(struct task_origin *o) {
+    if (!o->is_made && o->topic != NULL) {
+        if (o->topic == o->place_topic && o->partition == o->place_partition)
+            o->text.n = o->place_n;
+        else
+            put_origin_place(o);
+        o->is_made = true;
+        buf_put_int(&o->text, o->offset);
+    }
+    return buf_slice(&o->text);
+}
+
+void task_set_origin(struct task_env *env, const char *topic, int32_t partition, int64_t offset) {
+    env->origin.topic = topic;
+    env->origin.partition = partition;
+    env->origin.offset = offset;
+    env->origin.is_made = false;
+}
+
+void task_set_origin_text(struct task_env *env, struct slice text) {
+    env->origin.topic = env->origin.place_topic = NULL;
+    buf_set(&env->origin.text, text);
+}
+
+struct row_origin task_read_origin(struct slice header) {
+    struct row_origin o = {0};
+    const char *at = header.n > 0 ? memrchr(header.p, '@', header.n) : NULL;
+    const char *slash = at != NULL ? memrchr(header.p, '/', (size_t)(at - header.p)) : NULL;
+    if (slash == NULL)
+        return o;
+    struct slice offset = slice_of(at + 1, header.n - (size_t)(at + 1 - header.p));
+    o.there =
+        decimal_parse_integer(slice_of(slash + 1, (size_t)(at - slash) - 1), &o.partition) == DECIMAL_OK &&
+        decimal_parse_integer(offset, &o.offset) == DECIMAL_OK;
+    return o.there ? o : (struct row_origin){0};
+}
+
+/* Whether the message in work is caused by a record of an account: the answer to its link. */
+static bool is_answer(const struct task_env *env) {
+    struct slice text = buf_slice(&env->origin.text), topic = slice_str(env->accounts_topic);
+    return env->origin.topic == NULL && text.n > topic.n && slice_has_prefix(text, topic) &&
+           text.p[topic.n] == '/';
+}
+
+void task_send_with_position(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
+                             struct slice value, struct slice position) {
+    struct sink_header headers[2];
+    size_t count = 0;
+    if (env->origin.is_told && topic != TOPIC_CONFIRMATIONS) {
+        struct slice origin = origin_text(&env->origin);
+        if (origin.n > 0)
+            headers[count++] = (struct sink_header){SINK_SOURCE_HEADER, origin};
+    }
+    if (position.n > 0)
+        headers[count++] = (struct sink_header){TASK_POSITION_HEADER, position};
+    struct sink_message m = {.topic = topic,
+                             .partition = partition,
+                             .key = key,
+                             .value = value,
+                             .headers = headers,
+                             .header_count = count};
     env->counts.emitted[topic]++;
     env->sink->send(env->sink, &m);
+}
+
+void task_send(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
+               struct slice value) {
+    task_send_with_position(env, topic, partition, key, value, slice_null());
 }
 
 /* A row of a mart or of the join: emitted, and remembered as emitted in `*has` and `last`, where its content differs from
@@ -102,6 +179,8 @@ bool task_refresh_profile(struct task_env *env, struct task *t, int64_t customer
                         &r->has_profile, &r->profile, has ? &row : NULL);
 }
 
+/* The answer to a link changes the rows of accounts that came before it: each names its own record, also where another
+ * account of the customer has asked. */
 void task_refresh_account_by_id(struct task_env *env, struct task *t, struct slice id,
                                 const struct customer_ref *customer) {
     struct account_attributes a;
@@ -111,8 +190,19 @@ void task_refresh_account_by_id(struct task_env *env, struct task *t, struct sli
         task_damaged(env, FAMILY_ACCOUNTS_BY_CUSTOMER);
         return;
     }
+    struct task_origin whole = env->origin;
+    const struct row_origin *own = &env->account.origin;
+    bool is_own = own->there && is_answer(env);
+    if (is_own) {
+        env->origin.text = (struct buf){0};
+        task_set_origin(env, env->accounts_topic, (int32_t)own->partition, own->offset);
+    }
     if (task_refresh_account(env, t, id, &a, customer))
         task_save_account(env, t, id);
+    if (is_own) {
+        buf_release(&env->origin.text);
+        env->origin = whole;
+    }
 }
 
 /* --- other rates --- */
@@ -265,6 +355,7 @@ static bool refresh_accounts(struct task_env *env, struct task *t) {
 
 bool task_refresh(struct task_env *env, struct task *t) {
     t->meta.rates = 0; /* under way */
+    task_set_origin_text(env, slice_str("rates"));
     if (!t->refresh_accounts) {
         refresh_customers(env, t);
         return false;

@@ -8,6 +8,12 @@
 /* Sends a message; value.p == NULL: a tombstone. */
 void task_send(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
                struct slice value);
+/* The same with the header TASK_POSITION_HEADER, unless `position` is empty. */
+void task_send_with_position(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
+                             struct slice value, struct slice position);
+
+/* The record that the header SINK_SOURCE_HEADER of a history row names. */
+struct row_origin task_read_origin(struct slice header);
 
 /* The customer's row as its account tasks know it; its name points into `value`. */
 bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,

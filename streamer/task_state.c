@@ -10,8 +10,12 @@
 
 const struct entity_map *entity_map(enum entity e) {
     static const struct entity_map maps[ENTITY_COUNT] = {
-        [ENTITY_CUSTOMER] = {FAMILY_CUSTOMER_HISTORY, TOPIC_CUSTOMER_HISTORY, "customer|"},
-        [ENTITY_ACCOUNT] = {FAMILY_ACCOUNT_HISTORY, TOPIC_ACCOUNT_HISTORY, "account|"},
+        [ENTITY_CUSTOMER] = {FAMILY_CUSTOMER_HISTORY, FAMILY_CUSTOMER_CONFIRMATIONS, FAMILY_CUSTOMERS,
+                             TOPIC_CUSTOMER_HISTORY, TOPIC_CUSTOMERS, "customer|", "customer@",
+                             "floor-of-customers"},
+        [ENTITY_ACCOUNT] = {FAMILY_ACCOUNT_HISTORY, FAMILY_ACCOUNT_CONFIRMATIONS, FAMILY_ACCOUNTS,
+                            TOPIC_ACCOUNT_HISTORY, TOPIC_ACCOUNTS, "account|", "account@",
+                            "floor-of-accounts"},
     };
     return &maps[e];
 }
@@ -38,6 +42,8 @@ void task_init(struct task *t, int32_t partition) {
 
 void task_release(struct task *t) {
     buf_release(&t->resume_after);
+    for (int e = 0; e < ENTITY_COUNT; e++)
+        buf_release(&t->floor_positions[e]);
 }
 
 int64_t task_orphans(const struct task *t) {
@@ -48,21 +54,20 @@ void task_rollback(struct task *t) {
     t->meta = t->saved_meta;
     t->resuming = false;
     t->refresh_accounts = false;
+    t->floors_loaded = false;
 }
 
 void task_env_release(struct task_env *env) {
-    history_release(&env->history);
     account_row_release(&env->account);
     customer_row_release(&env->customer);
     json_release(&env->json);
-    struct buf *bufs[] = {&env->account_bytes, &env->customer_bytes, &env->links_bytes, &env->key,
-                          &env->key2,          &env->value,          &env->value2,      &env->encoded,
-                          &env->attributes,    &env->message_key,    &env->message,     &env->ids,
-                          &env->version_bytes};
+    struct buf *bufs[] = {
+        &env->origin.text,    &env->position_header, &env->floor_bytes, &env->account_bytes,
+        &env->customer_bytes, &env->links_bytes,     &env->key,         &env->key2,
+        &env->value,          &env->value2,          &env->encoded,     &env->attributes,
+        &env->message_key,    &env->message,         &env->ids,         &env->version_bytes};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_release(bufs[i]);
-    free(env->versions);
-    env->versions = NULL;
 }
 
 static void meta_key(struct buf *out, const struct task *t) {
@@ -81,6 +86,8 @@ void task_save_meta(struct task_env *env, struct task *t) {
     avro_put_long(&env->encoded, t->meta.joined_accounts);
     avro_put_long(&env->encoded, t->meta.summaries);
     avro_put_long(&env->encoded, t->meta.rates);
+    for (int e = 0; e < ENTITY_COUNT; e++)
+        avro_put_long(&env->encoded, t->meta.outdated[e]);
     meta_key(&env->key, t);
     kv_put(env->kv, FAMILY_META, buf_slice(&env->key), buf_slice(&env->encoded));
 }
@@ -98,7 +105,10 @@ void task_load_meta(struct task_env *env, struct task *t) {
         for (int i = 0; i < FAMILY_COUNT; i++)
             ok = ok && avro_get_long(&in, &m.rows[i]);
         ok = ok && avro_get_long(&in, &m.current_accounts) && avro_get_long(&in, &m.joined_accounts) &&
-             avro_get_long(&in, &m.summaries) && avro_get_long(&in, &m.rates) && in.n == 0;
+             avro_get_long(&in, &m.summaries) && avro_get_long(&in, &m.rates);
+        for (int e = 0; e < ENTITY_COUNT; e++)
+            ok = ok && avro_get_long(&in, &m.outdated[e]);
+        ok = ok && in.n == 0;
         if (ok)
             t->meta = m;
         else
@@ -107,6 +117,7 @@ void task_load_meta(struct task_env *env, struct task *t) {
     t->saved_meta = t->meta;
     t->resuming = false;
     t->refresh_accounts = false;
+    t->floors_loaded = false;
 }
 
 /* --- rows --- */
@@ -199,6 +210,7 @@ static void load_account_timeline(struct task_env *env, const struct task *t, st
     account_row_clear(&env->account);
     key_text(&env->key, t->partition, id);
     env->account_is_stored = load_timeline(env, FAMILY_ACCOUNTS, &env->account_bytes, &env->account.timeline);
+    env->account_was_outdated = timeline_is_outdated(&env->account.timeline);
     env->joined_is_stored = env->summary_is_stored = false; /* until the rest is loaded */
 }
 
@@ -207,6 +219,7 @@ static void load_customer_timeline(struct task_env *env, const struct task *t, i
     key_customer(&env->key, t->partition, customer_id);
     env->customer_is_stored =
         load_timeline(env, FAMILY_CUSTOMERS, &env->customer_bytes, &env->customer.timeline);
+    env->customer_was_outdated = timeline_is_outdated(&env->customer.timeline);
 }
 
 static void load_account_rest(struct task_env *env, struct slice id, const struct version *current) {
@@ -239,6 +252,15 @@ void task_load_customer(struct task_env *env, const struct task *t, int64_t cust
     load_customer_rest(env, customer_id, timeline_current(&env->customer.timeline));
 }
 
+/* Counts current versions that have become outdated, or no longer are. */
+static void count_outdated(struct task_env *env, struct task *t, enum entity entity) {
+    bool is_account = entity == ENTITY_ACCOUNT;
+    bool *was = is_account ? &env->account_was_outdated : &env->customer_was_outdated;
+    bool is = timeline_is_outdated(is_account ? &env->account.timeline : &env->customer.timeline);
+    t->meta.outdated[entity] += is - *was;
+    *was = is;
+}
+
 /* Puts or erases the row that env->key names; its encoding is what follows the format byte in env->encoded. */
 static void save_row(struct task_env *env, struct task *t, enum family f, bool is_empty, bool *is_stored) {
     if (!is_empty)
@@ -258,6 +280,7 @@ void task_save_account(struct task_env *env, struct task *t, struct slice id) {
     buf_put_byte(&env->encoded, STATE_FORMAT);
     account_row_encode(r, &env->encoded);
     save_row(env, t, FAMILY_ACCOUNTS, account_row_is_empty(r), &env->account_is_stored);
+    count_outdated(env, t, ENTITY_ACCOUNT);
     t->meta.joined_accounts += r->has_joined - env->joined_is_stored;
     t->meta.summaries += r->has_summary - env->summary_is_stored;
     env->joined_is_stored = r->has_joined;
@@ -273,6 +296,7 @@ void task_save_customer(struct task_env *env, struct task *t, int64_t customer_i
     buf_put_byte(&env->encoded, STATE_FORMAT);
     customer_row_encode(r, &env->encoded);
     save_row(env, t, FAMILY_CUSTOMERS, customer_row_is_empty(r), &env->customer_is_stored);
+    count_outdated(env, t, ENTITY_CUSTOMER);
 }
 
 struct timeline *task_load_timeline(struct task_env *env, const struct task *t, enum entity entity,
@@ -323,8 +347,8 @@ void task_save_timeline(struct task_env *env, struct task *t, enum entity entity
     buf_put_byte(&env->encoded, STATE_FORMAT);
     timeline_encode(is_account ? &env->account.timeline : &env->customer.timeline, &env->encoded);
     buf_put_slice(&env->encoded, env->rest);
-    kv_put(env->kv, is_account ? FAMILY_ACCOUNTS : FAMILY_CUSTOMERS, buf_slice(&env->key),
-           buf_slice(&env->encoded));
+    kv_put(env->kv, entity_map(entity)->rows, buf_slice(&env->key), buf_slice(&env->encoded));
+    count_outdated(env, t, entity);
 }
 
 bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a) {

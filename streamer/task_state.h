@@ -7,9 +7,10 @@
 
 /* What differs between the two entities. */
 struct entity_map {
-    enum family versions;
-    enum topic history_topic;
-    const char *confirmations_prefix; /* of the key in the confirmations topic */
+    enum family versions, confirmations, rows;
+    enum topic history_topic, input_topic;
+    /* Of keys in the confirmations topic: an id's own message, one of its confirmations, the entity's floor. */
+    const char *memory_prefix, *confirmation_prefix, *floor_key;
 };
 const struct entity_map *entity_map(enum entity e);
 

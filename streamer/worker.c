@@ -52,8 +52,9 @@ struct source *worker_source_of(struct worker *w, const rd_kafka_message_t *m) {
 
 /* --- the cycle --- */
 
+/* The rest of a batch that takes several transactions is left to the next start if the program is told to stop. */
 static bool run_batch(struct worker *w, struct err *e) {
-    for (size_t at = 0; at < w->message_count;)
+    for (size_t at = 0; at < w->message_count && !atomic_load(&w->stopping);)
         if (!worker_transact(w, &at, e))
             return false;
     worker_drop_messages(w);

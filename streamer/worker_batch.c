@@ -7,6 +7,7 @@
  *
  * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
  * every assignment, the tasks begin at their committed offsets anew (worker_tasks.c). */
+#include "streamer/base/timestamp.h"
 #include "streamer/kafka.h"
 #include "streamer/worker_internal.h"
 
@@ -111,23 +112,48 @@ void worker_collect(struct worker *w) {
 
 /* --- 2. process --- */
 
+/* The last header of that name; p == NULL: there is none. */
+static struct slice header_of(const rd_kafka_headers_t *headers, const char *name) {
+    struct slice value = slice_null();
+    const void *p;
+    if (rd_kafka_header_get_last(headers, name, &p, &value.n) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        value.p = p != NULL ? p : "";
+    return value;
+}
+
 /* The position in the input topic that a forwarded record came from. */
-static void read_source_header(const rd_kafka_message_t *m, struct input *in) {
-    rd_kafka_headers_t *headers;
-    const void *value;
-    size_t n;
+static void read_source(struct slice value, struct input *in) {
     char text[64];
     int partition;
     long long offset;
-    if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        rd_kafka_header_get_last(headers, PIPELINE_SOURCE_HEADER, &value, &n) != 0 || n >= sizeof text)
+    if (value.p == NULL || value.n >= sizeof text)
         return;
-    memcpy(text, value, n);
-    text[n] = '\0';
+    memcpy(text, value.p, value.n);
+    text[value.n] = '\0';
     if (sscanf(text, "%d:%lld", &partition, &offset) == 2) {
         in->source_partition = partition;
         in->source_offset = offset;
     }
+}
+
+/* Rule O10. */
+static void read_order(const rd_kafka_headers_t *headers, struct record *r) {
+    r->by_time = header_of(headers, "quarantine.replays").p != NULL ||
+                 slice_eq(header_of(headers, "streamer.order"), slice_str("event_time"));
+    if (!r->by_time || !timestamp_parse_iso(header_of(headers, "quarantine.replayed_at"), &r->replayed_at_ms))
+        r->replayed_at_ms = TIMESTAMP_NONE;
+}
+
+static void read_headers(const rd_kafka_message_t *m, struct input *in) {
+    rd_kafka_headers_t *headers;
+    if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return;
+    if (topic_is_repartition(in->topic))
+        read_source(header_of(headers, PIPELINE_SOURCE_HEADER), in);
+    if (topic_is_repartition(in->topic) || topic_is_users(in->topic))
+        read_order(headers, &in->record);
+    else
+        in->origin = header_of(headers, SINK_SOURCE_HEADER);
 }
 
 static struct slice key_of(const rd_kafka_message_t *m) {
@@ -142,15 +168,15 @@ static struct input make_input(const struct source *s, const rd_kafka_message_t 
         .offset = m->offset,
         .record = {.key = key_of(m),
                    .value = m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
-                   .timestamp_ms = rd_kafka_message_timestamp(m, &type)},
+                   .timestamp_ms = rd_kafka_message_timestamp(m, &type),
+                   .replayed_at_ms = TIMESTAMP_NONE},
         .source_partition = m->partition,
         .source_offset = m->offset,
         .headers = m,
     };
     if (in.record.timestamp_ms == 0)
         in.record.timestamp_ms = 1; /* librdkafka cannot write 0: it takes it for "now" */
-    if (topic_is_repartition(s->topic))
-        read_source_header(m, &in);
+    read_headers(m, &in);
     return in;
 }
 
@@ -200,16 +226,23 @@ static void fetch_rows(struct worker *w) {
     kv_fetch(w->pipeline.env.kv);
 }
 
-/* Runs messages from `*at` on through the tasks. Stops early behind a part of a fan-out, and where the
- * transaction has become large. */
+/* A transaction that takes longer would be given up by the broker: the rest of the batch gets another one. */
+#define TRANSACTION_TIME_PART 4
+
+/* Runs messages from `*at` on through the tasks. Stops early behind a part of a fan-out, where the transaction has become
+ * large or long, and if the program is to stop. */
 static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partition_list_t *offsets) {
     const struct source *last = NULL; /* its offset is still to be noted */
     int64_t offset = -1;
     bool done = true;
+    int64_t deadline = worker_clock_us() + w->o.config->transaction_timeout_ms * 1000 / TRANSACTION_TIME_PART;
     w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
+    for (int e = 0; e < ENTITY_COUNT; e++) /* by another worker, maybe */
+        w->pipeline.has_told_of_tombstones[e] |= metric_get(&w->o.metrics->behind_tombstone[e]) > 0;
     if (*at == 0)
         fetch_rows(w);
-    while (done && *at < w->message_count && emitted(w) < w->o.config->transaction_max_messages) {
+    while (done && *at < w->message_count && emitted(w) < w->o.config->transaction_max_messages &&
+           (last == NULL || (worker_clock_us() < deadline && !atomic_load(&w->stopping)))) {
         const rd_kafka_message_t *m = w->messages[*at];
         const struct source *s = worker_source_of(w, m);
         struct input in = make_input(s, m);

@@ -92,7 +92,7 @@ struct worker {
     int64_t restart_ms, progress_due_ms; /* of the restore; monotonic, as are the following */
     int64_t bookkeeping_due_ms, purge_due_ms;
     struct {
-        int64_t assigned, orphans;
+        int64_t assigned, orphans, outdated[ENTITY_COUNT];
     } shown; /* in gauges that all workers add up to */
 };
 

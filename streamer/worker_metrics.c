@@ -22,6 +22,10 @@ void worker_publish_counts(struct worker *w) {
         metric_add(&m->late[e], c->late[e]);
         metric_add(&m->unknown_fields[e], c->unknown_fields[e]);
         metric_add(&m->confirmations_dropped[e], c->confirmations_dropped[e]);
+        metric_add(&m->reordered[e], c->reordered[e]);
+        metric_add(&m->repeated[e], c->repeated[e]);
+        metric_add(&m->behind_tombstone[e], c->behind_tombstone[e]);
+        metric_add(&m->tombstones_unknown[e], c->tombstones_unknown[e]);
         metric_raise(&m->newest_event_ms[e], c->newest_event_ms[e]);
     }
     for (int t = 0; t < TOPIC_COUNT; t++) /* last: who sees a record as consumed sees what it did */
@@ -63,14 +67,27 @@ void worker_publish_latency(struct worker *w, size_t from, size_t to) {
     }
 }
 
+/* What the tasks of this worker add up to. */
+static void publish_rows(struct worker *w) {
+    int64_t orphans = 0, outdated[ENTITY_COUNT] = {0};
+    for (int32_t p = 0; p < w->o.layout->n; p++) {
+        if (atomic_load(&w->stages[p]) != STAGE_READY)
+            continue;
+        orphans += task_orphans(&w->tasks[p]);
+        for (int e = 0; e < ENTITY_COUNT; e++)
+            outdated[e] += w->tasks[p].meta.outdated[e];
+    }
+    metric_move(&w->o.metrics->orphan_accounts, &w->shown.orphans, orphans);
+    for (int e = 0; e < ENTITY_COUNT; e++)
+        metric_move(&w->o.metrics->outdated_rows[e], &w->shown.outdated[e], outdated[e]);
+}
+
 void worker_bookkeeping(struct worker *w) {
-    int64_t now = worker_clock_ms(CLOCK_MONOTONIC), orphans = 0;
+    int64_t now = worker_clock_ms(CLOCK_MONOTONIC);
     if (now < w->bookkeeping_due_ms)
         return;
     w->bookkeeping_due_ms = now + BOOKKEEPING_MS;
-    for (int32_t p = 0; p < w->o.layout->n; p++)
-        orphans += atomic_load(&w->stages[p]) == STAGE_READY ? task_orphans(&w->tasks[p]) : 0;
-    metric_move(&w->o.metrics->orphan_accounts, &w->shown.orphans, orphans);
+    publish_rows(w);
     metric_set(&w->o.metrics->state_bytes, store_bytes(w->o.store));
     if (w->purge != NULL && now >= w->purge_due_ms) {
         purge_step(w->purge);

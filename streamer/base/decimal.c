@@ -13,7 +13,7 @@ typedef unsigned __int128 uint128;
 #define EXPONENT_LIMIT INT64_C(100000000000000000)
 
 #define INT64_DIGITS_MAX 19
-#define PUT_SCALE_MAX 38
+#define PUT_SCALE_MAX DECIMAL_PLAIN_SCALE_MAX
 #define BYTES_MAX 16
 
 /* A number as it is written. Its value is ±(significant digits) × 10^power; no leading or trailing zeros are
@@ -167,22 +167,44 @@ enum decimal_result decimal_parse(struct slice text, int precision, int scale, i
     return DECIMAL_OK;
 }
 
-enum decimal_result decimal_parse_integer(struct slice text, int64_t *value) {
-    if (parse_plain(text, INT64_DIGITS_MAX - 1, 0, value))
-        return DECIMAL_OK;
+/* The size of an integer of at most INT64_DIGITS_MAX digits, which fits into 64 bits without a sign. */
+static enum decimal_result parse_magnitude(struct slice text, bool *negative, uint64_t *size) {
     struct number x;
     if (!number_parse(text, &x))
         return DECIMAL_NOT_A_NUMBER;
-    *value = 0;
+    *negative = x.negative && x.count > 0;
+    *size = 0;
     if (x.count == 0)
         return DECIMAL_OK;
     if (x.power < 0 || (int64_t)x.count + x.power > INT64_DIGITS_MAX)
         return DECIMAL_OUT_OF_RANGE;
-    uint64_t v = leading_digits(&x, x.count) * power_of_ten(x.power);
-    if (v > (uint64_t)INT64_MAX + (x.negative ? 1 : 0))
-        return DECIMAL_OUT_OF_RANGE;
-    *value = x.negative ? (int64_t)(0 - v) : (int64_t)v;
+    *size = leading_digits(&x, x.count) * power_of_ten(x.power);
     return DECIMAL_OK;
+}
+
+enum decimal_result decimal_parse_integer(struct slice text, int64_t *value) {
+    if (parse_plain(text, INT64_DIGITS_MAX - 1, 0, value))
+        return DECIMAL_OK;
+    bool negative;
+    uint64_t size;
+    enum decimal_result result = parse_magnitude(text, &negative, &size);
+    if (result != DECIMAL_OK)
+        return result;
+    if (size > (uint64_t)INT64_MAX + (negative ? 1 : 0))
+        return DECIMAL_OUT_OF_RANGE;
+    *value = negative ? (int64_t)(0 - size) : (int64_t)size;
+    return DECIMAL_OK;
+}
+
+enum decimal_result decimal_parse_unsigned(struct slice text, uint64_t *value) {
+    int64_t plain;
+    if (parse_plain(text, INT64_DIGITS_MAX - 1, 0, &plain)) {
+        *value = (uint64_t)plain;
+        return DECIMAL_OK;
+    }
+    bool negative;
+    enum decimal_result result = parse_magnitude(text, &negative, value);
+    return result == DECIMAL_OK && negative ? DECIMAL_OUT_OF_RANGE : result;
 }
 
 /* Puts a digit before p, and the point before that if it is the last of so many `decimals`. */
@@ -272,5 +294,115 @@ bool decimal_get_bytes(struct slice bytes, int128 *value) {
     for (size_t i = 0; i < bytes.n; i++)
         v = v << 8 | (uint8_t)bytes.p[i];
     *value = (int128)v;
+    return true;
+}
+
+#define LIMBS (DECIMAL_BYTES_MAX / 4)
+#define LIMB_DIGITS 9 /* of what one division by 10^9 takes off */
+#define DIGITS_MAX ((DECIMAL_BYTES_MAX * 8 / 29 + 1) * LIMB_DIGITS) /* 10^9 has more than 29 bits */
+
+/* The size of a number of many bytes: 32 bits each, the lowest first. */
+struct big {
+    bool negative;
+    uint32_t limbs[LIMBS];
+};
+
+static void negate(struct big *x) {
+    uint64_t carry = 1;
+    for (size_t i = 0; i < LIMBS; i++) {
+        carry += (uint32_t)~x->limbs[i];
+        x->limbs[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+}
+
+static struct big big_of_bytes(struct slice bytes) {
+    struct big x = {.negative = (bytes.p[0] & 0x80) != 0};
+    memset(x.limbs, x.negative ? 0xff : 0, sizeof x.limbs);
+    for (size_t i = 0; i < bytes.n; i++) {
+        uint32_t byte = (uint8_t)bytes.p[bytes.n - 1 - i];
+        size_t shift = i % 4 * 8;
+        x.limbs[i / 4] = (x.limbs[i / 4] & ~(UINT32_C(0xff) << shift)) | byte << shift;
+    }
+    if (x.negative)
+        negate(&x);
+    return x;
+}
+
+/* Divides; returns the rest. */
+static uint32_t big_divide(struct big *x, uint32_t divisor) {
+    uint64_t rest = 0;
+    for (size_t i = LIMBS; i-- > 0;) {
+        rest = rest << 32 | x->limbs[i];
+        x->limbs[i] = (uint32_t)(rest / divisor);
+        rest %= divisor;
+    }
+    return (uint32_t)rest;
+}
+
+static bool big_is_zero(const struct big *x) {
+    for (size_t i = 0; i < LIMBS; i++)
+        if (x->limbs[i] != 0)
+            return false;
+    return true;
+}
+
+/* Writes the digits so that they end before `end`; returns where they begin, "0" for zero. */
+static char *put_big_before(char *end, struct big x) {
+    char *p = end;
+    do {
+        uint32_t rest = big_divide(&x, 1000000000);
+        for (int i = 0; i < LIMB_DIGITS; i++, rest /= 10)
+            *--p = (char)('0' + rest % 10);
+    } while (!big_is_zero(&x));
+    while (p < end - 1 && *p == '0')
+        p++;
+    return p;
+}
+
+static void put_zeros(struct buf *out, int64_t n) {
+    for (; n > 0; n--)
+        buf_put_byte(out, '0');
+}
+
+/* The digits with a point before the last `scale` (> 0) of them. */
+static void put_with_point(struct buf *out, struct slice digits, int32_t scale) {
+    size_t decimals = (size_t)scale;
+    size_t whole = digits.n > decimals ? digits.n - decimals : 0;
+    buf_put(out, digits.p, whole);
+    put_zeros(out, whole == 0);
+    buf_put_byte(out, '.');
+    put_zeros(out, (int64_t)decimals - (int64_t)(digits.n - whole));
+    buf_put(out, digits.p + whole, digits.n - whole);
+}
+
+static void put_digits(struct buf *out, struct slice digits, int32_t scale) {
+    bool is_zero = digits.p[0] == '0';
+    if (scale > 0 && scale <= DECIMAL_PLAIN_SCALE_MAX) {
+        put_with_point(out, digits, scale);
+        return;
+    }
+    buf_put_slice(out, digits);
+    if (scale < 0 && scale >= -DECIMAL_PLAIN_SCALE_MAX)
+        put_zeros(out, is_zero ? 0 : -(int64_t)scale);
+    else if (scale != 0)
+        buf_printf(out, "e%lld", -(long long)scale);
+}
+
+bool decimal_put_scaled(struct buf *out, struct slice bytes, int32_t scale) {
+    int128 value;
+    if (bytes.n < 1 || bytes.n > DECIMAL_BYTES_MAX)
+        return false;
+    if (scale >= 0 && scale <= PUT_SCALE_MAX && decimal_get_bytes(bytes, &value)) { /* as nearly always */
+        decimal_put(out, value, scale);
+        return true;
+    }
+    char text[DIGITS_MAX];
+    char *end = text + sizeof text;
+    struct big x = big_of_bytes(bytes);
+    char *p = put_big_before(end, x);
+    if (x.negative)
+        buf_put_byte(out, '-');
+    put_digits(out, slice_of(p, (size_t)(end - p)), scale);
     return true;
 }

@@ -356,6 +356,10 @@ const cJSON *json_member(const cJSON *object, const char *name) {
     return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
+bool json_is_scalar(const cJSON *item) {
+    return !cJSON_IsObject(item) && !cJSON_IsArray(item);
+}
+
 bool json_is_number(const cJSON *item) {
     return cJSON_IsString(item) && item->valuestring[0] == NUMBER_MARK;
 }

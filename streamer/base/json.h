@@ -39,6 +39,7 @@ bool json_flat(struct slice text, struct json_pair *pairs, size_t max, size_t *c
 /* Member of an object by its exact name (first one wins), or NULL. */
 const cJSON *json_member(const cJSON *object, const char *name);
 
+bool json_is_scalar(const cJSON *item); /* or not there: NULL */
 bool json_is_number(const cJSON *item); /* cJSON_IsString is also true for a number: ask this first */
 
 /* The text of a scalar: a string's content, a number's exact token, "true", "false". p == NULL for null, for

@@ -14,6 +14,9 @@
 #define DAYS_PER_ERA 146097
 #define DAYS_FROM_0000_03_01_TO_1970 719468
 
+#define BASIC_DATE_DIGITS 8
+#define BASIC_DATE_TIME_DIGITS 14
+
 struct date {
     int year, month, day;
 };
@@ -84,10 +87,19 @@ static bool take_digits(struct cursor *c, size_t count, int *value) {
     return true;
 }
 
-static bool take_date(struct cursor *c, int64_t *ms) {
+/* Digits at the front. */
+static size_t count_digits(const struct cursor *c) {
+    size_t n = 0;
+    while (n < c->n && c->p[n] >= '0' && c->p[n] <= '9')
+        n++;
+    return n;
+}
+
+/* YYYY-MM-DD, or without the separators if that is the form. */
+static bool take_date(struct cursor *c, bool basic, int64_t *ms) {
     struct date d;
-    if (!take_digits(c, 4, &d.year) || !take_char(c, '-') || !take_digits(c, 2, &d.month) ||
-        !take_char(c, '-') || !take_digits(c, 2, &d.day) || !date_is_real(d))
+    if (!take_digits(c, 4, &d.year) || (!basic && !take_char(c, '-')) || !take_digits(c, 2, &d.month) ||
+        (!basic && !take_char(c, '-')) || !take_digits(c, 2, &d.day) || !date_is_real(d))
         return false;
     *ms = days_of_date(d) * MS_PER_DAY;
     return true;
@@ -106,17 +118,21 @@ static bool take_fraction(struct cursor *c, int64_t *ms) {
     return true;
 }
 
-/* HH:MM[:SS[.fraction]], added to ms. */
-static bool take_time(struct cursor *c, int64_t *ms) {
+/* HH:MM[:SS[.fraction]] or HHMMSS[.fraction], added to ms. */
+static bool take_time(struct cursor *c, bool basic, int64_t *ms) {
     int hour, minute, second = 0;
-    if (!take_digits(c, 2, &hour) || !take_char(c, ':') || !take_digits(c, 2, &minute))
+    if (!take_digits(c, 2, &hour) || (!basic && !take_char(c, ':')) || !take_digits(c, 2, &minute))
         return false;
-    if (take_char(c, ':')) {
+    if (basic || take_char(c, ':')) {
         if (!take_digits(c, 2, &second) || (take_char(c, '.') && !take_fraction(c, ms)))
             return false;
     }
     *ms += hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND;
     return hour <= 23 && minute <= 59 && second <= 59;
+}
+
+static bool take_separator(struct cursor *c) {
+    return take_char(c, 'T') || take_char(c, 't') || take_char(c, ' ');
 }
 
 /* Z, ±HH, ±HHMM or ±HH:MM, taken from ms; nothing means UTC. */
@@ -139,30 +155,62 @@ static bool in_range(int64_t ms) {
     return ms >= TIMESTAMP_MIN && ms <= TIMESTAMP_MAX;
 }
 
+/* The text begins with so many digits: a year, a basic date, or a basic date with its time. */
+static bool take_date_time(struct cursor *c, size_t digits, int64_t *ms) {
+    bool basic = digits != 4;
+    if ((basic && digits != BASIC_DATE_DIGITS && digits != BASIC_DATE_TIME_DIGITS) ||
+        !take_date(c, basic, ms))
+        return false;
+    bool has_time = take_separator(c) || digits == BASIC_DATE_TIME_DIGITS;
+    return !has_time || take_time(c, basic, ms);
+}
+
 bool timestamp_parse_iso(struct slice text, int64_t *ms) {
     struct cursor c = {text.p, text.n};
     int64_t at;
-    if (!take_date(&c, &at))
-        return false;
-    if (c.n > 0) {
-        if (!take_char(&c, 'T') && !take_char(&c, ' '))
-            return false;
-        if (!take_time(&c, &at) || !take_zone(&c, &at))
-            return false;
-    }
-    if (c.n > 0 || !in_range(at))
+    if (!take_date_time(&c, count_digits(&c), &at) || !take_zone(&c, &at) || c.n > 0 || !in_range(at))
         return false;
     *ms = at;
     return true;
 }
 
-bool timestamp_parse(struct slice text, int64_t *ms) {
-    if (timestamp_parse_iso(text, ms))
-        return true;
-    int64_t number;
-    if (decimal_parse_integer(text, &number) != DECIMAL_OK || !in_range(number))
+static bool is_epoch_length(size_t digits) {
+    return digits >= 9 && digits <= 19 && digits % 3 != 2;
+}
+
+/* A number with so many digits since the epoch: the unit is the one that puts it into our time. */
+static int64_t epoch_to_ms(uint64_t number, size_t digits) {
+    static const uint32_t divisors[] = {1, 1000, 1000000, 1000000000}; /* s, ms, µs, ns to seconds */
+    uint32_t divisor = divisors[digits / 3 - 3];
+    return (int64_t)(divisor == 1 ? number * MS_PER_SECOND : number / (divisor / MS_PER_SECOND));
+}
+
+static bool begins_as_integer(struct slice text) {
+    return text.n > 0 && text.p[0] >= '1' && text.p[0] <= '9';
+}
+
+/* A number that is written in another way than by its digits alone. */
+static bool parse_number(struct slice text, int64_t *ms) {
+    uint64_t number;
+    if (!begins_as_integer(text) || decimal_parse_unsigned(text, &number) != DECIMAL_OK)
         return false;
-    *ms = number;
+    char digits[DIGITS_UINT64_MAX];
+    char *end = digits + sizeof digits, *p = digits_put_before(end, number);
+    size_t n = (size_t)(end - p);
+    if (!is_epoch_length(n))
+        return timestamp_parse_iso(slice_of(p, n), ms);
+    *ms = epoch_to_ms(number, n);
+    return true;
+}
+
+bool timestamp_parse(struct slice text, int64_t *ms) {
+    uint64_t number;
+    size_t digits = count_digits(&(struct cursor){text.p, text.n});
+    if (digits < text.n || !is_epoch_length(digits))
+        return timestamp_parse_iso(text, ms) || parse_number(text, ms);
+    if (!begins_as_integer(text) || decimal_parse_unsigned(text, &number) != DECIMAL_OK)
+        return false;
+    *ms = epoch_to_ms(number, digits);
     return true;
 }
 

@@ -13,12 +13,25 @@
 #define TIMESTAMP_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 #define TIMESTAMP_NONE INT64_MIN               /* "no time": the null of valid_to_at */
 
-/* ISO-8601: YYYY-MM-DD or YYYY-MM-DD[T or space]HH:MM[:SS[.fraction]][Z|±HH|±HHMM|±HH:MM]; UTC without a
- * zone; the fraction is cut to milliseconds. False unless it is a real date within MIN … MAX. */
+/* ISO-8601, extended or basic, one of
+ *
+ *   YYYY-MM-DD[zone]   YYYY-MM-DD[T|t|space]HH:MM[:SS[.fraction]][zone]
+ *   YYYYMMDD[zone]     YYYYMMDD[T|t|space]HHMMSS[.fraction][zone]     YYYYMMDDHHMMSS[.fraction][zone]
+ *
+ * with the zone Z, ±HH, ±HHMM or ±HH:MM; UTC without one. A date is the beginning of that day in
+ * its zone. The fraction is cut to milliseconds. False unless it is a real date within MIN … MAX. */
 bool timestamp_parse_iso(struct slice text, int64_t *ms);
 
-/* The same, or an integral number (decimal_parse_integer) that is epoch milliseconds within MIN … MAX. */
+/* The same, or an integer since the epoch, whose number of digits tells its unit: 9 or 10 seconds,
+ * 12 or 13 milliseconds, 15 or 16 microseconds, 18 or 19 nanoseconds (each 1973 to 2286). It is cut
+ * to milliseconds, and begins with a digit that is not 0. A number that equals an integer
+ * ("1795800000000.0") counts as that, which may be one of the basic forms, too. */
 bool timestamp_parse(struct slice text, int64_t *ms);
+
+/* What timestamp_parse accepts, for a message. */
+#define TIMESTAMP_FORMS                                                                                      \
+    "an ISO-8601 date or date-time of years 0001 to 9999, or epoch seconds, milliseconds, microseconds or "  \
+    "nanoseconds of years 1973 to 2286"
 
 /* "2024-02-15T00:00:00.000Z"; ms within MIN … MAX. */
 void timestamp_put_iso(struct buf *out, int64_t ms);

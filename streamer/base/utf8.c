@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdint.h>
 #include <unicase.h>
+#include <unictype.h>
 #include <unistr.h>
 
 static const uint8_t *bytes(struct slice s) {
@@ -19,6 +20,16 @@ size_t utf8_char_length(struct slice s) {
 
 bool utf8_is_valid(struct slice s) {
     return s.n == 0 || u8_check(bytes(s), s.n) == NULL;
+}
+
+bool utf8_is_blank(struct slice s) {
+    ucs4_t c;
+    for (size_t i = 0; i < s.n;) {
+        i += (size_t)u8_mbtouc(&c, bytes(s) + i, s.n - i);
+        if (!uc_is_property_white_space(c) && c != 0xfeff && c != 0x200b)
+            return false;
+    }
+    return true;
 }
 
 static bool continues_char(char c) {

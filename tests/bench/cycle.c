@@ -10,6 +10,7 @@
 #include "state/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
+#include "streamer/base/timestamp.h"
 #include "streamer/config.h"
 #include "streamer/pipeline.h"
 
@@ -113,6 +114,7 @@ static void process(struct bench *b, const struct inbox *in, size_t from, size_t
         message.record.key = slice_of(p, l->key_n);
         message.record.value = l->has_value ? slice_of(p + l->key_n, l->value_n) : slice_null();
         message.record.timestamp_ms = l->timestamp_ms;
+        message.record.replayed_at_ms = TIMESTAMP_NONE;
         p += l->key_n + l->value_n;
         while (!pipeline_process(&b->pipeline, &b->tasks[l->partition], &message))
             ;

@@ -6,6 +6,7 @@
 #include "state/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
+#include "streamer/base/timestamp.h"
 #include "streamer/catchup.h"
 #include "streamer/config.h"
 #include "streamer/pipeline.h"
@@ -119,6 +120,7 @@ static void process(struct bench *b, enum topic topic, int32_t partition, struct
     in.record.key = key;
     in.record.value = value;
     in.record.timestamp_ms = b->clock_ms;
+    in.record.replayed_at_ms = TIMESTAMP_NONE;
     while (!pipeline_process(&b->pipeline, &b->tasks[partition], &in))
         ;
 }
@@ -207,7 +209,8 @@ __attribute__((noinline)) static size_t replay(struct bench *b, int32_t partitio
         if (!topic_is_replayed(t) || c.streams[t].done)
             continue;
         for (; at[t] < end; at[t]++) {
-            (void)catchup_take(&c, &b->pending, t, (int64_t)at[t], key_at(l, at[t]), value_at(l, at[t]));
+            (void)catchup_take(&c, &b->pending, t, (int64_t)at[t], key_at(l, at[t]), value_at(l, at[t]),
+                               (struct history_headers){0});
             if (++all % b->step_messages == 0)
                 replay_step(b, &c);
         }

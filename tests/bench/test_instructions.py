@@ -17,8 +17,9 @@ import pytest
 CYCLE = Path(__file__).parents[2] / "build" / "release" / "tests" / "cycle"
 RECORDS = 30000
 TOLERANCE = 0.10
-# Thousands of instructions a record, on Debian 12's libraries. A customer has ten accounts.
-EXPECTED = {"insert": 32.4, "change": 27.1, "unchanged": 8.1, "refeed": 9.4, "customer": 167.4, "late": 30.4}
+# Thousands of instructions a record, on Debian 12's libraries. A customer has ten accounts. Which of "unchanged" and
+# "refeed" pays for a commit that falls between them depends on the size of rows: 8.6 and 9.9 became 9.3 and 9.1.
+EXPECTED = {"insert": 32.4, "change": 27.1, "unchanged": 9.0, "refeed": 9.4, "customer": 167.4, "late": 30.4}
 RECORDS_OF = dict.fromkeys(EXPECTED, RECORDS) | {"customer": RECORDS // 10}
 
 SMALL_MEMORY = 8 << 20

@@ -2,15 +2,17 @@
  * layers rely on holds, or refused with a reason; and the short way for flat records does as the tree does.
  *
  *   clang -std=c17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. \
- *     tests/fuzz/fuzz_decode.c streamer/decode*.c streamer/standardize.c streamer/event.c \
- *     streamer/base/{buf,digits,slice,mem,utf8,decimal,timestamp,json}.c -lcjson -lunistring
+ *     tests/fuzz/fuzz_decode.c streamer/decode*.c streamer/standardize.c streamer/event.c streamer/position.c \
+ *     streamer/field_names.c streamer/nearest.c \
+ *     streamer/base/{buf,digits,err,slice,mem,utf8,decimal,timestamp,json}.c -lcjson -lunistring
  *
- * Input: one byte of flags (bit 0: accounts; bit 1: there is a key; bit 2: the value is null), with a key one
- * byte that says how long it is, the key, the value. */
+ * Input: one byte of flags (bit 0: accounts; bit 1: there is a key; bit 2: the value is null; bit 3: more names are
+ * configured), with a key one byte that says how long it is, the key, the value. */
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
 #include "streamer/decode_parts.h"
+#include "streamer/position.h"
 #include "streamer/standardize.h"
 
 #include <assert.h>
@@ -20,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define RECORD_MAX_BYTES 4096
 #define REASON_MAX_BYTES 8192
+#define POSITION_MAX_BYTES 300
 #define KAFKA_TIME INT64_C(1707955200000)
 
 static struct slice take(struct slice *input, size_t n) {
@@ -53,22 +56,46 @@ static void check_reason(bool ok, const struct reason *why) {
     assert(ok || why->text.n < REASON_MAX_BYTES);
 }
 
-static void check_decoded(const struct decoded *d) {
+static bool id_is_read(enum entity entity, const struct decoded *d) {
+    return d->fields[row_id_field(entity)].p != NULL;
+}
+
+/* Of an accepted record, and of a refused one. */
+static void check_decoded(enum entity entity, const struct decoded *d) {
     for (int f = 0; f < FIELD_COUNT; f++)
-        assert(is_text(d->fields[f]));
-    assert(!d->has_source_time || is_time(d->source_time_ms));
-    assert(d->kind != CHANGE_TOMBSTONE || !d->has_source_time);
+        assert(is_text(d->fields[f]) && ((d->unavailable & FIELD_BIT(f)) == 0 || d->fields[f].p == NULL));
+    assert(d->unavailable >> FIELD_COUNT == 0 && (d->unavailable & FIELD_BIT(row_id_field(entity))) == 0);
+    assert(!d->has_source_time || (is_time(d->source_time_ms) && d->source_time_ms != 0));
+    assert(d->has_metadata || (!d->has_source_time && d->position.n == 0));
+    assert(d->kind != CHANGE_TOMBSTONE || !d->has_metadata);
+    assert(d->kind != CHANGE_TRUNCATE || !id_is_read(entity, d));
+    assert(d->kind == CHANGE_UPSERT || d->fields[FIELD_UPDATED_AT].p == NULL);
+    assert(d->kind == CHANGE_UPSERT || (d->unavailable == 0 && !d->is_read));
+    assert(!d->id_is_from_key || d->kind == CHANGE_TOMBSTONE || d->kind == CHANGE_DELETE);
+    assert(d->position.n <= POSITION_MAX_BYTES && is_text(d->position) && is_text(d->strange_names));
+    if (d->position.n > 0)
+        assert(position_comparable(d->position, d->position) &&
+               position_compare(d->position, d->position) == 0);
+}
+
+/* Of any record: who it is and when. */
+static void check_place(const struct decoded *d, const struct event *e) {
+    assert(e->id.n <= TEXT_MAX_BYTES && is_text(e->id) && slice_eq(e->id, slice_trim(e->id)));
+    assert(is_time(e->event_at_ms) && e->loaded_at_ms == KAFKA_TIME);
+    assert(e->has_own_time || e->event_at_ms == KAFKA_TIME);
+    assert(e->has_own_time || !d->has_source_time);
+    assert(e->kind == d->kind && e->is_read == d->is_read && slice_eq(e->position, d->position));
+    assert(e->kind == CHANGE_UPSERT || e->has_own_time == d->has_source_time);
+    assert(e->kind != CHANGE_TRUNCATE || e->id.n == 0);
+    assert((e->null_fields & e->unavailable) == 0);
 }
 
 static void check_event(const struct event *e) {
-    assert(e->id.n > 0 && e->id.n <= TEXT_MAX_BYTES && is_text(e->id));
-    assert(slice_eq(e->id, slice_trim(e->id)));
-    assert(is_time(e->event_at_ms) && e->loaded_at_ms == KAFKA_TIME);
-    assert(e->kind != CHANGE_TOMBSTONE || e->event_at_ms == KAFKA_TIME);
+    assert(e->id.n > 0 || e->kind == CHANGE_TRUNCATE);
     assert(e->balance_cents >= 0 && e->balance_cents <= INT64_C(999999999999999999));
     if (e->kind != CHANGE_UPSERT)
-        assert(e->null_fields == 0);
-    else if (e->entity == ENTITY_CUSTOMER)
+        assert(e->null_fields == 0 && e->unavailable == 0);
+    else if (e->entity == ENTITY_CUSTOMER && (e->unavailable & FIELD_BIT(FIELD_CUSTOMER_NAME)) == 0)
         assert(e->customer_name.n > 0 && is_text(e->customer_name));
 }
 
@@ -76,10 +103,17 @@ static bool same(struct slice a, struct slice b) {
     return (a.p == NULL) == (b.p == NULL) && slice_eq(a, b);
 }
 
+static struct decoder *new_decoder(bool configured) {
+    return decoder_new(
+        &(struct decoder_options){RECORD_MAX_BYTES,
+                                  {configured ? "customer_id=id,has_loan=loan,updated_at=__ts_ms" : NULL,
+                                   configured ? "balance=amount" : NULL}});
+}
+
 /* What came of it is what comes of it without the short way for flat records. */
-static void check_tree(enum entity entity, const struct record *r, bool ok, const struct decoded *d,
-                       const struct reason *why) {
-    struct decoder *decoder = decoder_new(RECORD_MAX_BYTES);
+static void check_tree(enum entity entity, bool configured, const struct record *r, bool ok,
+                       const struct decoded *d, const struct reason *why) {
+    struct decoder *decoder = new_decoder(configured);
     decoder->tree_only = true;
     struct decoded tree;
     struct reason tree_why = {0};
@@ -88,28 +122,34 @@ static void check_tree(enum entity entity, const struct record *r, bool ok, cons
     assert(ok || slice_eq(buf_slice(&tree_why.text), buf_slice(&why->text)));
     assert(tree.kind == d->kind && tree.unknown_fields == d->unknown_fields);
     assert(tree.has_source_time == d->has_source_time && tree.source_time_ms == d->source_time_ms);
+    assert(tree.has_metadata == d->has_metadata && tree.is_read == d->is_read);
+    assert(tree.unavailable == d->unavailable && tree.updated_at_type == d->updated_at_type);
+    assert(same(tree.position, d->position) && same(tree.strange_names, d->strange_names));
     for (int f = 0; f < FIELD_COUNT; f++)
         assert(same(tree.fields[f], d->fields[f]));
     buf_release(&tree_why.text);
     decoder_free(decoder);
 }
 
-static void run(enum entity entity, const struct record *r) {
-    struct decoder *decoder = decoder_new(RECORD_MAX_BYTES);
+static void run(enum entity entity, bool configured, const struct record *r) {
+    struct decoder *decoder = new_decoder(configured);
     struct standardizer standardizer = {0};
     struct decoded decoded;
     struct event event;
     struct reason why = {0};
     bool ok = decode(decoder, entity, r, &decoded, &why);
     check_reason(ok, &why);
-    check_tree(entity, r, ok, &decoded, &why);
+    check_tree(entity, configured, r, ok, &decoded, &why);
+    check_decoded(entity, &decoded);
     if (ok) {
-        check_decoded(&decoded);
         ok = standardize(&standardizer, entity, &decoded, KAFKA_TIME, &event, &why);
         check_reason(ok, &why);
         if (ok)
             check_event(&event);
+    } else {
+        standardize_rejected(&standardizer, entity, &decoded, KAFKA_TIME, &event);
     }
+    check_place(&decoded, &event);
     buf_release(&why.text);
     standardizer_release(&standardizer);
     decoder_free(decoder);
@@ -126,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .value = has_value ? slice_of(value_copy, input.n) : slice_null(),
         .timestamp_ms = KAFKA_TIME,
     };
-    run((flags & 1) != 0 ? ENTITY_ACCOUNT : ENTITY_CUSTOMER, &r);
+    run((flags & 1) != 0 ? ENTITY_ACCOUNT : ENTITY_CUSTOMER, (flags & 8) != 0, &r);
     free(key_copy);
     free(value_copy);
     return 0;

@@ -1,6 +1,8 @@
 #include "broker.h"
 
 #include "streamer/base/mem.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/task_history.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -24,6 +26,8 @@ void broker_release(struct broker *b) {
             for (int64_t i = 0; i < l->count; i++) {
                 buf_release(&l->records[i].key);
                 buf_release(&l->records[i].value);
+                buf_release(&l->records[i].origin);
+                buf_release(&l->records[i].position);
             }
             free(l->records);
         }
@@ -37,7 +41,7 @@ static struct log_record *append(struct partition_log *l) {
         l->records = mem_realloc(l->records, (size_t)l->cap * sizeof *l->records);
     }
     struct log_record *r = &l->records[l->count++];
-    *r = (struct log_record){.txn = -1};
+    *r = (struct log_record){.txn = -1, .replayed_at_ms = TIMESTAMP_NONE};
     return r;
 }
 
@@ -49,9 +53,11 @@ static void fill(struct log_record *r, struct slice key, struct slice value, int
     r->timestamp_ms = timestamp_ms;
 }
 
-void broker_produce(struct broker *b, enum topic topic, int32_t partition, struct slice key,
-                    struct slice value, int64_t timestamp_ms) {
-    fill(append(&b->logs[topic][partition]), key, value, timestamp_ms);
+struct log_record *broker_produce(struct broker *b, enum topic topic, int32_t partition, struct slice key,
+                                  struct slice value, int64_t timestamp_ms) {
+    struct log_record *r = append(&b->logs[topic][partition]);
+    fill(r, key, value, timestamp_ms);
+    return r;
 }
 
 /* --- transactions --- */
@@ -146,6 +152,17 @@ int64_t broker_send(struct broker *b, int producer, int epoch, const struct sink
     struct log_record *r = append(l);
     fill(r, m->key, m->value, m->timestamp_ms != 0 ? m->timestamp_ms : b->now_ms);
     (void)snprintf(r->source, sizeof r->source, "%s", source);
+    const struct log_record *like = m->like; /* whose headers it takes over */
+    if (like != NULL) {
+        r->by_time = like->by_time;
+        r->replayed_at_ms = like->replayed_at_ms;
+    }
+    for (size_t i = 0; i < m->header_count; i++) {
+        if (strcmp(m->headers[i].name, SINK_SOURCE_HEADER) == 0)
+            buf_set(&r->origin, m->headers[i].value);
+        if (strcmp(m->headers[i].name, TASK_POSITION_HEADER) == 0)
+            buf_set(&r->position, m->headers[i].value);
+    }
     r->txn = (int)(t - b->txns);
     t->logs[m->topic][m->partition] = WRITTEN;
     return l->count - 1;

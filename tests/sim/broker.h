@@ -18,7 +18,10 @@
 struct log_record {
     struct buf key, value;
     bool has_key, has_value;
-    char source[48]; /* the header of forwarded records; "": none */
+    char source[48];             /* the header of forwarded records; "": none */
+    struct buf origin, position; /* the headers streamer.source and streamer.position; empty: none */
+    bool by_time;                /* the headers of rule O10, */
+    int64_t replayed_at_ms;      /* and what they say; TIMESTAMP_NONE: nothing */
     int64_t timestamp_ms;
     int txn; /* index; -1: not transactional */
     bool marker, gone;
@@ -66,9 +69,9 @@ struct broker {
 void broker_init(struct broker *b, const int32_t partitions[TOPIC_COUNT]);
 void broker_release(struct broker *b);
 
-/* A record of an input topic. */
-void broker_produce(struct broker *b, enum topic topic, int32_t partition, struct slice key,
-                    struct slice value, int64_t timestamp_ms);
+/* A record of an input topic; the caller may set its headers. */
+struct log_record *broker_produce(struct broker *b, enum topic topic, int32_t partition, struct slice key,
+                                  struct slice value, int64_t timestamp_ms);
 
 /* A new producer with that transactional id: a transaction that is open is aborted, older producers are fenced.
  * Returns the epoch. */

@@ -3,6 +3,7 @@
 #include "sim.h"
 #include "state/keys.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/timestamp.h"
 #include "streamer/invariants.h"
 
 #include <assert.h>
@@ -36,11 +37,14 @@ static bool is_lost(struct instance *i, const struct sink_message *m) {
             mutated_now(i, MUTATION_LOSE_RESULT_TOMBSTONE));
 }
 
-static void on_send(struct sink *sink, const struct sink_message *m) {
+static void on_send(struct sink *sink, const struct sink_message *sent) {
     struct instance *i = (struct instance *)sink;
+    struct sink_message kept = *sent, *m = &kept;
     char source[48] = "";
     if (is_lost(i, m))
         return;
+    if (m->header_count == 2 && mutated_now(i, MUTATION_LOSE_POSITION))
+        m->header_count = 1; /* it is the last one */
     if (topic_is_repartition(m->topic))
         (void)snprintf(source, sizeof source, "%.*s", (int)m->headers[0].value.n, m->headers[0].value.p);
     int64_t offset = broker_send(&i->sim->broker, i->producer, i->epoch, m, source);
@@ -78,6 +82,8 @@ void instance_start(struct instance *i, struct sim *sim, int id, int producer) {
                                           sim->broker.partitions[TOPIC_ACCOUNTS]});
     i->pipeline.env.rates = &sim->world.cluster.rates;
     i->pipeline.env.links_max = any_links_max(sim);
+    for (int e = 0; e < ENTITY_COUNT; e++)
+        i->pipeline.has_told_of_tombstones[e] = true; /* nobody reads it */
     for (int32_t p = 0; p < sim->n; p++)
         task_init(&i->tasks[p], p);
 }
@@ -288,7 +294,8 @@ static void replay_topic(struct catchup *c, struct pending *pending, const struc
                       (mutation == MUTATION_REPLAY_NO_TOMBSTONES && !r->has_value);
         if (!passed)
             (void)catchup_take(c, pending, topic, at, buf_slice(&r->key),
-                               r->has_value ? buf_slice(&r->value) : slice_null());
+                               r->has_value ? buf_slice(&r->value) : slice_null(),
+                               (struct history_headers){buf_slice(&r->position), buf_slice(&r->origin)});
         max -= !ahead;
         at++;
     }
@@ -431,7 +438,10 @@ static struct input make_input(const struct source *s, int64_t offset, const str
         .partition = s->partition,
         .offset = offset,
         .record = {r->has_key ? buf_slice(&r->key) : slice_null(),
-                   r->has_value ? buf_slice(&r->value) : slice_null(), r->timestamp_ms},
+                   r->has_value ? buf_slice(&r->value) : slice_null(), r->timestamp_ms, r->by_time,
+                   r->replayed_at_ms},
+        .headers = r,
+        .origin = buf_slice(&r->origin),
         .source_partition = s->partition,
         .source_offset = offset,
     };
@@ -449,7 +459,8 @@ static bool process_one(struct instance *i, const struct taken *taken) {
     const struct source *s = &i->sources[taken->source];
     const struct log_record *r = &i->sim->broker.logs[s->topic][s->partition].records[taken->offset];
     struct log_record copy = *r;
-    copy.key = copy.value = (struct buf){0};
+    copy.key = copy.value = copy.origin = copy.position = (struct buf){0};
+    buf_set(&copy.origin, buf_slice(&r->origin));
     buf_set(&copy.key, buf_slice(&r->key));
     buf_set(&copy.value, buf_slice(&r->value));
     struct input in = make_input(s, taken->offset, &copy);
@@ -462,6 +473,7 @@ static bool process_one(struct instance *i, const struct taken *taken) {
         (void)pipeline_process(&i->pipeline, task, &in);
     buf_release(&copy.key);
     buf_release(&copy.value);
+    buf_release(&copy.origin);
     return done;
 }
 
@@ -607,7 +619,8 @@ bool instance_is_idle(const struct instance *i) {
 /* Rows that are a function of the topics. Not the meta data; not the refs: one whose accounts are gone may stay (replay.c);
  * of rows of accounts and customers, and of links, see put_part. */
 static bool is_compared(enum family f) {
-    return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY || f == FAMILY_ACCOUNTS_BY_CUSTOMER;
+    return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY || f == FAMILY_ACCOUNTS_BY_CUSTOMER ||
+           f == FAMILY_CUSTOMER_CONFIRMATIONS || f == FAMILY_ACCOUNT_CONFIRMATIONS;
 }
 
 /* Compares two listings, and empties them. */

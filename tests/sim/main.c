@@ -2,7 +2,8 @@
  * goes wrong there, an assertion or a sanitizer's report too, ends as a failed seed and the command that repeats it.
  *
  *   sim [--seed N] [--schedules N] [--seconds N] [--events N] [--mutation NAME] [--trace]
- *   sim --mutations [--schedules N]     each of the deliberate mistakes must be found within N schedules
+ *   sim --mutations [--schedules N]     each of the deliberate mistakes must be found within N schedules: of the
+ *                                       instances, and of the model in rules O1 to O10 (order_model.h)
  */
 #include "sim.h"
 
@@ -33,6 +34,7 @@ static const char *const mutations[MUTATION_COUNT] = {
     [MUTATION_LOSE_REF] = "lose-ref",
     [MUTATION_LOSE_FORWARDED] = "lose-forwarded",
     [MUTATION_LOSE_CONFIRMATION] = "lose-confirmation",
+    [MUTATION_LOSE_POSITION] = "lose-position",
     [MUTATION_LOSE_RESULT_TOMBSTONE] = "lose-result-tombstone",
     [MUTATION_NO_LOOK_AHEAD] = "no-look-ahead",
     [MUTATION_POSITION_TOO_FAR] = "position-too-far",
@@ -43,11 +45,20 @@ static const char *const mutations[MUTATION_COUNT] = {
     [MUTATION_REPLAY_NO_TOMBSTONES] = "replay-no-tombstones",
 };
 
+/* One of each rule; all of them are for tests/unit/test_mistakes.c. */
+static const enum order_mistake mistakes[] = {
+    ORDER_MISTAKE_O1_ALL_BY_TIME,   ORDER_MISTAKE_O2_FIRST_WINS, ORDER_MISTAKE_O3_BY_CLOCK,
+    ORDER_MISTAKE_O4_NO_REPEATS,    ORDER_MISTAKE_O5_LOG_LATE,   ORDER_MISTAKE_O6_AT_KAFKA_TIME,
+    ORDER_MISTAKE_O7_NO_COMPANIONS, ORDER_MISTAKE_O8_NOT_MOVED,  ORDER_MISTAKE_O9_NO_FLOOR,
+    ORDER_MISTAKE_O10_BY_LOG,
+};
+
 struct options {
     uint64_t seed;
     int64_t schedules, seconds; /* -1: without an end */
     int events;
     enum mutation mutation;
+    enum order_mistake mistake; /* of the model */
     bool trace, all_mutations;
 };
 
@@ -101,7 +112,7 @@ static bool run_child(const struct options *o, uint64_t seed, bool quiet) {
             (void)dup2(null, STDERR_FILENO);
         }
         (void)alarm(quiet ? 20 : 120); /* a mistake may also make it run for ever */
-        (void)sim_run(seed, o->events, o->mutation, o->trace);
+        (void)sim_run(seed, o->events, o->mutation, o->mistake, o->trace);
         exit(0);
     }
     int status;
@@ -135,22 +146,33 @@ static int run_schedules(const struct options *o) {
     return 0;
 }
 
+/* Whether one of the schedules tells it. */
+static bool is_found(const struct options *o, const char *name) {
+    int64_t schedules = 1;
+    while (schedules <= o->schedules && run_child(o, o->seed + (uint64_t)schedules - 1, true))
+        schedules++;
+    bool found = schedules <= o->schedules;
+    if (found)
+        printf("%-28s found by schedule %lld\n", name, (long long)schedules);
+    else
+        printf("%-28s NOT FOUND in %lld schedules\n", name, (long long)o->schedules);
+    return found;
+}
+
 static int run_mutations(const struct options *o) {
     int missed = 0;
     for (int m = MUTATION_NONE + 1; m < MUTATION_COUNT; m++) {
         struct options one = *o;
-        int64_t schedules = 1;
         one.mutation = (enum mutation)m;
-        while (schedules <= o->schedules && run_child(&one, o->seed + (uint64_t)schedules - 1, true))
-            schedules++;
-        bool found = schedules <= o->schedules;
-        missed += !found;
-        if (found)
-            printf("%-24s found by schedule %lld\n", mutations[m], (long long)schedules);
-        else
-            printf("%-24s NOT FOUND in %lld schedules\n", mutations[m], (long long)o->schedules);
+        missed += !is_found(&one, mutations[m]);
     }
-    printf("%d passed, %d failed\n", MUTATION_COUNT - 1 - missed, missed);
+    for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
+        struct options one = *o;
+        one.mistake = mistakes[i];
+        missed += !is_found(&one, order_mistake_names[mistakes[i]]);
+    }
+    int all = MUTATION_COUNT - 1 + (int)ARRAY_LEN(mistakes);
+    printf("%d passed, %d failed\n", all - missed, missed);
     return missed > 0;
 }
 

@@ -27,12 +27,13 @@ struct sim {
     enum topic delayed;          /* nobody gets to read it; TOPIC_COUNT: none */
     bool
         doubts; /* something was ahead of a restore (task_replay_ahead): results may have come later for that */
-    bool calm; /* no faults any more */
+    bool calm;             /* no faults any more */
+    int truncate_permille; /* of input records */
 };
 
 /* Runs one schedule of about `events` input records. Fails (exit, with a message) if something is not as it must be.
- * Returns the number of input records. */
-int64_t sim_run(uint64_t seed, int events, enum mutation mutation, bool trace);
+ * `mistake`: what the model gets wrong, so that the results must differ. Returns the number of input records. */
+int64_t sim_run(uint64_t seed, int events, enum mutation mutation, enum order_mistake mistake, bool trace);
 
 /* A line of the trace. */
 void sim_trace(const struct sim *s, const struct instance *i, const char *format, ...)

@@ -15,7 +15,8 @@ void cluster_init(struct cluster *c, int32_t n) {
         .kv = memory_kv(c->memory),
         .sink = &c->pending.sink,
         .rates = &c->rates,
-        .history_options = {CLUSTER_WINDOW_MS, 1000},
+        .order_options = {.late_window_ms = CLUSTER_WINDOW_MS, .future_window_ms = CLUSTER_FUTURE_MS},
+        .confirmations_max = 1000,
         .partitions = n,
         .fanout_max_rows = 1000,
         .links_max = CUSTOMER_LINKS_MAX,
@@ -99,6 +100,8 @@ struct event customer_event(const char *id, int64_t at, const char *name, bool h
                           .customer_name = slice_str(name),
                           .has_loan_flag = has_loan,
                           .event_at_ms = at,
+                          .has_own_time = true,
+                          .early_after_ms = at + 7,
                           .loaded_at_ms = at + 7};
 }
 
@@ -111,6 +114,8 @@ struct event account_event(const char *id, int64_t at, int64_t customer_id, int6
                           .balance_cents = cents,
                           .account_type = type,
                           .event_at_ms = at,
+                          .has_own_time = true,
+                          .early_after_ms = at + 7,
                           .loaded_at_ms = at + 7};
 }
 
@@ -120,7 +125,9 @@ struct event end_event(enum entity entity, enum change_kind kind, const char *id
                           .id = slice_str(id),
                           .customer_id = entity == ENTITY_CUSTOMER ? strtoll(id, NULL, 10) : 0,
                           .event_at_ms = at,
-                          .loaded_at_ms = at + 7};
+                          .has_own_time = kind == CHANGE_DELETE,
+                          .early_after_ms = at + 7,
+                          .loaded_at_ms = kind == CHANGE_DELETE ? at + 7 : at};
 }
 
 bool cluster_apply(struct cluster *c, const struct event *e) {

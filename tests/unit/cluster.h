@@ -9,6 +9,7 @@
 
 #define CLUSTER_MAX 3
 #define CLUSTER_WINDOW_MS 200
+#define CLUSTER_FUTURE_MS 100
 
 /* One partition of one topic. */
 struct log {

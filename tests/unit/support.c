@@ -98,6 +98,19 @@ struct slice message_value(const struct message *m) {
     return m->has_value ? buf_slice(&m->value) : slice_null();
 }
 
+struct slice message_header(const struct message *m, const char *name) {
+    struct slice rest = buf_slice(&m->headers);
+    while (rest.n > 0) {
+        const char *end = memchr(rest.p, '\n', rest.n);
+        struct slice line = slice_of(rest.p, (size_t)(end - rest.p));
+        size_t n = strlen(name);
+        if (slice_has_prefix(line, slice_str(name)) && line.n > n && line.p[n] == '=')
+            return slice_of(line.p + n + 1, line.n - n - 1);
+        rest = slice_of(end + 1, rest.n - line.n - 1);
+    }
+    return slice_null();
+}
+
 const struct message *capture_last(const struct capture *c, enum topic topic, const char *key) {
     for (size_t i = c->count; i > 0; i--) {
         const struct message *m = &c->messages[i - 1];

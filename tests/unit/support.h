@@ -57,8 +57,9 @@ struct capture {
 void capture_init(struct capture *c);
 void capture_release(struct capture *c);
 void capture_clear(struct capture *c);
-struct slice message_key(const struct message *m);   /* p == NULL: null */
-struct slice message_value(const struct message *m); /* p == NULL: null */
+struct slice message_key(const struct message *m);                      /* p == NULL: null */
+struct slice message_value(const struct message *m);                    /* p == NULL: null */
+struct slice message_header(const struct message *m, const char *name); /* p == NULL: there is none */
 /* The last message of the topic with that key, or NULL. */
 const struct message *capture_last(const struct capture *c, enum topic topic, const char *key);
 size_t capture_count(const struct capture *c, enum topic topic);

@@ -118,10 +118,14 @@ static void test_catchup__behind_the_target(void **state) {
     ranges[TOPIC_ACCOUNT_LINKS].high = 2;
     catchup_init(&c, task, ranges, NOW);
     const enum topic links = TOPIC_ACCOUNT_LINKS;
-    assert_true(catchup_take(&c, &pending, links, 0, slice_str("1|A"), link_value(&value, 100)));
-    assert_true(catchup_take(&c, &pending, links, 1, slice_str("1|B"), link_value(&value, 200)));
-    assert_false(catchup_take(&c, &pending, links, 2, slice_str("1|A"), slice_null()));
-    assert_false(catchup_take(&c, &pending, links, 0, slice_str("1|A"), slice_null())); /* once more */
+    assert_true(catchup_take(&c, &pending, links, 0, slice_str("1|A"), link_value(&value, 100),
+                             (struct history_headers){0}));
+    assert_true(catchup_take(&c, &pending, links, 1, slice_str("1|B"), link_value(&value, 200),
+                             (struct history_headers){0}));
+    assert_false(
+        catchup_take(&c, &pending, links, 2, slice_str("1|A"), slice_null(), (struct history_headers){0}));
+    assert_false(catchup_take(&c, &pending, links, 0, slice_str("1|A"), slice_null(),
+                              (struct history_headers){0})); /* once more */
     assert_int_equal(rows[FAMILY_LINKS], 0);
     catchup_apply(&c, &cluster.env, &pending);
     assert_int_equal(pending.count, 0);

@@ -189,6 +189,33 @@ static void test_decimal__parse_integer(void **state) {
     }
 }
 
+static void test_decimal__parse_unsigned(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        enum decimal_result result;
+        uint64_t value;
+    } cases[] = {
+        {"0", DECIMAL_OK, 0},
+        {"-0", DECIMAL_OK, 0},
+        {"1e3", DECIMAL_OK, 1000},
+        {"9223372036854775808", DECIMAL_OK, UINT64_C(9223372036854775808)},
+        {"9999999999999999999.0", DECIMAL_OK, UINT64_C(9999999999999999999)},
+        {"10000000000000000000", DECIMAL_OUT_OF_RANGE, 0},
+        {"-1", DECIMAL_OUT_OF_RANGE, 0},
+        {"-9999999999999999999", DECIMAL_OUT_OF_RANGE, 0},
+        {"1.5", DECIMAL_OUT_OF_RANGE, 0},
+        {"x", DECIMAL_NOT_A_NUMBER, 0},
+        {"", DECIMAL_NOT_A_NUMBER, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint64_t v = 0;
+        assert_int_equal(decimal_parse_unsigned(slice_str(cases[i].text), &v), cases[i].result);
+        if (cases[i].result == DECIMAL_OK)
+            assert_true(v == cases[i].value);
+    }
+}
+
 static void test_decimal__put(void **state) {
     (void)state;
     const struct {
@@ -386,6 +413,93 @@ static void test_decimal__bytes_are_the_fewest(void **state) {
     buf_release(&out);
 }
 
+static void check_scaled(struct slice bytes, int32_t scale, const char *expected) {
+    struct buf out = {0};
+    assert_true(decimal_put_scaled(&out, bytes, scale));
+    assert_string_equal(buf_cstr(&out), expected);
+    buf_release(&out);
+}
+
+/* Written out within 38 places, else with an exponent: exact and never long. */
+static void test_decimal__put_scaled(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t n;
+        int32_t scale;
+        const char *text;
+    } cases[] = {
+        {"\x19\x2d\x50", 3, 2, "16500.00"},
+        {"\x00", 1, 2, "0.00"},
+        {"\xff", 1, 2, "-0.01"},
+        {"\x05", 1, 0, "5"},
+        {"\x05", 1, -2, "500"},
+        {"\xfb", 1, -2, "-500"},
+        {"\x00", 1, -2, "0"},
+        {"\x05", 1, -38, "500000000000000000000000000000000000000"},
+        {"\x05", 1, -39, "5e39"},
+        {"\x05", 1, 38, "0.00000000000000000000000000000000000005"},
+        {"\x05", 1, 39, "5e-39"},
+        {"\xfb", 1, INT32_MAX, "-5e-2147483647"},
+        {"\x05", 1, INT32_MIN, "5e2147483648"},
+        {"\x00", 1, INT32_MIN, "0e2147483648"},
+        /* more bytes than the number needs, and more than 128 bits of it */
+        {"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x05", 20, 1, "0.5"},
+        {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfb", 18, 38,
+         "-0.00000000000000000000000000000000000005"},
+        {"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17, 2, "3402823669209384634633746074317682114.56"},
+        {"\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17, -1, "-3402823669209384634633746074317682114560"},
+        {"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17, 39, "340282366920938463463374607431768211456e-39"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        check_scaled(slice_of(cases[i].bytes, cases[i].n), cases[i].scale, cases[i].text);
+    char bytes[DECIMAL_BYTES_MAX + 1] = {0};
+    struct buf out = {0};
+    assert_false(decimal_put_scaled(&out, slice_of(bytes, 0), 2));
+    assert_false(decimal_put_scaled(&out, slice_of(bytes, sizeof bytes), 2));
+    assert_int_equal(out.n, 0);
+}
+
+/* The smallest and largest of as many bytes as there may be, which have the most digits. */
+static void test_decimal__put_scaled_of_64_bytes(void **state) {
+    (void)state;
+    char bytes[DECIMAL_BYTES_MAX];
+    memset(bytes, 0, sizeof bytes);
+    bytes[0] = (char)0x80;
+    check_scaled(
+        slice_of(bytes, sizeof bytes), 0,
+        "-6703903964971298549787012499102923063739682910296196688861780721860882015036773488400937149083451713845015929093243025426876941405973284973216824503042048");
+    memset(bytes, 0xff, sizeof bytes);
+    bytes[0] = 0x7f;
+    check_scaled(
+        slice_of(bytes, sizeof bytes), 3,
+        "6703903964971298549787012499102923063739682910296196688861780721860882015036773488400937149083451713845015929093243025426876941405973284973216824503042.047");
+}
+
+/* Any number with its sign put before it over and over is the same number. */
+static void test_decimal__put_scaled_agrees_with_put(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(8);
+    struct buf bytes = {0}, expected = {0}, out = {0};
+    for (int i = 0; i < 20000; i++) {
+        int128 v =
+            (int128)((unsigned __int128)rng_any(&r) << 64 | (uint64_t)rng_next(&r)) >> rng_below(&r, 128);
+        int scale = (int)rng_below(&r, 39);
+        buf_clear(&bytes);
+        for (int64_t n = rng_below(&r, 48); n > 0; n--)
+            buf_put_byte(&bytes, v < 0 ? (char)0xff : 0);
+        decimal_put_bytes(&bytes, v);
+        buf_clear(&expected);
+        decimal_put(&expected, v, scale);
+        buf_clear(&out);
+        assert_true(decimal_put_scaled(&out, buf_slice(&bytes), scale));
+        assert_string_equal(buf_cstr(&out), buf_cstr(&expected));
+    }
+    buf_release(&bytes);
+    buf_release(&expected);
+    buf_release(&out);
+}
+
 static void test_decimal__get_bytes_takes_any_length_up_to_16(void **state) {
     (void)state;
     char bytes[17] = {0};
@@ -407,6 +521,7 @@ int main(void) {
         cmocka_unit_test(test_decimal__parse_other_precisions),
         cmocka_unit_test(test_decimal__parse_long_text),
         cmocka_unit_test(test_decimal__parse_integer),
+        cmocka_unit_test(test_decimal__parse_unsigned),
         cmocka_unit_test(test_decimal__put),
         cmocka_unit_test(test_decimal__integers_there_and_back),
         cmocka_unit_test(test_decimal__parse_agrees_with_a_sign),
@@ -415,6 +530,9 @@ int main(void) {
         cmocka_unit_test(test_decimal__divide_rounds_half_away_from_zero),
         cmocka_unit_test(test_decimal__bytes),
         cmocka_unit_test(test_decimal__bytes_are_the_fewest),
+        cmocka_unit_test(test_decimal__put_scaled),
+        cmocka_unit_test(test_decimal__put_scaled_of_64_bytes),
+        cmocka_unit_test(test_decimal__put_scaled_agrees_with_put),
         cmocka_unit_test(test_decimal__get_bytes_takes_any_length_up_to_16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

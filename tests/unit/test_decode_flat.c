@@ -39,6 +39,15 @@ static const char *const names[] = {"customer_id",
                                     "_",
                                     "",
                                     "Op",
+                                    "\xef\xbb\xbfname",
+                                    "op_type",
+                                    "type",
+                                    "specversion",
+                                    "__lsn",
+                                    "__source_lsn",
+                                    "__name",
+                                    "__pos",
+                                    "__source_any",
                                     "ts_ms",
                                     "customer_ids",
                                     "ä€😀",
@@ -74,6 +83,9 @@ static const char *const values[] = {
     "\"c\"",
     "\"d\"",
     "\"t\"",
+    "\"r\"",
+    "\"D\"",
+    "\"U\"",
     "\"true\"",
     "\" TRUE \"",
     "\"Savings\"",
@@ -268,6 +280,10 @@ static bool same_decoded(const struct decoded *a, const struct decoded *b) {
         if (!same(a->fields[f], b->fields[f]))
             return false;
     }
+    if (!same(a->position, b->position) || !same(a->strange_names, b->strange_names) ||
+        a->unavailable != b->unavailable || a->has_metadata != b->has_metadata || a->is_read != b->is_read ||
+        a->id_is_from_key != b->id_is_from_key || a->updated_at_type != b->updated_at_type)
+        return false;
     return a->kind == b->kind && a->has_source_time == b->has_source_time &&
            a->source_time_ms == b->source_time_ms && a->unknown_fields == b->unknown_fields;
 }
@@ -291,7 +307,7 @@ static bool compare_record(struct side *flat, struct side *tree, enum entity ent
 }
 
 static void side_init(struct side *s, bool tree_only) {
-    *s = (struct side){.decoder = decoder_new(RECORD_MAX)};
+    *s = (struct side){.decoder = decoder_new(&(struct decoder_options){.record_max_bytes = RECORD_MAX})};
     s->decoder->tree_only = tree_only;
 }
 
@@ -333,6 +349,13 @@ static void test_decode_flat__corners(void **state) {
         "{\"__op\":\"t\",\"customer_id\":1,\"name\":\"__debezium_unavailable_value\"}",
         "{\"__op\":\"t\",\"customer_id\":1}",
         "{\"__op\":\"\",\"customer_id\":1}",
+        "{\"Op\":\"D\",\"Op\":\"I\",\"customer_id\":1}",
+        "{\"Op\":\" D \",\"customer_id\":1,\"__lsn\":5,\"x\":1}",
+        "{\"Op\":\"X\",\"customer_id\":1,\"account_id\":1}",
+        "{\"op_type\":\"D\",\"op_ts\":\"x\",\"customer_id\":1,\"account_id\":1}",
+        "{\"specversion\":\"1.0\",\"type\":\"x\",\"customer_id\":1,\"account_id\":1}",
+        "{\"type\":\"x\",\"other\":null}",
+        "{\"customer_id\":\"__debezium_unavailable_value\",\"updated_at\":\"__debezium_unavailable_value\"}",
         "{\"op\":\"d\",\"before\":null,\"after\":null}",
         "{\"op\":null,\"after\":null}",
         "{\"op\":\"t\",\"customer_id\":1}",

@@ -100,6 +100,11 @@ static void test_metrics__every_family_of_the_contract_is_there(void **state) {
         "streamer_records_forwarded_total counter",
         "streamer_null_values_total counter",
         "streamer_unknown_fields_total counter",
+        "streamer_records_reordered_total counter",
+        "streamer_records_repeated_total counter",
+        "streamer_records_behind_tombstone_total counter",
+        "streamer_records_tombstones_unknown_total counter",
+        "streamer_outdated_rows gauge",
         "streamer_confirmations_dropped_total counter",
         "streamer_orphan_accounts gauge",
         "streamer_freshness_lag_seconds gauge",
@@ -166,6 +171,7 @@ static void test_metrics__all_that_can_occur_starts_at_zero(void **state) {
                  "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_has_loan\"} 0\n"
                  "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_updated_at\"} 0\n"
                  "streamer_records_quarantined_total{entity=\"customers\",code=\"too_late\"} 0\n"
+                 "streamer_records_quarantined_total{entity=\"customers\",code=\"too_early\"} 0\n"
                  "streamer_records_quarantined_total{entity=\"accounts\",code=\"malformed\"} 0\n"
                  "streamer_records_quarantined_total{entity=\"accounts\",code=\"unsupported_op\"} 0\n"
                  "streamer_records_quarantined_total{entity=\"accounts\",code=\"unknown_schema\"} 0\n"
@@ -176,6 +182,7 @@ static void test_metrics__all_that_can_occur_starts_at_zero(void **state) {
                  "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_account_type\"} 0\n"
                  "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_updated_at\"} 0\n"
                  "streamer_records_quarantined_total{entity=\"accounts\",code=\"too_late\"} 0\n"
+                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"too_early\"} 0\n"
                  "# HELP streamer_records_applied_total ");
     expect(text, "# TYPE streamer_null_values_total counter\n"
                  "streamer_null_values_total{entity=\"customers\",field=\"customer_id\"} 0\n"
@@ -214,6 +221,12 @@ static void test_metrics__every_figure_has_its_place(void **state) {
     metric_add(&m->restored_records, 14);
     metric_set(&m->restore_remaining, 15);
     metric_set(&m->assigned_partitions, 16);
+    metric_add(&m->reordered[ENTITY_ACCOUNT], 17);
+    metric_add(&m->repeated[ENTITY_CUSTOMER], 18);
+    metric_add(&m->behind_tombstone[ENTITY_ACCOUNT], 19);
+    metric_add(&m->tombstones_unknown[ENTITY_CUSTOMER], 20);
+    metric_set(&m->outdated_rows[ENTITY_ACCOUNT], 21);
+    metric_add(&m->quarantined[ENTITY_CUSTOMER][REASON_TOO_EARLY], 22);
     const char *text = render(f);
     expect(text, "streamer_records_consumed_total{topic=\"accounts\"} 1\n");
     expect(text, "streamer_records_emitted_total{topic=\"app-confirmations\"} 2\n");
@@ -234,6 +247,17 @@ static void test_metrics__every_figure_has_its_place(void **state) {
     expect(text, "streamer_restored_records_total 14\n");
     expect(text, "streamer_restore_remaining_records 15\n");
     expect(text, "streamer_assigned_partitions 16\n");
+    expect(text, "streamer_records_reordered_total{entity=\"customers\"} 0\n"
+                 "streamer_records_reordered_total{entity=\"accounts\"} 17\n");
+    expect(text, "streamer_records_repeated_total{entity=\"customers\"} 18\n"
+                 "streamer_records_repeated_total{entity=\"accounts\"} 0\n");
+    expect(text, "streamer_records_behind_tombstone_total{entity=\"customers\"} 0\n"
+                 "streamer_records_behind_tombstone_total{entity=\"accounts\"} 19\n");
+    expect(text, "streamer_records_tombstones_unknown_total{entity=\"customers\"} 20\n"
+                 "streamer_records_tombstones_unknown_total{entity=\"accounts\"} 0\n");
+    expect(text, "streamer_outdated_rows{entity=\"customers\"} 0\n"
+                 "streamer_outdated_rows{entity=\"accounts\"} 21\n");
+    expect(text, "streamer_records_quarantined_total{entity=\"customers\",code=\"too_early\"} 22\n");
 }
 
 static void test_metrics__histogram_buckets_are_cumulative_and_inclusive(void **state) {
@@ -310,12 +334,12 @@ static void test_metrics__freshness_is_left_out_until_there_is_an_event(void **s
 
     metric_set(&f->metrics->newest_event_ms[ENTITY_CUSTOMER], NOW_MS + 500);
     metric_set(&f->metrics->newest_event_ms[ENTITY_ACCOUNT], NOW_MS);
-    expect(render(f), "streamer_freshness_lag_seconds{entity=\"customers\"} -0.5\n"
+    expect(render(f), "streamer_freshness_lag_seconds{entity=\"customers\"} 0\n" /* never negative */
                       "streamer_freshness_lag_seconds{entity=\"accounts\"} 0\n");
 
     metric_set(&f->metrics->newest_event_ms[ENTITY_CUSTOMER], TIMESTAMP_MAX);
     metric_set(&f->metrics->newest_event_ms[ENTITY_ACCOUNT], TIMESTAMP_MIN);
-    expect(render(f), "streamer_freshness_lag_seconds{entity=\"customers\"} -251702300799.999\n"
+    expect(render(f), "streamer_freshness_lag_seconds{entity=\"customers\"} 0\n"
                       "streamer_freshness_lag_seconds{entity=\"accounts\"} 63835596800\n");
 }
 

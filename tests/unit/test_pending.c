@@ -60,7 +60,7 @@ static void test_pending__last_of_each_key(void **state) {
             char key[16], value[16];
             puts[i] = random_put(&r);
             pending_put(&p, puts[i].topic, puts[i].ahead, number(puts[i].key, key),
-                        number(puts[i].value, value));
+                        number(puts[i].value, value), (struct history_headers){0});
         }
         check(&p, puts, count);
         assert_true(pending_bytes(&p) >= count * sizeof(struct pending_message));

@@ -29,7 +29,8 @@ static bool owns(void *context, int32_t partition) {
 
 static void apply(struct task_env *env, struct task *tasks, struct event e) {
     struct reason why = {0};
-    e.loaded_at_ms = e.event_at_ms + 1;
+    e.has_own_time = true;
+    e.loaded_at_ms = e.early_after_ms = e.event_at_ms + 1;
     assert_true(task_apply_event(env, &tasks[murmur2_partition(e.id, N)], &e, &why));
 }
 
@@ -107,7 +108,8 @@ static void rig_init(struct rig *g) {
                            .sink = &sent.sink,
                            .rates = &rates,
                            .partitions = N,
-                           .history_options = {10 * DAY, 100},
+                           .order_options = {.late_window_ms = 10 * DAY, .future_window_ms = DAY},
+                           .confirmations_max = 100,
                            .fanout_max_rows = 1000,
                            .links_max = 2,
                            .now_ms = T0 + 5 * DAY};

@@ -6,6 +6,7 @@
 #include "state/keys.h"
 #include "streamer/base/mem.h"
 #include "streamer/catchup.h"
+#include "streamer/task_history.h"
 #include "world.h"
 
 #include <string.h>
@@ -13,6 +14,11 @@
 #define SNAPSHOTS_MAX 8
 
 static struct world world;
+
+static struct history_headers headers_of(const struct message *m) {
+    return (struct history_headers){message_header(m, TASK_POSITION_HEADER),
+                                    message_header(m, SINK_SOURCE_HEADER)};
+}
 
 /* What a task has kept at some moment, and where it was in each log. */
 struct snapshot {
@@ -123,7 +129,8 @@ static void replay(struct cluster *c, const struct snapshot *s, struct memory *m
         bool gone = compaction != COMPACT_NOTHING && superseded(l, i, replay_end(c, topic, t->partition)) &&
                     (compaction == COMPACT_ALL || rng_chance(r, 50));
         if (!gone)
-            pending_put(&pending, topic, false, message_key(&l->messages[i]), message_value(&l->messages[i]));
+            pending_put(&pending, topic, false, message_key(&l->messages[i]), message_value(&l->messages[i]),
+                        headers_of(&l->messages[i]));
         if (rng_chance(r, apply_percent))
             catchup_apply(&catchup, &c->env, &pending);
     }
@@ -265,7 +272,7 @@ static void run_equality(uint64_t seed, int32_t n) {
     world.cluster.env.fanout_max_rows = 1 + rng_below(&world.rng, 3);
     world.cluster.env.links_max = rng_chance(&world.rng, 50) ? CUSTOMER_LINKS_MAX : rng_below(&world.rng, 4);
     if (rng_chance(&world.rng, 20))
-        world.cluster.env.history_options.confirmations_max = 2;
+        world.cluster.env.confirmations_max = 2;
     int64_t steps = 20 + rng_below(&world.rng, 120);
     for (int64_t i = 0; i < steps; i++) {
         if (count < SNAPSHOTS_MAX && rng_chance(&world.rng, 8))
@@ -329,7 +336,7 @@ static void test_replay__foreign_messages(void **state) {
             else if (topic == TOPIC_CUSTOMER_REFS && rng_chance(r, 50))
                 (void)task_apply_ref(&c->env, &c->tasks[0], buf_slice(&key), body);
             else
-                task_replay(&c->env, &c->tasks[0], topic, buf_slice(&key), body);
+                task_replay(&c->env, &c->tasks[0], topic, buf_slice(&key), body, headers_of(m));
             if (kv_failed(c->env.kv)) {
                 assert_int_equal(c->env.kv->err.class, ERR_STOP);
                 refused++;
@@ -362,7 +369,8 @@ static void take_back_unread_links(struct cluster *c, struct task *t) {
     const struct log *l = &c->logs[TOPIC_ACCOUNT_LINKS][t->partition];
     for (size_t i = l->consumed; i < l->count; i++)
         if (!l->compacted[i])
-            task_replay(&c->env, t, TOPIC_ACCOUNT_LINKS, message_key(&l->messages[i]), slice_null());
+            task_replay(&c->env, t, TOPIC_ACCOUNT_LINKS, message_key(&l->messages[i]), slice_null(),
+                        (struct history_headers){0});
 }
 
 static void restart(struct world *w, int32_t p, const struct snapshot *from) {

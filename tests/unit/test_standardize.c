@@ -169,13 +169,26 @@ static void test_standardize__customer_ids(void **state) {
 static void test_standardize__names(void **state) {
     (void)state;
     static const struct refusal refused[] = {
-        {NULL, "Invalid name: null or empty"},  {"", "Invalid name: null or empty"},
-        {"  ", "Invalid name: null or empty"},  {"null", "Invalid name: null or empty"},
-        {"N/A", "Invalid name: null or empty"}, {" nOnE ", "Invalid name: null or empty"},
+        {NULL, "Invalid name: null or empty"},
+        {"", "Invalid name: null or empty"},
+        {"  ", "Invalid name: null or empty"},
+        {"null", "Invalid name: null or empty"},
+        {"N/A", "Invalid name: null or empty"},
+        {" nOnE ", "Invalid name: null or empty"},
+        /* nothing to be seen: no-break, ideographic and zero-width space, byte order mark, next line */
+        {"\xc2\xa0", "Invalid name: null or empty"},
+        {" \xe3\x80\x80 \xc2\x85", "Invalid name: null or empty"},
+        {"\xe2\x80\x8b\xef\xbb\xbf", "Invalid name: null or empty"},
     };
     check_refusals(ENTITY_CUSTOMER, FIELD_CUSTOMER_NAME, REASON_INVALID_NAME, refused, ARRAY_LEN(refused));
     static const struct refusal accepted[] = {
-        {"nulla", "nulla"}, {"0", "0"}, {"NA", "na"}, {"İPEK ΣΑΣ", "ipek σασ"}};
+        {"nulla", "nulla"},
+        {"0", "0"},
+        {"NA", "na"},
+        {"İPEK ΣΑΣ", "ipek σασ"},
+        {"\xc2\xa0X", "\xc2\xa0x"},
+        {"\xe2\x80\x8c", "\xe2\x80\x8c"}, /* U+200C is neither White_Space nor one of the two */
+    };
     for (size_t i = 0; i < ARRAY_LEN(accepted); i++) {
         struct outcome o;
         run_with(&o, ENTITY_CUSTOMER, FIELD_CUSTOMER_NAME, accepted[i].input);
@@ -191,9 +204,27 @@ static void test_standardize__has_loan(void **state) {
         const char *text;
         bool flag;
     } accepted[] = {
-        {"yes", true}, {"Y", true},      {"TRUE", true},  {" 1 ", true},   {"no", false},
-        {"N", false},  {"False", false}, {"0", false},    {"none", false}, {"", false},
-        {"  ", false}, {NULL, false},    {"null", false}, {"N/A", false},
+        {"yes", true},
+        {"Y", true},
+        {"TRUE", true},
+        {" 1 ", true},
+        {"no", false},
+        {"N", false},
+        {"False", false},
+        {"0", false},
+        {"none", false},
+        {"", false},
+        {"  ", false},
+        {NULL, false},
+        {"null", false},
+        {"N/A", false},
+        /* by the number grammar equal to 1 or 0 */
+        {"1.0", true},
+        {"+1", true},
+        {"10e-1", true},
+        {"0.00", false},
+        {"-0", false},
+        {"0e5", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(accepted); i++) {
         struct outcome o;
@@ -204,8 +235,9 @@ static void test_standardize__has_loan(void **state) {
     }
     static const struct refusal refused[] = {
         {" Maybe ", "Invalid has_loan value: Maybe"}, {"2", "Invalid has_loan value: 2"},
-        {"1.0", "Invalid has_loan value: 1.0"},       {"yess", "Invalid has_loan value: yess"},
-        {"ja", "Invalid has_loan value: ja"},
+        {"1.5", "Invalid has_loan value: 1.5"},       {"yess", "Invalid has_loan value: yess"},
+        {"ja", "Invalid has_loan value: ja"},         {"-1", "Invalid has_loan value: -1"},
+        {"1.0.0", "Invalid has_loan value: 1.0.0"},   {"0x1", "Invalid has_loan value: 0x1"},
     };
     check_refusals(ENTITY_CUSTOMER, FIELD_HAS_LOAN, REASON_INVALID_HAS_LOAN, refused, ARRAY_LEN(refused));
 }
@@ -305,7 +337,8 @@ static void test_standardize__event_time(void **state) {
         {true, NULL, 5},
         {false, "1970-01-02", 86400000},
         {false, " 1970-01-01 00:00:00.25+00 ", 250},
-        {false, "123", 123},
+        {false, "1795820390123456", INT64_C(1795820390123)},
+        {false, "20261125", INT64_C(1795564800000)},
         {false, NULL, KAFKA_TIME},
         {false, " ", KAFKA_TIME},
         {false, "N/A", KAFKA_TIME},
@@ -324,16 +357,13 @@ static void test_standardize__event_time(void **state) {
         assert_int_equal(o.event.loaded_at_ms, KAFKA_TIME);
         outcome_release(&o);
     }
+#define ACCEPTED                                                                                             \
+    " (accepted: an ISO-8601 date or date-time of years 0001 to 9999, or epoch seconds, milliseconds, "      \
+    "microseconds or nanoseconds of years 1973 to 2286)"
     static const struct refusal refused[] = {
-        {" soon ",
-         "Invalid updated_at: soon (accepted: an ISO-8601 date or date-time, or epoch milliseconds, of years "
-         "0001 to 9999)"},
-        {"true",
-         "Invalid updated_at: true (accepted: an ISO-8601 date or date-time, or epoch milliseconds, of years "
-         "0001 to 9999)"},
-        {"1707955200000000",
-         "Invalid updated_at: 1707955200000000 (accepted: an ISO-8601 date or date-time, or epoch "
-         "milliseconds, of years 0001 to 9999)"},
+        {" soon ", "Invalid updated_at: soon" ACCEPTED}, {"true", "Invalid updated_at: true" ACCEPTED},
+        {"123", "Invalid updated_at: 123" ACCEPTED},     {"930101", "Invalid updated_at: 930101" ACCEPTED},
+        {"45337", "Invalid updated_at: 45337" ACCEPTED},
     };
     check_refusals(ENTITY_CUSTOMER, FIELD_UPDATED_AT, REASON_INVALID_UPDATED_AT, refused, ARRAY_LEN(refused));
     check_refusals(ENTITY_ACCOUNT, FIELD_UPDATED_AT, REASON_INVALID_UPDATED_AT, refused, ARRAY_LEN(refused));
@@ -350,6 +380,15 @@ static void test_standardize__kafka_timestamp_out_of_range(void **state) {
         assert_int_equal(o.why.code, REASON_MALFORMED);
         outcome_release(&o);
     }
+}
+
+static void test_standardize__no_kafka_timestamp(void **state) {
+    (void)state;
+    struct decoded d = good_customer();
+    struct outcome o = {0};
+    o.ok = standardize(&o.buffers, ENTITY_CUSTOMER, &d, -1, &o.event, &o.why);
+    assert_slice(o.event.id, "1001"); /* the owner judges it */
+    assert_refused(&o, REASON_MALFORMED, "Malformed record: it has no Kafka timestamp (-1)");
 }
 
 /* Removes the faults of a record one by one; each time the next in the table's order must come up. */
@@ -387,25 +426,34 @@ static void test_standardize__first_failure_counts(void **state) {
     check_order(ENTITY_ACCOUNT, account, account_codes, ARRAY_LEN(account));
 }
 
-static void test_standardize__deletes_check_id_and_time_only(void **state) {
+/* Nothing but the id: updated_at is the time of the row's last change, not of its end. */
+static void test_standardize__deletes_check_the_id_only(void **state) {
     (void)state;
     struct decoded d = {.kind = CHANGE_DELETE};
     d.fields[FIELD_CUSTOMER_ID] = slice_str(" 1001.0 ");
     d.fields[FIELD_HAS_LOAN] = slice_str("bad");
-    d.fields[FIELD_UPDATED_AT] = slice_str("5");
+    d.fields[FIELD_UPDATED_AT] = slice_str("2024-02-01");
     struct outcome o;
     run(&o, ENTITY_CUSTOMER, &d);
     assert_true(o.ok);
     assert_int_equal(o.event.kind, CHANGE_DELETE);
     assert_slice(o.event.id, "1001");
     assert_int_equal(o.event.customer_id, 1001);
-    assert_int_equal(o.event.event_at_ms, 5);
+    assert_int_equal(o.event.event_at_ms, KAFKA_TIME);
+    assert_false(o.event.has_own_time);
     assert_int_equal(o.event.null_fields, 0);
+    outcome_release(&o);
+
+    d.has_source_time = true;
+    d.source_time_ms = 5;
+    run(&o, ENTITY_CUSTOMER, &d);
+    assert_int_equal(o.event.event_at_ms, 5);
+    assert_true(o.event.has_own_time);
     outcome_release(&o);
 
     d.fields[FIELD_UPDATED_AT] = slice_str("bad");
     run(&o, ENTITY_CUSTOMER, &d);
-    assert_int_equal(o.why.code, REASON_INVALID_UPDATED_AT);
+    assert_true(o.ok);
     outcome_release(&o);
 
     d.fields[FIELD_CUSTOMER_ID] = slice_null();
@@ -414,6 +462,201 @@ static void test_standardize__deletes_check_id_and_time_only(void **state) {
 
     run(&o, ENTITY_ACCOUNT, &d);
     assert_refused(&o, REASON_INVALID_ACCOUNT_ID, "Invalid account_id: null or empty");
+}
+
+/* Of no id; only its time counts. */
+static void test_standardize__truncates(void **state) {
+    (void)state;
+    struct decoded d = {
+        .kind = CHANGE_TRUNCATE, .has_source_time = true, .source_time_ms = 5, .position = slice_str("l")};
+    struct outcome o;
+    run(&o, ENTITY_ACCOUNT, &d);
+    assert_true(o.ok);
+    assert_int_equal(o.event.kind, CHANGE_TRUNCATE);
+    assert_int_equal(o.event.id.n, 0);
+    assert_int_equal(o.event.event_at_ms, 5);
+    assert_true(o.event.has_own_time);
+    assert_slice(o.event.position, "l");
+    outcome_release(&o);
+
+    d.has_source_time = false;
+    run(&o, ENTITY_CUSTOMER, &d);
+    assert_true(o.ok);
+    assert_int_equal(o.event.event_at_ms, KAFKA_TIME);
+    assert_false(o.event.has_own_time);
+    outcome_release(&o);
+}
+
+static void test_standardize__typed_times(void **state) {
+    (void)state;
+    static const struct {
+        enum updated_at_type type;
+        const char *text;
+        bool ok;
+        int64_t expected;
+    } cases[] = {
+        {UPDATED_AT_MS, "5", true, 5}, /* a text like this one would be no time */
+        {UPDATED_AT_MS, "-1", true, -1},
+        {UPDATED_AT_MS, "253402300799999", true, TIMESTAMP_MAX},
+        {UPDATED_AT_MS, "253402300800000", false, 0},
+        {UPDATED_AT_MS, "796899343984252629724800000", false, 0},
+        {UPDATED_AT_NO_DATE, "2024", false, 0},
+        {UPDATED_AT_NO_DATE, "1707955200000", false, 0},
+        {UPDATED_AT_NO_DATE, "2024-02-15", false, 0},
+        {UPDATED_AT_NO_DATE, NULL, true, KAFKA_TIME},
+        {UPDATED_AT_NO_DATE, "", true, KAFKA_TIME},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct decoded d = good_account();
+        d.updated_at_type = cases[i].type;
+        d.fields[FIELD_UPDATED_AT] = cases[i].text != NULL ? slice_str(cases[i].text) : slice_null();
+        struct outcome o;
+        run(&o, ENTITY_ACCOUNT, &d);
+        assert_int_equal(o.ok, cases[i].ok);
+        assert_int_equal(o.why.code, cases[i].ok ? REASON_NONE : REASON_INVALID_UPDATED_AT);
+        assert_int_equal(o.event.event_at_ms, cases[i].ok ? cases[i].expected : KAFKA_TIME);
+        outcome_release(&o);
+    }
+}
+
+/* --- __debezium_unavailable_value --- */
+
+/* Neither checked nor counted; the table's own faults of the other fields come first. */
+static void test_standardize__unavailable_fields(void **state) {
+    (void)state;
+    struct decoded d = {.kind = CHANGE_UPSERT};
+    d.fields[FIELD_CUSTOMER_ID] = slice_str("7");
+    d.unavailable = FIELD_BIT(FIELD_CUSTOMER_NAME) | FIELD_BIT(FIELD_HAS_LOAN);
+    struct outcome o;
+    run(&o, ENTITY_CUSTOMER, &d);
+    assert_true(o.ok);
+    assert_int_equal(o.event.unavailable, d.unavailable);
+    assert_int_equal(o.event.null_fields, 0);
+    outcome_release(&o);
+
+    d = (struct decoded){.kind = CHANGE_UPSERT};
+    d.fields[FIELD_ACCOUNT_ID] = slice_str("A");
+    d.unavailable = FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_BALANCE) | FIELD_BIT(FIELD_ACCOUNT_TYPE);
+    run(&o, ENTITY_ACCOUNT, &d);
+    assert_true(o.ok);
+    assert_int_equal(o.event.unavailable, d.unavailable);
+    outcome_release(&o);
+
+    d.unavailable = FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_BALANCE);
+    d.fields[FIELD_ACCOUNT_TYPE] = slice_str("bad");
+    run(&o, ENTITY_ACCOUNT, &d);
+    assert_refused(&o, REASON_INVALID_ACCOUNT_TYPE,
+                   "Invalid account_type: must be Savings or Checking (bad)");
+}
+
+/* Where it decides the event time there is none to take its place. */
+static void test_standardize__unavailable_updated_at(void **state) {
+    (void)state;
+    struct decoded d = good_customer();
+    d.unavailable = FIELD_BIT(FIELD_UPDATED_AT);
+    struct outcome o;
+    run(&o, ENTITY_CUSTOMER, &d);
+    assert_int_equal(o.why.code, REASON_MALFORMED);
+    outcome_release(&o);
+
+    d.fields[FIELD_HAS_LOAN] = slice_str("bad");
+    run(&o, ENTITY_CUSTOMER, &d);
+    assert_int_equal(o.why.code, REASON_INVALID_HAS_LOAN);
+    outcome_release(&o);
+
+    d = good_customer();
+    d.unavailable = FIELD_BIT(FIELD_UPDATED_AT);
+    d.has_source_time = true;
+    d.source_time_ms = 5;
+    run(&o, ENTITY_CUSTOMER, &d);
+    assert_true(o.ok);
+    assert_int_equal(o.event.event_at_ms, 5);
+    assert_int_equal(o.event.unavailable, 0);
+    outcome_release(&o);
+}
+
+/* --- what a bad record still says --- */
+
+static void assert_told(const struct outcome *o, const char *id, int64_t at_ms, bool own_time) {
+    assert_false(o->ok);
+    assert_slice(o->event.id, id);
+    assert_int_equal(o->event.event_at_ms, at_ms);
+    assert_int_equal(o->event.has_own_time, own_time);
+    assert_int_equal(o->event.loaded_at_ms, KAFKA_TIME);
+    assert_true(o->event.is_read);
+    assert_slice(o->event.position, "l0:5");
+}
+
+static struct decoded bad_account(void) {
+    struct decoded d = good_account();
+    d.fields[FIELD_BALANCE] = slice_str("bad");
+    d.fields[FIELD_UPDATED_AT] = slice_str("2024-02-14");
+    d.is_read = true;
+    d.position = slice_str("l0:5");
+    return d;
+}
+
+static void test_standardize__a_bad_record_tells_its_id_and_place(void **state) {
+    (void)state;
+    struct decoded d = bad_account();
+    struct outcome o;
+    run(&o, ENTITY_ACCOUNT, &d);
+    assert_told(&o, "A001", INT64_C(1707868800000), true);
+    outcome_release(&o);
+
+    d.fields[FIELD_UPDATED_AT] = slice_str("bad"); /* no own time then */
+    run(&o, ENTITY_ACCOUNT, &d);
+    assert_told(&o, "A001", KAFKA_TIME, false);
+    outcome_release(&o);
+
+    d.has_source_time = true;
+    d.source_time_ms = 5;
+    run(&o, ENTITY_ACCOUNT, &d);
+    assert_told(&o, "A001", 5, true);
+    outcome_release(&o);
+
+    d.fields[FIELD_ACCOUNT_ID] = slice_str("None");
+    run(&o, ENTITY_ACCOUNT, &d);
+    assert_told(&o, "", 5, true);
+    outcome_release(&o);
+
+    run(&o, ENTITY_CUSTOMER, &d); /* its name is missing */
+    assert_told(&o, "1001", 5, true);
+    outcome_release(&o);
+
+    d.fields[FIELD_CUSTOMER_ID] = slice_str("1.5");
+    run(&o, ENTITY_CUSTOMER, &d);
+    assert_told(&o, "", 5, true);
+    outcome_release(&o);
+}
+
+static void test_standardize__rejected_by_the_source_layer(void **state) {
+    (void)state;
+    struct decoded d = bad_account();
+    struct outcome o = {0};
+    standardize_rejected(&o.buffers, ENTITY_ACCOUNT, &d, KAFKA_TIME, &o.event);
+    assert_told(&o, "A001", INT64_C(1707868800000), true);
+    assert_int_equal(o.event.entity, ENTITY_ACCOUNT);
+    assert_int_equal(o.event.null_fields, 0);
+
+    d = (struct decoded){.kind = CHANGE_DELETE, .is_read = true, .position = slice_str("l0:5")};
+    standardize_rejected(&o.buffers, ENTITY_CUSTOMER, &d, KAFKA_TIME, &o.event);
+    assert_told(&o, "", KAFKA_TIME, false);
+    assert_int_equal(o.event.kind, CHANGE_DELETE);
+    outcome_release(&o);
+}
+
+/* The id's field is null for none of the entity's is there. */
+static void test_standardize__no_known_field_is_told(void **state) {
+    (void)state;
+    struct decoded d = {.kind = CHANGE_UPSERT, .strange_names = slice_str("payload, x")};
+    struct outcome o;
+    run(&o, ENTITY_CUSTOMER, &d);
+    assert_refused(&o, REASON_INVALID_CUSTOMER_ID,
+                   "Invalid customer_id: null or empty (no known field is there, but: payload, x)");
+    run(&o, ENTITY_ACCOUNT, &d);
+    assert_refused(&o, REASON_INVALID_ACCOUNT_ID,
+                   "Invalid account_id: null or empty (no known field is there, but: payload, x)");
 }
 
 static void test_standardize__tombstones(void **state) {
@@ -426,6 +669,7 @@ static void test_standardize__tombstones(void **state) {
     assert_int_equal(o.event.kind, CHANGE_TOMBSTONE);
     assert_slice(o.event.id, "A001");
     assert_int_equal(o.event.event_at_ms, KAFKA_TIME);
+    assert_false(o.event.has_own_time);
     outcome_release(&o);
 
     d.fields[FIELD_CUSTOMER_ID] = slice_str("abc");
@@ -507,7 +751,15 @@ int main(void) {
         cmocka_unit_test(test_standardize__event_time),
         cmocka_unit_test(test_standardize__kafka_timestamp_out_of_range),
         cmocka_unit_test(test_standardize__first_failure_counts),
-        cmocka_unit_test(test_standardize__deletes_check_id_and_time_only),
+        cmocka_unit_test(test_standardize__no_kafka_timestamp),
+        cmocka_unit_test(test_standardize__deletes_check_the_id_only),
+        cmocka_unit_test(test_standardize__truncates),
+        cmocka_unit_test(test_standardize__typed_times),
+        cmocka_unit_test(test_standardize__unavailable_fields),
+        cmocka_unit_test(test_standardize__unavailable_updated_at),
+        cmocka_unit_test(test_standardize__a_bad_record_tells_its_id_and_place),
+        cmocka_unit_test(test_standardize__rejected_by_the_source_layer),
+        cmocka_unit_test(test_standardize__no_known_field_is_told),
         cmocka_unit_test(test_standardize__tombstones),
         cmocka_unit_test(test_standardize__null_fields),
         cmocka_unit_test(test_standardize__long_texts_are_too_large),

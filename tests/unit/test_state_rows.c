@@ -5,6 +5,7 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/customer_row.h"
+#include "streamer/position.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,11 @@ static avro_value_t set_branch(const avro_value_t *record, const char *name, boo
     return branch;
 }
 
+static void set_enum(const avro_value_t *record, const char *name, int x) {
+    avro_value_t v = member(record, name);
+    assert_int_equal(avro_value_set_enum(&v, x), 0);
+}
+
 static int64_t minus(int64_t a, int64_t b) {
     return (int64_t)((uint64_t)a - (uint64_t)b);
 }
@@ -48,14 +54,99 @@ static struct slice any_account_type(struct rng *r) {
 
 #define CONFIRMATIONS_MAX 100
 
-/* `t` has room for that many. */
-static void fill_timeline(struct timeline *t, struct rng *r, struct slice attributes) {
+/* A position of any kind, or none; its bytes go into `out`, which it points to. */
+static struct slice any_position(struct rng *r, struct buf *out) {
+    static const char *const parts[] = {
+        "", "0", "1", "22", "0/16B3748", "mysql-bin.000012", "00000027:00000758:0005"};
+    struct position_source source = {slice_str("postgresql"), slice_str("bank"), slice_null()};
+    struct slice p[POSITION_PARTS];
+    for (size_t i = 0; i < POSITION_PARTS; i++)
+        p[i] = slice_str(parts[rng_below(r, ARRAY_LEN(parts))]);
+    buf_clear(out);
+    if (rng_chance(r, 60))
+        position_put(out, (enum position_kind)rng_below(r, POSITION_KINDS), &source, p);
+    return buf_slice(out);
+}
+
+/* `positions`: the id's position and the one that was seen before it. What there is nothing of, has the value
+ * that a cleared timeline has. */
+static void fill_memory(struct order_memory *m, struct rng *r, struct buf positions[2]) {
+    *m = (struct order_memory){.before_end = TIMESTAMP_NONE};
+    if (rng_chance(r, 50)) {
+        m->last = (enum last_record)rng_below(r, LAST_REPEAT + 1);
+        m->end = (enum newest_end)rng_below(r, END_TRUNCATE + 1);
+        m->outdated = rng_chance(r, 50);
+    }
+    if (m->end != END_NONE)
+        m->before_end = rng_any(r);
+    m->position = any_position(r, &positions[0]);
+    if (m->position.n > 0) {
+        m->position_is_last = rng_chance(r, 50);
+        m->position_is_read = rng_chance(r, 50);
+        m->seen = any_position(r, &positions[1]);
+        m->revision = rng_any(r);
+    }
+}
+
+/* Ascending, each time once. */
+static void fill_confirmations(struct timeline *t, struct rng *r) {
+    int64_t wanted = rng_below(r, rng_chance(r, 10) ? CONFIRMATIONS_MAX : 4);
+    t->confirmation_count = 0;
+    t->confirmation_cap = CONFIRMATIONS_MAX;
+    for (; wanted > 0; wanted--) {
+        struct confirmation c = {rng_any(r), rng_chance(r, 50), rng_any(r)};
+        if (timeline_find(t, c.at) == NULL)
+            timeline_add(t, c);
+    }
+}
+
+/* `t` has room for CONFIRMATIONS_MAX; `positions` get the bytes of its positions. */
+static void fill_timeline(struct timeline *t, struct rng *r, struct slice attributes,
+                          struct buf positions[2]) {
     t->newest_event_at = rng_any(r);
     t->has_current = rng_chance(r, 60);
     t->current = (struct version){rng_any(r), TIMESTAMP_NONE, rng_any(r), attributes};
-    t->confirmation_count = (size_t)rng_below(r, rng_chance(r, 10) ? CONFIRMATIONS_MAX : 4);
-    for (size_t i = 0; i < t->confirmation_count; i++)
-        t->confirmations[i] = (struct confirmation){rng_any(r), rng_chance(r, 50), rng_any(r)};
+    fill_confirmations(t, r);
+    bool has_outside = rng_chance(r, 30);
+    t->outside_count = has_outside ? 1 + rng_below(r, INT64_MAX) : 0;
+    t->outside_oldest = has_outside ? rng_any(r) : TIMESTAMP_NONE;
+    fill_memory(&t->memory, r, positions);
+}
+
+/* `base`: what times are counted from. */
+static void peer_set_confirmations(const avro_value_t *record, const struct timeline *t, int64_t base) {
+    avro_value_t array = member(record, "confirmations");
+    for (size_t i = 0; i < t->confirmation_count; i++) {
+        avro_value_t item;
+        const struct confirmation *c = &t->confirmations[i];
+        assert_int_equal(avro_value_append(&array, &item, NULL), 0);
+        set_long(&item, "after", minus(c->at, base));
+        set_bool(&item, "deleted", c->deleted);
+        set_long(&item, "loaded_after", minus(c->loaded_at, c->at));
+        base = c->at;
+    }
+}
+
+static void peer_set_memory(const avro_value_t *record, const struct order_memory *m, const char *before_end,
+                            int64_t base) {
+    avro_value_t v = member(record, "memory");
+    set_enum(&v, "last", m->last);
+    set_enum(&v, "end", m->end);
+    set_long(&v, before_end, m->end != END_NONE ? minus(m->before_end, base) : 0);
+    set_bool(&v, "outdated", m->outdated);
+    avro_value_t branch = set_branch(&v, "position", m->position.n > 0);
+    if (m->position.n == 0)
+        return;
+    avro_value_t position = member(&branch, "position"), seen = member(&branch, "seen");
+    set_bytes(&position, m->position);
+    set_bool(&branch, "is_last", m->position_is_last);
+    set_bool(&branch, "is_read", m->position_is_read);
+    set_bytes(&seen, m->seen);
+    set_long(&branch, "revision", m->revision);
+}
+
+static bool remembers(const struct order_memory *m) {
+    return m->last != LAST_OTHER || m->end != END_NONE || m->outdated || m->position.n > 0;
 }
 
 static void peer_set_timeline(const avro_value_t *row, const struct timeline *t) {
@@ -68,24 +159,17 @@ static void peer_set_timeline(const avro_value_t *row, const struct timeline *t)
         set_bytes(&attributes, t->current.attributes);
     }
     set_long(&v, "newest_after", minus(t->newest_event_at, base));
-    avro_value_t array = member(&v, "confirmations");
-    for (size_t i = 0; i < t->confirmation_count; i++) {
-        avro_value_t item;
-        const struct confirmation *c = &t->confirmations[i];
-        assert_int_equal(avro_value_append(&array, &item, NULL), 0);
-        set_long(&item, "after", minus(c->at, base));
-        set_bool(&item, "deleted", c->deleted);
-        set_long(&item, "loaded_after", minus(c->loaded_at, c->at));
-        base = c->at;
-    }
+    peer_set_confirmations(&v, t, base);
+    bool has_rest = t->outside_count > 0 || remembers(&t->memory);
+    avro_value_t rest = set_branch(&v, "rest", has_rest);
+    if (!has_rest)
+        return;
+    set_long(&rest, "outside_count", t->outside_count);
+    set_long(&rest, "outside_oldest_after", t->outside_count > 0 ? minus(t->outside_oldest, base) : 0);
+    peer_set_memory(&rest, &t->memory, "before_end_after", base);
 }
 
-static void assert_same_timelines(const struct timeline *a, const struct timeline *b) {
-    assert_true(a->newest_event_at == b->newest_event_at && a->has_current == b->has_current);
-    if (a->has_current) {
-        assert_true(a->current.from == b->current.from && a->current.loaded_at == b->current.loaded_at);
-        assert_true(slice_eq(a->current.attributes, b->current.attributes));
-    }
+static void assert_same_confirmations(const struct timeline *a, const struct timeline *b) {
     assert_int_equal(a->confirmation_count, b->confirmation_count);
     for (size_t i = 0; i < a->confirmation_count; i++) {
         const struct confirmation *c = &a->confirmations[i], *d = &b->confirmations[i];
@@ -93,10 +177,32 @@ static void assert_same_timelines(const struct timeline *a, const struct timelin
     }
 }
 
+static void assert_same_memory(const struct order_memory *a, const struct order_memory *b) {
+    assert_int_equal(a->last, b->last);
+    assert_int_equal(a->end, b->end);
+    assert_true(a->before_end == b->before_end && a->outdated == b->outdated);
+    assert_true(slice_eq(a->position, b->position) && a->position_is_last == b->position_is_last &&
+                a->revision == b->revision);
+    assert_true(a->position_is_read == b->position_is_read && slice_eq(a->seen, b->seen));
+}
+
+static void assert_same_timelines(const struct timeline *a, const struct timeline *b) {
+    assert_true(a->newest_event_at == b->newest_event_at && a->has_current == b->has_current);
+    if (a->has_current) {
+        assert_true(b->current.to == TIMESTAMP_NONE);
+        assert_true(a->current.from == b->current.from && a->current.loaded_at == b->current.loaded_at);
+        assert_true(slice_eq(a->current.attributes, b->current.attributes));
+    }
+    assert_same_confirmations(a, b);
+    assert_true(a->outside_count == b->outside_count && a->outside_oldest == b->outside_oldest);
+    assert_same_memory(&a->memory, &b->memory);
+}
+
 /* An account's row that says something of its own in any of its fields, or nothing. */
 struct account_case {
     struct account_row row;
     struct account_attributes current;
+    struct buf positions[2]; /* for row.timeline */
     bool joined_is_own, summary_is_own;
 };
 
@@ -161,9 +267,10 @@ static void fill_account(struct account_case *c, struct rng *r, struct buf *attr
     c->current = (struct account_attributes){rng_any(r), rng_any(r), any_account_type(r)};
     buf_clear(attributes);
     account_attributes_encode(&c->current, attributes);
-    fill_timeline(&c->row.timeline, r, buf_slice(attributes));
+    fill_timeline(&c->row.timeline, r, buf_slice(attributes), c->positions);
     c->row.has_joined = rng_chance(r, 70);
     c->row.has_summary = rng_chance(r, 70);
+    c->row.origin = (struct row_origin){rng_chance(r, 60), rng_any(r), rng_any(r)};
     fill_joined(c, r);
     fill_summary(c, r);
 }
@@ -199,6 +306,11 @@ static void peer_set_account(struct peer *p, const struct account_case *c) {
             set_long(&own, "new_balance_amount", r->summary.new_balance_amount);
         }
     }
+    v = set_branch(&p->value, "origin", r->origin.there);
+    if (r->origin.there) {
+        set_long(&v, "partition", r->origin.partition);
+        set_long(&v, "offset", r->origin.offset);
+    }
 }
 
 static void assert_same_accounts(const struct account_row *a, const struct account_row *b) {
@@ -209,6 +321,9 @@ static void assert_same_accounts(const struct account_row *a, const struct accou
         assert_same_rows(&account_with_customer_type, &a->joined, &b->joined);
     if (a->has_summary)
         assert_same_rows(&account_summary_type, &a->summary, &b->summary);
+    assert_int_equal(a->origin.there, b->origin.there);
+    if (a->origin.there)
+        assert_true(a->origin.partition == b->origin.partition && a->origin.offset == b->origin.offset);
 }
 
 /* As avro-c has it; back as it was; and still what it was when the version that it leans on is another one. */
@@ -231,7 +346,7 @@ static void test_state_rows__account(void **state) {
         struct buf changed = {0}, other = {0};
         account_attributes_encode(
             &(struct account_attributes){rng_any(&r), rng_any(&r), any_account_type(&r)}, &other);
-        fill_timeline(&c.row.timeline, &r, buf_slice(&other));
+        fill_timeline(&c.row.timeline, &r, buf_slice(&other), c.positions);
         account_row_encode(&c.row, &changed);
         assert_true(account_row_decode(buf_slice(&changed), slice_str("A|1"), &again));
         assert_same_accounts(&c.row, &again);
@@ -240,6 +355,8 @@ static void test_state_rows__account(void **state) {
     }
     account_row_release(&back);
     account_row_release(&again);
+    buf_release(&c.positions[0]);
+    buf_release(&c.positions[1]);
     buf_release(&bytes);
     buf_release(&attributes);
     peer_free(peer);
@@ -302,7 +419,8 @@ struct customer_case {
     struct customer_attributes current;
     struct account_link links[CUSTOMER_LINKS_MAX];
     size_t link_count;
-    struct buf bytes[2]; /* for row.links */
+    struct buf bytes[2];     /* for row.links */
+    struct buf positions[2]; /* for row.timeline */
     bool profile_is_own;
 };
 
@@ -371,7 +489,7 @@ static void fill_customer(struct customer_case *c, struct rng *r, struct buf *at
     c->current = (struct customer_attributes){nasty_text(r), rng_chance(r, 50)};
     buf_clear(attributes);
     row_put_avro(&customer_attributes_type, &c->current, attributes);
-    fill_timeline(&c->row.timeline, r, buf_slice(attributes));
+    fill_timeline(&c->row.timeline, r, buf_slice(attributes), c->positions);
     fill_totals(&c->row.totals, r);
     fill_links(c, r);
     c->row.has_profile = rng_chance(r, 70);
@@ -479,6 +597,8 @@ static void test_state_rows__customer(void **state) {
     buf_release(&expected);
     buf_release(&c.bytes[0]);
     buf_release(&c.bytes[1]);
+    buf_release(&c.positions[0]);
+    buf_release(&c.positions[1]);
     peer_free(peer);
 }
 
@@ -541,20 +661,84 @@ static void test_state_rows__damaged_rows(void **state) {
     customer_row_release(&customer);
     buf_release(&c.bytes[0]);
     buf_release(&c.bytes[1]);
+    buf_release(&a.positions[0]);
+    buf_release(&a.positions[1]);
+    buf_release(&c.positions[0]);
+    buf_release(&c.positions[1]);
     buf_release(&bytes);
     buf_release(&attributes);
 }
 
-static void test_state_rows__confirmations(void **state) {
+/* What an id's own message says. */
+static void test_state_rows__id_memory(void **state) {
     (void)state;
-    struct peer *peer = peer_new("confirmations");
+    struct peer *peer = peer_new("id_memory");
     struct rng r = rng_seeded(15);
+    struct timeline back = {0};
+    struct buf bytes = {0}, positions[2] = {{0}};
     for (int k = 0; k < 2000; k++) {
         struct confirmation confirmations[CONFIRMATIONS_MAX];
         struct timeline t = {.confirmations = confirmations};
+        fill_timeline(&t, &r, slice_str(""), positions);
+        buf_clear(&bytes);
+        id_memory_encode(&t, &bytes);
+        assert_int_equal(avro_value_reset(&peer->value), 0);
+        peer_set_confirmations(&peer->value, &t, 0);
+        peer_set_memory(&peer->value, &t.memory, "before_end", 0);
+        assert_bytes_equal("id_memory", buf_slice(&bytes), peer_encode(peer));
+        timeline_clear(&back);
+        back.memory.revision = t.memory.revision;
+        assert_true(id_memory_decode(buf_slice(&bytes), &back));
+        assert_same_confirmations(&t, &back);
+        assert_same_memory(&t.memory, &back.memory);
+        for (size_t n = 0; n < bytes.n && n < 300; n++)
+            assert_false(id_memory_decode(slice_of(bytes.p, n), &back));
+        buf_put_byte(&bytes, 0);
+        assert_false(id_memory_decode(buf_slice(&bytes), &back));
+    }
+    timeline_release(&back);
+    buf_release(&bytes);
+    buf_release(&positions[0]);
+    buf_release(&positions[1]);
+    peer_free(peer);
+}
+
+/* One with a row or message of its own. */
+static void test_state_rows__confirmation(void **state) {
+    (void)state;
+    struct peer *peer = peer_new("confirmation");
+    struct rng r = rng_seeded(16);
+    for (int k = 0; k < 2000; k++) {
+        struct confirmation back, c = {rng_any(&r), rng_chance(&r, 50), rng_any(&r)};
         struct buf bytes = {0};
-        fill_timeline(&t, &r, slice_str(""));
-        confirmations_encode(&t, &bytes);
+        confirmation_encode(&c, &bytes);
+        assert_int_equal(avro_value_reset(&peer->value), 0);
+        set_bool(&peer->value, "deleted", c.deleted);
+        set_long(&peer->value, "loaded_after", minus(c.loaded_at, c.at));
+        assert_bytes_equal("confirmation", buf_slice(&bytes), peer_encode(peer));
+        assert_true(confirmation_decode(buf_slice(&bytes), c.at, &back));
+        assert_true(back.at == c.at && back.deleted == c.deleted && back.loaded_at == c.loaded_at);
+        for (size_t n = 0; n < bytes.n; n++)
+            assert_false(confirmation_decode(slice_of(bytes.p, n), c.at, &back));
+        buf_put_byte(&bytes, 0);
+        assert_false(confirmation_decode(buf_slice(&bytes), c.at, &back));
+        buf_release(&bytes);
+    }
+    peer_free(peer);
+}
+
+/* The lists that version 0.1.0 wrote, as avro-c writes them. They replace confirmations and nothing else. */
+static void test_state_rows__confirmations_of_0_1_0(void **state) {
+    (void)state;
+    struct peer *peer = peer_new("confirmations");
+    struct rng r = rng_seeded(17);
+    struct timeline back = {0};
+    struct buf positions[2] = {{0}}, bytes = {0};
+    for (int k = 0; k < 2000; k++) {
+        struct confirmation confirmations[CONFIRMATIONS_MAX];
+        struct timeline t = {.confirmations = confirmations};
+        fill_timeline(&t, &r, slice_str(""), positions);
+        back.memory = t.memory;
         assert_int_equal(avro_value_reset(&peer->value), 0);
         for (size_t i = 0; i < t.confirmation_count; i++) {
             avro_value_t item;
@@ -563,9 +747,19 @@ static void test_state_rows__confirmations(void **state) {
             set_bool(&item, "deleted", t.confirmations[i].deleted);
             set_long(&item, "loaded_at", t.confirmations[i].loaded_at);
         }
-        assert_bytes_equal("confirmations", buf_slice(&bytes), peer_encode(peer));
-        buf_release(&bytes);
+        buf_set(&bytes, peer_encode(peer));
+        assert_true(confirmations_decode(buf_slice(&bytes), &back));
+        assert_same_confirmations(&t, &back);
+        assert_same_memory(&t.memory, &back.memory);
+        for (size_t n = 0; n < bytes.n && n < 300; n++)
+            assert_false(confirmations_decode(slice_of(bytes.p, n), &back));
+        buf_put_byte(&bytes, 0);
+        assert_false(confirmations_decode(buf_slice(&bytes), &back));
     }
+    timeline_release(&back);
+    buf_release(&positions[0]);
+    buf_release(&positions[1]);
+    buf_release(&bytes);
     peer_free(peer);
 }
 
@@ -575,7 +769,9 @@ int main(void) {
         cmocka_unit_test(test_state_rows__attributes_and_links),
         cmocka_unit_test(test_state_rows__customer),
         cmocka_unit_test(test_state_rows__damaged_rows),
-        cmocka_unit_test(test_state_rows__confirmations),
+        cmocka_unit_test(test_state_rows__id_memory),
+        cmocka_unit_test(test_state_rows__confirmation),
+        cmocka_unit_test(test_state_rows__confirmations_of_0_1_0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

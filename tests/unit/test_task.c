@@ -760,38 +760,10 @@ static void test_task__failing_state(void **state) {
 
 /* --- all together --- */
 
-static void run_world(uint64_t seed, int32_t n, int64_t fanout_max_rows) {
-    world_init(&world, n, seed);
-    world.cluster.env.fanout_max_rows = fanout_max_rows;
-    world.cluster.env.links_max = seed % 2 == 0 ? CUSTOMER_LINKS_MAX : (int64_t)(seed / 2 % 4);
-    int64_t steps = 20 + rng_below(&world.rng, 200);
-    int changes = 20 + (int)rng_below(&world.rng, 70);
-    for (int64_t i = 0; i < steps; i++) {
-        world_step(&world, changes);
-        if (rng_chance(&world.rng, 5))
-            assert_meta(&world.cluster);
-        if (rng_chance(&world.rng, 2))
-            world_check_histories(&world);
-        if (rng_chance(&world.rng, 3)) { /* a quiet moment */
-            cluster_settle(&world.cluster);
-            world_check_results(&world);
-        }
-    }
-    cluster_settle(&world.cluster);
-    world_check_histories(&world);
-    world_check_results(&world);
-    assert_change_only(&world.cluster);
-    assert_meta(&world.cluster);
-    const struct counts *counts = &world.cluster.env.counts;
-    assert_true(counts->applied[0] + counts->applied[1] + counts->unchanged[0] + counts->unchanged[1] ==
-                world.applied);
-    world_release(&world);
-}
-
 static void test_task__random(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < seed_count(300); seed++)
-        run_world(seed, seed % 3 == 0 ? 1 : 3, 1 + (int64_t)(seed % 4));
+        world_run(&world, seed, seed % 3 == 0 ? 1 : 3, 1 + (int64_t)(seed % 4), ORDER_MISTAKE_NONE);
 }
 
 int main(void) {

@@ -35,6 +35,33 @@ static void test_utf8__char_length(void **state) {
     }
 }
 
+/* Of White_Space, byte order mark and zero-width space nothing can be seen. */
+static void test_utf8__is_blank(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool blank;
+    } cases[] = {
+        {"", true},
+        {" \t\r\n\v\f", true},
+        {"\xc2\x85\xc2\xa0", true},            /* next line, no-break space */
+        {"\xe1\x9a\x80\xe2\x80\x80", true},    /* ogham space mark, en quad */
+        {"\xe2\x80\xa8\xe2\x80\xa9", true},    /* line and paragraph separator */
+        {"\xe2\x80\xaf\xe2\x81\x9f", true},    /* narrow no-break, mathematical space */
+        {"\xe3\x80\x80", true},                /* ideographic space */
+        {"\xef\xbb\xbf\xe2\x80\x8b x", false}, /* the two marks, then something */
+        {"\xef\xbb\xbf\xe2\x80\x8b", true},
+        {"a", false},
+        {" a ", false},
+        {"\xe2\x80\x8c", false}, /* zero-width non-joiner: neither */
+        {"\xe1\xa0\x8e", false}, /* Mongolian vowel separator: white space once, no longer */
+        {"\x01", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        if (utf8_is_blank(slice_str(cases[i].text)) != cases[i].blank)
+            fail_msg("case %zu: %s", i, cases[i].text);
+}
+
 static void test_utf8__cut_keeps_characters_whole(void **state) {
     (void)state;
     static const struct {
@@ -77,6 +104,7 @@ static void test_utf8__lower_is_the_simple_mapping(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8__char_length),
+        cmocka_unit_test(test_utf8__is_blank),
         cmocka_unit_test(test_utf8__cut_keeps_characters_whole),
         cmocka_unit_test(test_utf8__lower_is_the_simple_mapping),
     };

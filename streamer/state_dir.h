@@ -1,0 +1,12 @@
+/* state_dir: opens the state directory. State is a cache of the topics: what another version, application or
+ * number of partitions left there, or what is damaged, is set aside and rebuilt from them. */
+#ifndef STREAMER_STATE_DIR_H
+#define STREAMER_STATE_DIR_H
+
+#include "state/store.h"
+#include "streamer/config.h"
+
+/* NULL with `e`. The caller closes it. now_ms: epoch, for the name of what is set aside. */
+struct store *state_dir_open(const struct config *config, int32_t partitions, int64_t now_ms, struct err *e);
+
+#endif

@@ -1,0 +1,161 @@
+/* state_dir: what does not fit is set aside, with a line in the log, and a new store takes its place. */
+#include "support.h"
+
+#include "streamer/base/mem.h"
+#include "streamer/state_dir.h"
+#include "streamer/task.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define NOW INT64_C(1707955200000)
+
+struct rig {
+    struct config config;
+    char *dir;
+    struct buf log;
+};
+
+static void rig_init(struct rig *g) {
+    struct err e = {0};
+    struct buf dir = {0};
+    *g = (struct rig){.dir = make_scratch()};
+    buf_printf(&dir, "state.dir=%s/state", g->dir);
+    const char *const sets[] = {"kafka.bootstrap.servers=localhost:9092", "app.id=bank",
+                                "state.memory.bytes=67108864", buf_cstr(&dir)};
+    if (!config_load(&g->config, NULL, sets, ARRAY_LEN(sets), &e))
+        fail_msg("%s", e.text);
+    buf_release(&dir);
+}
+
+static void rig_release(struct rig *g) {
+    config_release(&g->config);
+    remove_scratch(g->dir);
+    buf_release(&g->log);
+}
+
+/* Opens it; what is logged meanwhile goes to g->log. */
+static struct store *open_dir(struct rig *g, int32_t partitions, struct err *e) {
+    FILE *f = tmpfile();
+    int own = dup(STDERR_FILENO), c;
+    assert_non_null(f);
+    assert_true(own >= 0 && dup2(fileno(f), STDERR_FILENO) >= 0);
+    struct store *s = state_dir_open(&g->config, partitions, NOW, e);
+    assert_true(dup2(own, STDERR_FILENO) >= 0);
+    (void)close(own);
+    rewind(f);
+    buf_clear(&g->log);
+    while ((c = getc(f)) != EOF)
+        buf_put_byte(&g->log, (char)c);
+    (void)fclose(f);
+    return s;
+}
+
+static struct store *open_good(struct rig *g, int32_t partitions) {
+    struct err e = {0};
+    struct store *s = open_dir(g, partitions, &e);
+    if (s == NULL)
+        fail_msg("%s", e.text);
+    return s;
+}
+
+/* A row of `format`, and the fact that says whose it is; NULL: stays. */
+static void fill(struct store *s, char format, const char *fact) {
+    struct err e = {0};
+    struct batch *b = batch_new(s);
+    char value[] = {format, 1, 2, 3};
+    kv_put(batch_kv(b), FAMILY_META, slice_str("key"), slice_of(value, sizeof value));
+    assert_true(batch_commit(b, &e));
+    batch_free(b);
+    if (fact != NULL)
+        assert_true(store_put_fact(s, "state", slice_str(fact), &e));
+}
+
+static bool has_row(struct store *s) {
+    struct batch *b = batch_new(s);
+    struct buf value = {0};
+    bool there = kv_get(batch_kv(b), FAMILY_META, slice_str("key"), &value);
+    buf_release(&value);
+    batch_free(b);
+    return there;
+}
+
+static bool was_set_aside(const struct rig *g) {
+    struct buf aside = {0};
+    buf_printf(&aside, "%s/state.aside-%lld", g->dir, (long long)NOW);
+    bool there = access(buf_cstr(&aside), F_OK) == 0;
+    buf_release(&aside);
+    return there;
+}
+
+static void test_state_dir__stays(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g);
+    struct store *s = open_good(&g, 3);
+    fill(s, STATE_FORMAT, NULL);
+    store_close(s);
+    s = open_good(&g, 3);
+    assert_true(has_row(s) && !was_set_aside(&g));
+    assert_int_equal(g.log.n, 0);
+    store_close(s);
+    rig_release(&g);
+}
+
+static void test_state_dir__set_aside(void **state) {
+    static const struct {
+        const char *what, *fact;
+        int32_t partitions;
+    } cases[] = {
+        /* Version 0.1.0, whose rows had STATE_FORMAT 2. */
+        {"another version", "format=5 app.id=bank partitions=3", 3},
+        {"an older version", "format=4 app.id=bank partitions=3", 3},
+        {"another application", NULL, 3},
+        {"another number of partitions", NULL, 4},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rig g;
+        rig_init(&g);
+        struct store *s = open_good(&g, 3);
+        fill(s, STATE_FORMAT - 1, cases[i].fact);
+        store_close(s);
+        if (i == 2)
+            memcpy(g.config.app_id, "shop", 4);
+        s = open_good(&g, cases[i].partitions);
+        if (!was_set_aside(&g) || has_row(s))
+            fail_msg("%s: not set aside", cases[i].what);
+        assert_non_null(strstr(buf_cstr(&g.log), "level=warn"));
+        assert_non_null(strstr(buf_cstr(&g.log), "set aside and rebuilt from the topics"));
+        if (cases[i].fact != NULL)
+            assert_non_null(strstr(buf_cstr(&g.log), cases[i].fact));
+        store_close(s);
+        s = open_good(&g, cases[i].partitions); /* it is the application's now */
+        assert_int_equal(g.log.n, 0);
+        store_close(s);
+        rig_release(&g);
+    }
+}
+
+/* What another process uses is not ours to move. */
+static void test_state_dir__in_use(void **state) {
+    struct rig g;
+    struct err e = {0};
+    (void)state;
+    rig_init(&g);
+    struct store *s = open_good(&g, 3);
+    assert_null(open_dir(&g, 3, &e));
+    assert_int_equal(e.class, ERR_CONFIG);
+    assert_true(!was_set_aside(&g) && g.log.n == 0);
+    store_close(s);
+    rig_release(&g);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_state_dir__stays),
+        cmocka_unit_test(test_state_dir__set_aside),
+        cmocka_unit_test(test_state_dir__in_use),
+    };
+    return cmocka_run_group_tests_name("state_dir", tests, NULL, NULL);
+}
