@@ -6,6 +6,7 @@ state. Runs take the peers in turn first. Peers:
   streamer       the product
   floor          its Kafka work without the processing (floor.c): as many messages, of the same sizes
   kafka-streams  the same results by Kafka Streams (peer_kafka_streams.py)
+  no-headers     streamer with output.headers=none; only if it is asked for
 Writes results.jsonl (raw), results.md (medians, ratios) and results.svg into build/bench (--small: build/bench/small).
 """
 

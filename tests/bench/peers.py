@@ -123,6 +123,16 @@ class StreamerPeer(Peer):
         self._streamer.stop()
 
 
+class PlainStreamerPeer(StreamerPeer):
+    """Without the header streamer.source: what that costs."""
+
+    name = "no-headers"
+
+    def __init__(self, *arguments: Any) -> None:
+        *others, settings = arguments
+        super().__init__(*others, {**settings, "output.headers": "none"})
+
+
 def properties_of(peer: Peer) -> dict[str, str]:
     """A configuration of streamer."""
     names = {f"topic.{name}": f"{peer.app_id}.{name}" for name in (*RESULTS, "quarantine")}
@@ -281,7 +291,7 @@ def read_samples(broker: KafkaBroker, topic: str) -> list[tuple[bytes, bytes | N
 
 def find_peers(names: list[str]) -> dict[str, type[Peer]]:
     """Those of the names that there are; says which are not."""
-    known: dict[str, type[Peer]] = {peer.name: peer for peer in (StreamerPeer, FloorPeer)}
+    known: dict[str, type[Peer]] = {peer.name: peer for peer in (StreamerPeer, PlainStreamerPeer, FloorPeer)}
     if importlib.util.find_spec("peer_kafka_streams") is not None:
         if (importlib.import_module("peer_kafka_streams").BUILD / "classes").is_dir():
             known[StreamsPeer.name] = StreamsPeer

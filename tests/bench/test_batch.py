@@ -62,7 +62,10 @@ def refused(entry: dict[str, Any]) -> Refused:
     reason = entry["reason"]
     if entry["code"] == "invalid_updated_at":
         text = next(to_text(value) for name, value in record.items() if normalized(name) == "updatedat")
-        accepted = "an ISO-8601 date or date-time, or epoch milliseconds, of years 0001 to 9999"
+        accepted = (
+            "an ISO-8601 date or date-time of years 0001 to 9999, "
+            "or epoch seconds, milliseconds, microseconds or nanoseconds of years 1973 to 2286"
+        )
         reason = f"Invalid updated_at: {text} (accepted: {accepted})"
     return Refused(entry["topic"], entry["code"], reason, tuple(record.values()))
 
@@ -166,6 +169,10 @@ CUSTOMER_NIGHTS = {
     "comes later than its account": ([], [["Ann", "no", "2024-01-01"]], []),
     "is dirty for a night": ([["Ann", "no", "2025-01-01"]], [["", "no", "2025-03-01"]], [["Ann", "1", "2025-03-02"]]),
     "is missing for a night": ([["Ann", "no", "2025-01-01"]], [], [["Ann", "yes", "2025-03-02"]]),
+    "has a loan by number": ([["Ann", "1.0", "1735689600"]], [["Ann", "0e5", "1740787200000000"]], []),
+    "cannot be seen": ([["\u00a0\ufeff", "no", "2025-01-01"]], [["\u3000", "no", "2025-03-01"]], []),
+    "is told in nanoseconds": ([["Ann", "no", "17356896000"]], [["Ann", "1", "1740873600000000000"]], []),
+    "has leading zeros": ([["Ann", "no", "0001740787200"]], [["Ann", "yes", "1740873600000"]], []),
     "has no time": ([["Ann", "no", ""]], [["Ann", "yes", ""]], [["Ann", "yes", ""]]),
     "is told twice for one time": ([["Ann", "no", "2025-01-01"], ["Eve", "1", "2025-01-01"]], [], []),
     "is late": ([["Ann", "no", "2025-03-01"]], [["Ann", "yes", "2025-02-28"]], [["Ann", "yes", "2025-03-02"]]),

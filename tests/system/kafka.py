@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -231,6 +231,10 @@ class KafkaBroker:
         self.admin.delete_topics([name])[name].result(60)
         wait_until(f"topic {name} gone", lambda: name not in self.topics(), self._log, self._process)
 
+    def topics_delete(self, names: Iterable[str]) -> None:
+        for future in self.admin.delete_topics(list(names)).values():
+            future.result(60)
+
     def topics(self) -> dict[str, int]:
         """The number of partitions of every topic, Kafka's own left out."""
         found = self.admin.list_topics(timeout=60).topics
@@ -254,12 +258,19 @@ class KafkaBroker:
 
     def end_offsets(self, topic: str, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED) -> dict[int, int]:
         """Of each partition: the last stable offset (or the high watermark), which counts transaction markers."""
-        wanted = {tp: OffsetSpec.latest() for tp in self._partitions(topic)}
+        found = self.ends_of(self._partitions(topic), isolation)
+        return {partition: end for (_, partition), end in found.items()}
 
-        def ask() -> dict[int, int] | None:
+    def ends_of(
+        self, partitions: Sequence[TopicPartition], isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
+    ) -> dict[tuple[str, int], int]:
+        """The same of any partitions, by topic and partition, in one request."""
+        wanted = {tp: OffsetSpec.latest() for tp in partitions}
+
+        def ask() -> dict[tuple[str, int], int] | None:
             found = self.admin.list_offsets(wanted, isolation_level=isolation, request_timeout=60)
             try:
-                return {tp.partition: future.result(60).offset for tp, future in found.items()}
+                return {(tp.topic, tp.partition): future.result(60).offset for tp, future in found.items()}
             except KafkaException as e:
                 if e.args[0].code() in LEADER_MOVES:
                     return None

@@ -16,11 +16,26 @@ Headers = list[tuple[str, bytes | None]]
 RESULTS = ("customer_history", "account_history", "account_with_customer", "account_summary", "customer_profile")
 HISTORIES = ("customer_history", "account_history")
 MARTS = ("account_summary", "customer_profile")
-# Come after those that the record had.
+ENTITY_OF = {"customer_history": "customers", "account_history": "accounts"}
+# Come after those that the record had, and before quarantine.id, which not all have.
 QUARANTINE_HEADERS = tuple(f"quarantine.{name}" for name in ("code", "reason", "topic", "partition", "offset", "at"))
+ID_HEADER, SOURCE_HEADER, POSITION_HEADER = "quarantine.id", "streamer.source", "streamer.position"
+NO_KNOWN_FIELD = " (no known field is there, but: "
 SHOWN = 5
 
+_SOURCE = re.compile(r"^(.+)/(\d+)@(\d+)$")
+_POSITION = re.compile(r"^\d+:[0-3]:.", re.DOTALL)
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+
+
+Place = tuple[str, int, int]  # topic on the broker, partition, offset
+
+
+@dataclass(frozen=True)
+class InputRecord:
+    entity: str  # customers or accounts
+    headers: Headers
+    id: str | None  # as far as it can be read
 
 
 @dataclass(frozen=True)
@@ -79,11 +94,11 @@ def _read_to_end(consumer: Consumer, unfinished: set[int]) -> list[Message]:
             assert m.error().code() == KafkaError._PARTITION_EOF, m.error()
             unfinished.discard(m.partition())
             continue
-        messages.append(_received(m))
+        messages.append(received(m))
     return messages
 
 
-def _received(m: confluent_kafka.Message) -> Message:
+def received(m: confluent_kafka.Message) -> Message:
     kind, timestamp_ms = m.timestamp()
     topic, partition, offset = m.topic(), m.partition(), m.offset()
     assert kind != TIMESTAMP_NOT_AVAILABLE and topic is not None and partition is not None and offset is not None
@@ -169,6 +184,56 @@ def check_calculated_at(topic: str, messages: Iterable[Message]) -> list[str]:
     return complaints[:SHOWN]
 
 
+def check_sources(topic: str, messages: Iterable[Message], records: Mapping[Place, InputRecord]) -> list[str]:
+    """streamer.source names an input record that can have caused the message; streamer.position is in histories only.
+
+    An account's record causes rows of that account and the profile, a customer's rows of the customer. A truncate has no id.
+    """
+    owners: dict[str, str] = {}  # the customer of each joined row and summary
+    complaints = []
+    for m in messages:
+        key, row = m.key_text, m.row()
+        owner_before = owners.get(key)
+        if row is not None and "account_id" in row and topic not in HISTORIES:
+            owners[key] = str(row["customer_id"])
+        others = [name for name, _ in m.headers if name != SOURCE_HEADER]
+        sources = [value for name, value in m.headers if name == SOURCE_HEADER]
+        complaint = check_other_headers(topic, m, others)
+        if len(sources) != 1 or sources[0] is None:
+            complaint = f"{len(sources)} headers {SOURCE_HEADER}"
+        elif sources[0] != b"rates":
+            ids = [owner_before, owners.get(key)]
+            complaint = complaint or check_source(topic, key, ids, sources[0].decode(), records)
+        if complaint:
+            complaints.append(f"{topic} {key} at {m.partition}/{m.offset}: {complaint}; headers are {m.headers}")
+    return complaints[:SHOWN]
+
+
+def check_other_headers(topic: str, m: Message, names: list[str]) -> str | None:
+    if names == [] or (names == [POSITION_HEADER] and topic in HISTORIES and m.value is not None):
+        position = dict(m.headers).get(POSITION_HEADER, b"0:0:x") or b""
+        return None if _POSITION.match(position.decode()) else "bad position"
+    return "unexpected headers"
+
+
+def check_source(
+    topic: str, key: str, owners: list[str | None], source: str, records: Mapping[Place, InputRecord]
+) -> str | None:
+    match = _SOURCE.match(source)
+    record = records.get((match[1], int(match[2]), int(match[3]))) if match else None
+    if record is None:
+        return "no such input record"
+    if topic in HISTORIES:
+        id_ = key.rsplit("|", 1)[0]
+        return None if record.entity == ENTITY_OF[topic] and record.id in (id_, None) else f"record is {record}"
+    wanted = [key] if topic == "customer_profile" else owners
+    if record.entity == "accounts" and topic != "customer_profile":
+        wanted = [key]
+    elif record.entity == "accounts":
+        return None
+    return None if record.id in (*wanted, None) else f"record is {record}"
+
+
 Rejected = tuple[str, int, int, str, bytes | None, bytes | None, int]
 
 
@@ -176,33 +241,33 @@ def check_quarantine(
     messages: Iterable[Message],
     expected: Iterable[Mapping[str, Any]],
     topic_names: Mapping[str, str],
-    input_headers: Mapping[tuple[str, int, int], Headers] | None = None,
+    records: Mapping[Place, InputRecord] | None = None,
 ) -> list[str]:
-    """The same records, each once, byte for byte, with the right code; reasons where the model gives them.
+    """The same records, each once, byte for byte, with the right code and id; reasons where the model gives them.
 
-    `topic_names`: from the model's topic names to those on the broker. `input_headers`: what each input record
-    had, by (topic on the broker, partition, offset).
+    `topic_names`: from the model's topic names to those on the broker. `records`: the input.
     """
-    want: dict[Rejected, str | None] = {}
+    want: dict[Rejected, Mapping[str, Any]] = {}
     for e in expected:
         place = (topic_names[e["topic"]], e["partition"], e["offset"])
-        want[(*place, e["code"], e["key"], e["value"], e["timestamp_ms"])] = e.get("reason")
+        want[(*place, e["code"], e["key"], e["value"], e["timestamp_ms"])] = e
     got: Counter[Rejected] = Counter()
     complaints: list[str] = []
     for m in messages:
-        kept, own = m.headers[: -len(QUARANTINE_HEADERS)], dict(m.headers[-len(QUARANTINE_HEADERS) :])
-        if sorted(own) != sorted(QUARANTINE_HEADERS) or None in own.values():
+        has_id = bool(m.headers) and m.headers[-1][0] == ID_HEADER
+        names = (*QUARANTINE_HEADERS, ID_HEADER) if has_id else QUARANTINE_HEADERS
+        kept, own = m.headers[: -len(names)], dict(m.headers[-len(names) :])
+        if tuple(own) != names or None in own.values():
             complaints.append(f"quarantine {m.partition}/{m.offset}: headers are {m.headers}")
             continue
         text = {name.removeprefix("quarantine."): (value or b"").decode() for name, value in own.items()}
         place = (text["topic"], int(text["partition"]), int(text["offset"]))
         record = (*place, text["code"], m.key, m.value, m.timestamp_ms)
         got[record] += 1
-        reason = want.get(record)
-        if reason is not None and text["reason"] != reason:
-            complaints.append(f"quarantine {place}: expected reason {reason!r}, got {text['reason']!r}")
-        if input_headers is not None and kept != input_headers.get(place):
-            complaints.append(f"quarantine {place}: expected headers {input_headers.get(place)}, got {kept}")
+        if record in want:
+            complaints += [f"quarantine {place}: {c}" for c in check_rejection(want[record], text)]
+        if records is not None and (place not in records or kept != records[place].headers):
+            complaints.append(f"quarantine {place}: expected headers of {records.get(place)}, got {kept}")
     complaints = complaints[:SHOWN]
     missing, extra = Counter(want.keys()) - got, got - Counter(want.keys())
     for title, records in (("missing", missing), ("unexpected", extra)):
@@ -213,13 +278,27 @@ def check_quarantine(
     return complaints
 
 
+def check_rejection(want: Mapping[str, Any], text: Mapping[str, str]) -> list[str]:
+    """`text`: the headers. A record in which no field is known may say so behind its reason."""
+    complaints = []
+    reason, id_ = want.get("reason"), want.get("id")
+    if reason is not None and text["reason"].split(NO_KNOWN_FIELD)[0] != reason:
+        complaints.append(f"expected reason {reason!r}, got {text['reason']!r}")
+    if want.get("foreign") is not None and want["foreign"].lower() not in text["reason"].lower():
+        complaints.append(f"the reason does not name {want['foreign']}: {text['reason']!r}")
+    if "id" in want and text.get("id") != (None if id_ is None else str(id_)):
+        complaints.append(f"expected id {id_!r}, got {text.get('id')!r}")
+    return complaints
+
+
 def check_results(
     bootstrap: str,
     topic_names: Mapping[str, str],
     expected: Mapping[str, Mapping[str, Row]],
     quarantine: Iterable[Mapping[str, Any]],
     partitions: int,
-    input_headers: Mapping[tuple[str, int, int], Headers] | None = None,
+    records: Mapping[Place, InputRecord] | None = None,
+    has_sources: bool = True,
 ) -> None:
     """All five result topics and the quarantine against the model; `partitions` is that of every result topic."""
     complaints: list[str] = []
@@ -228,10 +307,12 @@ def check_results(
         complaints += check_rows(name, expected[name], compacted(messages))
         complaints += check_partitions(name, messages, partitions)
         complaints += check_changes_only(name, messages)
+        if records is not None and has_sources:
+            complaints += check_sources(name, messages, records)
         if name in MARTS:
             complaints += check_calculated_at(name, messages)
     rejected = read_topic(bootstrap, topic_names["quarantine"])
-    complaints += check_quarantine(rejected, quarantine, topic_names, input_headers)
+    complaints += check_quarantine(rejected, quarantine, topic_names, records)
     assert not complaints, "\n" + "\n".join(complaints)
 
 

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from generate import Input, generate
 from kafka import KafkaBroker
 from model import Model
-from results import RESULTS, Headers, check_results
+from results import RESULTS, InputRecord, Place, check_results
 from streamer import INPUTS, EmbeddedStreamer, Streamer
 
 FOREVER = {"retention.ms": "-1"}  # the generator's records are years old
@@ -38,13 +38,52 @@ def load(
     return records
 
 
+def load_log(
+    events: int, partitions: tuple[int, int], mode: str, seed: int, order: str, truncates: bool
+) -> list[Input]:
+    """What a database sends, and in mode `mixed` feeds of the same ids.
+
+    On ids of its own, but not to be mixed with other seeds: a truncate ends all of them.
+    """
+    return generate(
+        *(seed, events, *partitions, mode),
+        id_offset=100 * seed,
+        account_prefix=f"A{seed}-",
+        record_max_bytes=RECORD_MAX_BYTES,
+        order="log" if order == "log" else "auto",
+        truncates=truncates,
+    )
+
+
+def model_of(settings: Mapping[str, str]) -> Model:
+    """The model of a program with these settings, as far as they change what it does with its input."""
+    return Model(
+        record_max_bytes=RECORD_MAX_BYTES,
+        order={name: settings.get(f"order.{name}", "auto") for name in INPUTS},
+        truncate=settings.get("truncate", "apply"),
+        fields={name: settings.get(f"fields.{name}", "") for name in INPUTS},
+        future_window_ms=hours(settings.get("future.window", "24h")) * 3_600_000,
+        late_window_ms=hours(settings.get("late.window", "72h")) * 3_600_000,
+    )
+
+
+def hours(duration: str) -> int:
+    return int(duration.removesuffix("h"))
+
+
 class Fed:
     """Produces records and tells the model, in the same order and with the offsets that Kafka gave."""
 
-    def __init__(self, bootstrap: str, topic_names: Mapping[str, str], idempotence: bool = True) -> None:
-        self.model = Model(record_max_bytes=RECORD_MAX_BYTES)
+    def __init__(
+        self,
+        bootstrap: str,
+        topic_names: Mapping[str, str],
+        idempotence: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.model = model_of(settings or {})
         self.counts = Counter({name: 0 for name in INPUTS})
-        self.headers: dict[tuple[str, int, int], Headers] = {}
+        self.records: dict[Place, InputRecord] = {}
         self._topic_names = topic_names
         settings = {"enable.idempotence": idempotence, "max.in.flight": 1, "linger.ms": 1, "log_level": 0}
         self._producer = Producer({"bootstrap.servers": bootstrap, **settings})
@@ -76,8 +115,11 @@ class Fed:
 
     def _remember(self, r: Input, offset: int) -> None:
         self.counts[r.topic] += 1
-        self.headers[(self._topic_names[r.topic], r.partition, offset)] = list(r.headers)
-        self.model.apply(r.topic, r.partition, offset, r.timestamp_ms, r.key, r.value)
+        id_ = self.model.apply(r.topic, r.partition, offset, r.timestamp_ms, r.key, r.value, r.headers)
+        topic = self._topic_names[r.topic]
+        self.records[(topic, r.partition, offset)] = InputRecord(
+            r.topic, list(r.headers), None if id_ is None else str(id_)
+        )
 
 
 class Scenario:
@@ -104,8 +146,9 @@ class Scenario:
         }
         for name, count in zip(INPUTS, partitions, strict=True):
             broker.topic_create(self.names[name], count, FOREVER)
-        self.fed = Fed(broker.bootstrap, self.names)
+        self.fed = Fed(broker.bootstrap, self.names, settings=self.settings)
         self.streamer = Streamer(directory / "one", self.settings)
+        self.has_sources = True  # headers of results
 
     def __enter__(self) -> "Scenario":
         return self
@@ -135,7 +178,8 @@ class Scenario:
             self.fed.model.expected(),
             self.fed.model.quarantine(),
             max(self.partitions),
-            self.fed.headers,
+            self.fed.records,
+            has_sources=self.has_sources,
         )
 
 
@@ -169,5 +213,5 @@ class EmbeddedScenario:
             self.fed.model.expected(),
             self.fed.model.quarantine(),
             self.partitions,
-            self.fed.headers,
+            self.fed.records,
         )

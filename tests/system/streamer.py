@@ -243,6 +243,13 @@ class Streamer:
         self._wait("without lag", lambda: self._lag() == 0)
         self._wait("without lag", lambda: self._lag() == 0)
 
+    def wait_outdated(self, entity: str, count: int) -> None:
+        """The gauge follows a moment later."""
+        self._wait(f"at {count} outdated {entity}", lambda: self._outdated(entity) == count)
+
+    def _outdated(self, entity: str) -> float:
+        return total(self.metrics(), "streamer_outdated_rows", entity=entity)
+
     def _lag(self) -> float:
         return total(self.metrics(), "streamer_consumer_lag_records")
 

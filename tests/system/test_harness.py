@@ -1,6 +1,7 @@
 """The harness itself, without streamer: the broker survives what is done to it, and the checks find what is wrong."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,13 @@ from generate import partition_of
 from kafka import KafkaBroker
 from results import (
     Headers,
+    InputRecord,
     Message,
     check_changes_only,
     check_partitions,
     check_quarantine,
     check_rows,
+    check_sources,
     compacted,
     murmur2,
     read_topic,
@@ -91,7 +94,7 @@ def test_feed__is_what_kafka_holds(broker: KafkaBroker, mode: str) -> None:
             assert [(m.key, m.value, m.timestamp_ms, m.headers) for m in got if m.partition == p] == [
                 (r.key, r.value, r.timestamp_ms, list(r.headers)) for r in want if r.partition == p
             ]
-        assert all(fed.headers[(topic, m.partition, m.offset)] == m.headers for m in got)
+        assert all(fed.records[(topic, m.partition, m.offset)].headers == m.headers for m in got)
 
 
 def message(key: str, row: dict[str, object] | None, offset: int = 0, partition: int = 0) -> Message:
@@ -142,7 +145,9 @@ def test_results__partitions() -> None:
     assert len(check_partitions("account_summary", [message("a|b", {}, partition=(right + 1) % 5)], 5)) == 1
 
 
-def rejected(offset: int = 7, code: str = "malformed", reason: str = "why", value: bytes = b"{") -> Message:
+def rejected(
+    offset: int = 7, code: str = "malformed", reason: str = "why", value: bytes = b"{", id_: str | None = None
+) -> Message:
     own = {
         "code": code,
         "reason": reason,
@@ -150,6 +155,7 @@ def rejected(offset: int = 7, code: str = "malformed", reason: str = "why", valu
         "partition": "2",
         "offset": str(offset),
         "at": "now",
+        **({} if id_ is None else {"id": id_}),
     }
     headers: Headers = [("mine", b"\xff"), *((f"quarantine.{name}", text.encode()) for name, text in own.items())]
     return Message("quarantine", 0, 0, 1000, b"k", value, headers)
@@ -159,21 +165,66 @@ def test_results__quarantine() -> None:
     place = {"topic": "customers", "partition": 2, "offset": 7}
     record = {**place, "code": "malformed", "key": b"k", "value": b"{", "timestamp_ms": 1000}
     names = {"customers": "in.customers"}
-    inputs: dict[tuple[str, int, int], Headers] = {("in.customers", 2, 7): [("mine", b"\xff")]}
+    inputs = {("in.customers", 2, 7): InputRecord("customers", [("mine", b"\xff")], None)}
 
-    def complaints(messages: list[Message], reason: str | None = None) -> int:
-        return len(check_quarantine(messages, [{**record, "reason": reason}], names, inputs))
+    def complaints(messages: list[Message], reason: str | None = None, **more: object) -> int:
+        return len(check_quarantine(messages, [{**record, "reason": reason, **more}], names, inputs))
 
     assert complaints([rejected()]) == 0
     assert complaints([rejected()], "why") == 0
     assert complaints([rejected()], "another") == 1
+    assert complaints([rejected(reason="why (no known field is there, but: x, y)")], "why") == 0
+    assert complaints([rejected()], id=None) == 0
+    assert complaints([rejected(id_="5")], id=5) == 0
+    assert complaints([rejected(id_="5")], id=None) == 1
+    assert complaints([rejected()], id=5) == 1
+    assert complaints([rejected(reason="it is of Maxwell")], foreign="Maxwell") == 0
+    assert complaints([rejected()], foreign="Maxwell") == 1
     assert complaints([]) == 1
     assert complaints([rejected(), rejected()]) == 1
     assert complaints([rejected(code="too_late")]) == 2
     assert complaints([rejected(value=b"{ ")]) == 2
     assert complaints([Message("quarantine", 0, 0, 1000, b"k", b"{", [])]) == 2
-    other: dict[tuple[str, int, int], Headers] = {("in.customers", 2, 7): [("mine", b"\xfe")]}
+    other = {("in.customers", 2, 7): InputRecord("customers", [("mine", b"\xfe")], None)}
     assert len(check_quarantine([rejected()], [{**record, "reason": None}], names, other)) == 1
+
+
+RECORDS = {
+    ("in.customers", 0, 1): InputRecord("customers", [], "5"),
+    ("in.accounts", 2, 3): InputRecord("accounts", [], "a"),
+    ("in.accounts", 2, 4): InputRecord("accounts", [], None),
+}
+
+
+@pytest.mark.parametrize(
+    ("topic", "key", "source", "is_right"),
+    [
+        ("customer_history", "5|0", "in.customers/0@1", True),
+        ("customer_history", "6|0", "in.customers/0@1", False),
+        ("customer_history", "5|0", "in.accounts/2@4", False),
+        ("account_history", "a|0", "in.accounts/2@3", True),
+        ("account_history", "b|0", "in.accounts/2@4", True),
+        ("account_summary", "a", "in.accounts/2@3", True),
+        ("account_summary", "a", "in.customers/0@1", True),
+        ("account_summary", "b", "in.accounts/2@3", True),
+        ("account_summary", "a", "in.customers/0@2", False),
+        ("account_summary", "a", "rates", True),
+        ("account_summary", "a", "rate", False),
+        ("customer_profile", "5", "in.customers/0@1", True),
+        ("customer_profile", "6", "in.customers/0@1", False),
+        ("customer_profile", "6", "in.accounts/2@3", True),
+    ],
+)
+def test_results__sources(topic: str, key: str, source: str, is_right: bool) -> None:
+    row: dict[str, object] = {"customer_id": 5, **({"account_id": key} if topic.startswith("account") else {})}
+    m = replace(message(key, row), headers=[("streamer.source", source.encode())])
+    gone = replace(m, value=None, offset=1)
+    assert len(check_sources(topic, [m, gone], RECORDS)) == (0 if is_right else 2)
+    assert len(check_sources(topic, [replace(m, headers=[])], RECORDS)) == 1
+    assert len(check_sources(topic, [replace(m, headers=m.headers * 2)], RECORDS)) == 1
+    placed = replace(m, headers=[*m.headers, ("streamer.position", b"1:0:lsn 5")])
+    assert len(check_sources(topic, [placed], RECORDS)) == (0 if is_right and "history" in topic else 1)
+    assert len(check_sources(topic, [replace(placed, value=None)], RECORDS)) == 1
 
 
 def test_metrics__parse() -> None:

@@ -4,14 +4,14 @@ import errno
 import os
 import random
 import shutil
-import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kafka import ROOT, KafkaBroker
+from clock import Clock
+from kafka import KafkaBroker
 from process import wait_until
 from scenario import FIRST_SEED, SEEDS, Scenario, load
 from streamer import Streamer, total
@@ -271,22 +271,6 @@ def test_machine__unusable_directory(broker: KafkaBroker, tmp_path: Path, disk: 
 
 
 # --- the clock
-
-
-class Clock:
-    """The wall clock of programs that are started with `environment`, moved while they run."""
-
-    def __init__(self, directory: Path) -> None:
-        library = directory / "clock_shift.so"
-        source = ROOT / "tests" / "fault" / "clock_shift.c"
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
-        self._file = directory / "clock_shift"
-        self._file.write_bytes(struct.pack("=q", 0))
-        self.environment = {"LD_PRELOAD": str(library), "CLOCK_SHIFT_FILE": str(self._file)}
-
-    def shift(self, seconds: int) -> None:
-        with self._file.open("r+b") as file:  # in place: it is mapped
-            file.write(struct.pack("=q", seconds * 1000))
 
 
 def test_machine__clock_jumps(broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,6 @@ def with_other_rates(s: Scenario, records: list) -> Model:
     offsets: dict[tuple[str, int], int] = {}
     for r in records:
         offset = offsets.setdefault((r.topic, r.partition), 0)
-        model.apply(r.topic, r.partition, offset, r.timestamp_ms, r.key, r.value)
+        model.apply(r.topic, r.partition, offset, r.timestamp_ms, r.key, r.value, r.headers)
         offsets[(r.topic, r.partition)] += 1
     return model

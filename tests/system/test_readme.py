@@ -162,7 +162,7 @@ def test_readme__sample_data(embedded: EmbeddedStreamer) -> None:
         messages = read_topic(broker, name)
         counts[name] = len(messages)
         for m in messages:
-            model.apply(name, m.partition, m.offset, m.timestamp_ms, m.key, m.value)
+            model.apply(name, m.partition, m.offset, m.timestamp_ms, m.key, m.value, tuple(m.headers))
     embedded.wait_all_consumed(counts)
     names = {name: name for name in (*INPUTS, *RESULTS, "quarantine")}
     check_results(broker, names, model.expected(), model.quarantine(), PARTITIONS)

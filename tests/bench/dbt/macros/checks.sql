@@ -7,7 +7,8 @@
 {% macro updated_at_reason() -%}
         when updated_at is null
             then 'Invalid updated_at: ' || updated_at_text
-                || ' (accepted: an ISO-8601 date or date-time, or epoch milliseconds, of years 0001 to 9999)'
+                || ' (accepted: an ISO-8601 date or date-time of years 0001 to 9999, or epoch seconds, '
+                || 'milliseconds, microseconds or nanoseconds of years 1973 to 2286)'
 {%- endmacro %}
 
 {# invalid_name from 'Invalid name: null or empty', invalid_has_loan from 'Invalid has_loan value: X'. #}

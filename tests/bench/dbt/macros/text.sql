@@ -12,6 +12,11 @@
     coalesce({{ text }}, '') = ''
 {%- endmacro %}
 
+{# Unicode white space, byte order marks and zero-width spaces only. #}
+{% macro is_invisible(text) -%}
+    regexp_full_match({{ text }}, '[\s\v\p{Z}\x{85}\x{FEFF}\x{200B}]*')
+{%- endmacro %}
+
 {# Null, or one of the words that exports write for it. #}
 {% macro is_null_text(text) -%}
     {{ ascii_lower("coalesce(" ~ text ~ ", '')") }} in ('', 'null', 'n/a', 'none')

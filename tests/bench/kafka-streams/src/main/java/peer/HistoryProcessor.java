@@ -8,6 +8,8 @@ import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 
 /** Snapshots: an accepted change becomes the rows of history that it changes, and the id's new current state. */
 final class HistoryProcessor extends ContextualFixedKeyProcessor<byte[], Staged, Staged> {
+    private static final long FUTURE_WINDOW_MS = 86_400_000;
+
     private final Entity entity;
     private final long lateWindowMs;
     private final int inlineEvents;
@@ -33,6 +35,10 @@ final class HistoryProcessor extends ContextualFixedKeyProcessor<byte[], Staged,
     @Override
     public void process(FixedKeyRecord<byte[], Staged> record) {
         Staged.Accepted accepted = (Staged.Accepted) record.value();
+        if (accepted.change().timeMs() > record.timestamp() + FUTURE_WINDOW_MS) {
+            context().forward(record.withValue(tooEarly(accepted)));
+            return;
+        }
         History history = store.load(record.key(), accepted.change().timeMs());
         switch (history.apply(accepted.change(), record.timestamp(), lateWindowMs)) {
             case TOO_LATE -> context().forward(record.withValue(tooLate(accepted)));
@@ -49,6 +55,11 @@ final class HistoryProcessor extends ContextualFixedKeyProcessor<byte[], Staged,
     private static Staged tooLate(Staged.Accepted accepted) {
         String time = Rows.time(accepted.change().timeMs());
         return new Staged.Refused(accepted.source(), "too_late", "Too late: " + time + " is before the late window");
+    }
+
+    private static Staged tooEarly(Staged.Accepted accepted) {
+        String time = Rows.time(accepted.change().timeMs());
+        return new Staged.Refused(accepted.source(), "too_early", "Too early: " + time + " is too far ahead");
     }
 
     /** Both are sorted and few: those that they have in common at either end are skipped first. */

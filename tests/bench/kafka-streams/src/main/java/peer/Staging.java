@@ -3,7 +3,10 @@ package peer;
 import java.util.HashMap;
 import java.util.Map;
 
-/** One record as received to one {@link Change}: the contract's sections 3 and 4. One for each thread. */
+/**
+ * One record as received to one {@link Change}: of the contract's sections 3 and 4 what the benchmark feeds, flat
+ * records by event time. One for each thread.
+ */
 final class Staging {
     private static final String UNAVAILABLE = "__debezium_unavailable_value";
     private static final int MAX_TEXT_BYTES = 32768;
@@ -211,7 +214,11 @@ final class Staging {
 
     private static String normalized(String name) {
         StringBuilder text = new StringBuilder(name.length());
-        for (int i = 0; i < name.length(); i++) {
+        int start = 0;
+        while (start < name.length() && (name.charAt(start) == 0xfeff || name.charAt(start) == 0x200b)) {
+            start++; // byte order marks and zero-width spaces
+        }
+        for (int i = start; i < name.length(); i++) {
             char c = name.charAt(i);
             if (c != ' ' && c != '_' && c != '-') {
                 text.append(c >= 'A' && c <= 'Z' ? (char) (c + 32) : c);
@@ -270,7 +277,7 @@ final class Staging {
 
     private String customerName() throws Rejected {
         String text = text(values[Field.CUSTOMER_NAME.ordinal()]);
-        if (Texts.isNull(text)) {
+        if (Texts.isNull(text) || Texts.isBlank(text)) {
             throw new Rejected("invalid_name", "Invalid name: null or empty");
         }
         checkLength(text, "customer_name");
@@ -284,6 +291,10 @@ final class Staging {
         }
         if (Texts.isOneOf(text, "yes", "y", "true", "1")) {
             return true;
+        }
+        Long number = Texts.int64(text);
+        if (number != null && (number == 0 || number == 1)) {
+            return number == 1;
         }
         throw new Rejected("invalid_has_loan", "Invalid has_loan value: " + text);
     }
@@ -341,7 +352,7 @@ final class Staging {
         if (Texts.isNull(text)) {
             return timestampMs;
         }
-        Long ms = Texts.int64(text);
+        Long ms = Texts.epochTime(text);
         if (ms == null) {
             ms = Texts.isoTime(text);
         }

@@ -12,8 +12,11 @@ final class Texts {
     private static final long DAY_MS = 86_400_000;
     private static final int MAX_CENT_DIGITS = 18;
     private static final long HUGE_EXPONENT = 1_000_000_000_000L;
-    private static final Pattern ISO_TIME = Pattern.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})"
-            + "(?::([0-9]{2})(?:\\.([0-9]+))?)?(?:(Z)|([+-])([0-9]{2})(?::?([0-9]{2}))?)?)?");
+    private static final String ZONE = "(?:(Z)|([+-])([0-9]{2})(?::?([0-9]{2}))?)?";
+    private static final Pattern ISO_TIME = Pattern.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})"
+            + "(?::([0-9]{2})(?:\\.([0-9]+))?)?)?" + ZONE);
+    private static final Pattern BASIC_TIME = Pattern.compile(
+            "([0-9]{4})([0-9]{2})([0-9]{2})(?:T?([0-9]{2})([0-9]{2})([0-9]{2})(?:\\.([0-9]+))?)?" + ZONE);
 
     private Texts() {}
 
@@ -68,6 +71,17 @@ final class Texts {
             i += Character.charCount(c);
         }
         return lower.toString();
+    }
+
+    /** Whether nothing but Unicode White_Space, byte order marks and zero-width spaces is in it. */
+    static boolean isBlank(String text) {
+        return text.chars()
+                .allMatch(c -> c >= 9 && c <= 13
+                        || c == 0x85
+                        || c == 0xa0
+                        || c == 0xfeff
+                        || c == 0x200b
+                        || Character.isSpaceChar(c));
     }
 
     static int utf8Length(String text) {
@@ -198,9 +212,29 @@ final class Texts {
         return ms != null && ms >= MIN_TIME_MS && ms <= MAX_TIME_MS;
     }
 
+    /** An integer told by its digits: seconds, milliseconds, microseconds or nanoseconds; no sign, no leading zero. */
+    static Long epochTime(String text) {
+        Decimal number = text.isEmpty() || "+-0".indexOf(text.charAt(0)) >= 0 ? null : decimal(text);
+        if (number == null || number.digits.isEmpty() || number.point < number.digits.length() || number.point > 19) {
+            return null;
+        }
+        int length = (int) number.point;
+        String digits = number.digits + "0".repeat(length - number.digits.length());
+        return switch (length) {
+            case 9, 10 -> Long.parseLong(digits) * 1000;
+            case 12, 13 -> Long.valueOf(digits);
+            case 15, 16 -> Long.valueOf(digits.substring(0, length - 3));
+            case 18, 19 -> Long.valueOf(digits.substring(0, length - 6));
+            default -> null;
+        };
+    }
+
     /** Milliseconds since 1970, or null. */
     static Long isoTime(String text) {
         Matcher m = ISO_TIME.matcher(text);
+        if (!m.matches()) {
+            m = BASIC_TIME.matcher(text);
+        }
         if (!m.matches()) {
             return null;
         }
