@@ -113,7 +113,7 @@ static const struct option options[] = {
     OPTION("rates.tiers", KIND_TIERS, rates, "10000:0.01,20000:0.015,*:0.02", 0, 0, NULL,
            "Interest by balance: BELOW:RATE,..., the last with the bound *"),
     OPTION("rates.loan.bonus", KIND_RATE, rates.loan_bonus_milli, "0.005", 0, 0, NULL,
-           "Added to the rate of a customer who has a loan"),
+           "Added to the rate of a customer who has a loan; with the highest tier at most 1"),
 
     TEXT("http.listen", http_listen, "127.0.0.1:9464", check_listen,
          "HOST:PORT of metrics, health and queries, [::1]:9464 for IPv6; empty: none"),
@@ -417,6 +417,24 @@ static bool check_replication(const struct config *c, struct err *e) {
                    setting_of(c, "replication.factor")->origin);
 }
 
+/* A rate is at most 1, with the bonus too. Blames the one of the two that the user set. */
+static bool check_rates(const struct config *c, struct err *e) {
+    const struct rates *r = &c->rates;
+    int32_t highest = 0;
+    for (int i = 0; i < r->tier_count; i++)
+        if (highest < r->tiers[i].rate_milli)
+            highest = r->tiers[i].rate_milli;
+    if (highest + r->loan_bonus_milli <= 1000)
+        return true;
+    const char *key = "rates.loan.bonus";
+    if (strcmp(setting_of(c, key)->origin, "default") == 0)
+        key = "rates.tiers";
+    return err_set(e, ERR_CONFIG,
+                   "%s: %s: the highest tier and the bonus of a loan make %d.%03d, use at most 1.000",
+                   setting_of(c, key)->origin, key, (int)(highest + r->loan_bonus_milli) / 1000,
+                   (int)(highest + r->loan_bonus_milli) % 1000);
+}
+
 static void derive_internal_topics(struct config *c) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         if (internal_suffixes[t] == NULL)
@@ -436,7 +454,7 @@ bool config_load(struct config *c, const char *path, const char *const *sets, si
         !set_from_environment(c, e) || !set_from_arguments(c, sets, set_count, e))
         goto fail;
     derive_internal_topics(c);
-    if (check_topics_distinct(c, e) && check_replication(c, e))
+    if (check_topics_distinct(c, e) && check_replication(c, e) && check_rates(c, e))
         return true;
 fail:
     config_release(c);

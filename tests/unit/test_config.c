@@ -377,12 +377,12 @@ static void test_config__servers(void **state) {
 static void test_config__rates(void **state) {
     (void)state;
     struct config c;
-    load_set(&c, "rates.tiers= 0.01 : 0 , 9999999999999999.99:1.000,*:0.5");
+    load_set(&c, "rates.tiers= 0.01 : 0 , 9999999999999999.99:0.995,*:0.5");
     assert_int_equal(c.rates.tier_count, 3);
     assert_int_equal(c.rates.tiers[0].below_cents, 1);
     assert_int_equal(c.rates.tiers[0].rate_milli, 0);
     assert_true(c.rates.tiers[1].below_cents == INT64_C(999999999999999999));
-    assert_int_equal(c.rates.tiers[1].rate_milli, 1000);
+    assert_int_equal(c.rates.tiers[1].rate_milli, 995);
     assert_int_equal(c.rates.tiers[2].rate_milli, 500);
     config_release(&c);
     load_set(&c, "rates.tiers=*:0.02");
@@ -420,6 +420,14 @@ static void test_config__rates(void **state) {
         expect_refused(set, bad[i].error);
     }
     expect_refused("rates.loan.bonus=0.5%", "is not a rate, write 0 to 1");
+
+    /* A tier and the bonus make at most 1.000; the default tiers end at 0.02. */
+    load_set(&c, "rates.loan.bonus=0.98");
+    config_release(&c);
+    expect_refused("rates.loan.bonus=0.981",
+                   "--set: rates.loan.bonus: the highest tier and the bonus of a loan make 1.001");
+    expect_refused("rates.tiers=1:0.996,*:0.1",
+                   "--set: rates.tiers: the highest tier and the bonus of a loan make 1.001");
 }
 
 static void test_config__unknown_keys(void **state) {
