@@ -149,7 +149,7 @@ def test_formats__numbers_keep_their_decimal_text() -> None:
     b'{"a":1,}', b'{,}', b"{'a':1}", b'{a:1}', b'{"a" 1}', b'{"a":"\xff"}', b'{"a":"\xc0\x80"}', b'{"a":"\xed\xa0\x80"}',
     b'{"a":"\n"}', b'{"a":"\x00"}', b'{"a":"\\x"}', b'{"a":"\\u12"}', b'{"a":"\\ud800"}', b'{"a":"\\udc00\\ud800"}',
     b'{"a":"\\u0000"}', b'{"\\u0000":1}', b'{"a":["\\ud800"]}', b'{"a":tru}', b'{"a":True}', b'{"a":1 /* */}',
-    b'\xef\xbb\xbf{}', b'hello', b'{"a":"b}', b'{"a":\xa01}', b'{"a":\x0b1}', b'\x00\x00\x00\x00\x07{}', b'nul', b'NULL',
+    b'\xef\xbb\xbf{}', b'hello', b'{"a":"b}', b'{"a":\xa01}', b'{"a":\x0b1}', b'nul', b'NULL',
 ])
 def test_formats__not_json_is_malformed(data: bytes) -> None:
     good = b'"customer_id":1,"name":"x",'
