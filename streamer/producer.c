@@ -17,6 +17,9 @@
 
 #define SLOW_COMMIT_MS 5000
 
+/* Messages sent between two looks at delivery reports: those that are through are freed while they lie in the cache. */
+#define POLL_EVERY 256
+
 struct producer {
     struct sink sink; /* first */
     rd_kafka_t *rk;
@@ -27,6 +30,7 @@ struct producer {
     rd_kafka_topic_t *topics[TOPIC_COUNT]; /* NULL: not written to */
     struct err failed; /* sticky within a transaction: a message that was refused or not delivered */
     bool open, doubtful;
+    int unpolled;      /* messages since delivery reports were served */
     atomic_int breaks; /* connections that were closed; counted on librdkafka's threads */
     int breaks_before; /* the transaction */
 };
@@ -124,8 +128,13 @@ static void sink_send(struct sink *sink, const struct sink_message *m) {
     rd_kafka_resp_err_t code;
     while ((code = produce(p, m, headers)) == RD_KAFKA_RESP_ERR__QUEUE_FULL && p->failed.class == ERR_NONE)
         (void)rd_kafka_poll(p->rk, 100);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return; /* the headers are the message's now */
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) { /* the headers are the message's now */
+        if (++p->unpolled >= POLL_EVERY) {
+            p->unpolled = 0;
+            (void)rd_kafka_poll(p->rk, 0);
+        }
+        return;
+    }
     if (headers != NULL)
         rd_kafka_headers_destroy(headers);
     if (p->failed.class == ERR_NONE)
