@@ -7,8 +7,7 @@ static int64_t later_of(int64_t a, int64_t b) {
     return a > b ? a : b; /* TIMESTAMP_NONE is the lowest */
 }
 
-/* O5: a log's time beyond the window is not believed. */
-static bool is_too_far_ahead(const struct order_options *o, const struct event *e) {
+bool order_is_too_far_ahead(const struct order_options *o, const struct event *e) {
     return e->has_own_time && e->event_at_ms > e->early_after_ms + o->future_window_ms;
 }
 
@@ -23,7 +22,7 @@ bool order_is_repeat(const struct order_options *o, const struct timeline *t, co
         return false;
     if (m->position_is_read && !is_not_behind(e->position, m->seen))
         return false;
-    bool is_timed = e->has_own_time && !is_too_far_ahead(o, e);
+    bool is_timed = e->has_own_time && !order_is_too_far_ahead(o, e);
     return !is_timed || e->event_at_ms <= t->newest_event_at;
 }
 
@@ -126,7 +125,7 @@ static enum floor_side side_of(const struct timeline *t, const struct order_floo
 
 static void place_in_log(const struct order_options *o, const struct timeline *t, const struct event *e,
                          const struct order_floor *floor, struct placement *p) {
-    int64_t time = is_too_far_ahead(o, e) ? e->loaded_at_ms : e->event_at_ms;
+    int64_t time = order_is_too_far_ahead(o, e) ? e->loaded_at_ms : e->event_at_ms;
     p->moves_end = is_between_end_and_before(t, e, time);
     int64_t newest = p->moves_end ? t->memory.before_end : newest_but_end(t, floor);
     bool below = is_below(o, t, e, floor, newest, later_of(time, newest));
@@ -152,7 +151,7 @@ static void place_by_time(const struct order_options *o, const struct timeline *
     p->is_behind_tombstone = is_behind_tombstone(t, e);
     if (newest != TIMESTAMP_NONE && p->at < newest - o->late_window_ms)
         p->verdict = VERDICT_TOO_LATE;
-    else if (is_too_far_ahead(o, e))
+    else if (order_is_too_far_ahead(o, e))
         p->verdict = VERDICT_TOO_EARLY;
     else if (is_below(o, t, e, floor, newest_but_end(t, floor), p->at))
         p->side = SIDE_BELOW;

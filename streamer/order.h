@@ -60,6 +60,10 @@ static inline bool placement_takes_end_away(const struct placement *p) {
     return p->moves_end || p->side == SIDE_BELOW_ITS_END || p->side == SIDE_BELOW_AND_ON;
 }
 
+/* O5: whether the record's own time is more than future.window ahead of its Kafka timestamp (of a replay: of its time). A log's
+ * is not believed then; by event time the record is refused. */
+bool order_is_too_far_ahead(const struct order_options *o, const struct event *e);
+
 /* O4: whether a record, which may be a bad one, was applied before. (Of a tombstone order_place tells.) */
 bool order_is_repeat(const struct order_options *o, const struct timeline *t, const struct event *e);
 /* Where `e`, which is no truncate, belongs. */

@@ -148,7 +148,7 @@ static bool refuse_truncate(struct pipeline *p) {
 
 /* A truncate of a set of events is one of them; a log's time is not believed (rule O5). */
 static bool refuse_early_truncate(struct pipeline *p, const struct event *e) {
-    if (e->is_log || !e->has_own_time || e->event_at_ms <= e->early_after_ms + p->config->future_window_ms)
+    if (e->is_log || !order_is_too_far_ahead(&p->env.order_options, e))
         return true;
     return reason_set(&p->reason, REASON_TOO_EARLY,
                       "Too early: the truncate is more than future.window ahead of its Kafka timestamp");

@@ -93,8 +93,7 @@ static void keep_floor(struct task_env *env, struct task *t, enum entity entity,
 
 /* Rule O5: a log's time beyond the window is not believed. */
 static struct order_floor floor_of(const struct task_env *env, const struct event *e) {
-    bool too_far =
-        e->has_own_time && e->event_at_ms > e->early_after_ms + env->order_options.future_window_ms;
+    bool too_far = order_is_too_far_ahead(&env->order_options, e);
     return (struct order_floor){
         .there = true,
         .at = too_far ? e->loaded_at_ms : e->event_at_ms,
