@@ -8,7 +8,8 @@ static int64_t later_of(int64_t a, int64_t b) {
 }
 
 bool order_is_too_far_ahead(const struct order_options *o, const struct event *e) {
-    return e->has_own_time && e->event_at_ms > e->early_after_ms + o->future_window_ms;
+    /* A refused record's Kafka timestamp may be anything, its own time may not. */
+    return e->has_own_time && e->event_at_ms - o->future_window_ms > e->early_after_ms;
 }
 
 static bool is_not_behind(struct slice position, struct slice other) {

@@ -1651,6 +1651,20 @@ static void test_order__outdated_ends(void **state) {
     buf_release(&b);
 }
 
+/* A refused record's Kafka timestamp may be any number; nothing may be added to it. */
+static void test_order__kafka_timestamps_at_the_ends(void **state) {
+    (void)state;
+    struct order_options o = {.future_window_ms = 86400000};
+    struct event e = {.has_own_time = true, .event_at_ms = 1700000000000, .early_after_ms = INT64_MAX};
+    assert_false(order_is_too_far_ahead(&o, &e));
+    e.early_after_ms = INT64_MIN;
+    assert_true(order_is_too_far_ahead(&o, &e));
+    e.early_after_ms = e.event_at_ms - o.future_window_ms;
+    assert_false(order_is_too_far_ahead(&o, &e));
+    e.early_after_ms--;
+    assert_true(order_is_too_far_ahead(&o, &e));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order__by_time),
@@ -1669,6 +1683,7 @@ int main(void) {
         cmocka_unit_test(test_order__note_rejected),
         cmocka_unit_test(test_order__bad_repeats),
         cmocka_unit_test(test_order__outdated_ends),
+        cmocka_unit_test(test_order__kafka_timestamps_at_the_ends),
     };
     return cmocka_run_group_tests_name("order", tests, NULL, NULL);
 }
