@@ -1,4 +1,4 @@
-"""The machine under the program fails: files get damaged, the disk is full, the clock jumps, limits are low."""
+"""The machine under the program fails: files get damaged, the disk is full, it is slow, the clock jumps, limits are low."""
 
 import errno
 import os
@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from clock import Clock
-from kafka import KafkaBroker
+from confluent_kafka import IsolationLevel
+from kafka import ROOT, KafkaBroker
 from process import wait_until
+from results import RESULTS
 from scenario import FIRST_SEED, SEEDS, Scenario, load
 from streamer import Streamer, total
 
@@ -268,6 +270,57 @@ def test_machine__unusable_directory(broker: KafkaBroker, tmp_path: Path, disk: 
         run_drained(s, Streamer.stop)
         s.check()
         assert SET_ASIDE not in s.streamer.stderr.read_text()
+
+
+# --- slow
+
+SLOW_PRODUCE = ROOT / "build" / "release" / "tests" / "libslow_produce.so"
+ALL_AT_ONCE = {"batch.max.records": "100000", "batch.max.ms": "60s", "transaction.max.messages": "1000000"}
+
+
+def slow(produce_ms: int) -> dict[str, str]:
+    """Each message takes at least so long."""
+    return {"LD_PRELOAD": str(SLOW_PRODUCE), "PRODUCE_MS": str(produce_ms)}
+
+
+def test_machine__transactions_are_bounded_by_time(broker: KafkaBroker, tmp_path: Path) -> None:
+    """However much a batch holds and however slow it is, no transaction outlives what the broker gives it."""
+    settings = {**ALL_AT_ONCE, "output.headers": "none", "transaction.timeout": "1s"}
+    with Scenario(broker, tmp_path, (1, 1), settings) as s:
+        s.has_sources = False
+        s.fed.feed(load(400, (1, 1), "keyed", large=False))
+        s.streamer.start(slow(produce_ms=25))
+        s.wait_drained()
+        s.streamer.wait_lag_zero()
+        metrics = s.streamer.metrics()
+        slept_ms = 25 * sum(total(metrics, "streamer_records_emitted_total", topic=s.names[name]) for name in RESULTS)
+        assert slept_ms > 10_000
+        assert total(metrics, "streamer_transactions_total", result="committed") >= slept_ms / 1000
+        assert total(metrics, "streamer_transactions_total", result="fenced") == 0
+        s.check()
+        s.streamer.stop()
+
+
+def test_machine__stops_within_a_batch(broker: KafkaBroker, tmp_path: Path) -> None:
+    """SIGTERM does not wait for the rest of a batch, and nothing of it is lost or doubled."""
+    settings = {**ALL_AT_ONCE, "output.headers": "none", "transaction.timeout": "15m"}
+    with Scenario(broker, tmp_path, (1, 1), settings) as s:
+        s.has_sources = False
+        s.fed.feed(load(600, (1, 1), "keyed", large=False))
+        s.streamer.start(slow(produce_ms=50))
+        wait_until("in a transaction", lambda: written(s) > 0, s.streamer.stderr)
+        s.streamer.stop()
+        assert 0 < s.streamer.consumed_offsets(broker) < 600
+        s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def written(s: Scenario) -> int:
+    """Messages in the result topics, committed or not."""
+    topics = set(s.broker.topics()) & {s.names[name] for name in RESULTS}
+    return sum(sum(s.broker.end_offsets(t, IsolationLevel.READ_UNCOMMITTED).values()) for t in topics)
 
 
 # --- the clock
