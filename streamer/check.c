@@ -194,6 +194,16 @@ done:
     return code;
 }
 
+/* What it is built with says which logins can work. */
+static void print_library(void) {
+    char features[256] = "";
+    size_t size = sizeof features;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    (void)rd_kafka_conf_get(conf, "builtin.features", features, &size);
+    rd_kafka_conf_destroy(conf);
+    (void)printf("\nlibrdkafka %s with %s\n", kafka_library_version(), features);
+}
+
 int command_check(const struct config *c, bool connect) {
     struct err e;
     if (c->log_level < LOG_ERROR && c->log_level != LOG_DEBUG)
@@ -203,6 +213,7 @@ int command_check(const struct config *c, bool connect) {
     print_rates(&c->rates);
     if (!make_client(c, RD_KAFKA_PRODUCER, &e) || !make_client(c, RD_KAFKA_CONSUMER, &e))
         return command_fail(&e);
-    (void)printf("\nthe configuration is valid\n");
+    print_library();
+    (void)printf("the configuration is valid\n");
     return connect ? check_connection(c, &e) : EXIT_DONE;
 }

@@ -17,7 +17,6 @@ struct embedded *embedded_start(const struct config *c, struct topic_layout *lay
     char text[256];
     struct embedded *b = mem_calloc(1, sizeof *b);
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    (void)rd_kafka_conf_set(conf, "socket.nagle.disable", "true", text, sizeof text);
     (void)rd_kafka_conf_set(conf, "log_level", "3", text, sizeof text);
     b->host = kafka_client(RD_KAFKA_PRODUCER, conf, e);
     b->cluster = b->host != NULL ? rd_kafka_mock_cluster_new(b->host, 1) : NULL;

@@ -10,7 +10,6 @@
 #include <time.h>
 
 #define ADMIN_ANSWER_MS 65000
-#define WAKE_TIMEOUT_MS 1000
 #define DESTROY_S 5
 
 /* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse.
@@ -54,13 +53,9 @@ bool kafka_conf_set_default(rd_kafka_conf_t *conf, const struct config *c, const
 rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, kafka_log);
-    bool ok =
-        kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, e) &&
-        kafka_conf_set(conf, "client.id", "streamer", e) &&
-        kafka_conf_set(conf, "socket.nagle.disable", "true", e) && /* a commit takes 1 ms instead of 50 */
-        /* The next transaction meets CONCURRENT_TRANSACTIONS while the last one's markers are written. */
-        kafka_conf_set(conf, "retry.backoff.ms", "10", e) &&
-        kafka_conf_set(conf, "reconnect.backoff.max.ms", "1000", e);
+    bool ok = kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, e) &&
+              kafka_conf_set(conf, "client.id", "streamer", e) &&
+              kafka_conf_set(conf, "reconnect.backoff.max.ms", "1000", e);
     for (size_t i = 0; ok && i < c->kafka_count; i++)
         ok = kafka_conf_set(conf, c->kafka[i].name, c->kafka[i].value, e);
     if (ok)
@@ -83,6 +78,37 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err
     (void)err_set(e, class, "kafka: no %s: %s, check the kafka.* settings",
                   type == RD_KAFKA_PRODUCER ? "producer" : "consumer", why);
     return NULL;
+}
+
+#define NO_BROKER_ID (-1) /* of bootstrap.servers, and of the coordinators, whose broker may change */
+
+static rd_kafka_resp_err_t note_state(rd_kafka_t *rk, int32_t broker_id, const char *protocol,
+                                      const char *name, int port, const char *state, void *breaks) {
+    (void)rk;
+    (void)protocol;
+    (void)port;
+    bool is_coordinator = strcmp(name, "GroupCoordinator") == 0 || strcmp(name, "TxnCoordinator") == 0;
+    if (strcmp(state, "DOWN") == 0 && (broker_id != NO_BROKER_ID || is_coordinator))
+        atomic_fetch_add((atomic_int *)breaks, 1);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t watch_states(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *breaks, char *why,
+                                        size_t why_size) {
+    (void)conf;
+    (void)why;
+    (void)why_size;
+    return rd_kafka_interceptor_add_on_broker_state_change(rk, "breaks", note_state, breaks);
+}
+
+bool kafka_conf_count_breaks(rd_kafka_conf_t *conf, atomic_int *breaks, struct err *e) {
+    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "breaks", watch_states, breaks);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           err_set(e, ERR_STOP, "kafka: cannot watch connections: %s", rd_kafka_err2str(code));
+}
+
+const char *kafka_library_version(void) {
+    return rd_kafka_version_str();
 }
 
 static void *destroy(void *rk) {
@@ -174,27 +200,9 @@ static void wait_for_stops(rd_kafka_t *consumer) {
     }
 }
 
-static void ask_leaders(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list) {
-    int64_t *ignored = mem_calloc((size_t)list->cnt, sizeof *ignored);
-    struct err e;
-    (void)list_offsets(consumer, list, RD_KAFKA_OFFSET_END, ignored, WAKE_TIMEOUT_MS, &e);
-    free(ignored);
-}
-
-void kafka_wake_fetchers(rd_kafka_t *consumer) {
-    rd_kafka_topic_partition_list_t *list = NULL;
-    if (rd_kafka_assignment(consumer, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return;
-    if (list->cnt > 0)
-        ask_leaders(consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
 rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list) {
     rd_kafka_resp_err_t code = rd_kafka_assign(consumer, list);
     wait_for_stops(consumer);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && list->cnt > 0)
-        ask_leaders(consumer, list);
     return code;
 }
 

@@ -7,10 +7,15 @@
 #include "streamer/config.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 
 /* The base of every client: brokers, client.id, no Nagle, the user's kafka.*, librdkafka's log into ours. The
  * caller owns the result (kafka_client takes it); NULL with an error. */
 rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e);
+
+/* fetch.queue.backoff.ms of consumers: how long a thread that fetches looks away from a queue that was full. At librdkafka's
+ * default of a second, throughput is what the queue holds. */
+#define KAFKA_QUEUE_BACKOFF_MS "2"
 
 /* rd_kafka_conf_set with an error that names the property. */
 bool kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e);
@@ -27,6 +32,14 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err
  * deleted, and in rarer cases (its issues 4187, 4724). Then the handle is left behind, and the log says so. False: its
  * threads live on, and with them what its callbacks use. */
 bool kafka_destroy(rd_kafka_t *rk);
+
+/* Makes a client of `conf` count into `breaks`, on librdkafka's threads, the connections to brokers that end. `breaks` must
+ * outlive the client. Not counted are those to bootstrap.servers, which librdkafka itself ends when it knows the brokers. (Its
+ * error events are no measure: identical ones are left out for 30 s.) */
+bool kafka_conf_count_breaks(rd_kafka_conf_t *conf, atomic_int *breaks, struct err *e);
+
+/* Of the librdkafka that runs, "2.14.2". */
+const char *kafka_library_version(void);
 
 /* The log callback that kafka_conf sets; called on librdkafka's threads. syslog_level: 0 … 7. rk may be NULL. */
 void kafka_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text);
@@ -47,15 +60,8 @@ const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *s
 const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka_metadata *m,
                                                            const char *name);
 
-/* Makes the threads that fetch look at their queues at once. After a queue was full (queued.min.messages), librdkafka 2.0.2
- * looks again only once a second, or when something else happens on the connection: this asks the partitions' leaders for
- * an offset. To be called when a large part of a queue has been taken; waits for an answer, usually less than a
- * millisecond. */
-void kafka_wake_fetchers(rd_kafka_t *consumer);
-
-/* rd_kafka_assign; waits until what was read before is not read any more (librdkafka 2.0.2 fails an assertion if a
- * partition is taken away a second time before that), and asks the leaders for something, which wakes the threads that
- * fetch: they look for new partitions only once a second. */
+/* rd_kafka_assign; waits until what was read before is not read any more (librdkafka 2.0.2 failed an assertion if a
+ * partition was taken away a second time before that). */
 rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list);
 
 /* The first and one behind the last offset of each partition of the list, into low[i] and high[i]; of a handle that is

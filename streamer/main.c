@@ -1,6 +1,7 @@
 #include "streamer/arguments.h"
 #include "streamer/base/mem.h"
 #include "streamer/commands.h"
+#include "streamer/kafka.h"
 #include "streamer/nearest.h"
 
 #include <signal.h>
@@ -78,7 +79,7 @@ static const struct command {
      OPTIONS_CONFIGURED | OPTION_YES, false, run_reset, NULL},
     {"help", "[--markdown]", "this, and every setting; --markdown: the settings as a table", OPTION_MARKDOWN,
      false, NULL, run_help},
-    {"version", "", "the version", 0, false, NULL, run_version},
+    {"version", "", "the version, and that of its Kafka library", 0, false, NULL, run_version},
 };
 
 static void print_usage(const struct command *command) {
@@ -107,7 +108,7 @@ static int run_help(const struct arguments *a) {
 
 static int run_version(const struct arguments *a) {
     (void)a;
-    (void)printf("streamer %s\n", streamer_version());
+    (void)printf("streamer %s (librdkafka %s)\n", streamer_version(), kafka_library_version());
     return EXIT_DONE;
 }
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SLOW_COMMIT_MS 5000
 
@@ -31,7 +30,7 @@ struct producer {
     struct err failed; /* sticky within a transaction: a message that was refused or not delivered */
     bool open, doubtful;
     int unpolled;      /* messages since delivery reports were served */
-    atomic_int breaks; /* connections that were closed; counted on librdkafka's threads */
+    atomic_int breaks; /* connections that ended; counted on librdkafka's threads */
     int breaks_before; /* the transaction */
 };
 
@@ -156,14 +155,6 @@ static bool check(rd_kafka_error_t *error, const char *what, struct err *e) {
     return false;
 }
 
-/* On a librdkafka thread, whenever a connection ends. (Its error events are no measure: identical ones are left out for
- * 30 s.) */
-static int on_close(int socket, void *opaque) {
-    struct producer *p = opaque;
-    atomic_fetch_add(&p->breaks, 1);
-    return close(socket);
-}
-
 /* The first message to a topic would wait for its metadata inside a transaction. */
 static bool open_topics(struct producer *p, struct err *e) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
@@ -191,16 +182,19 @@ struct producer *producer_new(const struct config *c, const char *transactional_
         p->positions[i] = -1;
     (void)snprintf(timeout, sizeof timeout, "%d", p->timeout_ms);
     rd_kafka_conf_t *conf = kafka_conf(c, e);
-    if (conf != NULL && !(kafka_conf_set(conf, "transactional.id", transactional_id, e) &&
-                          kafka_conf_set(conf, "transaction.timeout.ms", timeout, e) &&
-                          kafka_conf_set_default(conf, c, "compression.type", "lz4", e) &&
-                          kafka_conf_set(conf, "message.max.bytes", "67108864", e))) {
+    if (conf != NULL &&
+        !(kafka_conf_set(conf, "transactional.id", transactional_id, e) &&
+          kafka_conf_set(conf, "transaction.timeout.ms", timeout, e) &&
+          kafka_conf_set_default(conf, c, "compression.type", "lz4", e) &&
+          /* The next transaction meets CONCURRENT_TRANSACTIONS while the last one's markers are written. */
+          kafka_conf_set_default(conf, c, "retry.backoff.ms", "10", e) &&
+          kafka_conf_set(conf, "message.max.bytes", "67108864", e) &&
+          kafka_conf_count_breaks(conf, &p->breaks, e))) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;
     }
     if (conf != NULL) {
         rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-        rd_kafka_conf_set_closesocket_cb(conf, on_close);
         rd_kafka_conf_set_opaque(conf, p);
     }
     p->rk = kafka_client(RD_KAFKA_PRODUCER, conf, e);
@@ -222,7 +216,7 @@ void producer_free(struct producer *p) {
             if (p->topics[t] != NULL)
                 rd_kafka_topic_destroy(p->topics[t]);
         if (!kafka_destroy(p->rk))
-            return; /* on_close may still come */
+            return; /* breaks may still be counted */
     }
     free(p->positions);
     free(p);

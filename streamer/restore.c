@@ -36,14 +36,16 @@ struct restore {
 
 static rd_kafka_t *new_consumer(const struct config *c, const char *isolation, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(c, e);
-    if (conf != NULL && !(kafka_conf_set(conf, "group.id", c->app_id, e) &&
-                          kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
-                          kafka_conf_set(conf, "enable.auto.offset.store", "false", e) &&
-                          kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
-                          kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
-                          kafka_conf_set(conf, "fetch.wait.max.ms", "20", e) &&
-                          kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "32768", e) &&
-                          kafka_conf_set(conf, "isolation.level", isolation, e))) {
+    if (conf != NULL &&
+        !(kafka_conf_set(conf, "group.id", c->app_id, e) &&
+          kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
+          kafka_conf_set(conf, "enable.auto.offset.store", "false", e) &&
+          kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
+          kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
+          kafka_conf_set(conf, "fetch.wait.max.ms", "20", e) &&
+          kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "32768", e) &&
+          kafka_conf_set_default(conf, c, "fetch.queue.backoff.ms", KAFKA_QUEUE_BACKOFF_MS, e) &&
+          kafka_conf_set(conf, "isolation.level", isolation, e))) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
@@ -291,7 +293,6 @@ static bool save(struct restore *r, struct task_env *env, struct batch *batch, s
     if (!batch_commit(batch, e))
         return false;
     task->saved_meta = task->meta;
-    kafka_wake_fetchers(r->consumer);
     show_remaining(r);
     return true;
 }

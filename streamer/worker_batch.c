@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WAKE_RECORDS 1000 /* a batch as large as this may have emptied a queue that was full */
 #define FETCH_RECORDS 32  /* fewer than that find their rows one by one */
 #define REFRESH_PARTS 8   /* calls of task_refresh in one transaction */
 #define WRITE_MS 1000 /* behind a backlog the state is written once in that time, or when much has changed */
@@ -106,8 +105,6 @@ void worker_collect(struct worker *w) {
     }
     if (w->rebalanced)
         worker_drop_messages(w);
-    if (w->message_count >= WAKE_RECORDS)
-        kafka_wake_fetchers(w->consumer);
 }
 
 /* --- 2. process --- */

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define REJOIN_AFTER_MS 30000
 
@@ -111,13 +110,6 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque) {
     worker_on_consumer_error(opaque, (rd_kafka_resp_err_t)code, text);
 }
 
-/* On a librdkafka thread, whenever a connection ends. */
-static int on_close(int socket, void *opaque) {
-    struct worker *w = opaque;
-    atomic_fetch_add(&w->breaks, 1);
-    return close(socket);
-}
-
 /* On a librdkafka thread. Only its log tells that a session ran out because no answer came. */
 static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
     struct worker *w = rk != NULL ? rd_kafka_opaque(rk) : NULL;
@@ -146,7 +138,9 @@ static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
         /* All partitions share a queue: what waits there keeps links and refs waiting that come later. */
         kafka_conf_set_default(conf, c, "queued.min.messages", "10000", e) &&
         kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "16384", e) &&
+        kafka_conf_set_default(conf, c, "fetch.queue.backoff.ms", KAFKA_QUEUE_BACKOFF_MS, e) &&
         kafka_conf_set_default(conf, c, "fetch.message.max.bytes", "262144", e) &&
+        kafka_conf_count_breaks(conf, &w->breaks, e) &&
         (c->instance_id == NULL || kafka_conf_set(conf, "group.instance.id", w->instance_id, e));
     if (!ok) {
         if (conf != NULL)
@@ -156,7 +150,6 @@ static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {
     rd_kafka_conf_set_rebalance_cb(conf, worker_on_rebalance);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
-    rd_kafka_conf_set_closesocket_cb(conf, on_close);
     rd_kafka_conf_set_opaque(conf, w);
     rd_kafka_t *rk = kafka_client(RD_KAFKA_CONSUMER, conf, e);
     if (rk != NULL)

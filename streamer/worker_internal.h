@@ -80,7 +80,8 @@ struct worker {
     bool consumer_fenced;  /* the consumer is of no use any more: worker_rejoin_group */
     bool consumer_lingers; /* an earlier one could not be destroyed: its threads may still count breaks */
     int64_t joined_at_ms;  /* monotonic */
-    atomic_int breaks;  /* connections closed and sessions run out since; counted on the consumer's threads */
+    atomic_int
+        breaks; /* connections that ended and sessions that ran out since; counted on the consumer's threads */
     struct err trouble; /* told by the consumer: the next cycle fails with it */
     struct err fatal;   /* set by a callback or a poll: ends the worker */
 

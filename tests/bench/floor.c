@@ -178,6 +178,7 @@ static void start_consumer(struct floor *fl) {
         {"session.timeout.ms", "10000"},
         {"queued.min.messages", "10000"},
         {"queued.max.messages.kbytes", "16384"},
+        {"fetch.queue.backoff.ms", KAFKA_QUEUE_BACKOFF_MS},
         {"fetch.message.max.bytes", "262144"},
     };
     fl->consumer = client(fl, RD_KAFKA_CONSUMER, settings, ARRAY_LEN(settings));
@@ -212,8 +213,6 @@ static void collect(struct floor *fl) {
         if (clock_us() >= deadline)
             break;
     }
-    if (fl->message_count >= 1000)
-        kafka_wake_fetchers(fl->consumer);
 }
 
 static rd_kafka_resp_err_t produce(struct floor *fl, const struct output *o, const struct sample *s,

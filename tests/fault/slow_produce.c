@@ -1,9 +1,8 @@
-/* slow_produce: loaded before the program's libraries (LD_PRELOAD), makes each message cost time, as a slow disk or a starved
- * machine does:
+/* slow_produce: linked around the program's calls (--wrap), makes each message cost time, as a slow disk or a starved machine
+ * does:
  *
  *   PRODUCE_MS=N   at least so long takes each call of rd_kafka_produce. Messages with headers do not go through it.
  */
-#include <dlfcn.h>
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 #include <time.h>
@@ -14,13 +13,16 @@ static void wait_ms(long ms) {
         ;
 }
 
-int rd_kafka_produce(rd_kafka_topic_t *topic, int32_t partition, int flags, void *value, size_t value_size,
-                     const void *key, size_t key_size, void *opaque) {
-    int (*call)(rd_kafka_topic_t *, int32_t, int, void *, size_t, const void *, size_t, void *);
-    *(void **)&call = dlsym(RTLD_NEXT, "rd_kafka_produce");
+/* Named by the linker: __real_ is the call itself, __wrap_ is what the program gets. */
+int __real_rd_kafka_produce(rd_kafka_topic_t *topic, int32_t partition, int flags, void *value,
+                            size_t value_size, const void *key, size_t key_size, void *opaque);
+int __wrap_rd_kafka_produce(rd_kafka_topic_t *topic, int32_t partition, int flags, void *value,
+                            size_t value_size, const void *key, size_t key_size, void *opaque);
+
+int __wrap_rd_kafka_produce(rd_kafka_topic_t *topic, int32_t partition, int flags, void *value,
+                            size_t value_size, const void *key, size_t key_size, void *opaque) {
     const char *ms = getenv("PRODUCE_MS");
-    if (call == NULL || ms == NULL)
-        abort();
-    wait_ms(atol(ms));
-    return call(topic, partition, flags, value, value_size, key, key_size, opaque);
+    if (ms != NULL)
+        wait_ms(atol(ms));
+    return __real_rd_kafka_produce(topic, partition, flags, value, value_size, key, key_size, opaque);
 }

@@ -18,6 +18,7 @@ from process import DIE_WITH_PARENT, free_ports, tail, wait_until
 from results import RESULTS, read_topic
 
 BINARY = Path(os.environ.get("STREAMER_BIN", ROOT / "build" / "release" / "streamer"))
+WITH_FAULTS = ROOT / "build" / "release" / "tests" / "streamer_with_faults"  # tests/fault: what its environment is to say
 INPUTS = ("customers", "accounts")
 # Internal topics that are input too, in the order in which records flow through them.
 INTERNAL_INPUTS = ("repartition-customers", "repartition-accounts", "account-links", "customer-refs")
@@ -86,6 +87,7 @@ class Streamer:
         self._port = port
         self._properties = directory / "streamer.properties"
         self._process: subprocess.Popen[bytes] | None = None
+        self.binary = BINARY
         self.wrapper: list[str] = []  # a command that starts the one behind it
         directory.mkdir(parents=True, exist_ok=True)
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
@@ -108,7 +110,7 @@ class Streamer:
         assert self._process is None, "it runs already"
         with self.stderr.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [*DIE_WITH_PARENT, *self.wrapper, str(BINARY), *self._arguments()],
+                [*DIE_WITH_PARENT, *self.wrapper, str(self.binary), *self._arguments()],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,

@@ -14,13 +14,12 @@ import pytest
 from chaos import LARGE, TALLY, Proxy, reading, runs, seeds
 from confluent_kafka import Producer
 from generate import Input
-from kafka import ROOT, KafkaBroker
+from kafka import KafkaBroker
 from process import free_ports, wait_until
 from results import RESULTS, compacted, read_topic
 from scenario import Scenario, load
-from streamer import Streamer, total
+from streamer import WITH_FAULTS, Streamer, total
 
-KILL_POINT = ROOT / "build" / "release" / "tests" / "libkill_point.so"
 POINTS = [(point, when) for point in ("send_offsets", "commit", "state") for when in ("before", "after")]
 QUICK = {"batch.max.records": "20", "kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
 
@@ -100,7 +99,8 @@ def test_chaos__kill(broker: KafkaBroker, tmp_path: Path, seed: int) -> None:
             else:
                 nth = rng.randrange(1, 3 if point[0] == "state" else 12)  # the state is written less often
                 names = {"KILL_POINT": point[0], "KILL_WHEN": point[1], "KILL_NTH": str(nth)}
-                s.streamer.start({"LD_PRELOAD": str(KILL_POINT), **names})
+                s.streamer.binary = WITH_FAULTS
+                s.streamer.start(names)
                 s.fed.feed(records[150 * turn : 150 * (turn + 1)])
                 wait_until(f"dead {point} {nth}", lambda: not s.streamer.runs(), s.streamer.stderr)
             s.streamer.kill()

@@ -1,6 +1,7 @@
 """The command line: exit codes, one-line errors that say what to do, and `feed`."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_cli__refused_kafka_keys(key: str) -> None:
 
 def test_cli__unknown_command() -> None:
     assert_refused(run_once("rum"), "rum")
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--version"], ["check"]])
+def test_cli__tells_its_librdkafka(arguments: list[str]) -> None:
+    """One that works with today's Kafka: 2.12 at least."""
+    done = run_once(*arguments)
+    assert done.returncode == 0, done
+    (version,) = re.findall(r"librdkafka (\d+)\.(\d+)\.\d+", done.stdout)
+    assert tuple(map(int, version)) >= (2, 12)
+
+
+def test_cli__check_says_which_logins_can_work() -> None:
+    (line,) = [line for line in run_once("check").stdout.splitlines() if line.startswith("librdkafka")]
+    features = set(line.split(" with ")[1].split(","))
+    assert features >= {"ssl", "sasl_gssapi", "sasl_plain", "sasl_scram", "sasl_oauthbearer", "oidc", "lz4", "zstd"}
 
 
 def test_cli__check_of_a_good_file(tmp_path: Path) -> None:

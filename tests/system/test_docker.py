@@ -3,6 +3,7 @@
 import http.server
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -156,6 +157,22 @@ def test_docker__what_the_image_is_built_from_is_there() -> None:
     mounted = set(re.findall(r"source=([^,]+)", " ".join(argument for _, argument in instructions())))
     assert mounted <= sources
     assert [source for source in sorted(sources) if not (ROOT / source).exists()] == []
+
+
+def test_docker__what_the_image_is_built_from_is_enough(tmp_path: Path) -> None:
+    """CMake makes a build of those files alone; nothing is compiled."""
+    kept = (DOCKER / "Dockerfile.dockerignore").read_text().splitlines()
+    for source in (line.removeprefix("!") for line in kept if line.startswith("!")):
+        target = tmp_path / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, target)
+    (tmp_path / "build").mkdir()
+    if (ROOT / "build" / "deps").exists():
+        (tmp_path / "build" / "deps").symlink_to(ROOT / "build" / "deps")
+    (command,) = [argument for name, argument in instructions() if name == "RUN" and "cmake" in argument]
+    configure = command.split("&&")[0]
+    succeeds("sh", "-c", f"cd {tmp_path} && {configure}")
+    assert "streamer/main.c" in (tmp_path / "build" / "release" / "compile_commands.json").read_text()
 
 
 def test_docker__image_and_compose_set_keys_that_exist() -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from clock import Clock
 from confluent_kafka import IsolationLevel
-from kafka import ROOT, KafkaBroker
+from kafka import KafkaBroker
 from process import wait_until
 from results import RESULTS
 from scenario import FIRST_SEED, SEEDS, Scenario, load
-from streamer import Streamer, total
+from streamer import WITH_FAULTS, Streamer, total
 
 PARTITIONS = (2, 3)
 SET_ASIDE = "set aside and rebuilt from the topics"
@@ -274,13 +274,13 @@ def test_machine__unusable_directory(broker: KafkaBroker, tmp_path: Path, disk: 
 
 # --- slow
 
-SLOW_PRODUCE = ROOT / "build" / "release" / "tests" / "libslow_produce.so"
 ALL_AT_ONCE = {"batch.max.records": "100000", "batch.max.ms": "60s", "transaction.max.messages": "1000000"}
 
 
-def slow(produce_ms: int) -> dict[str, str]:
+def start_slow(streamer: Streamer, produce_ms: int) -> None:
     """Each message takes at least so long."""
-    return {"LD_PRELOAD": str(SLOW_PRODUCE), "PRODUCE_MS": str(produce_ms)}
+    streamer.binary = WITH_FAULTS
+    streamer.start({"PRODUCE_MS": str(produce_ms)})
 
 
 def test_machine__transactions_are_bounded_by_time(broker: KafkaBroker, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_machine__transactions_are_bounded_by_time(broker: KafkaBroker, tmp_path
     with Scenario(broker, tmp_path, (1, 1), settings) as s:
         s.has_sources = False
         s.fed.feed(load(400, (1, 1), "keyed", large=False))
-        s.streamer.start(slow(produce_ms=25))
+        start_slow(s.streamer, produce_ms=25)
         s.wait_drained()
         s.streamer.wait_lag_zero()
         metrics = s.streamer.metrics()
@@ -307,7 +307,7 @@ def test_machine__stops_within_a_batch(broker: KafkaBroker, tmp_path: Path) -> N
     with Scenario(broker, tmp_path, (1, 1), settings) as s:
         s.has_sources = False
         s.fed.feed(load(600, (1, 1), "keyed", large=False))
-        s.streamer.start(slow(produce_ms=50))
+        start_slow(s.streamer, produce_ms=50)
         wait_until("in a transaction", lambda: written(s) > 0, s.streamer.stderr)
         s.streamer.stop()
         assert 0 < s.streamer.consumed_offsets(broker) < 600
