@@ -91,7 +91,7 @@ static void back_off(struct worker *w, int64_t ms) {
 }
 
 static bool one_cycle(struct worker *w, struct err *e) {
-    if (w->consumer_fenced && !worker_rejoin_group(w, e))
+    if (w->must_rejoin && !worker_rejoin_group(w, e))
         return false;
     if (!worker_advance_tasks(w, e))
         return false;

@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FETCH_RECORDS 32  /* fewer than that find their rows one by one */
-#define REFRESH_PARTS 8   /* calls of task_refresh in one transaction */
+#define FETCH_RECORDS 32 /* fewer than that find their rows one by one */
+#define REFRESH_PARTS 8  /* calls of task_refresh in one transaction */
 #define WRITE_MS 1000 /* behind a backlog the state is written once in that time, or when much has changed */
 
 void worker_drop_messages(struct worker *w) {

@@ -172,7 +172,7 @@ static bool subscribe(struct worker *w, struct err *e) {
 bool worker_join_group(struct worker *w, struct err *e) {
     atomic_store(&w->breaks, 0);
     w->consumer = make_consumer(w, e);
-    w->consumer_fenced = false;
+    w->must_rejoin = false;
     w->joined_at_ms = worker_clock_ms(CLOCK_MONOTONIC);
     return w->consumer != NULL && subscribe(w, e);
 }
@@ -186,7 +186,7 @@ void worker_leave_group(struct worker *w) {
 }
 
 bool worker_rejoin_group(struct worker *w, struct err *e) {
-    log_warn("the group fenced this member; joining anew", "instance.id=%s", w->o.config->instance_id);
+    log_warn("joining the group anew", "worker=%d", w->o.index);
     worker_leave_group(w);
     forget_assignment(w);
     return worker_join_group(w, e);
@@ -201,9 +201,11 @@ void worker_on_fatal(struct worker *w) {
     bool fenced =
         rd_kafka_fatal_error(w->consumer, text, sizeof text) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
     bool soon = worker_clock_ms(CLOCK_MONOTONIC) - w->joined_at_ms <= REJOIN_AFTER_MS;
-    if (fenced && (!soon || atomic_load(&w->breaks) > 0))
-        w->consumer_fenced = true;
-    else if (fenced)
+    if (fenced && (!soon || atomic_load(&w->breaks) > 0)) {
+        log_warn("the group fenced this member", "worker=%d instance.id=%s", w->o.index,
+                 w->o.config->instance_id);
+        w->must_rejoin = true;
+    } else if (fenced)
         (void)err_set(&w->fatal, ERR_STOP,
                       "instance.id=%s: another process has the same; give each instance one of its own",
                       w->o.config->instance_id);

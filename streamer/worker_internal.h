@@ -77,7 +77,7 @@ struct worker {
     bool backlogged;                                /* when it was full more was waiting, maybe */
     bool unwritten;        /* committed transactions have changed state that is only in memory yet */
     bool in_transaction;   /* what is in memory may come to nothing */
-    bool consumer_fenced;  /* the consumer is of no use any more: worker_rejoin_group */
+    bool must_rejoin;      /* the consumer, or its assignment, is of no use any more: worker_rejoin_group */
     bool consumer_lingers; /* an earlier one could not be destroyed: its threads may still count breaks */
     int64_t joined_at_ms;  /* monotonic */
     atomic_int

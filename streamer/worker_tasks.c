@@ -208,12 +208,20 @@ static bool any_committed(const struct worker *w) {
     return false;
 }
 
-/* Plans the way of the tasks that wait and are held. */
+/* A source that became this worker's meanwhile is not asked about yet: it would seem never to have been committed. */
+static bool is_located(const struct worker *w, int32_t p) {
+    for (size_t i = 0; i < w->source_count; i++)
+        if (w->sources[i].partition == p && !w->sources[i].located)
+            return false;
+    return true;
+}
+
+/* Plans the way of the tasks that wait and whose places are known; who holds them has asked for those. */
 static bool plan(struct worker *w, struct err *e) {
     struct restore_request *requests = mem_calloc((size_t)w->o.layout->n, sizeof *requests);
     size_t count = 0;
     for (int32_t p = 0; p < w->o.layout->n; p++)
-        if (stage_of(w, p) == STAGE_WAITING && hold(w, p))
+        if (stage_of(w, p) == STAGE_WAITING && is_located(w, p))
             requests[count++] =
                 (struct restore_request){&w->tasks[p], committed_of(w, TOPIC_ACCOUNT_LINKS, p),
                                          committed_of(w, TOPIC_CUSTOMER_REFS, p), any_committed(w)};
@@ -319,6 +327,23 @@ static void show_progress(struct worker *w, bool done) {
     w->progress_due_ms = now + PROGRESS_MS;
 }
 
+/* Topics with as many partitions as there are tasks are shared out alike: who has a partition of one has it of all. Not if
+ * the group's leader has not heard of a topic yet. */
+static bool assignment_is_whole(struct worker *w, struct err *e) {
+    for (size_t i = 0; i < w->source_count; i++) {
+        const struct source *s = &w->sources[i];
+        for (int t = 0; t < TOPIC_COUNT && w->o.layout->partitions[s->topic] == w->o.layout->n; t++)
+            if (topic_is_consumed((enum topic)t) && w->o.layout->partitions[t] == w->o.layout->n &&
+                worker_find_source(w, worker_topic(w, (enum topic)t), s->partition) == NULL)
+                return err_set(
+                    e, ERR_RETRY,
+                    "the group's leader has given out partition %d of %s without that of %s, which it may "
+                    "not know yet; joining the group anew",
+                    s->partition, worker_topic(w, s->topic), worker_topic(w, (enum topic)t));
+    }
+    return true;
+}
+
 bool worker_advance_tasks(struct worker *w, struct err *e) {
     if (!w->has_assignment) {
         atomic_store(&w->phase, WORKER_CONNECTING);
@@ -326,6 +351,9 @@ bool worker_advance_tasks(struct worker *w, struct err *e) {
     }
     if (atomic_load(&w->phase) == WORKER_RUNNING)
         return true;
+    w->must_rejoin = !assignment_is_whole(w, e);
+    if (w->must_rejoin)
+        return false;
     if (!look_at_waiting(w, e) || (any_in(w, STAGE_RESTORING) && !restore_some(w, e)) ||
         (any_in(w, STAGE_REFRESHING) && !refresh_some(w, e)))
         return false;
