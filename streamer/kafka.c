@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#define REQUEST_TIMEOUT_MS 5000
 #define ADMIN_ANSWER_MS 65000
 #define DESTROY_S 5
 
@@ -50,12 +51,23 @@ bool kafka_conf_set_default(rd_kafka_conf_t *conf, const struct config *c, const
     return kafka_conf_set(conf, name, value, e);
 }
 
+/* How long an answer may take. A broker that is frozen is given up after that, so it bounds how long results wait when the
+ * others have chosen another leader. It may not be longer than a transaction. */
+static bool set_request_timeout(rd_kafka_conf_t *conf, const struct config *c, struct err *e) {
+    char text[24];
+    int64_t ms =
+        c->transaction_timeout_ms < REQUEST_TIMEOUT_MS ? c->transaction_timeout_ms : REQUEST_TIMEOUT_MS;
+    (void)snprintf(text, sizeof text, "%lld", (long long)ms);
+    return kafka_conf_set(conf, "socket.timeout.ms", text, e) &&
+           kafka_conf_set(conf, "request.timeout.ms", text, e);
+}
+
 rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, kafka_log);
     bool ok = kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, e) &&
               kafka_conf_set(conf, "client.id", "streamer", e) &&
-              kafka_conf_set(conf, "reconnect.backoff.max.ms", "1000", e);
+              kafka_conf_set(conf, "reconnect.backoff.max.ms", "1000", e) && set_request_timeout(conf, c, e);
     for (size_t i = 0; ok && i < c->kafka_count; i++)
         ok = kafka_conf_set(conf, c->kafka[i].name, c->kafka[i].value, e);
     if (ok)
@@ -169,6 +181,14 @@ const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka
     return NULL;
 }
 
+/* librdkafka takes leaders from what it knows of the cluster, and of topics that a handle does not consume it never asks again:
+ * a leader that is gone would be one for good. */
+static void refresh_leaders(rd_kafka_t *client, int timeout_ms) {
+    const struct rd_kafka_metadata *all;
+    if (rd_kafka_metadata(client, 1, NULL, &all, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(all);
+}
+
 /* which: RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END, which the protocol takes for times. */
 static bool list_offsets(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t which,
                          int64_t *offsets, int timeout_ms, struct err *e) {
@@ -187,6 +207,8 @@ static bool list_offsets(rd_kafka_t *client, const rd_kafka_topic_partition_list
         offsets[i] = tp->offset;
     }
     rd_kafka_topic_partition_list_destroy(asked);
+    if (!ok)
+        refresh_leaders(client, timeout_ms);
     return ok;
 }
 

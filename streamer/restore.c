@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define CALL_TIMEOUT_MS 15000
+#define CALL_TIMEOUT_MS 5000
 #define RECORDS_PER_MS 500 /* of a step's budget */
 #define POLL_RECORDS 500
 #define IDLE_MS 50                  /* without a message: what is pending is replayed */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_TIMEOUT_MS 15000
+#define CALL_TIMEOUT_MS 5000
 /* Of restoring. What is replayed together is proportional to it (restore.c), and whoever is ready waits meanwhile. */
 #define STEP_MS 200       /* when nobody is ready */
 #define QUIET_STEP_MS 100 /* when those that are have nothing to do */

@@ -1,4 +1,4 @@
-"""A real, single-node Apache Kafka (KRaft) on loopback ports, and what the tests ask of it."""
+"""A real Apache Kafka (KRaft) on loopback ports, of one node or of three, and what the tests ask of it."""
 
 import os
 import shutil
@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = Path(os.environ.get("KAFKA_LIBS", ROOT / "build" / "kafka-libs"))
 LOG_CONFIG = Path(__file__).parent / "kafka" / "log4j2.properties"
 JVM = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+
+CLIENT = {"log_level": 0, "socket.timeout.ms": 5000}  # a frozen broker is given up after that
 
 # For a moment after a start or after the first use of groups.
 COORDINATOR_MOVES = (
@@ -86,21 +88,24 @@ def java(logs: Path, main_class: str, *arguments: str, jvm: Sequence[str] = JVM)
 class KafkaBroker:
     """Formats its directory at the first start; later starts use the same ports and data."""
 
+    replication = 1
+
     def __init__(
         self, directory: Path, config: Mapping[str, str] | None = None, jvm: Sequence[str] = JVM
     ) -> None:
-        port, controller_port = free_ports(2)
+        port, self.controller_port = free_ports(2)
         self.bootstrap = f"127.0.0.1:{port}"
         self._directory = directory
         self._jvm = jvm
         self._properties = directory / "server.properties"
         self._log = directory / "server.log"
+        self._log_read = 0  # characters of it that has_torn_transactions() has seen
         self._process: subprocess.Popen[bytes] | None = None
         self._config = {
             **SERVER_CONFIG,
             "log.dirs": str(directory / "data"),
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{controller_port}",
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
             **(config or {}),
         }
         self.admin: AdminClient
@@ -128,6 +133,14 @@ class KafkaBroker:
     # --- its life
 
     def start(self) -> None:
+        self.launch()
+        # Clients from before a restart can wait forever for the group coordinator that they knew.
+        self._readers.clear()
+        self.admin = AdminClient({"bootstrap.servers": self.bootstrap, **CLIENT})
+        wait_until("a broker that serves", self._serves, self._log, self._process)
+
+    def launch(self) -> None:
+        """start() waits until it serves, too."""
         assert self._process is None, "the broker runs already"
         if not self._properties.exists():
             self._format()
@@ -138,10 +151,6 @@ class KafkaBroker:
                 stdout=output,
                 stderr=output,
             )
-        # Clients from before a restart can wait forever for the group coordinator that they knew.
-        self._readers.clear()
-        self.admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        wait_until("a broker that serves", self._serves, self._log, self._process)
 
     def stop(self) -> None:
         """In good order, as an operator would."""
@@ -177,7 +186,8 @@ class KafkaBroker:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in self._config.items()))
         cluster = "c3RyZWFtZXItdGVzdHMtMQ"
-        arguments = ["format", "--standalone", "-t", cluster, "-c", str(self._properties)]
+        standalone = [] if "controller.quorum.voters" in self._config else ["--standalone"]
+        arguments = ["format", *standalone, "-t", cluster, "-c", str(self._properties)]
         self._tool("kafka.tools.StorageTool", *arguments)
 
     def _serves(self) -> bool:
@@ -186,18 +196,22 @@ class KafkaBroker:
         except KafkaException:
             return False
 
-    def abort_hanging(self) -> None:
-        """What an operator does when a broker, as it comes up or goes down, has given up on the end of a transaction:
-        "… while trying to send transaction markers …, these partitions are likely deleted already and hence can be
-        skipped". Its partitions, __consumer_offsets among them, are then not readable any further under read_committed."""
-        if "trying to send transaction markers" not in self._log.read_text():
-            return
+    def has_torn_transactions(self) -> bool:
+        """Whether the broker, as it came up last or went down before, has given up on the end of a transaction that was
+        committed: "… while trying to send transaction markers …, these partitions are likely deleted already and hence can
+        be skipped". Such a partition, __consumer_offsets among them, is not readable any further under read_committed,
+        until the next end of a transaction of that producer commits what is there, or an operator aborts it, as this does:
+        some of the transaction stays and some is lost, whatever the program does."""
+        if "trying to send transaction markers" not in self._log.read_text()[self._log_read :]:
+            return False
+        self._log_read = len(self._log.read_text())
         tool, servers = "org.apache.kafka.tools.TransactionsCommand", ("--bootstrap-server", self.bootstrap)
         found = self._tool(tool, *servers, "find-hanging", "--broker-id", "1", "--max-transaction-timeout", "0")
         for line in found.splitlines()[1:]:
             topic, partition, start = (line.split()[i] for i in (0, 1, 5))
             where = ("--topic", topic, "--partition", partition, "--start-offset", start)
             self._tool(tool, *servers, "abort", *where, unless="Could not find any open transactions")  # it has ended since
+        return True
 
     def _tool(self, main_class: str, *arguments: str, unless: str | None = None) -> str:
         """What it prints. It must succeed, unless it fails with that text."""
@@ -216,7 +230,7 @@ class KafkaBroker:
     # --- topics
 
     def topic_create(self, name: str, partitions: int, config: Mapping[str, str] | None = None) -> None:
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=self.replication, config=dict(config or {}))
         self.admin.create_topics([topic])[name].result(60)
         wait_until(f"topic {name} with its leaders", lambda: self._has_leaders(name), self._log, self._process)
 
@@ -285,18 +299,21 @@ class KafkaBroker:
 
     def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
         """What the group committed, open transactions waited for; 0 for a partition without a commit."""
-        if group not in self._readers:
-            settings = {"group.id": group, "isolation.level": "read_committed", "log_level": 0}
-            self._readers[group] = Consumer({"bootstrap.servers": self.bootstrap, **settings})
         partitions = self._partitions(topic)
 
         def ask() -> list[TopicPartition] | None:
+            if group not in self._readers:
+                settings = {"group.id": group, "isolation.level": "read_committed", **CLIENT}
+                self._readers[group] = Consumer({"bootstrap.servers": self.bootstrap, **settings})
             try:
-                return self._readers[group].committed(partitions, timeout=60)
+                return self._readers[group].committed(partitions, timeout=15)
             except KafkaException as e:
-                if e.args[0].code() in COORDINATOR_MOVES:
-                    return None
-                raise
+                code = e.args[0].code()
+                if code == KafkaError._TIMED_OUT:  # it may go on asking a frozen coordinator
+                    del self._readers[group]
+                elif code not in COORDINATOR_MOVES:
+                    raise
+                return None
 
         found = wait_until("sure of the coordinator", ask, self._log, self._process)
         return {tp.partition: max(tp.offset, 0) for tp in found}
@@ -319,3 +336,63 @@ class KafkaBroker:
         )
         rows = [line.split(separator) for line in output.splitlines()]
         return [(None if k == null else k, None if v == null else v) for k, v in rows]
+
+
+class KafkaCluster(KafkaBroker):
+    """Three of them, each broker and controller, with everything kept three times and two needed to write."""
+
+    replication = 3
+
+    def __init__(self, directory: Path, config: Mapping[str, str] | None = None) -> None:
+        super().__init__(directory)
+        common = {
+            "default.replication.factor": "3",
+            "min.insync.replicas": "2",
+            "offsets.topic.replication.factor": "3",
+            "transaction.state.log.replication.factor": "3",
+            "transaction.state.log.min.isr": "2",
+            **(config or {}),
+        }
+        small = ["-Xmx256m", *JVM[1:]]
+        ids = range(1, self.replication + 1)
+        self.nodes = [KafkaBroker(directory / str(n), {**common, "node.id": str(n)}, small) for n in ids]
+        voters = ",".join(f"{n}@127.0.0.1:{node.controller_port}" for n, node in zip(ids, self.nodes, strict=True))
+        for node in self.nodes:
+            node._config["controller.quorum.voters"] = voters
+            del node._config["controller.quorum.bootstrap.servers"]
+        self.bootstrap = ",".join(node.bootstrap for node in self.nodes)
+        self._log = self.nodes[0]._log
+
+    def launch(self) -> None:
+        for node in self.nodes:
+            node.launch()
+
+    def _serves(self) -> bool:
+        try:
+            return len(self.admin.list_topics(timeout=1).brokers) == len(self.nodes)
+        except KafkaException:
+            return False
+
+    def _end(self, how: signal.Signals) -> None:
+        for node in self.nodes:
+            node._end(how)
+
+    def coordinator(self, group: str) -> KafkaBroker:
+        """The node that coordinates it now."""
+        found = self.admin.describe_consumer_groups([group])[group].result(60)
+        return self.nodes[found.coordinator.id - 1]
+
+    def node_back(self, node: KafkaBroker) -> None:
+        """Starts it again, and waits until every partition has all its replicas."""
+        node.launch()
+        self.wait_all_in_sync()
+
+    def wait_all_in_sync(self) -> None:
+        wait_until("all replicas in sync", self._all_in_sync, self._log)
+
+    def _all_in_sync(self) -> bool:
+        try:
+            topics = self.admin.list_topics(timeout=5).topics.values()
+        except KafkaException:
+            return False
+        return all(len(p.isrs) == len(p.replicas) for t in topics for p in t.partitions.values())

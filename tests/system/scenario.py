@@ -10,7 +10,7 @@ from types import TracebackType
 
 from confluent_kafka import KafkaError, Message, Producer
 from generate import Input, generate
-from kafka import KafkaBroker
+from kafka import CLIENT, KafkaBroker
 from model import Model
 from results import RESULTS, InputRecord, Place, check_results
 from streamer import INPUTS, EmbeddedStreamer, Streamer
@@ -85,7 +85,7 @@ class Fed:
         self.counts = Counter({name: 0 for name in INPUTS})
         self.records: dict[Place, InputRecord] = {}
         self._topic_names = topic_names
-        settings = {"enable.idempotence": idempotence, "max.in.flight": 1, "linger.ms": 1, "log_level": 0}
+        settings = {"enable.idempotence": idempotence, "max.in.flight": 1, "linger.ms": 1, "request.timeout.ms": 5000, **CLIENT}
         self._producer = Producer({"bootstrap.servers": bootstrap, **settings})
 
     def feed(self, records: Sequence[Input]) -> None:
