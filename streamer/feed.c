@@ -58,12 +58,12 @@ static rd_kafka_t *new_producer(struct feed *f, const char *bootstrap, struct er
         !kafka_conf_set(conf, "enable.idempotence", "true", e) ||
         !kafka_conf_set(conf, "partitioner", "murmur2_random", e) ||
         !kafka_conf_set(conf, "queue.buffering.max.kbytes", QUEUE_MAX_KBYTES, e) ||
-        !kafka_conf_set(conf, "message.timeout.ms", DELIVERY_TIMEOUT_MS, e)) {
+        !kafka_conf_set(conf, "message.timeout.ms", DELIVERY_TIMEOUT_MS, e) ||
+        !kafka_conf_set_trouble(conf, &f->trouble, e)) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
     rd_kafka_conf_set_dr_msg_cb(conf, note_delivery);
-    kafka_conf_set_trouble(conf, &f->trouble);
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 

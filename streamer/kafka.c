@@ -12,6 +12,8 @@
 #define REQUEST_TIMEOUT_MS 5000
 #define ADMIN_ANSWER_MS 65000
 #define DESTROY_S 5
+#define FIRST_ANSWER_MS 1000
+#define RECONNECT_MS "3000"
 
 /* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse.
  */
@@ -87,8 +89,9 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err
         rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE ? ERR_STOP : ERR_CONFIG;
     rd_kafka_conf_destroy(conf); /* rd_kafka_new takes it over only when it succeeds */
     why[strcspn(why, "\r\n")] = '\0';
-    (void)err_set(e, class, "kafka: no %s: %s, check the kafka.* settings",
-                  type == RD_KAFKA_PRODUCER ? "producer" : "consumer", why);
+    bool is_key = strncmp(why, "ssl.key.", strlen("ssl.key.")) == 0;
+    (void)err_set(e, class, "kafka: no %s: %s, check %s", type == RD_KAFKA_PRODUCER ? "producer" : "consumer",
+                  why, is_key ? "kafka.ssl.key.location and kafka.ssl.key.password" : "the kafka.* settings");
     return NULL;
 }
 
@@ -143,33 +146,93 @@ bool kafka_destroy(rd_kafka_t *rk) {
     return true;
 }
 
+/* Verification errors of a certificate, as openssl/x509_vfy.h numbers them. */
+enum { CERTIFICATE_OK = 0, NOT_YET_VALID = 9, HAS_EXPIRED = 10, OTHER_HOST = 62, OTHER_ADDRESS = 64 };
+
+static const char *certificate_advice(int error) {
+    switch (error) {
+    case NOT_YET_VALID:
+        return "the broker's certificate is not valid yet, compare the clocks";
+    case HAS_EXPIRED:
+        return "the broker's certificate has expired, it needs a new one";
+    case OTHER_HOST:
+    case OTHER_ADDRESS:
+        return "the broker's certificate is of another host, use the name that is in it in kafka.bootstrap.servers and in the "
+               "broker's advertised.listeners";
+    default:
+        return "the broker's certificate is signed by nobody whom kafka.ssl.ca.location holds, put its authority there";
+    }
+}
+
+/* On librdkafka's threads. */
+static int verify_certificate(rd_kafka_t *rk, const char *broker, int32_t id, int *error, int depth,
+                              const char *bytes, size_t size, char *why, size_t why_size, void *opaque) {
+    struct kafka_trouble *trouble = opaque;
+    (void)rk, (void)broker, (void)id, (void)depth, (void)bytes, (void)size;
+    if (*error == CERTIFICATE_OK)
+        return 1;
+    atomic_store(&trouble->certificate_error, *error);
+    (void)snprintf(why, why_size, "%s", certificate_advice(*error));
+    return 0;
+}
+
+/* What to do about it. */
+static const char *advice(const struct kafka_trouble *trouble) {
+    if (trouble != NULL && atomic_load(&trouble->certificate_error) != CERTIFICATE_OK)
+        return certificate_advice(atomic_load(&trouble->certificate_error));
+    if (trouble != NULL && trouble->is_refused_login)
+        return "the broker refuses the login, check kafka.sasl.mechanism, kafka.sasl.username and kafka.sasl.password";
+    if (trouble != NULL && strstr(trouble->text, "SSL alert") != NULL)
+        return "the broker asks for a client certificate and has got none, or one that it does not trust, check "
+               "kafka.ssl.certificate.location and kafka.ssl.key.location";
+    return "check kafka.bootstrap.servers and the kafka.security.*, kafka.ssl.* and kafka.sasl.* settings";
+}
+
+bool kafka_trouble_lasts(const struct kafka_trouble *trouble) {
+    return trouble->is_refused_login || atomic_load(&trouble->certificate_error) != CERTIFICATE_OK ||
+           strstr(trouble->text, "SSL alert") != NULL;
+}
+
 static void note_trouble(rd_kafka_t *rk, int code, const char *text, void *opaque) {
     (void)rk;
     struct kafka_trouble *trouble = opaque;
+    trouble->is_refused_login |= code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
     /* "all brokers are down" says less than what came before it */
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || trouble->text[0] == '\0')
         (void)snprintf(trouble->text, sizeof trouble->text, "%.*s", (int)strcspn(text, "\r\n"), text);
 }
 
-void kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble) {
+bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e) {
     trouble->text[0] = '\0';
+    trouble->is_refused_login = false;
+    atomic_store(&trouble->certificate_error, CERTIFICATE_OK);
     rd_kafka_conf_set_error_cb(conf, note_trouble);
     rd_kafka_conf_set_opaque(conf, trouble);
+    (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, verify_certificate);
+    /* Longer than it takes to see that a login was refused: accounts get locked by a few of those. */
+    return kafka_conf_set(conf, "reconnect.backoff.max.ms", RECONNECT_MS, e) &&
+           kafka_conf_set(conf, "reconnect.backoff.ms", RECONNECT_MS, e);
 }
 
 const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers, int timeout_ms,
                                                const struct kafka_trouble *trouble, struct err *e) {
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 1, NULL, &metadata, timeout_ms);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return metadata;
-    (void)rd_kafka_poll(client, 0); /* serves the error callback */
-    (void)err_set(
-        e, ERR_STOP,
-        "kafka: no answer from %s within %d s: %s, check kafka.bootstrap.servers and the kafka.security.*, "
-        "kafka.ssl.* and kafka.sasl.* settings",
-        servers, timeout_ms / 1000,
-        trouble != NULL && trouble->text[0] != '\0' ? trouble->text : rd_kafka_err2str(code));
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    bool lasts = false;
+    for (int left_ms = timeout_ms, step_ms = FIRST_ANSWER_MS; left_ms > 0 && !lasts;
+         left_ms -= step_ms, step_ms *= 2) {
+        code = rd_kafka_metadata(client, 1, NULL, &metadata, step_ms < left_ms ? step_ms : left_ms);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return metadata;
+        (void)rd_kafka_poll(client, 0); /* serves the error callback */
+        lasts = trouble != NULL && kafka_trouble_lasts(trouble);
+    }
+    const char *why = trouble != NULL && trouble->text[0] != '\0' ? trouble->text : rd_kafka_err2str(code);
+    if (lasts)
+        (void)err_set(e, ERR_STOP, "kafka: %s: %s (%s)", servers, advice(trouble), why);
+    else
+        (void)err_set(e, ERR_STOP, "kafka: no answer from %s within %d s: %s, %s", servers, timeout_ms / 1000,
+                      why, advice(trouble));
     return NULL;
 }
 

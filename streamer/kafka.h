@@ -47,12 +47,18 @@ void kafka_log(const rd_kafka_t *rk, int syslog_level, const char *facility, con
 /* Why connections fail, as librdkafka last said it. Filled on the thread that polls the handle. */
 struct kafka_trouble {
     char text[400]; /* "": none so far */
+    bool is_refused_login;
+    atomic_int
+        certificate_error; /* of the broker's, by openssl/x509_vfy.h; 0: none. Set on librdkafka's threads */
 };
-/* Makes a client of `conf` report into `trouble`, which must outlive it. Takes error_cb and opaque. */
-void kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble);
+/* Makes a client of `conf` report into `trouble`, which must outlive it, and wait some seconds before it connects to a
+ * broker again. Takes error_cb, ssl_cert_verify_cb and opaque. */
+bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e);
+/* Trying again will not help: a login that is refused, a certificate. */
+bool kafka_trouble_lasts(const struct kafka_trouble *trouble);
 
 /* What the cluster says of its brokers and of all topics (it creates none by being asked). Waits for a broker
- * for at most timeout_ms; `trouble` (NULL: none) explains why none answered. NULL with an error (ERR_STOP),
+ * for at most timeout_ms, and no longer if that cannot help; `trouble` (NULL: none) explains why none answered. NULL with an error (ERR_STOP),
  * else for rd_kafka_metadata_destroy. */
 const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers, int timeout_ms,
                                                const struct kafka_trouble *trouble, struct err *e);

@@ -158,8 +158,10 @@ int command_reset(const struct config *c, bool yes) {
     struct err e;
     struct kafka_trouble trouble;
     rd_kafka_conf_t *conf = kafka_conf(c, &e);
-    if (conf != NULL)
-        kafka_conf_set_trouble(conf, &trouble);
+    if (conf != NULL && !kafka_conf_set_trouble(conf, &trouble, &e)) {
+        rd_kafka_conf_destroy(conf);
+        conf = NULL;
+    }
     rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, &e);
     if (client == NULL)
         return command_fail(&e);

@@ -182,13 +182,15 @@ static bool stop_is_pending(void) {
 static bool wait_for_brokers(rd_kafka_t *client, const char *bootstrap, struct kafka_trouble *trouble,
                              struct err *e) {
     const struct rd_kafka_metadata *md = NULL;
-    for (int waited_ms = 0; md == NULL && waited_ms < BROKER_TIMEOUT_MS; waited_ms += 1000) {
+    int waited_ms = 0;
+    for (; md == NULL && waited_ms < BROKER_TIMEOUT_MS && !kafka_trouble_lasts(trouble); waited_ms += 1000) {
         md = kafka_metadata(client, bootstrap, 1000, trouble, e);
         if (md == NULL && stop_is_pending())
             return err_set(e, ERR_NONE, "stopped while waiting for the brokers");
     }
     if (md == NULL)
-        return err_prefix(e, "gave up after %d s", BROKER_TIMEOUT_MS / 1000);
+        return waited_ms >= BROKER_TIMEOUT_MS ? err_prefix(e, "gave up after %d s", BROKER_TIMEOUT_MS / 1000)
+                                              : false;
     rd_kafka_metadata_destroy(md);
     return true;
 }
@@ -207,8 +209,10 @@ static bool connect_brokers(struct service *s, struct err *e) {
     }
     struct kafka_trouble trouble;
     rd_kafka_conf_t *conf = kafka_conf(&s->config, e);
-    if (conf != NULL)
-        kafka_conf_set_trouble(conf, &trouble);
+    if (conf != NULL && !kafka_conf_set_trouble(conf, &trouble, e)) {
+        rd_kafka_conf_destroy(conf);
+        conf = NULL;
+    }
     rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, e);
     if (client == NULL)
         return false;

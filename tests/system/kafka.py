@@ -187,8 +187,11 @@ class KafkaBroker:
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in self._config.items()))
         cluster = "c3RyZWFtZXItdGVzdHMtMQ"
         standalone = [] if "controller.quorum.voters" in self._config else ["--standalone"]
-        arguments = ["format", *standalone, "-t", cluster, "-c", str(self._properties)]
+        arguments = ["format", *standalone, "-t", cluster, "-c", str(self._properties), *self._format_options()]
         self._tool("kafka.tools.StorageTool", *arguments)
+
+    def _format_options(self) -> list[str]:
+        return []
 
     def _serves(self) -> bool:
         try:

@@ -1,0 +1,141 @@
+"""A broker that asks who is there: TLS, client certificates, SASL. Certificates are made by openssl."""
+
+import socket
+import subprocess
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from kafka import KafkaBroker
+from process import free_ports
+
+PASSWORD = "correct horse; battery=staple"
+KEY_PASSWORD = "key pass=word"
+USERS = ("scram-sha-256", "scram-sha-512", "plain")  # one each, of that name
+
+
+def openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+class Authority:
+    """A certificate authority of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._key, self.certificate = directory / "ca.key", directory / "ca.pem"
+        openssl(
+            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=the bank's authority"),
+            *("-keyout", self._key, "-out", self.certificate),
+        )
+
+    def issue(self, name: str, alternative: str = "IP:127.0.0.1", expired: bool = False) -> Path:
+        """A file with a private key and its certificate."""
+        key, request = self._directory / f"{name}.key", self._directory / f"{name}.csr"
+        extensions, both = self._directory / f"{name}.ext", self._directory / f"{name}.pem"
+        extensions.write_text(f"subjectAltName={alternative}\n")
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        certificate = self._directory / f"{name}.crt"
+        if expired:  # x509 of Debian 12's openssl cannot choose the times, ca can
+            config = self._directory / "ca.conf"
+            (self._directory / "index.txt").write_text("")
+            config.write_text(
+                f"[ca]\ndefault_ca=c\n[c]\ndir={self._directory}\ndatabase=$dir/index.txt\nnew_certs_dir=$dir\n"
+                "serial=$dir/serial\ndefault_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n"
+            )
+            (self._directory / "serial").write_text("77\n")
+            openssl(
+                *("ca", "-batch", "-notext", "-config", config, "-cert", self.certificate, "-keyfile", self._key),
+                *("-startdate", "20200101000000Z", "-enddate", "20200201000000Z", "-extfile", extensions),
+                *("-in", request, "-out", certificate),
+            )
+        else:
+            openssl(
+                *("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial"),
+                *("-days", "365", "-extfile", extensions, "-out", certificate),
+            )
+        both.write_text(key.read_text() + certificate.read_text())
+        return both
+
+    def encrypted_key(self, name: str) -> Path:
+        """The key of issue(name), under KEY_PASSWORD."""
+        target = self._directory / f"{name}.encrypted.key"
+        openssl("pkcs8", "-topk8", "-in", self._directory / f"{name}.key", "-out", target, "-passout", f"pass:{KEY_PASSWORD}")
+        return target
+
+class GuardedBroker(KafkaBroker):
+    """Its listeners but PLAINTEXT, which the tests' own clients use:
+
+    TLS, MTLS (asks for a certificate), SASL (over TLS), EXPIRED and ELSEWHERE (TLS with a certificate that has run out, or is
+    of another host).
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.authority = Authority(directory / "authority")
+        self.stranger = Authority(directory / "stranger")
+        names = ("TLS", "MTLS", "SASL", "EXPIRED", "ELSEWHERE")
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        self.addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+        certificates = {
+            "TLS": (good := self.authority.issue("server")),
+            "MTLS": good,
+            "SASL": good,
+            "EXPIRED": self.authority.issue("expired", expired=True),
+            "ELSEWHERE": self.authority.issue("elsewhere", "DNS:elsewhere.example.com"),
+        }
+        config = {
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
+            + ",".join(f"{name}:{'SASL_SSL' if name == 'SASL' else 'SSL'}" for name in names),
+            "listener.name.mtls.ssl.client.auth": "required",
+            "listener.name.sasl.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN",
+        }
+        for name, certificate in certificates.items():
+            prefix = f"listener.name.{name.lower()}.ssl"
+            config[f"{prefix}.keystore.type"] = config[f"{prefix}.truststore.type"] = "PEM"
+            config[f"{prefix}.keystore.location"] = str(certificate)
+            config[f"{prefix}.truststore.location"] = str(self.authority.certificate)
+        scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        plain = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_plain="{PASSWORD}";'
+        for mechanism, module in (("scram-sha-256", scram), ("scram-sha-512", scram), ("plain", plain)):
+            config[f"listener.name.sasl.{mechanism}.sasl.jaas.config"] = module
+        super().__init__(directory, config)
+        for name, port in ports.items():
+            self._config["listeners"] += f",{name}://127.0.0.1:{port}"
+
+    def _format_options(self) -> list[str]:
+        users = [f"{user.upper()}=[name={user},password={PASSWORD}]" for user in USERS if user != "plain"]
+        return [option for user in users for option in ("--add-scram", user)]
+
+
+class Doorman:
+    """Counts the connections to a port of this machine, and passes them on."""
+
+    def __init__(self, address: str) -> None:
+        self.connections = 0
+        self._target = int(address.rsplit(":", 1)[1])
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            server = socket.create_connection(("127.0.0.1", self._target))
+            for ends in ((client, server), (server, client)):
+                threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)

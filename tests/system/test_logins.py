@@ -1,0 +1,138 @@
+"""TLS, client certificates and SASL on a real broker: who may come in does, and who may not is told why, at once."""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from logins import KEY_PASSWORD, PASSWORD, USERS, Doorman, GuardedBroker
+from process import tail
+from scenario import Scenario, load
+from streamer import Streamer, run_once
+
+PARTITIONS = (2, 2)
+MECHANISMS = [user.upper() for user in USERS]
+
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedBroker]:
+    with GuardedBroker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+def tls(broker: GuardedBroker, listener: str) -> dict[str, str]:
+    return {
+        "kafka.bootstrap.servers": broker.addresses[listener],
+        "kafka.security.protocol": "SSL",
+        "kafka.ssl.ca.location": str(broker.authority.certificate),
+    }
+
+
+def mtls(broker: GuardedBroker, password: str = KEY_PASSWORD) -> dict[str, str]:
+    """With a key that is encrypted."""
+    return {
+        **tls(broker, "MTLS"),
+        "kafka.ssl.certificate.location": str(broker.authority.issue("client")),
+        "kafka.ssl.key.location": str(broker.authority.encrypted_key("client")),
+        "kafka.ssl.key.password": password,
+    }
+
+
+def sasl(broker: GuardedBroker, mechanism: str, password: str = PASSWORD) -> dict[str, str]:
+    return {
+        **tls(broker, "SASL"),
+        "kafka.security.protocol": "SASL_SSL",
+        "kafka.sasl.mechanism": mechanism,
+        "kafka.sasl.username": mechanism.lower(),
+        "kafka.sasl.password": password,
+    }
+
+
+def good_login(broker: GuardedBroker, name: str) -> dict[str, str]:
+    match name:
+        case "TLS":
+            return tls(broker, "TLS")
+        case "MTLS":
+            return mtls(broker)
+    return sasl(broker, name)
+
+
+def run_with(settings: Mapping[str, str], *command: str) -> Done:
+    done = run_once(*command, *[part for k, v in settings.items() for part in ("--set", f"{k}={v}")])
+    for secret in (PASSWORD, KEY_PASSWORD):
+        assert secret not in done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("login", ["TLS", "MTLS", *MECHANISMS])
+def test_logins__let_in(guarded: GuardedBroker, tmp_path: Path, login: str) -> None:
+    settings = good_login(guarded, login)
+    assert run_with(settings, "check", "--connect").returncode == 0
+    with Scenario(guarded, tmp_path, PARTITIONS, settings) as s:
+        s.fed.feed(load(100, PARTITIONS, "keyed", large=False))
+        s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+        file = tmp_path / "customers.csv"
+        file.write_text("customer_id,customer_name,has_loan\n1,Ada,yes\n")
+        fed = run_with({**settings, "topic.customers": s.names["customers"]}, "feed", "customers", str(file))
+        assert fed.returncode == 0, fed
+        for secret in (PASSWORD, KEY_PASSWORD):
+            assert secret not in s.streamer.stderr.read_text()
+
+
+def wrong(broker: GuardedBroker, what: str) -> tuple[dict[str, str], str, int]:
+    """Settings with one mistake, what the message must say, and the exit code."""
+    stranger = str(broker.stranger.certificate)
+    good = tls(broker, "TLS")
+    match what:
+        case "authority":
+            return {**good, "kafka.ssl.ca.location": stranger}, "signed by nobody whom kafka.ssl.ca.location holds", 1
+        case "expired certificate":
+            return tls(broker, "EXPIRED"), "the broker's certificate has expired", 1
+        case "host name":
+            return tls(broker, "ELSEWHERE"), "the broker's certificate is of another host", 1
+        case "no client certificate":
+            return tls(broker, "MTLS"), "asks for a client certificate", 1
+        case "stranger's client certificate":
+            client = str(broker.stranger.issue("client"))
+            files = {"kafka.ssl.certificate.location": client, "kafka.ssl.key.location": client}
+            return {**tls(broker, "MTLS"), **files}, "asks for a client certificate and has got none, or one", 1
+        case "key password":
+            return mtls(broker, "wrong"), "check kafka.ssl.key.location and kafka.ssl.key.password", 2
+    return sasl(broker, what, "wrong"), "refuses the login, check kafka.sasl.mechanism, kafka.sasl.username and", 1
+
+
+WRONG = [
+    *("authority", "expired certificate", "host name", "no client certificate", "stranger's client certificate"),
+    "key password",
+    *MECHANISMS,
+]
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("command", ["check", "run", "feed"])
+def test_logins__kept_out(guarded: GuardedBroker, tmp_path: Path, command: str, what: str) -> None:
+    """By a message of its own. A password is tried once: a few refused logins lock an account."""
+    settings, says, code = wrong(guarded, what)
+    door = Doorman(settings["kafka.bootstrap.servers"])
+    settings = {**settings, "kafka.bootstrap.servers": door.address}
+    if command == "run":
+        streamer = Streamer(tmp_path, settings)
+        streamer.start()
+        assert streamer.wait_exit() == code, tail(streamer.stderr)
+        said = streamer.stderr.read_text()
+        assert PASSWORD not in said and KEY_PASSWORD not in said
+    else:
+        file = tmp_path / "customers.csv"
+        file.write_text("customer_id,customer_name,has_loan\n1,Ada,yes\n")
+        done = run_with(settings, *(("check", "--connect") if command == "check" else ("feed", "customers", str(file))))
+        assert done.returncode == code, done
+        said = done.stderr
+    door.close()
+    assert says in said
+    if what in MECHANISMS:
+        assert door.connections == 1
