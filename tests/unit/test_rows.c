@@ -145,7 +145,7 @@ static void test_rows__avro_truncated(void **state) {
 
 /* Of every length, beside avro-c; alone and with more behind it. */
 static void check_long(int64_t x) {
-    char theirs[16], with_more[32] = {0};
+    char theirs[16] = {0}, with_more[32] = {0};
     avro_writer_t w = avro_writer_memory(theirs, sizeof theirs);
     avro_value_iface_t *iface = avro_generic_class_from_schema(avro_schema_long());
     avro_value_t value;
