@@ -202,13 +202,21 @@ static void note_trouble(rd_kafka_t *rk, int code, const char *text, void *opaqu
         (void)snprintf(trouble->text, sizeof trouble->text, "%.*s", (int)strcspn(text, "\r\n"), text);
 }
 
+static bool certificates_matter(const rd_kafka_conf_t *conf) {
+    char value[8] = "";
+    size_t size = sizeof value;
+    (void)rd_kafka_conf_get(conf, "enable.ssl.certificate.verification", value, &size);
+    return strcmp(value, "true") == 0;
+}
+
 bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e) {
     trouble->text[0] = '\0';
     trouble->is_refused_login = false;
     atomic_store(&trouble->certificate_error, CERTIFICATE_OK);
     rd_kafka_conf_set_error_cb(conf, note_trouble);
     rd_kafka_conf_set_opaque(conf, trouble);
-    (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, verify_certificate);
+    if (certificates_matter(conf))
+        (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, verify_certificate);
     /* Longer than it takes to see that a login was refused: accounts get locked by a few of those. */
     return kafka_conf_set(conf, "reconnect.backoff.max.ms", RECONNECT_MS, e) &&
            kafka_conf_set(conf, "reconnect.backoff.ms", RECONNECT_MS, e);

@@ -58,7 +58,8 @@ bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble
 bool kafka_trouble_lasts(const struct kafka_trouble *trouble);
 
 /* What the cluster says of its brokers and of all topics (it creates none by being asked). Waits for a broker
- * for at most timeout_ms, and no longer if that cannot help; `trouble` (NULL: none) explains why none answered. NULL with an error (ERR_STOP),
+ * for at most timeout_ms, and no longer if that cannot help; `trouble` (NULL: none) explains why none answered. NULL with an
+ * error (ERR_STOP),
  * else for rd_kafka_metadata_destroy. */
 const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers, int timeout_ms,
                                                const struct kafka_trouble *trouble, struct err *e);

@@ -56,6 +56,10 @@ def good_login(broker: GuardedBroker, name: str) -> dict[str, str]:
             return tls(broker, "TLS")
         case "MTLS":
             return mtls(broker)
+        case "unverified":
+            stranger = str(broker.stranger.certificate)
+            off = {"kafka.enable.ssl.certificate.verification": "false", "kafka.ssl.ca.location": stranger}
+            return {**tls(broker, "ELSEWHERE"), **off}
     return sasl(broker, name)
 
 
@@ -66,7 +70,7 @@ def run_with(settings: Mapping[str, str], *command: str) -> Done:
     return done
 
 
-@pytest.mark.parametrize("login", ["TLS", "MTLS", *MECHANISMS])
+@pytest.mark.parametrize("login", ["TLS", "MTLS", "unverified", *MECHANISMS])
 def test_logins__let_in(guarded: GuardedBroker, tmp_path: Path, login: str) -> None:
     settings = good_login(guarded, login)
     assert run_with(settings, "check", "--connect").returncode == 0
