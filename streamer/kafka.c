@@ -15,11 +15,13 @@
 #define FIRST_ANSWER_MS 1000
 #define RECONNECT_MS "3000"
 
-/* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse.
- */
+/* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse. And why a
+ * connection fails is logged of each broker (facility FAIL), and once more as the client's error. */
 static bool is_noise(const char *facility, const char *text) {
-    return strcmp(facility, "CONFWARN") == 0 &&
-           strstr(text, " property and will be ignored by this ") != NULL;
+    return (strcmp(facility, "CONFWARN") == 0 &&
+            strstr(text, " property and will be ignored by this ") != NULL) ||
+           (strcmp(facility, "ERROR") == 0 &&
+            (strstr(text, "Connect to ") != NULL || strstr(text, " brokers are down") != NULL));
 }
 
 /* syslog levels: what librdkafka calls an error (a connection lost) it mends itself. */

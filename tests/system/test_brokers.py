@@ -66,6 +66,10 @@ def test_brokers__killed(cluster: KafkaCluster, tmp_path: Path, which: str) -> N
             parts.feed_and_drain()
         cluster.node_back(node)
         parts.finish()
+        said = s.streamer.stderr.read_text()
+        assert "brokers are down" not in said  # two were up all the time
+        refused = [line for line in said.splitlines() if "Connection refused" in line]
+        assert refused and all("facility=FAIL" in line for line in refused)
 
 
 def test_brokers__frozen_leader(cluster: KafkaCluster, tmp_path: Path) -> None:
