@@ -26,6 +26,7 @@
 
 #define BROKER_TIMEOUT_MS 30000
 #define CALL_TIMEOUT_MS 5000
+#define STOP_S 9 /* of the 10 s that Docker waits before kill -9 */
 
 struct service {
     struct config config; /* a shallow copy: bootstrap and state_dir are other ones when embedded */
@@ -302,11 +303,26 @@ struct service *service_start(const struct config *config, bool embedded, struct
     return NULL;
 }
 
+/* Calls of librdkafka may take longer than whoever stops this waits before kill -9, or for ever while a broker is gone. */
+static void *give_up(void *nothing) {
+    struct timespec left = {.tv_sec = STOP_S};
+    while (nanosleep(&left, &left) != 0)
+        ;
+    log_error("stopping takes too long; ended as by kill -9: the next start goes on from what is committed",
+              "seconds=%d", STOP_S);
+    _exit(EXIT_FAILED);
+    return nothing;
+}
+
 bool service_stop(struct service *s, struct err *e) {
+    pthread_t watch;
+    bool watched = pthread_create(&watch, NULL, give_up, NULL) == 0;
     http_stop(s->http);
     bool ok = stop_workers(s, e);
     store_close(s->store);
     embedded_stop(s->broker);
+    if (watched && pthread_cancel(watch) == 0)
+        (void)pthread_join(watch, NULL);
     metrics_free(s->metrics);
     if (s->temporary_dir[0] != '\0')
         (void)nftw(s->temporary_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);

@@ -3,6 +3,7 @@
  *   KILL_POINT=send_offsets|commit|state   the call of librdkafka or RocksDB
  *   KILL_WHEN=before|after                 it is made
  *   KILL_NTH=N                             for the Nth time
+ *   KILL_HOW=hang                          the call never comes back, instead
  */
 #include <librdkafka/rdkafka.h>
 #include <rocksdb/c.h>
@@ -10,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_set(const char *name, const char *value) {
     const char *set = getenv(name);
@@ -23,8 +25,11 @@ static bool is_due(const char *point, atomic_int *calls) {
 }
 
 static void die_if(bool due, const char *when) {
-    if (due && is_set("KILL_WHEN", when))
-        (void)raise(SIGKILL);
+    if (!due || !is_set("KILL_WHEN", when))
+        return;
+    while (is_set("KILL_HOW", "hang"))
+        (void)pause();
+    (void)raise(SIGKILL);
 }
 
 /* Named by the linker: __real_ is the call itself, __wrap_ is what the program gets. */

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import IsolationLevel, KafkaError, Message, Producer
 from generate import Input, generate
 from kafka import CLIENT, KafkaBroker
 from model import Model
@@ -169,6 +169,11 @@ class Scenario:
     def wait_drained(self, streamer: Streamer | None = None) -> None:
         """By the first instance, or by another one of the same application."""
         (streamer or self.streamer).wait_drained(self.broker, self.fed.counts)
+
+    def written(self) -> int:
+        """Messages in the result topics, committed or not."""
+        topics = set(self.broker.topics()) & {self.names[name] for name in RESULTS}
+        return sum(sum(self.broker.end_offsets(t, IsolationLevel.READ_UNCOMMITTED).values()) for t in topics)
 
     def check(self) -> None:
         """The results are what the model says."""

@@ -133,6 +133,11 @@ class Streamer:
         code = self._end(signal.SIGTERM)
         assert code == 0, f"exit code {code} after SIGTERM\n{tail(self.stderr)}"
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM; wait_exit() tells what came of it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         if self._process is not None:
             self._end(signal.SIGKILL)

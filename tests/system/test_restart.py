@@ -11,7 +11,7 @@ from kafka import KafkaBroker
 from process import wait_until
 from results import RESULTS, check_rows, compacted, read_topic
 from scenario import FIRST_SEED, Scenario, load
-from streamer import Streamer
+from streamer import WITH_FAULTS, Streamer
 
 PARTITIONS = (2, 3)
 MANY_TRANSACTIONS = {"batch.max.records": "20"}
@@ -39,6 +39,22 @@ def test_restart__mid_load(
         for _ in moments(s, 1500, times):
             end(s.streamer)
             s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def test_restart__stopped_while_a_commit_hangs(broker: KafkaBroker, tmp_path: Path) -> None:
+    """As librdkafka's calls may without a broker: it ends all the same, and as if it had been killed."""
+    with Scenario(broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
+        s.fed.feed(load(300, PARTITIONS, "keyed"))
+        s.streamer.binary = WITH_FAULTS
+        s.streamer.start({"KILL_POINT": "commit", "KILL_WHEN": "before", "KILL_NTH": "2", "KILL_HOW": "hang"})
+        wait_until("in a transaction", lambda: s.written() > 0, s.streamer.stderr)
+        s.streamer.ask_to_stop()
+        assert s.streamer.wait_exit() == 1
+        assert "stopping takes too long" in s.streamer.stderr.read_text()
+        s.streamer.start()
         s.wait_drained()
         s.check()
         s.streamer.stop()
