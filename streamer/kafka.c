@@ -187,6 +187,10 @@ static const char *advice(const struct kafka_trouble *trouble) {
     if (trouble != NULL && strstr(trouble->text, "SSL alert") != NULL)
         return "the broker asks for a client certificate and has got none, or one that it does not trust, check "
                "kafka.ssl.certificate.location and kafka.ssl.key.location";
+    if (trouble != NULL &&
+        strstr(trouble->text, " brokers are down") != NULL) /* and no connection was refused */
+        return "they take connections and end them, as when they ask for another kafka.security.protocol (PLAINTEXT, SSL, "
+               "SASL_PLAINTEXT, SASL_SSL)";
     return "check kafka.bootstrap.servers and the kafka.security.*, kafka.ssl.* and kafka.sasl.* settings";
 }
 

@@ -140,3 +140,11 @@ def test_logins__kept_out(guarded: GuardedBroker, tmp_path: Path, command: str, 
     assert says in said
     if what in MECHANISMS:
         assert door.connections == 1
+
+
+@pytest.mark.parametrize(("listener", "protocol"), [("TLS", "PLAINTEXT"), ("SASL", "SSL")])
+def test_logins__another_protocol(guarded: GuardedBroker, listener: str, protocol: str) -> None:
+    """The broker ends the connection and says nothing."""
+    done = run_with({**tls(guarded, listener), "kafka.security.protocol": protocol}, "check", "--connect")
+    assert done.returncode == 1
+    assert "as when they ask for another kafka.security.protocol" in done.stderr
