@@ -171,12 +171,7 @@ static int check_cluster(const struct config *c, const struct rd_kafka_metadata 
 static int check_connection(const struct config *c, struct err *e) {
     struct kafka_trouble trouble;
     int code = EXIT_FAILED;
-    rd_kafka_conf_t *conf = kafka_conf(c, e);
-    if (conf != NULL && !kafka_conf_set_trouble(conf, &trouble, e)) {
-        rd_kafka_conf_destroy(conf);
-        conf = NULL;
-    }
-    rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, e);
+    rd_kafka_t *client = kafka_asking_client(c, &trouble, e);
     if (client == NULL)
         return command_fail(e);
     const struct rd_kafka_metadata *metadata =

@@ -228,6 +228,15 @@ bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble
            kafka_conf_set(conf, "reconnect.backoff.ms", RECONNECT_MS, e);
 }
 
+rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *trouble, struct err *e) {
+    rd_kafka_conf_t *conf = kafka_conf(c, e);
+    if (conf != NULL && !kafka_conf_set_trouble(conf, trouble, e)) {
+        rd_kafka_conf_destroy(conf);
+        conf = NULL;
+    }
+    return kafka_client(RD_KAFKA_PRODUCER, conf, e);
+}
+
 const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers, int timeout_ms,
                                                const struct kafka_trouble *trouble, struct err *e) {
     const struct rd_kafka_metadata *metadata = NULL;

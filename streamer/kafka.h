@@ -54,6 +54,8 @@ struct kafka_trouble {
 /* Makes a client of `conf` report into `trouble`, which must outlive it, and wait some seconds before it connects to a
  * broker again. Takes error_cb, ssl_cert_verify_cb and opaque. */
 bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e);
+/* A producer that reports into `trouble`, to ask the brokers something. NULL with an error. */
+rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *trouble, struct err *e);
 /* Trying again will not help: a login that is refused, a certificate. */
 bool kafka_trouble_lasts(const struct kafka_trouble *trouble);
 

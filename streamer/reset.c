@@ -157,12 +157,7 @@ static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka
 int command_reset(const struct config *c, bool yes) {
     struct err e;
     struct kafka_trouble trouble;
-    rd_kafka_conf_t *conf = kafka_conf(c, &e);
-    if (conf != NULL && !kafka_conf_set_trouble(conf, &trouble, &e)) {
-        rd_kafka_conf_destroy(conf);
-        conf = NULL;
-    }
-    rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, &e);
+    rd_kafka_t *client = kafka_asking_client(c, &trouble, &e);
     if (client == NULL)
         return command_fail(&e);
     bool ok = reset(client, c, &trouble, yes, &e);

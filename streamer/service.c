@@ -41,6 +41,7 @@ struct service {
     size_t worker_count; /* started */
     atomic_int *holders; /* worker.h */
     struct http_server *http;
+    bool was_asked_to_stop; /* by a signal */
 };
 
 /* --- the state directory --- */
@@ -209,12 +210,7 @@ static bool connect_brokers(struct service *s, struct err *e) {
         return true;
     }
     struct kafka_trouble trouble;
-    rd_kafka_conf_t *conf = kafka_conf(&s->config, e);
-    if (conf != NULL && !kafka_conf_set_trouble(conf, &trouble, e)) {
-        rd_kafka_conf_destroy(conf);
-        conf = NULL;
-    }
-    rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, e);
+    rd_kafka_t *client = kafka_asking_client(&s->config, &trouble, e);
     if (client == NULL)
         return false;
     bool ok = wait_for_brokers(client, s->config.bootstrap, &trouble, e) &&
@@ -308,6 +304,7 @@ static void *give_up(void *nothing) {
     struct timespec left = {.tv_sec = STOP_S};
     while (nanosleep(&left, &left) != 0)
         ;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     log_error("stopping takes too long; ended as by kill -9: the next start goes on from what is committed",
               "seconds=%d", STOP_S);
     _exit(EXIT_FAILED);
@@ -316,7 +313,8 @@ static void *give_up(void *nothing) {
 
 bool service_stop(struct service *s, struct err *e) {
     pthread_t watch;
-    bool watched = pthread_create(&watch, NULL, give_up, NULL) == 0;
+    /* Not where a worker has ended with an error, which is still to be told. */
+    bool watched = s->was_asked_to_stop && pthread_create(&watch, NULL, give_up, NULL) == 0;
     http_stop(s->http);
     bool ok = stop_workers(s, e);
     store_close(s->store);
@@ -349,7 +347,8 @@ void service_wait(struct service *s) {
     stop_signals(&set);
     while (sigwait(&set, &signal) != 0)
         continue;
-    if (phase_of(s) != WORKER_STOPPED)
+    s->was_asked_to_stop = phase_of(s) != WORKER_STOPPED;
+    if (s->was_asked_to_stop)
         log_info("stopping", "signal=%d", signal);
 }
 

@@ -111,7 +111,7 @@ void worker_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 bool worker_join_group(struct worker *w, struct err *e);
 void worker_leave_group(struct worker *w);
 bool worker_rejoin_group(struct worker *w, struct err *e);
-/* After RD_KAFKA_RESP_ERR__FATAL of the consumer: sets consumer_fenced or fatal. */
+/* After RD_KAFKA_RESP_ERR__FATAL of the consumer: sets must_rejoin or fatal. */
 void worker_on_fatal(struct worker *w);
 /* Serves the group while nothing is consumed: heartbeats, rebalances. */
 void worker_poll_group(struct worker *w, int timeout_ms);
