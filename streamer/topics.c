@@ -15,6 +15,9 @@
 #define LARGE_MESSAGE_BYTES "67108864"
 #define ANY_DIFFERENCE_MS "9223372036854775807"
 #define ADMIN_TIMEOUT_MS 30000
+/* A broker may not have heard yet of a topic that another one has just made. */
+#define NEW_TOPIC_TRIES 300
+#define NEW_TOPIC_PAUSE_US 100000
 
 /* --- what is there --- */
 
@@ -115,12 +118,12 @@ static bool create_topics(rd_kafka_t *client, const struct config *c, const stru
     return ok;
 }
 
-/* Creates and waits until every broker answer knows the new topics. */
+/* Creates and waits until a broker's answer knows the new topics. */
 static bool create_and_see(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
                            bool users_topics, struct err *e) {
     if (!create_topics(client, c, layout, users_topics, e))
         return false;
-    for (int tries = 0; tries < 100; tries++) {
+    for (int tries = 0; tries < NEW_TOPIC_TRIES; tries++) {
         bool all = true;
         if (!read_partitions(client, c, ADMIN_TIMEOUT_MS, layout, e))
             return false;
@@ -128,7 +131,7 @@ static bool create_and_see(rd_kafka_t *client, const struct config *c, struct to
             all = all && (layout->partitions[t] > 0 || topic_is_users((enum topic)t) != users_topics);
         if (all)
             return true;
-        (void)usleep(100000);
+        (void)usleep(NEW_TOPIC_PAUSE_US);
     }
     return err_set(e, ERR_STOP, "the topics just created do not show up; look at the brokers' logs");
 }
@@ -221,6 +224,7 @@ static bool check_config(const struct config *c, enum topic t, const rd_kafka_Co
     return true;
 }
 
+/* ERR_RETRY: the broker that was asked does not know the topic yet. */
 static bool check_described(const struct config *c, rd_kafka_event_t *event, struct topic_layout *layout,
                             struct err *e) {
     size_t count;
@@ -230,13 +234,27 @@ static bool check_described(const struct config *c, rd_kafka_event_t *event, str
         const char *name = rd_kafka_ConfigResource_name(resources[i]);
         rd_kafka_resp_err_t code = rd_kafka_ConfigResource_error(resources[i]);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return err_set(e, ERR_STOP, "topic %s: cannot read its configuration: %s", name,
+            return err_set(e, code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? ERR_RETRY : ERR_STOP,
+                           "topic %s: cannot read its configuration: %s", name,
                            rd_kafka_ConfigResource_error_string(resources[i]));
         for (int t = 0; t < TOPIC_COUNT; t++)
             if (strcmp(c->topics[t], name) == 0 && !check_config(c, (enum topic)t, resources[i], layout, e))
                 return false;
     }
     return true;
+}
+
+static bool describe_and_check(rd_kafka_t *client, const struct config *c,
+                               rd_kafka_ConfigResource_t **resources, size_t count,
+                               struct topic_layout *layout, struct err *e) {
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_DescribeConfigs(client, resources, count, NULL, queue);
+    rd_kafka_event_t *event = kafka_admin_result(queue, "describe topics", e);
+    bool ok = event != NULL && check_described(c, event, layout, e);
+    if (event != NULL)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    return ok;
 }
 
 static bool check_configs(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
@@ -246,15 +264,14 @@ static bool check_configs(rd_kafka_t *client, const struct config *c, struct top
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (!topic_is_users((enum topic)t) && layout->partitions[t] > 0)
             resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->topics[t]);
-    if (count == 0)
-        return true;
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_DescribeConfigs(client, resources, count, NULL, queue);
-    rd_kafka_event_t *event = kafka_admin_result(queue, "describe topics", e);
-    bool ok = event != NULL && check_described(c, event, layout, e);
-    if (event != NULL)
-        rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
+    bool ok = count == 0;
+    for (int tries = 0; !ok && tries < NEW_TOPIC_TRIES; tries++) {
+        if (tries > 0)
+            (void)usleep(NEW_TOPIC_PAUSE_US);
+        ok = describe_and_check(client, c, resources, count, layout, e);
+        if (!ok && e->class != ERR_RETRY)
+            break;
+    }
     rd_kafka_ConfigResource_destroy_array(resources, count);
     return ok;
 }

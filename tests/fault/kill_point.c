@@ -3,12 +3,13 @@
  *   KILL_POINT=send_offsets|commit|state   the call of librdkafka or RocksDB
  *   KILL_WHEN=before|after                 it is made
  *   KILL_NTH=N                             for the Nth time
- *   KILL_HOW=hang                          the call never comes back, instead
+ *   KILL_HOW=hang                          the call never comes back, instead; standard error says so
  */
 #include <librdkafka/rdkafka.h>
 #include <rocksdb/c.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +28,8 @@ static bool is_due(const char *point, atomic_int *calls) {
 static void die_if(bool due, const char *when) {
     if (!due || !is_set("KILL_WHEN", when))
         return;
+    if (is_set("KILL_HOW", "hang"))
+        (void)fputs("kill_point: hangs\n", stderr);
     while (is_set("KILL_HOW", "hang"))
         (void)pause();
     (void)raise(SIGKILL);

@@ -50,7 +50,7 @@ def test_restart__stopped_while_a_commit_hangs(broker: KafkaBroker, tmp_path: Pa
         s.fed.feed(load(300, PARTITIONS, "keyed"))
         s.streamer.binary = WITH_FAULTS
         s.streamer.start({"KILL_POINT": "commit", "KILL_WHEN": "before", "KILL_NTH": "2", "KILL_HOW": "hang"})
-        wait_until("in a transaction", lambda: s.written() > 0, s.streamer.stderr)
+        wait_until("hanging", lambda: "kill_point: hangs" in s.streamer.stderr.read_text(), s.streamer.stderr)
         s.streamer.ask_to_stop()
         assert s.streamer.wait_exit() == 1
         assert "stopping takes too long" in s.streamer.stderr.read_text()
