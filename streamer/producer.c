@@ -8,6 +8,7 @@
 #include "streamer/topics.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,26 @@
 #include <time.h>
 
 #define SLOW_COMMIT_MS 5000
+#define OFFSETS_MS 5000 /* for sending offsets; at most a transaction's time */
+#define GRACE_MS 1000   /* before a call that should have ended by then is given up */
 
 /* Messages sent between two looks at delivery reports: those that are through are freed while they lie in the cache. */
 #define POLL_EVERY 256
+
+/* Sends offsets on a thread of its own, since the call may not come back: librdkafka (2.14.2, rd_kafka_coord_req) looks for
+ * the group's coordinator without a deadline, and anew only when a connection to some broker begins or ends. If all that it
+ * knows is a coordinator that is gone, it waits for as long as that one is gone. */
+struct sender {
+    pthread_t thread;
+    bool is_started;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    enum { SENDER_IDLE, SENDER_ASKED, SENDER_DONE, SENDER_ENDING } state;
+    bool is_abandoned; /* the producer is the thread's, which ends it when the call comes back */
+    const rd_kafka_topic_partition_list_t *offsets; /* librdkafka copies both before it waits */
+    const rd_kafka_consumer_group_metadata_t *group;
+    rd_kafka_error_t *error;
+};
 
 struct producer {
     struct sink sink; /* first */
@@ -32,6 +50,7 @@ struct producer {
     int unpolled;      /* messages since delivery reports were served */
     atomic_int breaks; /* connections that ended; counted on librdkafka's threads */
     int breaks_before; /* the transaction */
+    struct sender sender;
 };
 
 static int64_t monotonic_ms(void) {
@@ -171,6 +190,123 @@ static bool open_topics(struct producer *p, struct err *e) {
     return true;
 }
 
+/* --- sending offsets --- */
+
+static rd_kafka_error_t *send_now(struct producer *p) {
+    int timeout_ms = p->timeout_ms < OFFSETS_MS ? p->timeout_ms : OFFSETS_MS;
+    return rd_kafka_send_offsets_to_transaction(p->rk, p->sender.offsets, p->sender.group, timeout_ms);
+}
+
+static void destroy(struct producer *p);
+
+static void *sender_main(void *arg) {
+    struct producer *p = arg;
+    struct sender *s = &p->sender;
+    (void)pthread_mutex_lock(&s->lock);
+    while (s->state != SENDER_ENDING) {
+        if (s->state != SENDER_ASKED) {
+            (void)pthread_cond_wait(&s->changed, &s->lock);
+            continue;
+        }
+        (void)pthread_mutex_unlock(&s->lock);
+        rd_kafka_error_t *error = send_now(p);
+        (void)pthread_mutex_lock(&s->lock);
+        s->error = error;
+        s->state = s->is_abandoned ? SENDER_ENDING : SENDER_DONE;
+        (void)pthread_cond_signal(&s->changed);
+    }
+    bool is_abandoned = s->is_abandoned;
+    (void)pthread_mutex_unlock(&s->lock);
+    if (is_abandoned) {
+        if (s->error != NULL)
+            rd_kafka_error_destroy(s->error);
+        destroy(p);
+    }
+    return NULL;
+}
+
+static void init_sender(struct sender *s) {
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&s->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    (void)pthread_mutex_init(&s->lock, NULL);
+}
+
+static bool start_sender(struct producer *p, struct err *e) {
+    p->sender.is_started = pthread_create(&p->sender.thread, NULL, sender_main, p) == 0;
+    return p->sender.is_started || err_set(e, ERR_STOP, "cannot start a thread");
+}
+
+static void end_sender(struct producer *p) {
+    struct sender *s = &p->sender;
+    if (!s->is_started)
+        return;
+    (void)pthread_mutex_lock(&s->lock);
+    s->state = SENDER_ENDING;
+    (void)pthread_cond_signal(&s->changed);
+    (void)pthread_mutex_unlock(&s->lock);
+    (void)pthread_join(s->thread, NULL);
+}
+
+/* True if a call has not come back: the producer is its thread's now. */
+static bool leave_to_sender(struct producer *p) {
+    struct sender *s = &p->sender;
+    (void)pthread_mutex_lock(&s->lock);
+    s->is_abandoned = s->state == SENDER_ASKED;
+    bool left = s->is_abandoned;
+    if (left)
+        (void)pthread_detach(s->thread);
+    (void)pthread_mutex_unlock(&s->lock);
+    return left;
+}
+
+static struct timespec deadline_after(int64_t ms) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000;
+    if (t.tv_nsec >= 1000000000)
+        t.tv_sec++, t.tv_nsec -= 1000000000;
+    return t;
+}
+
+/* False if the call does not come back in time. */
+static bool ask_sender(struct sender *s, const rd_kafka_topic_partition_list_t *offsets,
+                       const rd_kafka_consumer_group_metadata_t *group) {
+    struct timespec deadline = deadline_after(OFFSETS_MS + GRACE_MS);
+    int waited = 0;
+    (void)pthread_mutex_lock(&s->lock);
+    s->offsets = offsets;
+    s->group = group;
+    s->state = SENDER_ASKED;
+    (void)pthread_cond_signal(&s->changed);
+    while (s->state == SENDER_ASKED && waited == 0)
+        waited = pthread_cond_timedwait(&s->changed, &s->lock, &deadline);
+    bool is_done = s->state == SENDER_DONE;
+    if (is_done)
+        s->state = SENDER_IDLE;
+    (void)pthread_mutex_unlock(&s->lock);
+    return is_done;
+}
+
+static bool send_offsets(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
+                         const rd_kafka_consumer_group_metadata_t *group, struct err *e) {
+    bool is_done = ask_sender(&p->sender, offsets, group);
+    if (is_done && p->sender.error != NULL &&
+        rd_kafka_error_code(p->sender.error) == RD_KAFKA_RESP_ERR__STATE) {
+        /* The transaction failed meanwhile, of something else: asked again, it says of what. */
+        rd_kafka_error_destroy(p->sender.error);
+        is_done = ask_sender(&p->sender, offsets, group);
+    }
+    return is_done ? check(p->sender.error, "send offsets", e)
+                   : err_set(e, ERR_RETRY, "send offsets: the coordinator of group %s cannot be reached",
+                             p->config->app_id);
+}
+
+/* --- life --- */
+
 struct producer *producer_new(const struct config *c, const char *transactional_id, int32_t n,
                               struct err *e) {
     char timeout[24];
@@ -180,6 +316,7 @@ struct producer *producer_new(const struct config *c, const char *transactional_
     p->positions = mem_alloc((size_t)n * TOPIC_COUNT * sizeof *p->positions);
     for (int64_t i = 0; i < (int64_t)n * TOPIC_COUNT; i++)
         p->positions[i] = -1;
+    init_sender(&p->sender);
     (void)snprintf(timeout, sizeof timeout, "%d", p->timeout_ms);
     rd_kafka_conf_t *conf = kafka_conf(c, e);
     if (conf != NULL &&
@@ -198,7 +335,7 @@ struct producer *producer_new(const struct config *c, const char *transactional_
         rd_kafka_conf_set_opaque(conf, p);
     }
     p->rk = kafka_client(RD_KAFKA_PRODUCER, conf, e);
-    if (p->rk != NULL &&
+    if (p->rk != NULL && start_sender(p, e) &&
         check(rd_kafka_init_transactions(p->rk, 2 * p->timeout_ms), "init transactions", e) &&
         open_topics(p, e))
         return p;
@@ -206,9 +343,7 @@ struct producer *producer_new(const struct config *c, const char *transactional_
     return NULL;
 }
 
-void producer_free(struct producer *p) {
-    if (p == NULL)
-        return;
+static void destroy(struct producer *p) {
     if (p->rk != NULL) {
         (void)rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         (void)rd_kafka_poll(p->rk, 0);
@@ -218,8 +353,17 @@ void producer_free(struct producer *p) {
         if (!kafka_destroy(p->rk))
             return; /* breaks may still be counted */
     }
+    (void)pthread_mutex_destroy(&p->sender.lock);
+    (void)pthread_cond_destroy(&p->sender.changed);
     free(p->positions);
     free(p);
+}
+
+void producer_free(struct producer *p) {
+    if (p != NULL && !leave_to_sender(p)) {
+        end_sender(p);
+        destroy(p);
+    }
 }
 
 struct sink *producer_sink(struct producer *p) {
@@ -247,16 +391,6 @@ bool producer_begin(struct producer *p, struct err *e) {
     return p->open;
 }
 
-static rd_kafka_error_t *send_offsets(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
-                                      const rd_kafka_consumer_group_metadata_t *group) {
-    rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms);
-    if (error == NULL || rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__STATE)
-        return error;
-    /* The transaction failed meanwhile, of something else: asked again, it says of what. */
-    rd_kafka_error_destroy(error);
-    return rd_kafka_send_offsets_to_transaction(p->rk, offsets, group, p->timeout_ms);
-}
-
 bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
                      const rd_kafka_consumer_group_metadata_t *group, struct err *e) {
     assert(p->open && offsets->cnt > 0); /* every transaction sends an offset: that fences zombies */
@@ -267,7 +401,7 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
     if (group == NULL)
         return err_set(e, ERR_RETRY, "send offsets: not a member of the group any more");
     int64_t started = monotonic_ms();
-    bool ok = check(send_offsets(p, offsets, group), "send offsets", e) &&
+    bool ok = send_offsets(p, offsets, group, e) &&
               check(rd_kafka_commit_transaction(p->rk, p->timeout_ms), "commit", e);
     if (!ok && p->failed.class == ERR_STOP)
         *e = p->failed; /* why, rather than that */
