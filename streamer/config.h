@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+struct broker_watch;
+
 /* order.*: what tells the order of a topic's records (rule O1). */
 enum order { ORDER_AUTO, ORDER_EVENT_TIME, ORDER_LOG };
 enum truncate { TRUNCATE_APPLY, TRUNCATE_QUARANTINE };
@@ -62,6 +64,9 @@ struct config {
     char *http_listen;            /* http.listen (127.0.0.1:9464); "" : none */
     int64_t http_max_connections; /* http.max.connections (64) */
     enum log_level log_level;     /* log.level */
+
+    /* Not a setting: where all clients report which brokers they reach. NULL: nowhere. Borrowed. */
+    struct broker_watch *brokers;
 
     struct setting
         *settings; /* of every option, in the order of the option table; for `check` and messages */

@@ -2,6 +2,7 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/broker_watch.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #define DESTROY_S 5
 #define FIRST_ANSWER_MS 1000
 #define RECONNECT_MS "3000"
+#define SYSLOG_DEBUG 7
 
 /* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse. And why a
  * connection fails is logged of each broker (facility FAIL), and once more as the client's error. */
@@ -37,6 +39,11 @@ void kafka_log(const rd_kafka_t *rk, int syslog_level, const char *facility, con
     if (!is_noise(facility, text))
         log_line(level_of(syslog_level), "librdkafka", "client=%s facility=%s text=%s",
                  rk != NULL ? rd_kafka_name(rk) : "none", facility, log_quote(&(struct log_value){0}, text));
+}
+
+void kafka_log_watched(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
+    bool is_connection = strcmp(facility, "FAIL") == 0 || strcmp(facility, "REQTMOUT") == 0;
+    kafka_log(rk, is_connection ? SYSLOG_DEBUG : syslog_level, facility, text);
 }
 
 bool kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *e) {
@@ -74,6 +81,10 @@ rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
               kafka_conf_set(conf, "reconnect.backoff.max.ms", "1000", e) && set_request_timeout(conf, c, e);
     for (size_t i = 0; ok && i < c->kafka_count; i++)
         ok = kafka_conf_set(conf, c->kafka[i].name, c->kafka[i].value, e);
+    if (ok && c->brokers != NULL) {
+        rd_kafka_conf_set_log_cb(conf, kafka_log_watched);
+        ok = broker_watch_conf(c->brokers, conf, e);
+    }
     if (ok)
         return conf;
     rd_kafka_conf_destroy(conf);

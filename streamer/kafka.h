@@ -9,7 +9,7 @@
 #include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
 
-/* The base of every client: brokers, client.id, no Nagle, the user's kafka.*, librdkafka's log into ours. The
+/* The base of every client: brokers, client.id, the user's kafka.*, librdkafka's log into ours, config.brokers. The
  * caller owns the result (kafka_client takes it); NULL with an error. */
 rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e);
 
@@ -43,6 +43,10 @@ const char *kafka_library_version(void);
 
 /* The log callback that kafka_conf sets; called on librdkafka's threads. syslog_level: 0 … 7. rk may be NULL. */
 void kafka_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text);
+
+/* The same for clients of config.brokers, which says it once for all of them when a broker is lost: each connection that
+ * fails is for the level debug. */
+void kafka_log_watched(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text);
 
 /* Why connections fail, as librdkafka last said it. Filled on the thread that polls the handle. */
 struct kafka_trouble {

@@ -4,6 +4,8 @@
 #include "streamer/base/json.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/broker_watch.h"
 #include "streamer/commands.h"
 #include "streamer/embedded.h"
 #include "streamer/http.h"
@@ -128,26 +130,49 @@ static enum worker_phase phase_of(const struct service *s) {
     return worker_phase(slowest_worker(s));
 }
 
+/* What a worker that does not run waits for. */
+static void put_reason(const struct service *s, struct worker *w, struct buf *out) {
+    static const char *const phases[] = {[WORKER_CONNECTING] = "waiting for an assignment",
+                                         [WORKER_RESTORING] = "restoring state",
+                                         [WORKER_RUNNING] = "running"};
+    enum worker_phase phase = worker_phase(w);
+    char text[1024];
+    if (phase == WORKER_RETRYING || phase == WORKER_STOPPED)
+        worker_last_error(w, text, sizeof text);
+    else if (phase == WORKER_RESTORING && atomic_load(&s->metrics->restore_remaining) == 0)
+        (void)snprintf(text, sizeof text, "looking for what is to be restored");
+    else
+        (void)snprintf(text, sizeof text, "%s", phases[phase]);
+    json_put_string(out, slice_str(text));
+}
+
+/* null: not known yet. */
+static void put_restore_remaining(const struct service *s, bool is_ready, struct buf *out) {
+    int64_t remaining = atomic_load(&s->metrics->restore_remaining);
+    buf_put_str(out, ",\"restore_remaining_records\":");
+    if (is_ready || remaining > 0)
+        buf_put_int(out, remaining);
+    else
+        buf_put_str(out, "null");
+}
+
 static void reply_ready(const struct service *s, struct http_reply *reply) {
-    static const char *const phases[] = {"waiting for an assignment", "restoring state", "running",
-                                         "trying again", "stopped"};
     struct worker *slowest = slowest_worker(s);
-    enum worker_phase phase = worker_phase(slowest);
-    reply->status = phase == WORKER_RUNNING ? 200 : 503;
+    bool is_ready = worker_phase(slowest) == WORKER_RUNNING;
+    struct buf *out = &reply->body;
+    reply->status = is_ready ? 200 : 503;
     reply->content_type = "application/json";
-    buf_printf(&reply->body, "{\"ready\":%s,\"reason\":", phase == WORKER_RUNNING ? "true" : "false");
-    if (phase == WORKER_RETRYING || phase == WORKER_STOPPED) {
-        char text[1024];
-        worker_last_error(slowest, text, sizeof text);
-        json_put_string(&reply->body, slice_str(text));
-    } else {
-        json_put_string(&reply->body, slice_str(phases[phase]));
-    }
+    buf_printf(out, "{\"ready\":%s,\"reason\":", is_ready ? "true" : "false");
+    put_reason(s, slowest, out);
+    buf_put_str(out, ",\"since\":\"");
+    timestamp_put_iso(out, worker_ready_changed_ms(slowest));
+    buf_put_str(out, "\",\"unreachable_brokers\":");
+    broker_watch_put_json(s->config.brokers, out);
+    put_restore_remaining(s, is_ready, out);
     int64_t violations = 0;
     for (int i = 0; i < INVARIANT_COUNT; i++)
         violations += atomic_load(&s->metrics->invariant_violations[i]);
-    buf_printf(&reply->body, ",\"restore_remaining_records\":%lld,\"invariant_violations\":%lld}\n",
-               (long long)atomic_load(&s->metrics->restore_remaining), (long long)violations);
+    buf_printf(out, ",\"invariant_violations\":%lld}\n", (long long)violations);
 }
 
 static void handle(void *context, const struct http_request *request, struct http_reply *reply) {
@@ -283,6 +308,7 @@ struct service *service_start(const struct config *config, bool embedded, struct
     struct service *s = mem_calloc(1, sizeof *s);
     s->config = *config;
     s->is_embedded = embedded;
+    s->config.brokers = broker_watch_new();
     log_set_level(config->log_level);
     bool ok = limits_prepare(&s->config, e) && connect_brokers(s, e) &&
               (!embedded || make_temporary_dir(s, e)) && open_store(s, e) && choose_transactional_id(s, e) &&
@@ -325,6 +351,7 @@ bool service_stop(struct service *s, struct err *e) {
     if (s->temporary_dir[0] != '\0')
         (void)nftw(s->temporary_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     free(s->transactional_id);
+    broker_watch_release(s->config.brokers);
     free(s);
     return ok;
 }

@@ -122,6 +122,12 @@ struct failing {
 };
 
 /* Notes one more error. False if it is time to give up: `e` says so. */
+void worker_set_phase(struct worker *w, enum worker_phase phase) {
+    enum worker_phase before = atomic_exchange(&w->phase, phase);
+    if ((before == WORKER_RUNNING) != (phase == WORKER_RUNNING))
+        atomic_store(&w->ready_changed_ms, worker_clock_ms(CLOCK_REALTIME));
+}
+
 static bool may_try_again(struct worker *w, struct failing *f, struct err *e) {
     int64_t now = worker_clock_ms(CLOCK_MONOTONIC);
     if (f->since_ms == 0 || w->commits > f->commits || now - f->last_ms > CALM_MS)
@@ -145,7 +151,7 @@ static void recover(struct worker *w, struct failing *f, struct err *e) {
         }
         log_warn("trying again", "worker=%d backoff_ms=%lld error=%s", w->o.index, (long long)f->backoff_ms,
                  log_quote(&(struct log_value){0}, e->text));
-        atomic_store(&w->phase, WORKER_RETRYING);
+        worker_set_phase(w, WORKER_RETRYING);
         clean = clean_up(w, e);
         back_off(w, f->backoff_ms);
         f->backoff_ms = f->backoff_ms * 2 < BACKOFF_MAX_MS ? f->backoff_ms * 2 : BACKOFF_MAX_MS;
@@ -169,7 +175,7 @@ static void *thread_main(void *arg) {
     worker_drop_messages(w);
     w->result = w->fatal;
     worker_release_tasks(w);
-    atomic_store(&w->phase, WORKER_STOPPED);
+    worker_set_phase(w, WORKER_STOPPED);
     if (w->result.class != ERR_NONE) {
         note_error(w, &w->result);
         w->o.failed(w->o.context);
@@ -207,6 +213,7 @@ struct worker *worker_start(const struct worker_options *o, struct err *e) {
     size_t n = (size_t)o->layout->n, sources = 0;
     w->o = *o;
     w->o.transactional_id = w->transactional_id = mem_strdup(o->transactional_id);
+    atomic_store(&w->ready_changed_ms, worker_clock_ms(CLOCK_REALTIME));
     (void)pthread_mutex_init(&w->error_lock, NULL);
     w->tasks = mem_calloc(n, sizeof *w->tasks);
     w->stages = mem_calloc(n, sizeof *w->stages);
@@ -259,6 +266,11 @@ bool worker_stop(struct worker *w, struct err *e) {
 enum worker_phase worker_phase(const struct worker *w) {
     return atomic_load(&w->phase);
 }
+
+int64_t worker_ready_changed_ms(const struct worker *w) {
+    return atomic_load(&w->ready_changed_ms);
+}
+
 int64_t worker_backlog(const struct worker *w) {
     return atomic_load(&w->backlog);
 }

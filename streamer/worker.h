@@ -52,6 +52,8 @@ bool worker_stop(struct worker *w, struct err *e);
 
 /* The rest may be called on any thread while the worker lives. */
 enum worker_phase worker_phase(const struct worker *w);
+/* Since when it runs (WORKER_RUNNING), or does not: wall clock, ms since 1970. */
+int64_t worker_ready_changed_ms(const struct worker *w);
 /* Whether the task of that partition is assigned here and restored: queries are answered for it. */
 bool worker_owns(const struct worker *w, int32_t partition);
 /* How many records wait, in all consumed partitions together; one consistent number. */

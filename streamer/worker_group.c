@@ -54,7 +54,7 @@ static void forget_assignment(struct worker *w) {
     w->rebalanced = true;
     worker_release_tasks(w);
     metric_move(&w->o.metrics->assigned_partitions, &w->shown.assigned, 0);
-    atomic_store(&w->phase, WORKER_CONNECTING);
+    worker_set_phase(w, WORKER_CONNECTING);
 }
 
 static bool take_partition(struct worker *w, const rd_kafka_topic_partition_t *tp) {
@@ -80,7 +80,7 @@ static void take_assignment(struct worker *w, const rd_kafka_topic_partition_lis
         (void)take_partition(w, &list->elems[i]);
     w->has_assignment = true;
     w->membership = read_membership(w);
-    atomic_store(&w->phase, WORKER_RESTORING);
+    worker_set_phase(w, WORKER_RESTORING);
     worker_restart_tasks(w);
     metric_move(&w->o.metrics->assigned_partitions, &w->shown.assigned, (int64_t)w->source_count);
 }
@@ -115,7 +115,7 @@ static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility,
     struct worker *w = rk != NULL ? rd_kafka_opaque(rk) : NULL;
     if (w != NULL && strcmp(facility, "SESSTMOUT") == 0)
         atomic_fetch_add(&w->breaks, 1);
-    kafka_log(rk, syslog_level, facility, text);
+    kafka_log_watched(rk, syslog_level, facility, text);
 }
 
 static rd_kafka_t *make_consumer(struct worker *w, struct err *e) {

@@ -52,7 +52,8 @@ struct worker {
     pthread_t thread;
     bool thread_started;
     atomic_bool stopping;
-    _Atomic enum worker_phase phase;
+    _Atomic enum worker_phase phase;  /* written by worker_set_phase */
+    _Atomic int64_t ready_changed_ms; /* wall clock: the start, or when it last began or ceased to run */
     _Atomic int64_t backlog;
     struct err result; /* why the thread ended; class ERR_NONE: it was asked to */
     pthread_mutex_t error_lock;
@@ -98,6 +99,7 @@ struct worker {
 };
 
 int64_t worker_clock_ms(clockid_t id);
+void worker_set_phase(struct worker *w, enum worker_phase phase);
 int64_t worker_clock_us(void); /* monotonic */
 const char *worker_topic(const struct worker *w, enum topic t);
 struct source *worker_find_source(struct worker *w, const char *topic, int32_t partition);

@@ -346,7 +346,7 @@ static bool assignment_is_whole(struct worker *w, struct err *e) {
 
 bool worker_advance_tasks(struct worker *w, struct err *e) {
     if (!w->has_assignment) {
-        atomic_store(&w->phase, WORKER_CONNECTING);
+        worker_set_phase(w, WORKER_CONNECTING);
         return true;
     }
     if (atomic_load(&w->phase) == WORKER_RUNNING)
@@ -361,7 +361,7 @@ bool worker_advance_tasks(struct worker *w, struct err *e) {
         return false;
     bool all = !worker_is_advancing(w) && !any_in(w, STAGE_WAITING);
     worker_publish_lag(w); /* who sees it running sees what waits */
-    atomic_store(&w->phase, all ? WORKER_RUNNING : WORKER_RESTORING);
+    worker_set_phase(w, all ? WORKER_RUNNING : WORKER_RESTORING);
     show_progress(w, all);
     return true;
 }
