@@ -17,19 +17,19 @@
 #ifndef STREAMER_PRODUCER_H
 #define STREAMER_PRODUCER_H
 
+#include "streamer/base/clock.h"
 #include "streamer/base/err.h"
-#include "streamer/config.h"
-#include "streamer/sink.h"
+#include "streamer/worker_kafka.h"
 
-#include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct producer;
 
-/* Makes the handle and ends what a predecessor with the same transactional id left open. n: partitions of the
- * result and internal topics. */
-struct producer *producer_new(const struct config *c, const char *transactional_id, int32_t n, struct err *e);
+/* Makes the client and ends what a predecessor with the same transactional id left open. `k` and `clock` must outlive
+ * it. n: partitions of the result and internal topics. */
+struct producer *producer_new(const struct worker_kafka *k, const struct clock *clock,
+                              const char *transactional_id, int32_t n, struct err *e);
 void producer_free(struct producer *p);
 
 struct sink *producer_sink(struct producer *p);

@@ -11,18 +11,17 @@
 static const enum topic purged_topics[] = {TOPIC_REPARTITION_CUSTOMERS, TOPIC_REPARTITION_ACCOUNTS};
 
 struct purge {
-    rd_kafka_t *client;
-    const struct config *config;
+    const struct worker_kafka *kafka;
+    struct kafka_client *client;
     int32_t n;
     int64_t *noted,
         *asked; /* [purged topic * n + partition]: delete before this offset; have asked for this one */
-    rd_kafka_queue_t *queue;
     bool under_way;
 };
 
-struct purge *purge_new(rd_kafka_t *client, const struct config *c, int32_t n) {
+struct purge *purge_new(const struct worker_kafka *k, struct kafka_client *client, int32_t n) {
     struct purge *p = mem_calloc(1, sizeof *p);
-    *p = (struct purge){.client = client, .config = c, .n = n, .queue = rd_kafka_queue_new(client)};
+    *p = (struct purge){.kafka = k, .client = client, .n = n};
     p->noted = mem_calloc(ARRAY_LEN(purged_topics) * (size_t)n, sizeof *p->noted);
     p->asked = mem_calloc(ARRAY_LEN(purged_topics) * (size_t)n, sizeof *p->asked);
     return p;
@@ -30,13 +29,11 @@ struct purge *purge_new(rd_kafka_t *client, const struct config *c, int32_t n) {
 
 /* Takes the answer to the request under way, if it is there. */
 static void take_answer(struct purge *p, int timeout_ms) {
-    rd_kafka_event_t *event = p->under_way ? rd_kafka_queue_poll(p->queue, timeout_ms) : NULL;
-    if (event == NULL)
+    struct err e;
+    if (!p->under_way || !p->kafka->deleted(p->client, timeout_ms, &e))
         return;
-    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        log_warn("purge of repartition topics", "error=%s",
-                 log_quote(&(struct log_value){0}, rd_kafka_event_error_string(event)));
-    rd_kafka_event_destroy(event);
+    if (e.class != ERR_NONE)
+        log_warn("purge of repartition topics", "error=%s", log_quote(&(struct log_value){0}, e.text));
     p->under_way = false;
 }
 
@@ -46,7 +43,6 @@ void purge_free(struct purge *p) {
     take_answer(p, 0);
     purge_step(p);
     take_answer(p, REQUEST_TIMEOUT_MS);
-    rd_kafka_queue_destroy(p->queue);
     free(p->noted);
     free(p->asked);
     free(p);
@@ -67,19 +63,12 @@ void purge_step(struct purge *p) {
     for (size_t i = 0; i < ARRAY_LEN(purged_topics) * (size_t)p->n; i++) {
         if (p->noted[i] <= p->asked[i])
             continue;
-        const char *topic = p->config->topics[purged_topics[i / (size_t)p->n]];
+        const char *topic = p->kafka->config->topics[purged_topics[i / (size_t)p->n]];
         rd_kafka_topic_partition_list_add(list, topic, (int32_t)(i % (size_t)p->n))->offset = p->noted[i];
         p->asked[i] = p->noted[i];
     }
     if (list->cnt > 0) {
-        char why[256];
-        rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(list);
-        rd_kafka_AdminOptions_t *options =
-            rd_kafka_AdminOptions_new(p->client, RD_KAFKA_ADMIN_OP_DELETERECORDS);
-        (void)rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_TIMEOUT_MS, why, sizeof why);
-        rd_kafka_DeleteRecords(p->client, &request, 1, options, p->queue);
-        rd_kafka_AdminOptions_destroy(options);
-        rd_kafka_DeleteRecords_destroy(request);
+        p->kafka->delete_records(p->client, list, REQUEST_TIMEOUT_MS);
         p->under_way = true;
     }
     rd_kafka_topic_partition_list_destroy(list);

@@ -2,15 +2,14 @@
 #ifndef STREAMER_PURGE_H
 #define STREAMER_PURGE_H
 
-#include "streamer/config.h"
+#include "streamer/worker_kafka.h"
 
-#include <librdkafka/rdkafka.h>
 #include <stdint.h>
 
 struct purge;
 
-/* `client` (borrowed): any handle that outlives it. n: partitions of the topics. */
-struct purge *purge_new(rd_kafka_t *client, const struct config *c, int32_t n);
+/* `client` (borrowed): any consumer that outlives it. n: partitions of the topics. */
+struct purge *purge_new(const struct worker_kafka *k, struct kafka_client *client, int32_t n);
 /* Waits a few seconds for a request under way. NULL is allowed. */
 void purge_free(struct purge *p);
 

@@ -2,12 +2,10 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
-#include "streamer/kafka.h"
 #include "streamer/task_history.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CALL_TIMEOUT_MS 5000
 #define RECORDS_PER_MS 500 /* of a step's budget */
@@ -16,14 +14,15 @@
 #define SHORTEST_RETENTION_MS 60000 /* else a restore would never be quick enough */
 
 struct restore {
+    const struct worker_kafka *kafka;
     const struct config *config;
+    const struct clock *clock;
     const struct topic_layout *layout;
     struct store *store;
     struct metrics *metrics;
-    rd_kafka_t *consumer;     /* read_committed */
-    rd_kafka_queue_t *queue;  /* of the consumer */
-    rd_kafka_t *probe;        /* read_uncommitted: asks for high watermarks */
-    struct catchup *catchups; /* of the tasks to restore */
+    struct kafka_client *consumer; /* of what is committed */
+    struct kafka_client *probe;    /* sees all: asks for high watermarks */
+    struct catchup *catchups;      /* of the tasks to restore */
     size_t count;
     struct catchup *now;    /* the one in work, assigned to the consumer; NULL: none */
     struct pending pending; /* of it */
@@ -34,38 +33,21 @@ struct restore {
     int64_t shown_remaining;
 };
 
-static rd_kafka_t *new_consumer(const struct config *c, const char *isolation, struct err *e) {
-    rd_kafka_conf_t *conf = kafka_conf(c, e);
-    if (conf != NULL &&
-        !(kafka_conf_set(conf, "group.id", c->app_id, e) &&
-          kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
-          kafka_conf_set(conf, "enable.auto.offset.store", "false", e) &&
-          kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
-          kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
-          kafka_conf_set(conf, "fetch.wait.max.ms", "20", e) &&
-          kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "32768", e) &&
-          kafka_conf_set_default(conf, c, "fetch.queue.backoff.ms", KAFKA_QUEUE_BACKOFF_MS, e) &&
-          kafka_conf_set(conf, "isolation.level", isolation, e))) {
-        rd_kafka_conf_destroy(conf);
-        return NULL;
-    }
-    rd_kafka_t *rk = kafka_client(RD_KAFKA_CONSUMER, conf, e);
-    if (rk != NULL)
-        (void)rd_kafka_poll_set_consumer(rk);
-    return rk;
-}
-
-struct restore *restore_new(const struct config *c, const struct topic_layout *layout, struct store *store,
-                            struct metrics *metrics, struct err *e) {
+struct restore *restore_new(const struct worker_kafka *k, const struct clock *clock,
+                            const struct topic_layout *layout, struct store *store, struct metrics *metrics,
+                            struct err *e) {
     struct restore *r = mem_calloc(1, sizeof *r);
-    *r = (struct restore){.config = c, .layout = layout, .store = store, .metrics = metrics};
+    *r = (struct restore){.kafka = k,
+                          .config = k->config,
+                          .clock = clock,
+                          .layout = layout,
+                          .store = store,
+                          .metrics = metrics};
     r->catchups = mem_calloc((size_t)layout->n, sizeof *r->catchups);
     r->finished = mem_calloc((size_t)layout->n, sizeof(struct task *));
-    r->consumer = new_consumer(c, "read_committed", e);
-    if (r->consumer != NULL) {
-        r->queue = rd_kafka_queue_get_consumer(r->consumer);
-        r->probe = new_consumer(c, "read_uncommitted", e);
-    }
+    r->consumer = k->new_reader(k, true, e);
+    if (r->consumer != NULL)
+        r->probe = k->new_reader(k, false, e);
     if (r->probe != NULL)
         return r;
     restore_free(r);
@@ -76,18 +58,16 @@ void restore_free(struct restore *r) {
     if (r == NULL)
         return;
     restore_reset(r);
-    if (r->queue != NULL)
-        rd_kafka_queue_destroy(r->queue);
     if (r->consumer != NULL)
-        (void)kafka_destroy(r->consumer);
+        (void)r->kafka->free_client(r->consumer);
     if (r->probe != NULL)
-        (void)kafka_destroy(r->probe);
+        (void)r->kafka->free_client(r->probe);
     free(r->catchups);
     free(r->finished);
     free(r);
 }
 
-rd_kafka_t *restore_client(const struct restore *r) {
+struct kafka_client *restore_client(const struct restore *r) {
     return r->probe;
 }
 
@@ -104,7 +84,7 @@ static void show_remaining(struct restore *r) {
 
 static void unassign(struct restore *r) {
     if (r->now != NULL)
-        (void)kafka_assign(r->consumer, NULL);
+        (void)r->kafka->assign(r->consumer, NULL);
     r->now = NULL;
 }
 
@@ -130,7 +110,7 @@ static bool find_ranges(struct restore *r, const struct restore_request *request
                                                         requests[i].task->partition);
     int64_t *low = mem_calloc((size_t)list->cnt, sizeof *low),
             *high = mem_calloc((size_t)list->cnt, sizeof *high);
-    bool ok = kafka_watermarks(r->probe, list, low, high, CALL_TIMEOUT_MS, e);
+    bool ok = r->kafka->watermarks(r->probe, list, low, high, CALL_TIMEOUT_MS, e);
     for (size_t i = 0, k = 0; ok && i < count; i++) {
         struct catchup_range *of = &ranges[i * TOPIC_COUNT];
         for (int t = 0; t < TOPIC_COUNT; t++) {
@@ -234,7 +214,7 @@ static bool choose(struct restore *r, struct err *e) {
         if (topic_is_replayed((enum topic)t) && !least->streams[t].done)
             rd_kafka_topic_partition_list_add(list, r->config->topics[t], least->task->partition)->offset =
                 least->streams[t].next;
-    rd_kafka_resp_err_t code = kafka_assign(r->consumer, list);
+    rd_kafka_resp_err_t code = r->kafka->assign(r->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return err_set(e, ERR_RETRY, "restore: %s", rd_kafka_err2str(code));
@@ -243,18 +223,17 @@ static bool choose(struct restore *r, struct err *e) {
 }
 
 static enum topic topic_of(const struct restore *r, const rd_kafka_message_t *m) {
-    const char *name = rd_kafka_topic_name(m->rkt);
+    const char *name = r->kafka->topic(m);
     int t = 0;
     while (t < TOPIC_COUNT && strcmp(r->config->topics[t], name) != 0)
         t++;
     return (enum topic)t;
 }
 
-static struct slice header_of(const rd_kafka_message_t *m, const char *name) {
-    rd_kafka_headers_t *headers;
+static struct slice header_of(const rd_kafka_headers_t *headers, const char *name) {
     struct slice value = slice_null();
     const void *p;
-    if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+    if (headers != NULL &&
         rd_kafka_header_get_last(headers, name, &p, &value.n) == RD_KAFKA_RESP_ERR_NO_ERROR)
         value.p = p;
     return value;
@@ -271,13 +250,14 @@ static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) 
     enum topic topic = topic_of(r, m);
     if (topic == TOPIC_COUNT || m->partition != r->now->task->partition)
         return true; /* of the task before */
+    const rd_kafka_headers_t *headers = r->kafka->headers(m);
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         catchup_end_of_partition(r->now, topic, m->offset);
     else if (catchup_take(r->now, &r->pending, topic, m->offset,
                           m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
                           m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
-                          (struct history_headers){header_of(m, TASK_POSITION_HEADER),
-                                                   header_of(m, SINK_SOURCE_HEADER)})) {
+                          (struct history_headers){header_of(headers, TASK_POSITION_HEADER),
+                                                   header_of(headers, SINK_SOURCE_HEADER)})) {
         metric_add(&r->metrics->restored_records, 1);
         r->replayed++;
     }
@@ -297,19 +277,13 @@ static bool save(struct restore *r, struct task_env *env, struct batch *batch, s
     return true;
 }
 
-static int64_t wall_clock_ms(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* The one in work is done: the last one takes its place. */
 static bool finish(struct restore *r, struct task **finished, struct err *e) {
     struct task *task = r->now->task;
     int64_t retention = r->layout->delete_retention_ms;
     if (retention < SHORTEST_RETENTION_MS)
         retention = SHORTEST_RETENTION_MS;
-    if (catchup_came_too_late(r->now, wall_clock_ms(), retention))
+    if (catchup_came_too_late(r->now, clock_ms(r->clock, CLOCK_REALTIME), retention))
         return store_wipe(r->store, task->partition, e) &&
                err_set(
                    e, ERR_RETRY,
@@ -324,10 +298,8 @@ static bool finish(struct restore *r, struct task **finished, struct err *e) {
     return true;
 }
 
-static int64_t monotonic_ms(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+static int64_t monotonic_ms(const struct restore *r) {
+    return clock_ms(r->clock, CLOCK_MONOTONIC);
 }
 
 /* What is pending is enough to be replayed together, or all that there is time or memory for. */
@@ -338,21 +310,21 @@ static bool is_full(const struct restore *r, int budget_ms) {
 
 /* Reads for a while. (A call that may wait does so until it has as many messages as it was asked for.) */
 static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
-    int64_t deadline = monotonic_ms() + budget_ms;
+    int64_t deadline = monotonic_ms(r) + budget_ms;
     rd_kafka_message_t *messages[POLL_RECORDS];
     do {
         size_t most = wait_ms > 0 ? 1 : POLL_RECORDS;
-        ssize_t n = rd_kafka_consume_batch_queue(r->queue, wait_ms, messages, most);
+        ssize_t n = r->kafka->read(r->consumer, wait_ms, messages, most);
         bool ok = true;
         for (ssize_t i = 0; i < n; i++) {
             ok = ok && take(r, messages[i], e);
-            rd_kafka_message_destroy(messages[i]);
+            r->kafka->free_message(messages[i]);
         }
         if (!ok)
             return false;
         if (n <= 0)
             break;
-        r->came_ms = monotonic_ms();
+        r->came_ms = monotonic_ms(r);
         wait_ms = 0;
     } while (!catchup_done(r->now) && !is_full(r, budget_ms) && r->came_ms < deadline);
     return true;
@@ -365,7 +337,7 @@ bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, 
         return true;
     if ((r->now == NULL && !choose(r, e)) || !fill(r, wait_ms, budget_ms, e))
         return false;
-    bool idle = r->pending.count > 0 && monotonic_ms() - r->came_ms >= IDLE_MS;
+    bool idle = r->pending.count > 0 && monotonic_ms(r) - r->came_ms >= IDLE_MS;
     if ((catchup_done(r->now) || idle || is_full(r, budget_ms)) && !save(r, env, batch, e)) {
         batch_clear(batch);
         return false;

@@ -5,20 +5,22 @@
 #define STREAMER_RESTORE_H
 
 #include "state/store.h"
+#include "streamer/base/clock.h"
 #include "streamer/catchup.h"
 #include "streamer/metrics.h"
 #include "streamer/topics.h"
-
-#include <librdkafka/rdkafka.h>
+#include "streamer/worker_kafka.h"
 
 struct restore;
 
-struct restore *restore_new(const struct config *c, const struct topic_layout *layout, struct store *store,
-                            struct metrics *metrics, struct err *e);
+/* Everything is borrowed. */
+struct restore *restore_new(const struct worker_kafka *k, const struct clock *clock,
+                            const struct topic_layout *layout, struct store *store, struct metrics *metrics,
+                            struct err *e);
 void restore_free(struct restore *r);
 
-/* A handle that lives as long as `r`, for requests of any kind; read_uncommitted. */
-rd_kafka_t *restore_client(const struct restore *r);
+/* A reader that sees all and lives as long as `r`, for requests of any kind. */
+struct kafka_client *restore_client(const struct restore *r);
 
 /* Loads the task's meta data, wipes its state where it cannot be used (and logs why), and plans what to replay; a
  * task that needs nothing is finished at once. links_committed, refs_committed: the committed offsets of the task's

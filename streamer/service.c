@@ -41,6 +41,7 @@ struct service {
     struct metrics *metrics;
     struct worker **workers;
     size_t worker_count; /* started */
+    struct worker_kafka kafka;
     atomic_int *holders; /* worker.h */
     struct http_server *http;
     bool was_asked_to_stop; /* by a signal */
@@ -255,6 +256,8 @@ static bool start_worker(struct service *s, int index, struct err *e) {
     (void)snprintf(transactional_id, sizeof transactional_id, "%s-%d", s->transactional_id, index);
     struct worker_options o = {
         .config = &s->config,
+        .kafka = &s->kafka,
+        .clock = clock_of_machine(),
         .layout = &s->layout,
         .store = s->store,
         .metrics = s->metrics,
@@ -270,6 +273,7 @@ static bool start_worker(struct service *s, int index, struct err *e) {
 }
 
 static bool start_workers(struct service *s, struct err *e) {
+    s->kafka = kafka_of_librdkafka(&s->config);
     s->metrics = metrics_new(&s->config);
     for (int t = 0; t < TOPIC_COUNT; t++)
         metrics_set_partitions(s->metrics, (enum topic)t, s->layout.partitions[t]);

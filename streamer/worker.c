@@ -11,15 +11,11 @@
 #define BACKOFF_MAX_MS 10000
 #define CALM_MS 60000 /* without an error: the ones before it are forgotten */
 
-int64_t worker_clock_ms(clockid_t id) {
-    struct timespec t;
-    (void)clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+int64_t worker_clock_ms(const struct worker *w, clockid_t id) {
+    return clock_ms(w->o.clock, id);
 }
-int64_t worker_clock_us(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+int64_t worker_clock_us(const struct worker *w) {
+    return clock_us(w->o.clock, CLOCK_MONOTONIC);
 }
 
 const char *worker_topic(const struct worker *w, enum topic t) {
@@ -39,7 +35,7 @@ struct source *worker_find_source(struct worker *w, const char *topic, int32_t p
 
 /* Messages come in runs of one partition. */
 struct source *worker_source_of(struct worker *w, const rd_kafka_message_t *m) {
-    const char *topic = rd_kafka_topic_name(m->rkt);
+    const char *topic = w->o.kafka->topic(m);
     if (w->last_source >= w->source_count ||
         !is_source(w, &w->sources[w->last_source], topic, m->partition)) {
         const struct source *s = worker_find_source(w, topic, m->partition);
@@ -74,20 +70,12 @@ static bool clean_up(struct worker *w, struct err *e) {
     worker_restart_tasks(w);
     if (w->producer == NULL || !producer_is_usable(w->producer)) {
         producer_free(w->producer);
-        w->producer = producer_new(w->o.config, w->o.transactional_id, w->o.layout->n, e);
+        w->producer = producer_new(w->o.kafka, w->o.clock, w->o.transactional_id, w->o.layout->n, e);
         if (w->producer == NULL)
             return false;
         w->pipeline.env.sink = producer_sink(w->producer);
     }
     return true;
-}
-
-/* Waits before another try, serving the group. */
-static void back_off(struct worker *w, int64_t ms) {
-    int64_t until = worker_clock_ms(CLOCK_MONOTONIC) + ms;
-    while (worker_clock_ms(CLOCK_MONOTONIC) < until && !atomic_load(&w->stopping) &&
-           w->fatal.class == ERR_NONE)
-        worker_poll_group(w, WORKER_POLL_MS);
 }
 
 static bool one_cycle(struct worker *w, struct err *e) {
@@ -106,7 +94,7 @@ static bool one_cycle(struct worker *w, struct err *e) {
         return false;
     if (!w->busy && !worker_may_defer_write(w) && !worker_write_state(w, e))
         return false;
-    if (!w->busy && w->has_assignment && worker_clock_ms(CLOCK_MONOTONIC) >= w->bookkeeping_due_ms &&
+    if (!w->busy && w->has_assignment && worker_clock_ms(w, CLOCK_MONOTONIC) >= w->bookkeeping_due_ms &&
         !worker_pass_markers(w, e))
         return false;
     worker_publish_lag(w);
@@ -114,26 +102,19 @@ static bool one_cycle(struct worker *w, struct err *e) {
     return true;
 }
 
-/* Errors, since the last time that things went well. */
-struct failing {
-    int64_t since_ms, last_ms; /* monotonic */
-    int64_t commits;           /* at the last error */
-    int64_t backoff_ms;
-};
-
-/* Notes one more error. False if it is time to give up: `e` says so. */
 void worker_set_phase(struct worker *w, enum worker_phase phase) {
     enum worker_phase before = atomic_exchange(&w->phase, phase);
     if ((before == WORKER_RUNNING) != (phase == WORKER_RUNNING))
-        atomic_store(&w->ready_changed_ms, worker_clock_ms(CLOCK_REALTIME));
+        atomic_store(&w->ready_changed_ms, worker_clock_ms(w, CLOCK_REALTIME));
 }
 
-static bool may_try_again(struct worker *w, struct failing *f, struct err *e) {
-    int64_t now = worker_clock_ms(CLOCK_MONOTONIC);
-    if (f->since_ms == 0 || w->commits > f->commits || now - f->last_ms > CALM_MS)
+/* Notes one more error. False if it is time to give up: `e` says so. */
+static bool may_try_again(struct worker *w, struct err *e) {
+    struct failing *f = &w->failing;
+    int64_t now = worker_clock_ms(w, CLOCK_MONOTONIC);
+    if (f->since_ms == 0 || w->commits > f->commits || now - f->resume_ms > CALM_MS)
         *f = (struct failing){.since_ms = now, .backoff_ms = BACKOFF_MIN_MS};
     f->commits = w->commits;
-    f->last_ms = now;
     if (now - f->since_ms <= w->o.config->retry_timeout_ms)
         return true;
     e->class = ERR_STOP;
@@ -141,37 +122,43 @@ static bool may_try_again(struct worker *w, struct failing *f, struct err *e) {
                       (long long)((now - f->since_ms) / 1000));
 }
 
-/* Until the worker is clean again, or is to end. */
-static void recover(struct worker *w, struct failing *f, struct err *e) {
-    for (bool clean = false; !clean && !atomic_load(&w->stopping) && w->fatal.class == ERR_NONE;) {
-        note_error(w, e);
-        if (e->class == ERR_STOP || e->class == ERR_CONFIG || !may_try_again(w, f, e)) {
-            w->fatal = *e;
-            return;
-        }
-        log_warn("trying again", "worker=%d backoff_ms=%lld error=%s", w->o.index, (long long)f->backoff_ms,
-                 log_quote(&(struct log_value){0}, e->text));
-        worker_set_phase(w, WORKER_RETRYING);
-        clean = clean_up(w, e);
-        back_off(w, f->backoff_ms);
-        f->backoff_ms = f->backoff_ms * 2 < BACKOFF_MAX_MS ? f->backoff_ms * 2 : BACKOFF_MAX_MS;
-        f->last_ms = worker_clock_ms(CLOCK_MONOTONIC);
+/* Begins anew, and goes on a while later; or ends the worker. */
+static void recover(struct worker *w, struct err *e) {
+    struct failing *f = &w->failing;
+    note_error(w, e);
+    if (e->class == ERR_STOP || e->class == ERR_CONFIG || !may_try_again(w, e)) {
+        w->fatal = *e;
+        return;
     }
+    log_warn("trying again", "worker=%d backoff_ms=%lld error=%s", w->o.index, (long long)f->backoff_ms,
+             log_quote(&(struct log_value){0}, e->text));
+    worker_set_phase(w, WORKER_RETRYING);
+    f->unclean = clean_up(w, e) ? (struct err){0} : *e;
+    f->resume_ms = worker_clock_ms(w, CLOCK_MONOTONIC) + f->backoff_ms;
+    f->backoff_ms = f->backoff_ms * 2 < BACKOFF_MAX_MS ? f->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 
-static void run(struct worker *w) {
-    struct failing failing = {0};
-    while (!atomic_load(&w->stopping) && w->fatal.class == ERR_NONE) {
-        struct err e = {0};
-        if (!one_cycle(w, &e))
-            recover(w, &failing, &e);
-    }
+bool worker_step(struct worker *w) {
+    struct err e = w->failing.unclean;
+    if (atomic_load(&w->stopping) || w->fatal.class != ERR_NONE)
+        return false;
+    if (worker_clock_ms(w, CLOCK_MONOTONIC) < w->failing.resume_ms)
+        worker_poll_group(w, WORKER_POLL_MS); /* it serves the group meanwhile */
+    else if (e.class != ERR_NONE || !one_cycle(w, &e))
+        recover(w, &e);
+    return true;
 }
 
 static void *thread_main(void *arg) {
     struct worker *w = arg;
     store_use_thread();
-    run(w);
+    while (worker_step(w))
+        ;
+    worker_finish(w);
+    return NULL;
+}
+
+void worker_finish(struct worker *w) {
     worker_drop_messages(w);
     w->result = w->fatal;
     worker_release_tasks(w);
@@ -180,12 +167,11 @@ static void *thread_main(void *arg) {
         note_error(w, &w->result);
         w->o.failed(w->o.context);
     }
-    return NULL;
 }
 
 /* --- life --- */
 
-static void release(struct worker *w) {
+void worker_free(struct worker *w) {
     worker_drop_messages(w);
     purge_free(w->purge);
     producer_free(w->producer);
@@ -208,12 +194,12 @@ static void release(struct worker *w) {
         free(w);
 }
 
-struct worker *worker_start(const struct worker_options *o, struct err *e) {
+struct worker *worker_new(const struct worker_options *o, struct err *e) {
     struct worker *w = mem_calloc(1, sizeof *w);
     size_t n = (size_t)o->layout->n, sources = 0;
     w->o = *o;
     w->o.transactional_id = w->transactional_id = mem_strdup(o->transactional_id);
-    atomic_store(&w->ready_changed_ms, worker_clock_ms(CLOCK_REALTIME));
+    atomic_store(&w->ready_changed_ms, worker_clock_ms(w, CLOCK_REALTIME));
     (void)pthread_mutex_init(&w->error_lock, NULL);
     w->tasks = mem_calloc(n, sizeof *w->tasks);
     w->stages = mem_calloc(n, sizeof *w->stages);
@@ -224,7 +210,7 @@ struct worker *worker_start(const struct worker_options *o, struct err *e) {
     w->sources = mem_calloc(sources, sizeof *w->sources);
     w->messages = mem_calloc((size_t)o->config->batch_max_records, sizeof(rd_kafka_message_t *));
     w->forwarded = mem_calloc((size_t)o->config->batch_max_records, sizeof *w->forwarded);
-    w->producer = producer_new(o->config, o->transactional_id, o->layout->n, e);
+    w->producer = producer_new(o->kafka, o->clock, o->transactional_id, o->layout->n, e);
     bool ok = w->producer != NULL;
     if (ok) {
         w->batch = batch_new(o->store);
@@ -232,18 +218,23 @@ struct worker *worker_start(const struct worker_options *o, struct err *e) {
                       (int32_t[ENTITY_COUNT]){o->layout->partitions[TOPIC_CUSTOMERS],
                                               o->layout->partitions[TOPIC_ACCOUNTS]});
         w->pipeline.quarantine_partitions = o->layout->partitions[TOPIC_QUARANTINE];
-        w->restore = restore_new(o->config, o->layout, o->store, o->metrics, e);
+        w->restore = restore_new(o->kafka, o->clock, o->layout, o->store, o->metrics, e);
         if (w->restore != NULL && !o->ephemeral)
-            w->purge = purge_new(restore_client(w->restore), o->config, o->layout->n);
+            w->purge = purge_new(o->kafka, restore_client(w->restore), o->layout->n);
         ok = w->restore != NULL && worker_join_group(w, e);
     }
-    if (ok && pthread_create(&w->thread, NULL, thread_main, w) != 0)
-        ok = err_set(e, ERR_STOP, "cannot start a thread");
-    if (ok) {
-        w->thread_started = true;
+    if (ok)
         return w;
-    }
-    release(w);
+    worker_free(w);
+    return NULL;
+}
+
+struct worker *worker_start(const struct worker_options *o, struct err *e) {
+    struct worker *w = worker_new(o, e);
+    if (w == NULL || pthread_create(&w->thread, NULL, thread_main, w) == 0)
+        return w;
+    worker_free(w);
+    (void)err_set(e, ERR_STOP, "cannot start a thread");
     return NULL;
 }
 
@@ -259,7 +250,7 @@ bool worker_stop(struct worker *w, struct err *e) {
     bool ok = w->result.class == ERR_NONE;
     if (!ok)
         *e = w->result;
-    release(w);
+    worker_free(w);
     return ok;
 }
 
@@ -270,7 +261,6 @@ enum worker_phase worker_phase(const struct worker *w) {
 int64_t worker_ready_changed_ms(const struct worker *w) {
     return atomic_load(&w->ready_changed_ms);
 }
-
 int64_t worker_backlog(const struct worker *w) {
     return atomic_load(&w->backlog);
 }

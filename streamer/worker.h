@@ -5,10 +5,12 @@
 #define STREAMER_WORKER_H
 
 #include "state/store.h"
+#include "streamer/base/clock.h"
 #include "streamer/base/err.h"
 #include "streamer/config.h"
 #include "streamer/metrics.h"
 #include "streamer/topics.h"
+#include "streamer/worker_kafka.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,6 +30,8 @@ enum worker_phase {
  * transactional offsets: what was committed is remembered here alone. */
 struct worker_options {
     const struct config *config;
+    const struct worker_kafka *kafka;
+    const struct clock *clock;
     const struct topic_layout *layout;
     struct store *store;
     struct metrics *metrics;

@@ -8,7 +8,6 @@
  * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
  * every assignment, the tasks begin at their committed offsets anew (worker_tasks.c). */
 #include "streamer/base/timestamp.h"
-#include "streamer/kafka.h"
 #include "streamer/worker_internal.h"
 
 #include <assert.h>
@@ -21,7 +20,7 @@
 
 void worker_drop_messages(struct worker *w) {
     for (size_t i = 0; i < w->message_count; i++)
-        rd_kafka_message_destroy(w->messages[i]);
+        w->o.kafka->free_message(w->messages[i]);
     w->message_count = 0;
 }
 
@@ -60,7 +59,7 @@ static bool accept_message(struct worker *w, const rd_kafka_message_t *m) {
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         char text[512];
         (void)snprintf(text, sizeof text, "%s partition %d: %s",
-                       m->rkt != NULL ? rd_kafka_topic_name(m->rkt) : "a topic", m->partition,
+                       m->rkt != NULL ? w->o.kafka->topic(m) : "a topic", m->partition,
                        rd_kafka_message_errstr(m));
         worker_on_consumer_error(w, m->err, m->rkt != NULL ? text : rd_kafka_message_errstr(m));
         return false;
@@ -90,21 +89,21 @@ void worker_collect(struct worker *w) {
     w->backlogged = true;
     while (w->message_count < max && !w->rebalanced && w->fatal.class == ERR_NONE &&
            w->trouble.class == ERR_NONE) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(w->consumer, w->message_count == 0 ? wait_ms : 0);
+        rd_kafka_message_t *m = w->o.kafka->poll(w->consumer, w->message_count == 0 ? wait_ms : 0);
         if (m == NULL) {
             w->backlogged = false;
             break;
         }
         if (!accept_message(w, m)) {
-            rd_kafka_message_destroy(m);
+            w->o.kafka->free_message(m);
             if (w->message_count == 0)
                 break; /* let the caller look around */
             continue;
         }
         if (w->message_count == 0)
-            deadline = worker_clock_us() + w->o.config->batch_max_ms * 1000;
+            deadline = worker_clock_us(w) + w->o.config->batch_max_ms * 1000;
         w->messages[w->message_count++] = m;
-        if (worker_clock_us() >= deadline)
+        if (worker_clock_us(w) >= deadline)
             break;
     }
     if (w->rebalanced)
@@ -145,9 +144,8 @@ static void read_order(const rd_kafka_headers_t *headers, struct record *r) {
         r->replayed_at_ms = TIMESTAMP_NONE;
 }
 
-static void read_headers(const rd_kafka_message_t *m, struct input *in) {
-    rd_kafka_headers_t *headers;
-    if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+static void read_headers(const rd_kafka_headers_t *headers, struct input *in) {
+    if (headers == NULL)
         return;
     if (topic_is_repartition(in->topic))
         read_source(header_of(headers, PIPELINE_SOURCE_HEADER), in);
@@ -161,15 +159,14 @@ static struct slice key_of(const rd_kafka_message_t *m) {
     return m->key != NULL ? slice_of(m->key, m->key_len) : slice_null();
 }
 
-static struct input make_input(const struct source *s, const rd_kafka_message_t *m) {
-    rd_kafka_timestamp_type_t type;
+static struct input make_input(const struct worker *w, const struct source *s, const rd_kafka_message_t *m) {
     struct input in = {
         .topic = s->topic,
         .partition = m->partition,
         .offset = m->offset,
         .record = {.key = key_of(m),
                    .value = m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
-                   .timestamp_ms = rd_kafka_message_timestamp(m, &type),
+                   .timestamp_ms = w->o.kafka->timestamp_ms(m),
                    .replayed_at_ms = TIMESTAMP_NONE},
         .source_partition = m->partition,
         .source_offset = m->offset,
@@ -177,7 +174,7 @@ static struct input make_input(const struct source *s, const rd_kafka_message_t 
     };
     if (in.record.timestamp_ms == 0)
         in.record.timestamp_ms = 1; /* librdkafka cannot write 0: it takes it for "now" */
-    read_headers(m, &in);
+    read_headers(w->o.kafka->headers(m), &in);
     return in;
 }
 
@@ -236,17 +233,18 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
     const struct source *last = NULL; /* its offset is still to be noted */
     int64_t offset = -1;
     bool done = true;
-    int64_t deadline = worker_clock_us() + w->o.config->transaction_timeout_ms * 1000 / TRANSACTION_TIME_PART;
-    w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
+    int64_t deadline =
+        worker_clock_us(w) + w->o.config->transaction_timeout_ms * 1000 / TRANSACTION_TIME_PART;
+    w->pipeline.env.now_ms = worker_clock_ms(w, CLOCK_REALTIME);
     for (int e = 0; e < ENTITY_COUNT; e++) /* by another worker, maybe */
         w->pipeline.has_told_of_tombstones[e] |= metric_get(&w->o.metrics->behind_tombstone[e]) > 0;
     if (*at == 0)
         fetch_rows(w);
     while (done && *at < w->message_count && emitted(w) < w->o.config->transaction_max_messages &&
-           (last == NULL || (worker_clock_us() < deadline && !atomic_load(&w->stopping)))) {
+           (last == NULL || (worker_clock_us(w) < deadline && !atomic_load(&w->stopping)))) {
         const rd_kafka_message_t *m = w->messages[*at];
         const struct source *s = worker_source_of(w, m);
-        struct input in = make_input(s, m);
+        struct input in = make_input(w, s, m);
         int64_t forwarded_before = forwarded(w);
         done = pipeline_process(&w->pipeline, task_of(w, s), &in);
         w->forwarded[*at] = forwarded(w) > forwarded_before;
@@ -314,14 +312,14 @@ void worker_try_write_state(struct worker *w) {
  * being restored, each step writes what there is. Of an embedded broker only the state knows what is processed. */
 bool worker_may_defer_write(const struct worker *w) {
     return w->backlogged && !w->o.ephemeral && atomic_load(&w->phase) == WORKER_RUNNING &&
-           !batch_is_full(w->batch) && worker_clock_ms(CLOCK_MONOTONIC) - w->unwritten_since_ms < WRITE_MS;
+           !batch_is_full(w->batch) && worker_clock_ms(w, CLOCK_MONOTONIC) - w->unwritten_since_ms < WRITE_MS;
 }
 
 static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
     note_positions(w, offsets);
     w->in_transaction = false;
     if (!w->unwritten)
-        w->unwritten_since_ms = worker_clock_ms(CLOCK_MONOTONIC);
+        w->unwritten_since_ms = worker_clock_ms(w, CLOCK_MONOTONIC);
     w->unwritten = true;
     return worker_may_defer_write(w) || worker_write_state(w, e);
 }
@@ -369,14 +367,14 @@ static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_
     }
     if (!invariants_hold(w, offsets, e))
         return false;
-    int64_t started = worker_clock_us();
+    int64_t started = worker_clock_us(w);
     if (!producer_commit(w->producer, offsets, w->membership, e)) {
         metric_add(&m->transactions[e->class == ERR_FENCED ? TRANSACTION_FENCED : TRANSACTION_ABORTED], 1);
         return false;
     }
     metric_add(&m->transactions[TRANSACTION_COMMITTED], 1);
     w->commits++;
-    histogram_observe(&m->commit_duration, worker_clock_us() - started, 1);
+    histogram_observe(&m->commit_duration, worker_clock_us(w) - started, 1);
     metric_set(&m->last_commit_ms, w->pipeline.env.now_ms);
     return keep_state(w, offsets, e);
 }
@@ -413,7 +411,7 @@ bool worker_pass_markers(struct worker *w, struct err *e) {
     }
     bool ok = true;
     if (offsets->cnt > 0) {
-        w->pipeline.env.now_ms = worker_clock_ms(CLOCK_REALTIME);
+        w->pipeline.env.now_ms = worker_clock_ms(w, CLOCK_REALTIME);
         ok = begin(w, e) && finish_transaction(w, offsets, e);
         for (size_t i = 0; ok && i < w->source_count; i++)
             if (w->sources[i].next < w->sources[i].committed)
@@ -433,7 +431,7 @@ static void refresh_some(struct worker *w, rd_kafka_topic_partition_list_t *offs
     struct task_env *env = &w->pipeline.env;
     bool large = false;
     int parts = 0; /* what changes nothing is bounded, too */
-    env->now_ms = worker_clock_ms(CLOCK_REALTIME);
+    env->now_ms = worker_clock_ms(w, CLOCK_REALTIME);
     for (int32_t p = 0; p < w->o.layout->n && !large; p++) {
         if (!to_refresh(w, p))
             continue;

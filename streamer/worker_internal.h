@@ -16,7 +16,6 @@
 #include "streamer/restore.h"
 #include "streamer/worker.h"
 
-#include <librdkafka/rdkafka.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -45,21 +44,30 @@ enum task_stage {
     STAGE_READY,      /* its partitions are consumed, queries are answered */
 };
 
+/* Errors, since the last time that things went well; monotonic times. */
+struct failing {
+    int64_t since_ms;
+    int64_t resume_ms; /* until then it waits before the next try */
+    int64_t commits;   /* at the last error */
+    int64_t backoff_ms;
+    struct err unclean; /* why even beginning anew failed; class ERR_NONE: it did not */
+};
+
 struct worker {
     struct worker_options o;
     char *transactional_id;
     char instance_id[320]; /* group.instance.id; of no meaning without instance.id */
     pthread_t thread;
-    bool thread_started;
     atomic_bool stopping;
     _Atomic enum worker_phase phase;  /* written by worker_set_phase */
     _Atomic int64_t ready_changed_ms; /* wall clock: the start, or when it last began or ceased to run */
     _Atomic int64_t backlog;
-    struct err result; /* why the thread ended; class ERR_NONE: it was asked to */
+    struct failing failing;
+    struct err result; /* why it ended; class ERR_NONE: it was asked to */
     pthread_mutex_t error_lock;
     char last_error[sizeof((struct err *)0)->text];
 
-    rd_kafka_t *consumer;
+    struct kafka_client *consumer;
     struct producer *producer;
     struct restore *restore;
     struct purge *purge; /* NULL: the embedded broker, which cannot */
@@ -98,17 +106,27 @@ struct worker {
     } shown; /* in gauges that all workers add up to */
 };
 
-int64_t worker_clock_ms(clockid_t id);
+/* --- worker.c: its life, for whoever has a thread of his own --- */
+/* Connects and joins the group; as worker_start, but without a thread. */
+struct worker *worker_new(const struct worker_options *o, struct err *e);
+/* One cycle, or one look at the group while it waits to try again. False: it was asked to stop, or cannot go on. */
+bool worker_step(struct worker *w);
+/* After the last step: lets its tasks go and says what it ended with. */
+void worker_finish(struct worker *w);
+/* Leaves the group. */
+void worker_free(struct worker *w);
+
+int64_t worker_clock_ms(const struct worker *w, clockid_t id);
+int64_t worker_clock_us(const struct worker *w); /* monotonic */
 void worker_set_phase(struct worker *w, enum worker_phase phase);
-int64_t worker_clock_us(void); /* monotonic */
 const char *worker_topic(const struct worker *w, enum topic t);
 struct source *worker_find_source(struct worker *w, const char *topic, int32_t partition);
 struct source *worker_source_of(struct worker *w, const rd_kafka_message_t *m);
 
 /* --- worker_group.c --- */
-/* Called from the poll of the consumer, on the worker's thread. */
-void worker_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
-                         void *opaque);
+/* Callbacks of struct kafka_member; `context` is the worker. */
+void worker_on_assigned(void *context, const rd_kafka_topic_partition_list_t *list);
+void worker_on_revoked(void *context, int count, bool lost);
 /* Makes the consumer and subscribes. */
 bool worker_join_group(struct worker *w, struct err *e);
 void worker_leave_group(struct worker *w);

@@ -38,12 +38,10 @@ void worker_publish_lag(struct worker *w) {
     int64_t sum = 0;
     for (size_t i = 0; i < w->source_count; i++) {
         struct source *s = &w->sources[i];
-        int64_t low, high;
         if (!s->located)
             continue;
-        if (rd_kafka_get_watermark_offsets(w->consumer, worker_topic(w, s->topic), s->partition, &low,
-                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-            high > s->end && high > s->seen_end)
+        int64_t high = w->o.kafka->end_heard(w->consumer, worker_topic(w, s->topic), s->partition);
+        if (high > s->end && high > s->seen_end)
             s->end = high;
         if (s->partition < w->o.layout->n && producer_position(w->producer, s->topic, s->partition) > s->end)
             s->end = producer_position(w->producer, s->topic, s->partition);
@@ -56,13 +54,12 @@ void worker_publish_lag(struct worker *w) {
 }
 
 void worker_publish_latency(struct worker *w, size_t from, size_t to) {
-    int64_t now = worker_clock_ms(CLOCK_REALTIME);
+    int64_t now = worker_clock_ms(w, CLOCK_REALTIME);
     for (size_t i = from; i < to; i++) {
-        rd_kafka_timestamp_type_t type;
         const struct source *s = worker_source_of(w, w->messages[i]);
         if (w->forwarded[i] || s->topic == TOPIC_ACCOUNT_LINKS || s->topic == TOPIC_CUSTOMER_REFS)
             continue;
-        int64_t ms = now - rd_kafka_message_timestamp(w->messages[i], &type);
+        int64_t ms = now - w->o.kafka->timestamp_ms(w->messages[i]);
         histogram_observe(&w->o.metrics->processing_latency, ms > 0 ? ms * 1000 : 0, 1);
     }
 }
@@ -83,7 +80,7 @@ static void publish_rows(struct worker *w) {
 }
 
 void worker_bookkeeping(struct worker *w) {
-    int64_t now = worker_clock_ms(CLOCK_MONOTONIC);
+    int64_t now = worker_clock_ms(w, CLOCK_MONOTONIC);
     if (now < w->bookkeeping_due_ms)
         return;
     w->bookkeeping_due_ms = now + BOOKKEEPING_MS;

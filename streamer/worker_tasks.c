@@ -64,7 +64,7 @@ void worker_release_tasks(struct worker *w) {
 }
 
 void worker_restart_tasks(struct worker *w) {
-    w->restart_ms = worker_clock_ms(CLOCK_MONOTONIC);
+    w->restart_ms = worker_clock_ms(w, CLOCK_MONOTONIC);
     w->progress_due_ms = w->restart_ms + PROGRESS_MS;
     restore_reset(w->restore);
     worker_try_write_state(w);
@@ -80,7 +80,7 @@ void worker_restart_tasks(struct worker *w) {
         w->sources[i].located = w->sources[i].consumed = false;
     if (w->has_assignment) { /* also how the rebalance callback accepts it */
         rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
-        (void)kafka_assign(w->consumer, none);
+        (void)w->o.kafka->assign(w->consumer, none);
         rd_kafka_topic_partition_list_destroy(none);
     }
 }
@@ -90,7 +90,7 @@ void worker_restart_tasks(struct worker *w) {
 /* Topics can be deleted, and made anew, while this runs. */
 static bool topics_are_there(struct worker *w, struct err *e) {
     const struct rd_kafka_metadata *md;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(w->consumer, 1, NULL, &md, CALL_TIMEOUT_MS);
+    rd_kafka_resp_err_t code = w->o.kafka->metadata(w->consumer, &md, CALL_TIMEOUT_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return err_set(e, ERR_RETRY, "metadata: %s", rd_kafka_err2str(code));
     bool ok = true;
@@ -109,7 +109,7 @@ static bool topics_are_there(struct worker *w, struct err *e) {
                          "topic %s: it had %d partitions when this started and has %d now; restart",
                          worker_topic(w, (enum topic)t), w->o.layout->partitions[t], topic->partition_cnt);
     }
-    rd_kafka_metadata_destroy(md);
+    w->o.kafka->free_metadata(md);
     return ok;
 }
 
@@ -123,7 +123,7 @@ static rd_kafka_topic_partition_list_t *list_of(struct worker *w, struct source 
 
 static bool read_committed(struct worker *w, struct source *const *which, size_t count, struct err *e) {
     rd_kafka_topic_partition_list_t *list = list_of(w, which, count);
-    rd_kafka_resp_err_t code = rd_kafka_committed(w->consumer, list, CALL_TIMEOUT_MS);
+    rd_kafka_resp_err_t code = w->o.kafka->committed(w->consumer, list, CALL_TIMEOUT_MS);
     bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ||
               err_set(e, ERR_RETRY, "committed offsets: %s%s", rd_kafka_err2str(code),
                       code == RD_KAFKA_RESP_ERR__TIMED_OUT
@@ -163,7 +163,7 @@ static bool nothing_is_lost(const struct worker *w, const struct source *s, int6
 static bool find_starts(struct worker *w, struct source *const *which, size_t count, struct err *e) {
     rd_kafka_topic_partition_list_t *list = list_of(w, which, count);
     int64_t *low = mem_calloc(count, sizeof *low), *high = mem_calloc(count, sizeof *high);
-    bool ok = kafka_watermarks(restore_client(w->restore), list, low, high, CALL_TIMEOUT_MS, e);
+    bool ok = w->o.kafka->watermarks(restore_client(w->restore), list, low, high, CALL_TIMEOUT_MS, e);
     for (size_t i = 0; ok && i < count; i++) {
         struct source *s = which[i];
         ok = nothing_is_lost(w, s, low[i], high[i], e);
@@ -225,7 +225,8 @@ static bool plan(struct worker *w, struct err *e) {
             requests[count++] =
                 (struct restore_request){&w->tasks[p], committed_of(w, TOPIC_ACCOUNT_LINKS, p),
                                          committed_of(w, TOPIC_CUSTOMER_REFS, p), any_committed(w)};
-    bool ok = restore_add(w->restore, &w->pipeline.env, requests, count, worker_clock_ms(CLOCK_REALTIME), e);
+    bool ok =
+        restore_add(w->restore, &w->pipeline.env, requests, count, worker_clock_ms(w, CLOCK_REALTIME), e);
     for (size_t i = 0; ok && i < count; i++)
         atomic_store(&w->stages[requests[i].task->partition], STAGE_RESTORING);
     free(requests);
@@ -268,7 +269,7 @@ static bool restore_some(struct worker *w, struct err *e) {
     bool others = worker_has_ready_task(w);
     int wait_ms = w->busy ? 0 : others ? WORKER_POLL_MS / 10 : WORKER_POLL_MS;
     int budget_ms = w->busy ? BUSY_STEP_MS : others ? QUIET_STEP_MS : STEP_MS;
-    int64_t deadline = worker_clock_ms(CLOCK_MONOTONIC) + budget_ms;
+    int64_t deadline = worker_clock_ms(w, CLOCK_MONOTONIC) + budget_ms;
     do {
         if (!restore_step(w->restore, &w->pipeline.env, w->batch, wait_ms, budget_ms, &done, e))
             return false;
@@ -278,7 +279,7 @@ static bool restore_some(struct worker *w, struct err *e) {
             return false;
         bool refresh = task_needs_refresh(&w->pipeline.env, done);
         atomic_store(&w->stages[done->partition], refresh ? STAGE_REFRESHING : STAGE_READY);
-    } while (any_in(w, STAGE_RESTORING) && worker_clock_ms(CLOCK_MONOTONIC) < deadline);
+    } while (any_in(w, STAGE_RESTORING) && worker_clock_ms(w, CLOCK_MONOTONIC) < deadline);
     return true;
 }
 
@@ -308,13 +309,13 @@ static bool consume_ready(struct worker *w, struct err *e) {
         more = more || !s->consumed;
         s->consumed = true;
     }
-    rd_kafka_resp_err_t code = more ? kafka_assign(w->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = more ? w->o.kafka->assign(w->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(list);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(e, ERR_RETRY, "assign: %s", rd_kafka_err2str(code));
 }
 
 static void show_progress(struct worker *w, bool done) {
-    int64_t now = worker_clock_ms(CLOCK_MONOTONIC);
+    int64_t now = worker_clock_ms(w, CLOCK_MONOTONIC);
     struct restore_progress p = restore_progress(w->restore);
     if (done)
         log_info("state is where the committed offsets are", "worker=%d partitions=%zu replayed=%lld ms=%lld",

@@ -77,6 +77,7 @@ static const struct {
 
 struct rig {
     struct config config;
+    struct worker_kafka kafka;
     rd_kafka_t *host;
     rd_kafka_mock_cluster_t *cluster;
 };
@@ -96,6 +97,7 @@ static void rig_init(struct rig *g) {
     const char *const sets[] = {buf_cstr(&servers), "transaction.timeout=3s", "kafka.log_level=0"};
     if (!config_load(&g->config, NULL, sets, ARRAY_LEN(sets), &e))
         fail_msg("%s", e.text);
+    g->kafka = kafka_of_librdkafka(&g->config);
     buf_release(&servers);
     log_set_level(LOG_ERROR);
     for (int t = 0; t < TOPIC_COUNT; t++)
@@ -109,7 +111,7 @@ static void rig_release(struct rig *g) {
 }
 
 static struct producer *new_producer(struct rig *g, const char *id, struct err *e) {
-    return producer_new(&g->config, id, N, e);
+    return producer_new(&g->kafka, clock_of_machine(), id, N, e);
 }
 
 /* One message, one offset, a commit. */

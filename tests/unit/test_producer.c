@@ -18,6 +18,7 @@ struct fixture {
     rd_kafka_t *host; /* of the brokers */
     rd_kafka_mock_cluster_t *brokers;
     struct config config;
+    struct worker_kafka kafka;
     rd_kafka_topic_partition_list_t *offsets;
     rd_kafka_consumer_group_metadata_t *group;
 };
@@ -27,25 +28,25 @@ static rd_kafka_t *host_new(void) {
     return kafka_client(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), &e);
 }
 
-static struct fixture fixture_new(void) {
+static void fixture_init(struct fixture *f) {
     char bootstrap[256];
     struct err e;
-    struct fixture f = {.host = host_new()};
-    f.brokers = rd_kafka_mock_cluster_new(f.host, 2);
+    *f = (struct fixture){.host = host_new()};
+    f->brokers = rd_kafka_mock_cluster_new(f->host, 2);
     (void)snprintf(bootstrap, sizeof bootstrap, "kafka.bootstrap.servers=%s",
-                   rd_kafka_mock_cluster_bootstraps(f.brokers));
+                   rd_kafka_mock_cluster_bootstraps(f->brokers));
     const char *sets[] = {"app.id=app", bootstrap, "transaction.timeout=2s"};
-    assert_true(config_load(&f.config, NULL, sets, ARRAY_LEN(sets), &e));
+    assert_true(config_load(&f->config, NULL, sets, ARRAY_LEN(sets), &e));
+    f->kafka = kafka_of_librdkafka(&f->config);
     for (int t = 0; t < TOPIC_COUNT; t++) {
-        (void)rd_kafka_mock_topic_create(f.brokers, f.config.topics[t], 1, 1);
-        (void)rd_kafka_mock_partition_set_leader(f.brokers, f.config.topics[t], 0, ALIVE);
+        (void)rd_kafka_mock_topic_create(f->brokers, f->config.topics[t], 1, 1);
+        (void)rd_kafka_mock_partition_set_leader(f->brokers, f->config.topics[t], 0, ALIVE);
     }
-    (void)rd_kafka_mock_coordinator_set(f.brokers, "transaction", ID, ALIVE);
-    (void)rd_kafka_mock_coordinator_set(f.brokers, "group", "app", DEAD);
-    f.offsets = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(f.offsets, f.config.topics[TOPIC_ACCOUNTS], 0)->offset = 1;
-    f.group = rd_kafka_consumer_group_metadata_new("app");
-    return f;
+    (void)rd_kafka_mock_coordinator_set(f->brokers, "transaction", ID, ALIVE);
+    (void)rd_kafka_mock_coordinator_set(f->brokers, "group", "app", DEAD);
+    f->offsets = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(f->offsets, f->config.topics[TOPIC_ACCOUNTS], 0)->offset = 1;
+    f->group = rd_kafka_consumer_group_metadata_new("app");
 }
 
 static void fixture_release(struct fixture *f) {
@@ -54,6 +55,10 @@ static void fixture_release(struct fixture *f) {
     config_release(&f->config);
     rd_kafka_mock_cluster_destroy(f->brokers);
     rd_kafka_destroy(f->host);
+}
+
+static struct producer *new_producer(const struct fixture *f, struct err *e) {
+    return producer_new(&f->kafka, clock_of_machine(), ID, 1, e);
 }
 
 static bool transaction(struct fixture *f, struct producer *p, struct err *e) {
@@ -70,8 +75,9 @@ static bool transaction(struct fixture *f, struct producer *p, struct err *e) {
 static void test_producer__dead_group_coordinator(void **state) {
     (void)state;
     struct err e = {0};
-    struct fixture f = fixture_new();
-    struct producer *p = producer_new(&f.config, ID, 1, &e);
+    struct fixture f;
+    fixture_init(&f);
+    struct producer *p = new_producer(&f, &e);
     assert_non_null(p);
     assert_true(transaction(&f, p, &e));
     (void)rd_kafka_mock_broker_set_down(f.brokers, DEAD);
@@ -81,7 +87,7 @@ static void test_producer__dead_group_coordinator(void **state) {
     producer_free(p);
 
     (void)rd_kafka_mock_coordinator_set(f.brokers, "group", "app", ALIVE);
-    p = producer_new(&f.config, ID, 1, &e);
+    p = new_producer(&f, &e);
     assert_non_null(p);
     assert_true(transaction(&f, p, &e));
     producer_free(p);

@@ -1,5 +1,5 @@
-/* What a worker begins its tasks with. Kafka and the restore behind it are stand-ins, put around the calls by the linker
- * (--wrap): the group's offsets, and what was asked to be restored. */
+/* What a worker begins its tasks with. Kafka is a stand-in (the group's offsets), and so is the restore, which the linker
+ * puts around the calls (--wrap): what was asked to be restored. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
@@ -37,28 +37,24 @@ static enum topic topic_named(const char *name) {
     return TOPIC_COUNT;
 }
 
-rd_kafka_resp_err_t __wrap_rd_kafka_metadata(rd_kafka_t *rk, int all, rd_kafka_topic_t *only,
-                                             const struct rd_kafka_metadata **metadata, int timeout_ms);
-rd_kafka_resp_err_t __wrap_rd_kafka_metadata(rd_kafka_t *rk, int all, rd_kafka_topic_t *only,
-                                             const struct rd_kafka_metadata **metadata, int timeout_ms) {
+static rd_kafka_resp_err_t metadata(struct kafka_client *c, const struct rd_kafka_metadata **all,
+                                    int timeout_ms) {
     static rd_kafka_metadata_topic_t topics[TOPIC_COUNT];
     static struct rd_kafka_metadata all_topics = {.topics = topics, .topic_cnt = TOPIC_COUNT};
-    (void)rk, (void)all, (void)only, (void)timeout_ms;
+    (void)c, (void)timeout_ms;
     for (int t = 0; t < TOPIC_COUNT; t++)
         topics[t] = (rd_kafka_metadata_topic_t){.topic = world.config.topics[t],
                                                 .partition_cnt = world.layout.partitions[t]};
-    *metadata = &all_topics;
+    *all = &all_topics;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-void __wrap_rd_kafka_metadata_destroy(const struct rd_kafka_metadata *metadata);
-void __wrap_rd_kafka_metadata_destroy(const struct rd_kafka_metadata *metadata) {
-    (void)metadata;
+static void free_metadata(const struct rd_kafka_metadata *all) {
+    (void)all;
 }
 
-rd_kafka_resp_err_t __wrap_rd_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int ms);
-rd_kafka_resp_err_t __wrap_rd_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int ms) {
-    (void)rk, (void)ms;
+static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_partition_list_t *list, int ms) {
+    (void)c, (void)ms;
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = offset_of(topic_named(list->elems[i].topic), list->elems[i].partition);
     if (world.let_go >= 0)
@@ -66,11 +62,9 @@ rd_kafka_resp_err_t __wrap_rd_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_par
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-bool __wrap_kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t *low,
-                             int64_t *high, int timeout_ms, struct err *e);
-bool __wrap_kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t *low,
-                             int64_t *high, int timeout_ms, struct err *e) {
-    (void)client, (void)timeout_ms, (void)e;
+static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list, int64_t *low,
+                       int64_t *high, int timeout_ms, struct err *e) {
+    (void)c, (void)timeout_ms, (void)e;
     for (int i = 0; i < list->cnt; i++) {
         low[i] = 0;
         high[i] = 10000;
@@ -78,8 +72,11 @@ bool __wrap_kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_
     return true;
 }
 
-rd_kafka_t *__wrap_restore_client(const struct restore *r);
-rd_kafka_t *__wrap_restore_client(const struct restore *r) {
+static const struct worker_kafka kafka = {
+    .metadata = metadata, .free_metadata = free_metadata, .committed = committed, .watermarks = watermarks};
+
+struct kafka_client *__wrap_restore_client(const struct restore *r);
+struct kafka_client *__wrap_restore_client(const struct restore *r) {
     (void)r;
     return NULL;
 }
@@ -125,8 +122,12 @@ static struct worker *new_worker(const int32_t *partitions, size_t count, enum t
     for (int t = 0; t < TOPIC_COUNT; t++)
         world.layout.partitions[t] = N;
     struct worker *w = mem_calloc(1, sizeof *w);
-    w->o = (struct worker_options){
-        .config = &world.config, .layout = &world.layout, .metrics = world.metrics, .holders = world.holders};
+    w->o = (struct worker_options){.config = &world.config,
+                                   .kafka = &kafka,
+                                   .clock = clock_of_machine(),
+                                   .layout = &world.layout,
+                                   .metrics = world.metrics,
+                                   .holders = world.holders};
     w->tasks = mem_calloc(N, sizeof *w->tasks);
     w->stages = mem_calloc(N, sizeof *w->stages);
     w->sources = mem_calloc(N * TOPIC_COUNT, sizeof *w->sources);
