@@ -19,7 +19,10 @@ static struct world {
     struct topic_layout layout;
     struct metrics *metrics;
     atomic_int holders[N];
-    int32_t let_go; /* whose holder gives up while committed offsets are asked for; -1: nobody's */
+    int32_t let_go;         /* whose holder gives up while committed offsets are asked for; -1: nobody's */
+    int nothing_committed;  /* the group has no offsets when it is asked that many times */
+    int64_t deleted_before; /* the start of every partition */
+    struct task *restored;  /* what restore_step tells of, once; NULL: nothing gets done */
     struct restore_request requests[MAX_REQUESTS];
     size_t request_count;
 } world;
@@ -56,7 +59,10 @@ static void free_metadata(const struct rd_kafka_metadata *all) {
 static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_partition_list_t *list, int ms) {
     (void)c, (void)ms;
     for (int i = 0; i < list->cnt; i++)
-        list->elems[i].offset = offset_of(topic_named(list->elems[i].topic), list->elems[i].partition);
+        list->elems[i].offset = world.nothing_committed > 0
+                                    ? RD_KAFKA_OFFSET_INVALID
+                                    : offset_of(topic_named(list->elems[i].topic), list->elems[i].partition);
+    world.nothing_committed -= world.nothing_committed > 0;
     if (world.let_go >= 0)
         atomic_store(&world.holders[world.let_go], 0);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -66,7 +72,7 @@ static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_li
                        int64_t *high, int timeout_ms, struct err *e) {
     (void)c, (void)timeout_ms, (void)e;
     for (int i = 0; i < list->cnt; i++) {
-        low[i] = 0;
+        low[i] = world.deleted_before;
         high[i] = 10000;
     }
     return true;
@@ -91,13 +97,13 @@ bool __wrap_restore_add(struct restore *r, struct task_env *env, const struct re
     return true;
 }
 
-/* Nothing gets done. */
 bool __wrap_restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms,
                          int budget_ms, struct task **finished, struct err *e);
 bool __wrap_restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms,
                          int budget_ms, struct task **finished, struct err *e) {
     (void)r, (void)env, (void)batch, (void)wait_ms, (void)budget_ms, (void)e;
-    *finished = NULL;
+    *finished = world.restored;
+    world.restored = NULL;
     return true;
 }
 
@@ -215,6 +221,39 @@ static void test_worker_tasks__assignment_that_lacks_a_topic(void **state) {
     }
 }
 
+/* Who says `what` must be right: it asked a moment ago, and others may have gone on with the partition since. */
+static void assert_ends(struct worker *w, enum err_class class, const char *what) {
+    struct err e = {0};
+    assert_false(worker_advance_tasks(w, &e));
+    assert_int_equal(e.class, class);
+    assert_non_null(strstr(e.text, what));
+    free_worker(w);
+}
+
+static struct worker *worker_with_rows(void) {
+    struct worker *w = new_worker((int32_t[]){0}, 1, TOPIC_COUNT);
+    w->tasks[0].meta.rows[FAMILY_ACCOUNTS] = 1;
+    world.restored = &w->tasks[0];
+    return w;
+}
+
+static void test_worker_tasks__results_without_offsets(void **state) {
+    (void)state;
+    struct worker *w = worker_with_rows();
+    world.nothing_committed = 2;
+    assert_ends(w, ERR_STOP, "has no committed offsets");
+    w = worker_with_rows();
+    world.nothing_committed = 1;
+    assert_ends(w, ERR_RETRY, "another instance has gone on with it");
+}
+
+static void test_worker_tasks__deleted_before_they_were_processed(void **state) {
+    (void)state;
+    struct worker *w = new_worker((int32_t[]){0}, 1, TOPIC_COUNT);
+    world.deleted_before = 5000;
+    assert_ends(w, ERR_STOP, "records were deleted before they were processed");
+}
+
 /* Topics with other numbers of partitions are shared out in their own way: that is no fault. */
 static void test_worker_tasks__input_with_other_partitions(void **state) {
     (void)state;
@@ -230,6 +269,8 @@ int main(void) {
         cmocka_unit_test(test_worker_tasks__begin_where_the_group_is),
         cmocka_unit_test(test_worker_tasks__let_go_while_asking),
         cmocka_unit_test(test_worker_tasks__assignment_that_lacks_a_topic),
+        cmocka_unit_test(test_worker_tasks__results_without_offsets),
+        cmocka_unit_test(test_worker_tasks__deleted_before_they_were_processed),
         cmocka_unit_test(test_worker_tasks__input_with_other_partitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
