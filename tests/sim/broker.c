@@ -1,16 +1,13 @@
 #include "broker.h"
 
 #include "streamer/base/mem.h"
-#include "streamer/base/timestamp.h"
-#include "streamer/task_history.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void broker_init(struct broker *b, const int32_t partitions[TOPIC_COUNT]) {
-    *b = (struct broker){.generation = 1, .now_ms = INT64_C(1707955200000)};
+    *b = (struct broker){.generation = 1, .unknown = TOPIC_COUNT, .now_ms = INT64_C(1707955200000)};
     memcpy(b->partitions, partitions, sizeof b->partitions);
     for (int t = 0; t < TOPIC_COUNT; t++)
         for (int p = 0; p < BROKER_PARTITIONS; p++)
@@ -26,8 +23,8 @@ void broker_release(struct broker *b) {
             for (int64_t i = 0; i < l->count; i++) {
                 buf_release(&l->records[i].key);
                 buf_release(&l->records[i].value);
-                buf_release(&l->records[i].origin);
-                buf_release(&l->records[i].position);
+                if (l->records[i].headers != NULL)
+                    rd_kafka_headers_destroy(l->records[i].headers);
             }
             free(l->records);
         }
@@ -41,7 +38,7 @@ static struct log_record *append(struct partition_log *l) {
         l->records = mem_realloc(l->records, (size_t)l->cap * sizeof *l->records);
     }
     struct log_record *r = &l->records[l->count++];
-    *r = (struct log_record){.txn = -1, .replayed_at_ms = TIMESTAMP_NONE};
+    *r = (struct log_record){.txn = -1};
     return r;
 }
 
@@ -144,25 +141,17 @@ static struct txn *open_of(struct broker *b, int producer, int epoch) {
 }
 
 int64_t broker_send(struct broker *b, int producer, int epoch, const struct sink_message *m,
-                    const char *source) {
+                    rd_kafka_headers_t *headers) {
     struct txn *t = open_of(b, producer, epoch);
-    if (t == NULL)
+    if (t == NULL) {
+        if (headers != NULL)
+            rd_kafka_headers_destroy(headers);
         return -1;
+    }
     struct partition_log *l = &b->logs[m->topic][m->partition];
     struct log_record *r = append(l);
     fill(r, m->key, m->value, m->timestamp_ms != 0 ? m->timestamp_ms : b->now_ms);
-    (void)snprintf(r->source, sizeof r->source, "%s", source);
-    const struct log_record *like = m->like; /* whose headers it takes over */
-    if (like != NULL) {
-        r->by_time = like->by_time;
-        r->replayed_at_ms = like->replayed_at_ms;
-    }
-    for (size_t i = 0; i < m->header_count; i++) {
-        if (strcmp(m->headers[i].name, SINK_SOURCE_HEADER) == 0)
-            buf_set(&r->origin, m->headers[i].value);
-        if (strcmp(m->headers[i].name, TASK_POSITION_HEADER) == 0)
-            buf_set(&r->position, m->headers[i].value);
-    }
+    r->headers = headers;
     r->txn = (int)(t - b->txns);
     t->logs[m->topic][m->partition] = WRITTEN;
     return l->count - 1;
@@ -250,6 +239,8 @@ int64_t broker_stable_end(const struct broker *b, enum topic topic, int32_t part
 }
 
 bool broker_offset_is_stable(const struct broker *b, enum topic topic, int32_t partition) {
+    if (b->tells_unstable)
+        return true;
     for (int i = 0; i < BROKER_PRODUCERS; i++) {
         const struct txn *t = b->open[i] >= 0 ? &b->txns[b->open[i]] : NULL;
         for (int k = 0; t != NULL && k < t->offset_count; k++)

@@ -9,6 +9,7 @@
 #include "streamer/sink.h"
 #include "streamer/topic.h"
 
+#include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,10 +19,7 @@
 struct log_record {
     struct buf key, value;
     bool has_key, has_value;
-    char source[48];             /* the header of forwarded records; "": none */
-    struct buf origin, position; /* the headers streamer.source and streamer.position; empty: none */
-    bool by_time;                /* the headers of rule O10, */
-    int64_t replayed_at_ms;      /* and what they say; TIMESTAMP_NONE: nothing */
+    rd_kafka_headers_t *headers; /* NULL: none */
     int64_t timestamp_ms;
     int txn; /* index; -1: not transactional */
     bool marker, gone;
@@ -62,14 +60,15 @@ struct broker {
     int open[BROKER_PRODUCERS]; /* the transaction that is not done; -1: none */
     int generation;             /* of the group */
     int32_t partitions[TOPIC_COUNT];
+    enum topic unknown; /* the group's leader has not heard of it; TOPIC_COUNT: of all */
     int64_t now_ms;
     /* Deliberate mistakes (sim.h). */
-    bool ignores_generation, ignores_epoch, shows_all, offsets_at_once;
+    bool ignores_generation, ignores_epoch, shows_all, offsets_at_once, tells_unstable;
 };
 void broker_init(struct broker *b, const int32_t partitions[TOPIC_COUNT]);
 void broker_release(struct broker *b);
 
-/* A record of an input topic; the caller may set its headers. */
+/* A record of an input topic; the caller may give it headers. */
 struct log_record *broker_produce(struct broker *b, enum topic topic, int32_t partition, struct slice key,
                                   struct slice value, int64_t timestamp_ms);
 
@@ -78,9 +77,9 @@ struct log_record *broker_produce(struct broker *b, enum topic topic, int32_t pa
 int broker_init_producer(struct broker *b, int producer);
 /* False: fenced. The one before it is done first. */
 bool broker_begin(struct broker *b, int producer, int epoch);
-/* Returns the offset; -1: fenced. */
+/* Returns the offset; -1: fenced. Takes `headers` (NULL: none). */
 int64_t broker_send(struct broker *b, int producer, int epoch, const struct sink_message *m,
-                    const char *source);
+                    rd_kafka_headers_t *headers);
 bool broker_send_offsets(struct broker *b, int producer, int epoch, int generation,
                          const struct offset *offsets, int count);
 bool broker_commit(struct broker *b, int producer, int epoch);
@@ -98,7 +97,7 @@ const struct log_record *broker_read(const struct broker *b, enum topic topic, i
 int64_t broker_end(const struct broker *b, enum topic topic, int32_t partition); /* high watermark */
 int64_t broker_stable_end(const struct broker *b, enum topic topic,
                           int32_t partition); /* last stable offset */
-/* Whether no transaction that is not done has an offset of it. */
+/* Whether no transaction that is not done has an offset of it. (Else nobody is told the committed one.) */
 bool broker_offset_is_stable(const struct broker *b, enum topic topic, int32_t partition);
 
 #endif

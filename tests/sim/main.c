@@ -1,9 +1,10 @@
 /* sim: schedules of whole clusters in one process, from one seed each. Every schedule runs in a child, so that whatever
  * goes wrong there, an assertion or a sanitizer's report too, ends as a failed seed and the command that repeats it.
  *
- *   sim [--seed N] [--schedules N] [--seconds N] [--events N] [--mutation NAME] [--trace]
- *   sim --mutations [--schedules N]     each of the deliberate mistakes must be found within N schedules: of the
- *                                       instances, and of the model in rules O1 to O10 (order_model.h)
+ *   sim [--seed N] [--schedules N] [--seconds N] [--events N] [--trace]
+ *   sim_mutants --mutation NAME …                the same with a deliberate mistake (mutation.h)
+ *   sim_mutants --mutations [--schedules N]      each of them must be found within N schedules, and those of the model in
+ *                                                rules O1 to O10 (order_model.h)
  */
 #include "sim.h"
 
@@ -43,6 +44,8 @@ static const char *const mutations[MUTATION_COUNT] = {
     [MUTATION_SKIP] = "skip",
     [MUTATION_OFFSET_TOO_LOW] = "offset-too-low",
     [MUTATION_REPLAY_NO_TOMBSTONES] = "replay-no-tombstones",
+    [MUTATION_PLAN_UNASKED] = "plan-unasked",
+    [MUTATION_TAKE_PARTS] = "take-parts",
 };
 
 /* One of each rule; all of them are for tests/unit/test_mistakes.c. */
@@ -52,6 +55,12 @@ static const enum order_mistake mistakes[] = {
     ORDER_MISTAKE_O7_NO_COMPANIONS, ORDER_MISTAKE_O8_NOT_MOVED,  ORDER_MISTAKE_O9_NO_FLOOR,
     ORDER_MISTAKE_O10_BY_LOG,
 };
+
+/* A process that was killed leaves its memory behind. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+    return "detect_leaks=0";
+}
 
 struct options {
     uint64_t seed;
@@ -98,7 +107,7 @@ static bool parse(int argc, char **argv, struct options *o) {
     }
     if (o->schedules < 0 && o->seconds < 0)
         o->schedules = o->trace ? 1 : 1000;
-    return true;
+    return HAS_MUTANTS || (!o->all_mutations && o->mutation == MUTATION_NONE);
 }
 
 /* Runs one schedule in a child; true if all was well. Quiet: what it says is not shown. */
@@ -137,8 +146,8 @@ static int run_schedules(const struct options *o) {
          seed++, done++) {
         if (run_child(o, seed, false))
             continue;
-        printf("seed %llu failed; again: sim --seed %llu --events %d --mutation %s --trace\n",
-               (unsigned long long)seed, (unsigned long long)seed, o->events, mutations[o->mutation]);
+        printf("seed %llu failed; again: sim --seed %llu --events %d --trace\n", (unsigned long long)seed,
+               (unsigned long long)seed, o->events);
         return 1;
     }
     printf("%lld schedules, %lld input records, %.0f a minute\n", (long long)done,
@@ -179,9 +188,10 @@ static int run_mutations(const struct options *o) {
 int main(int argc, char **argv) {
     struct options o;
     if (!parse(argc, argv, &o)) {
-        fprintf(stderr,
-                "sim: usage: sim [--seed N] [--schedules N] [--seconds N] [--events N] [--mutation NAME] "
-                "[--trace] | --mutations [--schedules N]\n");
+        fprintf(
+            stderr,
+            "sim: usage: sim [--seed N] [--schedules N] [--seconds N] [--events N] [--trace]; of sim_mutants "
+            "also: --mutation NAME, or --mutations [--schedules N]\n");
         return 2;
     }
     return o.all_mutations ? run_mutations(&o) : run_schedules(&o);

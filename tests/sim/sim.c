@@ -1,7 +1,10 @@
 #include "sim.h"
 
+#include "clients.h"
+#include "instance.h"
+#include "streamer/base/log.h"
 #include "streamer/base/mem.h"
-#include "streamer/base/murmur2.h"
+#include "streamer/base/timestamp.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,57 +26,68 @@ void sim_trace(const struct sim *s, const struct instance *i, const char *format
     printf("\n");
 }
 
-/* As Kafka's range assignor. */
-int sim_owner(const struct sim *s, int32_t partition, int32_t partitions) {
-    int each = partitions / s->member_count, more = partitions % s->member_count;
-    for (int k = 0, first = 0; k < s->member_count; k++) {
-        int count = each + (k < more);
-        if (partition < first + count)
-            return s->members[k];
-        first += count;
-    }
-    return -1;
+bool sim_strikes(struct sim *s, int permille) {
+    return !s->calm && rng_below(&s->rng, 1000) < permille;
+}
+
+static enum mutation chosen; /* of the run */
+static struct rng *dice;
+
+bool mutated(enum mutation m) {
+    return chosen == m;
+}
+
+bool mutated_now(enum mutation m) {
+    return chosen == m && rng_chance(dice, 5);
 }
 
 /* --- the group --- */
 
-/* Everybody who is up and not left out; at least one of those that are up. */
-static void rebalance(struct sim *s, int left_out) {
+/* Now and then its leader has not heard of a topic yet. */
+static enum topic any_unknown(struct sim *s) {
+    enum topic t = (enum topic)rng_below(&s->rng, TOPIC_COUNT);
+    return topic_is_consumed(t) && sim_strikes(s, 100) ? t : TOPIC_COUNT;
+}
+
+void sim_rebalance(struct sim *s, const struct instance *left_out) {
     int count = 0;
-    for (int k = 0; k < s->instance_count; k++)
-        if (s->instances[k].up && k != left_out)
-            s->members[count++] = k;
+    for (int k = 0; k < s->joined_count; k++)
+        if (client_instance(s->joined[k]) != left_out || rng_chance(&s->rng, 30))
+            s->members[count++] = client_member_id(s->joined[k]);
     if (count == 0)
         return;
     s->member_count = count;
     s->broker.generation++;
-    sim_trace(s, NULL, "generation %d has %d members", s->broker.generation, count);
+    s->broker.unknown = any_unknown(s);
+    sim_trace(s, NULL, "generation %d has %d members%s", s->broker.generation, count,
+              s->broker.unknown != TOPIC_COUNT ? ", and its leader lacks a topic" : "");
 }
 
-/* What is left of its state when it comes back. */
-static void spoil_state(struct sim *s, struct instance *i) {
+/* What is left of its state when it comes back. Returns whether it is all gone. */
+static bool spoil_state(struct sim *s, struct instance *i) {
     int luck = (int)rng_below(&s->rng, 100);
     if (luck < 15) {
         sim_trace(s, i, "its state is lost");
-        memory_free(i->memory);
-        i->memory = NULL;
-    } else if (luck < 50 && i->older != NULL) {
+        state_lose(&i->store);
+    } else if (luck < 50) {
         sim_trace(s, i, "its state is an older one");
-        memory_free(i->memory);
-        i->memory = memory_copy(i->older);
+        state_age(&i->store, &s->rng);
     }
+    if (luck % 3 == 0)
+        state_touch(&i->store);
+    return luck < 15;
 }
 
 static void start(struct sim *s, int k, bool spoil) {
     struct instance *i = &s->instances[k];
     int producer = i->producer;
-    if (spoil)
-        spoil_state(s, i);
-    if (i->memory == NULL && s->next_producer < BROKER_PRODUCERS) /* its id was part of the state */
-        producer = s->next_producer++;
-    instance_start(i, s, k, producer);
+    bool is_new = spoil ? spoil_state(s, i) : true;
+    if (is_new && s->next_producer + s->workers <= BROKER_PRODUCERS) { /* its id was part of the state */
+        producer = s->next_producer;
+        s->next_producer += s->workers;
+    }
+    instance_start(i, producer);
     sim_trace(s, i, "starts with transactional id %d", producer);
-    rebalance(s, -1);
 }
 
 /* --- input --- */
@@ -168,6 +182,19 @@ static void put_record(struct buf *out, const struct world_change *c) {
     buf_put_byte(out, '}');
 }
 
+/* Of rule O10. */
+static rd_kafka_headers_t *headers_of_replay(int64_t at_ms) {
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+    struct buf text = {0};
+    (void)rd_kafka_header_add(headers, "streamer.order", -1, "event_time", -1);
+    if (at_ms != TIMESTAMP_NONE) {
+        timestamp_put_iso(&text, at_ms);
+        (void)rd_kafka_header_add(headers, "quarantine.replayed_at", -1, text.p, (ssize_t)text.n);
+    }
+    buf_release(&text);
+    return headers;
+}
+
 static void produce(struct sim *s) {
     struct buf value = {0};
     if (rng_chance(&s->rng, 3)) {
@@ -183,9 +210,8 @@ static void produce(struct sim *s) {
         struct log_record *r =
             broker_produce(&s->broker, topic, c.record.input.partition, tombstone ? c.event.id : slice_null(),
                            tombstone ? slice_null() : buf_slice(&value), c.record.kafka_ms);
-        r->by_time = c.record.by_time;
-        if (r->by_time)
-            r->replayed_at_ms = c.record.early_after_ms;
+        if (c.record.by_time)
+            r->headers = headers_of_replay(c.record.early_after_ms);
     }
     s->produced++;
     buf_release(&value);
@@ -218,26 +244,56 @@ static void long_pause(struct sim *s) {
     }
 }
 
+static void start_or_go_on(struct sim *s) {
+    for (int k = 0; k < s->instance_count; k++) {
+        if (!s->instances[k].up)
+            start(s, k, true);
+        else if (s->instances[k].frozen && rng_chance(&s->rng, 50)) {
+            s->instances[k].frozen = false;
+            sim_trace(s, &s->instances[k], "goes on");
+        }
+    }
+}
+
+static void end_or_kill(struct sim *s, struct instance *i) {
+    if (!i->up)
+        return;
+    if (rng_chance(&s->rng, 20)) {
+        sim_trace(s, i, "is asked to stop");
+        instance_stop(i);
+    } else {
+        sim_trace(s, i, "is killed");
+        instance_kill(i);
+    }
+}
+
+static void freeze(struct sim *s, struct instance *i) {
+    if (!i->up)
+        return;
+    i->frozen = true;
+    sim_trace(s, i, "stands still");
+    if (rng_chance(&s->rng, 70)) /* and is taken for dead */
+        sim_rebalance(s, i);
+}
+
+static void hold_back(struct sim *s) {
+    s->delayed = rng_chance(&s->rng, 50) ? TOPIC_COUNT
+                                         : (enum topic)(TOPIC_REPARTITION_CUSTOMERS + rng_below(&s->rng, 4));
+    sim_trace(s, NULL, "topic %d is held back", (int)s->delayed);
+}
+
 static void fault(struct sim *s) {
     struct instance *i = any_instance(s);
     switch (rng_below(&s->rng, 10)) {
     case 0:
     case 1:
-        if (i->up) {
-            sim_trace(s, i, "is killed before: %s", step_name(i->step));
-            instance_kill(i);
-        }
+        end_or_kill(s, i);
         break;
     case 2:
-        if (!i->up)
-            break;
-        i->frozen = true;
-        sim_trace(s, i, "stands still");
-        if (rng_chance(&s->rng, 70)) /* and is taken for dead */
-            rebalance(s, i->id);
+        freeze(s, i);
         break;
     case 3:
-        rebalance(s, rng_chance(&s->rng, 30) ? i->id : -1);
+        sim_rebalance(s, rng_chance(&s->rng, 30) ? i : NULL);
         break;
     case 4:
         if (broker_time_out(&s->broker, (int)rng_below(&s->rng, 2)))
@@ -253,20 +309,10 @@ static void fault(struct sim *s) {
             long_pause(s);
         break;
     case 7:
-        s->delayed = rng_chance(&s->rng, 50)
-                         ? TOPIC_COUNT
-                         : (enum topic)(TOPIC_REPARTITION_CUSTOMERS + rng_below(&s->rng, 4));
-        sim_trace(s, NULL, "topic %d is held back", (int)s->delayed);
+        hold_back(s);
         break;
     default:
-        for (int k = 0; k < s->instance_count; k++) {
-            if (!s->instances[k].up)
-                start(s, k, true);
-            else if (s->instances[k].frozen && rng_chance(&s->rng, 50)) {
-                s->instances[k].frozen = false;
-                sim_trace(s, &s->instances[k], "goes on");
-            }
-        }
+        start_or_go_on(s);
         break;
     }
 }
@@ -307,30 +353,17 @@ static void tell_what_waits(const struct sim *s) {
         if (s->broker.open[k] >= 0)
             printf("transaction %d of producer %d is in state %d\n", s->broker.open[k], k,
                    (int)s->broker.txns[s->broker.open[k]].state);
-    for (int k = 0; k < s->instance_count; k++) {
-        const struct instance *i = &s->instances[k];
-        printf("instance %d: generation %d of %d, before: %s\n", k, i->generation, s->broker.generation,
-               step_name(i->step));
-        for (int32_t p = 0; p < s->n; p++)
-            printf("  partition %d in stage %d\n", p, (int)i->stages[p]);
-        for (int n = 0; n < i->source_count; n++)
-            printf("  topic %d partition %d: next %lld of %lld%s\n", (int)i->sources[n].topic,
-                   i->sources[n].partition, (long long)i->sources[n].next,
-                   (long long)broker_end(&s->broker, i->sources[n].topic, i->sources[n].partition),
-                   i->sources[n].located ? "" : ", not located");
-    }
+    for (int k = 0; k < s->instance_count; k++)
+        instance_tell(&s->instances[k]);
 }
 
 /* No faults any more: everything must come to an end. */
 static void drain(struct sim *s) {
     s->calm = true;
     s->delayed = TOPIC_COUNT;
-    for (int k = 0; k < s->instance_count; k++) {
+    for (int k = 0; k < s->instance_count; k++)
         s->instances[k].frozen = false;
-        if (!s->instances[k].up)
-            start(s, k, true);
-    }
-    rebalance(s, -1);
+    sim_rebalance(s, NULL);
     for (int64_t left = STEPS_TO_DRAIN; !all_idle(s); left--) {
         if (left == 0) {
             tell_what_waits(s);
@@ -338,6 +371,9 @@ static void drain(struct sim *s) {
         }
         if (left % 1000 == 0)
             (void)broker_time_out(&s->broker, 0); /* of those who are gone for good */
+        for (int k = 0; k < s->instance_count; k++)
+            if (!s->instances[k].up)
+                start(s, k, true);
         step(s, 0);
     }
 }
@@ -395,14 +431,26 @@ static void check_quarantine(const struct sim *s) {
                  (long long)(s->world.refused + s->malformed));
 }
 
+static int64_t broker_clock(const struct clock *c, clockid_t id) {
+    (void)id;
+    return ((const struct sim *)c)->broker.now_ms * 1000;
+}
+
 static void init(struct sim *s, uint64_t seed, enum mutation mutation, enum order_mistake mistake,
                  bool trace) {
-    static const char *const sets[] = {"kafka.bootstrap.servers=none:1", "transaction.max.messages=3"};
+    static const char *const sets[] = {"kafka.bootstrap.servers=none:1", "transaction.max.messages=3",
+                                       "batch.max.records=12", "retry.timeout=365d"};
     int32_t partitions[TOPIC_COUNT];
     struct err e;
-    *s = (struct sim){.rng = rng_seeded(seed), .trace = trace, .mutation = mutation, .delayed = TOPIC_COUNT};
+    *s = (struct sim){
+        .clock = {broker_clock}, .rng = rng_seeded(seed), .trace = trace, .delayed = TOPIC_COUNT};
+    chosen = mutation;
+    dice = &s->rng;
+    log_set_level(trace ? LOG_INFO : LOG_ERROR);
     s->n = 1 + (int32_t)rng_below(&s->rng, SIM_N_MAX);
     s->instance_count = 1 + (int)rng_below(&s->rng, SIM_INSTANCES);
+    s->workers = 1 + (int)rng_below(&s->rng, SIM_WORKERS);
+    s->instances = mem_calloc(SIM_INSTANCES, sizeof *s->instances);
     for (int t = 0; t < TOPIC_COUNT; t++)
         partitions[t] = s->n;
     for (int t = TOPIC_CUSTOMERS; t <= TOPIC_ACCOUNTS; t++)
@@ -414,8 +462,13 @@ static void init(struct sim *s, uint64_t seed, enum mutation mutation, enum orde
     s->broker.ignores_epoch = mutation == MUTATION_NO_FENCING;
     s->broker.shows_all = mutation == MUTATION_READ_UNCOMMITTED;
     s->broker.offsets_at_once = mutation == MUTATION_OFFSETS_OUTSIDE;
+    s->broker.tells_unstable = mutation == MUTATION_UNSTABLE_OFFSETS;
+    s->layout = (struct topic_layout){.n = s->n, .delete_retention_ms = SIM_DELETE_RETENTION_MS};
+    memcpy(s->layout.partitions, partitions, sizeof partitions);
     if (!config_load(&s->config, NULL, sets, ARRAY_LEN(sets), &e))
         fail_msg("%s", e.text);
+    if (rng_chance(&s->rng, 50))
+        s->config.state_memory_bytes = 2000; /* a restore comes in pieces */
     s->config.late_window_ms = CLUSTER_WINDOW_MS;
     s->config.future_window_ms = CLUSTER_FUTURE_MS;
     s->truncate_permille = s->world.style.truncate_permille;
@@ -424,13 +477,16 @@ static void init(struct sim *s, uint64_t seed, enum mutation mutation, enum orde
     s->world.style.is_spelled = true;
     s->world.inputs[ENTITY_CUSTOMER] = partitions[TOPIC_CUSTOMERS];
     s->world.inputs[ENTITY_ACCOUNT] = partitions[TOPIC_ACCOUNTS];
-    for (int k = 0; k < s->instance_count; k++)
+    for (int k = 0; k < s->instance_count; k++) {
+        instance_init(&s->instances[k], s, k);
         start(s, k, false);
+    }
 }
 
 static void release(struct sim *s) {
     for (int k = 0; k < s->instance_count; k++)
         instance_release(&s->instances[k]);
+    free(s->instances);
     config_release(&s->config);
     broker_release(&s->broker);
     world_release(&s->world);

@@ -1,26 +1,39 @@
-/* sim: one schedule: a broker, instances, input, faults, all from one seed. */
+/* sim: one schedule: a broker, processes, input, faults, all from one seed. */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
 #include "broker.h"
-#include "instance.h"
+#include "mutation.h"
+#include "streamer/base/clock.h"
+#include "streamer/topics.h"
 #include "unit/world.h"
 
 #define SIM_INSTANCES 3
+#define SIM_WORKERS 2 /* of a process, at most */
+#define SIM_MEMBERS (SIM_INSTANCES * SIM_WORKERS)
+#define SIM_N_MAX 3
+#define SIM_BATCH_MAX 12
 #define SIM_DELETE_RETENTION_MS 100000
 
+struct instance;
+struct kafka_client;
+
 struct sim {
+    struct clock clock; /* first: the broker's time */
     struct rng rng;
     bool trace;
-    enum mutation mutation;
     int64_t steps;
     struct world world; /* the model, and the logs that results are compared in */
     struct broker broker;
     struct config config;
+    struct topic_layout layout;
     int32_t n;
-    struct instance instances[SIM_INSTANCES];
-    int instance_count;
-    int members[SIM_INSTANCES]; /* of the group's generation: instance ids, in order */
+    struct instance *instances; /* SIM_INSTANCES of them */
+    int instance_count, workers;
+    /* The group: who has joined, in the order of the ids that they drew; and who of them is in the present generation. */
+    struct kafka_client *joined[SIM_MEMBERS];
+    int joined_count;
+    int64_t members[SIM_MEMBERS]; /* ids */
     int member_count;
     int next_producer;
     int64_t produced, malformed; /* input records; of them no JSON */
@@ -35,10 +48,12 @@ struct sim {
  * `mistake`: what the model gets wrong, so that the results must differ. Returns the number of input records. */
 int64_t sim_run(uint64_t seed, int events, enum mutation mutation, enum order_mistake mistake, bool trace);
 
-/* A line of the trace. */
+/* A line of the trace. NULL: of none of them. */
 void sim_trace(const struct sim *s, const struct instance *i, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The member that has the partition, in the group's present generation. */
-int sim_owner(const struct sim *s, int32_t partition, int32_t partitions);
+/* Whether a fault that happens so often happens now. */
+bool sim_strikes(struct sim *s, int permille);
+/* A new generation, of all that have joined but most of that instance's (NULL: of all). */
+void sim_rebalance(struct sim *s, const struct instance *left_out);
 
 #endif

@@ -1,0 +1,621 @@
+#include "clients.h"
+
+#include "instance.h"
+#include "streamer/base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUP "group"
+#define SLOW_MS 6000
+#define READ_MAX 30
+
+enum kind { MEMBER, READER, PRODUCER };
+
+struct place {
+    enum topic topic;
+    int32_t partition;
+    int64_t next;
+    bool at_end; /* has been told so */
+};
+
+struct delivery {
+    enum topic topic;
+    int32_t partition;
+    int64_t offset;
+    rd_kafka_resp_err_t code;
+};
+
+struct kafka_client {
+    enum kind kind;
+    struct sim *sim;
+    struct instance *instance;
+    /* consumers */
+    struct kafka_member member;
+    int64_t id;     /* in the group */
+    int generation; /* whose assignment it has; 0: none */
+    bool committed_only;
+    struct place *places; /* what it reads */
+    int place_count;
+    bool deleting;
+    struct rd_kafka_metadata_topic topics[TOPIC_COUNT];
+    struct rd_kafka_metadata all;
+    /* producers */
+    struct kafka_transactional writer;
+    int producer, epoch;
+    bool begun;                 /* the broker knows of its transaction */
+    rd_kafka_resp_err_t broken; /* what the transaction will end with */
+    struct delivery *deliveries;
+    int delivery_count, delivery_cap;
+};
+
+int64_t client_member_id(const struct kafka_client *c) {
+    return c->id;
+}
+
+struct instance *client_instance(const struct kafka_client *c) {
+    return c->instance;
+}
+
+int client_generation(const struct kafka_client *c) {
+    return c->generation;
+}
+
+static enum topic topic_named(const struct sim *s, const char *name) {
+    int t = 0;
+    while (t < TOPIC_COUNT && strcmp(s->config.topics[t], name) != 0)
+        t++;
+    assert(t < TOPIC_COUNT);
+    return (enum topic)t;
+}
+
+/* Before and after every request, others have their turn. */
+static void pause(struct kafka_client *c) {
+    instance_look(c->instance);
+    instance_pause(c->instance);
+}
+
+/* --- the group --- */
+
+static bool is_member(const struct kafka_client *c) {
+    for (int k = 0; k < c->sim->member_count; k++)
+        if (c->sim->members[k] == c->id)
+            return true;
+    return false;
+}
+
+/* As Kafka's range assignor. */
+static int64_t owner_of(const struct sim *s, int32_t partition, int32_t partitions) {
+    int each = partitions / s->member_count, more = partitions % s->member_count;
+    for (int k = 0, first = 0; k < s->member_count; k++) {
+        int count = each + (k < more);
+        if (partition < first + count)
+            return s->members[k];
+        first += count;
+    }
+    return -1;
+}
+
+static void join(struct kafka_client *c) {
+    struct sim *s = c->sim;
+    int at = s->joined_count++;
+    c->id = rng_below(&s->rng, INT64_C(1) << 40);
+    for (; at > 0 && s->joined[at - 1]->id > c->id; at--)
+        s->joined[at] = s->joined[at - 1];
+    s->joined[at] = c;
+    sim_rebalance(s, NULL);
+}
+
+static void leave(struct kafka_client *c) {
+    struct sim *s = c->sim;
+    int kept = 0;
+    for (int k = 0; k < s->joined_count; k++)
+        if (s->joined[k] != c)
+            s->joined[kept++] = s->joined[k];
+    s->joined_count = kept;
+}
+
+static void give_assignment(struct kafka_client *c) {
+    struct sim *s = c->sim;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        for (int32_t p = 0; topic_is_consumed((enum topic)t) && p < s->broker.partitions[t]; p++)
+            if ((enum topic)t != s->broker.unknown && owner_of(s, p, s->broker.partitions[t]) == c->id)
+                rd_kafka_topic_partition_list_add(list, s->config.topics[t], p);
+    c->generation = s->broker.generation;
+    sim_trace(s, c->instance, "gets %d partitions of generation %d", list->cnt, c->generation);
+    c->member.assigned(c->member.context, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* What a poll learns of the group. */
+static void hear(struct kafka_client *c) {
+    if (c->generation != 0) {
+        c->generation = 0;
+        c->place_count = 0;
+        c->member.revoked(c->member.context, c->place_count, !is_member(c));
+    } else if (is_member(c)) {
+        give_assignment(c);
+    } else if (c->sim->calm || rng_chance(&c->sim->rng, 5)) {
+        sim_rebalance(c->sim, NULL);
+    }
+}
+
+/* --- clients --- */
+
+static struct kafka_client *new_client(const struct worker_kafka *k, enum kind kind) {
+    struct instance *i = k->context;
+    struct kafka_client *c = mem_calloc(1, sizeof *c);
+    assert(i->client_count < (int)ARRAY_LEN(i->clients));
+    *c = (struct kafka_client){.kind = kind, .sim = i->sim, .instance = i};
+    i->clients[i->client_count++] = c;
+    return c;
+}
+
+static struct kafka_client *new_member(const struct worker_kafka *k, const struct kafka_member *m,
+                                       struct err *e) {
+    struct kafka_client *c = new_client(k, MEMBER);
+    (void)e;
+    c->member = *m;
+    c->committed_only = true;
+    join(c);
+    return c;
+}
+
+static struct kafka_client *new_reader(const struct worker_kafka *k, bool committed_only, struct err *e) {
+    struct kafka_client *c = new_client(k, READER);
+    (void)e;
+    c->committed_only = committed_only;
+    return c;
+}
+
+static struct kafka_client *new_producer(const struct worker_kafka *k, const struct kafka_transactional *t,
+                                         struct err *e) {
+    struct kafka_client *c = new_client(k, PRODUCER);
+    (void)e;
+    c->writer = *t;
+    c->producer = (int)strtol(t->transactional_id, NULL, 10);
+    return c;
+}
+
+static void end_client(struct kafka_client *c) {
+    if (c->kind == MEMBER)
+        leave(c);
+    free(c->places);
+    free(c->deliveries);
+    free(c);
+}
+
+static bool free_client(struct kafka_client *c) {
+    struct instance *i = c->instance;
+    struct sim *s = c->sim;
+    int kept = 0;
+    bool was_member = c->kind == MEMBER;
+    if (was_member && c->generation != 0)
+        c->member.revoked(c->member.context, c->place_count, !is_member(c));
+    for (int k = 0; k < i->client_count; k++)
+        if (i->clients[k] != c)
+            i->clients[kept++] = i->clients[k];
+    i->client_count = kept;
+    end_client(c);
+    if (was_member)
+        sim_rebalance(s, NULL);
+    return true;
+}
+
+void clients_kill(struct instance *i) {
+    for (int k = 0; k < i->client_count; k++)
+        end_client(i->clients[k]);
+    i->client_count = 0;
+}
+
+/* --- reading --- */
+
+struct sim_message {
+    rd_kafka_message_t m; /* first; rkt, which is opaque, is any pointer */
+    const char *topic;
+    int64_t timestamp_ms;
+    const rd_kafka_headers_t *headers; /* NULL: none */
+};
+
+static struct sim_message *new_message(const struct kafka_client *c, const struct place *p, int64_t offset,
+                                       rd_kafka_resp_err_t code) {
+    struct sim_message *m = mem_calloc(1, sizeof *m);
+    *m = (struct sim_message){.m = {.err = code, .partition = p->partition, .offset = offset},
+                              .topic = c->sim->config.topics[p->topic]};
+    m->m.rkt = (rd_kafka_topic_t *)m;
+    return m;
+}
+
+static rd_kafka_message_t *take_record(const struct kafka_client *c, struct place *p, int64_t at,
+                                       const struct log_record *r) {
+    struct sim_message *m = new_message(c, p, at, RD_KAFKA_RESP_ERR_NO_ERROR);
+    static char nothing[1];
+    m->m.key = !r->has_key ? NULL : r->key.p != NULL ? r->key.p : nothing;
+    m->m.key_len = r->key.n;
+    m->m.payload = !r->has_value ? NULL : r->value.p != NULL ? r->value.p : nothing;
+    m->m.len = r->value.n;
+    m->timestamp_ms = r->timestamp_ms;
+    m->headers = r->headers;
+    p->next = at + 1;
+    p->at_end = false;
+    return &m->m;
+}
+
+/* The next one of a partition, or its end if that is news; NULL: nothing. */
+static rd_kafka_message_t *next_of(const struct kafka_client *c, struct place *p) {
+    int64_t at = p->next;
+    const struct log_record *r = broker_read(&c->sim->broker, p->topic, p->partition, &at);
+    if (r != NULL)
+        return take_record(c, p, at, r);
+    if (p->at_end && at == p->next)
+        return NULL;
+    p->next = at;
+    p->at_end = true;
+    return &new_message(c, p, at, RD_KAFKA_RESP_ERR__PARTITION_EOF)->m;
+}
+
+static rd_kafka_message_t *next_message(struct kafka_client *c) {
+    if (c->place_count == 0)
+        return NULL;
+    int first = (int)rng_below(&c->sim->rng, c->place_count);
+    rd_kafka_message_t *m = NULL;
+    for (int k = 0; k < c->place_count && m == NULL; k++) {
+        struct place *p = &c->places[(first + k) % c->place_count];
+        if (c->kind != MEMBER || p->topic != c->sim->delayed)
+            m = next_of(c, p);
+    }
+    return m;
+}
+
+static void wait(struct kafka_client *c, int timeout_ms) {
+    c->sim->broker.now_ms += rng_below(&c->sim->rng, timeout_ms);
+    instance_wait(c->instance);
+}
+
+static rd_kafka_message_t *poll_member(struct kafka_client *c, int timeout_ms) {
+    struct sim *s = c->sim;
+    instance_look(c->instance);
+    if (c->generation != s->broker.generation) {
+        hear(c);
+        instance_pause(c->instance);
+        return NULL;
+    }
+    if (sim_strikes(s, 1))
+        c->member.failed(c->member.context, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "unknown topic");
+    rd_kafka_message_t *m = timeout_ms == 0 && rng_chance(&s->rng, 15) ? NULL : next_message(c);
+    if (m == NULL && timeout_ms > 0) {
+        wait(c, timeout_ms);
+        m = c->generation == s->broker.generation ? next_message(c) : NULL;
+    }
+    return m;
+}
+
+static ssize_t read_messages(struct kafka_client *c, int wait_ms, rd_kafka_message_t **messages, size_t n) {
+    size_t most = 1 + (size_t)rng_below(&c->sim->rng, READ_MAX), count = 0;
+    pause(c);
+    while (count < most && count < n && (messages[count] = next_message(c)) != NULL)
+        count++;
+    if (count == 0 && wait_ms > 0)
+        wait(c, wait_ms);
+    return (ssize_t)count;
+}
+
+static rd_kafka_resp_err_t assign(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list) {
+    pause(c);
+    c->place_count = list != NULL ? list->cnt : 0;
+    c->places = mem_realloc(c->places, ((size_t)c->place_count + 1) * sizeof *c->places);
+    for (int k = 0; k < c->place_count; k++)
+        c->places[k] = (struct place){.topic = topic_named(c->sim, list->elems[k].topic),
+                                      .partition = list->elems[k].partition,
+                                      .next = list->elems[k].offset};
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* A member hears of a new generation in the background, before it is told so by a poll. */
+static rd_kafka_consumer_group_metadata_t *membership(struct kafka_client *c) {
+    return is_member(c) ? rd_kafka_consumer_group_metadata_new_with_genid(GROUP, c->sim->broker.generation,
+                                                                          "member", NULL)
+                        : NULL;
+}
+
+static rd_kafka_resp_err_t fatal_error(struct kafka_client *c, char *text, size_t n) {
+    (void)c;
+    (void)snprintf(text, n, "none");
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static int64_t end_heard(struct kafka_client *c, const char *topic, int32_t partition) {
+    return rng_chance(&c->sim->rng, 30) ? -1
+                                        : broker_end(&c->sim->broker, topic_named(c->sim, topic), partition);
+}
+
+/* --- messages --- */
+
+static const char *topic(const rd_kafka_message_t *m) {
+    return ((const struct sim_message *)m)->topic;
+}
+
+static int64_t timestamp_ms(const rd_kafka_message_t *m) {
+    return ((const struct sim_message *)m)->timestamp_ms;
+}
+
+static const rd_kafka_headers_t *headers(const rd_kafka_message_t *m) {
+    return ((const struct sim_message *)m)->headers;
+}
+
+static void free_message(rd_kafka_message_t *m) {
+    free(m);
+}
+
+/* --- requests --- */
+
+static rd_kafka_resp_err_t metadata(struct kafka_client *c, const struct rd_kafka_metadata **all,
+                                    int timeout_ms) {
+    (void)timeout_ms;
+    pause(c);
+    if (sim_strikes(c->sim, 10))
+        return RD_KAFKA_RESP_ERR__TRANSPORT;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        c->topics[t] =
+            (rd_kafka_metadata_topic_t){.topic = c->sim->config.topics[t],
+                                        .partition_cnt = c->sim->broker.partitions[t],
+                                        .err = sim_strikes(c->sim, 2) ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
+                                                                      : RD_KAFKA_RESP_ERR_NO_ERROR};
+    c->all = (struct rd_kafka_metadata){.topic_cnt = TOPIC_COUNT, .topics = c->topics};
+    *all = &c->all;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void free_metadata(const struct rd_kafka_metadata *all) {
+    (void)all;
+}
+
+static bool all_stable(const struct kafka_client *c, const rd_kafka_topic_partition_list_t *list) {
+    for (int k = 0; k < list->cnt; k++)
+        if (!broker_offset_is_stable(&c->sim->broker, topic_named(c->sim, list->elems[k].topic),
+                                     list->elems[k].partition))
+            return false;
+    return true;
+}
+
+static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_partition_list_t *list,
+                                     int timeout_ms) {
+    struct sim *s = c->sim;
+    int64_t until = s->broker.now_ms + timeout_ms;
+    pause(c);
+    while (!all_stable(c, list)) {
+        if (s->broker.now_ms >= until || sim_strikes(s, 10))
+            return RD_KAFKA_RESP_ERR__TIMED_OUT;
+        wait(c, 100);
+    }
+    for (int k = 0; k < list->cnt; k++) {
+        rd_kafka_topic_partition_t *tp = &list->elems[k];
+        int64_t offset = s->broker.committed[topic_named(s, tp->topic)][tp->partition];
+        tp->offset = offset >= 0 ? offset : RD_KAFKA_OFFSET_INVALID;
+        tp->err = sim_strikes(s, 2) ? RD_KAFKA_RESP_ERR_NOT_COORDINATOR : RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    pause(c);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list, int64_t *low,
+                       int64_t *high, int timeout_ms, struct err *e) {
+    const struct broker *b = &c->sim->broker;
+    (void)timeout_ms;
+    pause(c);
+    if (sim_strikes(c->sim, 10))
+        return err_set(e, ERR_RETRY, "offsets of %s partition %d: %s", list->elems[0].topic,
+                       list->elems[0].partition,
+                       rd_kafka_err2str(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION));
+    for (int k = 0; k < list->cnt; k++) {
+        enum topic t = topic_named(c->sim, list->elems[k].topic);
+        int32_t p = list->elems[k].partition;
+        low[k] = b->logs[t][p].start;
+        high[k] = c->committed_only ? broker_stable_end(b, t, p) : broker_end(b, t, p);
+    }
+    pause(c);
+    return true;
+}
+
+static void delete_records(struct kafka_client *c, const rd_kafka_topic_partition_list_t *before,
+                           int timeout_ms) {
+    (void)timeout_ms;
+    for (int k = 0; k < before->cnt; k++) {
+        struct partition_log *l =
+            &c->sim->broker.logs[topic_named(c->sim, before->elems[k].topic)][before->elems[k].partition];
+        if (before->elems[k].offset > l->start)
+            l->start = before->elems[k].offset;
+    }
+    c->deleting = true;
+}
+
+static bool deleted(struct kafka_client *c, int timeout_ms, struct err *e) {
+    e->class = ERR_NONE;
+    if (timeout_ms == 0 && rng_chance(&c->sim->rng, 50))
+        return false;
+    pause(c);
+    c->deleting = false;
+    return true;
+}
+
+/* --- a producer --- */
+
+static rd_kafka_error_t *failure(rd_kafka_resp_err_t code) {
+    return rd_kafka_error_new(code, "%s", rd_kafka_err2str(code));
+}
+
+static rd_kafka_error_t *init_transactions(struct kafka_client *c, int timeout_ms) {
+    (void)timeout_ms;
+    pause(c);
+    if (sim_strikes(c->sim, 20))
+        return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
+    c->epoch = broker_init_producer(&c->sim->broker, c->producer);
+    pause(c);
+    return sim_strikes(c->sim, 20) ? failure(RD_KAFKA_RESP_ERR__TIMED_OUT) : NULL;
+}
+
+static rd_kafka_error_t *begin(struct kafka_client *c) {
+    instance_look(c->instance);
+    if (sim_strikes(c->sim, 2))
+        return failure(RD_KAFKA_RESP_ERR__STATE);
+    c->begun = false;
+    c->broken = RD_KAFKA_RESP_ERR_NO_ERROR;
+    return NULL;
+}
+
+/* The broker hears of a transaction with the first thing that belongs to it. */
+static bool enter(struct kafka_client *c) {
+    if (!c->begun && c->broken == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        c->begun = broker_begin(&c->sim->broker, c->producer, c->epoch);
+        if (!c->begun)
+            c->broken = RD_KAFKA_RESP_ERR__FENCED;
+    }
+    return c->begun && c->broken == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static bool is_lost(const struct sink_message *m) {
+    return (m->topic == TOPIC_ACCOUNT_LINKS && mutated_now(MUTATION_LOSE_LINK)) ||
+           (m->topic == TOPIC_CUSTOMER_REFS && mutated_now(MUTATION_LOSE_REF)) ||
+           (topic_is_repartition(m->topic) && mutated_now(MUTATION_LOSE_FORWARDED)) ||
+           (m->topic == TOPIC_CONFIRMATIONS && mutated_now(MUTATION_LOSE_CONFIRMATION)) ||
+           (!topic_is_consumed(m->topic) && m->value.p == NULL && m->topic != TOPIC_CONFIRMATIONS &&
+            mutated_now(MUTATION_LOSE_RESULT_TOMBSTONE));
+}
+
+static void note_delivery(struct kafka_client *c, const struct sink_message *m, int64_t offset,
+                          rd_kafka_resp_err_t code) {
+    if (c->delivery_count == c->delivery_cap) {
+        c->delivery_cap = c->delivery_cap == 0 ? 16 : c->delivery_cap * 2;
+        c->deliveries = mem_realloc(c->deliveries, (size_t)c->delivery_cap * sizeof *c->deliveries);
+    }
+    c->deliveries[c->delivery_count++] = (struct delivery){m->topic, m->partition, offset, code};
+}
+
+/* The rates are always the same, so what a refresh finds is what was emitted. */
+static void check_refresh(const struct kafka_client *c, const struct sink_message *m) {
+    const struct sim_worker *w = c->instance->running;
+    if (w->worker->message_count == 0 && !c->sim->doubts &&
+        (mutated(MUTATION_NONE) || mutated(MUTATION_NO_LOOK_AHEAD)))
+        fail_msg("partition %d: a rebuilt state is not what was emitted: a message to topic %d", m->partition,
+                 (int)m->topic);
+}
+
+static void trace_message(const struct kafka_client *c, const struct sink_message *m, int64_t offset) {
+    bool is_text = m->topic <= TOPIC_CUSTOMER_PROFILE;
+    sim_trace(c->sim, c->instance, "    sends topic %d partition %d offset %lld key %.*s %.*s%s",
+              (int)m->topic, m->partition, (long long)offset, (int)m->key.n, m->key.p != NULL ? m->key.p : "",
+              is_text ? (int)m->value.n : 0, m->value.p != NULL ? m->value.p : "",
+              m->value.p == NULL ? "tombstone" : "");
+}
+
+static rd_kafka_resp_err_t produce(struct kafka_client *c, const struct sink_message *sent) {
+    struct sink_message m = *sent;
+    check_refresh(c, &m);
+    if (is_lost(&m))
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (sim_strikes(c->sim, 2))
+        return RD_KAFKA_RESP_ERR__QUEUE_FULL;
+    if (m.header_count == 2 && mutated_now(MUTATION_LOSE_POSITION))
+        m.header_count = 1; /* it is the last one */
+    if (!enter(c) || sim_strikes(c->sim, 1)) {
+        note_delivery(c, &m, -1, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    rd_kafka_headers_t *all = worker_kafka_headers(&m, m.like != NULL ? headers(m.like) : NULL);
+    int64_t offset = broker_send(&c->sim->broker, c->producer, c->epoch, &m, all);
+    trace_message(c, &m, offset);
+    if (offset < 0)
+        c->broken = RD_KAFKA_RESP_ERR__FENCED;
+    else
+        note_delivery(c, &m, offset, RD_KAFKA_RESP_ERR_NO_ERROR);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void serve(struct kafka_client *c, int timeout_ms) {
+    (void)timeout_ms;
+    for (int k = 0; k < c->delivery_count; k++) {
+        const struct delivery *d = &c->deliveries[k];
+        c->writer.delivered(c->writer.context, d->topic, d->partition, d->offset, d->code);
+        if (d->code != RD_KAFKA_RESP_ERR_NO_ERROR && c->broken == RD_KAFKA_RESP_ERR_NO_ERROR)
+            c->broken = RD_KAFKA_RESP_ERR__STATE;
+    }
+    c->delivery_count = 0;
+}
+
+static rd_kafka_error_t *send_offsets(struct kafka_client *c, const rd_kafka_topic_partition_list_t *offsets,
+                                      const rd_kafka_consumer_group_metadata_t *group, int timeout_ms) {
+    struct sim *s = c->sim;
+    struct offset all[64];
+    (void)timeout_ms;
+    assert(offsets->cnt <= (int)ARRAY_LEN(all));
+    pause(c);
+    serve(c, 0);
+    if (!enter(c))
+        return failure(c->broken);
+    if (sim_strikes(s, 5))
+        return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
+    for (int k = 0; k < offsets->cnt; k++) {
+        const rd_kafka_topic_partition_t *tp = &offsets->elems[k];
+        all[k] = (struct offset){topic_named(s, tp->topic), tp->partition, tp->offset};
+    }
+    if (!broker_send_offsets(&s->broker, c->producer, c->epoch,
+                             rd_kafka_consumer_group_metadata_generation_id(group), all, offsets->cnt))
+        return failure(c->epoch == s->broker.epochs[c->producer] ? RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION
+                                                                 : RD_KAFKA_RESP_ERR__FENCED);
+    pause(c);
+    return sim_strikes(s, 5) ? failure(RD_KAFKA_RESP_ERR__TIMED_OUT) : NULL;
+}
+
+static rd_kafka_error_t *commit(struct kafka_client *c, int timeout_ms) {
+    struct sim *s = c->sim;
+    (void)timeout_ms;
+    pause(c);
+    serve(c, 0);
+    if (sim_strikes(s, 40))
+        return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
+    if (c->broken != RD_KAFKA_RESP_ERR_NO_ERROR || !broker_commit(&s->broker, c->producer, c->epoch))
+        return failure(c->broken != RD_KAFKA_RESP_ERR_NO_ERROR ? c->broken : RD_KAFKA_RESP_ERR__FENCED);
+    sim_trace(s, c->instance, "committed");
+    if (sim_strikes(s, 5))
+        s->broker.now_ms += SLOW_MS;
+    if (sim_strikes(s, 5))
+        atomic_fetch_add(c->writer.breaks, 1);
+    pause(c);
+    return sim_strikes(s, 40) ? failure(RD_KAFKA_RESP_ERR__TIMED_OUT) : NULL;
+}
+
+struct worker_kafka clients_kafka(const struct config *config, struct instance *i) {
+    return (struct worker_kafka){
+        .config = config,
+        .context = i,
+        .new_member = new_member,
+        .new_reader = new_reader,
+        .new_producer = new_producer,
+        .free_client = free_client,
+        .poll = poll_member,
+        .read = read_messages,
+        .assign = assign,
+        .membership = membership,
+        .fatal_error = fatal_error,
+        .end_heard = end_heard,
+        .topic = topic,
+        .timestamp_ms = timestamp_ms,
+        .headers = headers,
+        .free_message = free_message,
+        .metadata = metadata,
+        .free_metadata = free_metadata,
+        .committed = committed,
+        .watermarks = watermarks,
+        .delete_records = delete_records,
+        .deleted = deleted,
+        .init_transactions = init_transactions,
+        .begin = begin,
+        .produce = produce,
+        .serve = serve,
+        .send_offsets = send_offsets,
+        .commit = commit,
+    };
+}

@@ -1,0 +1,45 @@
+/* mutation: deliberate mistakes, each of which the simulator must find. Those of Kafka are made by broker.c and clients.c, those
+ * of the worker in copies of its files that mutations.cmake makes, for sim_mutants alone: the product knows of none. */
+#ifndef TESTS_SIM_MUTATION_H
+#define TESTS_SIM_MUTATION_H
+
+#include <stdbool.h>
+
+enum mutation {
+    MUTATION_NONE,
+    MUTATION_KEEP_BEFORE_COMMIT,
+    MUTATION_KEEP_AFTER_FAILURE,
+    MUTATION_NO_ROLLBACK,
+    MUTATION_NO_REPLAY,
+    MUTATION_REPLAY_LINKS_TO_END,
+    MUTATION_REPLAY_TO_STABLE_END,
+    MUTATION_OFFSETS_OUTSIDE,
+    MUTATION_ANY_GENERATION,
+    MUTATION_NEWEST_GENERATION,
+    MUTATION_NO_FENCING,
+    MUTATION_READ_UNCOMMITTED,
+    MUTATION_UNSTABLE_OFFSETS,
+    MUTATION_LOSE_LINK,
+    MUTATION_LOSE_REF,
+    MUTATION_LOSE_FORWARDED,
+    MUTATION_LOSE_CONFIRMATION,
+    MUTATION_LOSE_POSITION,
+    MUTATION_LOSE_RESULT_TOMBSTONE,
+    MUTATION_NO_LOOK_AHEAD,
+    MUTATION_POSITION_TOO_FAR,
+    MUTATION_OLD_STATE_IS_FINE,
+    MUTATION_TWICE,
+    MUTATION_SKIP,
+    MUTATION_OFFSET_TOO_LOW,
+    MUTATION_REPLAY_NO_TOMBSTONES,
+    MUTATION_PLAN_UNASKED,
+    MUTATION_TAKE_PARTS,
+    MUTATION_COUNT
+};
+
+/* Whether that is the one of this run. */
+bool mutated(enum mutation m);
+/* Of those that happen now and then: whether it does now. */
+bool mutated_now(enum mutation m);
+
+#endif
