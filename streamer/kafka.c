@@ -62,14 +62,16 @@ bool kafka_conf_set_default(rd_kafka_conf_t *conf, const struct config *c, const
     return kafka_conf_set(conf, name, value, e);
 }
 
-/* How long an answer may take. A broker that is frozen is given up after that, so it bounds how long results wait when the
- * others have chosen another leader. It may not be longer than a transaction. */
+/* How long an answer may take, and the setup of a connection. A broker that is frozen is given up after that, so it bounds
+ * how long results wait when the others have chosen another leader. It may not be longer than a transaction. */
 static bool set_request_timeout(rd_kafka_conf_t *conf, const struct config *c, struct err *e) {
     char text[24];
     int64_t ms =
         c->transaction_timeout_ms < REQUEST_TIMEOUT_MS ? c->transaction_timeout_ms : REQUEST_TIMEOUT_MS;
     (void)snprintf(text, sizeof text, "%lld", (long long)ms);
     return kafka_conf_set(conf, "socket.timeout.ms", text, e) &&
+           kafka_conf_set(conf, "socket.connection.setup.timeout.ms", text, e) &&
+           kafka_conf_set(conf, "api.version.request.timeout.ms", text, e) &&
            kafka_conf_set(conf, "request.timeout.ms", text, e);
 }
 

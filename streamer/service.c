@@ -200,22 +200,13 @@ static void handle(void *context, const struct http_request *request, struct htt
 
 /* --- life --- */
 
-static bool stop_is_pending(void) {
-    sigset_t set;
-    return sigpending(&set) == 0 && (sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1);
-}
-
-/* Brokers that come up later than this program are waited for. False also if it is time to stop already: then
- * `e` has no class. */
+/* Brokers that come up later than this program are waited for. */
 static bool wait_for_brokers(rd_kafka_t *client, const char *bootstrap, struct kafka_trouble *trouble,
                              struct err *e) {
     const struct rd_kafka_metadata *md = NULL;
     int waited_ms = 0;
-    for (; md == NULL && waited_ms < BROKER_TIMEOUT_MS && !kafka_trouble_lasts(trouble); waited_ms += 1000) {
+    for (; md == NULL && waited_ms < BROKER_TIMEOUT_MS && !kafka_trouble_lasts(trouble); waited_ms += 1000)
         md = kafka_metadata(client, bootstrap, 1000, trouble, e);
-        if (md == NULL && stop_is_pending())
-            return err_set(e, ERR_NONE, "stopped while waiting for the brokers");
-    }
     if (md == NULL)
         return waited_ms >= BROKER_TIMEOUT_MS ? err_prefix(e, "gave up after %d s", BROKER_TIMEOUT_MS / 1000)
                                               : false;

@@ -13,8 +13,7 @@
 struct service;
 
 /* Starts everything; `config` must outlive it. With `embedded` the broker lives in this process, and the
- * state directory is a temporary one: both are gone when it stops. NULL with `e`, nothing left running; e->class is
- * ERR_NONE if a signal to stop came first. */
+ * state directory is a temporary one: both are gone when it stops. NULL with `e`, nothing left running. */
 struct service *service_start(const struct config *config, bool embedded, struct err *e);
 /* Ends it in order: HTTP, worker (its transaction is finished), store, broker. False with `e` if it had
  * failed. */

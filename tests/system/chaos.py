@@ -1,11 +1,8 @@
-"""What the fault campaign needs: how much of it, seeds, its table, a reader that is not ours, a proxy that holds EndTxn."""
+"""What the fault campaign needs: how much of it, seeds, its table, a reader that is not ours."""
 
 import json
 import os
 import random
-import select
-import socket
-import struct
 import threading
 import time
 from collections import Counter
@@ -110,90 +107,6 @@ class Reader(threading.Thread):
     def finish(self) -> None:
         self._stopping.set()
         self.join(60)
-
-
-END_TXN = 26
-
-
-class Proxy:
-    """A TCP proxy before a broker. While `mode` is set, the next EndTxn request is
-
-    delay  held for `seconds`, with everything behind it on its connection
-    drop   thrown away with its connection
-    late   held, its connection to the client ended at once, and delivered to the broker after `seconds`
-    """
-
-    def __init__(self, port: int, broker_port: int) -> None:
-        self.mode = ""
-        self.seconds = 0.0
-        self.hits = 0
-        self._broker_port = broker_port
-        self._listener = socket.create_server(("127.0.0.1", port))
-        self._lock = threading.Lock()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _take_mode(self, request: bytes) -> str:
-        (api_key,) = struct.unpack(">h", request[4:6])
-        with self._lock:
-            if api_key != END_TXN or not self.mode:
-                return ""
-            mode, self.mode = self.mode, ""
-            self.hits += 1
-            return mode
-
-    def _serve(self, client: socket.socket) -> None:
-        try:
-            broker = socket.create_connection(("127.0.0.1", self._broker_port))
-        except OSError:
-            client.close()
-            return
-        pending = b""
-        with client, broker:
-            try:
-                while True:
-                    ready, _, _ = select.select([client, broker], [], [])
-                    if broker in ready:
-                        data = broker.recv(65536)
-                        if not data:
-                            return
-                        client.sendall(data)
-                    if client in ready:
-                        data = client.recv(65536)
-                        if not data:
-                            return
-                        pending = self._forward(pending + data, client, broker)
-            except OSError:
-                return
-
-    def _forward(self, data: bytes, client: socket.socket, broker: socket.socket) -> bytes:
-        """Sends on what is whole; returns the rest."""
-        while len(data) >= 6 and len(data) >= 4 + struct.unpack(">i", data[:4])[0]:
-            size = 4 + struct.unpack(">i", data[:4])[0]
-            request, data = data[:size], data[size:]
-            mode = self._take_mode(request)
-            if mode == "drop":
-                raise OSError("dropped")
-            if mode == "late":
-                client.shutdown(socket.SHUT_RDWR)
-                time.sleep(self.seconds)
-                broker.sendall(request)
-                time.sleep(0.5)
-                raise OSError("delivered late")
-            if mode == "delay":
-                time.sleep(self.seconds)
-            broker.sendall(request)
-        return data
 
 
 @contextmanager

@@ -169,6 +169,9 @@ class KafkaBroker:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def runs(self) -> bool:
+        return self._process is not None
+
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
             return

@@ -5,17 +5,16 @@ Small in `./dev test`; `./dev chaos` runs the large one."""
 import random
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chaos import LARGE, TALLY, Proxy, reading, runs, seeds
+from chaos import LARGE, TALLY, reading, runs, seeds
 from confluent_kafka import Producer
 from generate import Input
 from kafka import KafkaBroker
-from process import free_ports, wait_until
+from process import wait_until
+from proxy import proxied
 from results import RESULTS, compacted, read_topic
 from scenario import Scenario, load
 from streamer import WITH_FAULTS, Streamer, total
@@ -172,24 +171,6 @@ def test_chaos__zombie(broker: KafkaBroker, tmp_path: Path, seed: int) -> None:
             s.wait_drained()
             s.check()
         TALLY.note("stands still beyond its session, wakes up", 2, len(records))
-
-
-@contextmanager
-def proxied(directory: Path) -> Iterator[tuple[KafkaBroker, Proxy, str]]:
-    """A broker that tells its clients the proxy's address, where they come in by it."""
-    inner, outer = free_ports(2)
-    config = {
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT",
-        "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-    }
-    broker = KafkaBroker(directory, config)
-    broker.add_listener("PROXIED", inner, outer)
-    proxy = Proxy(outer, inner)
-    try:
-        with broker:
-            yield broker, proxy, f"127.0.0.1:{outer}"
-    finally:
-        proxy.close()
 
 
 def test_chaos__end_txn(tmp_path: Path) -> None:
