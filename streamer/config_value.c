@@ -1,5 +1,6 @@
 #include "streamer/config_value.h"
 
+#include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/slice.h"
 
@@ -118,11 +119,13 @@ bool parse_integer(const char *text, int64_t min, int64_t max, int64_t *value, s
 static const struct {
     const char *name;
     int64_t ms;
-} units[] = {{"d", DAY_MS}, {"h", HOUR_MS}, {"m", MINUTE_MS}, {"s", SECOND_MS}, {"ms", 1}, {"", 1}};
+} units[] = {{"d", DAY_MS}, {"h", HOUR_MS}, {"m", MINUTE_MS}, {"s", SECOND_MS}, {"ms", 1}};
+
+#define DURATION_DIGITS_MAX 15
 
 static bool is_duration(const char *text, int64_t *ms) {
     size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 15)
+    if (digits == 0 || digits > DURATION_DIGITS_MAX)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(units); i++)
         if (strcmp(text + digits, units[i].name) == 0)
@@ -146,6 +149,23 @@ bool parse_duration(const char *text, int64_t min_ms, int64_t max_ms, int64_t *m
     if (*ms < min_ms || *ms > max_ms)
         return err_set(e, ERR_CONFIG, "%s is out of range, use %s to %s", text, duration_text(min_ms).text,
                        duration_text(max_ms).text);
+/* Refuses a number without a unit, and names those units with which it is in range. Of 0 any unit is the same. */
+static bool refuse_bare_number(const char *text, int64_t min_ms, int64_t max_ms, struct err *e) {
+    struct buf forms = {0};
+    int64_t number = strtoll(text, NULL, 10), ms;
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (!__builtin_mul_overflow(number, units[i].ms, &ms) && ms >= min_ms && ms <= max_ms &&
+            (number != 0 || units[i].ms == SECOND_MS))
+            buf_printf(&forms, "%s%s%s", forms.n > 0 ? ", " : "", text, units[i].name);
+    if (forms.n > 0)
+        (void)err_set(e, ERR_CONFIG, "%s: a duration needs its unit: %s", text, buf_cstr(&forms));
+    else
+        (void)err_set(e, ERR_CONFIG, "%s: a duration needs its unit, use %s to %s", text,
+                      duration_text(min_ms).text, duration_text(max_ms).text);
+    buf_release(&forms);
+    return false;
+}
+
     return true;
 }
 
@@ -159,3 +179,6 @@ bool parse_log_level(const char *text, enum log_level *level, struct err *e) {
         }
     return err_set(e, ERR_CONFIG, "\"%.80s\" is not a log level, use debug, info, warn or error", text);
 }
+    size_t digits = strspn(text, "0123456789");
+    if (digits > 0 && digits <= DURATION_DIGITS_MAX && text[digits] == '\0')
+        return refuse_bare_number(text, min_ms, max_ms, e);

@@ -24,7 +24,7 @@ value_check check_servers; /* HOST[:PORT],... */
 value_check check_listen;  /* HOST:PORT, or empty */
 
 bool parse_integer(const char *text, int64_t min, int64_t max, int64_t *value, struct err *e);
-/* "3d", "2h", "10m", "15s", "100ms" or plain milliseconds. */
+/* "3d", "2h", "10m", "15s" or "100ms", never a number alone. */
 bool parse_duration(const char *text, int64_t min_ms, int64_t max_ms, int64_t *ms, struct err *e);
 bool parse_log_level(const char *text, enum log_level *level, struct err *e);
 

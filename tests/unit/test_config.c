@@ -258,8 +258,8 @@ static void test_config__durations(void **state) {
         int64_t ms;
     } cases[] = {
         {"late.window=3d", 259200000}, {"late.window=2h", 7200000}, {"late.window=10m", 600000},
-        {"late.window=15s", 15000},    {"late.window=100ms", 100},  {"late.window=1500", 1500},
-        {"late.window=0", 0},          {"late.window=0d", 0},       {"late.window=3650d", 315360000000},
+        {"late.window=15s", 15000},    {"late.window=100ms", 100},  {"late.window=1500ms", 1500},
+        {"late.window=0s", 0},         {"late.window=0d", 0},       {"late.window=3650d", 315360000000},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct config c;
@@ -287,7 +287,22 @@ static void test_config__durations(void **state) {
     }
     expect_refused("late.window=3651d", "late.window: 3651d is out of range, use 0s to 3650d");
     expect_refused("transaction.timeout=999ms", "is out of range, use 1s to 15m");
-    expect_refused("batch.max.ms=0", "is out of range, use 1ms to 1m");
+    expect_refused("batch.max.ms=0ms", "is out of range, use 1ms to 1m");
+}
+
+/* Who writes 3 may mean days or milliseconds: the message has the forms that are in range. */
+static void test_config__durations_without_unit(void **state) {
+    (void)state;
+    expect_refused("late.window=3", "--set: late.window: 3: a duration needs its unit: 3d, 3h, 3m, 3s, 3ms");
+    expect_refused("retry.timeout=900", "900: a duration needs its unit: 900h, 900m, 900s, 900ms");
+    expect_refused("batch.max.ms=100", "100: a duration needs its unit: 100ms");
+    expect_refused("future.window=0", "0: a duration needs its unit: 0s");
+    expect_refused("batch.max.ms=0", "0: a duration needs its unit, use 1ms to 1m");
+    expect_refused("transaction.timeout=1000000", "1000000: a duration needs its unit, use 1s to 15m");
+    struct config c;
+    load_set(&c, "kafka.linger.ms=5"); /* is librdkafka's, which takes numbers */
+    assert_string_equal(c.kafka[0].value, "5");
+    config_release(&c);
 }
 
 static void test_config__integers(void **state) {
@@ -603,3 +618,4 @@ int main(void) {
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        cmocka_unit_test(test_config__durations_without_unit),
