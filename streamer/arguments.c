@@ -15,17 +15,32 @@ static const struct known_option {
     unsigned option;
     const char *value; /* what it is called; NULL: it takes none */
 } known[] = {
-    {"--config", OPTION_CONFIG, "FILE"}, {"-c", OPTION_CONFIG, "FILE"},
-    {"--set", OPTION_SET, "KEY=VALUE"},  {"--embedded", OPTION_EMBEDDED, NULL},
-    {"--once", OPTION_ONCE, NULL},       {"--rate", OPTION_RATE, "N"},
-    {"--connect", OPTION_CONNECT, NULL}, {"--markdown", OPTION_MARKDOWN, NULL},
-    {"--yes", OPTION_YES, NULL},         {"--help", OPTION_HELP, NULL},
+    {"--config", OPTION_CONFIG, "FILE"},
+    {"-c", OPTION_CONFIG, "FILE"},
+    {"--set", OPTION_SET, "KEY=VALUE"},
+    {"--embedded", OPTION_EMBEDDED, NULL},
+    {"--once", OPTION_ONCE, NULL},
+    {"--rate", OPTION_RATE, "N"},
+    {"--connect", OPTION_CONNECT, NULL},
+    {"--markdown", OPTION_MARKDOWN, NULL},
+    {"--yes", OPTION_YES, NULL},
+    {"--help", OPTION_HELP, NULL},
     {"-h", OPTION_HELP, NULL},
+    {"--delimiter", OPTION_DELIMITER, "CHARACTER"},
+    {"--map", OPTION_MAP, "COLUMN=FIELD"},
+    {"--missing", OPTION_MISSING, "FIELD"},
 };
 
-static bool is_named(const char *text, const char *name) {
-    size_t n = strlen(name);
-    return strncmp(text, name, n) == 0 && (text[n] == '\0' || (text[n] == '=' && n > 2));
+static bool is_short(const struct known_option *o) {
+    return o->name[1] != '-';
+}
+
+/* Is it `text`, "--name=value", or "-nVALUE"? */
+static bool is_option(const struct known_option *o, const char *text) {
+    size_t n = strlen(o->name);
+    if (strncmp(text, o->name, n) != 0)
+        return false;
+    return text[n] == '\0' || (is_short(o) ? o->value != NULL : text[n] == '=');
 }
 
 static const struct known_option *find_option(const char *text, unsigned allowed, struct err *e) {
@@ -35,7 +50,7 @@ static const struct known_option *find_option(const char *text, unsigned allowed
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if ((known[i].option & allowed) == 0)
             continue;
-        if (is_named(text, known[i].name))
+        if (is_option(&known[i], text))
             return &known[i];
         nearest_offer(&nearest, known[i].name);
     }
@@ -46,12 +61,30 @@ static const struct known_option *find_option(const char *text, unsigned allowed
     return NULL;
 }
 
+/* One character; "\t" for a tab. What a CSV file means otherwise is none. */
+static bool parse_delimiter(const char *text, char *delimiter, struct err *e) {
+    const char *c = strcmp(text, "\\t") == 0 ? "\t" : text;
+    if (c[0] <= '\0' || c[1] != '\0' || strchr("\"\r\n", c[0]) != NULL) /* negative: no ASCII */
+        return err_set(e, ERR_CONFIG,
+                       "--delimiter: \"%.20s\" is not one character, use e.g. ';', '|' or '\\t'", text);
+    *delimiter = c[0];
+    return true;
+}
+
 static bool set_option(struct arguments *a, const struct known_option *o, const char *value, struct err *e) {
     a->options |= o->option;
+    if (value == NULL)
+        return true;
     if (o->option == OPTION_CONFIG)
         a->config_path = value;
     if (o->option == OPTION_SET)
         a->sets[a->set_count++] = value;
+    if (o->option == OPTION_MAP)
+        a->maps[a->map_count++] = value;
+    if (o->option == OPTION_MISSING)
+        a->missing[a->missing_count++] = value;
+    if (o->option == OPTION_DELIMITER)
+        return parse_delimiter(value, &a->delimiter, e);
     if (o->option == OPTION_RATE && !parse_integer(value, 1, RATE_MAX, &a->rate, e))
         return err_prefix(e, "--rate");
     return true;
@@ -63,18 +96,22 @@ static bool parse_option(struct arguments *a, unsigned allowed, int argc, char *
     const struct known_option *o = find_option(argv[*i], allowed | OPTION_HELP, e);
     if (o == NULL)
         return false;
-    const char *equals = strchr(argv[*i], '=');
-    if (o->value == NULL && equals != NULL)
+    const char *attached = argv[*i] + strlen(o->name); /* "=value", "value" of a short one, or "" */
+    if (o->value == NULL && attached[0] != '\0')
         return err_set(e, ERR_CONFIG, "%s takes no value, remove it", o->name);
     if (o->value == NULL)
         return set_option(a, o, NULL, e);
-    if (equals == NULL && *i + 1 == argc)
+    if (attached[0] != '\0')
+        return set_option(a, o, attached + (attached[0] == '='), e);
+    if (*i + 1 == argc)
         return err_set(e, ERR_CONFIG, "%s needs a value, write %s %s", o->name, o->name, o->value);
-    return set_option(a, o, equals != NULL ? equals + 1 : argv[++*i], e);
+    return set_option(a, o, argv[++*i], e);
 }
 
 bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *const *argv, struct err *e) {
     *a = (struct arguments){.sets = mem_calloc((size_t)argc, sizeof *a->sets),
+                            .maps = mem_calloc((size_t)argc, sizeof *a->maps),
+                            .missing = mem_calloc((size_t)argc, sizeof *a->missing),
                             .operands = mem_calloc((size_t)argc, sizeof *a->operands)};
     bool options_ended = false;
     for (int i = 0; i < argc; i++) {
@@ -92,6 +129,8 @@ bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *cons
 
 void arguments_release(struct arguments *a) {
     free(a->sets);
+    free(a->maps);
+    free(a->missing);
     free(a->operands);
     *a = (struct arguments){0};
 }

@@ -4,14 +4,14 @@
 #define STREAMER_COMMANDS_H
 
 #include "streamer/config.h"
+#include "streamer/feed.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 int command_run(const struct config *c, bool embedded);
 int command_demo(const struct config *c, bool once);
-/* rate: rows a second, 0: as fast as it goes. */
 int command_feed(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
-                 int64_t rate);
+                 const struct feed_options *o);
 int command_check(const struct config *c, bool connect);
 /* yes: without asking. */
 int command_reset(const struct config *c, bool yes);

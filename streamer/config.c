@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* What the struct config member at the option's offset is. */
@@ -60,7 +61,7 @@ static const struct option options[] = {
          "Name of the application: consumer group, transactions, internal topics, state; instances that share it share the work"),
     OPTION("instance.id", KIND_OPTIONAL_TEXT, instance_id, "", 0, 0, check_instance_id,
            "Stable name of this instance, so that a quick restart moves no partitions (static membership); empty: none"),
-    TEXT("state.dir", state_dir, "./streamer-state", check_not_empty,
+    TEXT("state.dir", state_dir, "./streamer-state", check_directory,
          "Folder of the local state; if it is lost, it is rebuilt from the topics"),
     INTEGER("state.memory.bytes", state_memory_bytes, "50331648", 8388608, 1099511627776,
             "Memory for the local state: rows, blocks of files, write buffers"),
@@ -242,17 +243,37 @@ static bool unknown_key(const char *key, struct err *e) {
     return false;
 }
 
+static bool is_secret(const char *key) {
+    return has_prefix(key, KAFKA_PREFIX) && kafka_property_is_secret(key + strlen(KAFKA_PREFIX));
+}
+
+/* Values are taken as they stand. A secret may begin and end with a quote. */
+static bool is_unquoted(const char *key, const char *value, struct err *e) {
+    size_t n = strlen(value);
+    bool quoted = n > 1 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0];
+    return !quoted || is_secret(key) ||
+           err_set(e, ERR_CONFIG, "no quotes around a value, write %.100s=%.*s", key,
+                   (int)(n - 2 < 80 ? n - 2 : 80), value + 1);
+}
+
+static bool set_value(struct config *c, const struct option *o, const char *key, const char *value,
+                      const char *origin, struct err *e) {
+    if (o == NULL && !has_prefix(key, KAFKA_PREFIX))
+        return unknown_key(key, e);
+    if (!is_unquoted(key, value, e))
+        return false;
+    bool ok =
+        o != NULL ? set_option(c, o, value, e) : set_kafka(c, key + strlen(KAFKA_PREFIX), value, origin, e);
+    if (!ok && is_comment_behind(value))
+        (void)err_set(e, ERR_CONFIG,
+                      "no comments behind a value, put what follows '#' into a line of its own");
+    return ok;
+}
+
 /* Sets `key`; the error begins with the origin and the key. */
 static bool set_key(struct config *c, const char *key, const char *value, const char *origin, struct err *e) {
     const struct option *o = find_option(key);
-    bool ok;
-    if (o != NULL)
-        ok = set_option(c, o, value, e);
-    else if (has_prefix(key, KAFKA_PREFIX))
-        ok = set_kafka(c, key + strlen(KAFKA_PREFIX), value, origin, e);
-    else
-        ok = unknown_key(key, e);
-    if (!ok)
+    if (!set_value(c, o, key, value, origin, e))
         return err_prefix(e, "%s: %.100s", origin, key);
     if (o != NULL) {
         replace(&c->settings[o - options].text, value);
@@ -352,18 +373,26 @@ static bool set_from_environment(struct config *c, struct err *e) {
     return ok;
 }
 
-static bool set_from_arguments(struct config *c, const char *const *sets, size_t set_count, struct err *e) {
-    bool ok = true;
-    for (size_t i = 0; ok && i < set_count; i++) {
-        char *pair = mem_strdup(sets[i]);
-        char *key, *value;
-        if (properties_split(pair, strlen(pair), &key, &value))
-            ok = set_key(c, key, value, "--set", e);
-        else
-            ok = err_set(e, ERR_CONFIG, "--set: argument %zu is not a setting, write --set key=value", i + 1);
-        free(pair);
-    }
+static bool set_from_argument(struct config *c, const char *set, struct err *e) {
+    char *pair = mem_strdup(set);
+    char *key, *value;
+    bool ok;
+    if (properties_split(pair, strlen(pair), &key, &value))
+        ok = set_key(c, key, value, "--set", e);
+    else if (strchr(set, '=') != NULL)
+        ok = err_set(e, ERR_CONFIG, "--set: there is no key before '=', write --set key=value");
+    else /* a secret may follow the key */
+        ok = err_set(e, ERR_CONFIG, "--set: \"%.*s\" has no '=', write --set key=value",
+                     (int)strcspn(set, ": \t"), set);
+    free(pair);
     return ok;
+}
+
+static bool set_from_arguments(struct config *c, const char *const *sets, size_t set_count, struct err *e) {
+    for (size_t i = 0; i < set_count; i++)
+        if (!set_from_argument(c, sets[i], e))
+            return false;
+    return true;
 }
 
 /* --- the whole --- */
@@ -435,6 +464,26 @@ static bool check_rates(const struct config *c, struct err *e) {
                    (int)(highest + r->loan_bonus_milli) % 1000);
 }
 
+static const struct kafka_property *find_kafka(const struct config *c, const char *prefix) {
+    for (size_t i = 0; i < c->kafka_count; i++)
+        if (has_prefix(c->kafka[i].name, prefix))
+            return &c->kafka[i];
+    return NULL;
+}
+
+/* librdkafka takes Kerberos then, and reports what that lacks. */
+static bool check_mechanism(const struct config *c, struct err *e) {
+    const struct kafka_property *protocol = find_kafka(c, "security.protocol");
+    if (protocol == NULL || strncasecmp(protocol->value, "sasl_", 5) != 0 ||
+        find_kafka(c, "sasl.mechanism") != NULL || find_kafka(c, "sasl.kerberos.") != NULL)
+        return true;
+    return err_set(
+        e, ERR_CONFIG,
+        "%s: kafka.security.protocol: %s needs a mechanism, set kafka.sasl.mechanism (SCRAM-SHA-512, "
+        "SCRAM-SHA-256, PLAIN, OAUTHBEARER or GSSAPI)",
+        protocol->origin, protocol->value);
+}
+
 static void derive_internal_topics(struct config *c) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         if (internal_suffixes[t] == NULL)
@@ -454,7 +503,7 @@ bool config_load(struct config *c, const char *path, const char *const *sets, si
         !set_from_environment(c, e) || !set_from_arguments(c, sets, set_count, e))
         goto fail;
     derive_internal_topics(c);
-    if (check_topics_distinct(c, e) && check_replication(c, e) && check_rates(c, e))
+    if (check_topics_distinct(c, e) && check_replication(c, e) && check_rates(c, e) && check_mechanism(c, e))
         return true;
 fail:
     config_release(c);

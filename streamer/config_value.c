@@ -11,8 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool check_not_empty(const char *value, struct err *e) {
-    return value[0] != '\0' || err_set(e, ERR_CONFIG, "is empty, give it a value or remove the line");
+bool is_comment_behind(const char *value) {
+    return strstr(value, " #") != NULL || strstr(value, "\t#") != NULL;
+}
+
+bool check_directory(const char *value, struct err *e) {
+    if (value[0] == '\0')
+        return err_set(e, ERR_CONFIG, "is empty, give it a value or remove the line");
+    return !is_comment_behind(value) || err_set(e, ERR_CONFIG, "\"%.80s\" would be the directory", value);
 }
 
 static bool check_name(const char *value, size_t max, struct err *e) {
@@ -80,7 +86,12 @@ bool check_listen(const char *value, struct err *e) {
                value);
 }
 
-/* librdkafka also takes PROTOCOL://HOST:PORT. */
+/* librdkafka also takes PROTOCOL://HOST:PORT, with what kafka.security.protocol can be. */
+static bool is_protocol(struct slice scheme) {
+    return slice_eq_nocase(scheme, "plaintext") || slice_eq_nocase(scheme, "ssl") ||
+           slice_eq_nocase(scheme, "sasl_plaintext") || slice_eq_nocase(scheme, "sasl_ssl");
+}
+
 bool check_servers(const char *value, struct err *e) {
     for (const char *at = value;; at++) {
         size_t n = strcspn(at, ",");
@@ -88,6 +99,11 @@ bool check_servers(const char *value, struct err *e) {
         const char *scheme = memmem(server.p, server.n, "://", 3);
         struct slice host_port =
             scheme == NULL ? server : slice_of(scheme + 3, server.n - (size_t)(scheme + 3 - server.p));
+        if (scheme != NULL && is_host_port(host_port, true) &&
+            !is_protocol(slice_of(server.p, (size_t)(scheme - server.p))))
+            return err_set(e, ERR_CONFIG, "\"%.*s\": brokers have no such scheme, write %.*s",
+                           (int)(server.n < 80 ? server.n : 80), server.p,
+                           (int)(host_port.n < 80 ? host_port.n : 80), host_port.p);
         if (!is_host_port(host_port, true))
             return err_set(e, ERR_CONFIG, "\"%.*s\" is not a broker, write HOST:PORT,HOST:PORT,...",
                            (int)(server.n < 80 ? server.n : 80), server.p);
@@ -133,22 +149,6 @@ static bool is_duration(const char *text, int64_t *ms) {
     return false;
 }
 
-struct duration_text duration_text(int64_t ms) {
-    struct duration_text d;
-    size_t i = 0;
-    while (ms == 0 ? units[i].ms != SECOND_MS : ms % units[i].ms != 0)
-        i++;
-    (void)snprintf(d.text, sizeof d.text, "%" PRId64 "%s", ms / units[i].ms, units[i].name);
-    return d;
-}
-
-bool parse_duration(const char *text, int64_t min_ms, int64_t max_ms, int64_t *ms, struct err *e) {
-    if (!is_duration(text, ms))
-        return err_set(e, ERR_CONFIG, "\"%.80s\" is not a duration, write e.g. 3d, 2h, 10m, 15s or 100ms",
-                       text);
-    if (*ms < min_ms || *ms > max_ms)
-        return err_set(e, ERR_CONFIG, "%s is out of range, use %s to %s", text, duration_text(min_ms).text,
-                       duration_text(max_ms).text);
 /* Refuses a number without a unit, and names those units with which it is in range. Of 0 any unit is the same. */
 static bool refuse_bare_number(const char *text, int64_t min_ms, int64_t max_ms, struct err *e) {
     struct buf forms = {0};
@@ -166,6 +166,25 @@ static bool refuse_bare_number(const char *text, int64_t min_ms, int64_t max_ms,
     return false;
 }
 
+struct duration_text duration_text(int64_t ms) {
+    struct duration_text d;
+    size_t i = 0;
+    while (ms == 0 ? units[i].ms != SECOND_MS : ms % units[i].ms != 0)
+        i++;
+    (void)snprintf(d.text, sizeof d.text, "%" PRId64 "%s", ms / units[i].ms, units[i].name);
+    return d;
+}
+
+bool parse_duration(const char *text, int64_t min_ms, int64_t max_ms, int64_t *ms, struct err *e) {
+    size_t digits = strspn(text, "0123456789");
+    if (digits > 0 && digits <= DURATION_DIGITS_MAX && text[digits] == '\0')
+        return refuse_bare_number(text, min_ms, max_ms, e);
+    if (!is_duration(text, ms))
+        return err_set(e, ERR_CONFIG, "\"%.80s\" is not a duration, write e.g. 3d, 2h, 10m, 15s or 100ms",
+                       text);
+    if (*ms < min_ms || *ms > max_ms)
+        return err_set(e, ERR_CONFIG, "%s is out of range, use %s to %s", text, duration_text(min_ms).text,
+                       duration_text(max_ms).text);
     return true;
 }
 
@@ -179,6 +198,3 @@ bool parse_log_level(const char *text, enum log_level *level, struct err *e) {
         }
     return err_set(e, ERR_CONFIG, "\"%.80s\" is not a log level, use debug, info, warn or error", text);
 }
-    size_t digits = strspn(text, "0123456789");
-    if (digits > 0 && digits <= DURATION_DIGITS_MAX && text[digits] == '\0')
-        return refuse_bare_number(text, min_ms, max_ms, e);

@@ -13,10 +13,13 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 
+/* Does it look as if a comment stood behind the value? ("x # y"; files of settings have none there.) */
+bool is_comment_behind(const char *value);
+
 /* A rule for a text. */
 typedef bool value_check(const char *value, struct err *e);
 
-value_check check_not_empty;
+value_check check_directory;
 value_check check_app_id;      /* a part of topic names, with room for the suffixes of the internal ones */
 value_check check_instance_id; /* or empty */
 value_check check_topic;

@@ -18,6 +18,7 @@ struct csv {
     const char *name; /* borrowed */
     int fd;
     size_t record_max_bytes;
+    char delimiter;
 
     char *input; /* INPUT_SIZE; unread: at … end */
     size_t at, end;
@@ -82,7 +83,7 @@ static bool too_long(const struct csv *c, struct err *e) {
                    c->name, c->row_line, c->record_max_bytes);
 }
 
-/* --- fields: each ends before a comma, a line end or the end of the file --- */
+/* --- fields: each ends before a delimiter, a line end or the end of the file --- */
 
 static bool take_text(struct csv *c, struct err *e) {
     char byte = c->input[c->at];
@@ -107,7 +108,7 @@ static bool take_carriage_return(struct csv *c, struct err *e) {
 static bool read_plain_field(struct csv *c, struct err *e) {
     for (;;) {
         int byte = peek(c);
-        if (byte == ',' || byte == '\n' || byte == END_OF_FILE)
+        if (byte == c->delimiter || byte == '\n' || byte == END_OF_FILE)
             return true;
         if (byte == '\r')
             return take_carriage_return(c, e);
@@ -132,7 +133,7 @@ static bool read_quoted_field(struct csv *c, struct err *e) {
             byte = peek(c);
             if (byte == '\r')
                 return take_carriage_return(c, e);
-            if (byte == ',' || byte == '\n' || byte == END_OF_FILE)
+            if (byte == c->delimiter || byte == '\n' || byte == END_OF_FILE)
                 return true;
             if (byte != '"')
                 return fail_at(c, c->line, e,
@@ -190,7 +191,7 @@ static bool read_fields(struct csv *c, struct err *e) {
         int byte = peek(c);
         if (byte != END_OF_FILE)
             take(c);
-        if (byte != ',')
+        if (byte != c->delimiter)
             return true;
     }
 }
@@ -242,20 +243,97 @@ static bool check_header(const struct csv *c, struct err *e) {
     return true;
 }
 
-static bool skip_byte_order_mark(struct csv *c, struct err *e) {
-    while (c->end < 3 && !c->ended) /* a pipe may give byte by byte */
+/* Reads until the whole next line is in the input, if it fits. A pipe may give byte by byte. */
+static void fill_line(struct csv *c) {
+    while (!c->ended && c->end < INPUT_SIZE &&
+           (c->at == c->end || memchr(c->input + c->at, '\n', c->end - c->at) == NULL))
         refill(c);
-    size_t n = c->end;
-    if (n >= 2 && (memcmp(c->input, "\xFF\xFE", 2) == 0 || memcmp(c->input, "\xFE\xFF", 2) == 0))
+}
+
+static bool begins_with(const struct csv *c, const char *bytes) {
+    return slice_has_prefix(slice_of(c->input + c->at, c->end - c->at), slice_str(bytes));
+}
+
+static bool is_text(const struct csv *c, const char *command, struct err *e) {
+    if (begins_with(c, "\x1F\x8B"))
+        return err_set(e, ERR_CONFIG, "%s: is gzip: zcat %s | %s -", c->name,
+                       c->fd == STDIN_FILENO ? "FILE" : c->name, command);
+    if (begins_with(c, "PK\x03\x04"))
+        return err_set(e, ERR_CONFIG,
+                       "%s: is a zip archive or a workbook, save the table in it as CSV in UTF-8", c->name);
+    if (begins_with(c, "\xFF\xFE") || begins_with(c, "\xFE\xFF"))
         return fail_at(c, 1, e, "the file is UTF-16, save it as UTF-8");
-    if (n >= 3 && memcmp(c->input, "\xEF\xBB\xBF", 3) == 0)
-        c->at += 3;
     return true;
 }
 
-static bool read_header(struct csv *c, struct err *e) {
-    if (!skip_byte_order_mark(c, e))
+/* Excel's first line "sep=;". */
+static void take_delimiter_line(struct csv *c) {
+    struct slice rest = slice_of(c->input + c->at, c->end - c->at);
+    const char *end = rest.n > 0 ? memchr(rest.p, '\n', rest.n) : NULL;
+    if (end == NULL || !begins_with(c, "sep="))
+        return;
+    struct slice line = slice_of(rest.p, (size_t)(end - rest.p));
+    if (line.p[line.n - 1] == '\r')
+        line.n--;
+    if (line.n != strlen("sep=;") || line.p[line.n - 1] == '"')
+        return;
+    if (c->delimiter == '\0')
+        c->delimiter = line.p[line.n - 1];
+    c->at += (size_t)(end + 1 - rest.p);
+    c->line++;
+    fill_line(c);
+}
+
+/* How often `delimiter` is in the next line, not counting what is in quotes. */
+static size_t count_delimiters(const struct csv *c, char delimiter) {
+    size_t n = 0;
+    bool quoted = false;
+    for (size_t i = c->at; i < c->end && (quoted || c->input[i] != '\n'); i++) {
+        quoted ^= c->input[i] == '"';
+        n += !quoted && c->input[i] == delimiter;
+    }
+    return n;
+}
+
+struct delimiter_text {
+    char text[3];
+};
+
+/* As --delimiter takes it. */
+static struct delimiter_text delimiter_text(char delimiter) {
+    return delimiter == '\t' ? (struct delimiter_text){"\\t"} : (struct delimiter_text){{delimiter, '\0'}};
+}
+
+/* A header without any delimiter, but with another one that is in use. */
+static bool check_delimiter(const struct csv *c, struct err *e) {
+    if (count_delimiters(c, c->delimiter) > 0)
+        return true;
+    for (const char *other = ",;\t|"; *other != '\0'; other++)
+        if (count_delimiters(c, *other) > 0)
+            return err_set(e, ERR_CONFIG,
+                           "%s:%" PRIu64 ": separated by '%s', not by '%s'; use --delimiter '%s'", c->name,
+                           c->line, delimiter_text(*other).text, delimiter_text(c->delimiter).text,
+                           delimiter_text(*other).text);
+    return true;
+}
+
+/* What comes before the header. */
+static bool prepare(struct csv *c, const char *command, struct err *e) {
+    fill_line(c);
+    if (!is_text(c, command, e))
         return false;
+    while (begins_with(c, "\xEF\xBB\xBF"))
+        c->at += 3;
+    take_delimiter_line(c);
+    if (c->delimiter == '\0')
+        c->delimiter = ',';
+    if (!skip_blank_lines(c, e))
+        return false;
+    fill_line(c);
+    return check_delimiter(c, e);
+}
+
+static bool read_header(struct csv *c, struct err *e) {
     enum csv_result result = read_record(c, e);
     if (result == CSV_END)
         return fail_at(c, c->row_line, e,
@@ -276,7 +354,7 @@ static bool read_header(struct csv *c, struct err *e) {
     return check_header(c, e);
 }
 
-struct csv *csv_open(const char *path, size_t record_max_bytes, struct err *e) {
+struct csv *csv_open(const char *path, const struct csv_options *o, struct err *e) {
     bool is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -286,11 +364,12 @@ struct csv *csv_open(const char *path, size_t record_max_bytes, struct err *e) {
     struct csv *c = mem_calloc(1, sizeof *c);
     c->name = is_stdin ? "standard input" : path;
     c->fd = fd;
-    c->record_max_bytes = record_max_bytes;
+    c->record_max_bytes = o->record_max_bytes;
+    c->delimiter = o->delimiter;
     c->input = mem_alloc(INPUT_SIZE);
     c->ends = mem_calloc(CSV_COLUMNS_MAX, sizeof *c->ends);
     c->line = 1;
-    if (read_header(c, e))
+    if (prepare(c, o->command, e) && read_header(c, e))
         return c;
     csv_close(c);
     return NULL;

@@ -49,7 +49,8 @@ static int feed_sample(const struct config *c, const struct service *s, enum ent
     if (find_sample(name, &path, e)) {
         const char *files[] = {buf_cstr(&path)};
         struct feed_result result = {0};
-        code = feed_files(c, entity, files, 1, 0, service_bootstrap(s), NULL, &result, e);
+        struct feed_options options = {.bootstrap = service_bootstrap(s)};
+        code = feed_files(c, entity, files, 1, &options, &result, e);
         *rows = result.rows;
     }
     buf_release(&path);

@@ -4,10 +4,10 @@
 #include "streamer/base/json.h"
 #include "streamer/commands.h"
 #include "streamer/csv.h"
+#include "streamer/feed_columns.h"
 #include "streamer/kafka.h"
 #include "streamer/progress.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,9 +21,9 @@
 
 struct feed {
     const struct config *config;
-    enum entity entity;
+    const struct feed_options *options;
+    struct feed_fields fields;
     const char *topic_name;
-    int64_t rate;
     int64_t due_us; /* when the next row may go out, if there is a rate */
 
     struct kafka_trouble trouble;
@@ -50,7 +50,8 @@ static void note_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, voi
         f->failure = message->err;
 }
 
-static rd_kafka_t *new_producer(struct feed *f, const char *bootstrap, struct err *e) {
+static rd_kafka_t *new_producer(struct feed *f, struct err *e) {
+    const char *bootstrap = f->options->bootstrap;
     rd_kafka_conf_t *conf = kafka_conf(f->config, e);
     if (conf == NULL)
         return NULL;
@@ -67,7 +68,8 @@ static rd_kafka_t *new_producer(struct feed *f, const char *bootstrap, struct er
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 
-static bool check_topic_exists(struct feed *f, const char *bootstrap, struct err *e) {
+static bool check_topic_exists(struct feed *f, struct err *e) {
+    const char *bootstrap = f->options->bootstrap;
     const struct rd_kafka_metadata *metadata =
         kafka_metadata(f->producer, bootstrap != NULL ? bootstrap : f->config->bootstrap, CONNECT_TIMEOUT_MS,
                        &f->trouble, e);
@@ -82,9 +84,9 @@ static bool check_topic_exists(struct feed *f, const char *bootstrap, struct err
                    f->topic_name, f->topic_name);
 }
 
-static bool connect_kafka(struct feed *f, const char *bootstrap, struct err *e) {
-    f->producer = new_producer(f, bootstrap, e);
-    if (f->producer == NULL || !check_topic_exists(f, bootstrap, e))
+static bool connect_kafka(struct feed *f, struct err *e) {
+    f->producer = new_producer(f, e);
+    if (f->producer == NULL || !check_topic_exists(f, e))
         return false;
     f->topic = rd_kafka_topic_new(f->producer, f->topic_name, NULL);
     return f->topic != NULL || err_set(e, ERR_STOP, "kafka: topic %s: %s", f->topic_name,
@@ -123,11 +125,11 @@ static void disconnect_kafka(struct feed *f) {
 
 /* --- rows --- */
 
-static void put_row(struct buf *out, const struct csv *csv) {
+static void put_row(struct buf *out, const struct csv *csv, const struct slice *names) {
     buf_clear(out);
     for (size_t i = 0; i < csv_column_count(csv); i++) {
         buf_put_byte(out, i == 0 ? '{' : ',');
-        json_put_string(out, csv_column_name(csv, i));
+        json_put_string(out, names[i]);
         buf_put_byte(out, ':');
         json_put_string(out, csv_field(csv, i));
     }
@@ -159,7 +161,7 @@ static bool produce(struct feed *f, const struct csv *csv, struct slice key, str
 
 /* Waits until the next row is due. After a stall of more than a second it does not catch up. */
 static void keep_rate(struct feed *f) {
-    if (f->rate == 0)
+    if (f->options->rate == 0)
         return;
     int64_t now_us = progress_now_ms() * 1000;
     if (f->due_us < now_us - 1000000)
@@ -169,15 +171,15 @@ static void keep_rate(struct feed *f) {
         (void)rd_kafka_poll(f->producer, (int)(wait_ms < POLL_MS ? wait_ms : POLL_MS));
         progress_show(&f->progress, f->bytes_before, f->delivered);
     }
-    f->due_us += 1000000 / f->rate;
+    f->due_us += 1000000 / f->options->rate;
 }
 
-static bool publish_rows(struct feed *f, struct csv *csv, size_t id_column, struct err *e) {
+static bool publish_rows(struct feed *f, struct csv *csv, const struct feed_columns *columns, struct err *e) {
     enum csv_result row;
     while ((row = csv_next(csv, e)) == CSV_ROW) {
         keep_rate(f);
-        put_row(&f->json, csv);
-        if (!produce(f, csv, slice_trim(csv_field(csv, id_column)), e))
+        put_row(&f->json, csv, columns->names);
+        if (!produce(f, csv, slice_trim(csv_field(csv, columns->id)), e))
             return false;
         if (f->queued % 256 == 0) {
             (void)rd_kafka_poll(f->producer, 0);
@@ -191,65 +193,27 @@ static bool publish_rows(struct feed *f, struct csv *csv, size_t id_column, stru
 
 /* --- files --- */
 
-/* Is `name` the `wanted` one (lower case, no separators) without regard to case, spaces, '_' and '-'? */
-static bool is_column(struct slice name, const char *wanted) {
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        if (c == ' ' || c == '\t' || c == '_' || c == '-')
-            continue;
-        if (tolower((unsigned char)c) != *wanted || *wanted == '\0')
-            return false;
-        wanted++;
-    }
-    return *wanted == '\0';
-}
-
-static void put_column_names(struct buf *out, const struct csv *csv) {
-    for (size_t i = 0; i < csv_column_count(csv) && out->n < 300; i++) {
-        buf_put_str(out, i == 0 ? "" : ", ");
-        buf_put_slice(out, csv_column_name(csv, i));
-    }
-    for (size_t i = 0; i < out->n; i++) /* a name may hold a line break */
-        if ((unsigned char)out->p[i] < ' ')
-            out->p[i] = ' ';
-}
-
-static bool find_id_column(const struct csv *csv, enum entity entity, size_t *column, struct err *e) {
-    const char *wanted = entity == ENTITY_CUSTOMER ? "customer_id" : "account_id";
-    const char *normalized = entity == ENTITY_CUSTOMER ? "customerid" : "accountid";
-    size_t found = 0;
-    for (size_t i = 0; i < csv_column_count(csv); i++) {
-        if (!is_column(csv_column_name(csv, i), normalized))
-            continue;
-        *column = i;
-        found++;
-    }
-    if (found == 1)
-        return true;
-    struct buf names = {0};
-    put_column_names(&names, csv);
-    (void)err_set(
-        e, ERR_CONFIG, "%s:%" PRIu64 ": there %s column %s among: %.400s; name the column of the ids so",
-        csv_name(csv), csv_line(csv), found == 0 ? "is no" : "is more than one", wanted, buf_cstr(&names));
-    buf_release(&names);
-    return false;
-}
-
-static struct csv *open_file(const struct feed *f, const char *path, size_t *id_column, struct err *e) {
-    struct csv *csv = csv_open(path, (size_t)f->config->record_max_bytes, e);
-    if (csv != NULL && find_id_column(csv, f->entity, id_column, e))
+static struct csv *open_file(const struct feed *f, const char *path, struct feed_columns *columns,
+                             struct err *e) {
+    bool customers = f->fields.entity == ENTITY_CUSTOMER;
+    struct csv_options o = {.record_max_bytes = (size_t)f->config->record_max_bytes,
+                            .delimiter = f->options->delimiter,
+                            .command = customers ? "streamer feed customers" : "streamer feed accounts"};
+    struct csv *csv = csv_open(path, &o, e);
+    if (csv != NULL && feed_columns_init(columns, &f->fields, csv, e))
         return csv;
     csv_close(csv);
     return NULL;
 }
 
 static bool publish_file(struct feed *f, const char *path, struct err *e) {
-    size_t id_column;
-    struct csv *csv = open_file(f, path, &id_column, e);
+    struct feed_columns columns;
+    struct csv *csv = open_file(f, path, &columns, e);
     if (csv == NULL)
         return false;
-    bool ok = publish_rows(f, csv, id_column, e);
+    bool ok = publish_rows(f, csv, &columns, e);
     f->bytes_before += csv_bytes_read(csv);
+    feed_columns_release(&columns);
     csv_close(csv);
     return ok;
 }
@@ -263,12 +227,13 @@ static bool is_read_once(const char *path) {
 /* Finds files that cannot be fed before any row is out. */
 static bool check_headers(const struct feed *f, const char *const *files, size_t file_count, struct err *e) {
     for (size_t i = 0; i < file_count; i++) {
-        size_t id_column;
+        struct feed_columns columns;
         if (is_read_once(files[i]))
             continue;
-        struct csv *csv = open_file(f, files[i], &id_column, e);
+        struct csv *csv = open_file(f, files[i], &columns, e);
         if (csv == NULL)
             return false;
+        feed_columns_release(&columns);
         csv_close(csv);
     }
     return true;
@@ -297,27 +262,32 @@ static bool publish_files(struct feed *f, const char *const *files, size_t file_
     return drain(f, e);
 }
 
-int feed_files(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
-               int64_t rate, const char *bootstrap, FILE *progress, struct feed_result *result,
-               struct err *e) {
-    struct feed f = {
-        .config = c,
-        .entity = entity,
-        .topic_name = c->topics[entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS],
-        .rate = rate,
-    };
-    int64_t started_ms = progress_now_ms();
-    bool ok = check_headers(&f, files, file_count, e) && connect_kafka(&f, bootstrap, e);
-    if (ok) {
-        progress_init(&f.progress, progress, total_bytes(files, file_count));
-        ok = publish_files(&f, files, file_count, e);
-        progress_clear(&f.progress);
-        if (!ok) {
-            struct err fault = *e;
-            (void)err_set(e, fault.class, "%.900s; %" PRIu64 " rows were published", fault.text, f.delivered);
-        }
+static const char *topic_of(const struct config *c, enum entity entity) {
+    return c->topics[entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS];
+}
+
+static bool feed(struct feed *f, const char *const *files, size_t file_count, struct err *e) {
+    if (!check_headers(f, files, file_count, e) || !connect_kafka(f, e))
+        return false;
+    progress_init(&f->progress, f->options->progress, total_bytes(files, file_count));
+    bool ok = publish_files(f, files, file_count, e);
+    progress_clear(&f->progress);
+    if (!ok) {
+        struct err fault = *e;
+        (void)err_set(e, fault.class, "%.900s; %" PRIu64 " rows were published", fault.text, f->delivered);
     }
+    return ok;
+}
+
+int feed_files(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
+               const struct feed_options *o, struct feed_result *result, struct err *e) {
+    struct feed f = {.config = c, .options = o, .topic_name = topic_of(c, entity)};
+    int64_t started_ms = progress_now_ms();
+    bool ok = feed_fields_init(&f.fields, entity, c->field_names[entity], o->maps, o->map_count, o->missing,
+                               o->missing_count, e) &&
+              feed(&f, files, file_count, e);
     disconnect_kafka(&f);
+    feed_fields_release(&f.fields);
     buf_release(&f.json);
     *result = (struct feed_result){.rows = f.delivered, .elapsed_ms = progress_now_ms() - started_ms};
     if (ok)
@@ -326,16 +296,16 @@ int feed_files(const struct config *c, enum entity entity, const char *const *fi
 }
 
 int command_feed(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
-                 int64_t rate) {
+                 const struct feed_options *o) {
     struct feed_result result;
     struct err e;
-    FILE *terminal = isatty(STDERR_FILENO) ? stderr : NULL;
-    if (feed_files(c, entity, files, file_count, rate, NULL, terminal, &result, &e) != EXIT_DONE)
+    struct feed_options shown = *o;
+    shown.progress = isatty(STDERR_FILENO) ? stderr : NULL;
+    if (feed_files(c, entity, files, file_count, &shown, &result, &e) != EXIT_DONE)
         return command_fail(&e);
     double seconds = (double)(result.elapsed_ms > 0 ? result.elapsed_ms : 1) / 1000;
     (void)printf("published %" PRIu64 " rows of %zu file%s to %s in %.1f s (%.0f rows/s)\n", result.rows,
-                 file_count, file_count == 1 ? "" : "s",
-                 c->topics[entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS], seconds,
+                 file_count, file_count == 1 ? "" : "s", topic_of(c, entity), seconds,
                  (double)result.rows / seconds);
     return EXIT_DONE;
 }

@@ -11,15 +11,25 @@ struct feed_result {
     int64_t elapsed_ms;
 };
 
+/* How files are read and sent. All zero: RFC 4180 with the fields' own names, as fast as it goes. */
+struct feed_options {
+    int64_t rate;            /* rows a second; 0: as fast as it goes */
+    char delimiter;          /* '\0': a comma, or what a first line "sep=;" says */
+    const char *const *maps; /* "COLUMN=FIELD" */
+    size_t map_count;
+    const char *const *missing; /* labels of fields that need no column */
+    size_t missing_count;
+    const char *bootstrap; /* instead of the configured brokers, or NULL */
+    FILE *progress;        /* a terminal to draw on, or NULL */
+};
+
 /* Publishes every row of the `files` ("-": standard input) to the entity's topic and waits until the broker
- * has all of them. A row becomes {"<header>":"<field>",…}, as they stand; its key is the trimmed text of the
- * column customer_id or account_id (without regard to case, spaces, '_' and '-'), null where that is empty;
- * its partition is the one that Java clients would choose. The topic must exist. rate: rows a second, 0: as
- * fast as it goes. bootstrap: instead of the configured brokers, or NULL. progress: a terminal to draw on, or
- * NULL. Memory is bounded whatever the size of the files. Returns the exit code: 0; 1: Kafka failed; 2: a
- * file is unreadable or not CSV, or the configuration is wrong. */
+ * has all of them. Before the first row, every field of the entity needs a column in each file that can be read twice
+ * (feed_columns.h). A row becomes {"<header>":"<field>",…}, as they stand, but mapped columns have their field's name; its
+ * key is the trimmed text of the id's column, null where that is empty; its partition is the one that Java clients would
+ * choose. The topic must exist. Memory is bounded whatever the size of the files. Returns the exit code: 0; 1: Kafka
+ * failed; 2: a file is unreadable or not CSV, or the configuration is wrong. */
 int feed_files(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
-               int64_t rate, const char *bootstrap, FILE *progress, struct feed_result *result,
-               struct err *e);
+               const struct feed_options *o, struct feed_result *result, struct err *e);
 
 #endif

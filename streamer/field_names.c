@@ -123,10 +123,13 @@ static bool refuse_field(enum entity entity, struct slice label, struct err *e) 
     if (nearest.best[0] != '\0')
         (void)err_set(e, ERR_CONFIG, "no field \"%.80s\", did you mean %s?", typed, nearest.best);
     else
-        (void)err_set(e, ERR_CONFIG, "no field \"%.80s\", use FIELD=NAME with one of %s", typed,
-                      buf_cstr(&valid));
+        (void)err_set(e, ERR_CONFIG, "no field \"%.80s\", use one of %s", typed, buf_cstr(&valid));
     buf_release(&valid);
     return false;
+}
+
+bool field_from_label(enum entity entity, struct slice label, enum field *field, struct err *e) {
+    return find_field(entity, label, field) || refuse_field(entity, label, e);
 }
 
 /* A name that is configured: `normal` is in texts, which the names may share. */
@@ -158,8 +161,8 @@ static bool add_pair(struct field_names *n, enum entity entity, struct slice pai
     struct slice name = slice_trim(slice_of(equals + 1, pair.n - (size_t)(equals + 1 - pair.p)));
     enum field field;
     struct slice normal;
-    if (!find_field(entity, label, &field))
-        return refuse_field(entity, label, e);
+    if (!field_from_label(entity, label, &field, e))
+        return false;
     if (name.n > FIELD_NAME_MAX_BYTES || !normalize(name, to, FIELD_NAME_MAX_BYTES, &normal))
         return err_set(e, ERR_CONFIG, "a name of %s is longer than %d bytes", field_label(field),
                        FIELD_NAME_MAX_BYTES);

@@ -47,6 +47,8 @@ const struct field_name *field_names_find_exact(const struct field_names *n, siz
 
 /* "customer_id". */
 const char *field_label(enum field field);
+/* The field of the entity that has this label. False, with the nearest one: it has none. */
+bool field_from_label(enum entity entity, struct slice label, enum field *field, struct err *e);
 
 /* Rules for the configuration: what field_names_init takes. */
 bool check_customer_field_names(const char *value, struct err *e);

@@ -42,14 +42,24 @@ static int run_feed(const struct config *c, const struct arguments *a) {
         return usage_error("feed", &e);
     }
     enum entity entity = what[0] == 'c' ? ENTITY_CUSTOMER : ENTITY_ACCOUNT;
-    return command_feed(c, entity, a->operands + 1, a->operand_count - 1, a->rate);
+    struct feed_options o = {
+        .rate = a->rate,
+        .delimiter = a->delimiter,
+        .maps = a->maps,
+        .map_count = a->map_count,
+        .missing = a->missing,
+        .missing_count = a->missing_count,
+    };
+    return command_feed(c, entity, a->operands + 1, a->operand_count - 1, &o);
 }
 
 static int run_help(const struct arguments *a);
 static int run_version(const struct arguments *a);
 
 #define OPTIONS_CONFIGURED (OPTION_CONFIG | OPTION_SET)
+#define OPTIONS_CSV (OPTION_RATE | OPTION_DELIMITER | OPTION_MAP | OPTION_MISSING)
 #define USAGE_CONFIGURED "[-c FILE] [--set key=value]..."
+#define USAGE_CSV "[--rate N] [--delimiter ';'] [--map COLUMN=FIELD]... [--missing FIELD]..."
 
 static const struct command {
     const char *name;
@@ -64,9 +74,10 @@ static const struct command {
      "the processor, until SIGTERM or SIGINT; --embedded: with a broker inside the process, nothing else to "
      "install",
      OPTIONS_CONFIGURED | OPTION_EMBEDDED, false, run_run, NULL},
-    {"feed", USAGE_CONFIGURED " [--rate N] customers|accounts FILE.csv...",
-     "publishes the rows of CSV files (- is standard input) as events; --rate: rows a second",
-     OPTIONS_CONFIGURED | OPTION_RATE, true, run_feed, NULL},
+    {"feed", USAGE_CONFIGURED " " USAGE_CSV " customers|accounts FILE.csv...",
+     "publishes the rows of CSV files (- is standard input) as events; --rate: rows a second; --map: the column is that "
+     "field; --missing: the files lack that field",
+     OPTIONS_CONFIGURED | OPTIONS_CSV, true, run_feed, NULL},
     {"demo", "[--once] " USAGE_CONFIGURED,
      "embedded broker, sample data and the processor; --once: ends when all is processed",
      OPTIONS_CONFIGURED | OPTION_ONCE, false, run_demo, NULL},
@@ -77,8 +88,9 @@ static const struct command {
      "full refresh: forgets state and results, so that the next run reprocesses the input from its beginning; asks "
      "first, --yes: does not",
      OPTIONS_CONFIGURED | OPTION_YES, false, run_reset, NULL},
-    {"help", "[--markdown]", "this, and every setting; --markdown: the settings as a table", OPTION_MARKDOWN,
-     false, NULL, run_help},
+    {"help", "[--markdown] [COMMAND]",
+     "this, and every setting, or one command; --markdown: the settings as a table", OPTION_MARKDOWN, true,
+     NULL, run_help},
     {"version", "", "the version, and that of its Kafka library", 0, false, NULL, run_version},
 };
 
@@ -87,7 +99,20 @@ static void print_usage(const struct command *command) {
                  command->usage, command->summary);
 }
 
+static const struct command *find_command(const char *name, struct err *e);
+
+static int help_command(const char *name) {
+    struct err e;
+    const struct command *command = find_command(name, &e);
+    if (command == NULL)
+        return usage_error("help", &e);
+    print_usage(command);
+    return EXIT_DONE;
+}
+
 static int run_help(const struct arguments *a) {
+    if (a->operand_count > 0)
+        return help_command(a->operands[0]);
     if ((a->options & OPTION_MARKDOWN) != 0) {
         config_print_markdown();
         return EXIT_DONE;
@@ -115,7 +140,7 @@ static int run_version(const struct arguments *a) {
 static const struct command *find_command(const char *name, struct err *e) {
     if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0)
         name = "help";
-    if (strcmp(name, "--version") == 0)
+    if (strcmp(name, "-V") == 0 || strcmp(name, "--version") == 0)
         name = "version";
     struct nearest nearest = nearest_to(name);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
@@ -141,16 +166,28 @@ static int run_configured(const struct command *command, const struct arguments 
     return code;
 }
 
+/* A file or a setting without its option is what people type. What is behind a '=' may be a secret. */
+static int unexpected_operand(const struct command *command, const char *operand) {
+    struct err e;
+    int key_length = (int)strcspn(operand, "=");
+    bool is_setting = operand[key_length] == '=', configured = (command->options & OPTION_CONFIG) != 0;
+    if (configured && is_setting)
+        (void)err_set(&e, ERR_CONFIG, "unexpected argument %.*s=..., did you mean --set %.*s=...?",
+                      key_length, operand, key_length, operand);
+    else if (configured)
+        (void)err_set(&e, ERR_CONFIG, "unexpected argument %.80s, did you mean -c %.80s?", operand, operand);
+    else
+        (void)err_set(&e, ERR_CONFIG, "unexpected argument %.80s, remove it", operand);
+    return usage_error(command->name, &e);
+}
+
 static int run_command(const struct command *command, const struct arguments *a) {
     if ((a->options & OPTION_HELP) != 0) {
         print_usage(command);
         return EXIT_DONE;
     }
-    if (!command->has_operands && a->operand_count > 0) {
-        struct err e;
-        (void)err_set(&e, ERR_CONFIG, "unexpected argument %.80s, remove it", a->operands[0]);
-        return usage_error(command->name, &e);
-    }
+    if (!command->has_operands && a->operand_count > 0)
+        return unexpected_operand(command, a->operands[0]);
     return command->run != NULL ? run_configured(command, a) : command->run_bare(a);
 }
 

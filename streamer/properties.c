@@ -64,6 +64,11 @@ static bool read_line(struct reader *r, char *line, size_t n, struct err *e) {
     if (trimmed.n == 0 || trimmed.p[0] == '#' || trimmed.p[0] == '!')
         return true;
     char *key, *value;
+    /* No key has a colon. What follows it may be a secret. */
+    const char *colon = memchr(trimmed.p, ':', trimmed.n), *equals = memchr(trimmed.p, '=', trimmed.n);
+    if (colon != NULL && colon > trimmed.p && (equals == NULL || colon < equals))
+        return err_set(e, ERR_CONFIG, "%s:%zu: %.*s: write '=', not ':', between key and value", r->path,
+                       r->line, (int)(colon - trimmed.p), trimmed.p);
     if (!properties_split(line, n, &key, &value))
         return err_set(e, ERR_CONFIG, "%s:%zu: this is not a setting, write key=value", r->path, r->line);
     size_t first = seen_before(&r->seen, key, r->line);

@@ -1,5 +1,6 @@
 """The command line: exit codes, one-line errors that say what to do, and `feed`."""
 
+import gzip
 import json
 import re
 import subprocess
@@ -58,6 +59,45 @@ def test_cli__unknown_command() -> None:
     assert_refused(run_once("rum"), "rum")
 
 
+MISTAKES = [
+    (["run", "s.properties"], "did you mean -c s.properties?"),
+    (["check", "app.id=x"], "did you mean --set app.id=...?"),
+    (["check", "--set", "nokey"], "\"nokey\" has no '=', write --set key=value"),
+    (["check", "--set", "late.window=3"], "a duration needs its unit: 3d, 3h, 3m, 3s, 3ms"),
+    (["check", "--set", 'app.id="x"'], "no quotes around a value, write app.id=x"),
+    (["check", "--set", "app.id=x # mine"], "no comments behind a value"),
+    (["check", "--set", "kafka.bootstrap.servers=http://h:9092"], "no such scheme, write h:9092"),
+    (["check", "--set", "kafka.security.protocol=sasl_ssl"], "set kafka.sasl.mechanism (SCRAM-SHA-512, "),
+    (["check", "--set", "kafka.sasl.jaas.config=x"], "set kafka.sasl.username and kafka.sasl.password"),
+    (["check", "--set", "kafka.acks=1"], "streamer always uses acks=all, remove it"),
+    (["help", "fed"], "did you mean feed?"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "help_given"), MISTAKES, ids=[" ".join(a) for a, _ in MISTAKES])
+def test_cli__mistakes(arguments: list[str], help_given: str) -> None:
+    """What people type, and what helps."""
+    done = run_once(*arguments)
+    assert done.returncode == 2, done
+    assert help_given in done.stderr.replace('\\"', '"'), done.stderr
+
+
+def test_cli__a_colon_between_key_and_value(tmp_path: Path) -> None:
+    path = tmp_path / "my.properties"
+    path.write_text("app.id=x\nkafka.sasl.password: geheim\n")
+    done = run_once("check", "-c", str(path))
+    assert_refused(done, "my.properties:2: kafka.sasl.password: write '=', not ':'")
+    assert "geheim" not in done.stderr
+
+
+def test_cli__what_other_programs_take(tmp_path: Path) -> None:
+    assert run_once("-V").stdout == run_once("version").stdout
+    feed_help = run_once("help", "feed")
+    assert feed_help.returncode == 0 and feed_help.stdout == run_once("feed", "--help").stdout
+    done = run_once("check", f"-c{properties(tmp_path, app_id='attached')}")
+    assert done.returncode == 0 and "app.id=attached" in done.stdout, done
+
+
 @pytest.mark.parametrize("arguments", [["version"], ["--version"], ["check"]])
 def test_cli__tells_its_librdkafka(arguments: list[str]) -> None:
     """One that works with today's Kafka: 2.12 at least."""
@@ -84,11 +124,11 @@ def test_cli__check_of_a_dead_broker(tmp_path: Path) -> None:
     assert_refused(run_once("check", "--connect", "-c", path), f"127.0.0.1:{port}", code=1)
 
 
-def feed(broker: KafkaBroker, topic: str, *files: Path) -> Done:
+def feed(broker: KafkaBroker, topic: str, *files: Path | str, input_text: str = "") -> Done:
+    """The files, and options."""
     sets = {"kafka.bootstrap.servers": broker.bootstrap, "topic.customers": topic}
-    return run_once(
-        "feed", *[part for k, v in sets.items() for part in ("--set", f"{k}={v}")], "customers", *map(str, files)
-    )
+    settings = [part for k, v in sets.items() for part in ("--set", f"{k}={v}")]
+    return run_once("feed", *settings, "customers", *map(str, files), input_text=input_text)
 
 
 def test_cli__feed(broker: KafkaBroker, tmp_path: Path) -> None:
@@ -119,3 +159,35 @@ def test_cli__feed_of_an_unterminated_quote(broker: KafkaBroker, tmp_path: Path)
 def test_cli__feed_of_a_missing_file(broker: KafkaBroker, tmp_path: Path) -> None:
     done = feed(broker, "unfed", tmp_path / "none.csv")
     assert done.returncode == 2 and "none.csv" in done.stderr, done
+
+
+def test_cli__feed_of_gzip(broker: KafkaBroker, tmp_path: Path) -> None:
+    """It is named with what helps, and that does help."""
+    broker.topic_create("unzipped", 1)
+    file = tmp_path / "customers.csv.gz"
+    file.write_bytes(gzip.compress(b"customer_id,name,has_loan\n1,Ann,yes\n"))
+    done = feed(broker, "unzipped", file)
+    assert_refused(done, f"is gzip: zcat {file} | streamer feed customers -")
+    done = feed(broker, "unzipped", "-", input_text=gzip.decompress(file.read_bytes()).decode())
+    assert done.returncode == 0, done
+    assert [m.key_text for m in read_topic(broker.bootstrap, "unzipped")] == ["1"]
+
+
+def test_cli__feed_of_other_files(broker: KafkaBroker, tmp_path: Path) -> None:
+    """Refused before the first row is published, with what helps; and that does help."""
+    broker.topic_create("others", 1)
+    good, wrong, semi, typo = (tmp_path / f"{name}.csv" for name in ("good", "accounts", "semi", "typo"))
+    good.write_text("customer_id,name,has_loan\n1,Ann,yes\n")
+    wrong.write_text("account_id,customer_id,balance,account_type\nA1,1,5,Savings\n")
+    semi.write_text("customer_id;name;has_loan\n1;Ann;yes\n")
+    typo.write_text("customer_id,name,loan\n1,Ann,yes\n")
+    no_loan = "typo.csv:1: no column has_loan or has_loan_flag"
+    assert_refused(feed(broker, "others", good, wrong), "accounts.csv:1: no column customer_name or name", "feed accounts?")
+    assert_refused(feed(broker, "others", semi), "semi.csv:1: separated by ';'", "--delimiter ';'")
+    assert_refused(feed(broker, "others", typo), no_loan, "--map loan=has_loan", "--missing has_loan")
+    assert read_topic(broker.bootstrap, "others") == []
+    for helps, file in ((["--delimiter", ";"], semi), (["--map", "loan=has_loan"], typo), (["--missing", "has_loan"], typo)):
+        done = feed(broker, "others", *helps, file)
+        assert done.returncode == 0, done
+    has_loan = [json.loads(m.value or b"").get("has_loan") for m in read_topic(broker.bootstrap, "others")]
+    assert has_loan == ["yes", "yes", None]

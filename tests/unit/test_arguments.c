@@ -47,6 +47,36 @@ static void test_arguments__all_forms(void **state) {
     arguments_release(&a);
 }
 
+static void test_arguments__attached_values(void **state) {
+    (void)state;
+    static const char *const forms[] = {"-cmy.properties", "-c=my.properties", "-c my.properties"};
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        char line[100];
+        strcpy(line, forms[i]);
+        struct arguments a;
+        struct err e;
+        assert_true(parse(&a, OPTION_CONFIG, line, &e));
+        assert_string_equal(a.config_path, "my.properties");
+        assert_int_equal(a.operand_count, 0);
+        arguments_release(&a);
+    }
+}
+
+static void test_arguments__of_csv(void **state) {
+    (void)state;
+    char line[] = "--delimiter ; --map a=b --missing x --map=c=d --delimiter=\\t";
+    struct arguments a;
+    struct err e;
+    assert_true(parse(&a, OPTION_DELIMITER | OPTION_MAP | OPTION_MISSING, line, &e));
+    assert_int_equal(a.delimiter, '\t');
+    assert_int_equal(a.map_count, 2);
+    assert_string_equal(a.maps[0], "a=b");
+    assert_string_equal(a.maps[1], "c=d");
+    assert_int_equal(a.missing_count, 1);
+    assert_string_equal(a.missing[0], "x");
+    arguments_release(&a);
+}
+
 static void test_arguments__options_end(void **state) {
     (void)state;
     char line[] = "--once -- --once --";
@@ -81,7 +111,16 @@ static void test_arguments__refused(void **state) {
         {"--rate 5", OPTION_ONCE, "unknown option --rate, --help lists the valid ones"},
         {"-x", OPTION_ONCE, "unknown option -x, did you mean -h?"},
         {"--ratex=5", OPTION_RATE, "unknown option --ratex, did you mean --rate?"},
-        {"-cfile", OPTION_CONFIG, "unknown option -cfile, --help lists the valid ones"},
+        {"-cfile", OPTION_ONCE, "unknown option -cfile, --help lists the valid ones"},
+        {"-hx", ALL, "unknown option -hx, did you mean -h?"},
+        {"--delimiter ;;", OPTION_DELIMITER,
+         "--delimiter: \";;\" is not one character, use e.g. ';', '|' or '\\t'"},
+        {"--delimiter \"", OPTION_DELIMITER,
+         "--delimiter: \"\"\" is not one character, use e.g. ';', '|' or '\\t'"},
+        {"--delimiter \xA7", OPTION_DELIMITER,
+         "--delimiter: \"\xA7\" is not one character, use e.g. ';', '|' or '\\t'"},
+        {"--delimiter=", OPTION_DELIMITER,
+         "--delimiter: \"\" is not one character, use e.g. ';', '|' or '\\t'"},
         {"-c", ALL, "-c needs a value, write -c FILE"},
         {"--once --set", ALL, "--set needs a value, write --set KEY=VALUE"},
         {"--once=1", ALL, "--once takes no value, remove it"},
@@ -102,10 +141,9 @@ static void test_arguments__refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arguments__all_forms),
-        cmocka_unit_test(test_arguments__options_end),
-        cmocka_unit_test(test_arguments__none),
-        cmocka_unit_test(test_arguments__refused),
+        cmocka_unit_test(test_arguments__all_forms), cmocka_unit_test(test_arguments__attached_values),
+        cmocka_unit_test(test_arguments__of_csv),    cmocka_unit_test(test_arguments__options_end),
+        cmocka_unit_test(test_arguments__none),      cmocka_unit_test(test_arguments__refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

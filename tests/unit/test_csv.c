@@ -16,6 +16,8 @@
 
 static const char *const path = "test_csv.csv";
 enum { RECORD_MAX = 1000 };
+static const struct csv_options options = {.record_max_bytes = RECORD_MAX,
+                                           .command = "streamer feed customers"};
 
 static void write_file(struct slice content) {
     FILE *f = fopen(path, "we");
@@ -38,7 +40,7 @@ static void put_row(struct buf *out, size_t n, struct slice (*get)(const struct 
 static void read_all(const char *from, struct buf *out) {
     struct err e = {0};
     buf_clear(out);
-    struct csv *c = csv_open(from, RECORD_MAX, &e);
+    struct csv *c = csv_open(from, &options, &e);
     enum csv_result result = CSV_ERROR;
     if (c != NULL) {
         put_row(out, csv_column_count(c), csv_column_name, c);
@@ -109,7 +111,13 @@ static void test_csv__accepted(void **state) {
         {"a\n\"x\ry\"\n", "[a] 2:[x\ry]", 0},
         {"a,b\n1,\"2\"\r", "[a][b] 2:[1][2]", 0},
         {"Customer ID,\"na\"\"me\"\n1,M\xC3\xBCller\n", "[Customer ID][na\"me] 2:[1][M\xC3\xBCller]", 0},
-        {"a;b\n1;2\n", "[a;b] 2:[1;2]", 0},
+        {"\xEF\xBB\xBF\xEF\xBB\xBF"
+         "a,b\n1,2\n",
+         "[a][b] 2:[1][2]", 0},
+        {"sep=;\r\na;b\r\n1,5;2\r\n", "[a][b] 3:[1,5][2]", 0},
+        {"sep=,\na,b\n1,2\n", "[a][b] 3:[1][2]", 0},
+        {"sep=\t\n\na\tb\n\"1\t\"\t2", "[a][b] 4:[1\t][2]", 0},
+        {"a,\"b;c\"\n1,2\n", "[a][b;c] 2:[1][2]", 0},
     };
     check_cases(cases, ARRAY_LEN(cases));
 }
@@ -161,6 +169,39 @@ static void test_csv__refused(void **state) {
     check_cases(empty, ARRAY_LEN(empty));
 }
 
+/* Files that are no CSV, or another one, are known by their first line: what helps is said. */
+static void test_csv__other_files(void **state) {
+    (void)state;
+    static const struct test_case cases[] = {
+        {"id;name\n1;2\n", "!test_csv.csv:1: separated by ';', not by ','; use --delimiter ';'", 0},
+        {"\n\"id\";\"na,me\"\n1;2\n", "!test_csv.csv:2: separated by ';', not by ','; use --delimiter ';'",
+         0},
+        {"id\tname\n", "!test_csv.csv:1: separated by '\\t', not by ','; use --delimiter '\\t'", 0},
+        {"id|name", "!test_csv.csv:1: separated by '|', not by ','; use --delimiter '|'", 0},
+        {"sep=;\na,b\n", "!test_csv.csv:2: separated by ',', not by ';'; use --delimiter ','", 0},
+        {"\x1F\x8B\x08\0", "!test_csv.csv: is gzip: zcat test_csv.csv | streamer feed customers -", 4},
+        {"PK\x03\x04\x14\0",
+         "!test_csv.csv: is a zip archive or a workbook, save the table in it as CSV in UTF-8", 6},
+    };
+    check_cases(cases, ARRAY_LEN(cases));
+}
+
+/* The one that was asked for wins over that of a first line. */
+static void test_csv__delimiter(void **state) {
+    (void)state;
+    struct csv_options piped = options;
+    struct err e = {0};
+    piped.delimiter = '|';
+    write_file(slice_str("sep=;\na|\"b|c\"\n1;2|\"x\"\"|\"\n"));
+    struct csv *c = csv_open(path, &piped, &e);
+    assert_non_null(c);
+    assert_true(slice_eq(csv_column_name(c, 1), slice_str("b|c")));
+    assert_int_equal(csv_next(c, &e), CSV_ROW);
+    assert_true(slice_eq(csv_field(c, 0), slice_str("1;2")) && slice_eq(csv_field(c, 1), slice_str("x\"|")));
+    csv_close(c);
+    (void)unlink(path);
+}
+
 static void test_csv__record_limit(void **state) {
     (void)state;
     struct buf content = {0}, out = {0};
@@ -184,18 +225,19 @@ static void test_csv__record_limit(void **state) {
 static void test_csv__column_limit(void **state) {
     (void)state;
     struct buf content = {0};
+    static const struct csv_options wide = {.record_max_bytes = 1000000};
     for (int i = 0; i < CSV_COLUMNS_MAX; i++)
         buf_printf(&content, "%sc%d", i > 0 ? "," : "", i);
     struct err e = {0};
     write_file(buf_slice(&content));
-    struct csv *c = csv_open(path, 1000000, &e);
+    struct csv *c = csv_open(path, &wide, &e);
     assert_non_null(c);
     assert_int_equal(csv_column_count(c), CSV_COLUMNS_MAX);
     assert_true(slice_eq(csv_column_name(c, 9999), slice_str("c9999")));
     csv_close(c);
     buf_put_str(&content, ",one_more");
     write_file(buf_slice(&content));
-    assert_null(csv_open(path, 1000000, &e));
+    assert_null(csv_open(path, &wide, &e));
     assert_string_equal(e.text, "test_csv.csv:1: there are 10001 columns, at most 10000 are supported");
     buf_release(&content);
     (void)unlink(path);
@@ -211,7 +253,7 @@ static void test_csv__any_buffer_border(void **state) {
         buf_printf(&content, "%d,\"%d \"\"q\"\" \r\n,\xC3\xA4\"\r\n", i, i * 7);
     write_file(buf_slice(&content));
     struct err e = {0};
-    struct csv *c = csv_open(path, RECORD_MAX, &e);
+    struct csv *c = csv_open(path, &options, &e);
     assert_non_null(c);
     for (int i = 0; i < ROWS; i++) {
         char expected[64];
@@ -274,6 +316,7 @@ int main(void) {
         cmocka_unit_test(test_csv__rfc_4180),       cmocka_unit_test(test_csv__accepted),
         cmocka_unit_test(test_csv__refused),        cmocka_unit_test(test_csv__record_limit),
         cmocka_unit_test(test_csv__column_limit),   cmocka_unit_test(test_csv__any_buffer_border),
+        cmocka_unit_test(test_csv__other_files),    cmocka_unit_test(test_csv__delimiter),
         cmocka_unit_test(test_csv__standard_input), cmocka_unit_test(test_csv__unreadable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

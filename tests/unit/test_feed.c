@@ -65,6 +65,24 @@ static void load(struct config *c, const char *topic) {
         fail_msg("%s", e.text);
 }
 
+/* Files of the tests have few columns. */
+static const char *const missing_customer_fields[] = {"customer_name", "has_loan"};
+static const char *const missing_account_fields[] = {"balance", "account_type"};
+
+static struct feed_options few_columns(enum entity entity) {
+    return (struct feed_options){
+        .missing = entity == ENTITY_CUSTOMER ? missing_customer_fields : missing_account_fields,
+        .missing_count = 2,
+        .bootstrap = servers,
+    };
+}
+
+static int feed_few_columns(const struct config *c, enum entity entity, const char *const *files, size_t n,
+                            struct feed_result *result, struct err *e) {
+    struct feed_options o = few_columns(entity);
+    return feed_files(c, entity, files, n, &o, result, e);
+}
+
 struct message {
     int32_t partition;
     char *key; /* NULL: none */
@@ -143,7 +161,8 @@ static void test_feed__rows_become_json_keyed_by_id(void **state) {
                      "\" \",blank,No\r\n");
     struct feed_result result;
     struct err e = {0};
-    int code = feed_files(&c, ENTITY_CUSTOMER, &path, 1, 0, servers, NULL, &result, &e);
+    struct feed_options o = {.bootstrap = servers};
+    int code = feed_files(&c, ENTITY_CUSTOMER, &path, 1, &o, &result, &e);
     if (code != 0)
         fail_msg("%s", e.text);
     assert_int_equal(result.rows, 4);
@@ -179,7 +198,7 @@ static void test_feed__several_files_with_their_own_columns(void **state) {
     const char *files[] = {path, second_path};
     struct feed_result result;
     struct err e = {0};
-    assert_int_equal(feed_files(&c, ENTITY_ACCOUNT, files, 2, 0, servers, NULL, &result, &e), 0);
+    assert_int_equal(feed_few_columns(&c, ENTITY_ACCOUNT, files, 2, &result, &e), 0);
     assert_int_equal(result.rows, 3);
     struct message *messages = consume("files-a", 3);
     const struct message *m =
@@ -206,7 +225,7 @@ static void test_feed__full_queue(void **state) {
     write_file(path, buf_cstr(&content));
     buf_release(&content);
     struct feed_result result;
-    assert_int_equal(feed_files(&c, ENTITY_CUSTOMER, &path, 1, 0, servers, NULL, &result, &e), 0);
+    assert_int_equal(feed_few_columns(&c, ENTITY_CUSTOMER, &path, 1, &result, &e), 0);
     assert_int_equal(result.rows, ROWS);
     struct message *messages = consume("full", ROWS);
     int next[7] = {0, 1, 2, 3, 4, 5, 6};
@@ -229,7 +248,9 @@ static void test_feed__rate(void **state) {
     write_file(path, "customer_id\n1\n2\n3\n4\n5\n6\n");
     struct feed_result result;
     struct err e = {0};
-    assert_int_equal(feed_files(&c, ENTITY_CUSTOMER, &path, 1, 20, servers, NULL, &result, &e), 0);
+    struct feed_options o = few_columns(ENTITY_CUSTOMER);
+    o.rate = 20;
+    assert_int_equal(feed_files(&c, ENTITY_CUSTOMER, &path, 1, &o, &result, &e), 0);
     assert_in_range(result.elapsed_ms, 5 * 50, 60000); /* the first row goes at once */
     config_release(&c);
 }
@@ -240,7 +261,7 @@ static void expect_fault(const char *const *files, size_t n, int code, const cha
     load(&c, "faults");
     struct feed_result result;
     struct err e = {0};
-    assert_int_equal(feed_files(&c, ENTITY_CUSTOMER, files, n, 0, servers, NULL, &result, &e), code);
+    assert_int_equal(feed_few_columns(&c, ENTITY_CUSTOMER, files, n, &result, &e), code);
     assert_string_equal(e.text, text);
     assert_int_equal(result.rows, rows);
     config_release(&c);
@@ -258,17 +279,114 @@ static void test_feed__faults_in_files(void **state) {
     write_file(path, "customer_id,a\n1,x\n");
     write_file(second_path, "\nid,\"na\nme\"\n1,x\n");
     expect_fault(files, 2, 2,
-                 "test_feed_2.csv:2: there is no column customer_id among: id, na me; name the column of "
-                 "the ids so",
+                 "test_feed_2.csv:2: no column customer_id among id, na me; rename one, or --map "
+                 "COLUMN=customer_id",
                  0);
     write_file(second_path, "customer_id,CustomerID\n1,x\n");
-    expect_fault(files, 2, 2,
-                 "test_feed_2.csv:1: there is more than one column customer_id among: customer_id, "
-                 "CustomerID; name the column of the ids so",
-                 0);
+    expect_fault(
+        files, 2, 2,
+        "test_feed_2.csv:1: more than one column customer_id among customer_id, CustomerID, rename one", 0);
     files[1] = "no/such.csv";
     expect_fault(files, 2, 2, "no/such.csv: cannot open: No such file or directory, check the path", 0);
     release_messages(consume("faults", 2), 2);
+}
+
+/* A header that is refused; nothing is asked of Kafka. */
+static void expect_header_refused(enum entity entity, const char *header, const struct feed_options *o,
+                                  const char *text) {
+    struct config c;
+    load(&c, "headers");
+    struct feed_result result;
+    struct err e = {0};
+    write_file(path, header);
+    int code = feed_files(&c, entity, &path, 1, o, &result, &e);
+    if (code != 2 || strcmp(e.text, text) != 0)
+        fail_msg("%s: %d: %s", header, code, e.text);
+    config_release(&c);
+}
+
+static void test_feed__every_field_needs_a_column(void **state) {
+    (void)state;
+    static const struct feed_options none = {0};
+    static const struct {
+        enum entity entity;
+        const char *header, *error;
+    } cases[] = {
+        {ENTITY_CUSTOMER, "customer_id,name,has_lon\n",
+         "test_feed.csv:1: no column has_loan or has_loan_flag among customer_id, name, has_lon; rename one, or --map "
+         "has_lon=has_loan, or --missing has_loan"},
+        {ENTITY_CUSTOMER, "cust_id,name,HasLoan\n",
+         "test_feed.csv:1: no column customer_id among cust_id, name, HasLoan; rename one, or --map "
+         "cust_id=customer_id"},
+        {ENTITY_CUSTOMER, "RowNumber,CustomerId,Surname,CreditScore,Geography,Balance,HasCrCard\n",
+         "test_feed.csv:1: no column customer_name or name, has_loan or has_loan_flag among RowNumber, CustomerId, "
+         "Surname, CreditScore, Geography, Balance, HasCrCard; rename one, or --map COLUMN=customer_name, or --missing "
+         "has_loan"},
+        {ENTITY_CUSTOMER, "AccountID,customer-id,Balance,Account_Type,Branch,updated_at\n",
+         "test_feed.csv:1: no column customer_name or name, has_loan or has_loan_flag, but AccountID, Balance, "
+         "Account_Type: did you mean streamer feed accounts?"},
+        {ENTITY_ACCOUNT, "Customer ID,Name,HasLoan,Updated At\n",
+         "test_feed.csv:1: no column account_id, balance or balance_amount, account_type, but Name, HasLoan: did you mean "
+         "streamer feed customers?"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        expect_header_refused(cases[i].entity, cases[i].header, &none, cases[i].error);
+}
+
+static void test_feed__maps_that_cannot_be(void **state) {
+    (void)state;
+    static const struct {
+        const char *map, *error;
+    } cases[] = {
+        {"loan", "--map: \"loan\" has no '=', write COLUMN=FIELD"},
+        {"loan=has_lon", "--map: no field \"has_lon\", did you mean has_loan?"},
+        {"name=customer_name", "--map: \"name\" is already a name of customer_name, remove it"},
+        {"lone=has_loan", "test_feed.csv:1: no column \"lone\", which --map names, correct it"},
+        {"loan=customer_id",
+         "test_feed.csv:1: more than one column customer_id among customer_id, name, has_loan, loan, rename one"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct feed_options o = {.maps = &cases[i].map, .map_count = 1};
+        expect_header_refused(ENTITY_CUSTOMER, "customer_id,name,has_loan,loan\n", &o, cases[i].error);
+    }
+    static const char *const missing[] = {"customer_id", "loan"};
+    struct feed_options o = {.missing = &missing[0], .missing_count = 1};
+    expect_header_refused(ENTITY_CUSTOMER, "x\n", &o,
+                          "--missing: customer_id cannot be missing, it is the key");
+    o.missing = &missing[1];
+    expect_header_refused(
+        ENTITY_CUSTOMER, "x\n", &o,
+        "--missing: no field \"loan\", use one of customer_id, customer_name, has_loan, updated_at");
+}
+
+/* --map gives a column its field's name; a name of the configuration stays, since the processor knows it. */
+static void test_feed__mapped_columns(void **state) {
+    (void)state;
+    const char *sets[] = {"topic.customers=mapped", "fields.customers=customer_id=cust_no",
+                          "log.level=error"};
+    const char *maps[] = {"Full Name = customer_name", "changed=updated_at"}, *missing[] = {"has_loan"};
+    struct config c;
+    struct err e = {0};
+    assert_true(config_load(&c, NULL, sets, ARRAY_LEN(sets), &e));
+    create_topic("mapped");
+    write_file(path, "Cust No|full_name|changed|note\n7|Ann|2026-11-25|a,b\n");
+    struct feed_options o = {.delimiter = '|',
+                             .maps = maps,
+                             .map_count = 2,
+                             .missing = missing,
+                             .missing_count = 1,
+                             .bootstrap = servers};
+    struct feed_result result;
+    int code = feed_files(&c, ENTITY_CUSTOMER, &path, 1, &o, &result, &e);
+    if (code != 0)
+        fail_msg("%s", e.text);
+    struct message *m = consume("mapped", 1);
+    assert_string_equal(m->key, "7");
+    assert_string_equal(
+        m->value,
+        "{\"Cust No\":\"7\",\"customer_name\":\"Ann\",\"updated_at\":\"2026-11-25\",\"note\":\"a,b\"}");
+    release_messages(m, 1);
+    config_release(&c);
 }
 
 static void test_feed__topic_missing(void **state) {
@@ -278,7 +396,7 @@ static void test_feed__topic_missing(void **state) {
     write_file(path, "customer_id\n1\n");
     struct feed_result result;
     struct err e = {0};
-    assert_int_equal(feed_files(&c, ENTITY_CUSTOMER, &path, 1, 0, servers, NULL, &result, &e), 1);
+    assert_int_equal(feed_few_columns(&c, ENTITY_CUSTOMER, &path, 1, &result, &e), 1);
     assert_non_null(strstr(e.text, "there is no topic nowhere"));
     assert_non_null(strstr(e.text, "streamer run"));
     config_release(&c);
@@ -294,7 +412,7 @@ static void test_feed__delivery_fails(void **state) {
                                       RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
     struct feed_result result;
     struct err e = {0};
-    int code = feed_files(&c, ENTITY_CUSTOMER, &path, 1, 0, servers, NULL, &result, &e);
+    int code = feed_few_columns(&c, ENTITY_CUSTOMER, &path, 1, &result, &e);
     rd_kafka_mock_clear_request_errors(cluster, PRODUCE_API);
     assert_int_equal(code, 1);
     assert_non_null(strstr(e.text, "kafka: topic denied: a row could not be delivered: "));
@@ -313,7 +431,7 @@ static void test_feed__delivery_is_retried(void **state) {
                                       RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
     struct feed_result result;
     struct err e = {0};
-    int code = feed_files(&c, ENTITY_CUSTOMER, &path, 1, 0, servers, NULL, &result, &e);
+    int code = feed_few_columns(&c, ENTITY_CUSTOMER, &path, 1, &result, &e);
     rd_kafka_mock_clear_request_errors(cluster, PRODUCE_API);
     if (code != 0)
         fail_msg("%s", e.text);
@@ -329,6 +447,9 @@ int main(void) {
         cmocka_unit_test(test_feed__full_queue),
         cmocka_unit_test(test_feed__rate),
         cmocka_unit_test(test_feed__faults_in_files),
+        cmocka_unit_test(test_feed__every_field_needs_a_column),
+        cmocka_unit_test(test_feed__maps_that_cannot_be),
+        cmocka_unit_test(test_feed__mapped_columns),
         cmocka_unit_test(test_feed__topic_missing),
         cmocka_unit_test(test_feed__delivery_fails),
         cmocka_unit_test(test_feed__delivery_is_retried),
