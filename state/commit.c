@@ -30,7 +30,7 @@ struct slice stored_key(struct buf *out, enum family f, struct slice key) {
 
 /* --- facts --- */
 
-static void fact_key(struct buf *out, const char *name) {
+void store_fact_key(struct buf *out, const char *name) {
     struct buf key = {0};
     key_text(&key, KEY_STORE_PARTITION, slice_str(name));
     (void)stored_key(out, FAMILY_META, buf_slice(&key));
@@ -41,7 +41,7 @@ bool store_get_fact(struct store *s, const char *name, struct buf *value, struct
     struct buf key = {0};
     char *text = NULL;
     size_t n = 0;
-    fact_key(&key, name);
+    store_fact_key(&key, name);
     char *found = rocksdb_get(s->db, s->read.all, key.p, key.n, &n, &text);
     buf_set(value, slice_of(found, n));
     free(found);
@@ -52,7 +52,7 @@ bool store_get_fact(struct store *s, const char *name, struct buf *value, struct
 bool store_put_fact(struct store *s, const char *name, struct slice value, struct err *e) {
     struct buf key = {0};
     char *text = NULL;
-    fact_key(&key, name);
+    store_fact_key(&key, name);
     (void)pthread_mutex_lock(&s->commit_lock);
     s->has_buffered = true;
     rocksdb_put(s->db, s->write, key.p, key.n, value.p, value.n, &text);
@@ -120,9 +120,9 @@ static void write_buffered(struct store *s, struct row_cache *c, char **text) {
         for (size_t i = 0; i < rows->n; i++)
             put_in_batch(out, rows->p[i]);
     }
-    fact_key(&key, COMMITS_COUNTED);
+    store_fact_key(&key, COMMITS_COUNTED);
     rocksdb_writebatch_merge(out, key.p, key.n, encode_u64(value, 1).p, 8);
-    fact_key(&key, COMMITS_NUMBERED);
+    store_fact_key(&key, COMMITS_NUMBERED);
     rocksdb_writebatch_put(out, key.p, key.n, encode_u64(value, s->commits + 1).p, 8);
     s->has_buffered = true;
     rocksdb_write(s->db, s->write, out, text);
@@ -151,9 +151,9 @@ static void put_family_in_file(rocksdb_sstfilewriter_t *out, struct row_cache *c
 static void put_number_in_file(struct store *s, rocksdb_sstfilewriter_t *out, char **text) {
     char value[8];
     struct buf key = {0};
-    fact_key(&key, COMMITS_COUNTED);
+    store_fact_key(&key, COMMITS_COUNTED);
     rocksdb_sstfilewriter_merge(out, key.p, key.n, encode_u64(value, 1).p, 8, text);
-    fact_key(&key, COMMITS_NUMBERED);
+    store_fact_key(&key, COMMITS_NUMBERED);
     if (*text == NULL)
         rocksdb_sstfilewriter_put(out, key.p, key.n, encode_u64(value, s->commits + 1).p, 8, text);
     buf_release(&key);

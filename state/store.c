@@ -134,6 +134,13 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
     return o;
 }
 
+rocksdb_options_t *store_reading_options(void) {
+    rocksdb_options_t *o = rocksdb_options_create();
+    rocksdb_options_set_uint64add_merge_operator(o);
+    rocksdb_options_set_info_log_level(o, INFO_LOG_NOTHING);
+    return o;
+}
+
 struct read_options read_options_new(void) {
     struct read_options r = {rocksdb_readoptions_create(), rocksdb_readoptions_create()};
     rocksdb_readoptions_set_total_order_seek(r.all, 1);
@@ -146,9 +153,23 @@ void read_options_free(struct read_options *r) {
     rocksdb_readoptions_destroy(r->of_owner);
 }
 
-static bool make_directory(const char *dir, struct err *e) {
+#define DIRECTORY_MODE 0750
+
+/* The folders above it; what cannot be made shows when it is used. */
+static void make_folders_above(const char *dir) {
+    char *path = mem_strdup(dir);
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, DIRECTORY_MODE);
+        *slash = '/';
+    }
+    free(path);
+}
+
+bool store_make_directory(const char *dir, struct err *e) {
     struct stat st;
-    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+    make_folders_above(dir);
+    if (mkdir(dir, DIRECTORY_MODE) != 0 && errno != EEXIST)
         return err_set(e, ERR_CONFIG,
                        "state.dir=%s: cannot create it: %s; give a directory that can be written to", dir,
                        strerror(errno));
@@ -234,7 +255,7 @@ static bool is_usable(const struct store *s, struct err *e) {
 
 struct store *store_open(const char *dir, int64_t memory_bytes, int batches, struct err *e) {
     bool changed = false;
-    if (!make_directory(dir, e) || !has_list_of_files(dir, e) || !seal_break(dir, &changed, e))
+    if (!store_make_directory(dir, e) || !has_list_of_files(dir, e) || !seal_break(dir, &changed, e))
         return NULL;
     struct store *s = mem_calloc(1, sizeof *s);
     s->dir = mem_strdup(dir);

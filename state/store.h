@@ -25,6 +25,9 @@
 
 struct store;
 
+/* Makes the directory, with the folders above it. Fine if it is there. False with ERR_CONFIG. */
+bool store_make_directory(const char *dir, struct err *e);
+
 /* Opens or creates the store in `dir`. It takes about `memory_bytes`: a sixteenth for blocks of its files, an eighth for what
  * is not in a file yet, the rest for rows that its batches, `batches` at most, have read or written; and for the index
  * and the filter of each open file (512 at most) about 1 % of it. NULL with `e`: ERR_CONFIG if the directory cannot be

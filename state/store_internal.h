@@ -4,7 +4,8 @@
  *   commit.c  writing the rows of a batch, all or nothing
  *   batch.c   what a worker reads and writes through; readers
  *   fetch.c   reading what a batch wants, together
- *   cursor.c  the cursors of both */
+ *   cursor.c  the cursors of both
+ *   peek.c    looking at a directory without changing it */
 #ifndef STATE_STORE_INTERNAL_H
 #define STATE_STORE_INTERNAL_H
 
@@ -61,7 +62,12 @@ bool store_refuse_damaged(struct store *s, struct err *e);
 /* The partition is in the hands of that batch now (0: of none). Returns its epoch. */
 uint32_t store_claim(struct store *s, int32_t partition, uint64_t batch);
 
+/* For who only reads facts. */
+rocksdb_options_t *store_reading_options(void);
+
 /* --- commit.c --- */
+/* The stored key of a fact, into `out`. */
+void store_fact_key(struct buf *out, const char *name);
 /* Writes the dirty rows, all or nothing. */
 bool store_write_rows(struct store *s, struct row_cache *rows, struct err *e);
 /* After opening: false if commits are missing. */

@@ -2,11 +2,14 @@
 #include "streamer/base/decimal.h"
 #include "streamer/commands.h"
 #include "streamer/kafka.h"
+#include "streamer/preflight.h"
+#include "streamer/state_dir.h"
 #include "streamer/topics.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CONNECT_TIMEOUT_MS 10000
 
@@ -32,32 +35,15 @@ static void print_rates(const struct rates *r) {
     buf_release(&line);
 }
 
-/* --- librdkafka's own rules: only a client that is made finds what does not go together --- */
+/* --- this machine --- */
 
-static bool set_integer(rd_kafka_conf_t *conf, const char *name, int64_t value, struct err *e) {
-    char text[24];
-    (void)snprintf(text, sizeof text, "%" PRId64, value);
-    return kafka_conf_set(conf, name, text, e);
-}
-
-static bool make_client(const struct config *c, rd_kafka_type_t type, struct err *e) {
-    rd_kafka_conf_t *conf = kafka_conf(c, e);
-    if (conf == NULL)
-        return false;
-    bool ok = kafka_conf_set(conf, "bootstrap.servers", "", e); /* it is not to connect */
-    if (type == RD_KAFKA_CONSUMER)
-        ok = ok && kafka_conf_set(conf, "group.id", c->app_id, e);
-    else
-        ok = ok && kafka_conf_set(conf, "transactional.id", c->app_id, e) &&
-             set_integer(conf, "transaction.timeout.ms", c->transaction_timeout_ms, e);
-    if (!ok) {
-        rd_kafka_conf_destroy(conf);
-        return false;
-    }
-    rd_kafka_t *client = kafka_client(type, conf, e);
-    if (client != NULL)
-        rd_kafka_destroy(client);
-    return client != NULL;
+static bool check_state_dir(const struct config *c, struct err *e) {
+    struct buf what = {0};
+    bool ok = state_dir_check(c, &what, e);
+    if (ok)
+        (void)printf("\nstate.dir %s: %s\n", c->state_dir, buf_cstr(&what));
+    buf_release(&what);
+    return ok;
 }
 
 /* --- the cluster --- */
@@ -68,6 +54,7 @@ struct findings {
     int32_t partitions;        /* of the result and internal topics; 0: none is there yet */
     const char *partitions_of; /* the first of them */
     bool any_missing;
+    int32_t expected[TOPIC_COUNT]; /* partitions that each topic has or would get; 0: not known */
 };
 
 static void report(struct findings *f, const struct err *problem) {
@@ -116,6 +103,68 @@ static void check_leaders(const struct rd_kafka_metadata_topic *topic, struct fi
     }
 }
 
+/* num.partitions among the settings of a broker; 0: it is not there. */
+static int32_t num_partitions(rd_kafka_event_t *described) {
+    size_t count, entry_count = 0;
+    const rd_kafka_ConfigResource_t **found =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(described), &count);
+    const rd_kafka_ConfigEntry_t **entries =
+        count > 0 ? rd_kafka_ConfigResource_configs(found[0], &entry_count) : NULL;
+    for (size_t i = 0; i < entry_count; i++)
+        if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), "num.partitions") == 0)
+            return (int32_t)strtol(rd_kafka_ConfigEntry_value(entries[i]), NULL, 10);
+    return 0;
+}
+
+/* Of topics that are created without a number. 0: the brokers do not say, or this user may not ask. */
+static int32_t default_partitions(rd_kafka_t *client, const struct rd_kafka_metadata *metadata) {
+    char broker[16];
+    struct err ignored;
+    if (metadata->broker_cnt == 0)
+        return 0;
+    (void)snprintf(broker, sizeof broker, "%" PRId32, metadata->brokers[0].id);
+    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_BROKER, broker);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_DescribeConfigs(client, &resource, 1, NULL, queue);
+    rd_kafka_event_t *event = kafka_admin_result(queue, "describe the brokers", &ignored);
+    int32_t partitions = event != NULL ? num_partitions(event) : 0;
+    if (event != NULL)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ConfigResource_destroy(resource);
+    return partitions;
+}
+
+/* What each topic has, or would get. */
+static void expect_partitions(const struct config *c, rd_kafka_t *client,
+                              const struct rd_kafka_metadata *metadata, struct findings *f) {
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, c->topics[t]);
+        f->expected[t] = topic != NULL ? topic->partition_cnt : 0;
+    }
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (f->expected[t] == 0 && topic_is_users((enum topic)t))
+            f->expected[t] =
+                c->partitions > 0 ? (int32_t)c->partitions : default_partitions(client, metadata);
+    int32_t n = topics_choose_n(c, f->expected);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (f->expected[t] == 0 && !topic_is_users((enum topic)t))
+            f->expected[t] = n;
+}
+
+static void print_missing(const struct config *c, enum topic t, const char *role, int32_t partitions) {
+    const char *note = ", fixed from then on";
+    if (topic_is_users(t))
+        note = c->partitions > 0 ? "" : ", as num.partitions of the brokers says";
+    else if (t == TOPIC_QUARANTINE)
+        note = "";
+    (void)printf("topic %s (%s): missing, `streamer run` creates it with ", c->topics[t], role);
+    if (partitions > 0)
+        (void)printf("%d partition%s%s\n", partitions, plural(partitions), note);
+    else
+        (void)printf("as many partitions as %s%s\n", topic_is_users(t) ? "usual" : "the larger input", note);
+}
+
 static void check_topic(const struct config *c, enum topic t, const struct rd_kafka_metadata *metadata,
                         struct findings *f) {
     const char *name = c->topics[t];
@@ -123,7 +172,7 @@ static void check_topic(const struct config *c, enum topic t, const struct rd_ka
     const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, name);
     if (topic == NULL) {
         f->any_missing = true;
-        (void)printf("topic %s (%s): missing, `streamer run` creates it\n", name, role);
+        print_missing(c, t, role, f->expected[t]);
         return;
     }
     if (topic->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -154,9 +203,10 @@ static void check_replication(const struct config *c, const struct rd_kafka_meta
     report(f, &e);
 }
 
-static int check_cluster(const struct config *c, const struct rd_kafka_metadata *metadata,
+static int check_cluster(const struct config *c, rd_kafka_t *client, const struct rd_kafka_metadata *metadata,
                          const char *cluster_id) {
     struct findings f = {0};
+    expect_partitions(c, client, metadata, &f);
     (void)printf("\nconnected: cluster %s, %d broker%s:", cluster_id != NULL ? cluster_id : "without an id",
                  metadata->broker_cnt, plural(metadata->broker_cnt));
     for (int i = 0; i < metadata->broker_cnt; i++)
@@ -181,7 +231,7 @@ static int check_connection(const struct config *c, struct err *e) {
         goto done;
     }
     char *cluster_id = rd_kafka_clusterid(client, 0);
-    code = check_cluster(c, metadata, cluster_id);
+    code = check_cluster(c, client, metadata, cluster_id);
     if (code == EXIT_DONE && !topics_check(client, c, CONNECT_TIMEOUT_MS, e))
         code = command_fail(e);
     rd_kafka_mem_free(client, cluster_id);
@@ -208,7 +258,7 @@ int command_check(const struct config *c, bool connect) {
     config_print_effective(c);
     (void)printf("\n");
     print_rates(&c->rates);
-    if (!make_client(c, RD_KAFKA_PRODUCER, &e) || !make_client(c, RD_KAFKA_CONSUMER, &e))
+    if (!preflight_clients(c, &e) || !check_state_dir(c, &e))
         return command_fail(&e);
     print_library();
     (void)printf("the configuration is valid\n");

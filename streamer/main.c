@@ -82,8 +82,8 @@ static const struct command {
      "embedded broker, sample data and the processor; --once: ends when all is processed",
      OPTIONS_CONFIGURED | OPTION_ONCE, false, run_demo, NULL},
     {"check", "[--connect] " USAGE_CONFIGURED,
-     "checks the configuration and shows it; --connect: and the cluster", OPTIONS_CONFIGURED | OPTION_CONNECT,
-     false, run_check, NULL},
+     "checks the configuration and the state directory, and shows them; --connect: and the cluster; changes nothing",
+     OPTIONS_CONFIGURED | OPTION_CONNECT, false, run_check, NULL},
     {"reset", "[--yes] " USAGE_CONFIGURED,
      "full refresh: forgets state and results, so that the next run reprocesses the input from its beginning; asks "
      "first, --yes: does not",

@@ -10,7 +10,7 @@
 #include "streamer/embedded.h"
 #include "streamer/http.h"
 #include "streamer/kafka.h"
-#include "streamer/limits.h"
+#include "streamer/preflight.h"
 #include "streamer/query.h"
 #include "streamer/state_dir.h"
 #include "streamer/topics.h"
@@ -305,7 +305,7 @@ struct service *service_start(const struct config *config, bool embedded, struct
     s->is_embedded = embedded;
     s->config.brokers = broker_watch_new();
     log_set_level(config->log_level);
-    bool ok = limits_prepare(&s->config, e) && connect_brokers(s, e) &&
+    bool ok = preflight(&s->config, embedded, e) && connect_brokers(s, e) &&
               (!embedded || make_temporary_dir(s, e)) && open_store(s, e) && choose_transactional_id(s, e) &&
               start_workers(s, e) && start_http(s, e);
     if (ok) {

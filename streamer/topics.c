@@ -138,13 +138,19 @@ static bool create_and_see(rd_kafka_t *client, const struct config *c, struct to
 
 /* --- checking --- */
 
+int32_t topics_choose_n(const struct config *c, const int32_t partitions[TOPIC_COUNT]) {
+    int32_t customers = partitions[TOPIC_CUSTOMERS], accounts = partitions[TOPIC_ACCOUNTS];
+    if (partitions[TOPIC_ACCOUNT_LINKS] > 0)
+        return partitions[TOPIC_ACCOUNT_LINKS];
+    if (c->partitions > 0)
+        return (int32_t)c->partitions;
+    if (customers == 0 || accounts == 0)
+        return 0;
+    return customers > accounts ? customers : accounts;
+}
+
 static bool choose_n(const struct config *c, struct topic_layout *layout, struct err *e) {
-    int32_t links = layout->partitions[TOPIC_ACCOUNT_LINKS];
-    int32_t customers = layout->partitions[TOPIC_CUSTOMERS], accounts = layout->partitions[TOPIC_ACCOUNTS];
-    layout->n = links > 0              ? links
-                : c->partitions > 0    ? (int32_t)c->partitions
-                : customers > accounts ? customers
-                                       : accounts;
+    layout->n = topics_choose_n(c, layout->partitions);
     if (c->partitions > 0 && c->partitions != layout->n)
         return err_set(e, ERR_CONFIG,
                        "partitions=%d: app.id %s was created with %d (topic %s) and keeps that number; set "
@@ -179,15 +185,20 @@ static bool check_new_app(rd_kafka_t *client, const struct config *c, const stru
     return true;
 }
 
+/* Before n is known, the topics must agree with each other. */
 static bool check_partitions(const struct config *c, const struct topic_layout *layout, struct err *e) {
-    for (int t = 0; t < TOPIC_COUNT; t++)
-        if (!topic_is_users((enum topic)t) && t != TOPIC_QUARANTINE && layout->partitions[t] > 0 &&
-            layout->partitions[t] != layout->n)
+    int32_t n = layout->n;
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        if (topic_is_users((enum topic)t) || t == TOPIC_QUARANTINE || layout->partitions[t] == 0)
+            continue;
+        n = n > 0 ? n : layout->partitions[t];
+        if (layout->partitions[t] != n)
             return err_set(e, ERR_CONFIG,
                            "topic %s: has %d partitions, needs %d like the others of app.id %s; delete it "
                            "(it is created "
                            "anew), or give another name for it or another app.id",
-                           c->topics[t], layout->partitions[t], layout->n, c->app_id);
+                           c->topics[t], layout->partitions[t], n, c->app_id);
+    }
     return true;
 }
 
@@ -276,18 +287,32 @@ static bool check_configs(rd_kafka_t *client, const struct config *c, struct top
     return ok;
 }
 
+/* All that can be known without creating any. */
+static bool check_existing(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
+                           struct err *e) {
+    return choose_n(c, layout, e) && check_new_app(client, c, layout, e) && check_partitions(c, layout, e) &&
+           check_configs(client, c, layout, e);
+}
+
+static bool is_complete(const struct topic_layout *layout) {
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (layout->partitions[t] == 0)
+            return false;
+    return true;
+}
+
 bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
                    struct err *e) {
     *layout = (struct topic_layout){.delete_retention_ms = INT64_MAX};
-    return read_partitions(client, c, timeout_ms, layout, e) && create_and_see(client, c, layout, true, e) &&
-           choose_n(c, layout, e) && check_new_app(client, c, layout, e) &&
-           create_and_see(client, c, layout, false, e) && check_partitions(c, layout, e) &&
-           check_configs(client, c, layout, e);
+    if (!read_partitions(client, c, timeout_ms, layout, e) || !check_existing(client, c, layout, e))
+        return false;
+    return is_complete(layout) ||
+           (create_and_see(client, c, layout, true, e) && choose_n(c, layout, e) &&
+            check_partitions(c, layout, e) && create_and_see(client, c, layout, false, e) &&
+            check_partitions(c, layout, e) && check_configs(client, c, layout, e));
 }
 
 bool topics_check(rd_kafka_t *client, const struct config *c, int timeout_ms, struct err *e) {
     struct topic_layout layout = {.delete_retention_ms = INT64_MAX};
-    return read_partitions(client, c, timeout_ms, &layout, e) && choose_n(c, &layout, e) &&
-           check_new_app(client, c, &layout, e) && check_partitions(c, &layout, e) &&
-           check_configs(client, c, &layout, e);
+    return read_partitions(client, c, timeout_ms, &layout, e) && check_existing(client, c, &layout, e);
 }

@@ -175,12 +175,12 @@ def test_docker__what_the_image_is_built_from_is_enough(tmp_path: Path) -> None:
     assert "streamer/main.c" in (tmp_path / "build" / "release" / "compile_commands.json").read_text()
 
 
-def test_docker__image_and_compose_set_keys_that_exist() -> None:
+def test_docker__image_and_compose_set_keys_that_exist(tmp_path: Path) -> None:
     set_by_image = " ".join(argument for name, argument in instructions() if name == "ENV")
     settings = dict(re.findall(r"(STREAMER_\w+)=(\S+)", set_by_image))
     settings |= load(DOCKER / "compose.yml")["services"]["streamer"]["environment"]
     assert settings.keys() == {"STREAMER_STATE_DIR", "STREAMER_HTTP_LISTEN", "STREAMER_KAFKA_BOOTSTRAP_SERVERS"}
-    done = run(BINARY, "check", env=environment() | settings)
+    done = run(BINARY, "check", f"--set=state.dir={tmp_path}", env=environment() | settings)
     assert done.returncode == 0, done.stderr
 
 

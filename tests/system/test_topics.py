@@ -1,11 +1,15 @@
 """The topics: made as they must be where they are missing, refused where they are otherwise."""
 
+import re
+import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 from kafka import KafkaBroker
 from results import RESULTS
 from scenario import Scenario, load
+from streamer import run_once
 
 COMPACTED = ("account-links", "customer-refs", "confirmations")
 REPARTITION = ("repartition-customers", "repartition-accounts")
@@ -16,9 +20,13 @@ def test_topics__missing_ones_are_created(
     broker: KafkaBroker, tmp_path: Path, partitions: tuple[int, int], wanted: str, results: int
 ) -> None:
     with Scenario(broker, tmp_path, partitions, {"partitions": wanted}) as s:
+        before = broker.topics()
+        told = would_create(s)
+        assert broker.topics() == before
         s.streamer.start()
         s.streamer.wait_ready()
         topics = broker.topics()
+        assert told == {t: n for t, n in topics.items() if t not in before and not t.startswith("__")}
         compacted = [s.names[name] for name in RESULTS] + [s.streamer.internal_topic(name) for name in COMPACTED]
         deleted = [s.streamer.internal_topic(name) for name in REPARTITION]
         assert {t: topics.get(t) for t in compacted + deleted} == {t: results for t in compacted + deleted}
@@ -32,13 +40,28 @@ def test_topics__missing_ones_are_created(
         s.streamer.stop()
 
 
-def refusal(s: Scenario, expected_code: int = 2) -> str:
-    """The one line with which it exits."""
+def refusal(s: Scenario, expected_code: int = 2, creates: Collection[str] = ()) -> str:
+    """The one line with which it exits; by then it has created no other topics than these."""
+    before = set(s.broker.topics())
     s.streamer.start()
     code = s.streamer.wait_exit()
     lines = s.streamer.stderr.read_text().splitlines()
     assert code == expected_code, lines[-5:]
+    assert set(s.broker.topics()) == before | set(creates)
     return lines[-1]
+
+
+def check(s: Scenario) -> "subprocess.CompletedProcess[str]":
+    return run_once("check", "--connect", *[f"--set={key}={value}" for key, value in s.streamer.settings.items()])
+
+
+def would_create(s: Scenario) -> dict[str, int]:
+    """Topics and their partitions, as `check --connect` tells; which it says of all but the quarantine that it is fixed."""
+    done = check(s)
+    assert done.returncode == 0, done
+    lines = re.findall(r"^topic (\S+) \(\w+\): missing, .* creates it with (\d+) partitions?(.*)$", done.stdout, re.MULTILINE)
+    assert {topic for topic, _, note in lines if note != ", fixed from then on"} <= {s.names["quarantine"]}
+    return {topic: int(count) for topic, count, _ in lines}
 
 
 def test_topics__wrong_partition_count_is_refused(broker: KafkaBroker, tmp_path: Path) -> None:
@@ -50,7 +73,9 @@ def test_topics__wrong_partition_count_is_refused(broker: KafkaBroker, tmp_path:
 
 
 def test_topics__wrong_cleanup_policy_is_refused(broker: KafkaBroker, tmp_path: Path) -> None:
+    """Also before the inputs are created, which are missing here."""
     with Scenario(broker, tmp_path, (3, 3)) as s:
+        broker.topics_delete([s.names["customers"], s.names["accounts"]])
         topic = s.names["customer_history"]
         broker.topic_create(topic, 3, {"cleanup.policy": "delete"})
         line = refusal(s)
@@ -88,7 +113,7 @@ def test_topics__a_lost_result_topic_stops_it(broker: KafkaBroker, tmp_path: Pat
         s.streamer.stop()
         topic = s.names["customer_history"]
         broker.topic_delete(topic)
-        line = refusal(s, 1)
+        line = refusal(s, 1, [topic])
         assert topic in line and "recreated" in line, line
 
 
@@ -102,3 +127,51 @@ def test_topics__results_of_another_application_are_refused(broker: KafkaBroker,
         s.streamer = s.another(tmp_path / "other", settings)
         line = refusal(s)
         assert f"{s.app_id}-other" in line and "topic." in line, line
+
+
+def test_topics__missing_inputs_are_told(broker: KafkaBroker, tmp_path: Path) -> None:
+    """With the number of partitions that the brokers choose."""
+    with Scenario(broker, tmp_path, (2, 2)) as s:
+        broker.topics_delete([s.names["customers"], s.names["accounts"]])
+        before = broker.topics()
+        done = check(s)
+        assert done.returncode == 0 and broker.topics() == before, done
+        by_default = "missing, `streamer run` creates it with 1 partition, as num.partitions of the brokers says"
+        fixed = "missing, `streamer run` creates it with 1 partition, fixed from then on"
+        assert f"topic {s.names['accounts']} (input): {by_default}" in done.stdout
+        assert f"topic {s.names['account_summary']} (result): {fixed}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"state.dir": "{file}/state"}, "Not a directory"),
+        ({"kafka.max.poll.interval.ms": "6000", "kafka.session.timeout.ms": "7000"}, "max.poll.interval.ms"),
+    ],
+    ids=["state.dir", "kafka"],
+)
+def test_topics__none_is_created_where_this_machine_is_at_fault(
+    broker: KafkaBroker, tmp_path: Path, settings: dict[str, str], says: str
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with Scenario(broker, tmp_path, (1, 1), {key: value.format(file=file) for key, value in settings.items()}) as s:
+        assert says in refusal(s)
+        done = check(s)
+        assert done.returncode == 2 and says in done.stderr, done
+
+
+def test_topics__state_in_use_is_told(broker: KafkaBroker, tmp_path: Path) -> None:
+    """Folders above it are made by the start; `check` finds the directory locked meanwhile, and usable afterwards."""
+    state = tmp_path / "not" / "there" / "state"
+    with Scenario(broker, tmp_path, (1, 1), {"state.dir": str(state)}) as s:
+        done = check(s)
+        assert done.returncode == 0 and f"state.dir {state}: not there, `streamer run` makes it" in done.stdout, done
+        assert not state.parent.exists()
+        s.streamer.start()
+        s.streamer.wait_ready()
+        done = check(s)
+        assert done.returncode == 2 and f"in use by another process ({s.streamer.pid})" in done.stderr, done
+        s.streamer.stop()
+        done = check(s)
+        assert done.returncode == 0 and f"state.dir {state}: holds the state of app.id {s.app_id}" in done.stdout, done

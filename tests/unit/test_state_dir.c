@@ -1,11 +1,14 @@
 /* state_dir: what does not fit is set aside, with a line in the log, and a new store takes its place. */
 #include "support.h"
 
+#include "state/seal.h"
 #include "streamer/base/mem.h"
 #include "streamer/state_dir.h"
 #include "streamer/task.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NOW INT64_C(1707955200000)
@@ -151,11 +154,123 @@ static void test_state_dir__in_use(void **state) {
     rig_release(&g);
 }
 
+/* What `check` says of it; NULL: it refuses, and says why in `e`. The directory stays as it is. */
+static const char *look(struct rig *g, struct err *e) {
+    struct buf what = {0};
+    bool ok = state_dir_check(&g->config, &what, e);
+    buf_set(&g->log, buf_slice(&what));
+    buf_release(&what);
+    return ok ? buf_cstr(&g->log) : NULL;
+}
+
+static void set_dir(struct rig *g, const char *below) {
+    struct buf dir = {0};
+    buf_printf(&dir, "%s/%s", g->dir, below);
+    free(g->config.state_dir);
+    g->config.state_dir = mem_strdup(buf_cstr(&dir));
+    buf_release(&dir);
+}
+
+static void test_state_dir__is_looked_at(void **state) {
+    struct rig g;
+    struct err e = {0};
+    (void)state;
+    rig_init(&g);
+    assert_string_equal(look(&g, &e), "not there, `streamer run` makes it");
+    assert_int_equal(access(g.config.state_dir, F_OK), -1);
+    store_close(open_good(&g, 3));
+    assert_string_equal(look(&g, &e), "holds the state of app.id bank");
+    memcpy(g.config.app_id, "shop", 4);
+    assert_null(look(&g, &e));
+    assert_int_equal(e.class, ERR_CONFIG);
+    assert_non_null(strstr(e.text, "it holds the state of app.id bank, not of shop"));
+    memcpy(g.config.app_id, "bank", 4);
+    struct store *s = open_good(&g, 3); /* nothing was changed: it is not set aside */
+    assert_int_equal(g.log.n, 0);
+    assert_true(store_put_fact(s, "state", slice_str("format=5 app.id=bank partitions=3"), &e));
+    store_close(s);
+    assert_string_equal(look(&g, &e),
+                        "holds another version's state, `streamer run` sets it aside and rebuilds it");
+    assert_true(!was_set_aside(&g));
+    rig_release(&g);
+}
+
+/* What a start rebuilds is no fault. */
+static void test_state_dir__damage_is_told(void **state) {
+    struct rig g;
+    struct err e = {0};
+    (void)state;
+    rig_init(&g);
+    store_close(open_good(&g, 3));
+    assert_true(seal_mark_damaged(g.config.state_dir, "a bad block"));
+    assert_string_equal(
+        look(&g, &e),
+        "cannot be read (it is damaged: a bad block), `streamer run` sets it aside and rebuilds it");
+    rig_release(&g);
+}
+
+/* Folders above it that are not there are made, but not by a look. */
+static void test_state_dir__folders_above(void **state) {
+    struct rig g;
+    struct err e = {0};
+    (void)state;
+    rig_init(&g);
+    set_dir(&g, "a/b//c/");
+    assert_string_equal(look(&g, &e), "not there, `streamer run` makes it");
+    set_dir(&g, "a");
+    assert_int_equal(access(g.config.state_dir, F_OK), -1);
+    set_dir(&g, "a/b//c/");
+    assert_true(state_dir_prepare(&g.config, &e));
+    assert_string_equal(look(&g, &e), "empty");
+    store_close(open_good(&g, 3));
+    set_dir(&g, "file");
+    FILE *f = fopen(g.config.state_dir, "we");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+    static const char *const bad[] = {"file", "file/state", "file/a/state"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        set_dir(&g, bad[i]);
+        e = (struct err){0};
+        assert_null(look(&g, &e));
+        assert_int_equal(e.class, ERR_CONFIG);
+        assert_non_null(strstr(e.text, i == 0 ? "not a directory" : "Not a directory"));
+        e = (struct err){0};
+        assert_false(state_dir_prepare(&g.config, &e));
+        assert_int_equal(e.class, ERR_CONFIG);
+    }
+    rig_release(&g);
+}
+
+/* By another process; its lock is its own. */
+static void test_state_dir__is_looked_at_while_in_use(void **state) {
+    struct rig g;
+    struct err e = {0};
+    int status;
+    (void)state;
+    rig_init(&g);
+    struct store *s = open_good(&g, 3);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        bool refused = look(&g, &e) == NULL && e.class == ERR_CONFIG &&
+                       strstr(e.text, "in use by another process") != NULL;
+        _exit(refused ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    store_close(s);
+    rig_release(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_state_dir__stays),
         cmocka_unit_test(test_state_dir__set_aside),
         cmocka_unit_test(test_state_dir__in_use),
+        cmocka_unit_test(test_state_dir__is_looked_at),
+        cmocka_unit_test(test_state_dir__damage_is_told),
+        cmocka_unit_test(test_state_dir__folders_above),
+        cmocka_unit_test(test_state_dir__is_looked_at_while_in_use),
     };
     return cmocka_run_group_tests_name("state_dir", tests, NULL, NULL);
 }

@@ -945,14 +945,13 @@ static void test_store__bad_directory(void **state) {
     (void)state;
     char *dir = make_scratch();
     struct buf path = {0};
-    buf_printf(&path, "%s/missing/state", dir);
-    assert_refused(buf_cstr(&path), ERR_CONFIG, "No such file or directory");
-    buf_clear(&path);
     buf_printf(&path, "%s/file", dir);
     FILE *f = fopen(buf_cstr(&path), "w");
     assert_non_null(f);
     (void)fclose(f);
     assert_refused(buf_cstr(&path), ERR_CONFIG, "not a directory");
+    buf_printf(&path, "/state");
+    assert_refused(buf_cstr(&path), ERR_CONFIG, "Not a directory");
     if (geteuid() != 0) { /* root may write anywhere */
         buf_clear(&path);
         buf_printf(&path, "%s/closed", dir);

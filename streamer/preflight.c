@@ -1,0 +1,42 @@
+#include "streamer/preflight.h"
+
+#include "streamer/kafka.h"
+#include "streamer/limits.h"
+#include "streamer/state_dir.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static bool set_integer(rd_kafka_conf_t *conf, const char *name, int64_t value, struct err *e) {
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRId64, value);
+    return kafka_conf_set(conf, name, text, e);
+}
+
+static bool make_client(const struct config *c, rd_kafka_type_t type, struct err *e) {
+    rd_kafka_conf_t *conf = kafka_conf(c, e);
+    if (conf == NULL)
+        return false;
+    bool ok = kafka_conf_set(conf, "bootstrap.servers", "", e); /* it is not to connect */
+    if (type == RD_KAFKA_CONSUMER)
+        ok = ok && kafka_conf_set(conf, "group.id", c->app_id, e);
+    else
+        ok = ok && kafka_conf_set(conf, "transactional.id", c->app_id, e) &&
+             set_integer(conf, "transaction.timeout.ms", c->transaction_timeout_ms, e);
+    if (!ok) {
+        rd_kafka_conf_destroy(conf);
+        return false;
+    }
+    rd_kafka_t *client = kafka_client(type, conf, e);
+    if (client != NULL)
+        rd_kafka_destroy(client);
+    return client != NULL;
+}
+
+bool preflight_clients(const struct config *c, struct err *e) {
+    return make_client(c, RD_KAFKA_PRODUCER, e) && make_client(c, RD_KAFKA_CONSUMER, e);
+}
+
+bool preflight(const struct config *c, bool embedded, struct err *e) {
+    return limits_prepare(c, e) && preflight_clients(c, e) && (embedded || state_dir_prepare(c, e));
+}
