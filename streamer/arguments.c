@@ -29,6 +29,7 @@ static const struct known_option {
     {"--delimiter", OPTION_DELIMITER, "CHARACTER"},
     {"--map", OPTION_MAP, "COLUMN=FIELD"},
     {"--missing", OPTION_MISSING, "FIELD"},
+    {"--keep-quarantine", OPTION_KEEP_QUARANTINE, NULL},
 };
 
 static bool is_short(const struct known_option *o) {

@@ -9,18 +9,19 @@
 
 /* Options, as bits: each command says which it takes. --help goes with all. */
 enum {
-    OPTION_CONFIG = 1 << 0,    /* -c FILE, --config FILE */
-    OPTION_SET = 1 << 1,       /* --set key=value, repeated */
-    OPTION_EMBEDDED = 1 << 2,  /* --embedded */
-    OPTION_ONCE = 1 << 3,      /* --once */
-    OPTION_RATE = 1 << 4,      /* --rate N */
-    OPTION_CONNECT = 1 << 5,   /* --connect */
-    OPTION_MARKDOWN = 1 << 6,  /* --markdown */
-    OPTION_HELP = 1 << 7,      /* -h, --help */
-    OPTION_YES = 1 << 8,       /* --yes */
-    OPTION_DELIMITER = 1 << 9, /* --delimiter CHARACTER */
-    OPTION_MAP = 1 << 10,      /* --map COLUMN=FIELD, repeated */
-    OPTION_MISSING = 1 << 11,  /* --missing FIELD, repeated */
+    OPTION_CONFIG = 1 << 0,           /* -c FILE, --config FILE */
+    OPTION_SET = 1 << 1,              /* --set key=value, repeated */
+    OPTION_EMBEDDED = 1 << 2,         /* --embedded */
+    OPTION_ONCE = 1 << 3,             /* --once */
+    OPTION_RATE = 1 << 4,             /* --rate N */
+    OPTION_CONNECT = 1 << 5,          /* --connect */
+    OPTION_MARKDOWN = 1 << 6,         /* --markdown */
+    OPTION_HELP = 1 << 7,             /* -h, --help */
+    OPTION_YES = 1 << 8,              /* --yes */
+    OPTION_DELIMITER = 1 << 9,        /* --delimiter CHARACTER */
+    OPTION_MAP = 1 << 10,             /* --map COLUMN=FIELD, repeated */
+    OPTION_MISSING = 1 << 11,         /* --missing FIELD, repeated */
+    OPTION_KEEP_QUARANTINE = 1 << 12, /* --keep-quarantine */
 };
 
 /* What was given; the texts are borrowed from argv. */

@@ -14,7 +14,7 @@ int command_feed(const struct config *c, enum entity entity, const char *const *
                  const struct feed_options *o);
 int command_check(const struct config *c, bool connect);
 /* yes: without asking. */
-int command_reset(const struct config *c, bool yes);
+int command_reset(const struct config *c, bool yes, bool keep_quarantine);
 
 /* "streamer: <text>" on standard error; returns the exit code that goes with the error. */
 int command_fail(const struct err *e);

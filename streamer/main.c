@@ -26,7 +26,7 @@ static int run_check(const struct config *c, const struct arguments *a) {
 }
 
 static int run_reset(const struct config *c, const struct arguments *a) {
-    return command_reset(c, (a->options & OPTION_YES) != 0);
+    return command_reset(c, (a->options & OPTION_YES) != 0, (a->options & OPTION_KEEP_QUARANTINE) != 0);
 }
 
 static int run_feed(const struct config *c, const struct arguments *a) {
@@ -84,10 +84,10 @@ static const struct command {
     {"check", "[--connect] " USAGE_CONFIGURED,
      "checks the configuration and the state directory, and shows them; --connect: and the cluster; changes nothing",
      OPTIONS_CONFIGURED | OPTION_CONNECT, false, run_check, NULL},
-    {"reset", "[--yes] " USAGE_CONFIGURED,
-     "full refresh: forgets state and results, so that the next run reprocesses the input from its beginning; asks "
-     "first, --yes: does not",
-     OPTIONS_CONFIGURED | OPTION_YES, false, run_reset, NULL},
+    {"reset", "[--yes] [--keep-quarantine] " USAGE_CONFIGURED,
+     "full refresh: forgets state and results, so that the next run reprocesses the input from its beginning; says what is "
+     "lost by that and asks first, --yes: does not ask",
+     OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL},
     {"help", "[--markdown] [COMMAND]",
      "this, and every setting, or one command; --markdown: the settings as a table", OPTION_MARKDOWN, true,
      NULL, run_help},

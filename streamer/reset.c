@@ -3,6 +3,7 @@
  * then stops where local state is ahead of them), then the group's offsets, then the state. */
 #include "state/store.h"
 #include "streamer/commands.h"
+#include "streamer/input_loss.h"
 #include "streamer/kafka.h"
 
 #include <stdio.h>
@@ -39,29 +40,44 @@ static bool group_is_idle(rd_kafka_t *client, const struct config *c, struct err
                    members, members == 1 ? "" : "s", c->app_id, members == 1 ? "s" : "");
 }
 
-/* Which topics of ours are there. */
+/* Which topics are there that are to go. */
 static bool find_topics(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,
-                        bool present[TOPIC_COUNT], struct err *e) {
+                        bool keep_quarantine, bool present[TOPIC_COUNT], struct err *e) {
     const struct rd_kafka_metadata *md = kafka_metadata(client, c->bootstrap, CALL_TIMEOUT_MS, trouble, e);
     if (md == NULL)
         return false;
     for (int t = 0; t < TOPIC_COUNT; t++)
-        present[t] = !topic_is_users((enum topic)t) && kafka_metadata_topic(md, c->topics[t]) != NULL;
+        present[t] = !topic_is_users((enum topic)t) && !(keep_quarantine && t == TOPIC_QUARANTINE) &&
+                     kafka_metadata_topic(md, c->topics[t]) != NULL;
     rd_kafka_metadata_destroy(md);
     return true;
 }
 
 /* --- asking the user --- */
 
-static bool confirmed(const struct config *c, const bool present[TOPIC_COUNT], bool yes, struct err *e) {
-    char answer[16];
+static void say_what_goes(const struct config *c, const bool present[TOPIC_COUNT], bool keep_quarantine) {
     (void)printf("reset of app.id %s deletes for good:\n", c->app_id);
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (present[t])
             (void)printf("  topic %s\n", c->topics[t]);
-    (void)printf("  the offsets of group %s\n  the state in %s\n"
-                 "Then `streamer run` reprocesses what %s and %s still hold, from their beginning.\n",
-                 c->app_id, c->state_dir, c->topics[TOPIC_CUSTOMERS], c->topics[TOPIC_ACCOUNTS]);
+    (void)printf("  the offsets of group %s\n  the state in %s\n", c->app_id, c->state_dir);
+    if (keep_quarantine)
+        (void)printf("Topic %s is kept; what is rejected again is added to it.\n",
+                     c->topics[TOPIC_QUARANTINE]);
+}
+
+/* losses: of input_loss_describe. */
+static void say_what_comes(const struct config *c, const char *losses) {
+    (void)printf("Then `streamer run` reprocesses what %s and %s still hold, from their beginning.\n",
+                 c->topics[TOPIC_CUSTOMERS], c->topics[TOPIC_ACCOUNTS]);
+    if (losses[0] == '\0')
+        (void)printf("All their partitions still start at 0.\n");
+    else
+        (void)printf("What is not in them any more is lost by that:\n%s", losses);
+}
+
+static bool confirmed(bool yes, struct err *e) {
+    char answer[16];
     if (yes)
         return true;
     (void)printf("Type yes to go on: ");
@@ -88,7 +104,7 @@ static bool check_deleted(rd_kafka_event_t *event, struct err *e) {
 }
 
 static bool delete_topics(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,
-                          bool present[TOPIC_COUNT], struct err *e) {
+                          bool keep_quarantine, bool present[TOPIC_COUNT], struct err *e) {
     rd_kafka_DeleteTopic_t *topics[TOPIC_COUNT];
     size_t count = 0;
     for (int t = 0; t < TOPIC_COUNT; t++)
@@ -106,7 +122,7 @@ static bool delete_topics(rd_kafka_t *client, const struct config *c, const stru
     rd_kafka_DeleteTopic_destroy_array(topics, count);
     /* The next run must not find what is still going away. */
     for (int tries = 0; ok && count > 0; tries++) {
-        ok = find_topics(client, c, trouble, present, e);
+        ok = find_topics(client, c, trouble, keep_quarantine, present, e);
         count = 0;
         for (int t = 0; ok && t < TOPIC_COUNT; t++)
             count += present[t];
@@ -145,22 +161,34 @@ static bool delete_offsets(rd_kafka_t *client, const struct config *c, struct er
 
 /* --- the command --- */
 
+static bool ask(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,
+                const bool present[TOPIC_COUNT], bool keep_quarantine, bool yes, struct err *e) {
+    struct buf losses = {0};
+    bool ok = input_loss_describe(client, c, trouble, CALL_TIMEOUT_MS, &losses, e);
+    if (ok) {
+        say_what_goes(c, present, keep_quarantine);
+        say_what_comes(c, buf_cstr(&losses));
+    }
+    buf_release(&losses);
+    return ok && confirmed(yes, e);
+}
+
 static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble, bool yes,
-                  struct err *e) {
+                  bool keep_quarantine, struct err *e) {
     bool present[TOPIC_COUNT];
-    return find_topics(client, c, trouble, present, e) && group_is_idle(client, c, e) &&
-           confirmed(c, present, yes, e) && group_is_idle(client, c, e) &&
-           delete_topics(client, c, trouble, present, e) && delete_offsets(client, c, e) &&
+    return find_topics(client, c, trouble, keep_quarantine, present, e) && group_is_idle(client, c, e) &&
+           ask(client, c, trouble, present, keep_quarantine, yes, e) && group_is_idle(client, c, e) &&
+           delete_topics(client, c, trouble, keep_quarantine, present, e) && delete_offsets(client, c, e) &&
            store_destroy(c->state_dir, e);
 }
 
-int command_reset(const struct config *c, bool yes) {
+int command_reset(const struct config *c, bool yes, bool keep_quarantine) {
     struct err e;
     struct kafka_trouble trouble;
     rd_kafka_t *client = kafka_asking_client(c, &trouble, &e);
     if (client == NULL)
         return command_fail(&e);
-    bool ok = reset(client, c, &trouble, yes, &e);
+    bool ok = reset(client, c, &trouble, yes, keep_quarantine, &e);
     rd_kafka_destroy(client);
     if (!ok)
         return command_fail(&e);

@@ -247,6 +247,11 @@ class KafkaBroker:
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
         self.admin.incremental_alter_configs([resource])[resource].result(60)
 
+    def delete_records(self, topic: str, partition: int, before: int) -> None:
+        """As retention does: the partition starts at the offset `before` from then on."""
+        cut = TopicPartition(topic, partition, before)
+        self.admin.delete_records([cut])[cut].result(60)
+
     def topic_delete(self, name: str) -> None:
         self.admin.delete_topics([name])[name].result(60)
         wait_until(f"topic {name} gone", lambda: name not in self.topics(), self._log, self._process)
