@@ -55,6 +55,7 @@ struct option {
 static const char *const order_choices[] = {"auto", "event_time", "log", NULL};
 static const char *const truncate_choices[] = {"apply", "quarantine", NULL};
 static const char *const header_choices[] = {"source", "none", NULL};
+static const char *const format_choices[] = {"logfmt", "json", NULL};
 
 static const struct option options[] = {
     TEXT("app.id", app_id, "streamer", check_app_id,
@@ -120,7 +121,9 @@ static const struct option options[] = {
          "HOST:PORT of metrics, health and queries, [::1]:9464 for IPv6; empty: none"),
     INTEGER("http.max.connections", http_max_connections, "64", 1, 10000, "HTTP connections at a time"),
     OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
-           "Least severe log lines shown: debug, info, warn or error"),
+           "Least severe log lines shown: debug, info, warn or error; SIGUSR1 shows more, SIGUSR2 less"),
+    CHOICE("log.format", log_format, "logfmt", format_choices,
+           "Log lines on standard error: logfmt, or json, an object a line whose values are strings"),
 };
 /* clang-format on */
 enum { OPTION_COUNT = ARRAY_LEN(options) };

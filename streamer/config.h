@@ -64,6 +64,7 @@ struct config {
     char *http_listen;            /* http.listen (127.0.0.1:9464); "" : none */
     int64_t http_max_connections; /* http.max.connections (64) */
     enum log_level log_level;     /* log.level */
+    enum log_format log_format;   /* log.format (logfmt) */
 
     /* Not a setting: where all clients report which brokers they reach. NULL: nowhere. Borrowed. */
     struct broker_watch *brokers;

@@ -189,10 +189,8 @@ bool parse_duration(const char *text, int64_t min_ms, int64_t max_ms, int64_t *m
 }
 
 bool parse_log_level(const char *text, enum log_level *level, struct err *e) {
-    static const char *const names[] = {
-        [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(text, names[i]) == 0) {
+    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)
+        if (strcmp(text, log_level_name((enum log_level)i)) == 0) {
             *level = (enum log_level)i;
             return true;
         }

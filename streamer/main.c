@@ -69,29 +69,30 @@ static const struct command {
     bool has_operands;
     int (*run)(const struct config *c, const struct arguments *a); /* with the configuration loaded, or … */
     int (*run_bare)(const struct arguments *a);                    /* … without any */
+    int (*fail)(const struct err *e);                              /* NULL: command_fail */
 } commands[] = {
     {"run", "[--embedded] " USAGE_CONFIGURED,
      "the processor, until SIGTERM or SIGINT; --embedded: with a broker inside the process, nothing else to "
      "install",
-     OPTIONS_CONFIGURED | OPTION_EMBEDDED, false, run_run, NULL},
+     OPTIONS_CONFIGURED | OPTION_EMBEDDED, false, run_run, NULL, command_fail_in_log},
     {"feed", USAGE_CONFIGURED " " USAGE_CSV " customers|accounts FILE.csv...",
      "publishes the rows of CSV files (- is standard input) as events; --rate: rows a second; --map: the column is that "
      "field; --missing: the files lack that field",
-     OPTIONS_CONFIGURED | OPTIONS_CSV, true, run_feed, NULL},
+     OPTIONS_CONFIGURED | OPTIONS_CSV, true, run_feed, NULL, NULL},
     {"demo", "[--once] " USAGE_CONFIGURED,
      "embedded broker, sample data and the processor; --once: ends when all is processed",
-     OPTIONS_CONFIGURED | OPTION_ONCE, false, run_demo, NULL},
+     OPTIONS_CONFIGURED | OPTION_ONCE, false, run_demo, NULL, NULL},
     {"check", "[--connect] " USAGE_CONFIGURED,
      "checks the configuration and the state directory, and shows them; --connect: and the cluster; changes nothing",
-     OPTIONS_CONFIGURED | OPTION_CONNECT, false, run_check, NULL},
+     OPTIONS_CONFIGURED | OPTION_CONNECT, false, run_check, NULL, NULL},
     {"reset", "[--yes] [--keep-quarantine] " USAGE_CONFIGURED,
      "full refresh: forgets state and results, so that the next run reprocesses the input from its beginning; says what is "
      "lost by that and asks first, --yes: does not ask",
-     OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL},
+     OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL, NULL},
     {"help", "[--markdown] [COMMAND]",
      "this, and every setting, or one command; --markdown: the settings as a table", OPTION_MARKDOWN, true,
-     NULL, run_help},
-    {"version", "", "the version, and that of its Kafka library", 0, false, NULL, run_version},
+     NULL, run_help, NULL},
+    {"version", "", "the version, and that of its Kafka library", 0, false, NULL, run_version, NULL},
 };
 
 static void print_usage(const struct command *command) {
@@ -155,12 +156,22 @@ static const struct command *find_command(const char *name, struct err *e) {
     return NULL;
 }
 
+static int fail(const struct command *command, const struct err *e) {
+    return (command->fail != NULL ? command->fail : command_fail)(e);
+}
+
+static int wrong_usage(const struct command *command, struct err *e) {
+    (void)err_prefix(e, "%s", command->name);
+    return fail(command, e);
+}
+
 static int run_configured(const struct command *command, const struct arguments *a) {
     struct config config;
     struct err e;
     if (!config_load(&config, a->config_path, a->sets, a->set_count, &e))
-        return command_fail(&e);
+        return fail(command, &e);
     log_set_level(config.log_level);
+    log_set_format(config.log_format);
     int code = command->run(&config, a);
     config_release(&config);
     return code;
@@ -178,7 +189,7 @@ static int unexpected_operand(const struct command *command, const char *operand
         (void)err_set(&e, ERR_CONFIG, "unexpected argument %.80s, did you mean -c %.80s?", operand, operand);
     else
         (void)err_set(&e, ERR_CONFIG, "unexpected argument %.80s, remove it", operand);
-    return usage_error(command->name, &e);
+    return wrong_usage(command, &e);
 }
 
 static int run_command(const struct command *command, const struct arguments *a) {
@@ -203,7 +214,7 @@ int main(int argc, char **argv) {
         return command_fail(&e);
     struct arguments arguments;
     if (!arguments_parse(&arguments, command->options, argc - 2, argv + 2, &e))
-        return usage_error(command->name, &e);
+        return wrong_usage(command, &e);
     int code = run_command(command, &arguments);
     arguments_release(&arguments);
     if (fflush(stdout) != 0 && code == EXIT_DONE) {

@@ -357,18 +357,37 @@ static void stop_signals(sigset_t *set) {
     (void)sigaddset(set, SIGTERM);
 }
 
+/* SIGUSR1 shows more of the log, SIGUSR2 less. Said where either level shows it. */
+static void change_log_level(int signal) {
+    enum log_level was = log_get_level(), now = was;
+    if (signal == SIGUSR1 && was > LOG_DEBUG)
+        now = was - 1;
+    if (signal == SIGUSR2 && was < LOG_ERROR)
+        now = was + 1;
+    log_set_level(was < now ? was : now);
+    log_info("log level changed", "log.level=%s was=%s", log_level_name(now), log_level_name(was));
+    log_set_level(now);
+}
+
+static void all_signals(sigset_t *set) {
+    stop_signals(set);
+    (void)sigaddset(set, SIGUSR1);
+    (void)sigaddset(set, SIGUSR2);
+}
+
 void service_block_signals(void) {
     sigset_t set;
-    stop_signals(&set);
+    all_signals(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 void service_wait(struct service *s) {
     sigset_t set;
-    int signal;
-    stop_signals(&set);
-    while (sigwait(&set, &signal) != 0)
-        continue;
+    int signal = 0;
+    all_signals(&set);
+    while (sigwait(&set, &signal) != 0 || signal == SIGUSR1 || signal == SIGUSR2)
+        if (signal != 0)
+            change_log_level(signal);
     s->was_asked_to_stop = phase_of(s) != WORKER_STOPPED;
     if (s->was_asked_to_stop)
         log_info("stopping", "signal=%d", signal);

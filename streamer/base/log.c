@@ -1,14 +1,35 @@
 #include "streamer/base/log.h"
 
+#include "streamer/base/slice.h"
+#include "streamer/base/utf8.h"
+
+#include <assert.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-static enum log_level threshold = LOG_INFO;
+enum { PAIRS_MAX = 3072, LINE_MAX_BYTES = 3 * PAIRS_MAX + 4096 };
+
+static atomic_int threshold = LOG_INFO;
+static atomic_int line_format = LOG_LOGFMT;
 
 void log_set_level(enum log_level level) {
-    threshold = level;
+    atomic_store(&threshold, level);
+}
+
+enum log_level log_get_level(void) {
+    return (enum log_level)atomic_load(&threshold);
+}
+
+const char *log_level_name(enum log_level level) {
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    return names[level];
+}
+
+void log_set_format(enum log_format format) {
+    atomic_store(&line_format, format);
 }
 
 const char *log_quote(struct log_value *v, const char *text) {
@@ -25,28 +46,117 @@ const char *log_quote(struct log_value *v, const char *text) {
     return v->text;
 }
 
-void log_line(enum log_level level, const char *msg, const char *pairs, ...) {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    if (level < threshold)
-        return;
-    char line[4096];
+/* --- a line under construction --- */
+
+/* A byte of pairs becomes three bytes of JSON at most, so that all have room. */
+struct line {
+    char text[LINE_MAX_BYTES];
+    size_t n;
+};
+
+static void put(struct line *l, const char *bytes, size_t n) {
+    assert(l->n + n < sizeof l->text);
+    memcpy(l->text + l->n, bytes, n);
+    l->n += n;
+}
+
+static void put_text(struct line *l, const char *text) {
+    put(l, text, strlen(text));
+}
+
+/* One character of a JSON string; returns its bytes in `rest`. What is not UTF-8 becomes U+FFFD. */
+static size_t put_json_char(struct line *l, struct slice rest) {
+    size_t n = utf8_char_length(rest);
+    if (n == 0)
+        put_text(l, "\xEF\xBF\xBD");
+    else if (rest.p[0] == '"' || rest.p[0] == '\\')
+        put(l, (char[]){'\\', rest.p[0]}, 2);
+    else if ((unsigned char)rest.p[0] < 0x20)
+        put_text(l, " ");
+    else
+        put(l, rest.p, n);
+    return n > 0 ? n : 1;
+}
+
+static void put_json_text(struct line *l, struct slice text) {
+    put_text(l, "\"");
+    for (size_t i = 0; i < text.n;)
+        i += put_json_char(l, slice_of(text.p + i, text.n - i));
+    put_text(l, "\"");
+}
+
+/* A value of logfmt, in quotes or not, as a JSON string; returns what follows it. */
+static struct slice put_json_value(struct line *l, struct slice rest) {
+    bool quoted = rest.n > 0 && rest.p[0] == '"';
+    size_t i = quoted;
+    put_text(l, "\"");
+    while (i < rest.n && rest.p[i] != (quoted ? '"' : ' ')) {
+        i += quoted && rest.p[i] == '\\' && i + 1 < rest.n;
+        i += put_json_char(l, slice_of(rest.p + i, rest.n - i));
+    }
+    put_text(l, "\"");
+    i += i < rest.n; /* the end of the value */
+    return slice_of(rest.p + i, rest.n - i);
+}
+
+static void put_json_pairs(struct line *l, struct slice rest) {
+    for (rest = slice_trim(rest); rest.n > 0; rest = slice_trim(rest)) {
+        const char *equals = memchr(rest.p, '=', rest.n);
+        if (equals == NULL) /* cut short */
+            return;
+        size_t key = (size_t)(equals - rest.p);
+        put_text(l, ",");
+        put_json_text(l, slice_of(rest.p, key));
+        put_text(l, ":");
+        rest = put_json_value(l, slice_of(equals + 1, rest.n - key - 1));
+    }
+}
+
+static void put_time(struct line *l) {
     struct timespec now;
     struct tm tm;
+    char text[40];
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &tm);
-    size_t n = strftime(line, sizeof line, "time=%Y-%m-%dT%H:%M:%S", &tm);
-    int w = snprintf(line + n, sizeof line - n, ".%03ldZ level=%s msg=%s ", now.tv_nsec / 1000000,
-                     names[level], log_quote(&(struct log_value){0}, msg));
-    n += w > 0 ? (size_t)w : 0;
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)snprintf(text + n, sizeof text - n, ".%03ldZ", now.tv_nsec / 1000000);
+    put_text(l, text);
+}
+
+static void put_logfmt(struct line *l, enum log_level level, const char *msg, struct slice pairs) {
+    put_text(l, "time=");
+    put_time(l);
+    put_text(l, " level=");
+    put_text(l, log_level_name(level));
+    put_text(l, " msg=");
+    put_text(l, log_quote(&(struct log_value){0}, msg));
+    put_text(l, pairs.n > 0 ? " " : "");
+    put(l, pairs.p, pairs.n);
+}
+
+static void put_json(struct line *l, enum log_level level, const char *msg, struct slice pairs) {
+    put_text(l, "{\"time\":\"");
+    put_time(l);
+    put_text(l, "\",\"level\":\"");
+    put_text(l, log_level_name(level));
+    put_text(l, "\",\"msg\":");
+    put_json_text(l, slice_of(msg, strnlen(msg, sizeof(struct log_value))));
+    put_json_pairs(l, pairs);
+    put_text(l, "}");
+}
+
+void log_line(enum log_level level, const char *msg, const char *pairs, ...) {
+    if (level < log_get_level())
+        return;
+    char text[PAIRS_MAX] = "";
+    struct line l;
+    l.n = 0;
     va_list args;
     va_start(args, pairs);
-    w = vsnprintf(line + n, sizeof line - n, pairs, args);
+    (void)vsnprintf(text, sizeof text, pairs, args);
     va_end(args);
-    n += w > 0 ? (size_t)w : 0;
-    if (n > sizeof line - 2)
-        n = sizeof line - 2;
-    while (n > 0 && line[n - 1] == ' ')
-        n--;
-    line[n++] = '\n';
-    (void)fwrite(line, 1, n, stderr); /* one write a line: lines of threads do not mix */
+    (atomic_load(&line_format) == LOG_JSON ? put_json : put_logfmt)(&l, level, msg,
+                                                                    slice_trim(slice_str(text)));
+    put_text(&l, "\n");
+    (void)fwrite(l.text, 1, l.n, stderr); /* one write a line: lines of threads do not mix */
 }

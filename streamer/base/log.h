@@ -1,12 +1,18 @@
-/* log: logfmt lines on standard error: time, level, msg, then key=value pairs. Safe from any thread. */
+/* log: lines on standard error, in logfmt or as JSON objects: time, level, msg, then key=value pairs. Safe from any
+ * thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_format { LOG_LOGFMT, LOG_JSON }; /* in JSON all values are strings */
 
-/* Lines below `level` are dropped. Call before threads start. */
+/* Lines below `level` are dropped. May be changed at any time. */
 void log_set_level(enum log_level level);
-/* `pairs` is printf text that is already logfmt ("topic=x partition=3"), or "" . Use log_value for text of
+enum log_level log_get_level(void);
+const char *log_level_name(enum log_level level); /* "debug" */
+void log_set_format(enum log_format format);
+
+/* `pairs` is printf text that is logfmt ("topic=x partition=3"), or "" . Use log_value for text of
  * unknown content. */
 void log_line(enum log_level level, const char *msg, const char *pairs, ...)
     __attribute__((format(printf, 3, 4)));

@@ -2,15 +2,17 @@
 
 import gzip
 import json
+import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 from kafka import KafkaBroker
-from process import free_ports
+from process import free_ports, wait_until
 from results import read_topic
-from streamer import run_once
+from streamer import EmbeddedStreamer, run_once
 
 Done = subprocess.CompletedProcess[str]
 
@@ -191,3 +193,54 @@ def test_cli__feed_of_other_files(broker: KafkaBroker, tmp_path: Path) -> None:
         assert done.returncode == 0, done
     has_loan = [json.loads(m.value or b"").get("has_loan") for m in read_topic(broker.bootstrap, "others")]
     assert has_loan == ["yes", "yes", None]
+
+
+def test_cli__a_failing_run_ends_with_a_line_of_the_log(tmp_path: Path) -> None:
+    """Whatever fails: what was typed, the configuration, this machine."""
+    file = tmp_path / "file"
+    file.touch()
+    failures = {
+        ("--embeded",): "did you mean --embedded?",
+        ("--set", "late.window=3"): "a duration needs its unit",
+        ("--set", f"state.dir={file}"): "not a directory",
+    }
+    for arguments, says in failures.items():
+        done = run_once("run", *arguments)
+        assert done.returncode == 2 and done.stdout == "", done
+        last = done.stderr.splitlines()[-1]
+        assert re.match(r'time=\S+ level=error msg="failed" exit_code=2 reason="', last) and says in last, done.stderr
+
+
+def test_cli__log_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    done = run_once("run", "--set", "log.format=json", "--set", f"state.dir={file}")
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert last.keys() == {"time", "level", "msg", "exit_code", "reason"}
+    assert (last["level"], last["exit_code"]) == ("error", "2") and f"state.dir={file}" in last["reason"]
+
+
+def test_cli__signals_change_the_log_level(tmp_path: Path) -> None:
+    """SIGUSR1 shows more, SIGUSR2 less; every change is seen where either level shows it. In JSON, line by line."""
+    with EmbeddedStreamer(tmp_path, {"log.format": "json"}) as s:
+        s.wait_ready()
+
+        def lines() -> list[dict[str, str]]:
+            return [json.loads(line) for line in s.stderr.read_text().splitlines()]
+
+        def changes() -> list[tuple[str, str]]:
+            return [(line["was"], line["log.level"]) for line in lines() if line["msg"] == "log level changed"]
+
+        def send(sent: signal.Signals, was: str, now: str) -> None:
+            os.kill(s.pid, sent)
+            told.append((was, now))
+            wait_until(f"{was} to {now}", lambda: changes() == told, s.stderr)
+
+        told: list[tuple[str, str]] = []
+        send(signal.SIGUSR1, "info", "debug")
+        send(signal.SIGUSR1, "debug", "debug")
+        send(signal.SIGUSR2, "debug", "info")
+        send(signal.SIGUSR2, "info", "warn")
+        before = len(lines())
+        s.stop()
+        assert len(lines()) == before and "stopping" not in s.stderr.read_text()
