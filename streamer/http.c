@@ -32,7 +32,8 @@ struct http_server {
     http_handler *handler;
     void *context;
     char address[NI_MAXHOST + NI_MAXSERV];
-    struct buf as_of; /* of the current request; the server's thread only */
+    struct buf names[HTTP_PARAMETERS_MAX]; /* of the current request; the server's thread only */
+    struct buf values[HTTP_PARAMETERS_MAX];
 
     int64_t deadline_ms;
     pthread_t watchdog;
@@ -68,14 +69,23 @@ static bool percent_decode(struct slice text, struct buf *out) {
             if (text.n - i < 3)
                 return false;
             int high = hex_digit(text.p[i + 1]), low = hex_digit(text.p[i + 2]);
-            if (high < 0 || low < 0 || (high == 0 && low == 0))
+            if (high < 0 || low < 0)
                 return false;
             c = (char)(high * 16 + low);
             i += 2;
         }
+        if (c == '\0')
+            return false;
         buf_put_byte(out, c);
     }
     return true;
+}
+
+const char *http_parameter(const struct http_request *request, const char *name) {
+    for (size_t i = 0; i < request->parameter_count; i++)
+        if (strcmp(request->parameters[i].name, name) == 0)
+            return request->parameters[i].value;
+    return NULL;
 }
 
 bool http_path_segment(const char *path, int index, struct buf *out) {
@@ -108,17 +118,43 @@ static bool has_body(struct MHD_Connection *connection) {
                NULL;
 }
 
+/* The query of one request while it is read. */
+struct query_reader {
+    struct http_server *server;
+    struct http_request *request;
+    const char *problem; /* NULL: none */
+};
+
+static enum MHD_Result read_parameter(void *context, enum MHD_ValueKind kind, const char *name, size_t name_n,
+                                      const char *value, size_t value_n) {
+    (void)kind;
+    struct query_reader *r = context;
+    size_t i = r->request->parameter_count;
+    if (name_n == 0 && value_n == 0)
+        return MHD_YES; /* "?", "a=1&" */
+    if (i == HTTP_PARAMETERS_MAX) {
+        r->problem = "too many query parameters";
+        return MHD_NO;
+    }
+    struct buf *names = r->server->names, *values = r->server->values;
+    if (!percent_decode(slice_of(name, name_n), &names[i]) ||
+        !percent_decode(slice_of(value, value_n), &values[i])) {
+        r->problem = "bad percent-encoding in the query";
+        return MHD_NO;
+    }
+    r->request->parameters[i] = (struct http_parameter){buf_cstr(&names[i]), buf_cstr(&values[i])};
+    r->request->parameter_count++;
+    return MHD_YES;
+}
+
 static void answer(struct http_server *s, struct MHD_Connection *connection, const char *path,
                    struct http_reply *reply) {
     struct http_request request = {.path = path};
-    const char *as_of;
-    size_t n;
-    if (MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, "as_of", 5, &as_of, &n) == MHD_YES) {
-        if (!percent_decode(slice_of(as_of, n), &s->as_of)) {
-            http_reply_error(reply, MHD_HTTP_BAD_REQUEST, "as_of: bad percent-encoding");
-            return;
-        }
-        request.as_of = buf_cstr(&s->as_of);
+    struct query_reader reader = {s, &request, NULL};
+    (void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, read_parameter, &reader);
+    if (reader.problem != NULL) {
+        http_reply_error(reply, MHD_HTTP_BAD_REQUEST, reader.problem);
+        return;
     }
     s->handler(s->context, &request, reply);
     assert(reply->status >= 200 && reply->status <= 599 && reply->content_type != NULL);
@@ -377,7 +413,10 @@ static struct http_server *server_new(void) {
 static void server_free(struct http_server *s) {
     (void)pthread_mutex_destroy(&s->lock);
     (void)pthread_cond_destroy(&s->wake);
-    buf_release(&s->as_of);
+    for (int i = 0; i < HTTP_PARAMETERS_MAX; i++) {
+        buf_release(&s->names[i]);
+        buf_release(&s->values[i]);
+    }
     free(s);
 }
 

@@ -14,10 +14,21 @@
  * answer. */
 #define HTTP_DEADLINE_MS 60000
 
-struct http_request {
-    const char *path;  /* still percent-encoded: see http_path_segment */
-    const char *as_of; /* query argument as_of, decoded; NULL without one */
+#define HTTP_PARAMETERS_MAX 16
+
+/* Of the query, decoded; "" is the value of one that has none. */
+struct http_parameter {
+    const char *name, *value;
 };
+
+struct http_request {
+    const char *path; /* still percent-encoded: see http_path_segment */
+    struct http_parameter parameters[HTTP_PARAMETERS_MAX];
+    size_t parameter_count;
+};
+
+/* The value of the first parameter of that name; NULL without one. */
+const char *http_parameter(const struct http_request *request, const char *name);
 
 /* All zero when the handler gets it. */
 struct http_reply {

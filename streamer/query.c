@@ -11,22 +11,9 @@
 
 #include <string.h>
 
-struct resource {
-    const char *name;
-    enum entity entity; /* whose id it is by */
-    bool is_mart;
-};
-
-static const struct resource resources[] = {
-    {"customers", ENTITY_CUSTOMER, false},
-    {"accounts", ENTITY_ACCOUNT, false},
-    {"account_summary", ENTITY_ACCOUNT, true},
-    {"customer_profile", ENTITY_CUSTOMER, true},
-};
-
 /* One query at work. */
 struct query {
-    const struct resource *resource;
+    const struct route *route;
     struct buf id; /* canonical: what keys are made of */
     struct task task;
     struct task_env env;
@@ -36,7 +23,7 @@ struct query {
 static void put_version(struct query *q, const struct version *v) {
     struct buf *out = &q->reply->body;
     struct slice id = buf_slice(&q->id);
-    if (q->resource->entity == ENTITY_CUSTOMER) {
+    if (q->route->entity == ENTITY_CUSTOMER) {
         struct customer_history_row row = {
             .loaded_at = v->loaded_at, .valid_from_at = v->from, .valid_to_at = v->to};
         struct customer_attributes a;
@@ -63,11 +50,11 @@ static void put_version(struct query *q, const struct version *v) {
  * (TIMESTAMP_NONE: all). Returns how many. */
 static int put_versions(struct query *q, int64_t as_of) {
     int count = 0;
-    enum family f = entity_map(q->resource->entity)->versions;
-    const struct timeline *line = task_load_row(&q->env, &q->task, q->resource->entity, buf_slice(&q->id));
+    enum family f = entity_map(q->route->entity)->versions;
+    const struct timeline *line = task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
     bool known = !timeline_is_empty(line);
     struct buf prefix = {0};
-    task_version_prefix(&prefix, &q->task, q->resource->entity, buf_slice(&q->id));
+    task_version_prefix(&prefix, &q->task, q->route->entity, buf_slice(&q->id));
     struct kv_cursor *c = kv_cursor(q->env.kv, f);
     for (cursor_seek(c, buf_slice(&prefix)); known && cursor_in(c, buf_slice(&prefix)); cursor_next(c)) {
         struct slice body;
@@ -94,13 +81,13 @@ static int put_versions(struct query *q, int64_t as_of) {
 
 static void not_found(struct query *q, const char *what) {
     struct buf text = {0};
-    buf_printf(&text, "%s of %s/%s", what, q->resource->name, buf_cstr(&q->id));
+    buf_printf(&text, "%s of %s/%s", what, q->route->table, buf_cstr(&q->id));
     http_reply_error(q->reply, 404, buf_cstr(&text));
     buf_release(&text);
 }
 
 static void answer_current(struct query *q) {
-    const struct timeline *line = task_load_row(&q->env, &q->task, q->resource->entity, buf_slice(&q->id));
+    const struct timeline *line = task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
     if (!line->has_current)
         not_found(q, "no current version");
     else
@@ -127,10 +114,10 @@ static void answer_mart(struct query *q) {
     const struct account_row *account = &q->env.account;
     const struct customer_row *customer = &q->env.customer;
     struct buf *out = &q->reply->body;
-    (void)task_load_row(&q->env, &q->task, q->resource->entity, buf_slice(&q->id));
-    if (q->resource->entity == ENTITY_ACCOUNT && account->has_summary)
+    (void)task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
+    if (q->route->entity == ENTITY_ACCOUNT && account->has_summary)
         row_put_json(&account_summary_type, &account->summary, out);
-    else if (q->resource->entity == ENTITY_CUSTOMER && customer->has_profile)
+    else if (q->route->entity == ENTITY_CUSTOMER && customer->has_profile)
         row_put_json(&customer_profile_type, &customer->profile, out);
     else
         not_found(q, "no row");
@@ -141,7 +128,7 @@ static bool read_id(struct query *q, const char *path) {
     struct buf text = {0};
     int64_t customer_id;
     bool ok = http_path_segment(path, 2, &text) && text.n > 0;
-    if (ok && q->resource->entity == ENTITY_CUSTOMER) {
+    if (ok && q->route->entity == ENTITY_CUSTOMER) {
         ok = task_parse_customer_id(buf_slice(&text), &customer_id);
         if (ok)
             buf_put_int(&q->id, customer_id);
@@ -153,40 +140,12 @@ static bool read_id(struct query *q, const char *path) {
     return ok;
 }
 
-static bool segment_is(const char *path, int index, const char *text) {
-    struct buf segment = {0};
-    bool is = http_path_segment(path, index, &segment) && slice_eq(buf_slice(&segment), slice_str(text));
-    buf_release(&segment);
-    return is;
-}
-
-static const struct resource *find_resource(const char *path) {
-    for (size_t i = 0; i < ARRAY_LEN(resources); i++)
-        if (segment_is(path, 0, "v1") && segment_is(path, 1, resources[i].name))
-            return &resources[i];
-    return NULL;
-}
-
-/* How many segments the path has, well encoded or not; a trailing slash adds none. */
-static int count_segments(const char *path) {
-    int n = 0;
-    for (; *path == '/' && path[1] != '\0'; n++)
-        path += 1 + strcspn(path + 1, "/");
-    return n;
-}
-
 static void answer(const struct query_context *context, struct query *q, const struct http_request *request) {
-    int segments = count_segments(request->path);
-    bool history = segments == 4 && segment_is(request->path, 3, "history");
+    const char *as_of = http_parameter(request, "as_of");
     if (!read_id(q, request->path)) {
         http_reply_error(q->reply, 400,
-                         q->resource->entity == ENTITY_CUSTOMER ? "give a customer_id, a number"
-                                                                : "give an account_id");
-        return;
-    }
-    if ((segments > 3 && !history) || (history && q->resource->is_mart) ||
-        (request->as_of != NULL && (history || q->resource->is_mart))) {
-        http_reply_error(q->reply, 404, "no such resource");
+                         q->route->entity == ENTITY_CUSTOMER ? "give a customer_id, a number"
+                                                             : "give an account_id");
         return;
     }
     int32_t partition = murmur2_partition(buf_slice(&q->id), context->partitions);
@@ -197,23 +156,19 @@ static void answer(const struct query_context *context, struct query *q, const s
         return;
     }
     task_init(&q->task, partition);
-    if (q->resource->is_mart)
+    if (q->route->answer == ROUTE_MART)
         answer_mart(q);
-    else if (history)
+    else if (q->route->answer == ROUTE_HISTORY)
         answer_history(q);
-    else if (request->as_of != NULL)
-        answer_as_of(q, request->as_of);
+    else if (as_of != NULL)
+        answer_as_of(q, as_of);
     else
         answer_current(q);
 }
 
-void query_handle(const struct query_context *context, const struct http_request *request,
-                  struct http_reply *reply) {
-    struct query q = {.resource = find_resource(request->path), .reply = reply};
-    if (q.resource == NULL) {
-        http_reply_error(reply, 404, "no such resource");
-        return;
-    }
+void query_handle(const struct query_context *context, const struct route *route,
+                  const struct http_request *request, struct http_reply *reply) {
+    struct query q = {.route = route, .reply = reply};
     reply->status = 200;
     reply->content_type = "application/json";
     q.env.kv = store_reader_new(context->store);

@@ -3,7 +3,7 @@
 #define STREAMER_QUERY_H
 
 #include "state/store.h"
-#include "streamer/http.h"
+#include "streamer/routes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,9 +16,8 @@ struct query_context {
     void *context;
 };
 
-/* Handles /v1/customers/{id}[/history], /v1/accounts/{id}[/history], /v1/account_summary/{id},
- * /v1/customer_profile/{id}; 404 for any other path. Any thread, one call at a time for each context. */
-void query_handle(const struct query_context *q, const struct http_request *request,
-                  struct http_reply *reply);
+/* Answers a request whose route is of a table, and takes its parameters. Any thread, one call at a time for each context. */
+void query_handle(const struct query_context *q, const struct route *route,
+                  const struct http_request *request, struct http_reply *reply);
 
 #endif

@@ -176,25 +176,35 @@ static void reply_ready(const struct service *s, struct http_reply *reply) {
     buf_printf(out, ",\"invariant_violations\":%lld}\n", (long long)violations);
 }
 
+static void reply_alive(const struct service *s, struct http_reply *reply) {
+    bool alive = phase_of(s) != WORKER_STOPPED;
+    reply->status = alive ? 200 : 503;
+    reply->content_type = "application/json";
+    buf_put_str(&reply->body, alive ? "{\"alive\":true}\n" : "{\"alive\":false,\"reason\":\"stopped\"}\n");
+}
+
+static void reply_metrics(const struct service *s, struct http_reply *reply) {
+    reply->status = 200;
+    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_render(s->metrics, now_ms(), &reply->body);
+}
+
 static void handle(void *context, const struct http_request *request, struct http_reply *reply) {
     const struct service *s = context;
-    if (strcmp(request->path, "/metrics") == 0) {
-        reply->status = 200;
-        reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
-        metrics_render(s->metrics, now_ms(), &reply->body);
-    } else if (strcmp(request->path, "/healthz") == 0) {
-        bool alive = phase_of(s) != WORKER_STOPPED;
-        reply->status = alive ? 200 : 503;
-        reply->content_type = "application/json";
-        buf_put_str(&reply->body,
-                    alive ? "{\"alive\":true}\n" : "{\"alive\":false,\"reason\":\"stopped\"}\n");
-    } else if (strcmp(request->path, "/readyz") == 0) {
-        reply_ready(s, reply);
-    } else if (strncmp(request->path, "/v1/", 4) == 0) {
-        struct query_context q = {s->store, s->layout.n, owns, context};
-        query_handle(&q, request, reply);
-    } else {
+    const struct route *route = route_find(request->path);
+    if (route == NULL) {
         http_reply_error(reply, 404, "no such resource");
+    } else if (!route_check_parameters(route, request, reply)) {
+        return;
+    } else if (route->answer == ROUTE_METRICS) {
+        reply_metrics(s, reply);
+    } else if (route->answer == ROUTE_HEALTH) {
+        reply_alive(s, reply);
+    } else if (route->answer == ROUTE_READINESS) {
+        reply_ready(s, reply);
+    } else {
+        struct query_context q = {s->store, s->layout.n, owns, context};
+        query_handle(&q, route, request, reply);
     }
 }
 

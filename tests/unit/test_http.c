@@ -43,8 +43,11 @@ static void handle(void *context, const struct http_request *request, struct htt
         http_reply_error(reply, 503, "not \"ready\"");
     } else if (strcmp(buf_cstr(&segment), "echo") == 0) {
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain; charset=utf-8"};
-        buf_printf(&reply->body, "path=%s as_of=%s\n", request->path,
-                   request->as_of ? request->as_of : "(none)");
+        const char *as_of = http_parameter(request, "as_of");
+        buf_printf(&reply->body, "path=%s as_of=%s", request->path, as_of != NULL ? as_of : "(none)");
+        for (size_t i = 0; i < request->parameter_count; i++)
+            buf_printf(&reply->body, " [%s=%s]", request->parameters[i].name, request->parameters[i].value);
+        buf_put_byte(&reply->body, '\n');
     } else {
         http_reply_error(reply, 404, "no such path");
     }
@@ -284,25 +287,36 @@ static void test_http__a_request_body_is_refused(void **state) {
     buf_release(&reply);
 }
 
-static void test_http__as_of_is_decoded(void **state) {
+static void test_http__the_query_is_decoded(void **state) {
     static const struct {
         const char *target, *body;
     } cases[] = {
-        {"/echo?as_of=2024-02-15", "path=/echo as_of=2024-02-15\n"},
-        {"/echo?as_of=2024-02-15T00%3A00%3a00Z&x=1", "path=/echo as_of=2024-02-15T00:00:00Z\n"},
-        {"/echo?y&as_of=2024-02-15+12:00", "path=/echo as_of=2024-02-15 12:00\n"},
-        {"/echo?as_of=a%2Bb", "path=/echo as_of=a+b\n"},
-        {"/echo?as_of=", "path=/echo as_of=\n"},
-        {"/echo?as_of", "path=/echo as_of=\n"},
-        {"/echo?as_of=1&as_of=2", "path=/echo as_of=1\n"},
-        {"/echo?as_off=1", "path=/echo as_of=(none)\n"},
-        {"/echo/a%2Fb/%zz?x", "path=/echo/a%2Fb/%zz as_of=(none)\n"},
+        {"/echo?as_of=2024-02-15", "path=/echo as_of=2024-02-15 [as_of=2024-02-15]\n"},
+        {"/echo?as_of=2024-02-15T00%3A00%3a00Z&x=1",
+         "path=/echo as_of=2024-02-15T00:00:00Z [as_of=2024-02-15T00:00:00Z] [x=1]\n"},
+        {"/echo?y&as_of=2024-02-15+12:00",
+         "path=/echo as_of=2024-02-15 12:00 [y=] [as_of=2024-02-15 12:00]\n"},
+        {"/echo?as_of=a%2Bb", "path=/echo as_of=a+b [as_of=a+b]\n"},
+        {"/echo?as%5fof=a%26b%3D", "path=/echo as_of=a&b= [as_of=a&b=]\n"},
+        {"/echo?as_of=", "path=/echo as_of= [as_of=]\n"},
+        {"/echo?as_of", "path=/echo as_of= [as_of=]\n"},
+        {"/echo?as_of=1&as_of=2", "path=/echo as_of=1 [as_of=1] [as_of=2]\n"},
+        {"/echo?as_off=1", "path=/echo as_of=(none) [as_off=1]\n"},
+        {"/echo?", "path=/echo as_of=(none)\n"},
+        {"/echo?as_of=1&", "path=/echo as_of=1 [as_of=1]\n"},
+        {"/echo?=1", "path=/echo as_of=(none) [=1]\n"},
+        {"/echo/a%2Fb/%zz?x", "path=/echo/a%2Fb/%zz as_of=(none) [x=]\n"},
     };
     struct buf reply = {0};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_string_equal(body_of(get(*state, cases[i].target, &reply)), cases[i].body);
-    static const char *const bad[] = {"/echo?as_of=%", "/echo?as_of=1%2", "/echo?as_of=%zz",
-                                      "/echo?as_of=%00"};
+    static const char *const bad[] = {"/echo?as_of=%",
+                                      "/echo?as_of=1%2",
+                                      "/echo?as_of=%zz",
+                                      "/echo?as_of=%00",
+                                      "/echo?x=%",
+                                      "/echo?%zz=1",
+                                      "/echo?1&2&3&4&5&6&7&8&9&10&11&12&13&14&15&16&17"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_int_equal(status_of(get(*state, bad[i], &reply)), 400);
     buf_release(&reply);
@@ -400,7 +414,7 @@ static void test_http__a_request_may_come_byte_by_byte(void **state) {
     int fd = dial(f->server);
     for (const char *p = text; *p != '\0'; p++)
         send_all(fd, p, 1);
-    assert_string_equal(body_of(read_to_end(fd, &reply)), "path=/echo as_of=1\n");
+    assert_string_equal(body_of(read_to_end(fd, &reply)), "path=/echo as_of=1 [as_of=1]\n");
     (void)close(fd);
     buf_release(&reply);
 }
@@ -709,7 +723,7 @@ int main(void) {
         CASE(head_has_no_body),
         CASE(other_methods_are_refused),
         CASE(a_request_body_is_refused),
-        CASE(as_of_is_decoded),
+        CASE(the_query_is_decoded),
         CASE(path_segments_are_decoded_one_by_one),
         CASE(connections_are_kept_alive),
         CASE(pipelined_requests_are_answered_in_order),
