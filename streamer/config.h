@@ -63,6 +63,8 @@ struct config {
 
     char *http_listen;            /* http.listen (127.0.0.1:9464); "" : none */
     int64_t http_max_connections; /* http.max.connections (64) */
+    char *http_advertised_url;    /* http.advertised.url: a URL of address.h; "": none */
+    char *http_hosts;             /* http.hosts: patterns of address.h */
     enum log_level log_level;     /* log.level */
     enum log_format log_format;   /* log.format (logfmt) */
 

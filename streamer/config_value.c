@@ -1,5 +1,6 @@
 #include "streamer/config_value.h"
 
+#include "streamer/address.h"
 #include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/slice.h"
@@ -84,6 +85,20 @@ bool check_listen(const char *value, struct err *e) {
                e, ERR_CONFIG,
                "\"%.80s\" is not HOST:PORT, write e.g. 127.0.0.1:9464 or [::1]:9464, or nothing for no HTTP",
                value);
+}
+
+bool check_url(const char *value, struct err *e) {
+    struct url url;
+    return value[0] == '\0' || url_parse(slice_str(value), &url) ||
+           err_set(e, ERR_CONFIG, "\"%.80s\" is not the URL of an instance, write e.g. http://HOST:9464",
+                   value);
+}
+
+bool check_hosts(const char *value, struct err *e) {
+    return address_patterns_are_valid(value) ||
+           err_set(e, ERR_CONFIG,
+                   "\"%.80s\" is not a list of hosts, write e.g. streamer.example.com,*.internal:9464",
+                   value);
 }
 
 /* librdkafka also takes PROTOCOL://HOST:PORT, with what kafka.security.protocol can be. */

@@ -25,6 +25,8 @@ value_check check_instance_id; /* or empty */
 value_check check_topic;
 value_check check_servers; /* HOST[:PORT],... */
 value_check check_listen;  /* HOST:PORT, or empty */
+value_check check_url;     /* of an instance (address.h), or empty */
+value_check check_hosts;   /* patterns (address.h) */
 
 bool parse_integer(const char *text, int64_t min, int64_t max, int64_t *value, struct err *e);
 /* "3d", "2h", "10m", "15s" or "100ms", never a number alone. */

@@ -1,5 +1,6 @@
 #include "streamer/http.h"
 
+#include "streamer/address.h"
 #include "streamer/base/json.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
@@ -29,13 +30,11 @@ struct connection {
 
 struct http_server {
     struct MHD_Daemon *daemon;
-    http_handler *handler;
-    void *context;
+    struct http_options o;
     char address[NI_MAXHOST + NI_MAXSERV];
     struct buf names[HTTP_PARAMETERS_MAX]; /* of the current request; the server's thread only */
     struct buf values[HTTP_PARAMETERS_MAX];
 
-    int64_t deadline_ms;
     pthread_t watchdog;
     pthread_mutex_t lock; /* over what follows */
     pthread_cond_t wake;
@@ -118,6 +117,15 @@ static bool has_body(struct MHD_Connection *connection) {
                NULL;
 }
 
+/* An HTTP/1.0 client, which is no browser, may send none. */
+static bool host_is_known(const struct http_server *s, struct MHD_Connection *connection) {
+    const char *text = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    struct address host;
+    return text == NULL ||
+           (address_parse(slice_trim(slice_str(text)), &host) &&
+            (host.is_ip || slice_eq_nocase(host.host, "localhost") || address_matches(s->o.hosts, &host)));
+}
+
 /* The query of one request while it is read. */
 struct query_reader {
     struct http_server *server;
@@ -156,7 +164,7 @@ static void answer(struct http_server *s, struct MHD_Connection *connection, con
         http_reply_error(reply, MHD_HTTP_BAD_REQUEST, reader.problem);
         return;
     }
-    s->handler(s->context, &request, reply);
+    s->o.handler(s->o.context, &request, reply);
     assert(reply->status >= 200 && reply->status <= 599 && reply->content_type != NULL);
 }
 
@@ -192,6 +200,9 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
         answer(server, connection, path, &reply);
     else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         http_reply_error(&reply, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD");
+    else if (!host_is_known(server, connection))
+        http_reply_error(&reply, MHD_HTTP_FORBIDDEN,
+                         "unknown Host: use an IP address, localhost, or a name that http.hosts has");
     else if (has_body(connection))
         http_reply_error(&reply, MHD_HTTP_CONTENT_TOO_LARGE, "no request body is accepted");
     else
@@ -247,7 +258,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
 
 static void *watch(void *server) {
     struct http_server *s = server;
-    int64_t interval_ms = s->deadline_ms / 4;
+    int64_t interval_ms = s->o.deadline_ms / 4;
     if (interval_ms > WATCH_INTERVAL_MAX_MS)
         interval_ms = WATCH_INTERVAL_MAX_MS;
     (void)pthread_mutex_lock(&s->lock);
@@ -255,7 +266,7 @@ static void *watch(void *server) {
         int64_t now_ms = monotonic_ms(), next_ms = now_ms + interval_ms;
         struct connection *c;
         LIST_FOREACH(c, &s->connections, entry)
-        if (now_ms - c->since_ms >= s->deadline_ms)
+        if (now_ms - c->since_ms >= s->o.deadline_ms)
             (void)shutdown(c->fd, SHUT_RDWR); /* its owner sees the end and closes it */
         struct timespec next = {.tv_sec = next_ms / 1000, .tv_nsec = next_ms % 1000 * 1000000};
         (void)pthread_cond_timedwait(&s->wake, &s->lock, &next);
@@ -367,11 +378,11 @@ static bool read_address(struct http_server *s, int fd, struct err *e) {
     return true;
 }
 
-static struct MHD_Daemon *start_daemon(struct http_server *s, int fd, int64_t max_connections) {
+static struct MHD_Daemon *start_daemon(struct http_server *s, int fd) {
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
         {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)max_connections, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->o.max_connections, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
@@ -398,8 +409,11 @@ static void stop_watchdog(struct http_server *s) {
     (void)pthread_join(s->watchdog, NULL);
 }
 
-static struct http_server *server_new(void) {
+static struct http_server *server_new(const struct http_options *o) {
     struct http_server *s = mem_calloc(1, sizeof *s);
+    s->o = *o;
+    if (s->o.deadline_ms == 0)
+        s->o.deadline_ms = HTTP_DEADLINE_MS;
     LIST_INIT(&s->connections);
     pthread_condattr_t monotonic;
     (void)pthread_condattr_init(&monotonic);
@@ -420,24 +434,19 @@ static void server_free(struct http_server *s) {
     free(s);
 }
 
-struct http_server *http_start_with_deadline(const char *address, int64_t max_connections,
-                                             int64_t deadline_ms, http_handler *handler, void *context,
-                                             struct err *e) {
-    assert(max_connections > 0 && max_connections <= INT32_MAX && deadline_ms > 0);
-    struct http_server *s = server_new();
-    s->handler = handler;
-    s->context = context;
-    s->deadline_ms = deadline_ms;
-    int fd = open_socket(address, e);
+struct http_server *http_start(const struct http_options *o, struct err *e) {
+    assert(o->max_connections > 0 && o->max_connections <= INT32_MAX);
+    struct http_server *s = server_new(o);
+    int fd = open_socket(o->listen, e);
     if (fd < 0)
         goto fail;
     if (!read_address(s, fd, e) || !start_watchdog(s, e)) {
         (void)close(fd);
         goto fail;
     }
-    s->daemon = start_daemon(s, fd, max_connections); /* owns fd now, even if it fails */
+    s->daemon = start_daemon(s, fd); /* owns fd now, even if it fails */
     if (s->daemon == NULL) {
-        err_set(e, ERR_STOP, "http.listen=%s: cannot start the server: %s", address, strerror(errno));
+        err_set(e, ERR_STOP, "http.listen=%s: cannot start the server: %s", o->listen, strerror(errno));
         stop_watchdog(s);
         goto fail;
     }
@@ -445,11 +454,6 @@ struct http_server *http_start_with_deadline(const char *address, int64_t max_co
 fail:
     server_free(s);
     return NULL;
-}
-
-struct http_server *http_start(const char *address, int64_t max_connections, http_handler *handler,
-                               void *context, struct err *e) {
-    return http_start_with_deadline(address, max_connections, HTTP_DEADLINE_MS, handler, context, e);
 }
 
 void http_stop(struct http_server *s) {

@@ -48,15 +48,20 @@ void http_reply_error(struct http_reply *reply, int status, const char *reason);
  * segment. */
 bool http_path_segment(const char *path, int index, struct buf *out);
 
+/* Texts are borrowed and must outlive the server. */
+struct http_options {
+    const char *listen; /* "HOST:PORT" ("[::1]:9464" for IPv6; ":9464": all IPv4 addresses; port 0: any) */
+    int64_t max_connections; /* more of them wait until others end */
+    int64_t deadline_ms;     /* 0: HTTP_DEADLINE_MS */
+    /* Besides IP addresses and localhost, the names that `Host` may have: patterns of address.h. A page of another site can make
+     * a browser ask an address of this machine under a name of its own (DNS rebinding); its name gives it away. */
+    const char *hosts;
+    http_handler *handler;
+    void *context;
+};
+
 struct http_server;
-/* `address`: "HOST:PORT" ("[::1]:9464" for IPv6; ":9464": all IPv4 addresses; port 0: any). More connections
- * than `max_connections` wait until others end. */
-struct http_server *http_start(const char *address, int64_t max_connections, http_handler *handler,
-                               void *context, struct err *e);
-/* The same with another deadline than HTTP_DEADLINE_MS; for tests. */
-struct http_server *http_start_with_deadline(const char *address, int64_t max_connections,
-                                             int64_t deadline_ms, http_handler *handler, void *context,
-                                             struct err *e);
+struct http_server *http_start(const struct http_options *o, struct err *e);
 void http_stop(struct http_server *s); /* NULL is allowed; after it no handler runs */
 /* "127.0.0.1:9464": where it listens really. Owned by the server. */
 const char *http_address(const struct http_server *s);

@@ -1,6 +1,7 @@
 #include "streamer/service.h"
 
 #include "state/store.h"
+#include "streamer/address.h"
 #include "streamer/base/json.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
@@ -44,6 +45,7 @@ struct service {
     struct worker_kafka kafka;
     atomic_int *holders; /* worker.h */
     struct http_server *http;
+    char *http_hosts;
     bool was_asked_to_stop; /* by a signal */
 };
 
@@ -302,10 +304,32 @@ static bool stop_workers(struct service *s, struct err *e) {
     return ok;
 }
 
+/* Names by which others may ask this instance: those that the configuration says. */
+static void choose_http_hosts(struct service *s) {
+    struct buf hosts = {0};
+    struct url url;
+    struct address listen;
+    buf_put_str(&hosts, s->config.http_hosts);
+    if (address_parse(slice_str(s->config.http_listen), &listen))
+        buf_printf(&hosts, ",%.*s", (int)listen.host.n, listen.host.p);
+    if (url_parse(slice_str(s->config.http_advertised_url), &url))
+        buf_printf(&hosts, ",%.*s", (int)url.at.host.n, url.at.host.p);
+    s->http_hosts = mem_strdup(buf_cstr(&hosts));
+    buf_release(&hosts);
+}
+
 static bool start_http(struct service *s, struct err *e) {
     if (s->config.http_listen[0] == '\0')
         return true;
-    s->http = http_start(s->config.http_listen, s->config.http_max_connections, handle, s, e);
+    choose_http_hosts(s);
+    struct http_options o = {
+        .listen = s->config.http_listen,
+        .max_connections = s->config.http_max_connections,
+        .hosts = s->http_hosts,
+        .handler = handle,
+        .context = s,
+    };
+    s->http = http_start(&o, e);
     return s->http != NULL;
 }
 
@@ -357,6 +381,7 @@ bool service_stop(struct service *s, struct err *e) {
         (void)nftw(s->temporary_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     free(s->transactional_id);
     broker_watch_release(s->config.brokers);
+    free(s->http_hosts);
     free(s);
     return ok;
 }

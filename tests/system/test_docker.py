@@ -93,6 +93,7 @@ def test_docker__prometheus_scrapes_the_job_that_alerts_expect() -> None:
     (scrape,) = load(DOCKER / "prometheus.yml")["scrape_configs"]
     assert scrape["job_name"] == "streamer"
     assert scrape["static_configs"] == [{"targets": ["streamer:9464"]}]
+    assert load(DOCKER / "compose.yml")["services"]["streamer"]["environment"]["STREAMER_HTTP_HOSTS"] == "streamer"
 
 
 # --- Grafana
@@ -179,7 +180,12 @@ def test_docker__image_and_compose_set_keys_that_exist(tmp_path: Path) -> None:
     set_by_image = " ".join(argument for name, argument in instructions() if name == "ENV")
     settings = dict(re.findall(r"(STREAMER_\w+)=(\S+)", set_by_image))
     settings |= load(DOCKER / "compose.yml")["services"]["streamer"]["environment"]
-    assert settings.keys() == {"STREAMER_STATE_DIR", "STREAMER_HTTP_LISTEN", "STREAMER_KAFKA_BOOTSTRAP_SERVERS"}
+    assert settings.keys() == {
+        "STREAMER_STATE_DIR",
+        "STREAMER_HTTP_LISTEN",
+        "STREAMER_HTTP_HOSTS",
+        "STREAMER_KAFKA_BOOTSTRAP_SERVERS",
+    }
     done = run(BINARY, "check", f"--set=state.dir={tmp_path}", env=environment() | settings)
     assert done.returncode == 0, done.stderr
 

@@ -369,6 +369,20 @@ static void test_config__listen(void **state) {
     }
 }
 
+static void test_config__http_hosts_and_urls(void **state) {
+    (void)state;
+    struct config c;
+    load_set(&c, "http.hosts=streamer, *.internal");
+    assert_string_equal(c.http_hosts, "streamer, *.internal");
+    config_release(&c);
+    load_set(&c, "http.advertised.url=https://streamer-1.bank.example");
+    assert_string_equal(c.http_advertised_url, "https://streamer-1.bank.example");
+    config_release(&c);
+    expect_refused("http.hosts=http://a", "http.hosts: \"http://a\" is not a list of hosts");
+    expect_refused("http.advertised.url=a:9464", "\"a:9464\" is not the URL of an instance");
+    expect_refused("http.advertised.url=http://me:secret@a", "is not the URL of an instance");
+}
+
 static void test_config__servers(void **state) {
     (void)state;
     static const char *const good[] = {"a",        "a:1",        "a:1,b:2",
@@ -655,6 +669,7 @@ int main(void) {
         cmocka_unit_test(test_config__integers),
         cmocka_unit_test(test_config__names),
         cmocka_unit_test(test_config__listen),
+        cmocka_unit_test(test_config__http_hosts_and_urls),
         cmocka_unit_test(test_config__servers),
         cmocka_unit_test(test_config__other_syntax),
         cmocka_unit_test(test_config__sasl_needs_a_mechanism),

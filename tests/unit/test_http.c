@@ -54,9 +54,22 @@ static void handle(void *context, const struct http_request *request, struct htt
     buf_release(&segment);
 }
 
+static struct http_options options(struct fixture *f, const char *listen_at) {
+    return (struct http_options){
+        .listen = listen_at, .max_connections = 16, .hosts = "x", .handler = handle, .context = f};
+}
+
+static struct http_server *start_at(struct fixture *f, const char *listen_at, struct err *e) {
+    struct http_options o = options(f, listen_at);
+    return http_start(&o, e);
+}
+
 static void start(struct fixture *f, int64_t max_connections, int64_t deadline_ms) {
+    struct http_options o = options(f, "127.0.0.1:0");
     struct err e = {0};
-    f->server = http_start_with_deadline("127.0.0.1:0", max_connections, deadline_ms, handle, f, &e);
+    o.max_connections = max_connections;
+    o.deadline_ms = deadline_ms;
+    f->server = http_start(&o, &e);
     if (f->server == NULL)
         fail_msg("%s", e.text);
 }
@@ -284,6 +297,57 @@ static void test_http__a_request_body_is_refused(void **state) {
     assert_int_equal(atomic_load(&f->calls), 0);
     ask(f, "GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", &reply);
     assert_int_equal(status_of(reply.p), 200);
+    buf_release(&reply);
+}
+
+/* DNS rebinding: a browser that was made to ask this address tells the name by which it was made to. */
+static void test_http__unknown_hosts_are_refused(void **state) {
+    static const struct {
+        const char *host;
+        int status;
+    } cases[] = {
+        {"x", 200},
+        {"X:9464", 200},
+        {"x.", 200},
+        {"127.0.0.1", 200},
+        {"127.0.0.1:9464", 200},
+        {"10.1.2.3:80", 200},
+        {"[::1]:9464", 200},
+        {"[fe80::1%eth0]", 200},
+        {"localhost", 200},
+        {"LocalHost:1", 200},
+        {"localhost.", 200},
+        {"evil.example.com", 403},
+        {"evil.example.com:9464", 403},
+        {"x.evil.example.com", 403},
+        {"evilx", 403},
+        {"localhost.evil.example.com", 403},
+        {"127.0.0.1.evil.example.com", 403},
+        {"1.2.3", 403},
+        {"::1", 403},
+        {"[evil]", 403},
+        {"x:port", 403},
+        {"x:0", 403},
+        {"x:65536", 403},
+        {"x y", 403},
+        {"x@evil", 403},
+        {"", 403},
+    };
+    struct fixture *f = *state;
+    struct buf reply = {0};
+    char text[256];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int before = atomic_load(&f->calls);
+        (void)snprintf(text, sizeof text, "GET /echo HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+                       cases[i].host);
+        if (status_of(ask(f, text, &reply)) != cases[i].status)
+            fail_msg("Host: %s: %s", cases[i].host, reply.p);
+        assert_int_equal(atomic_load(&f->calls) - before, cases[i].status == 200);
+    }
+    assert_string_equal(
+        body_of(reply.p),
+        "{\"error\": \"unknown Host: use an IP address, localhost, or a name that http.hosts has\"}\n");
+    assert_int_equal(status_of(ask(f, "GET /echo HTTP/1.0\r\n\r\n", &reply)), 200); /* no browser */
     buf_release(&reply);
 }
 
@@ -599,7 +663,7 @@ static void test_http__listens_where_it_is_told(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct err e = {0};
         http_stop(f->server);
-        f->server = http_start(cases[i].listen, 4, handle, f, &e);
+        f->server = start_at(f, cases[i].listen, &e);
         if (f->server == NULL)
             fail_msg("%s", e.text);
         assert_int_equal(strncmp(http_address(f->server), cases[i].host, strlen(cases[i].host)), 0);
@@ -608,14 +672,13 @@ static void test_http__listens_where_it_is_told(void **state) {
 }
 
 static void test_http__listens_on_ipv6(void **state) {
-    (void)state;
     struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     int fd = socket(AF_INET6, SOCK_STREAM, 0);
     bool has_ipv6 = fd >= 0 && bind(fd, (struct sockaddr *)&loopback, sizeof loopback) == 0;
     if (fd >= 0)
         (void)close(fd);
     struct err e = {0};
-    struct http_server *server = http_start("[::1]:0", 4, handle, NULL, &e);
+    struct http_server *server = start_at(*state, "[::1]:0", &e);
     assert_int_equal(server != NULL, has_ipv6);
     if (server != NULL)
         assert_int_equal(strncmp(http_address(server), "[::1]:", 6), 0);
@@ -642,7 +705,7 @@ static void test_http__a_bad_address_is_a_configuration_error(void **state) {
     struct fixture *f = *state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct err e = {0};
-        if (http_start(cases[i], 4, handle, f, &e) != NULL)
+        if (start_at(f, cases[i], &e) != NULL)
             fail_msg("%s was accepted", cases[i]);
         assert_int_equal(e.class, ERR_CONFIG);
         char start_text[128];
@@ -655,7 +718,7 @@ static void test_http__a_bad_address_is_a_configuration_error(void **state) {
 static void test_http__an_address_in_use_is_named(void **state) {
     struct fixture *f = *state;
     struct err e = {0};
-    assert_null(http_start(http_address(f->server), 4, handle, f, &e));
+    assert_null(start_at(f, http_address(f->server), &e));
     assert_int_equal(e.class, ERR_STOP);
     char wanted[256];
     (void)snprintf(wanted, sizeof wanted,
@@ -667,7 +730,7 @@ static void test_http__an_address_in_use_is_named(void **state) {
 static void test_http__another_machines_address_is_named(void **state) {
     struct fixture *f = *state;
     struct err e = {0};
-    assert_null(http_start("192.0.2.1:9464", 4, handle, f, &e));
+    assert_null(start_at(f, "192.0.2.1:9464", &e));
     assert_int_equal(e.class, ERR_STOP);
     assert_string_equal(
         e.text, "http.listen=192.0.2.1:9464: not an address of this machine; use one, or 0.0.0.0 for all");
@@ -723,6 +786,7 @@ int main(void) {
         CASE(head_has_no_body),
         CASE(other_methods_are_refused),
         CASE(a_request_body_is_refused),
+        CASE(unknown_hosts_are_refused),
         CASE(the_query_is_decoded),
         CASE(path_segments_are_decoded_one_by_one),
         CASE(connections_are_kept_alive),
