@@ -119,7 +119,8 @@ static const struct option options[] = {
 
     TEXT("http.listen", http_listen, "127.0.0.1:9464", check_listen,
          "HOST:PORT of metrics, health and queries, [::1]:9464 for IPv6; empty: none"),
-    INTEGER("http.max.connections", http_max_connections, "64", 1, 10000, "HTTP connections at a time"),
+    INTEGER("http.max.connections", http_max_connections, "64", 1, 10000,
+            "HTTP answers under way at a time; 16 connections more may wait, and health always has room"),
     TEXT("http.advertised.url", http_advertised_url, "", check_url,
          "http://HOST[:PORT] or https://HOST[:PORT] by which others reach this instance; empty: not told"),
     TEXT("http.hosts", http_hosts, "", check_hosts,

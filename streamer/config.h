@@ -62,7 +62,7 @@ struct config {
     struct rates rates; /* rates.tiers (10000:0.01,20000:0.015,*:0.02), rates.loan.bonus (0.005) */
 
     char *http_listen;            /* http.listen (127.0.0.1:9464); "" : none */
-    int64_t http_max_connections; /* http.max.connections (64) */
+    int64_t http_max_connections; /* http.max.connections: answers (64) */
     char *http_advertised_url;    /* http.advertised.url: a URL of address.h; "": none */
     char *http_hosts;             /* http.hosts: patterns of address.h */
     enum log_level log_level;     /* log.level */

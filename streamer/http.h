@@ -1,18 +1,15 @@
-/* http: the HTTP server (libmicrohttpd, one epoll thread). GET and HEAD only; bounded connections; a watchdog
- * shuts a connection down that takes longer than a total deadline. What it serves comes from one handler. */
+/* http: the HTTP server (libmicrohttpd, one epoll thread). GET and HEAD only; who is slow is cut off (http_room.h). What it
+ * serves comes from one handler. */
 #ifndef STREAMER_HTTP_H
 #define STREAMER_HTTP_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"
 #include "streamer/base/slice.h"
+#include "streamer/http_room.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* Of one request: from the start of its connection, or the end of the request before it, to the end of its
- * answer. */
-#define HTTP_DEADLINE_MS 60000
 
 #define HTTP_PARAMETERS_MAX 16
 
@@ -35,6 +32,7 @@ struct http_reply {
     int status;               /* 200 … 599 */
     const char *content_type; /* static text */
     struct buf body;          /* the server frees it */
+    bool is_for_now;          /* asking again soon may help: Retry-After */
 };
 
 /* Called on the server's thread, for GET and HEAD alike (the server leaves HEAD's body out). */
@@ -43,19 +41,29 @@ typedef void http_handler(void *context, const struct http_request *request, str
 /* Sets status and a JSON body {"error": "..."} (`reason`, valid UTF-8, is JSON-escaped). */
 void http_reply_error(struct http_reply *reply, int status, const char *reason);
 
+/* The same with status 503, of what passes. */
+void http_reply_later(struct http_reply *reply, const char *reason);
+
 /* Sets `out` to segment `index` (0-based) of the path, percent-decoded; false if there is none or the
  * encoding is bad ("%zz", an encoded NUL). What is decoded may hold any other bytes. A trailing slash adds no
  * segment. */
 bool http_path_segment(const char *path, int index, struct buf *out);
 
+/* What the server has to know of a path before anybody answers. */
+enum http_class {
+    HTTP_ORDINARY,
+    HTTP_HEALTH, /* room is kept for it */
+};
+
 /* Texts are borrowed and must outlive the server. */
 struct http_options {
     const char *listen; /* "HOST:PORT" ("[::1]:9464" for IPv6; ":9464": all IPv4 addresses; port 0: any) */
-    int64_t max_connections; /* more of them wait until others end */
-    int64_t deadline_ms;     /* 0: HTTP_DEADLINE_MS */
+    int64_t max_connections;   /* answers under way, and HTTP_ROOM_SPARE connections more */
+    struct http_limits limits; /* those that are 0: seconds for headers, a minute for an answer */
     /* Besides IP addresses and localhost, the names that `Host` may have: patterns of address.h. A page of another site can make
      * a browser ask an address of this machine under a name of its own (DNS rebinding); its name gives it away. */
     const char *hosts;
+    enum http_class (*classify)(void *context, const char *path);
     http_handler *handler;
     void *context;
 };

@@ -210,6 +210,13 @@ static void handle(void *context, const struct http_request *request, struct htt
     }
 }
 
+static enum http_class classify(void *context, const char *path) {
+    (void)context;
+    const struct route *route = route_find(path);
+    bool is_health = route != NULL && (route->answer == ROUTE_HEALTH || route->answer == ROUTE_READINESS);
+    return is_health ? HTTP_HEALTH : HTTP_ORDINARY;
+}
+
 /* --- life --- */
 
 /* Brokers that come up later than this program are waited for. */
@@ -326,6 +333,7 @@ static bool start_http(struct service *s, struct err *e) {
         .listen = s->config.http_listen,
         .max_connections = s->config.http_max_connections,
         .hosts = s->http_hosts,
+        .classify = classify,
         .handler = handle,
         .context = s,
     };

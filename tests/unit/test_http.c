@@ -17,7 +17,8 @@
 
 #include <cmocka.h>
 
-#define HANG_S 60                    /* how long a test waits for what must come, before it fails */
+#define HANG_S 60 /* how long a test waits for what must come, before it fails */
+#define LONG_MS 600000 /* longer than any test takes */
 #define BIG_BYTES ((size_t)32 << 20) /* more than socket buffers hold */
 
 /* --- the server under test */
@@ -39,6 +40,8 @@ static void handle(void *context, const struct http_request *request, struct htt
         reply->body.n = BIG_BYTES;
     } else if (strcmp(buf_cstr(&segment), "empty") == 0) {
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
+    } else if (strcmp(buf_cstr(&segment), "health") == 0) {
+        *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
     } else if (strcmp(buf_cstr(&segment), "unready") == 0) {
         http_reply_error(reply, 503, "not \"ready\"");
     } else if (strcmp(buf_cstr(&segment), "echo") == 0) {
@@ -54,9 +57,18 @@ static void handle(void *context, const struct http_request *request, struct htt
     buf_release(&segment);
 }
 
+static enum http_class classify(void *context, const char *path) {
+    (void)context;
+    return strstr(path, "/health") != NULL ? HTTP_HEALTH : HTTP_ORDINARY;
+}
+
 static struct http_options options(struct fixture *f, const char *listen_at) {
-    return (struct http_options){
-        .listen = listen_at, .max_connections = 16, .hosts = "x", .handler = handle, .context = f};
+    return (struct http_options){.listen = listen_at,
+                                 .max_connections = 16,
+                                 .hosts = "x",
+                                 .classify = classify,
+                                 .handler = handle,
+                                 .context = f};
 }
 
 static struct http_server *start_at(struct fixture *f, const char *listen_at, struct err *e) {
@@ -68,7 +80,8 @@ static void start(struct fixture *f, int64_t max_connections, int64_t deadline_m
     struct http_options o = options(f, "127.0.0.1:0");
     struct err e = {0};
     o.max_connections = max_connections;
-    o.deadline_ms = deadline_ms;
+    o.limits =
+        (struct http_limits){.first_ms = deadline_ms, .next_ms = deadline_ms, .answer_ms = deadline_ms};
     f->server = http_start(&o, &e);
     if (f->server == NULL)
         fail_msg("%s", e.text);
@@ -76,7 +89,7 @@ static void start(struct fixture *f, int64_t max_connections, int64_t deadline_m
 
 static int setup(void **state) {
     struct fixture *f = mem_calloc(1, sizeof *f);
-    start(f, 16, HTTP_DEADLINE_MS);
+    start(f, 16, LONG_MS);
     *state = f;
     return 0;
 }
@@ -188,6 +201,16 @@ static int count(const char *text, const char *part) {
 static void assert_serves(struct fixture *f) {
     struct buf reply = {0};
     assert_int_equal(status_of(get(f, "/echo", &reply)), 200);
+    buf_release(&reply);
+}
+
+/* Connections that were closed are seen to be a moment later. */
+static void assert_serves_soon(struct fixture *f) {
+    struct buf reply = {0};
+    for (int i = 0; status_of(get(f, "/echo", &reply)) != 200; i++) {
+        assert_true(i < HANG_S * 100);
+        (void)nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
     buf_release(&reply);
 }
 
@@ -544,28 +567,68 @@ static void test_http__garbage_does_no_harm(void **state) {
     buf_release(&reply);
 }
 
-static void test_http__over_the_limit_connections_wait(void **state) {
-    struct fixture *f = *state;
-    restart(f, 2, HTTP_DEADLINE_MS);
-    struct buf reply = {0};
-    int held[2], waiting[3];
-    for (size_t i = 0; i < ARRAY_LEN(held); i++) {
+/* --- room */
+
+enum { LIMIT = 4, PLACES = LIMIT + HTTP_ROOM_SPARE };
+
+static void hold_connections(struct fixture *f, int *held, int n, const char *text) {
+    for (int i = 0; i < n; i++) {
         held[i] = dial(f->server);
-        send_text(held[i], "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
-        assert_int_equal(status_of(read_reply(held[i], &reply)), 200);
+        send_text(held[i], text);
     }
-    for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
-        waiting[i] = dial(f->server);
-        send_text(waiting[i], "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+}
+
+static void close_all(const int *held, int n) {
+    for (int i = 0; i < n; i++)
+        (void)close(held[i]);
+}
+
+/* Ten times as many as there are places, none of which ends by itself within the test. */
+static void test_http__idle_and_slow_connections_make_room(void **state) {
+    static const char *const starts[] = {
+        "", "GET /echo HTTP/1.1\r\nX-a: ", "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"};
+    struct fixture *f = *state;
+    restart(f, LIMIT, LONG_MS);
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        int held[10 * PLACES];
+        struct buf reply = {0};
+        hold_connections(f, held, ARRAY_LEN(held), starts[i]);
+        assert_int_equal(status_of(get(f, "/health", &reply)), 200);
+        assert_serves(f);
+        (void)read_to_end(held[0], &reply); /* was ended, or this fails */
+        close_all(held, ARRAY_LEN(held));
+        buf_release(&reply);
     }
-    assert_int_equal(poll(&(struct pollfd){.fd = waiting[0], .events = POLLIN}, 1, 50), 0);
-    assert_int_equal(atomic_load(&f->calls), 2);
-    (void)close(held[0]);
-    for (size_t i = 0; i < ARRAY_LEN(waiting); i++) { /* one after the other in the place that is free */
-        assert_int_equal(status_of(read_to_end(waiting[i], &reply)), 200);
-        (void)close(waiting[i]);
-    }
-    (void)close(held[1]);
+}
+
+/* Who asks for much and does not read is answered for a while. Health has room meanwhile, others are told to come back. */
+static void test_http__slow_readers_leave_room_for_health(void **state) {
+    struct fixture *f = *state;
+    restart(f, LIMIT, LONG_MS);
+    int held[LIMIT];
+    struct buf reply = {0};
+    hold_connections(f, held, LIMIT, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (int i = 0; i < LIMIT; i++) /* the answer has begun */
+        assert_int_equal(poll(&(struct pollfd){.fd = held[i], .events = POLLIN}, 1, HANG_S * 1000), 1);
+    assert_int_equal(status_of(get(f, "/health", &reply)), 200);
+    assert_int_equal(status_of(get(f, "/echo", &reply)), 503);
+    assert_header(reply.p, "Retry-After: 1");
+    assert_string_equal(body_of(reply.p),
+                        "{\"error\": \"busy: http.max.connections answers are under way\"}\n");
+    close_all(held, LIMIT);
+    assert_serves_soon(f);
+    buf_release(&reply);
+}
+
+/* Even where all places are those of slow readers, the longest answer gives way. */
+static void test_http__slow_readers_make_room(void **state) {
+    struct fixture *f = *state;
+    restart(f, LIMIT, LONG_MS);
+    int held[4 * PLACES];
+    struct buf reply = {0};
+    hold_connections(f, held, ARRAY_LEN(held), "GET /big/health HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(status_of(get(f, "/health", &reply)), 200);
+    close_all(held, ARRAY_LEN(held));
     buf_release(&reply);
 }
 
@@ -600,25 +663,12 @@ static void test_http__slow_requests_are_cut(void **state) {
     assert_serves(f);
 }
 
-static void test_http__slow_requests_do_not_starve_others(void **state) {
-    struct fixture *f = *state;
-    restart(f, 4, 100);
-    int slow[12];
-    for (size_t i = 0; i < ARRAY_LEN(slow); i++) {
-        slow[i] = dial(f->server);
-        send_text(slow[i], "GET /echo HTTP/1.1\r\nX-a: ");
-    }
-    assert_serves(f); /* though it came last */
-    for (size_t i = 0; i < ARRAY_LEN(slow); i++)
-        (void)close(slow[i]);
-}
-
 static void test_http__slow_readers_are_cut(void **state) {
     struct fixture *f = *state;
     restart(f, 1, 100);
     int fd = dial(f->server);
     send_text(fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert_serves(f); /* the only place is free again */
+    assert_serves_soon(f); /* the only place is free again */
     struct buf reply = {0};
     read_to_end(fd, &reply);
     assert_true(reply.n < BIG_BYTES);
@@ -744,7 +794,7 @@ static void test_http__stops_with_connections_open(void **state) {
         int idle = dial(f->server), half = dial(f->server), reading = dial(f->server);
         send_text(half, "GET /echo HTTP/1.1\r\nX-a: ");
         send_text(reading, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-        restart(f, 16, HTTP_DEADLINE_MS);
+        restart(f, 16, LONG_MS);
         assert_string_equal(read_to_end(idle, &reply), "");
         assert_string_equal(read_to_end(half, &reply), "");
         (void)read_to_end(reading, &reply);
@@ -767,7 +817,7 @@ static void *many_requests(void *fixture) {
 
 static void test_http__serves_many_clients_at_once(void **state) {
     struct fixture *f = *state;
-    restart(f, 4, HTTP_DEADLINE_MS);
+    restart(f, 4, LONG_MS);
     pthread_t clients[8];
     for (size_t i = 0; i < ARRAY_LEN(clients); i++)
         assert_int_equal(pthread_create(&clients[i], NULL, many_requests, f), 0);
@@ -794,9 +844,10 @@ int main(void) {
         CASE(a_request_may_come_byte_by_byte),
         CASE(too_long_a_request_is_refused),
         CASE(garbage_does_no_harm),
-        CASE(over_the_limit_connections_wait),
+        CASE(idle_and_slow_connections_make_room),
+        CASE(slow_readers_leave_room_for_health),
+        CASE(slow_readers_make_room),
         CASE(slow_requests_are_cut),
-        CASE(slow_requests_do_not_starve_others),
         CASE(slow_readers_are_cut),
         CASE(a_big_reply_arrives_whole),
         CASE(the_clock_restarts_with_each_request),
