@@ -1,6 +1,7 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/decimal.h"
 #include "streamer/commands.h"
+#include "streamer/http_files.h"
 #include "streamer/kafka.h"
 #include "streamer/preflight.h"
 #include "streamer/state_dir.h"
@@ -260,6 +261,10 @@ int command_check(const struct config *c, bool connect) {
     print_rates(&c->rates);
     if (!preflight_clients(c, &e) || !check_state_dir(c, &e))
         return command_fail(&e);
+    struct http_files files;
+    if (!http_files_read(&files, c, &e))
+        return command_fail(&e);
+    http_files_release(&files);
     print_library();
     (void)printf("the configuration is valid\n");
     return connect ? check_connection(c, &e) : EXIT_DONE;

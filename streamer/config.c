@@ -1,5 +1,6 @@
 #include "streamer/config.h"
 
+#include "streamer/address.h"
 #include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
 #include "streamer/config_value.h"
@@ -54,6 +55,7 @@ struct option {
 
 static const char *const order_choices[] = {"auto", "event_time", "log", NULL};
 static const char *const truncate_choices[] = {"apply", "quarantine", NULL};
+static const char *const boolean_choices[] = {"false", "true", NULL}; /* of an int */
 static const char *const header_choices[] = {"source", "none", NULL};
 static const char *const format_choices[] = {"logfmt", "json", NULL};
 
@@ -125,6 +127,14 @@ static const struct option options[] = {
          "http://HOST[:PORT] or https://HOST[:PORT] by which others reach this instance; empty: not told"),
     TEXT("http.hosts", http_hosts, "", check_hosts,
          "Names that a request's Host may have, besides IP addresses, localhost and those of http.listen and http.advertised.url: NAME,... with * for any characters"),
+    TEXT("http.token.file", http_token_file, "", NULL,
+         "File with the token that requests have to bring (Authorization: Bearer TOKEN), but those to /healthz and /readyz; read at start; empty: none"),
+    CHOICE("http.metrics.open", http_metrics_open, "false", boolean_choices, "Whether /metrics asks for no token, either"),
+    CHOICE("http.insecure", http_insecure, "false", boolean_choices,
+           "Whether http.listen may be reachable from other machines without a token"),
+    TEXT("http.tls.certificate", http_tls_certificate, "", NULL,
+         "PEM file with the certificate for TLS, and those between it and the authority; read at start; empty: plain HTTP"),
+    TEXT("http.tls.key", http_tls_key, "", NULL, "PEM file with its private key, not encrypted"),
     OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
            "Least severe log lines shown: debug, info, warn or error; SIGUSR1 shows more, SIGUSR2 less"),
     CHOICE("log.format", log_format, "logfmt", format_choices,
@@ -492,6 +502,25 @@ static bool check_mechanism(const struct config *c, struct err *e) {
         protocol->origin, protocol->value);
 }
 
+/* Who listens beyond this machine must know who asks, or say that it does not matter. */
+static bool check_http(const struct config *c, struct err *e) {
+    struct address listen;
+    const struct setting *where = setting_of(c, "http.listen");
+    bool is_alone = c->http_listen[0] == '\0' ||
+                    (address_parse(slice_str(c->http_listen), &listen) && address_is_loopback(&listen));
+    if (!is_alone && c->http_token_file[0] == '\0' && !c->http_insecure)
+        return err_set(e, ERR_CONFIG,
+                       "%s: http.listen: %s is reachable from other machines; set http.token.file, or, where "
+                       "everybody who can reach it may see all data, http.insecure=true",
+                       where->origin, c->http_listen);
+    bool has_certificate = c->http_tls_certificate[0] != '\0', has_key = c->http_tls_key[0] != '\0';
+    return has_certificate == has_key ||
+           err_set(e, ERR_CONFIG, "%s: %s is set without %s, TLS needs both",
+                   setting_of(c, has_key ? "http.tls.key" : "http.tls.certificate")->origin,
+                   has_key ? "http.tls.key" : "http.tls.certificate",
+                   has_key ? "http.tls.certificate" : "http.tls.key");
+}
+
 static void derive_internal_topics(struct config *c) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         if (internal_suffixes[t] == NULL)
@@ -511,7 +540,8 @@ bool config_load(struct config *c, const char *path, const char *const *sets, si
         !set_from_environment(c, e) || !set_from_arguments(c, sets, set_count, e))
         goto fail;
     derive_internal_topics(c);
-    if (check_topics_distinct(c, e) && check_replication(c, e) && check_rates(c, e) && check_mechanism(c, e))
+    if (check_topics_distinct(c, e) && check_replication(c, e) && check_rates(c, e) &&
+        check_mechanism(c, e) && check_http(c, e))
         return true;
 fail:
     config_release(c);

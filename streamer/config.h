@@ -61,12 +61,16 @@ struct config {
 
     struct rates rates; /* rates.tiers (10000:0.01,20000:0.015,*:0.02), rates.loan.bonus (0.005) */
 
-    char *http_listen;            /* http.listen (127.0.0.1:9464); "" : none */
-    int64_t http_max_connections; /* http.max.connections: answers (64) */
-    char *http_advertised_url;    /* http.advertised.url: a URL of address.h; "": none */
-    char *http_hosts;             /* http.hosts: patterns of address.h */
-    enum log_level log_level;     /* log.level */
-    enum log_format log_format;   /* log.format (logfmt) */
+    char *http_listen;                         /* http.listen (127.0.0.1:9464); "" : none */
+    int64_t http_max_connections;              /* http.max.connections: answers (64) */
+    char *http_advertised_url;                 /* http.advertised.url: a URL of address.h; "": none */
+    char *http_hosts;                          /* http.hosts: patterns of address.h */
+    char *http_token_file;                     /* http.token.file; "": none */
+    int http_insecure;                         /* http.insecure (false) */
+    int http_metrics_open;                     /* http.metrics.open (false) */
+    char *http_tls_certificate, *http_tls_key; /* http.tls.certificate, .key: both or none ("") */
+    enum log_level log_level;                  /* log.level */
+    enum log_format log_format;                /* log.format (logfmt) */
 
     /* Not a setting: where all clients report which brokers they reach. NULL: nowhere. Borrowed. */
     struct broker_watch *brokers;

@@ -112,6 +112,24 @@ static bool host_is_known(const struct http_server *s, struct MHD_Connection *co
             (host.is_ip || slice_eq_nocase(host.host, "localhost") || address_matches(s->o.hosts, &host)));
 }
 
+/* How long it takes says nothing of where two texts of one length differ. */
+static bool same_secret(struct slice a, struct slice b) {
+    unsigned char difference = a.n != b.n;
+    for (size_t i = 0; i < a.n && i < b.n; i++)
+        difference |= (unsigned char)(a.p[i] ^ b.p[i]);
+    return difference == 0;
+}
+
+#define BEARER "Bearer "
+
+static bool has_token(const struct http_server *s, struct MHD_Connection *connection) {
+    const char *text =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    size_t n = strlen(BEARER);
+    return text != NULL && strlen(text) > n && slice_eq_nocase(slice_of(text, n), BEARER) &&
+           same_secret(slice_trim(slice_str(text + n)), slice_str(s->o.token));
+}
+
 /* The query of one request while it is read. */
 struct query_reader {
     struct http_server *server;
@@ -168,6 +186,8 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http
         MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
         (reply->status != MHD_HTTP_METHOD_NOT_ALLOWED ||
          MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES) &&
+        (reply->status != MHD_HTTP_UNAUTHORIZED ||
+         MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer") == MHD_YES) &&
         (!reply->is_for_now ||
          MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER) == MHD_YES))
         result = MHD_queue_response(connection, (unsigned)reply->status, response);
@@ -182,14 +202,17 @@ static struct http_seat *seat_of(struct MHD_Connection *connection) {
 /* Why a request is not taken as soon as its headers are there; false: it is. */
 static bool refuse(struct http_server *s, struct MHD_Connection *connection, const char *path,
                    const char *method, struct http_reply *reply) {
-    bool is_about_health = s->o.classify(s->o.context, path) == HTTP_HEALTH;
-    if (!http_room_begin(s->room, seat_of(connection), is_about_health))
+    enum http_class class = s->o.classify(s->o.context, path);
+    if (!http_room_begin(s->room, seat_of(connection), class == HTTP_HEALTH))
         http_reply_later(reply, "busy: http.max.connections answers are under way");
     else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         http_reply_error(reply, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD");
     else if (!host_is_known(s, connection))
         http_reply_error(reply, MHD_HTTP_FORBIDDEN,
                          "unknown Host: use an IP address, localhost, or a name that http.hosts has");
+    else if (class == HTTP_GUARDED && s->o.token != NULL && !has_token(s, connection))
+        http_reply_error(reply, MHD_HTTP_UNAUTHORIZED,
+                         "the token is missing or wrong: send Authorization: Bearer TOKEN");
     else if (has_body(connection))
         http_reply_error(reply, MHD_HTTP_CONTENT_TOO_LARGE, "no request body is accepted");
     return reply->status != 0;
@@ -245,6 +268,15 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
 
 /* --- start and stop */
 
+/* libmicrohttpd's options hold plain pointers; it writes through none of them. */
+static void *unconst(const char *text) {
+    union {
+        const char *in;
+        char *out;
+    } u = {text};
+    return u.out;
+}
+
 static struct MHD_Daemon *start_daemon(struct http_server *s, int fd) {
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
@@ -256,8 +288,17 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd) {
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, s},
         {MHD_OPTION_END, 0, NULL},
     };
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                            on_request, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, unconst(s->o.certificate)},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, unconst(s->o.key)},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, unconst("NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2")},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    bool is_tls = s->o.certificate != NULL;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    return MHD_start_daemon(flags | (is_tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
+                            MHD_OPTION_ARRAY, options, is_tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls,
+                            MHD_OPTION_END);
 }
 
 static void server_free(struct http_server *s) {

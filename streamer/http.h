@@ -51,8 +51,9 @@ bool http_path_segment(const char *path, int index, struct buf *out);
 
 /* What the server has to know of a path before anybody answers. */
 enum http_class {
-    HTTP_ORDINARY,
-    HTTP_HEALTH, /* room is kept for it */
+    HTTP_GUARDED, /* asks for the token, if there is one */
+    HTTP_OPEN,    /* to all */
+    HTTP_HEALTH,  /* to all, and room is kept for it */
 };
 
 /* Texts are borrowed and must outlive the server. */
@@ -63,6 +64,8 @@ struct http_options {
     /* Besides IP addresses and localhost, the names that `Host` may have: patterns of address.h. A page of another site can make
      * a browser ask an address of this machine under a name of its own (DNS rebinding); its name gives it away. */
     const char *hosts;
+    const char *token;             /* NULL: none is asked for */
+    const char *certificate, *key; /* of TLS, as in PEM files; NULL: plain HTTP */
     enum http_class (*classify)(void *context, const char *path);
     http_handler *handler;
     void *context;

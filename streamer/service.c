@@ -10,6 +10,7 @@
 #include "streamer/commands.h"
 #include "streamer/embedded.h"
 #include "streamer/http.h"
+#include "streamer/http_files.h"
 #include "streamer/kafka.h"
 #include "streamer/preflight.h"
 #include "streamer/query.h"
@@ -44,6 +45,7 @@ struct service {
     size_t worker_count; /* started */
     struct worker_kafka kafka;
     atomic_int *holders; /* worker.h */
+    struct http_files http_files;
     struct http_server *http;
     char *http_hosts;
     bool was_asked_to_stop; /* by a signal */
@@ -211,10 +213,13 @@ static void handle(void *context, const struct http_request *request, struct htt
 }
 
 static enum http_class classify(void *context, const char *path) {
-    (void)context;
+    const struct service *s = context;
     const struct route *route = route_find(path);
-    bool is_health = route != NULL && (route->answer == ROUTE_HEALTH || route->answer == ROUTE_READINESS);
-    return is_health ? HTTP_HEALTH : HTTP_ORDINARY;
+    if (route == NULL)
+        return HTTP_GUARDED;
+    if (route->answer == ROUTE_HEALTH || route->answer == ROUTE_READINESS)
+        return HTTP_HEALTH;
+    return route->answer == ROUTE_METRICS && s->config.http_metrics_open ? HTTP_OPEN : HTTP_GUARDED;
 }
 
 /* --- life --- */
@@ -333,6 +338,9 @@ static bool start_http(struct service *s, struct err *e) {
         .listen = s->config.http_listen,
         .max_connections = s->config.http_max_connections,
         .hosts = s->http_hosts,
+        .token = s->http_files.token,
+        .certificate = s->http_files.certificate,
+        .key = s->http_files.key,
         .classify = classify,
         .handler = handle,
         .context = s,
@@ -347,9 +355,9 @@ struct service *service_start(const struct config *config, bool embedded, struct
     s->is_embedded = embedded;
     s->config.brokers = broker_watch_new();
     log_set_level(config->log_level);
-    bool ok = preflight(&s->config, embedded, e) && connect_brokers(s, e) &&
-              (!embedded || make_temporary_dir(s, e)) && open_store(s, e) && choose_transactional_id(s, e) &&
-              start_workers(s, e) && start_http(s, e);
+    bool ok = preflight(&s->config, embedded, e) && http_files_read(&s->http_files, &s->config, e) &&
+              connect_brokers(s, e) && (!embedded || make_temporary_dir(s, e)) && open_store(s, e) &&
+              choose_transactional_id(s, e) && start_workers(s, e) && start_http(s, e);
     if (ok) {
         log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s",
                  streamer_version(), s->config.bootstrap, s->config.app_id, s->layout.n, s->config.state_dir,
@@ -390,6 +398,7 @@ bool service_stop(struct service *s, struct err *e) {
     free(s->transactional_id);
     broker_watch_release(s->config.brokers);
     free(s->http_hosts);
+    http_files_release(&s->http_files);
     free(s);
     return ok;
 }

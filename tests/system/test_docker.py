@@ -184,6 +184,7 @@ def test_docker__image_and_compose_set_keys_that_exist(tmp_path: Path) -> None:
         "STREAMER_STATE_DIR",
         "STREAMER_HTTP_LISTEN",
         "STREAMER_HTTP_HOSTS",
+        "STREAMER_HTTP_INSECURE",
         "STREAMER_KAFKA_BOOTSTRAP_SERVERS",
     }
     done = run(BINARY, "check", f"--set=state.dir={tmp_path}", env=environment() | settings)

@@ -358,7 +358,9 @@ static void test_config__listen(void **state) {
         char set[100];
         (void)snprintf(set, sizeof set, "http.listen=%s", good[i]);
         struct config c;
-        load_set(&c, set);
+        struct err e = {0};
+        if (!load(&c, NULL, (const char *const[]){set, "http.insecure=true"}, 2, &e))
+            fail_msg("%s: %s", set, e.text);
         assert_string_equal(c.http_listen, good[i]);
         config_release(&c);
     }
@@ -367,6 +369,34 @@ static void test_config__listen(void **state) {
         (void)snprintf(set, sizeof set, "http.listen=%s", bad[i]);
         expect_refused(set, "is not HOST:PORT");
     }
+}
+
+/* Beyond loopback it needs a token, or the word of the user. */
+static void test_config__http_exposure(void **state) {
+    (void)state;
+    static const char *const alone[] = {"127.0.0.1:1", "127.8.0.1:1", "[::1]:1", "localhost:1", ""};
+    static const char *const exposed[] = {"0.0.0.0:1",       "[::]:1",      "10.0.0.1:1",
+                                          "[2001:db8::1]:1", "bank.host:1", "127.example.com:1"};
+    static const char *const excuses[] = {"http.token.file=/run/token", "http.insecure=true"};
+    char set[100];
+    struct config c;
+    struct err e = {0};
+    for (size_t i = 0; i < ARRAY_LEN(alone); i++) {
+        (void)snprintf(set, sizeof set, "http.listen=%s", alone[i]);
+        load_set(&c, set);
+        config_release(&c);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(exposed); i++) {
+        (void)snprintf(set, sizeof set, "http.listen=%s", exposed[i]);
+        expect_refused(set, "is reachable from other machines; set http.token.file, or");
+        for (size_t k = 0; k < ARRAY_LEN(excuses); k++) {
+            assert_true(load(&c, NULL, (const char *const[]){set, excuses[k]}, 2, &e));
+            config_release(&c);
+        }
+    }
+    expect_refused("http.tls.key=a", "http.tls.key is set without http.tls.certificate");
+    expect_refused("http.tls.certificate=a", "http.tls.certificate is set without http.tls.key");
+    expect_refused("http.insecure=yes", "use false or true");
 }
 
 static void test_config__http_hosts_and_urls(void **state) {
@@ -669,6 +699,7 @@ int main(void) {
         cmocka_unit_test(test_config__integers),
         cmocka_unit_test(test_config__names),
         cmocka_unit_test(test_config__listen),
+        cmocka_unit_test(test_config__http_exposure),
         cmocka_unit_test(test_config__http_hosts_and_urls),
         cmocka_unit_test(test_config__servers),
         cmocka_unit_test(test_config__other_syntax),

@@ -17,8 +17,8 @@
 
 #include <cmocka.h>
 
-#define HANG_S 60 /* how long a test waits for what must come, before it fails */
-#define LONG_MS 600000 /* longer than any test takes */
+#define HANG_S 60                    /* how long a test waits for what must come, before it fails */
+#define LONG_MS 600000               /* longer than any test takes */
 #define BIG_BYTES ((size_t)32 << 20) /* more than socket buffers hold */
 
 /* --- the server under test */
@@ -59,7 +59,9 @@ static void handle(void *context, const struct http_request *request, struct htt
 
 static enum http_class classify(void *context, const char *path) {
     (void)context;
-    return strstr(path, "/health") != NULL ? HTTP_HEALTH : HTTP_ORDINARY;
+    if (strstr(path, "/health") != NULL)
+        return HTTP_HEALTH;
+    return strcmp(path, "/empty") == 0 ? HTTP_OPEN : HTTP_GUARDED;
 }
 
 static struct http_options options(struct fixture *f, const char *listen_at) {
@@ -371,6 +373,48 @@ static void test_http__unknown_hosts_are_refused(void **state) {
         body_of(reply.p),
         "{\"error\": \"unknown Host: use an IP address, localhost, or a name that http.hosts has\"}\n");
     assert_int_equal(status_of(ask(f, "GET /echo HTTP/1.0\r\n\r\n", &reply)), 200); /* no browser */
+    buf_release(&reply);
+}
+
+static void test_http__the_token_is_asked_for(void **state) {
+    static const struct {
+        const char *target, *header;
+        int status;
+    } cases[] = {
+        {"/echo", "Authorization: Bearer s3cret-token\r\n", 200},
+        {"/echo", "authorization: bearer  s3cret-token \r\n", 200},
+        {"/echo", "", 401},
+        {"/echo", "Authorization: Bearer \r\n", 401},
+        {"/echo", "Authorization: Bearer\r\n", 401},
+        {"/echo", "Authorization: Bearer s3cret-tokem\r\n", 401},
+        {"/echo", "Authorization: Bearer s3cret-toke\r\n", 401},
+        {"/echo", "Authorization: Bearer s3cret-token2\r\n", 401},
+        {"/echo", "Authorization: s3cret-token\r\n", 401},
+        {"/echo", "Authorization: Basic s3cret-token\r\n", 401},
+        {"/echo?token=s3cret-token", "", 401},
+        {"/nowhere", "", 401},
+        {"/empty", "", 200},
+        {"/health", "", 200},
+        {"/health", "Authorization: Bearer wrong\r\n", 200},
+    };
+    struct fixture *f = *state;
+    struct http_options o = options(f, "127.0.0.1:0");
+    struct err e = {0};
+    struct buf reply = {0};
+    char text[256];
+    http_stop(f->server);
+    o.token = "s3cret-token";
+    f->server = http_start(&o, &e);
+    assert_non_null(f->server);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
+                       cases[i].target, cases[i].header);
+        if (status_of(ask(f, text, &reply)) != cases[i].status)
+            fail_msg("%s %s: %s", cases[i].target, cases[i].header, reply.p);
+        if (cases[i].status == 401)
+            assert_header(reply.p, "WWW-Authenticate: Bearer");
+    }
+    assert_int_equal(atomic_load(&f->calls), 5);
     buf_release(&reply);
 }
 
@@ -837,6 +881,7 @@ int main(void) {
         CASE(other_methods_are_refused),
         CASE(a_request_body_is_refused),
         CASE(unknown_hosts_are_refused),
+        CASE(the_token_is_asked_for),
         CASE(the_query_is_decoded),
         CASE(path_segments_are_decoded_one_by_one),
         CASE(connections_are_kept_alive),
