@@ -8,6 +8,7 @@
 #include "streamer/kafka_properties.h"
 #include "streamer/nearest.h"
 #include "streamer/properties.h"
+#include "streamer/secret_file.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -221,19 +222,58 @@ static void replace(char **text, const char *by) {
     *text = copy;
 }
 
+/* The property of this name; a new one has no value. */
+static struct kafka_property *kafka_property(struct config *c, const char *name) {
+    for (size_t i = 0; i < c->kafka_count; i++)
+        if (strcmp(c->kafka[i].name, name) == 0)
+            return &c->kafka[i];
+    c->kafka = mem_realloc(c->kafka, (c->kafka_count + 1) * sizeof *c->kafka);
+    c->kafka[c->kafka_count] = (struct kafka_property){.name = mem_strdup(name)};
+    return &c->kafka[c->kafka_count++];
+}
+
+static bool set_twice(const struct kafka_property *p, const char *suffix, struct err *e) {
+    return err_set(e, ERR_CONFIG, "%s sets " KAFKA_PREFIX "%s%s, remove one of the two", p->origin, p->name,
+                   suffix);
+}
+
+/* Read are the files when all settings are known: a later one may name another file. */
+static bool set_kafka_file(struct config *c, const char *name, const char *path, const char *origin,
+                           struct err *e) {
+    if (!check_not_empty(path, e))
+        return false;
+    struct kafka_property *p = kafka_property(c, name);
+    if (p->value != NULL)
+        return set_twice(p, "", e);
+    replace(&p->file, path);
+    replace(&p->origin, origin);
+    return true;
+}
+
 static bool set_kafka(struct config *c, const char *name, const char *value, const char *origin,
                       struct err *e) {
+    const char *secret = kafka_property_of_file(name);
+    if (secret != NULL)
+        return set_kafka_file(c, secret, value, origin, e);
     if (!kafka_property_check(name, value, e))
         return false;
-    size_t i = 0;
-    while (i < c->kafka_count && strcmp(c->kafka[i].name, name) != 0)
-        i++;
-    if (i == c->kafka_count) {
-        c->kafka = mem_realloc(c->kafka, (c->kafka_count + 1) * sizeof *c->kafka);
-        c->kafka[c->kafka_count++] = (struct kafka_property){.name = mem_strdup(name)};
+    struct kafka_property *p = kafka_property(c, name);
+    if (p->file != NULL)
+        return set_twice(p, ".file", e);
+    replace(&p->value, value);
+    replace(&p->origin, origin);
+    return true;
+}
+
+static bool read_secrets(struct config *c, struct err *e) {
+    for (size_t i = 0; i < c->kafka_count; i++) {
+        struct kafka_property *p = &c->kafka[i];
+        if (p->file == NULL)
+            continue;
+        p->value = secret_file_read(p->file, e);
+        if (p->value == NULL || !kafka_property_check(p->name, p->value, e))
+            return err_prefix(e, "%s: " KAFKA_PREFIX "%s.file", p->origin, p->name);
     }
-    replace(&c->kafka[i].value, value);
-    replace(&c->kafka[i].origin, origin);
     return true;
 }
 
@@ -537,7 +577,7 @@ bool config_load(struct config *c, const char *path, const char *const *sets, si
     *c = (struct config){.settings = mem_calloc(OPTION_COUNT, sizeof *c->settings)};
     if (!set_defaults(c, e) ||
         (path != NULL && !properties_read(path, set_from_line, &(struct file_context){c, path}, e)) ||
-        !set_from_environment(c, e) || !set_from_arguments(c, sets, set_count, e))
+        !set_from_environment(c, e) || !set_from_arguments(c, sets, set_count, e) || !read_secrets(c, e))
         goto fail;
     derive_internal_topics(c);
     if (check_topics_distinct(c, e) && check_replication(c, e) && check_rates(c, e) &&
@@ -563,6 +603,7 @@ void config_release(struct config *c) {
     for (size_t i = 0; i < c->kafka_count; i++) {
         free(c->kafka[i].name);
         free(c->kafka[i].value);
+        free(c->kafka[i].file);
         free(c->kafka[i].origin);
     }
     free(c->kafka);
@@ -584,8 +625,9 @@ static const char *range_text(const struct option *o, struct buf *out) {
     return buf_cstr(out);
 }
 
-#define KAFKA_HELP                                                                                           \
-    "Any other property of librdkafka, as it is (TLS, SASL, ...), but those that exactly-once depends on"
+#define KAFKA_HELP                                                                                                            \
+    "Any other property of librdkafka, as it is (TLS, SASL, ...), but those that exactly-once depends on; a secret can come " \
+    "from a file: kafka.sasl.password.file=PATH"
 
 void config_print_help(void) {
     struct buf range = {0};
@@ -615,8 +657,10 @@ void config_print_markdown(void) {
 void config_print_effective(const struct config *c) {
     for (size_t i = 0; i < OPTION_COUNT; i++)
         (void)printf("%s=%s  (%s)\n", options[i].key, c->settings[i].text, c->settings[i].origin);
-    for (size_t i = 0; i < c->kafka_count; i++)
-        (void)printf(KAFKA_PREFIX "%s=%s  (%s)\n", c->kafka[i].name,
-                     kafka_property_is_secret(c->kafka[i].name) ? "********" : c->kafka[i].value,
-                     c->kafka[i].origin);
+    for (size_t i = 0; i < c->kafka_count; i++) {
+        const struct kafka_property *p = &c->kafka[i];
+        const char *shown = kafka_property_is_secret(p->name) ? "********" : p->value;
+        (void)printf(KAFKA_PREFIX "%s=%s  (%s%s%s)\n", p->name, shown, p->origin,
+                     p->file != NULL ? ", from " : "", p->file != NULL ? p->file : "");
+    }
 }

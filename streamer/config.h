@@ -22,6 +22,7 @@ enum output_headers { OUTPUT_HEADERS_SOURCE, OUTPUT_HEADERS_NONE };
 /* A kafka.* property that goes to librdkafka as is, without the prefix. */
 struct kafka_property {
     char *name, *value;
+    char *file;   /* the value was read from it (kafka.<name>.file); NULL: it was set itself */
     char *origin; /* where it was set, as in struct setting */
 };
 

@@ -82,7 +82,36 @@ const char *kafka_property_refusal(const char *name) {
     return NULL;
 }
 
+/* What librdkafka holds as sensitive, but for paths of files. */
+static const char *const secrets[] = {
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.ca.pem",
+    "ssl.keystore.password",
+    "sasl.username",
+    "sasl.password",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+};
+
+#define FILE_SUFFIX ".file"
+
+const char *kafka_property_of_file(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        size_t n = strlen(secrets[i]);
+        if (strncmp(name, secrets[i], n) == 0 && strcmp(name + n, FILE_SUFFIX) == 0)
+            return secrets[i];
+    }
+    return NULL;
+}
+
 bool kafka_property_is_secret(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+        if (strcmp(name, secrets[i]) == 0)
+            return true;
     if (strcmp(name, "sasl.mechanism") == 0 || strcmp(name, "sasl.mechanisms") == 0)
         return false;
     return strncmp(name, "sasl.", 5) == 0 || strcmp(name, "ssl.key.pem") == 0 ||
@@ -90,9 +119,18 @@ bool kafka_property_is_secret(const char *name) {
            strcasestr(name, "token") != NULL;
 }
 
+static void add_name(struct kafka_property_names *n, const char *name, const char *suffix) {
+    size_t size = strlen(name) + strlen(suffix) + 1;
+    n->names = mem_realloc(n->names, (n->count + 1) * sizeof *n->names);
+    n->names[n->count] = mem_alloc(size);
+    (void)snprintf(n->names[n->count++], size, "%s%s", name, suffix);
+}
+
 /* Takes the property names out of librdkafka's own documentation, lines of "name   |  C/P | …". */
 void kafka_property_names_init(struct kafka_property_names *n) {
     *n = (struct kafka_property_names){0};
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+        add_name(n, secrets[i], FILE_SUFFIX);
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
@@ -106,9 +144,8 @@ void kafka_property_names_init(struct kafka_property_names *n) {
         size_t length = strcspn(line, " |");
         if (line[length] != ' ' || strchr(line, '|') == NULL || strncmp(line, "Property ", 9) == 0)
             continue;
-        n->names = mem_realloc(n->names, (n->count + 1) * sizeof *n->names);
         line[length] = '\0';
-        n->names[n->count++] = mem_strdup(line);
+        add_name(n, line, "");
     }
 done:
     free(text);

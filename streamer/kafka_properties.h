@@ -13,7 +13,11 @@ bool kafka_property_check(const char *name, const char *value, struct err *e);
 /* Why `name` is refused and what to use instead ("…, use app.id"), or NULL: it is not. */
 const char *kafka_property_refusal(const char *name);
 
-/* The names that librdkafka documents, owned by the struct. */
+/* "sasl.password" for "sasl.password.file": the secret whose value is to be read from a file. NULL: `name` is no such
+ * setting. */
+const char *kafka_property_of_file(const char *name);
+
+/* The names that librdkafka documents and those of kafka_property_of_file, owned by the struct. */
 struct kafka_property_names {
     char **names;
     size_t count;

@@ -64,6 +64,7 @@ class Authority:
         openssl("pkcs8", "-topk8", "-in", self._directory / f"{name}.key", "-out", target, "-passout", f"pass:{KEY_PASSWORD}")
         return target
 
+
 class GuardedBroker(KafkaBroker):
     """Its listeners but PLAINTEXT, which the tests' own clients use:
 
@@ -102,6 +103,13 @@ class GuardedBroker(KafkaBroker):
         super().__init__(directory, config)
         for name, port in ports.items():
             self._config["listeners"] += f",{name}://127.0.0.1:{port}"
+
+    def secret_file(self, secret: str) -> str:
+        """A file that holds it."""
+        number = len(list(self._directory.glob("secret.*")))
+        file = self._directory / f"secret.{number}"
+        file.write_text(f"{secret}\n")
+        return str(file)
 
     def _format_options(self) -> list[str]:
         users = [f"{user.upper()}=[name={user},password={PASSWORD}]" for user in USERS if user != "plain"]

@@ -1,5 +1,6 @@
 """TLS, client certificates and SASL on a real broker: who may come in does, and who may not is told why, at once."""
 
+import base64
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def mtls(broker: GuardedBroker, password: str = KEY_PASSWORD) -> dict[str, str]:
         **tls(broker, "MTLS"),
         "kafka.ssl.certificate.location": str(broker.authority.issue("client")),
         "kafka.ssl.key.location": str(broker.authority.encrypted_key("client")),
-        "kafka.ssl.key.password": password,
+        "kafka.ssl.key.password.file": broker.secret_file(password),
     }
 
 
@@ -46,7 +47,7 @@ def sasl(broker: GuardedBroker, mechanism: str, password: str = PASSWORD) -> dic
         "kafka.security.protocol": "SASL_SSL",
         "kafka.sasl.mechanism": mechanism,
         "kafka.sasl.username": mechanism.lower(),
-        "kafka.sasl.password": password,
+        "kafka.sasl.password.file": broker.secret_file(password),
     }
 
 
@@ -63,29 +64,41 @@ def good_login(broker: GuardedBroker, name: str) -> dict[str, str]:
     return sasl(broker, name)
 
 
+def assert_no_secret(text: str) -> None:
+    """Neither as it is nor as a login's message encodes it."""
+    for secret in (PASSWORD, KEY_PASSWORD):
+        assert secret not in text
+        assert base64.b64encode(secret.encode()).decode() not in text
+
+
 def run_with(settings: Mapping[str, str], *command: str) -> Done:
     done = run_once(*command, *[part for k, v in settings.items() for part in ("--set", f"{k}={v}")])
-    for secret in (PASSWORD, KEY_PASSWORD):
-        assert secret not in done.stdout + done.stderr
+    assert_no_secret(done.stdout + done.stderr)
     return done
 
 
 @pytest.mark.parametrize("login", ["TLS", "MTLS", "unverified", *MECHANISMS])
 def test_logins__let_in(guarded: GuardedBroker, tmp_path: Path, login: str) -> None:
+    """And no secret shows, not even where librdkafka tells all that it does."""
     settings = good_login(guarded, login)
-    assert run_with(settings, "check", "--connect").returncode == 0
+    told = run_with({**settings, "kafka.debug": "all", "log.level": "debug"}, "check", "--connect")
+    assert told.returncode == 0, told
+    assert "facility=CONF" in told.stderr
     with Scenario(guarded, tmp_path, PARTITIONS, settings) as s:
         s.fed.feed(load(100, PARTITIONS, "keyed", large=False))
         s.streamer.start()
         s.wait_drained()
         s.check()
+        for shown in ("cmdline", "environ"):
+            assert_no_secret(Path(f"/proc/{s.streamer.pid}/{shown}").read_text())
+        for path in ("/metrics", "/readyz"):
+            assert_no_secret(s.streamer.get_text(path)[1])
         s.streamer.stop()
         file = tmp_path / "customers.csv"
         file.write_text("customer_id,customer_name,has_loan\n1,Ada,yes\n")
         fed = run_with({**settings, "topic.customers": s.names["customers"]}, "feed", "customers", str(file))
         assert fed.returncode == 0, fed
-        for secret in (PASSWORD, KEY_PASSWORD):
-            assert secret not in s.streamer.stderr.read_text()
+        assert_no_secret(s.streamer.stderr.read_text())
 
 
 def wrong(broker: GuardedBroker, what: str) -> tuple[dict[str, str], str, int]:
@@ -129,7 +142,7 @@ def test_logins__kept_out(guarded: GuardedBroker, tmp_path: Path, command: str, 
         streamer.start()
         assert streamer.wait_exit() == code, tail(streamer.stderr)
         said = streamer.stderr.read_text()
-        assert PASSWORD not in said and KEY_PASSWORD not in said
+        assert_no_secret(said)
     else:
         file = tmp_path / "customers.csv"
         file.write_text("customer_id,customer_name,has_loan\n1,Ada,yes\n")

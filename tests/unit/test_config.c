@@ -677,6 +677,150 @@ static void test_config__secrets(void **state) {
         assert_false(kafka_property_is_secret(open[i]));
 }
 
+/* Whether librdkafka redacted a property when it told of its settings (debug=conf); on the thread that makes the client. */
+static void note_redacted(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
+    (void)level, (void)facility;
+    bool *redacted = rd_kafka_opaque(rk);
+    *redacted = *redacted || strstr(text, " = [redacted]") != NULL;
+}
+
+static bool librdkafka_redacts(const char *name) {
+    char why[256];
+    bool redacted = false;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_opaque(conf, &redacted);
+    rd_kafka_conf_set_log_cb(conf, note_redacted);
+    assert_int_equal(rd_kafka_conf_set(conf, "debug", "conf", why, sizeof why), RD_KAFKA_CONF_OK);
+    rd_kafka_t *rk = NULL;
+    if (rd_kafka_conf_set(conf, name, "x", why, sizeof why) == RD_KAFKA_CONF_OK)
+        rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    if (rk != NULL)
+        rd_kafka_destroy(rk);
+    else
+        rd_kafka_conf_destroy(conf);
+    return redacted;
+}
+
+/* All that librdkafka itself does not show can come from a file and is masked, but for paths of files. */
+static void test_config__secrets_are_librdkafkas(void **state) {
+    (void)state;
+    struct kafka_property_names names;
+    kafka_property_names_init(&names);
+    int found = 0;
+    for (size_t i = 0; i < names.count; i++) {
+        const char *name = names.names[i];
+        if (kafka_property_refusal(name) != NULL || strcmp(name, "ssl.key.location") == 0 ||
+            strcmp(name, "sasl.oauthbearer.assertion.private.key.file") == 0 || !librdkafka_redacts(name))
+            continue;
+        char file[200];
+        (void)snprintf(file, sizeof file, "%s.file", name);
+        if (kafka_property_of_file(file) == NULL || !kafka_property_is_secret(name))
+            fail_msg("%s", name);
+        found++;
+    }
+    assert_in_range(found, 9, 100);
+    kafka_property_names_release(&names);
+}
+
+static const char *const secret_path = "test_config.secret";
+
+static void write_secret(const char *text, size_t n) {
+    FILE *f = fopen(secret_path, "we");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void expect_secret(const struct config *c, const char *name, const char *value) {
+    for (size_t i = 0; i < c->kafka_count; i++)
+        if (strcmp(c->kafka[i].name, name) == 0) {
+            assert_string_equal(c->kafka[i].value, value);
+            return;
+        }
+    fail_msg("%s is not set", name);
+}
+
+static void test_config__secret_from_file(void **state) {
+    (void)state;
+    static const struct {
+        const char *content, *value;
+    } cases[] = {
+        {"pass word", "pass word"},
+        {"pass word\n", "pass word"},
+        {"pass word\r\n", "pass word"},
+        {" pass=word; \n", " pass=word; "},
+        {"line 1\nline 2\n", "line 1\nline 2"},
+    };
+    const char *set = "kafka.ssl.key.pem.file=test_config.secret";
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        write_secret(cases[i].content, strlen(cases[i].content));
+        struct config c;
+        load_set(&c, set);
+        expect_secret(&c, "ssl.key.pem", cases[i].value);
+        config_release(&c);
+    }
+    (void)unlink(secret_path);
+}
+
+/* From every source, and the later one wins: then the file of the earlier one need not be there. */
+static void test_config__secret_file_sources(void **state) {
+    (void)state;
+    struct config c;
+    struct err e = {0};
+    write_secret("s3cret\n", 7);
+    const char *set = "kafka.sasl.password.file=test_config.secret";
+    assert_true(load(&c, "kafka.sasl.password.file=/no/such/file\n", &set, 1, &e));
+    expect_secret(&c, "sasl.password", "s3cret");
+    config_release(&c);
+    assert_true(load(&c, "kafka.ssl.keystore.password.file = test_config.secret\n", NULL, 0, &e));
+    expect_secret(&c, "ssl.keystore.password", "s3cret");
+    config_release(&c);
+    const char *variable = "STREAMER_KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET_FILE";
+    assert_int_equal(setenv(variable, secret_path, 1), 0);
+    bool ok = load(&c, NULL, NULL, 0, &e);
+    assert_int_equal(unsetenv(variable), 0);
+    assert_true(ok);
+    expect_secret(&c, "sasl.oauthbearer.client.secret", "s3cret");
+    config_release(&c);
+    (void)unlink(secret_path);
+}
+
+static void test_config__secret_file_errors(void **state) {
+    (void)state;
+    const char *set = "kafka.sasl.password.file=test_config.secret";
+    expect_refused(
+        set, "--set: kafka.sasl.password.file: cannot open test_config.secret: No such file or directory");
+    expect_refused("kafka.sasl.password.file=/",
+                   "--set: kafka.sasl.password.file: cannot read /: Is a directory");
+    expect_refused("kafka.sasl.password.file=", "--set: kafka.sasl.password.file: is empty");
+    static const struct {
+        const char *content;
+        size_t n;
+        const char *error;
+    } cases[] = {{"", 0, "test_config.secret is empty"},
+                 {"\r\n\n", 3, "test_config.secret is empty"},
+                 {"s3\0cret\n", 8, "test_config.secret holds a NUL byte"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        write_secret(cases[i].content, cases[i].n);
+        expect_refused(set, cases[i].error);
+    }
+    char *long_text = mem_calloc(1, 65537);
+    memset(long_text, 's', 65537);
+    write_secret(long_text, 65537);
+    free(long_text);
+    expect_refused(set, "test_config.secret holds more than 65536 bytes");
+    write_secret("s3cret\n", 7);
+    expect_file_refused("kafka.sasl.password=s3cret\nkafka.sasl.password.file=test_config.secret\n",
+                        "test_config.properties:2: kafka.sasl.password.file: test_config.properties:1 sets "
+                        "kafka.sasl.password, remove one of the two");
+    expect_file_refused("kafka.sasl.password.file=test_config.secret\nkafka.sasl.password=s3cret\n",
+                        "test_config.properties:2: kafka.sasl.password: test_config.properties:1 sets "
+                        "kafka.sasl.password.file, remove one of the two");
+    (void)unlink(secret_path);
+    expect_refused("kafka.sasl.pasword.file=x", "did you mean kafka.sasl.password.file?");
+    expect_refused("kafka.linger.ms.file=x", "librdkafka has no such property");
+}
+
 static void test_config__released_twice(void **state) {
     (void)state;
     struct config c;
@@ -711,6 +855,10 @@ int main(void) {
         cmocka_unit_test(test_config__kafka_passed),
         cmocka_unit_test(test_config__kafka_client_errors),
         cmocka_unit_test(test_config__secrets),
+        cmocka_unit_test(test_config__secrets_are_librdkafkas),
+        cmocka_unit_test(test_config__secret_from_file),
+        cmocka_unit_test(test_config__secret_file_sources),
+        cmocka_unit_test(test_config__secret_file_errors),
         cmocka_unit_test(test_config__released_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
