@@ -193,12 +193,44 @@ static int verify_certificate(rd_kafka_t *rk, const char *broker, int32_t id, in
     return 0;
 }
 
+/* The client's own error, where there is no token to log in with. */
+#define NO_TOKEN "Failed to acquire SASL OAUTHBEARER token"
+enum { NO_ANSWER = -1, BAD_REQUEST = 400, UNAUTHORIZED = 401, FORBIDDEN = 403 };
+
+static const char *token_advice(int failure) {
+    switch (failure) {
+    case 0:
+        return "what the token server sent is no token, check kafka.sasl.oauthbearer.token.endpoint.url and "
+               "kafka.sasl.oauthbearer.sub.claim.name";
+    case NO_ANSWER:
+        return "the token server cannot be reached, check kafka.sasl.oauthbearer.token.endpoint.url, and for https "
+               "kafka.https.ca.location";
+    case BAD_REQUEST:
+    case UNAUTHORIZED:
+    case FORBIDDEN:
+        return "the token server refuses the client, check kafka.sasl.oauthbearer.client.id, kafka.sasl.oauthbearer.client.secret "
+               "and kafka.sasl.oauthbearer.scope";
+    default:
+        return "the token server answers with an error, check kafka.sasl.oauthbearer.token.endpoint.url";
+    }
+}
+
+static const char *login_advice(const char *mechanism) {
+    if (strcmp(mechanism, "OAUTHBEARER") == 0)
+        return "the broker refuses the token, compare its issuer, audience and scope with those that the broker expects";
+    return "the broker refuses the login, check kafka.sasl.mechanism, kafka.sasl.username and kafka.sasl.password";
+}
+
 /* What to do about it. */
 static const char *advice(const struct kafka_trouble *trouble) {
     if (trouble != NULL && atomic_load(&trouble->certificate_error) != CERTIFICATE_OK)
         return certificate_advice(atomic_load(&trouble->certificate_error));
+    if (trouble != NULL && strncmp(trouble->text, NO_TOKEN, strlen(NO_TOKEN)) == 0)
+        return token_advice(atomic_load(&trouble->token_failure));
     if (trouble != NULL && trouble->is_refused_login)
-        return "the broker refuses the login, check kafka.sasl.mechanism, kafka.sasl.username and kafka.sasl.password";
+        return login_advice(trouble->mechanism);
+    if (trouble != NULL && trouble->text[0] == '\0' && strcmp(trouble->mechanism, "OAUTHBEARER") == 0)
+        return "the token server has not answered yet, check kafka.sasl.oauthbearer.token.endpoint.url";
     if (trouble != NULL && strstr(trouble->text, "SSL alert") != NULL)
         return "the broker asks for a client certificate and has got none, or one that it does not trust, check "
                "kafka.ssl.certificate.location and kafka.ssl.key.location";
@@ -223,20 +255,37 @@ static void note_trouble(rd_kafka_t *rk, int code, const char *text, void *opaqu
         (void)snprintf(trouble->text, sizeof trouble->text, "%.*s", (int)strcspn(text, "\r\n"), text);
 }
 
-static bool certificates_matter(const rd_kafka_conf_t *conf) {
-    char value[8] = "";
+/* On librdkafka's threads. Only its log tells how a token server failed: "...: text (status)". */
+static void log_trouble(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
+    struct kafka_trouble *trouble = rk != NULL ? rd_kafka_opaque(rk) : NULL;
+    const char *status = strrchr(text, '(');
+    if (trouble != NULL && status != NULL && strcmp(facility, "OIDC") == 0)
+        atomic_store(&trouble->token_failure, atoi(status + 1)); /* the client's error says the rest */
+    else
+        kafka_log(rk, syslog_level, facility, text);
+}
+
+static bool has_value(const rd_kafka_conf_t *conf, const char *name, const char *expected) {
+    char value[64] = "";
     size_t size = sizeof value;
-    (void)rd_kafka_conf_get(conf, "enable.ssl.certificate.verification", value, &size);
-    return strcmp(value, "true") == 0;
+    (void)rd_kafka_conf_get(conf, name, value, &size);
+    return strcmp(value, expected) == 0;
+}
+
+static bool uses_sasl(const rd_kafka_conf_t *conf) {
+    return has_value(conf, "security.protocol", "sasl_ssl") ||
+           has_value(conf, "security.protocol", "sasl_plaintext");
 }
 
 bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e) {
-    trouble->text[0] = '\0';
-    trouble->is_refused_login = false;
-    atomic_store(&trouble->certificate_error, CERTIFICATE_OK);
+    *trouble = (struct kafka_trouble){0};
+    size_t size = sizeof trouble->mechanism;
+    if (uses_sasl(conf))
+        (void)rd_kafka_conf_get(conf, "sasl.mechanism", trouble->mechanism, &size);
     rd_kafka_conf_set_error_cb(conf, note_trouble);
+    rd_kafka_conf_set_log_cb(conf, log_trouble);
     rd_kafka_conf_set_opaque(conf, trouble);
-    if (certificates_matter(conf))
+    if (has_value(conf, "enable.ssl.certificate.verification", "true"))
         (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, verify_certificate);
     /* Longer than it takes to see that a login was refused: accounts get locked by a few of those. */
     return kafka_conf_set(conf, "reconnect.backoff.max.ms", RECONNECT_MS, e) &&

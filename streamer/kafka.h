@@ -51,12 +51,14 @@ void kafka_log_watched(const rd_kafka_t *rk, int syslog_level, const char *facil
 /* Why connections fail, as librdkafka last said it. Filled on the thread that polls the handle. */
 struct kafka_trouble {
     char text[400]; /* "": none so far */
+    char mechanism[32]; /* sasl.mechanism; "": the login is not by SASL */
     bool is_refused_login;
-    atomic_int
-        certificate_error; /* of the broker's, by openssl/x509_vfy.h; 0: none. Set on librdkafka's threads */
+    /* Set on librdkafka's threads; 0: none. */
+    atomic_int certificate_error; /* of the broker's, by openssl/x509_vfy.h */
+    atomic_int token_failure;     /* HTTP status of a token server that gave no token; -1: no answer */
 };
 /* Makes a client of `conf` report into `trouble`, which must outlive it, and wait some seconds before it connects to a
- * broker again. Takes error_cb, ssl_cert_verify_cb and opaque. */
+ * broker again. Takes error_cb, log_cb, ssl_cert_verify_cb and opaque. */
 bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e);
 /* A producer that reports into `trouble`, to ask the brokers something. NULL with an error. */
 rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *trouble, struct err *e);

@@ -97,6 +97,19 @@ static const char *const secrets[] = {
     "sasl.oauthbearer.assertion.private.key.pem",
 };
 
+/* Of sasl.*, what an operator needs to see; the rest is masked unseen. */
+static const char *const open_sasl[] = {
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.kerberos.keytab",
+    "sasl.kerberos.principal",
+    "sasl.kerberos.service.name",
+    "sasl.oauthbearer.method",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.scope",
+    "sasl.oauthbearer.token.endpoint.url",
+};
+
 #define FILE_SUFFIX ".file"
 
 const char *kafka_property_of_file(const char *name) {
@@ -112,8 +125,9 @@ bool kafka_property_is_secret(const char *name) {
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
         if (strcmp(name, secrets[i]) == 0)
             return true;
-    if (strcmp(name, "sasl.mechanism") == 0 || strcmp(name, "sasl.mechanisms") == 0)
-        return false;
+    for (size_t i = 0; i < ARRAY_LEN(open_sasl); i++)
+        if (strcmp(name, open_sasl[i]) == 0)
+            return false;
     return strncmp(name, "sasl.", 5) == 0 || strcmp(name, "ssl.key.pem") == 0 ||
            strcasestr(name, "password") != NULL || strcasestr(name, "secret") != NULL ||
            strcasestr(name, "token") != NULL;

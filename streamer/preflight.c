@@ -13,10 +13,23 @@ static bool set_integer(rd_kafka_conf_t *conf, const char *name, int64_t value, 
     return kafka_conf_set(conf, name, text, e);
 }
 
+static void fetch_no_token(rd_kafka_t *rk, const char *settings, void *opaque) {
+    (void)rk, (void)settings, (void)opaque;
+}
+
+/* A client asks for a token or a Kerberos ticket as soon as it is made, before it connects. */
+static void get_nothing_to_log_in_with(rd_kafka_conf_t *conf) {
+    char why[1];
+    rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, fetch_no_token);
+    /* Refused where librdkafka is built without Kerberos, so that there is nothing to turn off. */
+    (void)rd_kafka_conf_set(conf, "sasl.kerberos.min.time.before.relogin", "0", why, sizeof why);
+}
+
 static bool make_client(const struct config *c, rd_kafka_type_t type, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(c, e);
     if (conf == NULL)
         return false;
+    get_nothing_to_log_in_with(conf);
     bool ok = kafka_conf_set(conf, "bootstrap.servers", "", e); /* it is not to connect */
     if (type == RD_KAFKA_CONSUMER)
         ok = ok && kafka_conf_set(conf, "group.id", c->app_id, e);

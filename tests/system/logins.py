@@ -1,21 +1,32 @@
 """A broker that asks who is there: TLS, client certificates, SASL. Certificates are made by openssl."""
 
+import base64
+import http.server
+import json
 import socket
 import subprocess
 import threading
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from urllib.parse import parse_qs
 
-from kafka import KafkaBroker
+from kafka import JVM, KafkaBroker
 from process import free_ports
 
 PASSWORD = "correct horse; battery=staple"
 KEY_PASSWORD = "key pass=word"
 USERS = ("scram-sha-256", "scram-sha-512", "plain")  # one each, of that name
+OAUTHBEARER = "org.apache.kafka.common.security.oauthbearer"
+CLIENT_ID = "streamer-client"  # of OAUTHBEARER
+CLIENT_SECRET = "client secret=of ours"
+AUDIENCE = "kafka"
 
 
-def openssl(*arguments: str | Path) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+def openssl(*arguments: str | Path, stdin: bytes = b"") -> bytes:
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, input=stdin).stdout
 
 
 class Authority:
@@ -65,6 +76,69 @@ class Authority:
         return target
 
 
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+class TokenServer:
+    """An OIDC provider on loopback, as small as it can be: tokens for CLIENT_ID, and the key that they are signed with."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.asked_for = 0
+        key = directory / "token.key"
+        openssl("genrsa", "-out", key, "2048")
+        modulus = bytes.fromhex(openssl("rsa", "-in", key, "-noout", "-modulus").decode().strip().removeprefix("Modulus="))
+        self._keys = {"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "1", "n": base64url(modulus), "e": "AQAB"}]}
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        url = f"http://127.0.0.1:{self._server.server_port}"
+        self.token_url, self.keys_url = f"{url}/token", f"{url}/keys"
+        self._key = key
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _token(self, audience: str) -> str:
+        now = int(time.time())
+        claims = {"sub": CLIENT_ID, "aud": audience, "iat": now, "exp": now + 3600}
+        text = ".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "1"}, claims))
+        return f"{text}.{base64url(openssl('dgst', '-sha256', '-sign', self._key, stdin=text.encode()))}"
+
+    def _answer_to(self, authorization: str, form: Mapping[str, list[str]]) -> tuple[int, dict[str, str]]:
+        """The scope that is asked for is the token's audience."""
+        self.asked_for += 1
+        expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        if authorization != f"Basic {expected}":
+            return 401, {"error": "invalid_client", "error_description": "unknown client or wrong secret"}
+        return 200, {"access_token": self._token(form.get("scope", [AUDIENCE])[0]), "token_type": "Bearer"}
+
+    def _handler(server) -> type[http.server.BaseHTTPRequestHandler]:  # noqa: N805: self is the request's
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(200, server._keys)
+
+            def do_POST(self) -> None:
+                if self.path != "/token":
+                    return self._answer(404, {"error": "not found"})
+                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                self._answer(*server._answer_to(self.headers["Authorization"], form))
+
+            def _answer(self, status: int, body: object) -> None:
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        return Handler
+
+
 class GuardedBroker(KafkaBroker):
     """Its listeners but PLAINTEXT, which the tests' own clients use:
 
@@ -73,6 +147,7 @@ class GuardedBroker(KafkaBroker):
     """
 
     def __init__(self, directory: Path) -> None:
+        self.tokens = TokenServer(directory / "tokens")
         self.authority = Authority(directory / "authority")
         self.stranger = Authority(directory / "stranger")
         names = ("TLS", "MTLS", "SASL", "EXPIRED", "ELSEWHERE")
@@ -89,7 +164,7 @@ class GuardedBroker(KafkaBroker):
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
             + ",".join(f"{name}:{'SASL_SSL' if name == 'SASL' else 'SSL'}" for name in names),
             "listener.name.mtls.ssl.client.auth": "required",
-            "listener.name.sasl.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN",
+            "listener.name.sasl.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER",
         }
         for name, certificate in certificates.items():
             prefix = f"listener.name.{name.lower()}.ssl"
@@ -98,11 +173,28 @@ class GuardedBroker(KafkaBroker):
             config[f"{prefix}.truststore.location"] = str(self.authority.certificate)
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         plain = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_plain="{PASSWORD}";'
-        for mechanism, module in (("scram-sha-256", scram), ("scram-sha-512", scram), ("plain", plain)):
+        bearer = f"{OAUTHBEARER}.OAuthBearerLoginModule required;"
+        for mechanism, module in (
+            ("scram-sha-256", scram),
+            ("scram-sha-512", scram),
+            ("plain", plain),
+            ("oauthbearer", bearer),
+        ):
             config[f"listener.name.sasl.{mechanism}.sasl.jaas.config"] = module
-        super().__init__(directory, config)
+        prefix = "listener.name.sasl.oauthbearer.sasl"
+        config[f"{prefix}.server.callback.handler.class"] = f"{OAUTHBEARER}.OAuthBearerValidatorCallbackHandler"
+        config[f"{prefix}.oauthbearer.jwks.endpoint.url"] = self.tokens.keys_url
+        config[f"{prefix}.oauthbearer.expected.audience"] = AUDIENCE
+        allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={self.tokens.keys_url}"
+        super().__init__(directory, config, [*JVM, allowed])
         for name, port in ports.items():
             self._config["listeners"] += f",{name}://127.0.0.1:{port}"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self.tokens.close()
 
     def secret_file(self, secret: str) -> str:
         """A file that holds it."""

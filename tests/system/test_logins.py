@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from logins import KEY_PASSWORD, PASSWORD, USERS, Doorman, GuardedBroker
-from process import tail
+from logins import CLIENT_ID, CLIENT_SECRET, KEY_PASSWORD, PASSWORD, USERS, Doorman, GuardedBroker
+from process import free_ports, tail
 from scenario import Scenario, load
 from streamer import Streamer, run_once
 
@@ -51,6 +51,18 @@ def sasl(broker: GuardedBroker, mechanism: str, password: str = PASSWORD) -> dic
     }
 
 
+def bearer(broker: GuardedBroker, secret: str = CLIENT_SECRET) -> dict[str, str]:
+    return {
+        **tls(broker, "SASL"),
+        "kafka.security.protocol": "SASL_SSL",
+        "kafka.sasl.mechanism": "OAUTHBEARER",
+        "kafka.sasl.oauthbearer.method": "oidc",
+        "kafka.sasl.oauthbearer.token.endpoint.url": broker.tokens.token_url,
+        "kafka.sasl.oauthbearer.client.id": CLIENT_ID,
+        "kafka.sasl.oauthbearer.client.secret.file": broker.secret_file(secret),
+    }
+
+
 def good_login(broker: GuardedBroker, name: str) -> dict[str, str]:
     match name:
         case "TLS":
@@ -61,14 +73,17 @@ def good_login(broker: GuardedBroker, name: str) -> dict[str, str]:
             stranger = str(broker.stranger.certificate)
             off = {"kafka.enable.ssl.certificate.verification": "false", "kafka.ssl.ca.location": stranger}
             return {**tls(broker, "ELSEWHERE"), **off}
+        case "OAUTHBEARER":
+            return bearer(broker)
     return sasl(broker, name)
 
 
 def assert_no_secret(text: str) -> None:
     """Neither as it is nor as a login's message encodes it."""
-    for secret in (PASSWORD, KEY_PASSWORD):
+    for secret in (PASSWORD, KEY_PASSWORD, CLIENT_SECRET, f"{CLIENT_ID}:{CLIENT_SECRET}"):
         assert secret not in text
         assert base64.b64encode(secret.encode()).decode() not in text
+    assert "eyJ" not in text  # as tokens begin
 
 
 def run_with(settings: Mapping[str, str], *command: str) -> Done:
@@ -77,7 +92,7 @@ def run_with(settings: Mapping[str, str], *command: str) -> Done:
     return done
 
 
-@pytest.mark.parametrize("login", ["TLS", "MTLS", "unverified", *MECHANISMS])
+@pytest.mark.parametrize("login", ["TLS", "MTLS", "unverified", "OAUTHBEARER", *MECHANISMS])
 def test_logins__let_in(guarded: GuardedBroker, tmp_path: Path, login: str) -> None:
     """And no secret shows, not even where librdkafka tells all that it does."""
     settings = good_login(guarded, login)
@@ -120,12 +135,22 @@ def wrong(broker: GuardedBroker, what: str) -> tuple[dict[str, str], str, int]:
             return {**tls(broker, "MTLS"), **files}, "asks for a client certificate and has got none, or one", 1
         case "key password":
             return mtls(broker, "wrong"), "check kafka.ssl.key.location and kafka.ssl.key.password", 2
+        case "client secret":
+            return bearer(broker, "wrong"), "the token server refuses the client, check kafka.sasl.oauthbearer.client.id", 1
+        case "token server":
+            gone = {"kafka.sasl.oauthbearer.token.endpoint.url": f"http://127.0.0.1:{free_ports(1)[0]}/token"}
+            return {**bearer(broker), **gone}, "the token server cannot be reached, check kafka.sasl.oauthbearer.token", 1
+        case "token path":
+            other = {"kafka.sasl.oauthbearer.token.endpoint.url": broker.tokens.keys_url}
+            return {**bearer(broker), **other}, "the token server answers with an error, check kafka.sasl.oauthbearer.token", 1
+        case "audience":
+            return {**bearer(broker), "kafka.sasl.oauthbearer.scope": "elsewhere"}, "the broker refuses the token", 1
     return sasl(broker, what, "wrong"), "refuses the login, check kafka.sasl.mechanism, kafka.sasl.username and", 1
 
 
 WRONG = [
     *("authority", "expired certificate", "host name", "no client certificate", "stranger's client certificate"),
-    "key password",
+    *("key password", "client secret", "token server", "token path", "audience"),
     *MECHANISMS,
 ]
 
@@ -136,6 +161,7 @@ def test_logins__kept_out(guarded: GuardedBroker, tmp_path: Path, command: str, 
     """By a message of its own. A password is tried once: a few refused logins lock an account."""
     settings, says, code = wrong(guarded, what)
     door = Doorman(settings["kafka.bootstrap.servers"])
+    tokens_before = guarded.tokens.asked_for
     settings = {**settings, "kafka.bootstrap.servers": door.address}
     if command == "run":
         streamer = Streamer(tmp_path, settings)
@@ -151,8 +177,18 @@ def test_logins__kept_out(guarded: GuardedBroker, tmp_path: Path, command: str, 
         said = done.stderr
     door.close()
     assert says in said
-    if what in MECHANISMS:
+    if what in (*MECHANISMS, "audience"):
         assert door.connections == 1
+    if what in ("client secret", "audience"):
+        assert guarded.tokens.asked_for == tokens_before + 1
+
+
+def test_logins__local_check_asks_nobody(guarded: GuardedBroker) -> None:
+    """Neither for a token nor for anything else: the servers need not be there."""
+    before = guarded.tokens.asked_for
+    done = run_with(bearer(guarded, "wrong"), "check")
+    assert done.returncode == 0, done
+    assert guarded.tokens.asked_for == before
 
 
 @pytest.mark.parametrize(("listener", "protocol"), [("TLS", "PLAINTEXT"), ("SASL", "SSL")])

@@ -669,8 +669,9 @@ static void test_config__secrets(void **state) {
                                          "ssl.key.pem",
                                          "sasl.oauthbearer.config",
                                          "sasl.oauthbearer.client.secret"};
-    static const char *const open[] = {"sasl.mechanism",  "sasl.mechanisms", "security.protocol",
-                                       "ssl.ca.location", "client.id",       "ssl.key.location"};
+    static const char *const open[] = {
+        "sasl.mechanism", "sasl.mechanisms",  "security.protocol",    "ssl.ca.location",
+        "client.id",      "ssl.key.location", "sasl.kerberos.keytab", "sasl.oauthbearer.token.endpoint.url"};
     for (size_t i = 0; i < ARRAY_LEN(secret); i++)
         assert_true(kafka_property_is_secret(secret[i]));
     for (size_t i = 0; i < ARRAY_LEN(open); i++)
