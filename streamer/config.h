@@ -76,6 +76,8 @@ struct config {
     /* Not a setting: where all clients report which brokers they reach. NULL: nowhere. Borrowed. */
     struct broker_watch *brokers;
 
+    struct login_guard *logins; /* of the process's clients, set by the service; NULL: none */
+
     struct setting
         *settings; /* of every option, in the order of the option table; for `check` and messages */
 };

@@ -3,6 +3,7 @@
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/broker_watch.h"
+#include "streamer/login_guard.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ static enum log_level level_of(int syslog_level) {
 }
 
 void kafka_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
-    if (!is_noise(facility, text))
+    if (!login_guard_take_log(facility, text) && !is_noise(facility, text))
         log_line(level_of(syslog_level), "librdkafka", "client=%s facility=%s text=%s",
                  rk != NULL ? rd_kafka_name(rk) : "none", facility, log_quote(&(struct log_value){0}, text));
 }
@@ -89,6 +90,7 @@ rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
         rd_kafka_conf_set_log_cb(conf, kafka_log_watched);
         ok = broker_watch_conf(c->brokers, conf, e);
     }
+    ok = ok && (c->logins == NULL || login_guard_watch(conf, c->logins, e));
     if (ok)
         return conf;
     rd_kafka_conf_destroy(conf);

@@ -50,7 +50,7 @@ void kafka_log_watched(const rd_kafka_t *rk, int syslog_level, const char *facil
 
 /* Why connections fail, as librdkafka last said it. Filled on the thread that polls the handle. */
 struct kafka_trouble {
-    char text[400]; /* "": none so far */
+    char text[400];     /* "": none so far */
     char mechanism[32]; /* sasl.mechanism; "": the login is not by SASL */
     bool is_refused_login;
     /* Set on librdkafka's threads; 0: none. */

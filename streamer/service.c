@@ -12,6 +12,7 @@
 #include "streamer/http.h"
 #include "streamer/http_files.h"
 #include "streamer/kafka.h"
+#include "streamer/login_guard.h"
 #include "streamer/preflight.h"
 #include "streamer/query.h"
 #include "streamer/state_dir.h"
@@ -288,6 +289,7 @@ static bool start_worker(struct service *s, int index, struct err *e) {
 }
 
 static bool start_workers(struct service *s, struct err *e) {
+    s->config.logins = login_guard_new();
     s->kafka = kafka_of_librdkafka(&s->config);
     s->metrics = metrics_new(&s->config);
     for (int t = 0; t < TOPIC_COUNT; t++)
@@ -390,6 +392,7 @@ bool service_stop(struct service *s, struct err *e) {
     bool ok = stop_workers(s, e);
     store_close(s->store);
     embedded_stop(s->broker);
+    login_guard_free(s->config.logins);
     if (watched && pthread_cancel(watch) == 0)
         (void)pthread_join(watch, NULL);
     metrics_free(s->metrics);

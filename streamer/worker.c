@@ -2,6 +2,7 @@
 #include "streamer/worker_internal.h"
 
 #include "streamer/base/mem.h"
+#include "streamer/login_guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,8 @@
 
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 10000
-#define CALM_MS 60000 /* without an error: the ones before it are forgotten */
+#define REFUSED_LOOK_MS 1000 /* whether a login that was refused has been accepted */
+#define CALM_MS 60000        /* without an error: the ones before it are forgotten */
 
 int64_t worker_clock_ms(const struct worker *w, clockid_t id) {
     return clock_ms(w->o.clock, id);
@@ -63,11 +65,24 @@ static void note_error(struct worker *w, const struct err *e) {
     (void)pthread_mutex_unlock(&w->error_lock);
 }
 
+/* True: a broker refuses the login, and nothing else can go on before it lets somebody in. */
+static bool login_is_refused(const struct worker *w, struct err *e) {
+    char text[400];
+    if (!login_guard_refusal(w->o.config->logins, text, sizeof text))
+        return false;
+    (void)err_set(e, ERR_RETRY,
+                  "kafka: %s; tried again once a minute, check the user, its secret and whether it is locked",
+                  text);
+    return true;
+}
+
 /* Nothing of the failed batch stays; a producer that is of no use any more is replaced. */
 static bool clean_up(struct worker *w, struct err *e) {
     worker_drop_messages(w);
     counts_clear(&w->pipeline.env.counts);
     worker_restart_tasks(w);
+    if (login_is_refused(w, e))
+        return false;
     if (w->producer == NULL || !producer_is_usable(w->producer)) {
         producer_free(w->producer);
         w->producer = producer_new(w->o.kafka, w->o.clock, w->o.transactional_id, w->o.layout->n, e);
@@ -79,6 +94,8 @@ static bool clean_up(struct worker *w, struct err *e) {
 }
 
 static bool one_cycle(struct worker *w, struct err *e) {
+    if (login_is_refused(w, e))
+        return false;
     if (w->must_rejoin && !worker_rejoin_group(w, e))
         return false;
     if (!worker_advance_tasks(w, e))
@@ -122,19 +139,35 @@ static bool may_try_again(struct worker *w, struct err *e) {
                       (long long)((now - f->since_ms) / 1000));
 }
 
+/* That a login is refused is said once, not each time that it is tried again. */
+static void tell(struct worker *w, const struct err *e, bool refused) {
+    struct failing *f = &w->failing;
+    const char *text = log_quote(&(struct log_value){0}, e->text);
+    if (!refused && f->told_refused)
+        log_info("login accepted again", "worker=%d", w->o.index);
+    else if (!refused)
+        log_warn("trying again", "worker=%d backoff_ms=%lld error=%s", w->o.index, (long long)f->backoff_ms,
+                 text);
+    else if (!f->told_refused)
+        log_error("login refused", "worker=%d tried_every_s=%d gives_up_after_s=%lld error=%s", w->o.index,
+                  LOGIN_GUARD_PAUSE_MS / 1000, (long long)(w->o.config->retry_timeout_ms / 1000), text);
+    f->told_refused = refused;
+}
+
 /* Begins anew, and goes on a while later; or ends the worker. */
 static void recover(struct worker *w, struct err *e) {
     struct failing *f = &w->failing;
+    bool must_end = e->class == ERR_STOP || e->class == ERR_CONFIG;
+    bool refused = !must_end && login_is_refused(w, e); /* what that has caused says less */
     note_error(w, e);
-    if (e->class == ERR_STOP || e->class == ERR_CONFIG || !may_try_again(w, e)) {
+    if (must_end || !may_try_again(w, e)) {
         w->fatal = *e;
         return;
     }
-    log_warn("trying again", "worker=%d backoff_ms=%lld error=%s", w->o.index, (long long)f->backoff_ms,
-             log_quote(&(struct log_value){0}, e->text));
+    tell(w, e, refused);
     worker_set_phase(w, WORKER_RETRYING);
     f->unclean = clean_up(w, e) ? (struct err){0} : *e;
-    f->resume_ms = worker_clock_ms(w, CLOCK_MONOTONIC) + f->backoff_ms;
+    f->resume_ms = worker_clock_ms(w, CLOCK_MONOTONIC) + (refused ? REFUSED_LOOK_MS : f->backoff_ms);
     f->backoff_ms = f->backoff_ms * 2 < BACKOFF_MAX_MS ? f->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 

@@ -48,6 +48,7 @@ void worker_on_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const 
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__RESOLVE:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: /* its log has said of each broker what is the matter */
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:   /* login_guard knows, or librdkafka's log tells of a token */
         break;
     default: /* librdkafka mends it itself */
         log_warn("consumer", "worker=%d error=%s", w->o.index, log_quote(&(struct log_value){0}, text));

@@ -51,6 +51,7 @@ struct failing {
     int64_t commits;   /* at the last error */
     int64_t backoff_ms;
     struct err unclean; /* why even beginning anew failed; class ERR_NONE: it did not */
+    bool told_refused;  /* the log has said that a login is refused */
 };
 
 struct worker {

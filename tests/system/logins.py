@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import parse_qs
 
+from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 from kafka import JVM, KafkaBroker
 from process import free_ports
 
@@ -143,16 +144,17 @@ class GuardedBroker(KafkaBroker):
     """Its listeners but PLAINTEXT, which the tests' own clients use:
 
     TLS, MTLS (asks for a certificate), SASL (over TLS), EXPIRED and ELSEWHERE (TLS with a certificate that has run out, or is
-    of another host).
+    of another host), AGAIN (SCRAM without TLS, asks again every few seconds; through a doorman).
     """
 
     def __init__(self, directory: Path) -> None:
         self.tokens = TokenServer(directory / "tokens")
         self.authority = Authority(directory / "authority")
         self.stranger = Authority(directory / "stranger")
-        names = ("TLS", "MTLS", "SASL", "EXPIRED", "ELSEWHERE")
-        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        protocols = {"TLS": "SSL", "MTLS": "SSL", "SASL": "SASL_SSL", "EXPIRED": "SSL", "ELSEWHERE": "SSL", "AGAIN": "SASL_PLAINTEXT"}
+        ports = dict(zip(protocols, free_ports(len(protocols)), strict=True))
         self.addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+        self.doorman = Doorman(self.addresses["AGAIN"])
         certificates = {
             "TLS": (good := self.authority.issue("server")),
             "MTLS": good,
@@ -162,7 +164,7 @@ class GuardedBroker(KafkaBroker):
         }
         config = {
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
-            + ",".join(f"{name}:{'SASL_SSL' if name == 'SASL' else 'SSL'}" for name in names),
+            + ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
             "listener.name.mtls.ssl.client.auth": "required",
             "listener.name.sasl.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER",
         }
@@ -186,15 +188,27 @@ class GuardedBroker(KafkaBroker):
         config[f"{prefix}.oauthbearer.jwks.endpoint.url"] = self.tokens.keys_url
         config[f"{prefix}.oauthbearer.expected.audience"] = AUDIENCE
         allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={self.tokens.keys_url}"
+        config["listener.name.again.sasl.enabled.mechanisms"] = "SCRAM-SHA-512"
+        config["listener.name.again.scram-sha-512.sasl.jaas.config"] = scram
+        config["listener.name.again.connections.max.reauth.ms"] = "4000"
         super().__init__(directory, config, [*JVM, allowed])
-        for name, port in ports.items():
-            self._config["listeners"] += f",{name}://127.0.0.1:{port}"
+        advertised = {"PLAINTEXT": self.bootstrap, **self.addresses, "AGAIN": self.doorman.address}
+        self._config["advertised.listeners"] = ",".join(f"{name}://{address}" for name, address in advertised.items())
+        for name, address in self.addresses.items():
+            self._config["listeners"] += f",{name}://{address}"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
         self.tokens.close()
+        self.doorman.close()
+
+    def set_password(self, user: str, password: str) -> None:
+        """For SCRAM-SHA-512."""
+        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        change = UserScramCredentialUpsertion(user, info, password.encode())
+        self.admin.alter_user_scram_credentials([change])[user].result(60)
 
     def secret_file(self, secret: str) -> str:
         """A file that holds it."""

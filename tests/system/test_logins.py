@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from logins import CLIENT_ID, CLIENT_SECRET, KEY_PASSWORD, PASSWORD, USERS, Doorman, GuardedBroker
-from process import free_ports, tail
+from process import free_ports, tail, wait_until
 from scenario import Scenario, load
 from streamer import Streamer, run_once
 
@@ -197,3 +197,37 @@ def test_logins__another_protocol(guarded: GuardedBroker, listener: str, protoco
     done = run_with({**tls(guarded, listener), "kafka.security.protocol": protocol}, "check", "--connect")
     assert done.returncode == 1
     assert "as when they ask for another kafka.security.protocol" in done.stderr
+
+
+def again(broker: GuardedBroker, user: str) -> dict[str, str]:
+    broker.set_password(user, PASSWORD)
+    return {
+        "kafka.bootstrap.servers": broker.doorman.address,
+        "kafka.security.protocol": "SASL_PLAINTEXT",
+        "kafka.sasl.mechanism": "SCRAM-SHA-512",
+        "kafka.sasl.username": user,
+        "kafka.sasl.password.file": broker.secret_file(PASSWORD),
+    }
+
+
+def test_logins__refused_while_running(guarded: GuardedBroker, tmp_path: Path) -> None:
+    """A password that was changed: few tries, one clear line, and the end after retry.timeout."""
+    settings = {**again(guarded, "changed"), "retry.timeout": "15s"}
+    with Scenario(guarded, tmp_path, PARTITIONS, settings) as s:
+        s.fed.feed(load(100, PARTITIONS, "keyed", large=False))
+        s.streamer.start()
+        s.wait_drained()
+        guarded.set_password("changed", "another one")
+        log = s.streamer.stderr
+        wait_until("refused", lambda: "login refused" in log.read_text(), log)
+        tries = guarded.doorman.connections
+        status, ready = s.streamer.get("/readyz")
+        assert status == 503
+        assert "refuses the login" in ready["reason"] and "once a minute" in ready["reason"]
+        assert s.streamer.wait_exit() == 1
+        said = log.read_text()
+        assert said.count("login refused") == 1
+        assert "gave up after" in said and "(retry.timeout): kafka: the broker 127.0.0.1 port" in said
+        assert_no_secret(said)
+        assert guarded.doorman.connections <= tries + 1
+        s.check()
