@@ -1,5 +1,5 @@
-/* peek: looks at a state directory without changing anything, as before a start. Not for a process that has the store
- * open: closing the lock's file would give up its lock. */
+/* peek: looks at a state directory without changing anything, as before a start. Not for a process
+ * that has the store open: closing the lock's file would give up its lock. */
 #ifndef STATE_PEEK_H
 #define STATE_PEEK_H
 
@@ -8,12 +8,12 @@
 
 #include <stdbool.h>
 
-/* Whether the directory could be opened: it is there and can be written to, or can be made with the folders above it, and
- * no other process uses it. False with ERR_CONFIG. */
+/* Whether the directory could be opened: it is there and can be written to, or can be made with the
+ * folders above it, and no other process uses it. False with ERR_CONFIG. */
 bool peek_usable(const char *dir, struct err *e);
 
-/* The fact (store.h) of the store in `dir`; empty: there is no store, or it does not know the fact. False with ERR_RETRY: the
- * store cannot be read. */
+/* The fact (store.h) of the store in `dir`; empty: there is no store, or it does not know the fact.
+ * False with ERR_RETRY: the store cannot be read. */
 bool peek_fact(const char *dir, const char *name, struct buf *value, struct err *e);
 
 #endif

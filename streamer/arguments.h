@@ -40,9 +40,9 @@ struct arguments {
     size_t operand_count;
 };
 
-/* argv without the program and the command. Options and operands may mix; "--" ends the options; "-" is an
- * operand; "--rate 5" and "--rate=5" are the same, and "-c FILE" and "-cFILE". False with an error that names the nearest
- * option. */
+/* argv without the program and the command. Options and operands may mix; "--" ends the options;
+ * "-" is an operand; "--rate 5" and "--rate=5" are the same, and "-c FILE" and "-cFILE". False with an
+ * error that names the nearest option. */
 bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *const *argv, struct err *e);
 void arguments_release(struct arguments *a);
 

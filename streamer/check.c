@@ -117,7 +117,8 @@ static int32_t num_partitions(rd_kafka_event_t *described) {
     return 0;
 }
 
-/* Of topics that are created without a number. 0: the brokers do not say, or this user may not ask. */
+/* Of topics that are created without a number. 0: the brokers do not say, or this user may not
+ * ask. */
 static int32_t default_partitions(rd_kafka_t *client, const struct rd_kafka_metadata *metadata) {
     char broker[16];
     struct err ignored;

@@ -1,6 +1,6 @@
-/* commands: what `streamer <command>` calls. Each returns the exit code: 0 done, 1 failed while running, 2
- * wrong usage or configuration; a failure has been said on standard error, in one line, when it returns. That of
- * `run` is a line of the log. */
+/* commands: what `streamer <command>` calls. Each returns the exit code: 0 done, 1 failed while
+ * running, 2 wrong usage or configuration; a failure has been said on standard error, in one line,
+ * when it returns. That of `run` is a line of the log. */
 #ifndef STREAMER_COMMANDS_H
 #define STREAMER_COMMANDS_H
 
@@ -20,7 +20,8 @@ int command_reset(const struct config *c, bool yes, bool keep_quarantine);
 /* "streamer: <text>" on standard error; returns the exit code that goes with the error. */
 int command_fail(const struct err *e);
 
-/* The same as a line of the log, the last one: for what runs for long and is watched by machines. */
+/* The same as a line of the log, the last one: for what runs for long and is watched by
+ * machines. */
 int command_fail_in_log(const struct err *e);
 
 const char *streamer_version(void); /* "0.1.0" */

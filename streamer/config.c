@@ -240,8 +240,8 @@ static bool set_twice(const struct kafka_property *p, const char *suffix, struct
 /* Read are the files when all settings are known: a later one may name another file. */
 static bool set_kafka_file(struct config *c, const char *name, const char *path, const char *origin,
                            struct err *e) {
-    if (!check_not_empty(path, e))
-        return false;
+    if (path[0] == '\0')
+        return err_set(e, ERR_CONFIG, "is empty, give the path of a file");
     struct kafka_property *p = kafka_property(c, name);
     if (p->value != NULL)
         return set_twice(p, "", e);

@@ -164,7 +164,8 @@ static bool is_duration(const char *text, int64_t *ms) {
     return false;
 }
 
-/* Refuses a number without a unit, and names those units with which it is in range. Of 0 any unit is the same. */
+/* Refuses a number without a unit, and names those units with which it is in range. Of 0 any unit
+ * is the same. */
 static bool refuse_bare_number(const char *text, int64_t min_ms, int64_t max_ms, struct err *e) {
     struct buf forms = {0};
     int64_t number = strtoll(text, NULL, 10), ms;

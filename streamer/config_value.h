@@ -13,7 +13,8 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 
-/* Does it look as if a comment stood behind the value? ("x # y"; files of settings have none there.) */
+/* Does it look as if a comment stood behind the value? ("x # y"; files of settings have none
+ * there.) */
 bool is_comment_behind(const char *value);
 
 /* A rule for a text. */

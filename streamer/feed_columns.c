@@ -151,7 +151,8 @@ static void put_lacking(struct buf *out, const struct feed_fields *f, const size
     }
 }
 
-/* The columns that are fields of the other entity alone, if the file has more of its fields than of this one's. */
+/* The columns that are fields of the other entity alone, if the file has more of its fields than of
+ * this one's. */
 static void put_columns_of_other(struct buf *out, const struct feed_fields *f, const struct csv *csv,
                                  size_t lacking) {
     struct feed_fields other;
@@ -168,8 +169,8 @@ static void put_columns_of_other(struct buf *out, const struct feed_fields *f, c
     feed_fields_release(&other);
 }
 
-/* Which column may be meant by `field`, into `name`: the one that is spelled nearest, or the only one that is no field;
- * else "COLUMN". */
+/* Which column may be meant by `field`, into `name`: the one that is spelled nearest, or the only
+ * one that is no field; else "COLUMN". */
 static void guess_column(struct buf *name, const struct feed_fields *f, const struct csv *csv,
                          enum field field) {
     struct nearest nearest = nearest_to(field_label(field));
@@ -187,7 +188,8 @@ static void guess_column(struct buf *name, const struct feed_fields *f, const st
         buf_set(name, slice_str("COLUMN"));
 }
 
-/* "rename one, or --map COLUMN=has_loan, or --missing has_loan", of the first field that is lacking. */
+/* "rename one, or --map COLUMN=has_loan, or --missing has_loan", of the first field that is
+ * lacking. */
 static void put_ways_out(struct buf *out, const struct feed_fields *f, const struct csv *csv,
                          const size_t counts[FIELD_COUNT]) {
     enum field field = 0;

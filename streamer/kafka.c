@@ -18,9 +18,9 @@
 #define RECONNECT_MS "3000"
 #define SYSLOG_DEBUG 7
 
-/* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the reverse. Clients
- * that are not to connect have no brokers (preflight.c). And why a
- * connection fails is logged of each broker (facility FAIL), and once more as the client's error. */
+/* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the
+ * reverse. Clients that are not to connect have no brokers (preflight.c). And why a connection fails
+ * is logged of each broker (facility FAIL), and once more as the client's error. */
 static bool is_noise(const char *facility, const char *text) {
     return (strcmp(facility, "CONFWARN") == 0 &&
             (strstr(text, " property and will be ignored by this ") != NULL ||

@@ -177,7 +177,8 @@ static int run_configured(const struct command *command, const struct arguments 
     return code;
 }
 
-/* A file or a setting without its option is what people type. What is behind a '=' may be a secret. */
+/* A file or a setting without its option is what people type. What is behind a '=' may be a
+ * secret. */
 static int unexpected_operand(const struct command *command, const char *operand) {
     struct err e;
     int key_length = (int)strcspn(operand, "=");

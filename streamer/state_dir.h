@@ -6,8 +6,8 @@
 #include "state/store.h"
 #include "streamer/config.h"
 
-/* What is to be known before a start, without changing anything: one line into `what`. False with ERR_CONFIG if a start
- * cannot use the directory, or finds another application's state there. */
+/* What is to be known before a start, without changing anything: one line into `what`. False with
+ * ERR_CONFIG if a start cannot use the directory, or finds another application's state there. */
 bool state_dir_check(const struct config *config, struct buf *what, struct err *e);
 /* Makes the directory, with the folders above it. False with ERR_CONFIG if it cannot be used. */
 bool state_dir_prepare(const struct config *config, struct err *e);

@@ -15,13 +15,14 @@ struct topic_layout {
     int64_t delete_retention_ms; /* the shortest of the compacted topics: how long tombstones live */
 };
 
-/* How many partitions every result and internal topic has or gets, by those that the topics have (0: no such topic): as many
- * as the application has begun with, else the setting `partitions`, else as many as the larger input has. 0: that is not
- * known before the inputs are there. */
+/* How many partitions every result and internal topic has or gets, by those that the topics have
+ * (0: no such topic): as many as the application has begun with, else the setting `partitions`, else
+ * as many as the larger input has. 0: that is not known before the inputs are there. */
 int32_t topics_choose_n(const struct config *c, const int32_t partitions[TOPIC_COUNT]);
 
-/* Waits for the brokers (at most timeout_ms), checks all topics that are there, then creates the others. ERR_CONFIG: a topic is not as it must
- * be; ERR_STOP: brokers cannot be reached or refuse. `client` is any handle. */
+/* Waits for the brokers (at most timeout_ms), checks all topics that are there, then creates the
+ * others. ERR_CONFIG: a topic is not as it must be; ERR_STOP: brokers cannot be reached or refuse.
+ * `client` is any handle. */
 bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
                    struct err *e);
 

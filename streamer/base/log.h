@@ -1,5 +1,5 @@
-/* log: lines on standard error, in logfmt or as JSON objects: time, level, msg, then key=value pairs. Safe from any
- * thread. */
+/* log: lines on standard error, in logfmt or as JSON objects: time, level, msg, then key=value
+ * pairs. Safe from any thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

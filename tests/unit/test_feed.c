@@ -359,7 +359,8 @@ static void test_feed__maps_that_cannot_be(void **state) {
         "--missing: no field \"loan\", use one of customer_id, customer_name, has_loan, updated_at");
 }
 
-/* --map gives a column its field's name; a name of the configuration stays, since the processor knows it. */
+/* --map gives a column its field's name; a name of the configuration stays, since the processor
+ * knows it. */
 static void test_feed__mapped_columns(void **state) {
     (void)state;
     const char *sets[] = {"topic.customers=mapped", "fields.customers=customer_id=cust_no",
