@@ -90,12 +90,12 @@ static bool get_u64(struct store *s, const char *name, uint64_t *v, struct err *
 bool store_has_all_commits(struct store *s, struct err *e) {
     uint64_t numbered, counted;
     if (!get_u64(s, COMMITS_NUMBERED, &numbered, e) || !get_u64(s, COMMITS_COUNTED, &counted, e)) {
-        e->class = ERR_RETRY;
+        e->class = atomic_load(&s->damaged) ? ERR_REBUILD : ERR_STOP;
         return false;
     }
     s->commits = numbered;
     return numbered == counted ||
-           err_set(e, ERR_RETRY,
+           err_set(e, ERR_REBUILD,
                    "state.dir=%s: it is damaged: of %" PRIu64 " commits only %" PRIu64 " are there", s->dir,
                    numbered, counted);
 }
@@ -187,7 +187,11 @@ static void flush(struct store *s, char **text) {
 static void remove_unfinished_copy(struct store *s) {
     char *texts[2] = {NULL};
     rocksdb_disable_file_deletions(s->db, &texts[0]);
+#if ROCKSDB_MAJOR < 9
     rocksdb_enable_file_deletions(s->db, 0, &texts[1]);
+#else
+    rocksdb_enable_file_deletions(s->db, &texts[1]);
+#endif
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]); /* it looks again when it is opened */
 }

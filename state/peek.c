@@ -109,9 +109,9 @@ bool peek_fact(const char *dir, const char *name, struct buf *value, struct err 
     char *text = NULL;
     buf_clear(value);
     if (seal_is_damaged(dir, value))
-        return err_set(e, ERR_RETRY, "it is damaged: %s", buf_cstr(value));
+        return err_set(e, ERR_REBUILD, "it is damaged: %s", buf_cstr(value));
     if (seal_lacks_list(dir))
-        return err_set(e, ERR_RETRY, "the file CURRENT is missing");
+        return err_set(e, ERR_REBUILD, "the file CURRENT is missing");
     if (!has_store(dir))
         return true;
     rocksdb_options_t *options = store_reading_options();
@@ -121,9 +121,7 @@ bool peek_fact(const char *dir, const char *name, struct buf *value, struct err 
         rocksdb_close(db);
     }
     rocksdb_options_destroy(options);
-    if (text != NULL)
-        (void)err_set(e, ERR_RETRY, "%s", text);
-    bool ok = text == NULL;
+    bool ok = text == NULL || store_open_failed(dir, text, e);
     free(text);
     return ok;
 }

@@ -13,7 +13,7 @@
 bool peek_usable(const char *dir, struct err *e);
 
 /* The fact (store.h) of the store in `dir`; empty: there is no store, or it does not know the fact.
- * False with ERR_RETRY: the store cannot be read. */
+ * False as store_open: ERR_REBUILD: it is damaged. */
 bool peek_fact(const char *dir, const char *name, struct buf *value, struct err *e);
 
 #endif

@@ -124,9 +124,9 @@ static int is_table_or_log(const struct dirent *entry) {
 bool seal_lacks_list(const char *dir) {
     struct buf path = {0};
     struct dirent **entries;
-    bool there = access(path_of(&path, dir, "CURRENT"), F_OK) == 0;
+    bool lost = access(path_of(&path, dir, "CURRENT"), F_OK) != 0 && errno == ENOENT;
     buf_release(&path);
-    if (there)
+    if (!lost)
         return false;
     int count = scandir(dir, &entries, is_table_or_log, alphasort);
     for (int i = 0; i < count; i++)
@@ -143,18 +143,21 @@ void seal_put(const char *dir) {
     buf_release(&now);
 }
 
-bool seal_break(const char *dir, bool *changed, struct err *e) {
+bool seal_is_changed(const char *dir) {
     struct buf path = {0}, then = {0}, now = {0};
-    *changed = read_file(path_of(&path, dir, CLEAN_FILE), &then) &&
-               !(describe_directory(dir, &now) && slice_eq(buf_slice(&then), buf_slice(&now)));
-    bool ok = remove_file(dir, CLEAN_FILE) ||
-              err_set(e, ERR_CONFIG,
-                      "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
-                      strerror(errno));
+    bool changed = read_file(path_of(&path, dir, CLEAN_FILE), &then) &&
+                   !(describe_directory(dir, &now) && slice_eq(buf_slice(&then), buf_slice(&now)));
     buf_release(&path);
     buf_release(&then);
     buf_release(&now);
-    return ok;
+    return changed;
+}
+
+bool seal_break(const char *dir, struct err *e) {
+    return remove_file(dir, CLEAN_FILE) ||
+           err_set(e, ERR_CONFIG,
+                   "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
+                   strerror(errno));
 }
 
 bool seal_mark_damaged(const char *dir, const char *reason) {

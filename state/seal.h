@@ -17,9 +17,10 @@
 
 /* Seals the directory of a store that is closed. Where that fails it counts as not clean. */
 void seal_put(const char *dir);
-/* To be called before the store is opened. *changed: the last user closed it, and something has changed since.
- * False if the seal cannot be removed. */
-bool seal_break(const char *dir, bool *changed, struct err *e);
+/* Before the store is opened: whether the last user closed it, and something has changed since. */
+bool seal_is_changed(const char *dir);
+/* Once the store is open, which shows that nobody else has it. False if the seal cannot be removed. */
+bool seal_break(const char *dir, struct err *e);
 
 /* Whether there are files with state, but not the one that tells which of them count. */
 bool seal_lacks_list(const char *dir);

@@ -12,9 +12,14 @@
 
 /* --- errors --- */
 
-/* What no second try makes better: the files do not hold what was written to them, or are gone. */
+static bool begins_with(const char *text, const char *start) {
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* What no second try makes better: the files do not hold what was written to them, or are gone. Of RocksDB's texts only
+ * the beginning is its own; behind it are paths. */
 static bool is_damage(const char *text) {
-    return strstr(text, "Corruption") != NULL || strstr(text, "No such file or directory") != NULL;
+    return begins_with(text, "Corruption: ") || begins_with(text, "IO error: No such file or directory");
 }
 
 static void note_damage(struct store *s, const char *text) {
@@ -52,7 +57,6 @@ bool store_check(struct store *s, char *text, struct err *e, const char *what) {
 
 #define OPEN_FILES_MAX 512
 #define SORTED_RUNS 16
-#define INFO_LOG_NOTHING 6 /* NUM_INFO_LOG_LEVELS of rocksdb/env.h */
 
 /* What is soon written again, in levels 0 and 1, is not worth it. */
 static const int compression[] = {rocksdb_no_compression, rocksdb_no_compression, rocksdb_lz4_compression};
@@ -103,6 +107,27 @@ static void forget_rule(void *state) {
     (void)state;
 }
 
+/* --- RocksDB's own log ---
+ *
+ * Debian's RocksDB has assertions. One of them ends the program when its info log is written after the disk was full, so
+ * none is written; errors come to us. */
+#if ROCKSDB_MAJOR < 9
+static void set_no_log(rocksdb_options_t *o) {
+    rocksdb_options_set_info_log_level(o, 6); /* NUM_INFO_LOG_LEVELS of rocksdb/env.h: above all of them */
+}
+#else /* which opens nothing with a level that is none */
+static void drop_line(void *state, unsigned level, char *line, size_t n) {
+    (void)state, (void)level, (void)line, (void)n;
+}
+
+static void set_no_log(rocksdb_options_t *o) {
+    rocksdb_logger_t *logger =
+        rocksdb_logger_create_callback_logger(5, drop_line, NULL); /* the highest level */
+    rocksdb_options_set_info_log(o, logger);
+    rocksdb_logger_destroy(logger); /* the options hold it now */
+}
+#endif
+
 static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) {
     rocksdb_options_t *o = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(o, 1);
@@ -119,9 +144,7 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
     set_compactions(o);
     rocksdb_options_set_prefix_extractor(
         o, rocksdb_slicetransform_create(NULL, forget_rule, owner_of, has_owner, NULL, owner_rule));
-    /* Debian's RocksDB has assertions. One of them ends the program when its info log is written after the disk was
-     * full, so none is written; errors come to us. */
-    rocksdb_options_set_info_log_level(o, INFO_LOG_NOTHING);
+    set_no_log(o);
     rocksdb_options_set_keep_log_file_num(o, 2);
     rocksdb_options_increase_parallelism(o, 2);
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
@@ -182,8 +205,9 @@ static bool has(const char *text, const char *part) {
     return strstr(text, part) != NULL;
 }
 
-/* Why RocksDB did not open: the user's to mend, or damage. */
-static bool open_failed(const char *dir, const char *text, struct err *e) {
+bool store_open_failed(const char *dir, const char *text, struct err *e) {
+    if (is_damage(text))
+        return err_set(e, ERR_REBUILD, "state.dir=%s: it is damaged: %s", dir, text);
     if ((has(text, "lock") && has(text, "esource temporarily unavailable")) ||
         has(text, "lock hold by current process"))
         return err_set(
@@ -202,16 +226,18 @@ static bool open_failed(const char *dir, const char *text, struct err *e) {
         return err_set(e, ERR_STOP,
                        "state.dir=%s: too many open files; raise the limit (ulimit -n) and start again", dir);
     if (has(text, "Column families not opened"))
-        return err_set(e, ERR_RETRY, "state.dir=%s: it was written by another version of streamer", dir);
+        return err_set(e, ERR_REBUILD, "state.dir=%s: it was written by another version of streamer", dir);
     if (has(text, "Cannot allocate memory"))
         return err_set(e, ERR_STOP, "state.dir=%s: out of memory; raise the limit and start again", dir);
-    return err_set(e, ERR_RETRY, "state.dir=%s: %s", dir, text);
+    return err_set(e, ERR_STOP,
+                   "state.dir=%s: cannot open it: %s; mend that and start again; the state stays as it is",
+                   dir, text);
 }
 
 /* Without CURRENT, RocksDB would start a new database, and read the old one's log into it. */
 static bool has_list_of_files(const char *dir, struct err *e) {
     return !seal_lacks_list(dir) ||
-           err_set(e, ERR_RETRY, "state.dir=%s: it holds state, but the file CURRENT is missing", dir);
+           err_set(e, ERR_REBUILD, "state.dir=%s: it holds state, but the file CURRENT is missing", dir);
 }
 
 /* Closes the database, and frees all but what it says of the directory. */
@@ -237,7 +263,7 @@ static bool open_database(struct store *s, struct err *e) {
     s->db = rocksdb_open_column_families(s->options, s->dir, 1, &name, &options, &s->rows, &text);
     if (text == NULL)
         return true;
-    (void)open_failed(s->dir, text, e);
+    (void)store_open_failed(s->dir, text, e);
     free(text);
     s->rows = NULL;
     s->db = NULL;
@@ -248,15 +274,15 @@ static bool open_database(struct store *s, struct err *e) {
 static bool is_usable(const struct store *s, struct err *e) {
     struct buf reason = {0};
     bool ok = !seal_is_damaged(s->dir, &reason) ||
-              err_set(e, ERR_RETRY, "state.dir=%s: it is damaged: %s", s->dir, buf_cstr(&reason));
+              err_set(e, ERR_REBUILD, "state.dir=%s: it is damaged: %s", s->dir, buf_cstr(&reason));
     buf_release(&reason);
     return ok;
 }
 
 struct store *store_open(const char *dir, int64_t memory_bytes, int batches, struct err *e) {
-    bool changed = false;
-    if (!store_make_directory(dir, e) || !has_list_of_files(dir, e) || !seal_break(dir, &changed, e))
+    if (!store_make_directory(dir, e) || !has_list_of_files(dir, e))
         return NULL;
+    bool changed = seal_is_changed(dir);
     struct store *s = mem_calloc(1, sizeof *s);
     s->dir = mem_strdup(dir);
     size_t eighth = (size_t)memory_bytes / 8;
@@ -270,7 +296,7 @@ struct store *store_open(const char *dir, int64_t memory_bytes, int batches, str
     (void)pthread_mutex_init(&s->commit_lock, NULL);
     for (size_t p = 0; p < ARRAY_LEN(s->counted); p++)
         atomic_init(&s->counted[p], !changed);
-    if (open_database(s, e) && is_usable(s, e) && store_has_all_commits(s, e)) {
+    if (open_database(s, e) && seal_break(dir, e) && is_usable(s, e) && store_has_all_commits(s, e)) {
         s->has_buffered = true; /* what the log held */
         return s;
     }

@@ -64,6 +64,9 @@ uint32_t store_claim(struct store *s, int32_t partition, uint64_t batch);
 
 /* For who only reads facts. */
 rocksdb_options_t *store_reading_options(void);
+/* Says in `e` why RocksDB did not open `dir`, by its text; returns false. ERR_REBUILD only for what is known to be damage, or
+ * another version's: good state must not be set aside for what the machine or RocksDB's version refuses. */
+bool store_open_failed(const char *dir, const char *text, struct err *e);
 
 /* --- commit.c --- */
 /* The stored key of a fact, into `out`. */

@@ -69,10 +69,13 @@ bool state_dir_check(const struct config *config, struct buf *what, struct err *
     struct buf was = {0};
     bool ok = peek_usable(config->state_dir, e);
     buf_clear(what);
-    if (ok && !peek_fact(config->state_dir, STATE_FACT, &was, e))
-        buf_printf(what, "cannot be read (%s), `streamer run` sets it aside and rebuilds it", e->text);
-    else if (ok)
+    bool is_read = ok && peek_fact(config->state_dir, STATE_FACT, &was, e);
+    if (is_read)
         ok = check_description(config, buf_cstr(&was), what, e);
+    else if (ok && e->class == ERR_REBUILD)
+        buf_printf(what, "cannot be read (%s), `streamer run` sets it aside and rebuilds it", e->text);
+    else
+        ok = false;
     buf_release(&was);
     return ok;
 }
@@ -83,7 +86,7 @@ bool state_dir_prepare(const struct config *config, struct err *e) {
 
 /* --- the start --- */
 
-/* Whether the store is this application's; a new one is made so. ERR_RETRY: it is not. */
+/* Whether the store is this application's; a new one is made so. ERR_REBUILD: it is not. */
 static bool claim(struct store *store, const struct config *config, int32_t partitions, struct err *e) {
     struct buf now = {0}, was = {0};
     bool ok = store_get_fact(store, STATE_FACT, &was, e);
@@ -91,7 +94,7 @@ static bool claim(struct store *store, const struct config *config, int32_t part
     if (ok && was.n == 0)
         ok = store_put_fact(store, STATE_FACT, buf_slice(&now), e);
     else if (ok && !slice_eq(buf_slice(&was), buf_slice(&now)))
-        ok = err_set(e, ERR_RETRY, "it holds \"%s\", not \"%s\"", buf_cstr(&was), buf_cstr(&now));
+        ok = err_set(e, ERR_REBUILD, "it holds \"%s\", not \"%s\"", buf_cstr(&was), buf_cstr(&now));
     buf_release(&now);
     buf_release(&was);
     return ok;
@@ -107,7 +110,7 @@ static struct store *open_and_claim(const struct config *config, int32_t partiti
 
 struct store *state_dir_open(const struct config *config, int32_t partitions, int64_t now_ms, struct err *e) {
     struct store *store = open_and_claim(config, partitions, e);
-    if (store != NULL || e->class != ERR_RETRY || !set_aside(config, now_ms, e->text, e))
+    if (store != NULL || e->class != ERR_REBUILD || !set_aside(config, now_ms, e->text, e))
         return store;
     return open_and_claim(config, partitions, e);
 }

@@ -8,10 +8,11 @@
 /* What is to be done about it. */
 enum err_class {
     ERR_NONE = 0,
-    ERR_CONFIG, /* the user's configuration or usage: exit code 2 */
-    ERR_RETRY,  /* give the transaction up, re-read the committed offsets, catch up by replay, try again */
-    ERR_FENCED, /* the same; another producer had taken over */
-    ERR_STOP,   /* cannot go on: stop with this message, exit code 1 */
+    ERR_CONFIG,  /* the user's configuration or usage: exit code 2 */
+    ERR_RETRY,   /* give the transaction up, re-read the committed offsets, catch up by replay, try again */
+    ERR_FENCED,  /* the same; another producer had taken over */
+    ERR_STOP,    /* cannot go on: stop with this message, exit code 1 */
+    ERR_REBUILD, /* the local state is damaged or not ours: set it aside, and rebuild it from the topics */
 };
 
 struct err {

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -262,6 +263,31 @@ static void test_state_dir__is_looked_at_while_in_use(void **state) {
     rig_release(&g);
 }
 
+/* Nor is good state that does not open for another reason. */
+static void test_state_dir__does_not_open(void **state) {
+    struct rig g;
+    struct err e = {0};
+    struct buf lock = {0};
+    (void)state;
+    rig_init(&g);
+    struct store *s = open_good(&g, 3);
+    fill(s, STATE_FORMAT, NULL);
+    store_close(s);
+    buf_printf(&lock, "%s/LOCK", g.config.state_dir);
+    assert_int_equal(unlink(buf_cstr(&lock)), 0);
+    assert_int_equal(mkdir(buf_cstr(&lock), 0700), 0);
+    assert_null(open_dir(&g, 3, &e));
+    assert_int_equal(e.class, ERR_STOP);
+    assert_non_null(strstr(e.text, "Is a directory"));
+    assert_true(!was_set_aside(&g) && g.log.n == 0);
+    assert_int_equal(rmdir(buf_cstr(&lock)), 0);
+    s = open_good(&g, 3);
+    assert_true(has_row(s));
+    store_close(s);
+    buf_release(&lock);
+    rig_release(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_state_dir__stays),
@@ -271,6 +297,7 @@ int main(void) {
         cmocka_unit_test(test_state_dir__damage_is_told),
         cmocka_unit_test(test_state_dir__folders_above),
         cmocka_unit_test(test_state_dir__is_looked_at_while_in_use),
+        cmocka_unit_test(test_state_dir__does_not_open),
     };
     return cmocka_run_group_tests_name("state_dir", tests, NULL, NULL);
 }

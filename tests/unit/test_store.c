@@ -12,12 +12,14 @@
 #include <rocksdb/c.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -783,6 +785,16 @@ static int stay_small(const char *dir) {
     return ok && peak > 0 && peak < 48 << 10 ? 7 : 1;
 }
 
+/* A user who may read the directory, or may not even look into it, and owns nothing there. */
+static int be_nobody(const char *dir) {
+    struct err e = {0};
+    bool refused = setuid(65534) == 0 && store_open(dir, MEMORY_BYTES, 1, &e) == NULL &&
+                   e.class == ERR_CONFIG && strstr(e.text, "Permission denied") != NULL;
+    if (!refused)
+        fprintf(stderr, "class %d: %s\n", (int)e.class, e.text);
+    return refused ? 7 : 1;
+}
+
 /* Finds that another process has the store. */
 static int be_refused(const char *dir) {
     struct err e = {0};
@@ -989,7 +1001,7 @@ static void test_store__other_version(void **state) {
     rocksdb_list_column_families_destroy(names, n);
     rocksdb_options_destroy(options);
     assert_null(store_open(dir, MEMORY_BYTES, 1, &e));
-    assert_int_equal(e.class, ERR_RETRY);
+    assert_int_equal(e.class, ERR_REBUILD);
     assert_non_null(strstr(e.text, "written by another version"));
     remove_scratch(dir);
 }
@@ -1063,8 +1075,6 @@ static void test_store__fetch(void **state) {
     remove_scratch(dir);
 }
 
-/* --- damage --- */
-
 #define ROWS 20000
 
 static void put_rows(struct store *s, int from, int to) {
@@ -1096,6 +1106,122 @@ static void overwrite(const char *path, off_t at, const char *bytes, size_t n) {
     assert_int_equal(close(fd), 0);
 }
 
+/* --- no damage --- */
+
+static atomic_bool disk_fails;
+
+/* Stands before libc's: what RocksDB reads tables with. */
+ssize_t pread(int fd, void *p, size_t n, off_t at) {
+    if (!atomic_load(&disk_fails))
+        return syscall(SYS_pread64, fd, p, n, at);
+    errno = EIO;
+    return -1;
+}
+
+static void assert_whole(const char *dir) {
+    struct store *s = open_store(dir);
+    assert_false(store_needs_count(s, 1));
+    assert_committed(s, FAMILY_LINKS, 1, "00000000", "0 0 0");
+    store_close(s);
+}
+
+static void test_store__unreadable_disk(void **state) {
+    (void)state;
+    char *dir = make_full_store();
+    atomic_store(&disk_fails, true);
+    assert_refused(dir, ERR_STOP, "Input/output error");
+    atomic_store(&disk_fails, false);
+    assert_whole(dir);
+    remove_scratch(dir);
+}
+
+static void test_store__lock_cannot_be_opened(void **state) {
+    (void)state;
+    char *dir = make_full_store(), *lock = find_file(dir, "LOCK");
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(mkdir(lock, 0700), 0);
+    assert_refused(dir, ERR_STOP, "Is a directory");
+    free(find_file(dir, "CLEAN")); /* it still tells what changes from now on */
+    assert_int_equal(rmdir(lock), 0);
+    assert_whole(dir);
+    free(lock);
+    remove_scratch(dir);
+}
+
+static void test_store__no_permission(void **state) {
+    static const mode_t modes[] = {0755, 0744};
+    (void)state;
+    char *dir = make_full_store();
+    for (size_t i = 0; i < ARRAY_LEN(modes) && geteuid() == 0; i++) {
+        assert_int_equal(chmod(dir, modes[i]), 0);
+        assert_int_equal(in_other_process("nobody", dir, ""), 7);
+    }
+    assert_whole(dir);
+    remove_scratch(dir);
+}
+
+static void test_store__too_many_open_files(void **state) {
+    (void)state;
+    char *dir = make_full_store();
+    rlim_t before = set_limit(RLIMIT_NOFILE, 0);
+    assert_refused(dir, ERR_STOP, "too many open files");
+    (void)set_limit(RLIMIT_NOFILE, before);
+    assert_whole(dir);
+    remove_scratch(dir);
+}
+
+static int compare_backwards(void *state, const char *a, size_t an, const char *b, size_t bn) {
+    (void)state;
+    return slice_compare(slice_of(b, bn), slice_of(a, an));
+}
+
+static const char *name_backwards(void *state) {
+    (void)state;
+    return "backwards";
+}
+
+static void no_state(void *state) {
+    (void)state;
+}
+
+/* What was made with options that RocksDB does not take together with ours is whole all the same. */
+static void test_store__options_that_do_not_fit(void **state) {
+    (void)state;
+    char *dir = make_scratch(), *text = NULL;
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_comparator_t *backwards =
+        rocksdb_comparator_create(NULL, no_state, compare_backwards, name_backwards);
+    rocksdb_options_set_comparator(options, backwards);
+    rocksdb_options_set_create_if_missing(options, 1);
+    for (int i = 0; i < 2; i++) { /* before and after it is refused */
+        rocksdb_t *db = rocksdb_open(options, dir, &text);
+        assert_null(text);
+        rocksdb_close(db);
+        assert_refused(dir, ERR_STOP, "Invalid argument");
+    }
+    rocksdb_options_destroy(options);
+    rocksdb_comparator_destroy(backwards);
+    remove_scratch(dir);
+}
+
+/* A path is no error text. */
+static void test_store__name_that_sounds_like_damage(void **state) {
+    (void)state;
+    char *dir = make_scratch();
+    struct buf path = {0};
+    buf_printf(&path, "%s/Corruption: No such file or directory", dir);
+    store_close(open_store(buf_cstr(&path)));
+    buf_printf(&path, "/LOCK");
+    assert_int_equal(unlink(buf_cstr(&path)), 0);
+    assert_int_equal(mkdir(buf_cstr(&path), 0700), 0);
+    path.n -= strlen("/LOCK");
+    assert_refused(buf_cstr(&path), ERR_STOP, "Is a directory");
+    buf_release(&path);
+    remove_scratch(dir);
+}
+
+/* --- damage --- */
+
 static void test_store__damaged_current(void **state) {
     (void)state;
     static const char *const contents[] = {"", "garbage\n", "MANIFEST-999999\n"};
@@ -1104,7 +1230,7 @@ static void test_store__damaged_current(void **state) {
         char *path = find_file(dir, "CURRENT");
         assert_int_equal(truncate(path, 0), 0);
         overwrite(path, 0, contents[i], strlen(contents[i]));
-        assert_refused(dir, ERR_RETRY, "state.dir=");
+        assert_refused(dir, ERR_REBUILD, "state.dir=");
         free(path);
         remove_scratch(dir);
     }
@@ -1115,7 +1241,7 @@ static void test_store__damaged_manifest(void **state) {
     char *dir = make_full_store();
     char *path = find_file(dir, "MANIFEST");
     overwrite(path, 20, "\xde\xad\xbe\xef", 4);
-    assert_refused(dir, ERR_RETRY, "state.dir=");
+    assert_refused(dir, ERR_REBUILD, "state.dir=");
     free(path);
     remove_scratch(dir);
 }
@@ -1135,7 +1261,7 @@ static void cut_manifest(bool clean) {
         assert_int_equal(truncate(path, st.st_size - 1 - st.st_size * part / 16), 0);
         struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
         if (s == NULL) {
-            assert_int_equal(e.class, ERR_RETRY);
+            assert_int_equal(e.class, ERR_REBUILD);
             refused = refused || strstr(e.text, "commits only") != NULL;
         } else {
             assert_int_equal(store_needs_count(s, 1), clean);
@@ -1161,7 +1287,7 @@ static void test_store__missing_current(void **state) {
     char *dir = make_full_store();
     char *path = find_file(dir, "CURRENT");
     assert_int_equal(unlink(path), 0);
-    assert_refused(dir, ERR_RETRY, "CURRENT is missing");
+    assert_refused(dir, ERR_REBUILD, "CURRENT is missing");
     free(path);
     remove_scratch(dir);
 }
@@ -1220,7 +1346,7 @@ static void test_store__damaged_table(void **state) {
     assert_int_equal(e.class, ERR_STOP);
     batch_free(b);
     store_close(s);
-    assert_refused(dir, ERR_RETRY, "orruption"); /* so that it is set aside */
+    assert_refused(dir, ERR_REBUILD, "orruption"); /* so that it is set aside */
     free(path);
     remove_scratch(dir);
 }
@@ -1230,7 +1356,16 @@ static void test_store__missing_table(void **state) {
     char *dir = make_full_store();
     char *path = find_file(dir, ".sst");
     assert_int_equal(unlink(path), 0);
-    assert_refused(dir, ERR_RETRY, "state.dir=");
+    assert_refused(dir, ERR_REBUILD, "state.dir=");
+    free(path);
+    remove_scratch(dir);
+}
+
+static void test_store__table_cut_short(void **state) {
+    (void)state;
+    char *dir = make_full_store(), *path = find_file(dir, ".sst");
+    assert_int_equal(truncate(path, 1000), 0);
+    assert_refused(dir, ERR_REBUILD, "orruption");
     free(path);
     remove_scratch(dir);
 }
@@ -1277,6 +1412,8 @@ static int as_other_process(const char *what, const char *dir, const char *value
         return fill_disk(dir);
     if (strcmp(what, "crash") == 0)
         return write_and_crash(dir, value);
+    if (strcmp(what, "nobody") == 0)
+        return be_nobody(dir);
     if (strcmp(what, "small") == 0)
         return stay_small(dir);
     if (strncmp(what, "grow", 4) == 0)
@@ -1308,12 +1445,19 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_store__other_version),
         cmocka_unit_test(test_store__set_aside),
         cmocka_unit_test(test_store__fetch),
+        cmocka_unit_test(test_store__unreadable_disk),
+        cmocka_unit_test(test_store__lock_cannot_be_opened),
+        cmocka_unit_test(test_store__no_permission),
+        cmocka_unit_test(test_store__too_many_open_files),
+        cmocka_unit_test(test_store__options_that_do_not_fit),
+        cmocka_unit_test(test_store__name_that_sounds_like_damage),
         cmocka_unit_test(test_store__damaged_current),
         cmocka_unit_test(test_store__damaged_manifest),
         cmocka_unit_test(test_store__manifest_cut_short),
         cmocka_unit_test(test_store__missing_current),
         cmocka_unit_test(test_store__damaged_table),
         cmocka_unit_test(test_store__missing_table),
+        cmocka_unit_test(test_store__table_cut_short),
         cmocka_unit_test(test_store__log_cut_short),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
