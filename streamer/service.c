@@ -13,6 +13,7 @@
 #include "streamer/http_files.h"
 #include "streamer/kafka.h"
 #include "streamer/login_guard.h"
+#include "streamer/notify.h"
 #include "streamer/preflight.h"
 #include "streamer/query.h"
 #include "streamer/state_dir.h"
@@ -31,6 +32,7 @@
 
 #define BROKER_TIMEOUT_MS 30000
 #define CALL_TIMEOUT_MS 5000
+#define STARTING_POLL_MS 200
 #define STOP_S 9 /* of the 10 s that Docker waits before kill -9 */
 
 struct service {
@@ -436,23 +438,54 @@ void service_block_signals(void) {
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-void service_wait(struct service *s) {
+/* Returns the signal to stop, or a number below 0 if none came in that time. */
+static int wait_for_signal(int64_t ms) {
     sigset_t set;
-    int signal = 0;
+    struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
     all_signals(&set);
-    while (sigwait(&set, &signal) != 0 || signal == SIGUSR1 || signal == SIGUSR2)
-        if (signal != 0)
-            change_log_level(signal);
+    int signal = sigtimedwait(&set, NULL, &wait);
+    if (signal != SIGUSR1 && signal != SIGUSR2)
+        return signal;
+    change_log_level(signal);
+    return -1;
+}
+
+static bool all_have_moved(struct service *s) {
+    bool all = true;
+    for (size_t i = 0; i < s->worker_count; i++)
+        all = worker_has_moved(s->workers[i]) && all;
+    return all;
+}
+
+/* Returns the signal that ended it. A stall of half the watchdog's time harms nothing, one of all of it makes systemd start
+ * the program anew. */
+static int serve_systemd(struct service *s) {
+    int64_t alive_ms = notify_watchdog_ms() / 2;
+    int signal = -1;
+    while (signal < 0 && !service_running(s))
+        signal = wait_for_signal(STARTING_POLL_MS);
+    if (signal < 0)
+        notify_send("READY=1");
+    while (signal < 0) {
+        if (alive_ms > 0 && all_have_moved(s))
+            notify_send("WATCHDOG=1");
+        signal = wait_for_signal(alive_ms > 0 ? alive_ms : INT32_MAX);
+    }
+    notify_send("STOPPING=1");
+    return signal;
+}
+
+void service_wait(struct service *s) {
+    int signal = notify_is_wanted() ? serve_systemd(s) : -1;
+    while (signal < 0)
+        signal = wait_for_signal(INT32_MAX);
     s->was_asked_to_stop = phase_of(s) != WORKER_STOPPED;
     if (s->was_asked_to_stop)
         log_info("stopping", "signal=%d", signal);
 }
 
 bool service_wait_ms(struct service *s, int64_t ms) {
-    sigset_t set;
-    struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
-    stop_signals(&set);
-    return sigtimedwait(&set, NULL, &wait) > 0 || phase_of(s) == WORKER_STOPPED;
+    return wait_for_signal(ms) > 0 || phase_of(s) == WORKER_STOPPED;
 }
 
 const char *service_bootstrap(const struct service *s) {

@@ -19,9 +19,10 @@ struct service *service_start(const struct config *config, bool embedded, struct
  * failed. */
 bool service_stop(struct service *s, struct err *e);
 
-/* Blocks until SIGINT or SIGTERM, or until the worker fails; SIGUSR1 and SIGUSR2 change the log's
- * level meanwhile. The signals must be blocked in every thread: call service_block_signals before any
- * thread starts. */
+/* Blocks until SIGINT or SIGTERM, or until the worker fails; meanwhile SIGUSR1 and SIGUSR2 change the
+ * log's level, and systemd is told, where it asks, that the program is ready and that the workers make
+ * progress (notify.h). The signals must be blocked in every thread: call service_block_signals before
+ * any thread starts. */
 void service_block_signals(void);
 void service_wait(struct service *s);
 /* The same for at most `ms`; true if it is time to stop. */

@@ -52,9 +52,11 @@ struct source *worker_source_of(struct worker *w, const rd_kafka_message_t *m) {
 
 /* The rest of a batch that takes several transactions is left to the next start if the program is told to stop. */
 static bool run_batch(struct worker *w, struct err *e) {
-    for (size_t at = 0; at < w->message_count && !atomic_load(&w->stopping);)
+    for (size_t at = 0; at < w->message_count && !atomic_load(&w->stopping);) {
         if (!worker_transact(w, &at, e))
             return false;
+        atomic_store(&w->moved, true);
+    }
     worker_drop_messages(w);
     return true;
 }
@@ -173,6 +175,7 @@ static void recover(struct worker *w, struct err *e) {
 
 bool worker_step(struct worker *w) {
     struct err e = w->failing.unclean;
+    atomic_store(&w->moved, true);
     if (atomic_load(&w->stopping) || w->fatal.class != ERR_NONE)
         return false;
     if (worker_clock_ms(w, CLOCK_MONOTONIC) < w->failing.resume_ms)
@@ -296,6 +299,10 @@ int64_t worker_ready_changed_ms(const struct worker *w) {
 }
 int64_t worker_backlog(const struct worker *w) {
     return atomic_load(&w->backlog);
+}
+
+bool worker_has_moved(struct worker *w) {
+    return atomic_exchange(&w->moved, false);
 }
 
 bool worker_owns(const struct worker *w, int32_t partition) {

@@ -64,6 +64,7 @@ struct worker {
     _Atomic int64_t ready_changed_ms; /* wall clock: the start, or when it last began or ceased to run */
     _Atomic int64_t backlog;
     struct failing failing;
+    atomic_bool moved; /* since it was last asked */
     struct err result; /* why it ended; class ERR_NONE: it was asked to */
     pthread_mutex_t error_lock;
     char last_error[sizeof((struct err *)0)->text];
