@@ -57,6 +57,8 @@ bool store_check(struct store *s, char *text, struct err *e, const char *what) {
 
 #define OPEN_FILES_MAX 512
 #define SORTED_RUNS 16
+#define TABLE_FORMAT                                                                                         \
+    5 /* the newest that Debian 12's RocksDB, 7.8, can read: who goes back to it keeps the state */
 
 /* What is soon written again, in levels 0 and 1, is not worth it. */
 static const int compression[] = {rocksdb_no_compression, rocksdb_no_compression, rocksdb_lz4_compression};
@@ -150,6 +152,7 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
     rocksdb_cache_t *cache = rocksdb_cache_create_lru(cache_bytes);
     rocksdb_block_based_options_set_block_cache(table, cache);
+    rocksdb_block_based_options_set_format_version(table, TABLE_FORMAT);
     rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
     rocksdb_options_set_block_based_table_factory(o, table);
     rocksdb_block_based_options_destroy(table);
