@@ -163,7 +163,7 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
 rocksdb_options_t *store_reading_options(void) {
     rocksdb_options_t *o = rocksdb_options_create();
     rocksdb_options_set_uint64add_merge_operator(o);
-    rocksdb_options_set_info_log_level(o, INFO_LOG_NOTHING);
+    set_no_log(o);
     return o;
 }
 
