@@ -16,6 +16,7 @@
 
 #define FETCH_RECORDS 32 /* fewer than that find their rows one by one */
 #define REFRESH_PARTS 8  /* calls of task_refresh in one transaction */
+#define AGING_PART 4     /* of the time that tombstones live */
 #define WRITE_MS 1000 /* behind a backlog the state is written once in that time, or when much has changed */
 
 void worker_drop_messages(struct worker *w) {
@@ -274,13 +275,20 @@ static void note_positions(struct worker *w, const rd_kafka_topic_partition_list
     }
 }
 
+/* What is stored says when the state was last as new as the topics: too long ago, and it is not used (catchup_unusable). A
+ * task without a change gets old, too, though nothing is missing; so that is written down anew in time. */
+static bool is_aging(const struct worker *w, const struct task *t) {
+    int64_t age_ms = w->pipeline.env.now_ms - t->meta.committed_ms;
+    return age_ms < 0 || age_ms > w->o.layout->delete_retention_ms / AGING_PART;
+}
+
 /* The positions in the topics that it writes to are those of the delivery reports. */
 static void save_task(struct worker *w, struct task *t) {
     for (int i = 0; i < TOPIC_COUNT; i++)
         if (topic_is_replayed((enum topic)i) && !topic_is_consumed((enum topic)i) &&
             producer_position(w->producer, (enum topic)i, t->partition) > t->meta.positions[i])
             t->meta.positions[i] = producer_position(w->producer, (enum topic)i, t->partition);
-    if (memcmp(&t->meta, &t->saved_meta, sizeof t->meta) == 0)
+    if (memcmp(&t->meta, &t->saved_meta, sizeof t->meta) == 0 && !is_aging(w, t))
         return;
     t->meta.committed_ms = w->pipeline.env.now_ms;
     task_save_meta(&w->pipeline.env, t);
@@ -381,8 +389,8 @@ static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_
 }
 
 static bool begin(struct worker *w, struct err *e) {
-    w->in_transaction = true;
-    return producer_begin(w->producer, e);
+    w->in_transaction = producer_begin(w->producer, e);
+    return w->in_transaction;
 }
 
 /* One transaction, from message `*at` on. */
@@ -392,8 +400,9 @@ bool worker_transact(struct worker *w, size_t *at, struct err *e) {
         return false;
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
     process_messages(w, at, offsets);
+    int64_t commits = w->commits;
     bool ok = finish_transaction(w, offsets, e);
-    if (ok) {
+    if (w->commits > commits) { /* though its state may not be written */
         worker_publish_latency(w, from, *at);
         worker_publish_lag(w);
         worker_publish_counts(w);
@@ -402,17 +411,25 @@ bool worker_transact(struct worker *w, size_t *at, struct err *e) {
     return ok;
 }
 
+/* The commit says that the task is still this worker's, so its state is as new as the topics. */
+static bool is_of_aging_task(const struct worker *w, const struct source *s) {
+    return s->topic == TOPIC_ACCOUNT_LINKS && atomic_load(&w->stages[s->partition]) == STAGE_READY &&
+           is_aging(w, &w->tasks[s->partition]);
+}
+
 /* To be called with an empty batch: then s->next is what is committed. */
 bool worker_pass_markers(struct worker *w, struct err *e) {
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(4);
+    w->pipeline.env.now_ms = worker_clock_ms(w, CLOCK_REALTIME);
     for (size_t i = 0; i < w->source_count; i++) {
         struct source *s = &w->sources[i];
         if (s->located && topic_is_users(s->topic) && s->seen_end > s->next)
             note_offset(w, offsets, s, s->seen_end);
+        else if (s->located && is_of_aging_task(w, s))
+            note_offset(w, offsets, s, s->next);
     }
     bool ok = true;
     if (offsets->cnt > 0) {
-        w->pipeline.env.now_ms = worker_clock_ms(w, CLOCK_REALTIME);
         ok = begin(w, e) && finish_transaction(w, offsets, e);
         for (size_t i = 0; ok && i < w->source_count; i++)
             if (w->sources[i].next < w->sources[i].committed)
@@ -448,9 +465,10 @@ bool worker_refresh(struct worker *w, struct err *e) {
         return false;
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(16);
     refresh_some(w, offsets);
+    int64_t commits = w->commits;
     bool ok = finish_transaction(w, offsets, e);
     rd_kafka_topic_partition_list_destroy(offsets);
-    if (ok)
+    if (w->commits > commits)
         worker_publish_counts(w);
     return ok;
 }

@@ -166,7 +166,8 @@ void worker_try_write_state(struct worker *w);
 /* One transaction, from message `*at` of the batch on; moves `*at` behind what is committed. */
 bool worker_transact(struct worker *w, size_t *at, struct err *e);
 /* Commits positions behind transaction markers and aborted records at the end of the users' topics: else, once
- * retention has deleted all, they would look like records that were never processed. */
+ * retention has deleted all, they would look like records that were never processed. And writes down that the state of tasks
+ * without a change is as new as the topics, before it seems too old to be used. */
 bool worker_pass_markers(struct worker *w, struct err *e);
 /* One transaction that recomputes marts of tasks in STAGE_REFRESHING, whose rates are not those of now. */
 bool worker_refresh(struct worker *w, struct err *e);

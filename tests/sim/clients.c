@@ -47,6 +47,7 @@ struct kafka_client {
     int producer, epoch;
     bool begun;                 /* the broker knows of its transaction */
     rd_kafka_resp_err_t broken; /* what the transaction will end with */
+    int64_t delivered;          /* of the transaction */
     struct delivery *deliveries;
     int delivery_count, delivery_cap;
 };
@@ -462,6 +463,7 @@ static rd_kafka_error_t *begin(struct kafka_client *c) {
     if (sim_strikes(c->sim, 2))
         return failure(RD_KAFKA_RESP_ERR__STATE);
     c->begun = false;
+    c->delivered = 0;
     c->broken = RD_KAFKA_RESP_ERR_NO_ERROR;
     return NULL;
 }
@@ -539,6 +541,7 @@ static void serve(struct kafka_client *c, int timeout_ms) {
     for (int k = 0; k < c->delivery_count; k++) {
         const struct delivery *d = &c->deliveries[k];
         c->writer.delivered(c->writer.context, d->topic, d->partition, d->offset, d->code);
+        c->delivered += d->code == RD_KAFKA_RESP_ERR_NO_ERROR;
         if (d->code != RD_KAFKA_RESP_ERR_NO_ERROR && c->broken == RD_KAFKA_RESP_ERR_NO_ERROR)
             c->broken = RD_KAFKA_RESP_ERR__STATE;
     }
@@ -584,7 +587,10 @@ static rd_kafka_error_t *commit(struct kafka_client *c, int timeout_ms) {
     if (sim_strikes(s, 5))
         atomic_fetch_add(c->writer.breaks, 1);
     pause(c);
-    return sim_strikes(s, 40) ? failure(RD_KAFKA_RESP_ERR__TIMED_OUT) : NULL;
+    if (sim_strikes(s, 40))
+        return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
+    c->instance->running->committed += c->delivered;
+    return NULL;
 }
 
 struct worker_kafka clients_kafka(const struct config *config, struct instance *i) {

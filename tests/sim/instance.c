@@ -68,6 +68,21 @@ static struct worker *make_worker(struct sim_worker *w) {
     return made;
 }
 
+/* What is committed is counted, whatever becomes of the state. Others may be about to count theirs. */
+static void check_counts(struct sim_worker *w) {
+    struct instance *i = w->instance;
+    int64_t counted = 0, most = 0;
+    i->committed += w->committed;
+    w->committed = 0;
+    for (int k = 0; k < SIM_WORKERS; k++)
+        most += i->workers[k].committed;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        counted += metric_get(&i->metrics->emitted[t]);
+    if (counted < i->committed || counted > i->committed + most)
+        fail_msg("instance %d: %lld messages are counted, committed are %lld", i->id, (long long)counted,
+                 (long long)i->committed);
+}
+
 /* A worker's thread. */
 static void run(void *context) {
     struct sim_worker *w = context;
@@ -78,8 +93,10 @@ static void run(void *context) {
     }
     if (w->instance->stopping)
         worker_ask_to_stop(w->worker);
-    while (worker_step(w->worker))
+    while (worker_step(w->worker)) {
+        check_counts(w);
         instance_pause(w->instance);
+    }
     worker_finish(w->worker);
     struct worker *ended = w->worker;
     w->worker = NULL;
@@ -95,6 +112,7 @@ void instance_init(struct instance *i, struct sim *sim, int id) {
 void instance_start(struct instance *i, int producer) {
     i->up = true;
     i->frozen = i->stopping = false;
+    i->committed = 0;
     i->producer = producer;
     i->metrics = metrics_new(&i->sim->config);
     for (int t = 0; t < TOPIC_COUNT; t++)
@@ -187,6 +205,16 @@ bool instance_is_idle(const struct instance *i) {
         if (!is_idle(&i->workers[k]))
             return false;
     return true;
+}
+
+void instance_check_age(const struct instance *i) {
+    for (int k = 0; k < i->sim->workers; k++) {
+        const struct worker *worker = i->workers[k].worker;
+        for (int32_t p = 0; worker != NULL && p < i->sim->n; p++)
+            if (atomic_load(&worker->stages[p]) == STAGE_READY &&
+                i->sim->broker.now_ms - worker->tasks[p].saved_meta.committed_ms > SIM_DELETE_RETENTION_MS)
+                fail_msg("instance %d partition %d: the state seems too old to be used", i->id, p);
+    }
 }
 
 static void tell_worker(const struct sim_worker *w) {

@@ -15,7 +15,8 @@ struct sim_worker {
     struct fiber *fiber;             /* NULL: it has ended */
     struct worker *worker;           /* NULL: it is only being made */
     enum task_stage seen[SIM_N_MAX]; /* its tasks' stages when it was last looked at */
-    bool waits;                      /* it gave its turn away because there was nothing to read */
+    int64_t committed; /* messages, since its last step, of transactions that it knows to be committed */
+    bool waits;        /* it gave its turn away because there was nothing to read */
 };
 
 struct instance {
@@ -26,6 +27,7 @@ struct instance {
     struct store store;
     struct worker_kafka kafka;
     struct metrics *metrics;
+    int64_t committed; /* messages, of all steps that are over */
     atomic_int holders[SIM_N_MAX];
     struct sim_worker workers[SIM_WORKERS];
     struct sim_worker *running; /* NULL: none */
@@ -43,6 +45,8 @@ void instance_stop(struct instance *i);
 void instance_release(struct instance *i); /* with its disk */
 /* One of its workers goes on for a while. */
 void instance_step(struct instance *i);
+/* The state of a task that is ready is not so old that it would not be used, also if nothing has changed for long. */
+void instance_check_age(const struct instance *i);
 /* Whether it has nothing to do, as far as it knows. */
 bool instance_is_idle(const struct instance *i);
 /* What its workers do just now, for a trace. */

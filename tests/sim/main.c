@@ -46,6 +46,8 @@ static const char *const mutations[MUTATION_COUNT] = {
     [MUTATION_REPLAY_NO_TOMBSTONES] = "replay-no-tombstones",
     [MUTATION_PLAN_UNASKED] = "plan-unasked",
     [MUTATION_TAKE_PARTS] = "take-parts",
+    [MUTATION_LOSE_COUNTS] = "lose-counts",
+    [MUTATION_GROW_OLD] = "grow-old",
 };
 
 /* One of each rule; all of them are for tests/unit/test_mistakes.c. */

@@ -53,6 +53,17 @@ mutate(worker_batch
             (void)pipeline_process(&w->pipeline, task_of(w, s), &in);
 ]])
 
+mutate(worker_batch
+[[    if (w->commits > commits) { /* though its state may not be written */
+]]
+[[    if (mutated(MUTATION_LOSE_COUNTS) ? ok : w->commits > commits) {
+]])
+mutate(worker_batch
+[[    int64_t age_ms = w->pipeline.env.now_ms - t->meta.committed_ms;
+]]
+[[    int64_t age_ms = mutated(MUTATION_GROW_OLD) ? 0 : w->pipeline.env.now_ms - t->meta.committed_ms;
+]])
+
 mutate(worker_tasks
 [[    batch_clear(w->batch);
 ]]

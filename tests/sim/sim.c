@@ -12,6 +12,8 @@
 
 #define STEPS_TO_DRAIN 400000
 #define STEPS_OF_TRUNCATE 500
+#define WEEKEND_DAYS 8
+#define STEPS_OF_DAY 200
 
 void sim_trace(const struct sim *s, const struct instance *i, const char *format, ...) {
     va_list arguments;
@@ -378,6 +380,18 @@ static void drain(struct sim *s) {
     }
 }
 
+/* Nothing happens for longer than tombstones live. */
+static void weekend(struct sim *s) {
+    for (int day = 0; day < WEEKEND_DAYS; day++) {
+        s->broker.now_ms += SIM_DELETE_RETENTION_MS / (WEEKEND_DAYS - 1);
+        for (int i = 0; i < STEPS_OF_DAY; i++)
+            step(s, 0);
+    }
+    for (int k = 0; k < s->instance_count; k++)
+        instance_check_age(&s->instances[k]);
+    drain(s);
+}
+
 /* Its order against the records of other partitions is open, and the history depends on it; so nothing else is under way.
  * Faults are. */
 static void truncate_table(struct sim *s, int events) {
@@ -502,6 +516,8 @@ int64_t sim_run(uint64_t seed, int events, enum mutation mutation, enum order_mi
             step(s, events);
     }
     drain(s);
+    if (rng_chance(&s->rng, 20))
+        weekend(s);
     export_results(s);
     world_check_histories(&s->world);
     world_check_results(&s->world);

@@ -22,6 +22,7 @@ static struct world {
     int32_t let_go;         /* whose holder gives up while committed offsets are asked for; -1: nobody's */
     int nothing_committed;  /* the group has no offsets when it is asked that many times */
     int64_t deleted_before; /* the start of every partition */
+    int writes;             /* of the state */
     struct task *restored;  /* what restore_step tells of, once; NULL: nothing gets done */
     struct restore_request requests[MAX_REQUESTS];
     size_t request_count;
@@ -111,6 +112,23 @@ struct restore_progress __wrap_restore_progress(const struct restore *r);
 struct restore_progress __wrap_restore_progress(const struct restore *r) {
     (void)r;
     return (struct restore_progress){0};
+}
+
+void __wrap_restore_reset(struct restore *r);
+void __wrap_restore_reset(struct restore *r) {
+    (void)r;
+}
+
+bool __wrap_batch_commit(struct batch *b, struct err *e);
+bool __wrap_batch_commit(struct batch *b, struct err *e) {
+    (void)b, (void)e;
+    world.writes++;
+    return true;
+}
+
+void __wrap_batch_clear(struct batch *b);
+void __wrap_batch_clear(struct batch *b) {
+    (void)b;
 }
 
 void __wrap_worker_publish_lag(struct worker *w);
@@ -254,6 +272,50 @@ static void test_worker_tasks__deleted_before_they_were_processed(void **state) 
     assert_ends(w, ERR_STOP, "records were deleted before they were processed");
 }
 
+static rd_kafka_error_t *refuse_to_begin(struct kafka_client *c) {
+    (void)c;
+    return rd_kafka_error_new(RD_KAFKA_RESP_ERR__STATE, "no");
+}
+
+static rd_kafka_error_t *init_transactions(struct kafka_client *c, int timeout_ms) {
+    (void)c, (void)timeout_ms;
+    return NULL;
+}
+
+static struct kafka_client *new_producer(const struct worker_kafka *k, const struct kafka_transactional *t,
+                                         struct err *e) {
+    static char any;
+    (void)k, (void)t, (void)e;
+    return (struct kafka_client *)&any;
+}
+
+static bool free_client(struct kafka_client *c) {
+    (void)c;
+    return true;
+}
+
+/* Where no transaction can be begun, what the last ones have left in memory is written all the same, not replayed. */
+static void test_worker_tasks__no_transaction_can_be_begun(void **state) {
+    (void)state;
+    struct err e = {0};
+    size_t at = 0;
+    struct worker *w = new_worker((int32_t[]){0}, 1, TOPIC_COUNT);
+    struct worker_kafka refusing = {.config = &world.config,
+                                    .new_producer = new_producer,
+                                    .free_client = free_client,
+                                    .init_transactions = init_transactions,
+                                    .begin = refuse_to_begin};
+    w->producer = producer_new(&refusing, w->o.clock, "id", N, &e);
+    assert_non_null(w->producer);
+    w->has_assignment = false;
+    w->unwritten = true;
+    assert_false(worker_transact(w, &at, &e));
+    worker_restart_tasks(w);
+    assert_int_equal(world.writes, 1);
+    producer_free(w->producer);
+    free_worker(w);
+}
+
 /* Topics with other numbers of partitions are shared out in their own way: that is no fault. */
 static void test_worker_tasks__input_with_other_partitions(void **state) {
     (void)state;
@@ -271,6 +333,7 @@ int main(void) {
         cmocka_unit_test(test_worker_tasks__assignment_that_lacks_a_topic),
         cmocka_unit_test(test_worker_tasks__results_without_offsets),
         cmocka_unit_test(test_worker_tasks__deleted_before_they_were_processed),
+        cmocka_unit_test(test_worker_tasks__no_transaction_can_be_begun),
         cmocka_unit_test(test_worker_tasks__input_with_other_partitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
