@@ -40,9 +40,18 @@ enum topic catchup_lost_topic(const struct task_meta *m, const struct catchup_ra
     return TOPIC_COUNT;
 }
 
+/* What lay ahead when the state was written may be processed or cleaned away by now: it is looked at anew. A mark of a
+ * message that never comes would keep rows as they are for good. */
+static bool has_marks(const struct task *task, enum topic t) {
+    return (t == TOPIC_ACCOUNT_LINKS && task->meta.rows[FAMILY_LINKS_AHEAD] > 0) ||
+           (t == TOPIC_CUSTOMER_REFS && task->meta.rows[FAMILY_REFS_AHEAD] > 0);
+}
+
 void catchup_init(struct catchup *c, struct task *task, const struct catchup_range ranges[TOPIC_COUNT],
                   int64_t now_ms) {
-    *c = (struct catchup){.task = task};
+    *c = (struct catchup){.task = task,
+                          .has_old_marks =
+                              has_marks(task, TOPIC_ACCOUNT_LINKS) || has_marks(task, TOPIC_CUSTOMER_REFS)};
     /* A rebuild that is interrupted is of use only as long as tombstones behind it live, counted from its start. */
     if (task->meta.committed_ms == 0)
         task->meta.committed_ms = now_ms;
@@ -51,10 +60,11 @@ void catchup_init(struct catchup *c, struct task *task, const struct catchup_ran
             continue;
         int64_t position = task->meta.positions[i];
         int64_t next = position > ranges[i].low ? position : ranges[i].low;
-        c->streams[i] = (struct catchup_stream){next, ranges[i].high, next >= ranges[i].high};
-        c->undone += !c->streams[i].done;
+        bool done = next >= ranges[i].high && !has_marks(task, (enum topic)i);
+        c->streams[i] = (struct catchup_stream){next, ranges[i].high, done};
+        c->undone += !done;
+        c->needed = c->needed || next < ranges[i].high;
     }
-    c->needed = c->undone > 0;
 }
 
 static void finish(struct catchup *c, struct catchup_stream *s, int64_t position) {
@@ -96,7 +106,10 @@ static void replay(const struct catchup *c, struct task_env *env, const struct p
                     pending_headers(pending, i));
 }
 
-void catchup_apply(const struct catchup *c, struct task_env *env, struct pending *pending) {
+void catchup_apply(struct catchup *c, struct task_env *env, struct pending *pending) {
+    if (c->has_old_marks)
+        task_forget_ahead(env, c->task);
+    c->has_old_marks = false;
     for (size_t i = 0; i < pending->count && !kv_failed(env->kv); i++) {
         if (i % FETCH_MESSAGES == 0)
             want(c, env, pending, i);

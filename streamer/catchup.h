@@ -27,7 +27,8 @@ struct catchup {
     struct task *task;
     struct catchup_stream streams[TOPIC_COUNT];
     int undone;
-    bool needed; /* there was anything to do */
+    bool needed;        /* there was anything to replay */
+    bool has_old_marks; /* of task_replay_ahead, of another catch-up; until catchup_apply */
 };
 
 /* Why the local state that `m` describes is of no use, in words; NULL if it is of use. */
@@ -48,7 +49,7 @@ void catchup_init(struct catchup *c, struct task *task, const struct catchup_ran
 bool catchup_take(struct catchup *c, struct pending *pending, enum topic topic, int64_t offset,
                   struct slice key, struct slice value, struct history_headers headers);
 /* Replays what was taken, and clears `pending`: before the positions are noted. Errors are sticky in env->kv. */
-void catchup_apply(const struct catchup *c, struct task_env *env, struct pending *pending);
+void catchup_apply(struct catchup *c, struct task_env *env, struct pending *pending);
 /* There is no committed message before `offset` that was not taken, and for now none behind it. */
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset);
 

@@ -168,5 +168,7 @@ void task_replay(struct task_env *env, struct task *t, enum topic topic, struct 
  * message away when there is a later one of its key, read or not. So nothing is emitted that depends on it meanwhile:
  * its last row stays, and the message brings the right one. */
 void task_replay_ahead(struct task_env *env, struct task *t, enum topic topic, struct slice key);
+/* Forgets all that was noted so: before it is looked at anew. */
+void task_forget_ahead(struct task_env *env, struct task *t);
 
 #endif

@@ -522,6 +522,34 @@ static bool unmark(struct task_env *env, struct task *t, enum family f, struct s
     return true;
 }
 
+/* All keys of a family, each behind its length. */
+static void list_keys(struct task_env *env, const struct task *t, enum family f, struct buf *keys) {
+    buf_clear(keys);
+    key_partition(&env->key2, t->partition);
+    struct kv_cursor *c = kv_cursor(env->kv, f);
+    for (cursor_seek(c, buf_slice(&env->key2)); cursor_in(c, buf_slice(&env->key2)); cursor_next(c)) {
+        struct slice key = cursor_key(c);
+        buf_put(keys, (const char *)&key.n, sizeof key.n);
+        buf_put_slice(keys, key);
+    }
+    cursor_free(c);
+}
+
+static void unmark_all(struct task_env *env, struct task *t, enum family f) {
+    if (t->meta.rows[f] == 0)
+        return;
+    list_keys(env, t, f, &env->ids);
+    for (size_t at = 0, n; at < env->ids.n; at += sizeof n + n) {
+        memcpy(&n, env->ids.p + at, sizeof n);
+        task_erase(env, t, f, slice_of(env->ids.p + at + sizeof n, n));
+    }
+}
+
+void task_forget_ahead(struct task_env *env, struct task *t) {
+    unmark_all(env, t, FAMILY_LINKS_AHEAD);
+    unmark_all(env, t, FAMILY_REFS_AHEAD);
+}
+
 void task_mark_link(struct task_env *env, struct task *t, int64_t customer_id, struct slice account_id) {
     key_customer_account(&env->key2, t->partition, customer_id, account_id);
     mark(env, t, FAMILY_LINKS_AHEAD, buf_slice(&env->key2));

@@ -140,12 +140,55 @@ static void test_catchup__behind_the_target(void **state) {
     cluster_release(&cluster);
 }
 
+/* A catch-up from what an earlier one has left, which had read "1|A" ahead: at 2, while 2 was committed. Returns how many
+ * links are marked then. */
+static int64_t marks_after(struct cluster *cluster, bool is_there_still) {
+    struct pending pending = {0};
+    struct catchup c;
+    struct catchup_range ranges[TOPIC_COUNT] = {0};
+    struct task *task = &cluster->tasks[0];
+    task->meta.positions[TOPIC_ACCOUNT_LINKS] = ranges[TOPIC_ACCOUNT_LINKS].high = 2;
+    catchup_init(&c, task, ranges, NOW);
+    assert_false(catchup_done(&c));
+    if (is_there_still)
+        (void)catchup_take(&c, &pending, TOPIC_ACCOUNT_LINKS, 2, slice_str("1|A"), slice_null(),
+                           (struct history_headers){0});
+    catchup_end_of_partition(&c, TOPIC_ACCOUNT_LINKS, 3);
+    catchup_end_of_partition(&c, TOPIC_CUSTOMER_REFS, 0);
+    assert_true(catchup_done(&c));
+    assert_false(catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION)); /* nothing was replayed */
+    catchup_apply(&c, &cluster->env, &pending);
+    catchup_note_positions(&c);
+    assert_int_equal(task->meta.positions[TOPIC_ACCOUNT_LINKS], 2);
+    pending_release(&pending);
+    return task->meta.rows[FAMILY_LINKS_AHEAD];
+}
+
+/* Compaction may take away what was never read. Its mark would keep the customer's profile as it is for good. */
+static void test_catchup__marks_are_looked_at_anew(void **state) {
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 1);
+    struct task *task = &cluster.tasks[0];
+    task_replay_ahead(&cluster.env, task, TOPIC_ACCOUNT_LINKS, slice_str("1|A"));
+    task_replay_ahead(&cluster.env, task, TOPIC_ACCOUNT_LINKS, slice_str("2|B")); /* is gone by now */
+    task_replay_ahead(&cluster.env, task, TOPIC_CUSTOMER_REFS, slice_str("2"));
+    assert_int_equal(task->meta.rows[FAMILY_LINKS_AHEAD], 2);
+    assert_int_equal(marks_after(&cluster, true), 1);
+    assert_int_equal(task->meta.rows[FAMILY_REFS_AHEAD], 0);
+    assert_true(task_has_marked_links(&cluster.env, task, 1));
+    assert_int_equal(marks_after(&cluster, false), 0);
+    assert_false(task_has_marked_links(&cluster.env, task, 1));
+    cluster_release(&cluster);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_catchup__unusable),
         cmocka_unit_test(test_catchup__lost_topic),
         cmocka_unit_test(test_catchup__ends),
         cmocka_unit_test(test_catchup__behind_the_target),
+        cmocka_unit_test(test_catchup__marks_are_looked_at_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
