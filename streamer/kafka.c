@@ -16,6 +16,7 @@
 #define DESTROY_S 5
 #define FIRST_ANSWER_MS 1000
 #define RECONNECT_MS "3000"
+#define SYSLOG_ERROR 3
 #define SYSLOG_DEBUG 7
 
 /* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the
@@ -217,8 +218,27 @@ static const char *token_advice(int failure) {
     }
 }
 
-static const char *login_advice(const char *mechanism) {
-    if (strcmp(mechanism, "OAUTHBEARER") == 0)
+#define COMMAND_NOT_FOUND 127 /* the shell's exit code */
+
+static const char *kerberos_advice(const struct kafka_trouble *trouble) {
+    int code = atomic_load(&trouble->kinit_failure);
+    if (code == COMMAND_NOT_FOUND)
+        return "there is no kinit to get a Kerberos ticket with, install krb5-user";
+    if (code != 0)
+        return "kinit gets no Kerberos ticket and says why above, check kafka.sasl.kerberos.keytab, "
+               "kafka.sasl.kerberos.principal and /etc/krb5.conf";
+    if (strstr(trouble->text, "no mechanism available") != NULL)
+        return "libsasl2 cannot speak Kerberos, install libsasl2-modules-gssapi-mit";
+    if (strstr(trouble->text, "not found in Kerberos database") != NULL)
+        return "the realm has no such service, check kafka.sasl.kerberos.service.name, and that the brokers' names "
+               "(advertised.listeners) are those of their principals";
+    return "the broker refuses the Kerberos ticket, check kafka.sasl.kerberos.service.name and the broker's keytab";
+}
+
+static const char *login_advice(const struct kafka_trouble *trouble) {
+    if (strcmp(trouble->mechanism, "GSSAPI") == 0)
+        return kerberos_advice(trouble);
+    if (strcmp(trouble->mechanism, "OAUTHBEARER") == 0)
         return "the broker refuses the token, compare its issuer, audience and scope with those that the broker expects";
     return "the broker refuses the login, check kafka.sasl.mechanism, kafka.sasl.username and kafka.sasl.password";
 }
@@ -230,9 +250,11 @@ static const char *advice(const struct kafka_trouble *trouble) {
     if (trouble != NULL && strncmp(trouble->text, NO_TOKEN, strlen(NO_TOKEN)) == 0)
         return token_advice(atomic_load(&trouble->token_failure));
     if (trouble != NULL && trouble->is_refused_login)
-        return login_advice(trouble->mechanism);
+        return login_advice(trouble);
     if (trouble != NULL && trouble->text[0] == '\0' && strcmp(trouble->mechanism, "OAUTHBEARER") == 0)
         return "the token server has not answered yet, check kafka.sasl.oauthbearer.token.endpoint.url";
+    if (trouble != NULL && trouble->text[0] == '\0' && strcmp(trouble->mechanism, "GSSAPI") == 0)
+        return "kinit has not ended yet, check the KDC in /etc/krb5.conf";
     if (trouble != NULL && strstr(trouble->text, "SSL alert") != NULL)
         return "the broker asks for a client certificate and has got none, or one that it does not trust, check "
                "kafka.ssl.certificate.location and kafka.ssl.key.location";
@@ -257,13 +279,25 @@ static void note_trouble(rd_kafka_t *rk, int code, const char *text, void *opaqu
         (void)snprintf(trouble->text, sizeof trouble->text, "%.*s", (int)strcspn(text, "\r\n"), text);
 }
 
-/* On librdkafka's threads. Only its log tells how a token server failed: "...: text (status)". */
+/* The number behind the last `before` in a text, 0: none. */
+static int number_behind(const char *text, const char *before) {
+    const char *last = NULL;
+    for (const char *at = strstr(text, before); at != NULL; at = strstr(at + 1, before))
+        last = at;
+    return last != NULL ? atoi(last + strlen(before)) : 0;
+}
+
+/* On librdkafka's threads. Only its log tells how a token server or kinit failed; the client's error says the rest. */
 static void log_trouble(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
     struct kafka_trouble *trouble = rk != NULL ? rd_kafka_opaque(rk) : NULL;
-    const char *status = strrchr(text, '(');
-    if (trouble != NULL && status != NULL && strcmp(facility, "OIDC") == 0)
-        atomic_store(&trouble->token_failure, atoi(status + 1)); /* the client's error says the rest */
-    else
+    if (trouble == NULL || syslog_level > SYSLOG_ERROR)
+        kafka_log(rk, syslog_level, facility, text);
+    else if (strcmp(facility, "OIDC") == 0)
+        atomic_store(&trouble->token_failure, number_behind(text, " ("));
+    else if (strcmp(facility, "SASLREFRESH") == 0)
+        atomic_store(&trouble->kinit_failure,
+                     strstr(text, "received signal") != NULL ? -1 : number_behind(text, "exited with code "));
+    else if (strcmp(facility, "LIBSASL") != 0)
         kafka_log(rk, syslog_level, facility, text);
 }
 

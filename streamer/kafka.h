@@ -56,6 +56,7 @@ struct kafka_trouble {
     /* Set on librdkafka's threads; 0: none. */
     atomic_int certificate_error; /* of the broker's, by openssl/x509_vfy.h */
     atomic_int token_failure;     /* HTTP status of a token server that gave no token; -1: no answer */
+    atomic_int kinit_failure;     /* exit code of the kinit that got no Kerberos ticket; -1: a signal */
 };
 /* Makes a client of `conf` report into `trouble`, which must outlive it, and wait some seconds before it connects to a
  * broker again. Takes error_cb, log_cb, ssl_cert_verify_cb and opaque. */

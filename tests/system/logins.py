@@ -3,6 +3,7 @@
 import base64
 import http.server
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs
 
 from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 from kafka import JVM, KafkaBroker
-from process import free_ports
+from process import DIE_WITH_PARENT, free_ports, wait_until
 
 PASSWORD = "correct horse; battery=staple"
 KEY_PASSWORD = "key pass=word"
@@ -140,6 +141,55 @@ class TokenServer:
         return Handler
 
 
+REALM = "BANK.TEST"
+SERVICE = "kafka/127.0.0.1"  # the broker's principal
+PRINCIPAL = "streamer"
+
+
+class Realm:
+    """A Kerberos realm with a KDC on loopback."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        (port,) = free_ports(1)
+        self.config = directory / "krb5.conf"
+        self.config.write_text(
+            f"[libdefaults]\ndefault_realm = {REALM}\ndns_lookup_kdc = false\ndns_lookup_realm = false\n"
+            "dns_canonicalize_hostname = false\nrdns = false\nudp_preference_limit = 1\n"
+            f"[realms]\n{REALM} = {{\nkdc = 127.0.0.1:{port}\n}}\n[logging]\nkdc = FILE:{directory}/kdc.log\n"
+        )
+        kdc = directory / "kdc.conf"
+        kdc.write_text(
+            f"[kdcdefaults]\nkdc_listen = 127.0.0.1:{port}\nkdc_tcp_listen = 127.0.0.1:{port}\n"
+            f"[realms]\n{REALM} = {{\ndatabase_name = {directory}/principal\nkey_stash_file = {directory}/stash\n}}\n"
+        )
+        self._environment = {**os.environ, "KRB5_CONFIG": str(self.config), "KRB5_KDC_PROFILE": str(kdc)}
+        self._directory = directory
+        self._run("kdb5_util", "create", "-s", "-r", REALM, "-P", PASSWORD)
+        self.broker_keytab, self.keytab = self._keytab(SERVICE), self._keytab(PRINCIPAL)
+        self._kdc = subprocess.Popen([*DIE_WITH_PARENT, "krb5kdc", "-n", "-r", REALM], env=self._environment)
+        wait_until("a KDC that answers", lambda: self._answers(port), directory / "kdc.log", self._kdc)
+
+    def close(self) -> None:
+        self._kdc.terminate()
+        self._kdc.wait()
+
+    def _keytab(self, principal: str) -> Path:
+        keytab = self._directory / f"{principal.replace('/', '.')}.keytab"
+        self._run("kadmin.local", "-r", REALM, "-q", f"addprinc -randkey {principal}")
+        self._run("kadmin.local", "-r", REALM, "-q", f"ktadd -k {keytab} {principal}")
+        return keytab
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, check=True, capture_output=True, env=self._environment)
+
+    @staticmethod
+    def _answers(port: int) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return True
+        return False
+
+
 class GuardedBroker(KafkaBroker):
     """Its listeners but PLAINTEXT, which the tests' own clients use:
 
@@ -149,6 +199,7 @@ class GuardedBroker(KafkaBroker):
 
     def __init__(self, directory: Path) -> None:
         self.tokens = TokenServer(directory / "tokens")
+        self.realm = Realm(directory / "realm")
         self.authority = Authority(directory / "authority")
         self.stranger = Authority(directory / "stranger")
         protocols = {"TLS": "SSL", "MTLS": "SSL", "SASL": "SASL_SSL", "EXPIRED": "SSL", "ELSEWHERE": "SSL", "AGAIN": "SASL_PLAINTEXT"}
@@ -166,7 +217,7 @@ class GuardedBroker(KafkaBroker):
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
             + ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
             "listener.name.mtls.ssl.client.auth": "required",
-            "listener.name.sasl.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER",
+            "listener.name.sasl.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER,GSSAPI",
         }
         for name, certificate in certificates.items():
             prefix = f"listener.name.{name.lower()}.ssl"
@@ -176,13 +227,19 @@ class GuardedBroker(KafkaBroker):
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         plain = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_plain="{PASSWORD}";'
         bearer = f"{OAUTHBEARER}.OAuthBearerLoginModule required;"
+        kerberos = (
+            "com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true "
+            f'keyTab="{self.realm.broker_keytab}" principal="{SERVICE}@{REALM}";'
+        )
         for mechanism, module in (
             ("scram-sha-256", scram),
             ("scram-sha-512", scram),
             ("plain", plain),
             ("oauthbearer", bearer),
+            ("gssapi", kerberos),
         ):
             config[f"listener.name.sasl.{mechanism}.sasl.jaas.config"] = module
+        config["listener.name.sasl.sasl.kerberos.service.name"] = SERVICE.split("/")[0]
         prefix = "listener.name.sasl.oauthbearer.sasl"
         config[f"{prefix}.server.callback.handler.class"] = f"{OAUTHBEARER}.OAuthBearerValidatorCallbackHandler"
         config[f"{prefix}.oauthbearer.jwks.endpoint.url"] = self.tokens.keys_url
@@ -191,7 +248,7 @@ class GuardedBroker(KafkaBroker):
         config["listener.name.again.sasl.enabled.mechanisms"] = "SCRAM-SHA-512"
         config["listener.name.again.scram-sha-512.sasl.jaas.config"] = scram
         config["listener.name.again.connections.max.reauth.ms"] = "4000"
-        super().__init__(directory, config, [*JVM, allowed])
+        super().__init__(directory, config, [*JVM, allowed, f"-Djava.security.krb5.conf={self.realm.config}"])
         advertised = {"PLAINTEXT": self.bootstrap, **self.addresses, "AGAIN": self.doorman.address}
         self._config["advertised.listeners"] = ",".join(f"{name}://{address}" for name, address in advertised.items())
         for name, address in self.addresses.items():
@@ -202,6 +259,7 @@ class GuardedBroker(KafkaBroker):
     ) -> None:
         super().__exit__(kind, error, trace)
         self.tokens.close()
+        self.realm.close()
         self.doorman.close()
 
     def set_password(self, user: str, password: str) -> None:

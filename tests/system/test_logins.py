@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from logins import CLIENT_ID, CLIENT_SECRET, KEY_PASSWORD, PASSWORD, USERS, Doorman, GuardedBroker
+from logins import CLIENT_ID, CLIENT_SECRET, KEY_PASSWORD, PASSWORD, PRINCIPAL, USERS, Doorman, GuardedBroker
 from process import free_ports, tail, wait_until
 from scenario import Scenario, load
 from streamer import Streamer, run_once
@@ -63,6 +63,23 @@ def bearer(broker: GuardedBroker, secret: str = CLIENT_SECRET) -> dict[str, str]
     }
 
 
+def kerberos(broker: GuardedBroker) -> dict[str, str]:
+    return {
+        **tls(broker, "SASL"),
+        "kafka.security.protocol": "SASL_SSL",
+        "kafka.sasl.mechanism": "GSSAPI",
+        "kafka.sasl.kerberos.principal": PRINCIPAL,
+        "kafka.sasl.kerberos.keytab": str(broker.realm.keytab),
+    }
+
+
+@pytest.fixture(autouse=True)
+def kerberos_environment(guarded: GuardedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The realm, and tickets of its own for each test."""
+    monkeypatch.setenv("KRB5_CONFIG", str(guarded.realm.config))
+    monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path}/tickets")
+
+
 def good_login(broker: GuardedBroker, name: str) -> dict[str, str]:
     match name:
         case "TLS":
@@ -75,6 +92,8 @@ def good_login(broker: GuardedBroker, name: str) -> dict[str, str]:
             return {**tls(broker, "ELSEWHERE"), **off}
         case "OAUTHBEARER":
             return bearer(broker)
+        case "GSSAPI":
+            return kerberos(broker)
     return sasl(broker, name)
 
 
@@ -92,7 +111,7 @@ def run_with(settings: Mapping[str, str], *command: str) -> Done:
     return done
 
 
-@pytest.mark.parametrize("login", ["TLS", "MTLS", "unverified", "OAUTHBEARER", *MECHANISMS])
+@pytest.mark.parametrize("login", ["TLS", "MTLS", "unverified", "OAUTHBEARER", "GSSAPI", *MECHANISMS])
 def test_logins__let_in(guarded: GuardedBroker, tmp_path: Path, login: str) -> None:
     """And no secret shows, not even where librdkafka tells all that it does."""
     settings = good_login(guarded, login)
@@ -143,6 +162,15 @@ def wrong(broker: GuardedBroker, what: str) -> tuple[dict[str, str], str, int]:
         case "token path":
             other = {"kafka.sasl.oauthbearer.token.endpoint.url": broker.tokens.keys_url}
             return {**bearer(broker), **other}, "the token server answers with an error, check kafka.sasl.oauthbearer.token", 1
+        case "keytab":
+            other = {"kafka.sasl.kerberos.keytab": str(broker.realm.broker_keytab)}
+            return {**kerberos(broker), **other}, "check kafka.sasl.kerberos.keytab, kafka.sasl.kerberos.principal", 1
+        case "principal":
+            return {**kerberos(broker), "kafka.sasl.kerberos.principal": "nobody"}, "kinit gets no Kerberos ticket and says why", 1
+        case "service":
+            return {**kerberos(broker), "kafka.sasl.kerberos.service.name": "kafak"}, "check kafka.sasl.kerberos.service.name", 1
+        case "no kinit":
+            return {**kerberos(broker), "kafka.sasl.kerberos.kinit.cmd": "no-such-kinit"}, "install krb5-user", 1
         case "audience":
             return {**bearer(broker), "kafka.sasl.oauthbearer.scope": "elsewhere"}, "the broker refuses the token", 1
     return sasl(broker, what, "wrong"), "refuses the login, check kafka.sasl.mechanism, kafka.sasl.username and", 1
@@ -150,6 +178,7 @@ def wrong(broker: GuardedBroker, what: str) -> tuple[dict[str, str], str, int]:
 
 WRONG = [
     *("authority", "expired certificate", "host name", "no client certificate", "stranger's client certificate"),
+    *("keytab", "principal", "service", "no kinit"),
     *("key password", "client secret", "token server", "token path", "audience"),
     *MECHANISMS,
 ]
@@ -183,12 +212,16 @@ def test_logins__kept_out(guarded: GuardedBroker, tmp_path: Path, command: str, 
         assert guarded.tokens.asked_for == tokens_before + 1
 
 
-def test_logins__local_check_asks_nobody(guarded: GuardedBroker) -> None:
-    """Neither for a token nor for anything else: the servers need not be there."""
+def test_logins__local_check_asks_nobody(guarded: GuardedBroker, tmp_path: Path) -> None:
+    """Neither for a token nor for a ticket: the servers need not be there."""
     before = guarded.tokens.asked_for
     done = run_with(bearer(guarded, "wrong"), "check")
     assert done.returncode == 0, done
     assert guarded.tokens.asked_for == before
+    called = tmp_path / "called"
+    done = run_with({**kerberos(guarded), "kafka.sasl.kerberos.kinit.cmd": f"touch {called}"}, "check")
+    assert done.returncode == 0, done
+    assert not called.exists()
 
 
 @pytest.mark.parametrize(("listener", "protocol"), [("TLS", "PLAINTEXT"), ("SASL", "SSL")])

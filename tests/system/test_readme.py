@@ -130,7 +130,9 @@ def test_readme__examples(embedded: EmbeddedStreamer, tmp_path: Path) -> None:
 def test_readme__the_properties_file_is_valid(tmp_path: Path) -> None:
     (block,) = re.findall(r"```properties\n(.*?)```", README, re.DOTALL)
     path = tmp_path / "streamer.properties"
-    path.write_text(re.sub(r"^ +", "", block, flags=re.MULTILINE))
+    secret = tmp_path / "password"
+    secret.write_text("change-me\n")
+    path.write_text(re.sub(r"^ +", "", block, flags=re.MULTILINE).replace("/etc/streamer/password", str(secret)))
     done = run_once("check", "-c", str(path), f"--set=state.dir={tmp_path / 'state'}")
     assert done.returncode == 0, done.stderr
 
