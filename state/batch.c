@@ -172,7 +172,7 @@ static bool reader_get(struct kv *kv, enum family f, struct slice key, struct bu
 
 static void reader_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
     (void)kv, (void)f, (void)key, (void)value;
-    assert(!"a reader does not write");
+    assert(false && "a reader does not write");
 }
 
 static void reader_erase(struct kv *kv, enum family f, struct slice key) {

@@ -203,7 +203,7 @@ static bool set_option(struct config *c, const struct option *o, const char *tex
     case KIND_CHOICE:
         return set_choice(o, text, member, e);
     }
-    assert(!"an option of no kind");
+    assert(false && "an option of no kind");
     return false;
 }
 

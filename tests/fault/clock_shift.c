@@ -1,7 +1,6 @@
 /* clock_shift: an LD_PRELOAD library that moves the wall clock of one program while it runs, as a step of the
  * machine's clock would: also for who is waiting at that moment until a wall clock time. The file
  * CLOCK_SHIFT_FILE holds the shift in ms, 8 bytes in the machine's order; it is looked at all the time. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

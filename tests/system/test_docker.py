@@ -152,6 +152,22 @@ def test_docker__image_starts_the_processor() -> None:
     assert instructions()[-2:] == [("ENTRYPOINT", '["streamer"]'), ("CMD", '["run"]')]
 
 
+def test_docker__both_stages_are_the_debian_that_is_tried() -> None:
+    """./dev trixie builds and tests on it: a program of the one does not find the libraries of the other."""
+    stages = [argument.split()[0] for name, argument in instructions() if name == "FROM"]
+    assert stages == ["debian:13-slim"] * 2
+    assert "debootstrap --variant=minbase trixie" in (ROOT / "dev").read_text()
+
+
+def test_docker__what_the_image_copies_is_there() -> None:
+    kept = (DOCKER / "Dockerfile.dockerignore").read_text()
+    copied = [argument.split()[:-1] for name, argument in instructions() if name == "COPY"]
+    assert copied.pop(0) == ["."]
+    assert copied.pop(0) == ["--from=build", f"/src/{BINARY.relative_to(ROOT)}"]
+    for source in [source for sources in copied for source in sources]:
+        assert (ROOT / source).is_file() and f"!{Path(source).parent}\n" in kept
+
+
 def test_docker__what_the_image_is_built_from_is_there() -> None:
     kept = (DOCKER / "Dockerfile.dockerignore").read_text().splitlines()
     sources = {line.removeprefix("!") for line in kept if line.startswith("!")}

@@ -170,7 +170,7 @@ void peer_decode(struct peer *p, struct slice bytes) {
 }
 
 avro_value_t member(const avro_value_t *record, const char *name) {
-    avro_value_t v;
+    avro_value_t v = {0};
     if (avro_value_get_by_name(record, name, &v, NULL) != 0)
         fail_msg("no field %s", name);
     return v;
