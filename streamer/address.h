@@ -1,4 +1,5 @@
-/* address: HOST:PORT, the URL of an instance, and patterns of hosts. Pure; slices are of the text that was parsed. */
+/* address: HOST:PORT, the URL of an instance, and patterns of hosts. Pure; slices are of the text
+ * that was parsed. */
 #ifndef STREAMER_ADDRESS_H
 #define STREAMER_ADDRESS_H
 
@@ -20,12 +21,15 @@ struct url {
     struct address at; /* its port is never 0 */
 };
 
-/* http://HOST[:PORT] or https://HOST[:PORT], with a slash at its end or not. Nothing else: no path, no user. */
+/* http://HOST[:PORT] or https://HOST[:PORT], with a slash at its end or not. Nothing else: no path,
+ * no user. */
 bool url_parse(struct slice text, struct url *u);
 
-/* Whether `patterns` is a list of HOST[:PORT],… where '*' stands for any characters of a host. Empty is one. */
+/* Whether `patterns` is a list of HOST[:PORT],… where '*' stands for any characters of a host.
+ * Empty is one. */
 bool address_patterns_are_valid(const char *patterns);
-/* Whether one of the patterns is this address, without regard to case. A pattern without a port matches any. */
+/* Whether one of the patterns is this address, without regard to case. A pattern without a port
+ * matches any. */
 bool address_matches(const char *patterns, const struct address *a);
 
 /* 127.0.0.1, ::1 and the like, and the name localhost. */

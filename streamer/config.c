@@ -56,6 +56,7 @@ struct option {
 
 static const char *const order_choices[] = {"auto", "event_time", "log", NULL};
 static const char *const truncate_choices[] = {"apply", "quarantine", NULL};
+static const char *const forward_choices[] = {"redirect", "proxy", NULL};
 static const char *const boolean_choices[] = {"false", "true", NULL}; /* of an int */
 static const char *const header_choices[] = {"source", "none", NULL};
 static const char *const format_choices[] = {"logfmt", "json", NULL};
@@ -136,6 +137,12 @@ static const struct option options[] = {
     TEXT("http.tls.certificate", http_tls_certificate, "", NULL,
          "PEM file with the certificate for TLS, and those between it and the authority; read at start; empty: plain HTTP"),
     TEXT("http.tls.key", http_tls_key, "", NULL, "PEM file with its private key, not encrypted"),
+    TEXT("http.peers", http_peers, "", check_hosts,
+         "Other instances whose http.advertised.url is believed: HOST[:PORT],... with * for any characters of a host; empty: none"),
+    CHOICE("http.forward", http_forward, "redirect", forward_choices,
+           "What a request gets whose id another instance has: redirect (307 to that one) or proxy (its answer through this one)"),
+    TEXT("http.tls.ca", http_tls_ca, "", NULL,
+         "PEM file with the authorities that vouch for other instances, for http.forward=proxy; empty: the system's"),
     OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
            "Least severe log lines shown: debug, info, warn or error; SIGUSR1 shows more, SIGUSR2 less"),
     CHOICE("log.format", log_format, "logfmt", format_choices,

@@ -19,6 +19,8 @@ enum order { ORDER_AUTO, ORDER_EVENT_TIME, ORDER_LOG };
 enum truncate { TRUNCATE_APPLY, TRUNCATE_QUARANTINE };
 enum output_headers { OUTPUT_HEADERS_SOURCE, OUTPUT_HEADERS_NONE };
 
+enum http_forward { HTTP_FORWARD_REDIRECT, HTTP_FORWARD_PROXY };
+
 /* A kafka.* property that goes to librdkafka as is, without the prefix. */
 struct kafka_property {
     char *name, *value;
@@ -67,6 +69,9 @@ struct config {
     char *http_advertised_url;                 /* http.advertised.url: a URL of address.h; "": none */
     char *http_hosts;                          /* http.hosts: patterns of address.h */
     char *http_token_file;                     /* http.token.file; "": none */
+    enum http_forward http_forward;            /* http.forward (redirect) */
+    char *http_peers;                          /* http.peers: patterns of address.h; "": nobody is believed */
+    char *http_tls_ca;                         /* http.tls.ca; "": the system's authorities */
     int http_insecure;                         /* http.insecure (false) */
     int http_metrics_open;                     /* http.metrics.open (false) */
     char *http_tls_certificate, *http_tls_key; /* http.tls.certificate, .key: both or none ("") */

@@ -29,6 +29,13 @@ struct http_server {
     struct buf values[HTTP_PARAMETERS_MAX];
 };
 
+struct http_exchange {
+    struct MHD_Connection *connection;
+    bool is_deferred; /* the server's thread only */
+    bool is_finished; /* `reply` is the answer; written before the connection is resumed, read behind that */
+    struct http_reply reply;
+};
+
 /* --- text */
 
 static int hex_digit(char c) {
@@ -159,9 +166,24 @@ static enum MHD_Result read_parameter(void *context, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
-static void answer(struct http_server *s, struct MHD_Connection *connection, const char *path,
+/* A connection that waits is suspended: nothing of it is looked at meanwhile. */
+struct http_exchange *http_defer(const struct http_request *request) {
+    struct http_exchange *x = request->exchange;
+    x->is_deferred = true;
+    MHD_suspend_connection(x->connection);
+    return x;
+}
+
+void http_finish(struct http_exchange *x, struct http_reply *reply) {
+    x->reply = *reply;
+    x->is_finished = true;
+    MHD_resume_connection(x->connection);
+}
+
+static void answer(struct http_server *s, struct http_exchange *x, const char *path,
                    struct http_reply *reply) {
-    struct http_request request = {.path = path};
+    struct MHD_Connection *connection = x->connection;
+    struct http_request request = {.exchange = x, .path = path};
     struct query_reader reader = {s, &request, NULL};
     (void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, read_parameter, &reader);
     if (reader.problem != NULL) {
@@ -169,29 +191,44 @@ static void answer(struct http_server *s, struct MHD_Connection *connection, con
         return;
     }
     s->o.handler(s->o.context, &request, reply);
-    assert(reply->status >= 200 && reply->status <= 599 && reply->content_type != NULL);
+    assert(x->is_deferred || (reply->status >= 200 && reply->status <= 599 && reply->content_type != NULL));
 }
 
-/* Takes over the body. */
+static void release_reply(struct http_reply *reply) {
+    buf_release(&reply->body);
+    buf_release(&reply->type);
+    buf_release(&reply->location);
+}
+
+static bool add_header(struct MHD_Response *response, const char *name, const char *value) {
+    return MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+static bool add_headers(struct MHD_Response *response, struct http_reply *reply) {
+    return add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) &&
+           add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") &&
+           add_header(response, "X-Content-Type-Options", "nosniff") &&
+           (reply->status != MHD_HTTP_METHOD_NOT_ALLOWED ||
+            add_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD")) &&
+           (reply->status != MHD_HTTP_UNAUTHORIZED ||
+            add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer")) &&
+           (!reply->is_for_now || add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER)) &&
+           (reply->location.n == 0 ||
+            add_header(response, MHD_HTTP_HEADER_LOCATION, buf_cstr(&reply->location)));
+}
+
+/* Takes over what the reply owns. */
 static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http_reply *reply) {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(reply->body.n, reply->body.p, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) {
-        buf_release(&reply->body);
-        return MHD_NO;
-    }
     enum MHD_Result result = MHD_NO;
-    if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) == MHD_YES &&
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
-        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-        (reply->status != MHD_HTTP_METHOD_NOT_ALLOWED ||
-         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES) &&
-        (reply->status != MHD_HTTP_UNAUTHORIZED ||
-         MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer") == MHD_YES) &&
-        (!reply->is_for_now ||
-         MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER) == MHD_YES))
-        result = MHD_queue_response(connection, (unsigned)reply->status, response);
-    MHD_destroy_response(response);
+    if (response != NULL) {
+        reply->body = (struct buf){0};
+        if (add_headers(response, reply))
+            result = MHD_queue_response(connection, (unsigned)reply->status, response);
+        MHD_destroy_response(response);
+    }
+    release_reply(reply);
     return result;
 }
 
@@ -218,20 +255,24 @@ static bool refuse(struct http_server *s, struct MHD_Connection *connection, con
     return reply->status != 0;
 }
 
-/* Called twice for each request: when its headers are there, to refuse it (an answer this early also closes
- * the connection, so that a body is never read), and when it is complete. */
+/* Called for each request when its headers are there, to refuse it (an answer this early also
+ * closes the connection, so that a body is never read), when it is complete, and where that was
+ * deferred, once more. */
 static enum MHD_Result on_request(void *server, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *upload,
-                                  size_t *upload_bytes, void **request_context) {
+                                  size_t *upload_bytes, void **exchange) {
     (void)version, (void)upload, (void)upload_bytes;
-    bool complete = *request_context != NULL;
-    *request_context = server;
+    struct http_exchange *x = *exchange;
     struct http_reply reply = {0};
-    if (complete)
-        answer(server, connection, path, &reply);
-    else if (!refuse(server, connection, path, method, &reply))
-        return MHD_YES;
-    return send_reply(connection, &reply);
+    if (x == NULL) {
+        x = *exchange = mem_calloc(1, sizeof *x);
+        x->connection = connection;
+        return refuse(server, connection, path, method, &reply) ? send_reply(connection, &reply) : MHD_YES;
+    }
+    if (x->is_finished)
+        return send_reply(connection, &x->reply);
+    answer(server, x, path, &reply);
+    return x->is_deferred ? MHD_YES : send_reply(connection, &reply);
 }
 
 /* Leaves escapes alone, so that an encoded slash does not split a path segment. */
@@ -248,7 +289,9 @@ static void on_log(void *context, const char *format, va_list args) {
     log_debug("http", "text=%s", log_quote(&(struct log_value){0}, text));
 }
 
-/* --- connections: libmicrohttpd's own timeout is for idle ones only, a byte now and then defeats it */
+/* --- connections */
+
+/* Not libmicrohttpd's own timeout: it is for idle connections, and a byte now and then defeats it. */
 
 static void on_connection(void *server, struct MHD_Connection *connection, void **seat,
                           enum MHD_ConnectionNotificationCode what) {
@@ -260,9 +303,14 @@ static void on_connection(void *server, struct MHD_Connection *connection, void 
         http_room_leave(s->room, *seat);
 }
 
-static void on_completed(void *server, struct MHD_Connection *connection, void **request_context,
+static void on_completed(void *server, struct MHD_Connection *connection, void **exchange,
                          enum MHD_RequestTerminationCode why) {
-    (void)request_context, (void)why;
+    (void)why;
+    struct http_exchange *x = *exchange;
+    if (x != NULL)
+        release_reply(&x->reply);
+    free(x);
+    *exchange = NULL;
     http_room_end(((struct http_server *)server)->room, seat_of(connection));
 }
 
@@ -295,7 +343,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd) {
         {MHD_OPTION_END, 0, NULL},
     };
     bool is_tls = s->o.certificate != NULL;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
     return MHD_start_daemon(flags | (is_tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
                             MHD_OPTION_ARRAY, options, is_tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls,
                             MHD_OPTION_END);

@@ -9,26 +9,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_BYTES_MAX 65536
+#define FILE_BYTES_MAX 1048576 /* a system's list of authorities has 220,000 */
+
+static char *cstr(struct buf *b) {
+    (void)buf_cstr(b);
+    return b->p;
+}
 
 /* Without white space at its ends, which editors leave there. NULL with an error. */
 static char *read_text(const char *key, const char *path, struct err *e) {
-    char text[FILE_BYTES_MAX + 1];
+    char *text = mem_calloc(1, FILE_BYTES_MAX);
     FILE *file = fopen(path, "re");
     size_t n = file != NULL ? fread(text, 1, FILE_BYTES_MAX, file) : 0;
     bool failed = file == NULL || ferror(file) != 0;
     int error = errno;
     if (file != NULL)
         (void)fclose(file);
-    if (failed) {
-        (void)err_set(e, ERR_CONFIG, "%s=%s: cannot be read: %s", key, path, strerror(error));
-        return NULL;
-    }
     struct buf trimmed = {0};
-    buf_set(&trimmed, slice_trim(slice_of(text, n)));
-    explicit_bzero(text, sizeof text);
-    (void)buf_cstr(&trimmed);
-    return trimmed.p;
+    if (failed)
+        (void)err_set(e, ERR_CONFIG, "%s=%s: cannot be read: %s", key, path, strerror(error));
+    else
+        buf_set(&trimmed, slice_trim(slice_of(text, n)));
+    explicit_bzero(text, n);
+    free(text);
+    return failed ? NULL : cstr(&trimmed);
 }
 
 /* What may stand behind "Bearer " (RFC 6750). */
@@ -74,10 +78,18 @@ static bool read_pair(struct http_files *f, const struct config *c, struct err *
     return f->certificate != NULL && f->key != NULL && check_pair(f, c, e);
 }
 
+/* libcurl reads it; only it must be there. */
+static bool check_authorities(const char *path, struct err *e) {
+    char *text = read_text("http.tls.ca", path, e);
+    free(text);
+    return text != NULL;
+}
+
 bool http_files_read(struct http_files *f, const struct config *c, struct err *e) {
     *f = (struct http_files){0};
     if ((c->http_token_file[0] == '\0' || read_token(f, c->http_token_file, e)) &&
-        (c->http_tls_certificate[0] == '\0' || read_pair(f, c, e)))
+        (c->http_tls_certificate[0] == '\0' || read_pair(f, c, e)) &&
+        (c->http_tls_ca[0] == '\0' || check_authorities(c->http_tls_ca, e)))
         return true;
     http_files_release(f);
     return false;

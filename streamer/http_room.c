@@ -52,7 +52,8 @@ static void end(struct http_room *r, struct http_seat *seat) {
 
 /* --- room */
 
-/* Who waits for a request before who is answered, then who has done so for longest; but not `newcomer`. */
+/* Who waits for a request before who is answered, then who has done so for longest; but not
+ * `newcomer`. */
 static struct http_seat *first_to_go(struct http_room *r, const struct http_seat *newcomer) {
     struct http_seat *best = NULL, *seat;
     LIST_FOREACH(seat, &r->seats, entry) {

@@ -1,6 +1,7 @@
-/* http_room: the connections of an HTTP server: how long each may take, and how many there may be, so that nobody who is slow,
- * or opens many and sends nothing, takes /healthz away. Its own thread and the server's shut sockets down; whoever owns
- * one sees the end of it and closes it. Any thread may call. */
+/* http_room: the connections of an HTTP server: how long each may take, and how many there may be,
+ * so that nobody who is slow, or opens many and sends nothing, takes /healthz away. Its own thread
+ * and the server's shut sockets down; whoever owns one sees the end of it and closes it. Any thread
+ * may call. */
 #ifndef STREAMER_HTTP_ROOM_H
 #define STREAMER_HTTP_ROOM_H
 
@@ -9,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Connections beyond `answers`. While all of these are used, who has waited longest for a request is ended to make room. */
+/* Connections beyond `answers`. While all of these are used, who has waited longest for a request
+ * is ended to make room. */
 #define HTTP_ROOM_SPARE 16
 /* How many sockets a server may have for a moment: ended ones are still to be closed. */
 #define HTTP_ROOM_SOCKETS(answers) ((answers) + INT64_C(4) * HTTP_ROOM_SPARE)
@@ -30,7 +32,8 @@ void http_room_free(struct http_room *r); /* no seat may be left */
 
 struct http_seat *http_room_enter(struct http_room *r, int fd);
 void http_room_leave(struct http_room *r, struct http_seat *seat); /* before its socket is closed */
-/* The headers of a request are there. False if too many answers are under way; it must be answered, too. */
+/* The headers of a request are there. False if too many answers are under way; it must be answered,
+ * too. */
 bool http_room_begin(struct http_room *r, struct http_seat *seat, bool is_about_health);
 /* The answer has been sent, or has failed. */
 void http_room_end(struct http_room *r, struct http_seat *seat);

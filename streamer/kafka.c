@@ -1,5 +1,6 @@
 #include "streamer/kafka.h"
 
+#include "streamer/base/buf.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/broker_watch.h"
@@ -96,6 +97,19 @@ rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
+}
+
+bool kafka_conf_advertise(rd_kafka_conf_t *conf, const struct config *c, struct err *e) {
+    char client_id[1024] = "";
+    size_t size = sizeof client_id;
+    if (c->http_advertised_url[0] == '\0' || c->http_listen[0] == '\0')
+        return true;
+    (void)rd_kafka_conf_get(conf, "client.id", client_id, &size);
+    struct buf text = {0};
+    buf_printf(&text, "%s%c%s", client_id, KAFKA_URL_SEPARATOR, c->http_advertised_url);
+    bool ok = kafka_conf_set(conf, "client.id", buf_cstr(&text), e);
+    buf_release(&text);
+    return ok;
 }
 
 rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *e) {

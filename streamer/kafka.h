@@ -23,6 +23,10 @@ bool kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, 
 bool kafka_conf_set_default(rd_kafka_conf_t *conf, const struct config *c, const char *name,
                             const char *value, struct err *e);
 
+/* Puts http.advertised.url, if there is one, behind the client.id, where peers.h finds it. */
+#define KAFKA_URL_SEPARATOR '@'
+bool kafka_conf_advertise(rd_kafka_conf_t *conf, const struct config *c, struct err *e);
+
 /* rd_kafka_new. Takes ownership of `conf` whether it succeeds or not; `conf` may be NULL (then `e` stays as
  * the kafka_conf that failed left it). NULL with an error. The caller ends the handle with rd_kafka_destroy.
  */

@@ -46,8 +46,8 @@ static void put_version(struct query *q, const struct version *v) {
     }
 }
 
-/* Calls `put_version` for the closed versions and the current one, oldest first, that hold at `as_of`
- * (TIMESTAMP_NONE: all). Returns how many. */
+/* Calls `put_version` for the closed versions and the current one, oldest first, that hold at
+ * `as_of` (TIMESTAMP_NONE: all). Returns how many. */
 static int put_versions(struct query *q, int64_t as_of) {
     int count = 0;
     enum family f = entity_map(q->route->entity)->versions;
@@ -150,9 +150,7 @@ static void answer(const struct query_context *context, struct query *q, const s
     }
     int32_t partition = murmur2_partition(buf_slice(&q->id), context->partitions);
     if (!context->owns(context->context, partition)) {
-        http_reply_error(q->reply, 503,
-                         "the id's partition is not served by this instance now: it is being restored, or "
-                         "another instance has it");
+        context->not_here(context->context, request, partition, q->reply);
         return;
     }
     task_init(&q->task, partition);

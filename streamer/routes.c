@@ -72,7 +72,7 @@ static bool takes(const struct route *route, const char *name) {
     for (const char *const *p = route->parameters; *p != NULL; p++)
         if (strcmp(*p, name) == 0)
             return true;
-    return false;
+    return route->table != NULL && strcmp(name, ROUTE_FORWARDED) == 0;
 }
 
 static void put_advice(struct buf *text, const struct route *route, const char *name) {

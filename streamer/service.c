@@ -9,6 +9,7 @@
 #include "streamer/broker_watch.h"
 #include "streamer/commands.h"
 #include "streamer/embedded.h"
+#include "streamer/forward.h"
 #include "streamer/http.h"
 #include "streamer/http_files.h"
 #include "streamer/kafka.h"
@@ -49,6 +50,9 @@ struct service {
     struct worker_kafka kafka;
     atomic_int *holders; /* worker.h */
     struct http_files http_files;
+    struct peers *peers;             /* NULL: none are believed */
+    struct http_client *http_client; /* NULL: none are asked */
+    struct forward forward;
     struct http_server *http;
     char *http_hosts;
     bool was_asked_to_stop; /* by a signal */
@@ -118,6 +122,28 @@ static bool owns(void *context, int32_t partition) {
         if (worker_owns(s->workers[i], partition))
             return true;
     return false;
+}
+
+static bool holds(void *context, int32_t partition) {
+    const struct service *s = context;
+    for (size_t i = 0; i < s->worker_count; i++)
+        if (worker_holds(s->workers[i], partition))
+            return true;
+    return false;
+}
+
+static bool is_settled(void *context) {
+    const struct service *s = context;
+    for (size_t i = 0; i < s->worker_count; i++)
+        if (worker_phase(s->workers[i]) == WORKER_CONNECTING)
+            return false;
+    return true;
+}
+
+static void reply_not_here(void *context, const struct http_request *request, int32_t partition,
+                           struct http_reply *reply) {
+    const struct service *s = context;
+    forward_reply(&s->forward, request, partition, reply);
 }
 
 /* The worker that is furthest from running; all of them are running if it is. */
@@ -210,7 +236,7 @@ static void handle(void *context, const struct http_request *request, struct htt
     } else if (route->answer == ROUTE_READINESS) {
         reply_ready(s, reply);
     } else {
-        struct query_context q = {s->store, s->layout.n, owns, context};
+        struct query_context q = {s->store, s->layout.n, owns, reply_not_here, context};
         query_handle(&q, route, request, reply);
     }
 }
@@ -334,9 +360,24 @@ static void choose_http_hosts(struct service *s) {
     buf_release(&hosts);
 }
 
+/* The embedded broker is this process's own: there are no others. */
+static bool start_forward(struct service *s, struct err *e) {
+    s->forward = (struct forward){
+        .token = s->http_files.token, .holds = holds, .is_settled = is_settled, .context = s};
+    if (s->config.http_peers[0] == '\0' || s->is_embedded)
+        return true;
+    s->forward.peers = s->peers = peers_new(&s->config, s->layout.n, e);
+    if (s->peers == NULL || s->config.http_forward == HTTP_FORWARD_REDIRECT)
+        return s->peers != NULL;
+    s->forward.client = s->http_client = http_client_new(s->config.http_tls_ca, e);
+    return s->http_client != NULL;
+}
+
 static bool start_http(struct service *s, struct err *e) {
     if (s->config.http_listen[0] == '\0')
         return true;
+    if (!start_forward(s, e))
+        return false;
     choose_http_hosts(s);
     struct http_options o = {
         .listen = s->config.http_listen,
@@ -390,8 +431,11 @@ bool service_stop(struct service *s, struct err *e) {
     pthread_t watch;
     /* Not where a worker has ended with an error, which is still to be told. */
     bool watched = s->was_asked_to_stop && pthread_create(&watch, NULL, give_up, NULL) == 0;
+    http_client_stop(s->http_client); /* first: the server waits for its answers */
     http_stop(s->http);
+    http_client_free(s->http_client);
     bool ok = stop_workers(s, e);
+    peers_free(s->peers);
     store_close(s->store);
     embedded_stop(s->broker);
     login_guard_free(s->config.logins);

@@ -309,6 +309,10 @@ bool worker_owns(const struct worker *w, int32_t partition) {
     return atomic_load(&w->stages[partition]) == STAGE_READY;
 }
 
+bool worker_holds(const struct worker *w, int32_t partition) {
+    return atomic_load(&w->stages[partition]) != STAGE_NONE;
+}
+
 void worker_last_error(struct worker *w, char *text, size_t n) {
     (void)pthread_mutex_lock(&w->error_lock);
     (void)snprintf(text, n, "%s", w->last_error);

@@ -60,6 +60,8 @@ enum worker_phase worker_phase(const struct worker *w);
 int64_t worker_ready_changed_ms(const struct worker *w);
 /* Whether the task of that partition is assigned here and restored: queries are answered for it. */
 bool worker_owns(const struct worker *w, int32_t partition);
+/* Whether it is assigned here, restored or not. */
+bool worker_holds(const struct worker *w, int32_t partition);
 /* How many records wait, in all consumed partitions together; one consistent number. */
 int64_t worker_backlog(const struct worker *w);
 /* Whether it has done a step since this was last asked: a cycle, a transaction, a wait before another try. One that does none

@@ -96,7 +96,7 @@ static rd_kafka_conf_t *member_conf(const struct config *c, const struct kafka_m
         kafka_conf_set_default(conf, c, "queued.min.messages", "10000", e) &&
         kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "16384", e) &&
         kafka_conf_set_default(conf, c, "fetch.message.max.bytes", "262144", e) &&
-        kafka_conf_count_breaks(conf, m->breaks, e) &&
+        kafka_conf_count_breaks(conf, m->breaks, e) && kafka_conf_advertise(conf, c, e) &&
         (m->instance_id == NULL || kafka_conf_set(conf, "group.instance.id", m->instance_id, e));
     if (!ok) {
         rd_kafka_conf_destroy(conf);

@@ -1,18 +1,23 @@
 """Who may ask over HTTP, over TLS, and through whichever instance."""
 
+import json
 import socket
 import ssl
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import pytest
+from kafka import KafkaBroker
 from logins import Authority
-from process import free_ports
-from streamer import EmbeddedStreamer, run_once
+from process import free_ports, wait_until
+from scenario import Scenario, load
+from streamer import EmbeddedStreamer, Streamer, parse_metrics, run_once, total
 
 TOKEN = "a-token.of_the~bank+/="
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -151,6 +156,7 @@ def test_http__files_are_checked(tmp_path: Path) -> None:
         ({"http_token_file": missing}, f"http.token.file={missing}: cannot be read: No such file or directory"),
         ({"http_token_file": str(token)}, f"http.token.file={token}: holds no token"),
         ({"http_token_file": str(empty)}, f"http.token.file={empty}: holds no token"),
+        ({"http_tls_ca": missing}, f"http.tls.ca={missing}: cannot be read"),
         ({"http_tls_certificate": missing, "http_tls_key": one}, f"http.tls.certificate={missing}: cannot be read"),
         ({"http_tls_certificate": one, "http_tls_key": missing}, f"http.tls.key={missing}: cannot be read"),
         ({"http_tls_certificate": str(certificate), "http_tls_key": other}, "not a certificate and its key in PEM"),
@@ -165,3 +171,187 @@ def test_http__nothing_is_open_beyond_loopback_by_mistake(tmp_path: Path) -> Non
     done = run_once("run", "--embedded", "--set", f"http.listen=0.0.0.0:{port}")
     assert done.returncode == 2
     assert f"http.listen: 0.0.0.0:{port} is reachable from other machines; set http.token.file" in done.stderr
+
+
+# --- several instances
+
+
+SESSION = {"kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
+PARTITIONS = (4, 4)
+
+
+class Instance(NamedTuple):
+    streamer: Streamer
+    url: str
+    authority: Path
+
+    def ask(self, path: str) -> Answer:
+        return ask(self.url + path, BEARER, self.authority)
+
+    def is_ready(self) -> bool:
+        return is_ready(self.url, self.authority)
+
+    def has_partitions(self) -> bool:
+        answer = self.ask("/metrics")
+        return answer.status == 200 and total(parse_metrics(answer.body), "streamer_assigned_partitions") > 0
+
+
+class Bank:
+    """Instances of one application, with TLS and a token. `ids` has the accounts with a summary."""
+
+    def __init__(self, broker: KafkaBroker, directory: Path) -> None:
+        self._authority = Authority(directory / "authority")
+        self._both = str(self._authority.issue("streamer"))
+        self._directory = directory
+        (directory / "token").write_text(TOKEN)
+        self.scenario = Scenario(broker, directory, PARTITIONS, {**SESSION, "instance.id": ""})
+        self.ids: list[str] = []
+
+    def start(self, name: str, forward: str, **settings: str) -> Instance:
+        (port,) = free_ports(1)
+        url = f"https://127.0.0.1:{port}"
+        changes = {key.replace("_", "."): value for key, value in settings.items()}
+        streamer = self.scenario.another(
+            self._directory / name,
+            {
+                "http.listen": f"127.0.0.1:{port}",
+                "http.advertised.url": url,
+                "http.peers": "127.0.0.1",
+                "http.forward": forward,
+                "http.token.file": str(self._directory / "token"),
+                "http.tls.certificate": self._both,
+                "http.tls.key": self._both,
+                "http.tls.ca": str(self._authority.certificate),
+                **changes,
+            },
+        )
+        streamer.start()
+        instance = Instance(streamer, url, self._authority.certificate)
+        wait_until("ready", instance.is_ready, streamer.stderr)
+        return instance
+
+    def wait_shared(self, *instances: Instance) -> None:
+        for instance in instances:
+            wait_until("sharing", instance.has_partitions, instance.streamer.stderr)
+            wait_until("ready", instance.is_ready, instance.streamer.stderr)
+
+    def feed(self, instance: Instance) -> None:
+        self.scenario.fed.feed(load(600, PARTITIONS, "keyed", large=False))
+        self.scenario.wait_drained(instance.streamer)
+        self.ids = sorted(self.scenario.fed.model.expected()["account_summary"])
+        assert self.ids
+
+    def path(self, account: str) -> str:
+        return f"/v1/account_summary/{quote(account, safe='')}"
+
+    def row_of(self, answer: Answer) -> dict[str, Any]:
+        row: dict[str, Any] = json.loads(answer.body)
+        del row["calculated_at"]
+        return row
+
+    def is_right(self, account: str, answer: Answer) -> bool:
+        return answer.status == 200 and self.row_of(answer) == self.scenario.fed.model.expected()["account_summary"][account]
+
+
+def is_later(answer: Answer) -> bool:
+    return answer.status == 503 and answer.headers["Retry-After"] == "1"
+
+
+def test_http__instances_answer_for_each_other(broker: KafkaBroker, tmp_path: Path) -> None:
+    bank = Bank(broker, tmp_path)
+    with bank.scenario:
+        redirecting = bank.start("redirecting", "redirect", kafka_client_id="the-bank")
+        proxying = bank.start("proxying", "proxy")
+        try:
+            bank.wait_shared(redirecting, proxying)
+            bank.feed(proxying)
+            redirects_lead_to_the_owner(bank, redirecting, proxying)
+            answers_come_through(bank, redirecting, proxying)
+            the_owner_is_killed(bank, redirecting, proxying)
+            who_is_not_believed_is_not_asked(bank, proxying)
+            assert TOKEN not in redirecting.streamer.stderr.read_text() + proxying.streamer.stderr.read_text()
+        finally:
+            redirecting.streamer.kill()
+            proxying.streamer.kill()
+
+
+def theirs(bank: Bank, asked: Instance) -> list[str]:
+    """Accounts that another instance than the one that is asked has."""
+    return [id_ for id_ in bank.ids if is_later(asked.ask(f"{bank.path(id_)}?forwarded=1"))]
+
+
+def redirects_lead_to_the_owner(bank: Bank, redirecting: Instance, proxying: Instance) -> None:
+    accounts = theirs(bank, redirecting)
+    assert 0 < len(accounts) < len(bank.ids)
+    path = f"/v1/accounts/{quote(accounts[0], safe='')}"
+    wait_until("redirecting", lambda: redirecting.ask(path).status == 307, redirecting.streamer.stderr)
+    for id_ in bank.ids:
+        answer = redirecting.ask(bank.path(id_))
+        if id_ in accounts:
+            assert answer.status == 307
+            assert answer.headers["Location"] == f"{proxying.url}{bank.path(id_)}?forwarded=1"
+            answer = ask(answer.headers["Location"], BEARER, redirecting.authority)
+        assert bank.is_right(id_, answer), answer
+    for target in (f"{path}?as_of=2024-03-01T13%3A00%2B01%3A00", f"{path}/history"):
+        location = redirecting.ask(target).headers["Location"]
+        assert location == f"{proxying.url}{target}{'&' if '?' in target else '?'}forwarded=1"
+        assert ask(location, BEARER, redirecting.authority) == proxying.ask(target)
+    assert redirecting.ask(f"{path}?asof=2024-03-01").status == 400
+    assert curl_follows(redirecting, path, "--location-trusted") == (200, proxying.ask(path).body)
+    assert curl_follows(redirecting, path)[0] == 401  # the token is not for another host
+
+
+def curl_follows(asked: Instance, path: str, *options: str) -> tuple[int, str]:
+    header = f"Authorization: {BEARER['Authorization']}"
+    command = ["curl", "-sS", "-L", "--cacert", str(asked.authority), "-H", header, "-w", "%{http_code}", *options]
+    done = subprocess.run([*command, asked.url + path], capture_output=True, text=True, timeout=60, check=True)
+    return int(done.stdout[-3:]), done.stdout[:-3]
+
+
+def answers_come_through(bank: Bank, redirecting: Instance, proxying: Instance) -> None:
+    accounts = theirs(bank, proxying)
+    assert accounts
+    wait_until("proxying", lambda: proxying.ask(bank.path(accounts[0])).status == 200, proxying.streamer.stderr)
+    for id_ in bank.ids:
+        assert bank.is_right(id_, proxying.ask(bank.path(id_)))
+    path = f"/v1/accounts/{quote(accounts[0], safe='')}"
+    for target in (path, f"{path}/history", f"{path}?as_of=0001-01-01", f"{path}?as_of=nonsense"):
+        there, here = redirecting.ask(target), proxying.ask(target)
+        assert (here.status, here.body, here.headers["Content-Type"]) == (there.status, there.body, "application/json")
+
+
+def the_owner_is_killed(bank: Bank, redirecting: Instance, proxying: Instance) -> None:
+    """Whoever asks meanwhile is told to come back, and is answered when the other has taken over."""
+    accounts = theirs(bank, proxying)
+    redirecting.streamer.kill()
+    for id_ in accounts:
+
+        def is_answered(account: str = id_) -> bool:
+            answer = proxying.ask(bank.path(account))
+            assert is_later(answer) or bank.is_right(account, answer), answer
+            return answer.status == 200
+
+        wait_until(f"answering for {id_}", is_answered, proxying.streamer.stderr)
+
+
+def who_is_not_believed_is_not_asked(bank: Bank, proxying: Instance) -> None:
+    """One instance that believes nobody of this machine, and tells no URL."""
+    doubting = bank.start("doubting", "redirect", http_peers="bank.example", http_advertised_url="", http_metrics_open="true")
+    try:
+        assert ask(f"{doubting.url}/metrics", authority=doubting.authority).status == 200
+        assert ask(f"{proxying.url}/metrics", authority=proxying.authority).status == 401
+        bank.wait_shared(doubting, proxying)
+        for asked, problem in (
+            (doubting, "the URL of the instance that has the id's partition does not match http.peers"),
+            (proxying, "another instance has the id's partition and tells no http.advertised.url"),
+        ):
+            path = bank.path(theirs(bank, asked)[0])
+            wait_until(problem, lambda a=asked, p=path, t=problem: says(a.ask(p), t), asked.streamer.stderr)
+        doubting.streamer.stop()
+    finally:
+        doubting.streamer.kill()
+
+
+def says(answer: Answer, problem: str) -> bool:
+    assert is_later(answer)
+    return bool(json.loads(answer.body)["error"] == problem)

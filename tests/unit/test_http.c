@@ -25,8 +25,25 @@
 
 struct fixture {
     struct http_server *server;
-    atomic_int calls; /* of the handler */
+    atomic_int calls;       /* of the handler */
+    pthread_t threads[200]; /* of answers that come later */
+    size_t thread_count;    /* the server's thread's, while it lives */
 };
+
+/* An answer that comes from another thread, a moment later. */
+static void *finish_later(void *exchange) {
+    (void)nanosleep(&(struct timespec){0, 20000000}, NULL);
+    struct http_reply reply = {.status = 200, .content_type = "text/plain"};
+    buf_put_str(&reply.body, "at last");
+    http_finish(exchange, &reply);
+    return NULL;
+}
+
+static void defer(struct fixture *f, const struct http_request *request) {
+    size_t i = f->thread_count++;
+    assert_true(i < ARRAY_LEN(f->threads));
+    assert_int_equal(pthread_create(&f->threads[i], NULL, finish_later, http_defer(request)), 0);
+}
 
 static void handle(void *context, const struct http_request *request, struct http_reply *reply) {
     struct fixture *f = context;
@@ -38,10 +55,15 @@ static void handle(void *context, const struct http_request *request, struct htt
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
         memset(buf_reserve(&reply->body, BIG_BYTES), 'x', BIG_BYTES);
         reply->body.n = BIG_BYTES;
-    } else if (strcmp(buf_cstr(&segment), "empty") == 0) {
+    } else if (strcmp(buf_cstr(&segment), "empty") == 0 || strcmp(buf_cstr(&segment), "health") == 0) {
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
-    } else if (strcmp(buf_cstr(&segment), "health") == 0) {
-        *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
+    } else if (strcmp(buf_cstr(&segment), "later") == 0) {
+        defer(f, request);
+    } else if (strcmp(buf_cstr(&segment), "moved") == 0) {
+        *reply = (struct http_reply){.status = 307};
+        buf_put_str(&reply->location, "http://127.0.0.1:1/elsewhere");
+        buf_put_str(&reply->type, "text/own");
+        reply->content_type = buf_cstr(&reply->type);
     } else if (strcmp(buf_cstr(&segment), "unready") == 0) {
         http_reply_error(reply, 503, "not \"ready\"");
     } else if (strcmp(buf_cstr(&segment), "echo") == 0) {
@@ -611,6 +633,63 @@ static void test_http__garbage_does_no_harm(void **state) {
     buf_release(&reply);
 }
 
+static void test_http__redirects(void **state) {
+    struct buf reply = {0};
+    get(*state, "/moved", &reply);
+    assert_int_equal(status_of(reply.p), 307);
+    assert_header(reply.p, "Location: http://127.0.0.1:1/elsewhere");
+    assert_header(reply.p, "Content-Type: text/own");
+    buf_release(&reply);
+}
+
+/* --- answers that come later */
+
+static void join_threads(struct fixture *f) {
+    for (size_t i = 0; i < f->thread_count; i++)
+        assert_int_equal(pthread_join(f->threads[i], NULL), 0);
+    f->thread_count = 0;
+}
+
+static void test_http__deferred_answers_come(void **state) {
+    struct fixture *f = *state;
+    struct buf reply = {0};
+    ask(f,
+        "GET /later HTTP/1.1\r\nHost: x\r\n\r\n"
+        "HEAD /later HTTP/1.1\r\nHost: x\r\n\r\n"
+        "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        &reply);
+    assert_int_equal(count(reply.p, "HTTP/1.1 200 OK"), 3);
+    assert_int_equal(count(reply.p, "at last"), 1);
+    assert_true(strstr(reply.p, "at last") < strstr(reply.p, "path=/echo "));
+    join_threads(f);
+    buf_release(&reply);
+}
+
+/* Others are served meanwhile, and it does no harm if whoever asked has gone. */
+static void test_http__deferred_answers_hold_nobody_up(void **state) {
+    struct fixture *f = *state;
+    struct buf reply = {0};
+    int asked[10];
+    restart(f, 16, LONG_MS);
+    for (int round = 0; round < 10; round++) {
+        for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+            asked[i] = dial(f->server);
+            send_text(asked[i], "GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        }
+        assert_serves(f);
+        for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+            if (i % 2 == 0)
+                assert_string_equal(body_of(read_to_end(asked[i], &reply)), "at last");
+            (void)close(asked[i]);
+        }
+    }
+    while (atomic_load(&f->calls) < 110) /* requests of those who left are served, too */
+        pause_ms(1);
+    assert_serves(f); /* so that the handler has returned */
+    join_threads(f);
+    buf_release(&reply);
+}
+
 /* --- room */
 
 enum { LIMIT = 4, PLACES = LIMIT + HTTP_ROOM_SPARE };
@@ -889,6 +968,9 @@ int main(void) {
         CASE(a_request_may_come_byte_by_byte),
         CASE(too_long_a_request_is_refused),
         CASE(garbage_does_no_harm),
+        CASE(redirects),
+        CASE(deferred_answers_come),
+        CASE(deferred_answers_hold_nobody_up),
         CASE(idle_and_slow_connections_make_room),
         CASE(slow_readers_leave_room_for_health),
         CASE(slow_readers_make_room),

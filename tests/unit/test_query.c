@@ -27,6 +27,13 @@ static bool owns(void *context, int32_t partition) {
     return ((const struct rig *)context)->owned[partition];
 }
 
+static void not_here(void *context, const struct http_request *request, int32_t partition,
+                     struct http_reply *reply) {
+    (void)request;
+    assert_false(owns(context, partition));
+    http_reply_later(reply, "elsewhere");
+}
+
 static void apply(struct task_env *env, struct task *tasks, struct event e) {
     struct reason why = {0};
     e.has_own_time = true;
@@ -98,7 +105,7 @@ static void rig_init(struct rig *g) {
     *g = (struct rig){.dir = make_scratch(), .owned = {true, true, true}};
     g->store = store_open(g->dir, 8 << 20, 1, &e);
     assert_non_null(g->store);
-    g->context = (struct query_context){g->store, N, owns, g};
+    g->context = (struct query_context){g->store, N, owns, not_here, g};
     struct batch *batch = batch_new(g->store);
     struct capture sent;
     struct rates rates = default_rates();
