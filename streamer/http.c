@@ -272,7 +272,10 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
     if (x->is_finished)
         return send_reply(connection, &x->reply);
     answer(server, x, path, &reply);
-    return x->is_deferred ? MHD_YES : send_reply(connection, &reply);
+    if (!x->is_deferred)
+        return send_reply(connection, &reply);
+    release_reply(&reply);
+    return MHD_YES;
 }
 
 /* Leaves escapes alone, so that an encoded slash does not split a path segment. */

@@ -7,6 +7,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -119,7 +120,7 @@ def test_http__old_tls_is_refused(guarded: Guarded) -> None:
     context = ssl.create_default_context(cafile=guarded.authority)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(("127.0.0.1", guarded.port)) as plain, pytest.raises(ssl.SSLError):
+    with socket.create_connection(("127.0.0.1", guarded.port)) as plain, pytest.raises(ssl.SSLError, match="EOF"):
         context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
@@ -269,6 +270,7 @@ def test_http__instances_answer_for_each_other(broker: KafkaBroker, tmp_path: Pa
             answers_come_through(bank, redirecting, proxying)
             the_owner_is_killed(bank, redirecting, proxying)
             who_is_not_believed_is_not_asked(bank, proxying)
+            who_is_frozen_holds_nobody_up(bank, proxying)
             assert TOKEN not in redirecting.streamer.stderr.read_text() + proxying.streamer.stderr.read_text()
         finally:
             redirecting.streamer.kill()
@@ -355,3 +357,26 @@ def who_is_not_believed_is_not_asked(bank: Bank, proxying: Instance) -> None:
 def says(answer: Answer, problem: str) -> bool:
     assert is_later(answer)
     return bool(json.loads(answer.body)["error"] == problem)
+
+
+def who_is_frozen_holds_nobody_up(bank: Bank, proxying: Instance) -> None:
+    """More requests wait for another instance than may be under way: health is told, and a stop is obeyed."""
+    frozen = bank.start("frozen", "redirect")
+    try:
+        bank.wait_shared(frozen, proxying)
+        path = bank.path(theirs(bank, proxying)[0])
+        wait_until("proxying", lambda: proxying.ask(path).status == 200, proxying.streamer.stderr)
+        frozen.streamer.freeze()
+        with ThreadPoolExecutor(80) as pool:
+            waiting = [pool.submit(proxying.ask, path) for _ in range(80)]
+            wait_until("busy", lambda: any(is_busy(w) for w in waiting), proxying.streamer.stderr)
+            assert ask(f"{proxying.url}/healthz", authority=proxying.authority).status == 200
+            proxying.streamer.stop()
+            for w in waiting:  # told to come back, or the connection has ended
+                assert isinstance(w.exception(), OSError) or is_later(w.result())
+    finally:
+        frozen.streamer.kill()
+
+
+def is_busy(waiting: "Future[Answer]") -> bool:
+    return waiting.done() and "busy" in waiting.result().body

@@ -59,6 +59,7 @@ static void handle(void *context, const struct http_request *request, struct htt
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
     } else if (strcmp(buf_cstr(&segment), "later") == 0) {
         defer(f, request);
+        http_reply_error(reply, 503, "not this"); /* counts for nothing */
     } else if (strcmp(buf_cstr(&segment), "moved") == 0) {
         *reply = (struct http_reply){.status = 307};
         buf_put_str(&reply->location, "http://127.0.0.1:1/elsewhere");
