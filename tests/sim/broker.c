@@ -64,13 +64,22 @@ static void apply_offsets(struct broker *b, const struct txn *t) {
         b->committed[t->offsets[i].topic][t->offsets[i].partition] = t->offsets[i].offset;
 }
 
-/* Writes one of what is still to be written; the offsets count as a log, too. */
-static bool write_marker_of(struct broker *b, int txn, int *which) {
+static void end_if_marked(struct broker *b, int txn) {
     struct txn *t = &b->txns[txn];
-    int left = 0;
     for (int i = 0; i < TOPIC_COUNT; i++)
         for (int p = 0; p < BROKER_PARTITIONS; p++)
-            left += t->logs[i][p] == WRITTEN;
+            if (t->logs[i][p] == WRITTEN)
+                return;
+    if (!t->offsets_marked)
+        return;
+    t->state = TXN_DONE;
+    if (b->open[t->producer] == txn)
+        b->open[t->producer] = -1;
+}
+
+/* Writes one of what is still to be written; the offsets are a log, too, and need not be the last one. */
+static bool write_marker_of(struct broker *b, int txn, int *which) {
+    struct txn *t = &b->txns[txn];
     for (int i = 0; i < TOPIC_COUNT; i++) {
         for (int p = 0; p < BROKER_PARTITIONS; p++) {
             if (t->logs[i][p] != WRITTEN || (*which)-- != 0)
@@ -79,19 +88,18 @@ static bool write_marker_of(struct broker *b, int txn, int *which) {
             struct log_record *r = append(&b->logs[i][p]);
             r->txn = txn;
             r->marker = true;
+            end_if_marked(b, txn);
             return true;
         }
     }
-    if (left > 0)
-        return false;
-    if ((*which)-- != 0)
-        return false;
-    if (t->committed)
-        apply_offsets(b, t);
-    t->state = TXN_DONE;
-    if (b->open[t->producer] == txn)
-        b->open[t->producer] = -1;
-    return true;
+    if (!t->offsets_marked && (*which)-- == 0) {
+        t->offsets_marked = true;
+        if (t->committed)
+            apply_offsets(b, t);
+        end_if_marked(b, txn);
+        return true;
+    }
+    return false;
 }
 
 static void finish(struct broker *b, int txn) {
@@ -243,7 +251,7 @@ bool broker_offset_is_stable(const struct broker *b, enum topic topic, int32_t p
         return true;
     for (int i = 0; i < BROKER_PRODUCERS; i++) {
         const struct txn *t = b->open[i] >= 0 ? &b->txns[b->open[i]] : NULL;
-        for (int k = 0; t != NULL && k < t->offset_count; k++)
+        for (int k = 0; t != NULL && !t->offsets_marked && k < t->offset_count; k++)
             if (t->offsets[k].topic == topic && t->offsets[k].partition == partition)
                 return false;
     }

@@ -49,6 +49,7 @@ struct txn {
     enum { UNTOUCHED, WRITTEN, MARKED } logs[TOPIC_COUNT][BROKER_PARTITIONS];
     struct offset offsets[64];
     int offset_count;
+    bool offsets_marked;
 };
 
 struct broker {

@@ -58,6 +58,12 @@ void sim_rebalance(struct sim *s, const struct instance *left_out) {
             s->members[count++] = client_member_id(s->joined[k]);
     if (count == 0)
         return;
+    if (rng_chance(&s->rng, 30)) { /* one has got another id */
+        int k = (int)rng_below(&s->rng, count);
+        int64_t other = s->members[k];
+        s->members[k] = s->members[0];
+        s->members[0] = other;
+    }
     s->member_count = count;
     s->broker.generation++;
     s->broker.unknown = any_unknown(s);
@@ -309,6 +315,8 @@ static void fault(struct sim *s) {
     case 6:
         if (rng_chance(&s->rng, 10))
             long_pause(s);
+        else
+            freeze(s, i);
         break;
     case 7:
         hold_back(s);
@@ -463,7 +471,7 @@ static void init(struct sim *s, uint64_t seed, enum mutation mutation, enum orde
     log_set_level(trace ? LOG_INFO : LOG_ERROR);
     s->n = 1 + (int32_t)rng_below(&s->rng, SIM_N_MAX);
     s->instance_count = 1 + (int)rng_below(&s->rng, SIM_INSTANCES);
-    s->workers = 1 + (int)rng_below(&s->rng, SIM_WORKERS);
+    s->workers = rng_chance(&s->rng, 30) ? 1 : SIM_WORKERS;
     s->instances = mem_calloc(SIM_INSTANCES, sizeof *s->instances);
     for (int t = 0; t < TOPIC_COUNT; t++)
         partitions[t] = s->n;

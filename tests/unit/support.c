@@ -219,8 +219,11 @@ int model_current(const struct model *m, int64_t *from) {
 /* --- state and files --- */
 
 static void put_hex(struct buf *out, struct slice s) {
-    for (size_t i = 0; i < s.n; i++)
-        buf_printf(out, "%02x", (unsigned char)s.p[i]);
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < s.n; i++) {
+        buf_put_byte(out, digits[(unsigned char)s.p[i] >> 4]);
+        buf_put_byte(out, digits[(unsigned char)s.p[i] & 15]);
+    }
 }
 
 void put_family(struct kv *kv, enum family f, struct slice prefix, struct buf *out) {
