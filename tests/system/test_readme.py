@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 DATA = ROOT / "tests" / "data"
 PARTITIONS = 2  # what the embedded broker has, unless told otherwise
 
-_TIME_OF_THE_RUN = re.compile(r'((?:loaded|calculated)_at":"|quarantine\.at=)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z')
+_TIME_OF_THE_RUN = re.compile(r'((?:loaded|calculated)_at":"|"since":"|quarantine\.at=)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z')
 
 
 @pytest.fixture
