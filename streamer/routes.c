@@ -10,15 +10,15 @@ static const char *const none[] = {NULL};
 static const char *const as_of[] = {"as_of", NULL};
 
 static const struct route routes[] = {
-    {"/metrics", ROUTE_METRICS, NULL, 0, none},
-    {"/healthz", ROUTE_HEALTH, NULL, 0, none},
-    {"/readyz", ROUTE_READINESS, NULL, 0, none},
-    {"/v1/customers/{id}", ROUTE_VERSION, "customers", ENTITY_CUSTOMER, as_of},
-    {"/v1/customers/{id}/history", ROUTE_HISTORY, "customers", ENTITY_CUSTOMER, none},
-    {"/v1/accounts/{id}", ROUTE_VERSION, "accounts", ENTITY_ACCOUNT, as_of},
-    {"/v1/accounts/{id}/history", ROUTE_HISTORY, "accounts", ENTITY_ACCOUNT, none},
-    {"/v1/account_summary/{id}", ROUTE_MART, "account_summary", ENTITY_ACCOUNT, none},
-    {"/v1/customer_profile/{id}", ROUTE_MART, "customer_profile", ENTITY_CUSTOMER, none},
+    {"/metrics", NULL, none, ROUTE_METRICS, 0},
+    {"/healthz", NULL, none, ROUTE_HEALTH, 0},
+    {"/readyz", NULL, none, ROUTE_READINESS, 0},
+    {"/v1/customers/{id}", "customers", as_of, ROUTE_VERSION, ENTITY_CUSTOMER},
+    {"/v1/customers/{id}/history", "customers", none, ROUTE_HISTORY, ENTITY_CUSTOMER},
+    {"/v1/accounts/{id}", "accounts", as_of, ROUTE_VERSION, ENTITY_ACCOUNT},
+    {"/v1/accounts/{id}/history", "accounts", none, ROUTE_HISTORY, ENTITY_ACCOUNT},
+    {"/v1/account_summary/{id}", "account_summary", none, ROUTE_MART, ENTITY_ACCOUNT},
+    {"/v1/customer_profile/{id}", "customer_profile", none, ROUTE_MART, ENTITY_CUSTOMER},
 };
 
 #define ID_SEGMENT "{id}"

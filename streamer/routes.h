@@ -21,11 +21,11 @@ enum route_answer {
 #define ROUTE_FORWARDED "forwarded"
 
 struct route {
-    const char *pattern; /* "/v1/customers/{id}/history" */
-    enum route_answer answer;
+    const char *pattern;           /* "/v1/customers/{id}/history" */
     const char *table;             /* "customers"; NULL: of none */
-    enum entity entity;            /* whose id it is by */
     const char *const *parameters; /* names that users know, ended by NULL */
+    enum route_answer answer;
+    enum entity entity; /* whose id it is by */
 };
 
 /* The route of a path that is still percent-encoded; NULL: none. {id} stands for one segment of any
