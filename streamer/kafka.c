@@ -301,17 +301,23 @@ static int number_behind(const char *text, const char *before) {
     return last != NULL ? atoi(last + strlen(before)) : 0;
 }
 
-/* On librdkafka's threads. Only its log tells how a token server or kinit failed; the client's error says the rest. */
-static void log_trouble(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
-    struct kafka_trouble *trouble = rk != NULL ? rd_kafka_opaque(rk) : NULL;
-    if (trouble == NULL || syslog_level > SYSLOG_ERROR)
-        kafka_log(rk, syslog_level, facility, text);
-    else if (strcmp(facility, "OIDC") == 0)
+/* Only the log tells how a token server or kinit failed. False: it is about something else; the client's error says the rest. */
+static bool take_failure(struct kafka_trouble *trouble, const char *facility, const char *text) {
+    if (strcmp(facility, "OIDC") == 0)
         atomic_store(&trouble->token_failure, number_behind(text, " ("));
     else if (strcmp(facility, "SASLREFRESH") == 0)
         atomic_store(&trouble->kinit_failure,
                      strstr(text, "received signal") != NULL ? -1 : number_behind(text, "exited with code "));
-    else if (strcmp(facility, "LIBSASL") != 0)
+    else
+        return strcmp(facility, "LIBSASL") == 0;
+    return true;
+}
+
+/* On librdkafka's threads. */
+static void log_trouble(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
+    struct kafka_trouble *trouble = rk != NULL ? rd_kafka_opaque(rk) : NULL;
+    bool is_error = trouble != NULL && syslog_level <= SYSLOG_ERROR;
+    if (!is_error || !take_failure(trouble, facility, text))
         kafka_log(rk, syslog_level, facility, text);
 }
 

@@ -11,11 +11,13 @@
 #include <string.h>
 #include <time.h>
 
+#define FORGET_MS (2 * LOGIN_GUARD_PAUSE_MS)
+
 struct refusal {
     struct sockaddr_storage broker;
     socklen_t size;
     char why[300];
-    int64_t next_ms; /* of the next try; monotonic */
+    int64_t last_ms, next_ms; /* when it refused last, when it may be tried again; monotonic */
 };
 
 struct login_guard {
@@ -86,6 +88,7 @@ void login_guard_note_refused(struct login_guard *g, const struct sockaddr *brok
     const char *end = strstr(why, " (after "); /* librdkafka's: in which state, for how long */
     int length = (int)(end != NULL ? (size_t)(end - why) : strlen(why));
     (void)snprintf(r->why, sizeof r->why, "%.*s", length, why);
+    r->last_ms = now_ms;
     r->next_ms = now_ms + LOGIN_GUARD_PAUSE_MS;
     (void)pthread_mutex_unlock(&g->lock);
 }
@@ -98,10 +101,18 @@ void login_guard_note_accepted(struct login_guard *g, const struct sockaddr *bro
     (void)pthread_mutex_unlock(&g->lock);
 }
 
-bool login_guard_refusal(struct login_guard *g, char *text, size_t size) {
+/* Nobody has come to try these again: the broker is gone, or none of its partitions is wanted any more. */
+static void forget_old(struct login_guard *g, int64_t now_ms) {
+    for (size_t i = g->count; i-- > 0;)
+        if (now_ms - g->refusals[i].last_ms > FORGET_MS)
+            g->refusals[i] = g->refusals[--g->count];
+}
+
+bool login_guard_refusal(struct login_guard *g, int64_t now_ms, char *text, size_t size) {
     if (g == NULL)
         return false;
     (void)pthread_mutex_lock(&g->lock);
+    forget_old(g, now_ms);
     bool refused = g->count > 0;
     if (refused) {
         const struct refusal *r = &g->refusals[0];

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define LOGIN_GUARD_PAUSE_MS 60000
+#define LOGIN_GUARD_PAUSE_MS INT64_C(60000)
 
 struct login_guard;
 
@@ -24,10 +24,11 @@ bool login_guard_watch(rd_kafka_conf_t *conf, struct login_guard *g, struct err 
  * need not be shown, as login_guard_refusal has it. */
 bool login_guard_take_log(const char *facility, const char *text);
 
-/* False: no broker refuses logins. Else `text` says which one and why. Any thread; g may be NULL. */
-bool login_guard_refusal(struct login_guard *g, char *text, size_t size);
+/* False: no broker has refused a login in the last two minutes without accepting one since. Else `text` says which one and why.
+ * now_ms is monotonic. Any thread; g may be NULL. */
+bool login_guard_refusal(struct login_guard *g, int64_t now_ms, char *text, size_t size);
 
-/* What the above is made of, with monotonic times; addresses as connect() takes them. */
+/* What the rest is made of, with monotonic times; addresses as connect() takes them. */
 bool login_guard_may_try(struct login_guard *g, const struct sockaddr *broker, socklen_t size,
                          int64_t now_ms);
 void login_guard_note_refused(struct login_guard *g, const struct sockaddr *broker, socklen_t size,

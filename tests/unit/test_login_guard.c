@@ -44,8 +44,8 @@ static void test_login_guard__who_was_not_refused_may_try(void **state) {
     char text[400];
     for (int i = 0; i < 100; i++)
         assert_true(may_try(g, 9092, 0));
-    assert_false(login_guard_refusal(g, text, sizeof text));
-    assert_false(login_guard_refusal(NULL, text, sizeof text));
+    assert_false(login_guard_refusal(g, MINUTE_MS, text, sizeof text));
+    assert_false(login_guard_refusal(NULL, 0, text, sizeof text));
     login_guard_free(g);
     login_guard_free(NULL);
 }
@@ -82,13 +82,13 @@ static void test_login_guard__accepted_again(void **state) {
     char text[400];
     refuse(g, 9092, "bad password", 0);
     refuse(g, 9092, "bad password (after 3ms in state AUTH_REQ)", 0);
-    assert_true(login_guard_refusal(g, text, sizeof text));
+    assert_true(login_guard_refusal(g, MINUTE_MS, text, sizeof text));
     assert_string_equal(text, "the broker 127.0.0.1 port 9092 refuses the login (bad password)");
     assert_true(may_try(g, 9092, MINUTE_MS));
     accept_login(g, 9092);
     assert_true(may_try(g, 9092, MINUTE_MS));
     assert_true(may_try(g, 9092, MINUTE_MS));
-    assert_false(login_guard_refusal(g, text, sizeof text));
+    assert_false(login_guard_refusal(g, MINUTE_MS, text, sizeof text));
     login_guard_free(g);
 }
 
@@ -102,8 +102,22 @@ static void test_login_guard__each_broker_for_itself(void **state) {
     accept_login(g, 9092);
     assert_true(may_try(g, 9092, 20));
     assert_false(may_try(g, 9093, 20));
-    assert_true(login_guard_refusal(g, text, sizeof text));
+    assert_true(login_guard_refusal(g, MINUTE_MS, text, sizeof text));
     assert_string_equal(text, "the broker 127.0.0.1 port 9093 refuses the login (locked)");
+    login_guard_free(g);
+}
+
+/* It died, say: the others are not to wait for it. */
+static void test_login_guard__a_broker_that_nobody_tries(void **state) {
+    (void)state;
+    struct login_guard *g = login_guard_new();
+    char text[400];
+    refuse(g, 9092, "bad password", 0);
+    refuse(g, 9093, "bad password", MINUTE_MS);
+    assert_true(login_guard_refusal(g, 2 * MINUTE_MS, text, sizeof text));
+    assert_true(login_guard_refusal(g, 2 * MINUTE_MS + 1, text, sizeof text));
+    assert_non_null(strstr(text, "port 9093"));
+    assert_false(login_guard_refusal(g, 3 * MINUTE_MS + 1, text, sizeof text));
     login_guard_free(g);
 }
 
@@ -114,6 +128,7 @@ int main(void) {
         cmocka_unit_test(test_login_guard__a_try_that_came_to_nothing),
         cmocka_unit_test(test_login_guard__accepted_again),
         cmocka_unit_test(test_login_guard__each_broker_for_itself),
+        cmocka_unit_test(test_login_guard__a_broker_that_nobody_tries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
