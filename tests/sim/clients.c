@@ -37,6 +37,7 @@ struct kafka_client {
     int64_t id;     /* in the group */
     int generation; /* whose assignment it has; 0: none */
     bool committed_only;
+    bool is_fenced;       /* it is of no use any more */
     struct place *places; /* what it reads */
     int place_count;
     bool deleting;
@@ -276,9 +277,23 @@ static void wait(struct kafka_client *c, int timeout_ms) {
     instance_wait(c->instance);
 }
 
+/* librdkafka gives a static member up that the group has fenced, after a connection was lost for instance. */
+static rd_kafka_message_t *fence(struct kafka_client *c) {
+    static const struct place nowhere;
+    c->is_fenced = true;
+    atomic_fetch_add(c->member.breaks, 1);
+    return &new_message(c, &nowhere, 0, RD_KAFKA_RESP_ERR__FATAL)->m;
+}
+
 static rd_kafka_message_t *poll_member(struct kafka_client *c, int timeout_ms) {
     struct sim *s = c->sim;
     instance_look(c->instance);
+    if (c->is_fenced) {
+        wait(c, 100);
+        return NULL;
+    }
+    if (sim_strikes(s, 1))
+        return fence(c);
     if (c->generation != s->broker.generation) {
         hear(c);
         instance_pause(c->instance);
@@ -323,9 +338,8 @@ static rd_kafka_consumer_group_metadata_t *membership(struct kafka_client *c) {
 }
 
 static rd_kafka_resp_err_t fatal_error(struct kafka_client *c, char *text, size_t n) {
-    (void)c;
-    (void)snprintf(text, n, "none");
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
+    (void)snprintf(text, n, "%s", c->is_fenced ? "fenced" : "");
+    return c->is_fenced ? RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID : RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static int64_t end_heard(struct kafka_client *c, const char *topic, int32_t partition) {
@@ -560,6 +574,8 @@ static rd_kafka_error_t *send_offsets(struct kafka_client *c, const rd_kafka_top
         return failure(c->broken);
     if (sim_strikes(s, 5))
         return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
+    if (sim_strikes(s, 1))
+        return failure(RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
     for (int k = 0; k < offsets->cnt; k++) {
         const rd_kafka_topic_partition_t *tp = &offsets->elems[k];
         all[k] = (struct offset){topic_named(s, tp->topic), tp->partition, tp->offset};

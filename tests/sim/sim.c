@@ -461,7 +461,7 @@ static int64_t broker_clock(const struct clock *c, clockid_t id) {
 static void init(struct sim *s, uint64_t seed, enum mutation mutation, enum order_mistake mistake,
                  bool trace) {
     static const char *const sets[] = {"kafka.bootstrap.servers=none:1", "transaction.max.messages=3",
-                                       "batch.max.records=12", "retry.timeout=365d"};
+                                       "batch.max.records=12", "retry.timeout=365d", "instance.id=i"};
     int32_t partitions[TOPIC_COUNT];
     struct err e;
     *s = (struct sim){
