@@ -70,7 +70,7 @@ static void note_error(struct worker *w, const struct err *e) {
 /* True: a broker refuses the login, and nothing else can go on before it lets somebody in. */
 static bool login_is_refused(const struct worker *w, struct err *e) {
     char text[400];
-    if (!login_guard_refusal(w->o.config->logins, worker_clock_ms(CLOCK_MONOTONIC), text, sizeof text))
+    if (!login_guard_refusal(w->o.config->logins, worker_clock_ms(w, CLOCK_MONOTONIC), text, sizeof text))
         return false;
     (void)err_set(e, ERR_RETRY,
                   "kafka: %s; tried again once a minute, check the user, its secret and whether it is locked",
