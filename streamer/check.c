@@ -4,6 +4,7 @@
 #include "streamer/http_files.h"
 #include "streamer/kafka.h"
 #include "streamer/preflight.h"
+#include "streamer/rights.h"
 #include "streamer/state_dir.h"
 #include "streamer/topics.h"
 
@@ -168,8 +169,10 @@ static void print_missing(const struct config *c, enum topic t, const char *role
 }
 
 static void check_topic(const struct config *c, enum topic t, const struct rd_kafka_metadata *metadata,
-                        struct findings *f) {
+                        const struct rights *missing, struct findings *f) {
     const char *name = c->topics[t];
+    if (missing->hidden[t])
+        return; /* its rights are all that there is to say */
     const char *role = topic_is_users(t) ? "input" : t <= TOPIC_QUARANTINE ? "result" : "internal";
     const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, name);
     if (topic == NULL) {
@@ -205,6 +208,23 @@ static void check_replication(const struct config *c, const struct rd_kafka_meta
     report(f, &e);
 }
 
+/* One line for each topic and the like. */
+static void check_rights(const struct config *c, const struct rights *missing, struct findings *f) {
+    for (int i = 0; i < RIGHTS_COUNT; i++) {
+        struct rights one = *missing;
+        struct err e;
+        for (int other = 0; other < RIGHTS_COUNT; other++)
+            one.of[other] = other == i ? missing->of[i] : 0;
+        if (rights_are_none(&one))
+            continue;
+        (void)rights_deny(c, &one, &e);
+        (void)err_prefix(&e, "kafka");
+        report(f, &e);
+    }
+    if (rights_are_none(missing))
+        (void)printf("rights: none that `streamer run` needs is missing\n");
+}
+
 static int check_cluster(const struct config *c, rd_kafka_t *client, const struct rd_kafka_metadata *metadata,
                          const char *cluster_id) {
     struct findings f = {0};
@@ -214,8 +234,15 @@ static int check_cluster(const struct config *c, rd_kafka_t *client, const struc
     for (int i = 0; i < metadata->broker_cnt; i++)
         (void)printf(" %s:%d", metadata->brokers[i].host, metadata->brokers[i].port);
     (void)printf("\n");
+    struct err e;
+    struct rights needed = rights_to_run(), missing;
+    bool is_answered = rights_ask(client, c, &needed, &missing, &e);
     for (int t = 0; t < TOPIC_COUNT; t++)
-        check_topic(c, (enum topic)t, metadata, &f);
+        check_topic(c, (enum topic)t, metadata, &missing, &f);
+    if (is_answered)
+        check_rights(c, &missing, &f);
+    else
+        report(&f, &e);
     check_replication(c, metadata, &f);
     return f.problems == 0 ? EXIT_DONE : EXIT_FAILED;
 }

@@ -7,6 +7,7 @@
 #include "streamer/feed_columns.h"
 #include "streamer/kafka.h"
 #include "streamer/progress.h"
+#include "streamer/rights.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -68,7 +69,16 @@ static rd_kafka_t *new_producer(struct feed *f, struct err *e) {
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 
-static bool check_topic_exists(struct feed *f, struct err *e) {
+/* False with `e` if the user may not feed, and so may not even see the topic. */
+static bool may_feed(const struct feed *f, struct err *e) {
+    struct rights needed = rights_to_feed(f->fields.entity), missing;
+    if (!rights_ask(f->producer, f->config, &needed, &missing, e) || rights_are_none(&missing))
+        return true;
+    (void)rights_deny(f->config, &missing, e);
+    return err_prefix(e, "kafka");
+}
+
+static bool check_topic(struct feed *f, struct err *e) {
     const char *bootstrap = f->options->bootstrap;
     const struct rd_kafka_metadata *metadata =
         kafka_metadata(f->producer, bootstrap != NULL ? bootstrap : f->config->bootstrap, CONNECT_TIMEOUT_MS,
@@ -77,16 +87,16 @@ static bool check_topic_exists(struct feed *f, struct err *e) {
         return false;
     bool exists = kafka_metadata_topic(metadata, f->topic_name) != NULL;
     rd_kafka_metadata_destroy(metadata);
-    return exists ||
-           err_set(e, ERR_STOP,
-                   "kafka: there is no topic %s (or this user may not see it), start `streamer run`, which "
-                   "creates it, or kafka-topics.sh --create --topic %s",
-                   f->topic_name, f->topic_name);
+    return exists || (may_feed(f, e) &&
+                      err_set(e, ERR_STOP,
+                              "kafka: there is no topic %s, start `streamer run`, which creates it, or "
+                              "kafka-topics.sh --create --topic %s",
+                              f->topic_name, f->topic_name));
 }
 
 static bool connect_kafka(struct feed *f, struct err *e) {
     f->producer = new_producer(f, e);
-    if (f->producer == NULL || !check_topic_exists(f, e))
+    if (f->producer == NULL || !check_topic(f, e))
         return false;
     f->topic = rd_kafka_topic_new(f->producer, f->topic_name, NULL);
     return f->topic != NULL || err_set(e, ERR_STOP, "kafka: topic %s: %s", f->topic_name,
@@ -98,6 +108,11 @@ static bool delivery_failed(const struct feed *f, struct err *e) {
     rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(f->producer, why, sizeof why);
     const char *what = fatal != RD_KAFKA_RESP_ERR_NO_ERROR ? why : rd_kafka_err2str(f->failure);
     bool has_trouble = f->trouble.text[0] != '\0' && fatal == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (f->failure == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+        fatal == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED) { /* no right to write anything */
+        (void)rights_deny_topic(f->config, f->topic_name, RD_KAFKA_ACL_OPERATION_WRITE, e);
+        return err_prefix(e, "kafka: a row could not be delivered");
+    }
     return err_set(
         e, ERR_STOP,
         "kafka: topic %s: a row could not be delivered: %s%s%s%s, check the brokers and feed again",

@@ -387,6 +387,18 @@ const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka
     return NULL;
 }
 
+enum err_class kafka_class_of(rd_kafka_resp_err_t code) {
+    switch (code) {
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return ERR_DENIED;
+    default:
+        return ERR_RETRY;
+    }
+}
+
 /* librdkafka takes leaders from what it knows of the cluster, and of topics that a handle does not consume it never asks again:
  * a leader that is gone would be one for good. */
 static void refresh_leaders(rd_kafka_t *client, int timeout_ms) {
@@ -408,7 +420,7 @@ static bool list_offsets(rd_kafka_t *client, const rd_kafka_topic_partition_list
             rd_kafka_topic_partition_list_find(asked, list->elems[i].topic, list->elems[i].partition);
         rd_kafka_resp_err_t own = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : tp->err;
         ok = (own == RD_KAFKA_RESP_ERR_NO_ERROR && tp->offset >= 0) ||
-             err_set(e, ERR_RETRY, "offsets of %s partition %d: %s", tp->topic, tp->partition,
+             err_set(e, kafka_class_of(own), "offsets of %s partition %d: %s", tp->topic, tp->partition,
                      own != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_err2str(own) : "not known");
         offsets[i] = tp->offset;
     }

@@ -80,12 +80,15 @@ const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *s
 const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka_metadata *m,
                                                            const char *name);
 
+/* What is to be done about an error that may pass: ERR_DENIED if a right is missing, else ERR_RETRY. */
+enum err_class kafka_class_of(rd_kafka_resp_err_t code);
+
 /* rd_kafka_assign; waits until what was read before is not read any more (librdkafka 2.0.2 failed an assertion if a
  * partition was taken away a second time before that). */
 rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list);
 
 /* The first and one behind the last offset of each partition of the list, into low[i] and high[i]; of a handle that is
- * read_uncommitted. ERR_RETRY names the first partition that failed. */
+ * read_uncommitted. ERR_RETRY or ERR_DENIED names the first partition that failed. */
 bool kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t *low,
                       int64_t *high, int timeout_ms, struct err *e);
 

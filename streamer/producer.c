@@ -1,6 +1,8 @@
 #include "streamer/producer.h"
 
 #include "streamer/base/mem.h"
+#include "streamer/kafka.h"
+#include "streamer/rights.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -32,16 +34,17 @@ static const char *cure_of(rd_kafka_resp_err_t code) {
            : code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
                ? "; raise message.timestamp.after.max.ms and message.timestamp.before.max.ms of that "
                  "topic to those of the input topics"
-           : code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? "; grant the right to write to it"
-           : code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ? "; grant the right to read as that group"
-           : code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-               ? "; grant the right to write with transactional.id starting with app.id"
                : NULL;
 }
 
-static void refused(struct err *e, rd_kafka_resp_err_t code, const char *what, const char *topic) {
+/* Of a message. */
+static void refused(struct producer *p, rd_kafka_resp_err_t code, const char *what, const char *topic) {
+    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+        (void)rights_deny_topic(p->kafka->config, topic, RD_KAFKA_ACL_OPERATION_WRITE, &p->failed);
+        return;
+    }
     const char *cure = cure_of(code);
-    (void)err_set(e, cure != NULL ? ERR_STOP : ERR_RETRY, "%s topic %s: %s%s", what, topic,
+    (void)err_set(&p->failed, cure != NULL ? ERR_STOP : ERR_RETRY, "%s topic %s: %s%s", what, topic,
                   rd_kafka_err2str(code), cure != NULL ? cure : "");
 }
 
@@ -52,7 +55,7 @@ static void on_delivery(void *context, enum topic topic, int32_t partition, int6
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         bool purged = code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
         if (!purged && p->failed.class == ERR_NONE)
-            refused(&p->failed, code, "deliver to", p->kafka->config->topics[topic]);
+            refused(p, code, "deliver to", p->kafka->config->topics[topic]);
         return;
     }
     if (partition >= p->n)
@@ -72,24 +75,35 @@ static void sink_send(struct sink *sink, const struct sink_message *m) {
         p->kafka->serve(p->client, 100);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (p->failed.class == ERR_NONE)
-            refused(&p->failed, code, "produce to", p->kafka->config->topics[m->topic]);
+            refused(p, code, "produce to", p->kafka->config->topics[m->topic]);
     } else if (++p->unpolled >= POLL_EVERY) {
         p->unpolled = 0;
         p->kafka->serve(p->client, 0);
     }
 }
 
+/* True: `e` says which right is missing, as `code` alone says it. */
+static bool names_right(const struct producer *p, rd_kafka_resp_err_t code, struct err *e) {
+    const struct config *c = p->kafka->config;
+    if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        return !rights_deny_one(c, RIGHTS_TRANSACTIONAL_IDS, RD_KAFKA_ACL_OPERATION_WRITE, e);
+    if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        return !rights_deny_one(c, RIGHTS_GROUP, RD_KAFKA_ACL_OPERATION_READ, e);
+    return false; /* of a topic it may be to write, or to read what the offsets are of */
+}
+
 /* What to do about a failed transactional call. Destroys `error`; false if there is one. */
-static bool check(rd_kafka_error_t *error, const char *what, struct err *e) {
+static bool check(const struct producer *p, rd_kafka_error_t *error, const char *what, struct err *e) {
     if (error == NULL)
         return true;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     bool fenced = code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
                   code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH || code == RD_KAFKA_RESP_ERR__FENCED;
     const char *cure = cure_of(code);
-    enum err_class class = cure != NULL ? ERR_STOP : ERR_RETRY;
-    (void)err_set(e, fenced ? ERR_FENCED : class, "%s: %s%s", what, rd_kafka_error_string(error),
-                  cure != NULL ? cure : "");
+    enum err_class class = cure != NULL ? ERR_STOP : kafka_class_of(code);
+    if (!names_right(p, code, e))
+        (void)err_set(e, fenced ? ERR_FENCED : class, "%s: %s%s", what, rd_kafka_error_string(error),
+                      cure != NULL ? cure : "");
     rd_kafka_error_destroy(error);
     return false;
 }
@@ -113,7 +127,7 @@ struct producer *producer_new(const struct worker_kafka *k, const struct clock *
                                                               .context = p},
                                 e);
     if (p->client != NULL &&
-        check(k->init_transactions(p->client, 2 * p->timeout_ms), "init transactions", e))
+        check(p, k->init_transactions(p->client, 2 * p->timeout_ms), "init transactions", e))
         return p;
     producer_free(p);
     return NULL;
@@ -149,7 +163,7 @@ bool producer_begin(struct producer *p, struct err *e) {
             "request may still come; going on with a new producer");
     p->failed.class = ERR_NONE;
     p->breaks_before = atomic_load(&p->breaks);
-    p->open = check(p->kafka->begin(p->client), "begin", e);
+    p->open = check(p, p->kafka->begin(p->client), "begin", e);
     return p->open;
 }
 
@@ -173,9 +187,9 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
     if (group == NULL)
         return err_set(e, ERR_RETRY, "send offsets: not a member of the group any more");
     int64_t started = clock_ms(p->clock, CLOCK_MONOTONIC);
-    bool ok = check(send_offsets(p, offsets, group), "send offsets", e) &&
-              check(p->kafka->commit(p->client, p->timeout_ms), "commit", e);
-    if (!ok && p->failed.class == ERR_STOP)
+    bool ok = check(p, send_offsets(p, offsets, group), "send offsets", e) &&
+              check(p, p->kafka->commit(p->client, p->timeout_ms), "commit", e);
+    if (!ok && (p->failed.class == ERR_STOP || p->failed.class == ERR_DENIED))
         *e = p->failed; /* why, rather than that */
     if (!ok)
         return false;

@@ -13,7 +13,8 @@
  * them. Late Produce requests are told by their sequence numbers.
  *
  * The classes of err: ERR_RETRY: process the batch anew from the committed offsets, with a new producer.
- * ERR_FENCED: the same, and another producer with this transactional id was there. ERR_STOP: cannot go on. */
+ * ERR_FENCED: the same, and another producer with this transactional id was there. ERR_DENIED: the same, and a right is
+ * missing. ERR_STOP: cannot go on. */
 #ifndef STREAMER_PRODUCER_H
 #define STREAMER_PRODUCER_H
 

@@ -17,6 +17,7 @@
 #include "streamer/notify.h"
 #include "streamer/preflight.h"
 #include "streamer/query.h"
+#include "streamer/rights.h"
 #include "streamer/state_dir.h"
 #include "streamer/topics.h"
 #include "streamer/worker.h"
@@ -25,6 +26,7 @@
 #include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,8 @@
 #define BROKER_TIMEOUT_MS 30000
 #define CALL_TIMEOUT_MS 5000
 #define STARTING_POLL_MS 200
+#define BACKOFF_MIN_MS 500
+#define BACKOFF_MAX_MS 10000
 #define STOP_S 9 /* of the 10 s that Docker waits before kill -9 */
 
 struct service {
@@ -55,7 +59,11 @@ struct service {
     struct forward forward;
     struct http_server *http;
     char *http_hosts;
-    bool was_asked_to_stop; /* by a signal */
+    int64_t started_ms;      /* wall clock */
+    atomic_bool has_workers; /* all of them; what HTTP shows of them is there */
+    pthread_mutex_t starting_lock;
+    char starting[sizeof((struct err *)0)->text]; /* what the start waits for */
+    bool was_asked_to_stop;                       /* by a signal */
 };
 
 /* --- the state directory --- */
@@ -164,14 +172,28 @@ static enum worker_phase phase_of(const struct service *s) {
     return worker_phase(slowest_worker(s));
 }
 
-/* What a worker that does not run waits for. */
-static void put_reason(const struct service *s, struct worker *w, struct buf *out) {
+static void note_starting(struct service *s, const char *text) {
+    (void)pthread_mutex_lock(&s->starting_lock);
+    (void)snprintf(s->starting, sizeof s->starting, "%s", text);
+    (void)pthread_mutex_unlock(&s->starting_lock);
+}
+
+static void copy_starting(struct service *s, char *text, size_t n) {
+    (void)pthread_mutex_lock(&s->starting_lock);
+    (void)snprintf(text, n, "%s", s->starting);
+    (void)pthread_mutex_unlock(&s->starting_lock);
+}
+
+/* What a worker that does not run waits for, or the start (NULL: there are no workers yet). */
+static void put_reason(struct service *s, struct worker *w, struct buf *out) {
     static const char *const phases[] = {[WORKER_CONNECTING] = "waiting for an assignment",
                                          [WORKER_RESTORING] = "restoring state",
                                          [WORKER_RUNNING] = "running"};
-    enum worker_phase phase = worker_phase(w);
-    char text[1024];
-    if (phase == WORKER_RETRYING || phase == WORKER_STOPPED)
+    enum worker_phase phase = w != NULL ? worker_phase(w) : WORKER_CONNECTING;
+    char text[sizeof s->starting];
+    if (w == NULL)
+        copy_starting(s, text, sizeof text);
+    else if (phase == WORKER_RETRYING || phase == WORKER_STOPPED)
         worker_last_error(w, text, sizeof text);
     else if (phase == WORKER_RESTORING && atomic_load(&s->metrics->restore_remaining) == 0)
         (void)snprintf(text, sizeof text, "looking for what is to be restored");
@@ -181,8 +203,8 @@ static void put_reason(const struct service *s, struct worker *w, struct buf *ou
 }
 
 /* null: not known yet. */
-static void put_restore_remaining(const struct service *s, bool is_ready, struct buf *out) {
-    int64_t remaining = atomic_load(&s->metrics->restore_remaining);
+static void put_restore_remaining(const struct service *s, bool has_workers, bool is_ready, struct buf *out) {
+    int64_t remaining = has_workers ? atomic_load(&s->metrics->restore_remaining) : 0;
     buf_put_str(out, ",\"restore_remaining_records\":");
     if (is_ready || remaining > 0)
         buf_put_int(out, remaining);
@@ -190,27 +212,32 @@ static void put_restore_remaining(const struct service *s, bool is_ready, struct
         buf_put_str(out, "null");
 }
 
-static void reply_ready(const struct service *s, struct http_reply *reply) {
-    struct worker *slowest = slowest_worker(s);
-    bool is_ready = worker_phase(slowest) == WORKER_RUNNING;
+static int64_t count_violations(const struct metrics *m) {
+    int64_t violations = 0;
+    for (int i = 0; i < INVARIANT_COUNT; i++)
+        violations += atomic_load(&m->invariant_violations[i]);
+    return violations;
+}
+
+static void reply_ready(struct service *s, bool has_workers, struct http_reply *reply) {
+    struct worker *slowest = has_workers ? slowest_worker(s) : NULL;
+    bool is_ready = has_workers && worker_phase(slowest) == WORKER_RUNNING;
     struct buf *out = &reply->body;
     reply->status = is_ready ? 200 : 503;
     reply->content_type = "application/json";
     buf_printf(out, "{\"ready\":%s,\"reason\":", is_ready ? "true" : "false");
     put_reason(s, slowest, out);
     buf_put_str(out, ",\"since\":\"");
-    timestamp_put_iso(out, worker_ready_changed_ms(slowest));
+    timestamp_put_iso(out, has_workers ? worker_ready_changed_ms(slowest) : s->started_ms);
     buf_put_str(out, "\",\"unreachable_brokers\":");
     broker_watch_put_json(s->config.brokers, out);
-    put_restore_remaining(s, is_ready, out);
-    int64_t violations = 0;
-    for (int i = 0; i < INVARIANT_COUNT; i++)
-        violations += atomic_load(&s->metrics->invariant_violations[i]);
-    buf_printf(out, ",\"invariant_violations\":%lld}\n", (long long)violations);
+    put_restore_remaining(s, has_workers, is_ready, out);
+    buf_printf(out, ",\"invariant_violations\":%lld}\n",
+               (long long)(has_workers ? count_violations(s->metrics) : 0));
 }
 
-static void reply_alive(const struct service *s, struct http_reply *reply) {
-    bool alive = phase_of(s) != WORKER_STOPPED;
+static void reply_alive(const struct service *s, bool has_workers, struct http_reply *reply) {
+    bool alive = !has_workers || phase_of(s) != WORKER_STOPPED;
     reply->status = alive ? 200 : 503;
     reply->content_type = "application/json";
     buf_put_str(&reply->body, alive ? "{\"alive\":true}\n" : "{\"alive\":false,\"reason\":\"stopped\"}\n");
@@ -223,18 +250,21 @@ static void reply_metrics(const struct service *s, struct http_reply *reply) {
 }
 
 static void handle(void *context, const struct http_request *request, struct http_reply *reply) {
-    const struct service *s = context;
+    struct service *s = context;
+    bool has_workers = atomic_load(&s->has_workers);
     const struct route *route = route_find(request->path);
     if (route == NULL) {
         http_reply_error(reply, 404, "no such resource");
     } else if (!route_check_parameters(route, request, reply)) {
         return;
+    } else if (route->answer == ROUTE_HEALTH) {
+        reply_alive(s, has_workers, reply);
+    } else if (route->answer == ROUTE_READINESS) {
+        reply_ready(s, has_workers, reply);
+    } else if (!has_workers) {
+        http_reply_error(reply, 503, "starting, see /readyz");
     } else if (route->answer == ROUTE_METRICS) {
         reply_metrics(s, reply);
-    } else if (route->answer == ROUTE_HEALTH) {
-        reply_alive(s, reply);
-    } else if (route->answer == ROUTE_READINESS) {
-        reply_ready(s, reply);
     } else {
         struct query_context q = {s->store, s->layout.n, owns, reply_not_here, context};
         query_handle(&q, route, request, reply);
@@ -267,6 +297,61 @@ static bool wait_for_brokers(rd_kafka_t *client, const char *bootstrap, struct k
     return true;
 }
 
+/* ERR_DENIED: rights are missing. Where Kafka does not tell which ones it has, errors will. */
+static bool may_run(struct service *s, rd_kafka_t *client, bool *any_absent, struct err *e) {
+    struct rights needed = rights_to_run(), missing;
+    if (!rights_ask(client, &s->config, &needed, &missing, e)) {
+        log_warn("rights", "error=%s", log_quote(&(struct log_value){0}, e->text));
+        return true;
+    }
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        *any_absent = *any_absent || missing.absent[t];
+    return rights_are_none(&missing) || rights_deny(&s->config, &missing, e);
+}
+
+/* What the user may do with a topic can be asked when it is there. */
+static bool find_topics(struct service *s, rd_kafka_t *client, struct err *e) {
+    bool any_absent = false;
+    return may_run(s, client, &any_absent, e) &&
+           topics_ensure(client, &s->config, CALL_TIMEOUT_MS, &s->layout, e) &&
+           (!any_absent || may_run(s, client, &any_absent, e));
+}
+
+/* How long it has waited already, and will wait next. */
+struct patience {
+    int64_t waited_ms, next_ms;
+};
+
+/* False if it is time to give up: `e` says so. A signal ends the process meanwhile (start_watch.h). */
+static bool wait_for_rights(struct service *s, struct patience *p, struct err *e) {
+    if (p->waited_ms >= s->config.retry_timeout_ms) {
+        e->class = ERR_STOP;
+        return err_prefix(e, "gave up after %lld s of trying again (retry.timeout)",
+                          (long long)(p->waited_ms / 1000));
+    }
+    if (strcmp(s->starting, e->text) != 0) /* somebody is at it */
+        p->next_ms = BACKOFF_MIN_MS;
+    if (p->next_ms > s->config.retry_timeout_ms - p->waited_ms)
+        p->next_ms = s->config.retry_timeout_ms - p->waited_ms;
+    log_warn("trying again", "backoff_ms=%lld error=%s", (long long)p->next_ms,
+             log_quote(&(struct log_value){0}, e->text));
+    note_starting(s, e->text);
+    const struct timespec pause = {p->next_ms / 1000, p->next_ms % 1000 * 1000000};
+    (void)nanosleep(&pause, NULL);
+    p->waited_ms += p->next_ms;
+    p->next_ms = p->next_ms * 2 < BACKOFF_MAX_MS ? p->next_ms * 2 : BACKOFF_MAX_MS;
+    return true;
+}
+
+static bool wait_for_topics(struct service *s, rd_kafka_t *client, struct err *e) {
+    struct patience patience = {0};
+    while (!find_topics(s, client, e))
+        if (e->class != ERR_DENIED || !wait_for_rights(s, &patience, e))
+            return false;
+    note_starting(s, "starting");
+    return true;
+}
+
 static bool connect_brokers(struct service *s, struct err *e) {
     if (s->is_embedded) {
         s->broker = embedded_start(&s->config, &s->layout, e);
@@ -283,8 +368,7 @@ static bool connect_brokers(struct service *s, struct err *e) {
     rd_kafka_t *client = kafka_asking_client(&s->config, &trouble, e);
     if (client == NULL)
         return false;
-    bool ok = wait_for_brokers(client, s->config.bootstrap, &trouble, e) &&
-              topics_ensure(client, &s->config, CALL_TIMEOUT_MS, &s->layout, e);
+    bool ok = wait_for_brokers(client, s->config.bootstrap, &trouble, e) && wait_for_topics(s, client, e);
     rd_kafka_destroy(client);
     return ok;
 }
@@ -327,6 +411,7 @@ static bool start_workers(struct service *s, struct err *e) {
     for (int i = 0; i < s->config.workers; i++)
         if (!start_worker(s, i, e))
             return false;
+    atomic_store(&s->has_workers, true);
     return true;
 }
 
@@ -398,11 +483,14 @@ struct service *service_start(const struct config *config, bool embedded, struct
     struct service *s = mem_calloc(1, sizeof *s);
     s->config = *config;
     s->is_embedded = embedded;
+    (void)pthread_mutex_init(&s->starting_lock, NULL);
+    note_starting(s, "waiting for the brokers");
+    s->started_ms = now_ms();
     s->config.brokers = broker_watch_new();
     log_set_level(config->log_level);
     bool ok = preflight(&s->config, embedded, e) && http_files_read(&s->http_files, &s->config, e) &&
-              connect_brokers(s, e) && (!embedded || make_temporary_dir(s, e)) && open_store(s, e) &&
-              choose_transactional_id(s, e) && start_workers(s, e) && start_http(s, e);
+              start_http(s, e) && connect_brokers(s, e) && (!embedded || make_temporary_dir(s, e)) &&
+              open_store(s, e) && choose_transactional_id(s, e) && start_workers(s, e);
     if (ok) {
         log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s",
                  streamer_version(), s->config.bootstrap, s->config.app_id, s->layout.n, s->config.state_dir,
@@ -444,6 +532,7 @@ bool service_stop(struct service *s, struct err *e) {
     metrics_free(s->metrics);
     if (s->temporary_dir[0] != '\0')
         (void)nftw(s->temporary_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    (void)pthread_mutex_destroy(&s->starting_lock);
     free(s->transactional_id);
     broker_watch_release(s->config.brokers);
     free(s->http_hosts);

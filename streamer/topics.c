@@ -3,6 +3,7 @@
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/kafka.h"
+#include "streamer/rights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +71,7 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
     return topic;
 }
 
-static bool check_created(rd_kafka_event_t *event, struct err *e) {
+static bool check_created(rd_kafka_event_t *event, const struct config *c, struct err *e) {
     size_t count;
     const rd_kafka_topic_result_t **results =
         rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
@@ -79,9 +80,10 @@ static bool check_created(rd_kafka_event_t *event, struct err *e) {
         const char *name = rd_kafka_topic_result_name(results[i]);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             log_info("topic created", "topic=%s", name);
+        else if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+            return rights_deny_topic(c, name, RD_KAFKA_ACL_OPERATION_CREATE, e);
         else if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) /* another instance was faster */
-            return err_set(e, ERR_STOP,
-                           "topic %s: cannot create it: %s; create it by hand or grant the right to", name,
+            return err_set(e, ERR_STOP, "topic %s: cannot create it: %s; create it by hand", name,
                            rd_kafka_topic_result_error_string(results[i]));
     }
     return true;
@@ -108,7 +110,7 @@ static bool create_topics(rd_kafka_t *client, const struct config *c, const stru
         (void)rd_kafka_AdminOptions_set_request_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
         rd_kafka_CreateTopics(client, topics, count, options, queue);
         rd_kafka_event_t *event = kafka_admin_result(queue, "create topics", e);
-        ok = event != NULL && check_created(event, e);
+        ok = event != NULL && check_created(event, c, e);
         if (event != NULL)
             rd_kafka_event_destroy(event);
         rd_kafka_AdminOptions_destroy(options);
@@ -244,6 +246,8 @@ static bool check_described(const struct config *c, rd_kafka_event_t *event, str
     for (size_t i = 0; i < count; i++) {
         const char *name = rd_kafka_ConfigResource_name(resources[i]);
         rd_kafka_resp_err_t code = rd_kafka_ConfigResource_error(resources[i]);
+        if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+            return rights_deny_topic(c, name, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS, e);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             return err_set(e, code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? ERR_RETRY : ERR_STOP,
                            "topic %s: cannot read its configuration: %s", name,

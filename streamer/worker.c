@@ -98,6 +98,8 @@ static bool clean_up(struct worker *w, struct err *e) {
 static bool one_cycle(struct worker *w, struct err *e) {
     if (login_is_refused(w, e))
         return false;
+    if (w->rights != NULL && !rights_watch_holds(w->rights, worker_clock_ms(w, CLOCK_MONOTONIC), e))
+        return false;
     if (w->must_rejoin && !worker_rejoin_group(w, e))
         return false;
     if (!worker_advance_tasks(w, e))
@@ -141,6 +143,16 @@ static bool may_try_again(struct worker *w, struct err *e) {
                       (long long)((now - f->since_ms) / 1000));
 }
 
+/* Asks which right is missing: the error may not say. A consumer that was refused something tells it once, and goes on later or
+ * not at all. */
+static void on_denied(struct worker *w, struct err *e) {
+    w->must_rejoin = true;
+    if (w->rights == NULL)
+        return;
+    rights_watch_suspect(w->rights);
+    (void)rights_watch_holds(w->rights, worker_clock_ms(w, CLOCK_MONOTONIC), e);
+}
+
 /* That a login is refused is said once, not each time that it is tried again. */
 static void tell(struct worker *w, const struct err *e, bool refused) {
     struct failing *f = &w->failing;
@@ -162,6 +174,8 @@ static void recover(struct worker *w, struct err *e) {
     struct failing *f = &w->failing;
     bool must_end = e->class == ERR_STOP || e->class == ERR_CONFIG;
     bool refused = !must_end && login_is_refused(w, e); /* what that has caused says less */
+    if (e->class == ERR_DENIED)
+        on_denied(w, e);
     note_error(w, e);
     if (must_end || !may_try_again(w, e)) {
         w->fatal = *e;
@@ -211,6 +225,7 @@ void worker_finish(struct worker *w) {
 void worker_free(struct worker *w) {
     worker_drop_messages(w);
     purge_free(w->purge);
+    rights_watch_free(w->rights);
     producer_free(w->producer);
     worker_leave_group(w);
     restore_free(w->restore);
@@ -256,8 +271,10 @@ struct worker *worker_new(const struct worker_options *o, struct err *e) {
                                               o->layout->partitions[TOPIC_ACCOUNTS]});
         w->pipeline.quarantine_partitions = o->layout->partitions[TOPIC_QUARANTINE];
         w->restore = restore_new(o->kafka, o->clock, o->layout, o->store, o->metrics, e);
-        if (w->restore != NULL && !o->ephemeral)
+        if (w->restore != NULL && !o->ephemeral) {
             w->purge = purge_new(o->kafka, restore_client(w->restore), o->layout->n);
+            w->rights = rights_watch_new(o->kafka, restore_client(w->restore));
+        }
         ok = w->restore != NULL && worker_join_group(w, e);
     }
     if (ok)

@@ -8,6 +8,7 @@
  * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
  * every assignment, the tasks begin at their committed offsets anew (worker_tasks.c). */
 #include "streamer/base/timestamp.h"
+#include "streamer/kafka.h"
 #include "streamer/worker_internal.h"
 
 #include <assert.h>
@@ -44,7 +45,7 @@ void worker_on_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const 
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-        (void)err_set(&w->trouble, ERR_RETRY, "consumer: %s", text);
+        (void)err_set(&w->trouble, kafka_class_of(code), "consumer: %s", text);
         break;
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__RESOLVE:

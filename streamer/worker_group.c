@@ -8,6 +8,12 @@
 
 /* --- the assignment --- */
 
+/* After an error the worker is trying again until that has come to something. */
+static void set_phase(struct worker *w, enum worker_phase phase) {
+    if (atomic_load(&w->phase) != WORKER_RETRYING)
+        worker_set_phase(w, phase);
+}
+
 static void forget_assignment(struct worker *w) {
     worker_drop_messages(w);
     if (w->membership != NULL)
@@ -20,7 +26,7 @@ static void forget_assignment(struct worker *w) {
     w->rebalanced = true;
     worker_release_tasks(w);
     metric_move(&w->o.metrics->assigned_partitions, &w->shown.assigned, 0);
-    worker_set_phase(w, WORKER_CONNECTING);
+    set_phase(w, WORKER_CONNECTING);
 }
 
 static bool take_partition(struct worker *w, const rd_kafka_topic_partition_t *tp) {
@@ -47,7 +53,7 @@ static void take_assignment(struct worker *w, const rd_kafka_topic_partition_lis
     w->has_assignment = true;
     /* All its commits name it, and Kafka refuses them in any later generation. So it is not asked for again then. */
     w->membership = w->o.kafka->membership(w->consumer);
-    worker_set_phase(w, WORKER_RESTORING);
+    set_phase(w, WORKER_RESTORING);
     worker_restart_tasks(w);
     metric_move(&w->o.metrics->assigned_partitions, &w->shown.assigned, (int64_t)w->source_count);
 }

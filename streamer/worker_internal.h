@@ -14,6 +14,7 @@
 #include "streamer/producer.h"
 #include "streamer/purge.h"
 #include "streamer/restore.h"
+#include "streamer/rights_watch.h"
 #include "streamer/worker.h"
 
 #include <pthread.h>
@@ -72,7 +73,8 @@ struct worker {
     struct kafka_client *consumer;
     struct producer *producer;
     struct restore *restore;
-    struct purge *purge; /* NULL: the embedded broker, which cannot */
+    struct purge *purge;         /* NULL: the embedded broker, which cannot */
+    struct rights_watch *rights; /* NULL: the embedded broker, which has none */
     struct batch *batch;
     struct pipeline pipeline;
 

@@ -18,6 +18,8 @@ struct kafka_client {
     struct kafka_transactional writer; /* or all zero */
     rd_kafka_queue_t *messages;        /* of a reader */
     rd_kafka_queue_t *answers;         /* to delete_records */
+    rd_kafka_queue_t *rights;          /* the answers to ask_rights */
+    int rights_pending;                /* of these answers */
     const struct config *config;
     struct offset_sender *sender;          /* of a producer */
     rd_kafka_topic_t *topics[TOPIC_COUNT]; /* of a producer, by init_transactions; NULL: not written to */
@@ -131,6 +133,8 @@ static bool end_client(struct kafka_client *c) {
         rd_kafka_queue_destroy(c->messages);
     if (c->answers != NULL)
         rd_kafka_queue_destroy(c->answers);
+    if (c->rights != NULL)
+        rd_kafka_queue_destroy(c->rights);
     if (c->member.breaks != NULL)
         (void)rd_kafka_consumer_close(c->rk);
     if (!kafka_destroy(c->rk))
@@ -265,6 +269,20 @@ static bool deleted(struct kafka_client *c, int timeout_ms, struct err *e) {
         (void)err_set(e, ERR_RETRY, "%s", rd_kafka_event_error_string(event));
     rd_kafka_event_destroy(event);
     return true;
+}
+
+static void ask_rights(struct kafka_client *c, const struct rights *needed) {
+    if (c->rights == NULL)
+        c->rights = rd_kafka_queue_new(c->rk);
+    c->rights_pending = rights_send(c->rk, c->config, needed, c->rights);
+}
+
+static bool rights_answered(struct kafka_client *c, const struct rights *needed, struct rights *missing,
+                            int timeout_ms) {
+    struct err ignored;
+    c->rights_pending =
+        rights_take(c->rights, c->rights_pending, timeout_ms, c->config, needed, missing, &ignored);
+    return c->rights_pending == 0;
 }
 
 /* --- a producer --- */
@@ -418,6 +436,8 @@ struct worker_kafka kafka_of_librdkafka(const struct config *config) {
         .watermarks = watermarks,
         .delete_records = delete_records,
         .deleted = deleted,
+        .ask_rights = ask_rights,
+        .rights_answered = rights_answered,
         .init_transactions = init_transactions,
         .begin = begin,
         .produce = produce,

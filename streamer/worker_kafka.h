@@ -1,6 +1,6 @@
 /* worker_kafka: what a worker asks of Kafka, as a struct of functions. kafka_of_librdkafka is the real thing; the simulator
- * (tests/sim) has its own, in memory. So worker*.c, producer.c, restore.c and purge.c call no function of librdkafka that
- * takes a client.
+ * (tests/sim) has its own, in memory. So worker*.c, producer.c, restore.c, purge.c and rights_watch.c call no function of
+ * librdkafka that takes a client.
  *
  * librdkafka's plain data stay what they are: a list of partitions, a message, an error, metadata, a membership, headers can
  * be made and read without a client, and types of our own for them would only be copies, one for each record. What only
@@ -13,6 +13,7 @@
 
 #include "streamer/base/err.h"
 #include "streamer/config.h"
+#include "streamer/rights.h"
 #include "streamer/sink.h"
 
 #include <librdkafka/rdkafka.h>
@@ -91,7 +92,8 @@ struct worker_kafka {
     /* The group's, once no transaction has one of them in work. */
     rd_kafka_resp_err_t (*committed)(struct kafka_client *c, rd_kafka_topic_partition_list_t *list,
                                      int timeout_ms);
-    /* The first and one behind the last offset; of a reader that sees all. ERR_RETRY. */
+    /* The first and one behind the last offset; of a reader that sees all. ERR_RETRY or
+     * ERR_DENIED. */
     bool (*watermarks)(struct kafka_client *reader, const rd_kafka_topic_partition_list_t *list, int64_t *low,
                        int64_t *high, int timeout_ms, struct err *e);
     /* Asks to delete what lies before the offsets; one such request at a time. */
@@ -99,6 +101,12 @@ struct worker_kafka {
                            int timeout_ms);
     /* True, with its outcome, if the answer has come. */
     bool (*deleted)(struct kafka_client *c, int timeout_ms, struct err *e);
+    /* Asks which of the rights `needed` the user has; one such question at a time. */
+    void (*ask_rights)(struct kafka_client *c, const struct rights *needed);
+    /* True if all answers have come; waits for each no longer than timeout_ms. Of what they do not tell, `missing` stays as
+     * it was: whoever works with brokers that do not answer tells that. */
+    bool (*rights_answered)(struct kafka_client *c, const struct rights *needed, struct rights *missing,
+                            int timeout_ms);
 
     /* --- a producer: NULL is success, an error is the caller's to destroy --- */
     /* Ends what a predecessor with that id has left open. */

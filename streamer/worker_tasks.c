@@ -99,7 +99,7 @@ static bool topics_are_there(struct worker *w, struct err *e) {
             kafka_metadata_topic(md, worker_topic(w, (enum topic)t));
         if (topic == NULL || topic->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
             ok = err_set(
-                e, ERR_RETRY,
+                e, ERR_DENIED, /* if this user may not see it: that is found out */
                 "topic %s is gone: bring it back, or, if it was deleted on purpose, reprocess everything "
                 "(streamer reset)",
                 worker_topic(w, (enum topic)t));
@@ -125,7 +125,7 @@ static bool read_committed(struct worker *w, struct source *const *which, size_t
     rd_kafka_topic_partition_list_t *list = list_of(w, which, count);
     rd_kafka_resp_err_t code = w->o.kafka->committed(w->consumer, list, CALL_TIMEOUT_MS);
     bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-              err_set(e, ERR_RETRY, "committed offsets: %s%s", rd_kafka_err2str(code),
+              err_set(e, kafka_class_of(code), "committed offsets: %s%s", rd_kafka_err2str(code),
                       code == RD_KAFKA_RESP_ERR__TIMED_OUT
                           ? "; if that stays so with the brokers up, a transaction hangs in Kafka: "
                             "kafka-transactions.sh find-hanging shows it, abort ends it"
@@ -134,8 +134,8 @@ static bool read_committed(struct worker *w, struct source *const *which, size_t
         const rd_kafka_topic_partition_t *tp = &list->elems[i];
         struct source *s = which[i];
         if (tp->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            ok = err_set(e, ERR_RETRY, "committed offset of %s partition %d: %s", tp->topic, tp->partition,
-                         rd_kafka_err2str(tp->err));
+            ok = err_set(e, kafka_class_of(tp->err), "committed offset of %s partition %d: %s", tp->topic,
+                         tp->partition, rd_kafka_err2str(tp->err));
         else if (w->o.ephemeral) { /* they outlive a rebalance: the machine may have slept */
             task_load_meta(&w->pipeline.env, &w->tasks[s->partition]);
             s->committed = w->tasks[s->partition].meta.positions[s->topic];

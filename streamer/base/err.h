@@ -11,6 +11,7 @@ enum err_class {
     ERR_CONFIG,  /* the user's configuration or usage: exit code 2 */
     ERR_RETRY,   /* give the transaction up, re-read the committed offsets, catch up by replay, try again */
     ERR_FENCED,  /* the same; another producer had taken over */
+    ERR_DENIED,  /* the same; the brokers refuse it for want of a right */
     ERR_STOP,    /* cannot go on: stop with this message, exit code 1 */
     ERR_REBUILD, /* the local state is damaged or not ours: set it aside, and rebuild it from the topics */
 };

@@ -456,6 +456,17 @@ static bool deleted(struct kafka_client *c, int timeout_ms, struct err *e) {
     return true;
 }
 
+/* The user may do everything. */
+static void ask_rights(struct kafka_client *c, const struct rights *needed) {
+    (void)c, (void)needed;
+}
+
+static bool rights_answered(struct kafka_client *c, const struct rights *needed, struct rights *missing,
+                            int timeout_ms) {
+    (void)c, (void)needed, (void)missing, (void)timeout_ms;
+    return true;
+}
+
 /* --- a producer --- */
 
 static rd_kafka_error_t *failure(rd_kafka_resp_err_t code) {
@@ -633,6 +644,8 @@ struct worker_kafka clients_kafka(const struct config *config, struct instance *
         .watermarks = watermarks,
         .delete_records = delete_records,
         .deleted = deleted,
+        .ask_rights = ask_rights,
+        .rights_answered = rights_answered,
         .init_transactions = init_transactions,
         .begin = begin,
         .produce = produce,

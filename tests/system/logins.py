@@ -197,7 +197,7 @@ class GuardedBroker(KafkaBroker):
     of another host), AGAIN (SCRAM without TLS, asks again every few seconds; through a doorman).
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, extra: Mapping[str, str] | None = None) -> None:
         self.tokens = TokenServer(directory / "tokens")
         self.realm = Realm(directory / "realm")
         self.authority = Authority(directory / "authority")
@@ -248,7 +248,8 @@ class GuardedBroker(KafkaBroker):
         config["listener.name.again.sasl.enabled.mechanisms"] = "SCRAM-SHA-512"
         config["listener.name.again.scram-sha-512.sasl.jaas.config"] = scram
         config["listener.name.again.connections.max.reauth.ms"] = "4000"
-        super().__init__(directory, config, [*JVM, allowed, f"-Djava.security.krb5.conf={self.realm.config}"])
+        jvm = [*JVM, allowed, f"-Djava.security.krb5.conf={self.realm.config}"]
+        super().__init__(directory, {**config, **(extra or {})}, jvm)
         advertised = {"PLAINTEXT": self.bootstrap, **self.addresses, "AGAIN": self.doorman.address}
         self._config["advertised.listeners"] = ",".join(f"{name}://{address}" for name, address in advertised.items())
         for name, address in self.addresses.items():

@@ -85,12 +85,12 @@ class Streamer:
         self.app_id = self.settings["app.id"]
         self.stderr = directory / "stderr"
         self._port = port
-        self._properties = directory / "streamer.properties"
+        self.properties = directory / "streamer.properties"
         self._process: subprocess.Popen[bytes] | None = None
         self.binary = BINARY
         self.wrapper: list[str] = []  # a command that starts the one behind it
         directory.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
+        self.properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
 
     def __enter__(self) -> "Streamer":
         self.start()
@@ -122,11 +122,15 @@ class Streamer:
         assert self._process is not None, "it does not run"
         return self._process.pid
 
+    @property
+    def process(self) -> "subprocess.Popen[bytes] | None":
+        return self._process
+
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     def _arguments(self) -> list[str]:
-        return ["run", "-c", str(self._properties)]
+        return ["run", "-c", str(self.properties)]
 
     def stop(self) -> None:
         """In good order: commits and exits 0."""
@@ -270,7 +274,7 @@ class EmbeddedStreamer(Streamer):
     embedded = True
 
     def _arguments(self) -> list[str]:
-        return ["run", "--embedded", "-c", str(self._properties)]
+        return ["run", "--embedded", "-c", str(self.properties)]
 
     def bootstrap(self) -> str:
         """The address of the broker inside, from the log."""

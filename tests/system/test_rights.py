@@ -1,0 +1,282 @@
+"""A cluster with ACLs: README's rights are enough, and each that is missing is named, waited for, and nothing is lost."""
+
+import re
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from logins import PASSWORD, GuardedBroker
+from process import wait_until
+from results import RESULTS
+from scenario import Scenario, load
+from streamer import INPUTS, run_once
+from test_readme import marked
+
+PARTITIONS = (2, 3)  # so that records of both inputs take the hop over the repartition topics
+USER = "streamer"
+
+_MISSING = re.compile(r"(topic|group|transactional ids that begin with) (\S+): missing ([A-Za-z, ]+?)(?=;| for | \()")
+_KINDS = {"topic": "Topic", "group": "Group", "transactional ids that begin with": "TransactionalId"}
+_OPERATIONS = {
+    "Read": AclOperation.READ,
+    "Write": AclOperation.WRITE,
+    "Create": AclOperation.CREATE,
+    "Delete": AclOperation.DELETE,
+    "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
+}
+
+
+class Right(NamedTuple):
+    kind: str  # as README's table has it
+    name: str  # of a TransactionalId: what it begins with
+    operation: str
+
+    @property
+    def binding(self) -> tuple[ResourceType, str, ResourcePatternType, str, str, AclOperation, AclPermissionType]:
+        kind = {"Topic": ResourceType.TOPIC, "Group": ResourceType.GROUP}.get(self.kind, ResourceType.TRANSACTIONAL_ID)
+        pattern = ResourcePatternType.PREFIXED if self.kind == "TransactionalId" else ResourcePatternType.LITERAL
+        who = f"User:{USER}", "*"
+        return kind, self.name, pattern, *who, _OPERATIONS[self.operation], AclPermissionType.ALLOW
+
+
+Rights = set[Right]
+
+
+class Guarded(GuardedBroker):
+    """Its users may do what they are granted, but for the tests themselves (PLAINTEXT), who may do everything."""
+
+    def __init__(self, directory: Path) -> None:
+        authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+        super().__init__(directory, {"authorizer.class.name": authorizer, "super.users": "User:ANONYMOUS"})
+
+    def start(self) -> None:
+        super().start()
+        scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
+        (done,) = self.admin.alter_user_scram_credentials(
+            [UserScramCredentialUpsertion(USER, scram, PASSWORD.encode())]
+        ).values()
+        done.result(60)
+
+    def grant(self, rights: Rights) -> None:
+        for future in self.admin.create_acls([AclBinding(*r.binding) for r in rights]).values():
+            future.result(60)
+
+    def revoke(self, rights: Rights) -> None:
+        for future in self.admin.delete_acls([AclBindingFilter(*r.binding) for r in rights]).values():
+            assert len(future.result(60)) == 1
+
+    def login(self) -> dict[str, str]:
+        return {
+            "kafka.bootstrap.servers": self.addresses["SASL"],
+            "kafka.security.protocol": "SASL_SSL",
+            "kafka.ssl.ca.location": str(self.authority.certificate),
+            "kafka.sasl.mechanism": "SCRAM-SHA-256",
+            "kafka.sasl.username": USER,
+            "kafka.sasl.password": PASSWORD,
+        }
+
+
+def readme_rights(s: Scenario, command: str) -> Rights:
+    """What its table says that the command needs; Create is that of `run that creates topics`."""
+    (table,) = marked("rights")
+    found: Rights = set()
+    for line in table.splitlines()[2:]:
+        commands, kind, names, operations = (cell.strip() for cell in line.strip("|").split("|"))
+        if command not in re.sub("`", "", commands).split(", "):
+            continue
+        assert "`" in names, line
+        for name in re.findall("`([^`]+)`", names):
+            real = s.names.get(name, name.replace("<app.id>", s.app_id).removesuffix("*"))
+            found |= {Right(kind, real, operation.strip()) for operation in operations.split(",")}
+    assert found, command
+    return found
+
+
+def create_rights(s: Scenario) -> Rights:
+    """To create what is not there: the inputs are."""
+    assert "| `run` that creates topics | Topic | those of the above that are not there yet | Create |" in marked("rights")[0]
+    topics = {r.name for r in readme_rights(s, "run") if r.kind == "Topic"} - {s.names[name] for name in INPUTS}
+    return {Right("Topic", topic, "Create") for topic in topics}
+
+
+def named(text: str) -> Rights:
+    """The rights that a message says are missing."""
+    return {
+        Right(_KINDS[kind], name, operation)
+        for kind, name, operations in _MISSING.findall(text)
+        for operation in operations.split(", ")
+    }
+
+
+def check_connect(s: Scenario) -> "subprocess.CompletedProcess[str]":
+    return run_once("check", "--connect", "-c", str(s.streamer.properties))
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with Guarded(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+def test_rights__readme_is_enough(guarded: Guarded, tmp_path: Path) -> None:
+    records = load(200, PARTITIONS, "scattered", large=False)
+    with Scenario(guarded, tmp_path, PARTITIONS, guarded.login()) as s:
+        guarded.grant(readme_rights(s, "run") | create_rights(s))
+        done = check_connect(s)
+        assert (done.returncode, named(done.stderr)) == (0, set()), done
+        s.fed.feed(records[:100])
+        s.streamer.start()
+        s.wait_drained()
+        s.streamer.stop()
+        guarded.revoke(create_rights(s))
+        s.fed.feed(records[100:])
+        s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def groups(rights: Rights) -> Iterator[Rights]:
+    """All of them, at most one of each topic at a time."""
+    for operation in sorted({r.operation for r in rights if r.kind == "Topic"}):
+        yield {r for r in rights if r.operation == operation and r.kind == "Topic"}
+    for kind in ("Group", "TransactionalId"):
+        if of_kind := {r for r in rights if r.kind == kind}:
+            yield of_kind
+
+
+def test_rights__check_names_each(guarded: Guarded, tmp_path: Path) -> None:
+    """While topics are missing, when they are there, and of a user who has none."""
+    with Scenario(guarded, tmp_path, PARTITIONS, guarded.login()) as s:
+        needed, create = readme_rights(s, "run"), create_rights(s)
+        guarded.grant(needed | create)
+        for taken in groups(create | {r for r in needed if r.operation == "DescribeConfigs"}):
+            guarded.revoke(taken)
+            assert named(check_connect(s).stderr) == taken
+            guarded.grant(taken)
+        s.streamer.start()
+        s.streamer.wait_ready()
+        s.streamer.stop()
+        guarded.revoke(create)
+        for taken in groups(needed):
+            guarded.revoke(taken)
+            done = check_connect(s)
+            assert (done.returncode, named(done.stderr)) == (1, taken), done
+            guarded.grant(taken)
+        guarded.revoke(needed)
+        assert named(check_connect(s).stderr) == needed
+
+
+def says(s: Scenario, missing: Rights) -> bool:
+    try:
+        status, ready = s.streamer.get("/readyz")
+    except OSError:
+        return False
+    return status == 503 and named(ready["reason"]) == missing
+
+
+def wait_denied(s: Scenario, missing: Rights) -> None:
+    """Until /readyz says that exactly these are missing."""
+    wait_until(f"without {missing}", lambda: says(s, missing), s.streamer.stderr, s.streamer.process)
+
+
+def test_rights__missing_at_the_start(guarded: Guarded, tmp_path: Path) -> None:
+    """It waits for them, until it is stopped or retry.timeout is over."""
+    with Scenario(guarded, tmp_path, PARTITIONS, guarded.login()) as s:
+        s.fed.feed(load(100, PARTITIONS, "scattered", large=False))
+        needed, create = readme_rights(s, "run"), create_rights(s)
+        guarded.grant(needed)
+        s.streamer.start()
+        wait_denied(s, create)
+        assert s.streamer.get("/healthz")[0] == 200
+        guarded.grant(create)
+        s.wait_drained()
+        s.streamer.stop()
+        guarded.revoke(create)
+        before: Rights = set()
+        for taken in groups(needed):
+            guarded.revoke(taken)
+            if before:
+                guarded.grant(before)
+            else:
+                s.streamer.start()
+            wait_denied(s, taken)
+            before = taken
+        s.streamer.stop()
+        with s.another(tmp_path / "other", {"retry.timeout": "2s"}) as other:
+            assert other.wait_exit() == 1
+            last = other.stderr.read_text().splitlines()[-1]
+            assert "gave up after 2 s of trying again (retry.timeout)" in last and named(last) == before, last
+        guarded.grant(before)
+        s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def ways(s: Scenario, needed: Rights) -> list[Rights]:
+    """All of them; together what is met in the same way, and what only a trim, the next start or a restore would meet."""
+    found: dict[tuple[str, str], Rights] = defaultdict(set)
+    results = {s.names[name] for name in RESULTS}
+    for right in needed:
+        role = "results" if right.name in results else "hop" if "-repartition-" in right.name else right.name
+        found[right.operation, "" if right.operation in ("Delete", "DescribeConfigs") else role].add(right)
+    return [found[way] for way in sorted(found)]
+
+
+def test_rights__missing_while_running(guarded: Guarded, tmp_path: Path) -> None:
+    """Each is waited for, and the last ones in vain; when they are granted again the next start goes on, and nothing is lost."""
+    records = iter(load(600, PARTITIONS, "scattered", large=False))
+    with Scenario(guarded, tmp_path, PARTITIONS, {**guarded.login(), "retry.timeout": "8s"}) as s:
+        needed, create = readme_rights(s, "run"), create_rights(s)
+        guarded.grant(needed | create)
+        s.streamer.start()
+        s.streamer.wait_ready()
+        guarded.revoke(create)
+        for taken in ways(s, needed):
+            guarded.revoke(taken)
+            s.fed.feed(list(islice(records, 20)))
+            wait_denied(s, taken)
+            guarded.grant(taken)
+            s.wait_drained()
+        guarded.revoke(needed)
+        s.fed.feed(list(records))
+        assert s.streamer.wait_exit() == 1
+        last = s.streamer.stderr.read_text().splitlines()[-1]
+        untold = {r for r in needed if r.operation == "DescribeConfigs" or r.kind == "TransactionalId"}  # until the others are granted
+        assert "s of trying again (retry.timeout)" in last and named(last) == needed - untold, last
+        guarded.grant(needed)
+        s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def test_rights__feed(guarded: Guarded, tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text("customer_id,customer_name,has_loan\n1,Ada,yes\n")
+    with Scenario(guarded, tmp_path, PARTITIONS, guarded.login()) as s:
+        command = ("feed", "-c", str(s.streamer.properties), "customers", str(file))
+        needed = {r for r in readme_rights(s, "feed") if r.name == s.names["customers"]}
+        for other in ({Right("Topic", s.names["accounts"], "Write")}, {Right("Topic", s.names["customers"], "Read")}):
+            guarded.grant(other)
+            done = run_once(*command)
+            assert (done.returncode, named(done.stderr)) == (1, needed), done
+            guarded.revoke(other)
+        guarded.grant(needed)
+        assert run_once(*command).returncode == 0
