@@ -5,6 +5,7 @@
 #include "streamer/commands.h"
 #include "streamer/input_loss.h"
 #include "streamer/kafka.h"
+#include "streamer/rights.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,19 @@ static bool group_is_idle(rd_kafka_t *client, const struct config *c, struct err
                    "reset: %zu instance%s of app.id %s run%s (or died seconds ago); stop all of them "
                    "first, nothing was changed",
                    members, members == 1 ? "" : "s", c->app_id, members == 1 ? "s" : "");
+}
+
+/* Looked at before anything is deleted. A topic that this user may not see would seem not to be there. */
+static bool may_reset(rd_kafka_t *client, const struct config *c, bool keep_quarantine, struct err *e) {
+    struct rights needed = rights_to_reset(), missing;
+    if (keep_quarantine)
+        needed.of[TOPIC_QUARANTINE] = 0;
+    if (!rights_ask(client, c, &needed, &missing, e))
+        return err_prefix(e, "reset");
+    if (rights_are_none(&missing))
+        return true;
+    (void)rights_deny(c, &missing, e);
+    return err_prefix(e, "reset: nothing was changed");
 }
 
 /* Which topics are there that are to go. */
@@ -176,7 +190,8 @@ static bool ask(rd_kafka_t *client, const struct config *c, const struct kafka_t
 static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble, bool yes,
                   bool keep_quarantine, struct err *e) {
     bool present[TOPIC_COUNT];
-    return find_topics(client, c, trouble, keep_quarantine, present, e) && group_is_idle(client, c, e) &&
+    return find_topics(client, c, trouble, keep_quarantine, present, e) &&
+           may_reset(client, c, keep_quarantine, e) && group_is_idle(client, c, e) &&
            ask(client, c, trouble, present, keep_quarantine, yes, e) && group_is_idle(client, c, e) &&
            delete_topics(client, c, trouble, keep_quarantine, present, e) && delete_offsets(client, c, e) &&
            store_destroy(c->state_dir, e);

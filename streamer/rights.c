@@ -17,11 +17,9 @@ static const struct {
     unsigned operation;
     const char *name; /* as kafka-acls.sh has it */
 } names[] = {
-    {OPERATION(READ), "Read"},
-    {OPERATION(WRITE), "Write"},
-    {OPERATION(CREATE), "Create"},
-    {OPERATION(DELETE), "Delete"},
-    {OPERATION(DESCRIBE_CONFIGS), "DescribeConfigs"},
+    {OPERATION(READ), "Read"},         {OPERATION(WRITE), "Write"},
+    {OPERATION(CREATE), "Create"},     {OPERATION(DELETE), "Delete"},
+    {OPERATION(DESCRIBE), "Describe"}, {OPERATION(DESCRIBE_CONFIGS), "DescribeConfigs"},
 };
 
 /* --- what is needed --- */
@@ -49,9 +47,8 @@ struct rights rights_to_feed(enum entity entity) {
 
 struct rights rights_to_reset(void) {
     struct rights r = {.of = {[RIGHTS_GROUP] = OPERATION(DELETE)}};
-    for (int t = 0; t < TOPIC_COUNT; t++)
-        if (!topic_is_users((enum topic)t))
-            r.of[t] = OPERATION(DELETE);
+    for (int t = 0; t < TOPIC_COUNT; t++) /* of the inputs it tells what is not there any more */
+        r.of[t] = topic_is_users((enum topic)t) ? OPERATION(DESCRIBE) : OPERATION(DELETE);
     return r;
 }
 
@@ -227,7 +224,8 @@ static void note_topic(const rd_kafka_TopicDescription_t *topic, int t, unsigned
     missing->absent[t] = code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     missing->of[t] = 0;
     if (missing->hidden[t])
-        missing->of[t] = needed & (OPERATION(READ) | OPERATION(WRITE) | OPERATION(DELETE));
+        missing->of[t] =
+            needed & (OPERATION(READ) | OPERATION(WRITE) | OPERATION(DELETE) | OPERATION(DESCRIBE));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
     const rd_kafka_AclOperation_t *allowed = rd_kafka_TopicDescription_authorized_operations(topic, &count);

@@ -143,10 +143,8 @@ static bool may_try_again(struct worker *w, struct err *e) {
                       (long long)((now - f->since_ms) / 1000));
 }
 
-/* Asks which right is missing: the error may not say. A consumer that was refused something tells it once, and goes on later or
- * not at all. */
-static void on_denied(struct worker *w, struct err *e) {
-    w->must_rejoin = true;
+/* Asks which right is missing: the error may not say. */
+static void name_missing_right(struct worker *w, struct err *e) {
     if (w->rights == NULL)
         return;
     rights_watch_suspect(w->rights);
@@ -175,7 +173,7 @@ static void recover(struct worker *w, struct err *e) {
     bool must_end = e->class == ERR_STOP || e->class == ERR_CONFIG;
     bool refused = !must_end && login_is_refused(w, e); /* what that has caused says less */
     if (e->class == ERR_DENIED)
-        on_denied(w, e);
+        name_missing_right(w, e);
     note_error(w, e);
     if (must_end || !may_try_again(w, e)) {
         w->fatal = *e;
