@@ -2,7 +2,6 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
-#include "streamer/rights.h"
 #include "streamer/task_history.h"
 
 #include <stdlib.h>
@@ -245,8 +244,6 @@ static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) 
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
             return err_set(e, ERR_RETRY, "restore: %s", rd_kafka_message_errstr(m));
-        if (m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && m->rkt != NULL)
-            return rights_deny_topic(r->config, r->kafka->topic(m), RD_KAFKA_ACL_OPERATION_READ, e);
         log_warn("restore", "error=%s", log_quote(&(struct log_value){0}, rd_kafka_message_errstr(m)));
         return true;
     }
