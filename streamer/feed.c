@@ -103,10 +103,17 @@ static bool connect_kafka(struct feed *f, struct err *e) {
                                        rd_kafka_err2str(rd_kafka_last_error()));
 }
 
+/* A row could not be delivered, or trying again would only lock the account. */
+static bool is_hopeless(const struct feed *f) {
+    return f->failure != RD_KAFKA_RESP_ERR_NO_ERROR || kafka_trouble_lasts(&f->trouble);
+}
+
 static bool delivery_failed(const struct feed *f, struct err *e) {
     char why[256];
     rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(f->producer, why, sizeof why);
-    const char *what = fatal != RD_KAFKA_RESP_ERR_NO_ERROR ? why : rd_kafka_err2str(f->failure);
+    const char *what = fatal != RD_KAFKA_RESP_ERR_NO_ERROR        ? why
+                       : f->failure != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_err2str(f->failure)
+                                                                  : "the login is refused now";
     bool has_trouble = f->trouble.text[0] != '\0' && fatal == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (f->failure == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
         fatal == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED) { /* no right to write anything */
@@ -122,10 +129,9 @@ static bool delivery_failed(const struct feed *f, struct err *e) {
 
 /* Waits until the broker has everything. */
 static bool drain(struct feed *f, struct err *e) {
-    while (f->failure == RD_KAFKA_RESP_ERR_NO_ERROR &&
-           rd_kafka_flush(f->producer, POLL_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+    while (!is_hopeless(f) && rd_kafka_flush(f->producer, POLL_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
         progress_show(&f->progress, f->bytes_before, f->delivered);
-    return f->failure == RD_KAFKA_RESP_ERR_NO_ERROR || delivery_failed(f, e);
+    return !is_hopeless(f) || delivery_failed(f, e);
 }
 
 static void disconnect_kafka(struct feed *f) {
@@ -169,7 +175,7 @@ static bool produce(struct feed *f, const struct csv *csv, struct slice key, str
             return delivery_failed(f, e);
         }
         (void)rd_kafka_poll(f->producer, POLL_MS);
-        if (f->failure != RD_KAFKA_RESP_ERR_NO_ERROR)
+        if (is_hopeless(f))
             return delivery_failed(f, e);
     }
 }
@@ -200,7 +206,7 @@ static bool publish_rows(struct feed *f, struct csv *csv, const struct feed_colu
             (void)rd_kafka_poll(f->producer, 0);
             progress_show(&f->progress, f->bytes_before + csv_bytes_read(csv), f->delivered);
         }
-        if (f->failure != RD_KAFKA_RESP_ERR_NO_ERROR)
+        if (is_hopeless(f))
             return delivery_failed(f, e);
     }
     return row == CSV_END;
@@ -270,7 +276,7 @@ static bool publish_files(struct feed *f, const char *const *files, size_t file_
     for (size_t i = 0; i < file_count; i++)
         if (!publish_file(f, files[i], e)) {
             /* What was good before the fault goes out; a Kafka failure stays one. */
-            if (f->failure == RD_KAFKA_RESP_ERR_NO_ERROR)
+            if (!is_hopeless(f))
                 (void)drain(f, &(struct err){0});
             return false;
         }

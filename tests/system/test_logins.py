@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from logins import CLIENT_ID, CLIENT_SECRET, KEY_PASSWORD, PASSWORD, PRINCIPAL, USERS, Doorman, GuardedBroker
-from process import free_ports, tail, wait_until
+from process import DIE_WITH_PARENT, free_ports, tail, wait_until
 from scenario import Scenario, load
-from streamer import Streamer, run_once
+from streamer import BINARY, Streamer, environment, run_once
 
 PARTITIONS = (2, 2)
 MECHANISMS = [user.upper() for user in USERS]
@@ -264,3 +264,23 @@ def test_logins__refused_while_running(guarded: GuardedBroker, tmp_path: Path) -
         assert_no_secret(said)
         assert guarded.doorman.connections <= tries + 1
         s.check()
+
+
+def test_logins__refused_while_feeding(guarded: GuardedBroker, tmp_path: Path) -> None:
+    """It ends at once: the rows that are left are not worth an account."""
+    settings = {**again(guarded, "feeding"), "topic.customers": "fed.customers"}
+    guarded.topic_create("fed.customers", 1)
+    file = tmp_path / "customers.csv"
+    file.write_text("customer_id,customer_name,has_loan\n" + "".join(f"{i},Ada,yes\n" for i in range(5000)))
+    sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    log = tmp_path / "stderr"
+    with log.open("wb") as stderr:
+        command = [*DIE_WITH_PARENT, str(BINARY), "feed", "--rate", "50", *sets, "customers", str(file)]
+        feed = subprocess.Popen(command, stdout=stderr, stderr=stderr, env=environment())
+    wait_until("rows", lambda: sum(guarded.end_offsets("fed.customers").values()) > 0, log, feed)
+    guarded.set_password("feeding", "another one")
+    connections = guarded.doorman.connections
+    assert feed.wait(120) == 1
+    assert "a row could not be delivered: " in log.read_text()
+    assert "SASL authentication error" in log.read_text()
+    assert guarded.doorman.connections == connections
