@@ -179,8 +179,8 @@ static void recover(struct worker *w, struct err *e) {
         w->fatal = *e;
         return;
     }
-    tell(w, e, refused);
     worker_set_phase(w, WORKER_RETRYING);
+    tell(w, e, refused);
     f->unclean = clean_up(w, e) ? (struct err){0} : *e;
     f->resume_ms = worker_clock_ms(w, CLOCK_MONOTONIC) + (refused ? REFUSED_LOOK_MS : f->backoff_ms);
     f->backoff_ms = f->backoff_ms * 2 < BACKOFF_MAX_MS ? f->backoff_ms * 2 : BACKOFF_MAX_MS;
