@@ -40,7 +40,6 @@ struct kafka_client {
     bool is_fenced;       /* it is of no use any more */
     struct place *places; /* what it reads */
     int place_count;
-    bool deleting;
     struct rd_kafka_metadata_topic topics[TOPIC_COUNT];
     struct rd_kafka_metadata all;
     /* producers */
@@ -136,8 +135,8 @@ static void give_assignment(struct kafka_client *c) {
 static void hear(struct kafka_client *c) {
     if (c->generation != 0) {
         c->generation = 0;
-        c->place_count = 0;
         c->member.revoked(c->member.context, c->place_count, !is_member(c));
+        c->place_count = 0;
     } else if (is_member(c)) {
         give_assignment(c);
     } else if (c->sim->calm || rng_chance(&c->sim->rng, 5)) {
@@ -444,7 +443,6 @@ static void delete_records(struct kafka_client *c, const rd_kafka_topic_partitio
         if (before->elems[k].offset > l->start)
             l->start = before->elems[k].offset;
     }
-    c->deleting = true;
 }
 
 static bool deleted(struct kafka_client *c, int timeout_ms, struct err *e) {
@@ -452,7 +450,6 @@ static bool deleted(struct kafka_client *c, int timeout_ms, struct err *e) {
     if (timeout_ms == 0 && rng_chance(&c->sim->rng, 50))
         return false;
     pause(c);
-    c->deleting = false;
     return true;
 }
 

@@ -2,11 +2,9 @@
 
 #include "clients.h"
 #include "state/keys.h"
-#include "streamer/base/mem.h"
 #include "streamer/task_history.h"
 #include "unit/support.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 

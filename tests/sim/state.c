@@ -4,7 +4,6 @@
 #include "state/keys.h"
 #include "streamer/base/mem.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 void state_init(struct store *s, struct instance *i) {
