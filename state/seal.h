@@ -19,7 +19,8 @@
 void seal_put(const char *dir);
 /* Before the store is opened: whether the last user closed it, and something has changed since. */
 bool seal_is_changed(const char *dir);
-/* Once the store is open, which shows that nobody else has it. False if the seal cannot be removed. */
+/* Once the store is open, which shows that nobody else has it. False if the seal cannot be
+ * removed. */
 bool seal_break(const char *dir, struct err *e);
 
 /* Whether there are files with state, but not the one that tells which of them count. */

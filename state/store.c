@@ -16,8 +16,8 @@ static bool begins_with(const char *text, const char *start) {
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* What no second try makes better: the files do not hold what was written to them, or are gone. Of RocksDB's texts only
- * the beginning is its own; behind it are paths. */
+/* What no second try makes better: the files do not hold what was written to them, or are gone. Of
+ * RocksDB's texts only the beginning is its own; behind it are paths. */
 static bool is_damage(const char *text) {
     return begins_with(text, "Corruption: ") || begins_with(text, "IO error: No such file or directory");
 }
@@ -57,8 +57,8 @@ bool store_check(struct store *s, char *text, struct err *e, const char *what) {
 
 #define OPEN_FILES_MAX 512
 #define SORTED_RUNS 16
-#define TABLE_FORMAT                                                                                         \
-    5 /* the newest that Debian 12's RocksDB, 7.8, can read: who goes back to it keeps the state */
+/* The newest that Debian 12's RocksDB, 7.8, can read: who goes back to it keeps the state. */
+#define TABLE_FORMAT 5
 
 /* What is soon written again, in levels 0 and 1, is not worth it. */
 static const int compression[] = {rocksdb_no_compression, rocksdb_no_compression, rocksdb_lz4_compression};
@@ -111,20 +111,24 @@ static void forget_rule(void *state) {
 
 /* --- RocksDB's own log ---
  *
- * Debian's RocksDB has assertions. One of them ends the program when its info log is written after the disk was full, so
- * none is written; errors come to us. */
+ * Debian's RocksDB has assertions. One of them ends the program when its info log is written after
+ * the disk was full, so none is written; errors come to us. 9.10 opens nothing with a level above
+ * all of them. */
 #if ROCKSDB_MAJOR < 9
+#define ABOVE_ALL_LEVELS 6 /* NUM_INFO_LOG_LEVELS of rocksdb/env.h */
+
 static void set_no_log(rocksdb_options_t *o) {
-    rocksdb_options_set_info_log_level(o, 6); /* NUM_INFO_LOG_LEVELS of rocksdb/env.h: above all of them */
+    rocksdb_options_set_info_log_level(o, ABOVE_ALL_LEVELS);
 }
-#else /* which opens nothing with a level that is none */
+#else
+#define HIGHEST_LEVEL 5
+
 static void drop_line(void *state, unsigned level, char *line, size_t n) {
     (void)state, (void)level, (void)line, (void)n;
 }
 
 static void set_no_log(rocksdb_options_t *o) {
-    rocksdb_logger_t *logger =
-        rocksdb_logger_create_callback_logger(5, drop_line, NULL); /* the highest level */
+    rocksdb_logger_t *logger = rocksdb_logger_create_callback_logger(HIGHEST_LEVEL, drop_line, NULL);
     rocksdb_options_set_info_log(o, logger);
     rocksdb_logger_destroy(logger); /* the options hold it now */
 }

@@ -28,12 +28,13 @@ struct store;
 /* Makes the directory, with the folders above it. Fine if it is there. False with ERR_CONFIG. */
 bool store_make_directory(const char *dir, struct err *e);
 
-/* Opens or creates the store in `dir`. It takes about `memory_bytes`: a sixteenth for blocks of its files, an eighth for what
- * is not in a file yet, the rest for rows that its batches, `batches` at most, have read or written; and for the index
- * and the filter of each open file (512 at most) about 1 % of it. NULL with `e`: ERR_CONFIG if the directory cannot be
- * used (missing rights, not a directory, in use by another process), ERR_REBUILD if what is in it is
- * damaged or another version's, ERR_STOP if something else is in the way (no space, memory or file handles, a disk that
- * cannot be read, what RocksDB does not accept). What is in it stays as it was then. */
+/* Opens or creates the store in `dir`. It takes about `memory_bytes`: a sixteenth for blocks of its
+ * files, an eighth for what is not in a file yet, the rest for rows that its batches, `batches` at
+ * most, have read or written; and for the index and the filter of each open file (512 at most)
+ * about 1 % of it. NULL with `e`: ERR_CONFIG if the directory cannot be used (missing rights, not a
+ * directory, in use by another process), ERR_REBUILD if what is in it is damaged or another
+ * version's, ERR_STOP if something else is in the way (no space, memory or file handles, a disk
+ * that cannot be read, what RocksDB does not accept). What is in it stays as it was then. */
 struct store *store_open(const char *dir, int64_t memory_bytes, int batches, struct err *e);
 /* To be called by each thread that works with the store for long: RocksDB then does not count what that thread does. */
 void store_use_thread(void);

@@ -20,7 +20,8 @@ bool notify_is_wanted(void) {
     return socket_path() != NULL;
 }
 
-/* The length of the address; 0 if the path is none. A path that begins with @ is no file: its first byte is 0 then. */
+/* The length of the address; 0 if the path is none. A path that begins with @ is no file: its first
+ * byte is 0 then. */
 static socklen_t address_of(const char *path, struct sockaddr_un *address) {
     size_t n = strlen(path);
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};

@@ -1,5 +1,5 @@
-/* notify: tells systemd how the program is (the protocol of sd_notify: datagrams to the socket that NOTIFY_SOCKET names).
- * Without that variable nothing is sent. Any thread. */
+/* notify: tells systemd how the program is (the protocol of sd_notify: datagrams to the socket that
+ * NOTIFY_SOCKET names). Without that variable nothing is sent. Any thread. */
 #ifndef STREAMER_NOTIFY_H
 #define STREAMER_NOTIFY_H
 
@@ -8,7 +8,8 @@
 
 /* Whether anybody listens. */
 bool notify_is_wanted(void);
-/* Sends one state, such as "READY=1". What cannot be sent is logged: systemd then acts as if the program hung. */
+/* Sends one state, such as "READY=1". What cannot be sent is logged: systemd then acts as if the
+ * program hung. */
 void notify_send(const char *state);
 /* How often systemd wants to hear "WATCHDOG=1" at least; 0: never. */
 int64_t notify_watchdog_ms(void);

@@ -590,8 +590,8 @@ static bool all_have_moved(struct service *s) {
     return all;
 }
 
-/* Returns the signal that ended it. A stall of half the watchdog's time harms nothing, one of all of it makes systemd start
- * the program anew. */
+/* Returns the signal that ended it. A stall of half the watchdog's time harms nothing, one of all
+ * of it makes systemd start the program anew. */
 static int serve_systemd(struct service *s) {
     int64_t alive_ms = notify_watchdog_ms() / 2;
     int signal = -1;

@@ -64,8 +64,8 @@ bool worker_owns(const struct worker *w, int32_t partition);
 bool worker_holds(const struct worker *w, int32_t partition);
 /* How many records wait, in all consumed partitions together; one consistent number. */
 int64_t worker_backlog(const struct worker *w);
-/* Whether it has done a step since this was last asked: a cycle, a transaction, a wait before another try. One that does none
- * for minutes hangs. */
+/* Whether it has done a step since this was last asked: a cycle, a transaction, a wait before
+ * another try. One that does none for minutes hangs. */
 bool worker_has_moved(struct worker *w);
 /* What the last error was while it is retrying; copies into `text`. */
 void worker_last_error(struct worker *w, char *text, size_t n);

@@ -1187,7 +1187,8 @@ static void no_state(void *state) {
     (void)state;
 }
 
-/* What was made with options that RocksDB does not take together with ours is whole all the same. */
+/* What was made with options that RocksDB does not take together with ours is whole all the
+ * same. */
 static void test_store__options_that_do_not_fit(void **state) {
     (void)state;
     char *dir = make_scratch(), *text = NULL;
@@ -1364,8 +1365,8 @@ static void test_store__missing_table(void **state) {
     remove_scratch(dir);
 }
 
-/* Whoever goes back from Debian 13 to 12 keeps the state: its RocksDB knows formats up to 5. The format lies before the
- * eight bytes that every table ends with. */
+/* Whoever goes back from Debian 13 to 12 keeps the state: its RocksDB knows formats up to 5. The
+ * format lies before the eight bytes that every table ends with. */
 static void test_store__tables_for_older_systems(void **state) {
     (void)state;
     char *dir = make_full_store(), *path = find_file(dir, ".sst");
