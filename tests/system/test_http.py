@@ -297,8 +297,10 @@ def redirects_lead_to_the_owner(bank: Bank, redirecting: Instance, proxying: Ins
     for target in (f"{path}?as_of=2024-03-01T13%3A00%2B01%3A00", f"{path}/history"):
         location = redirecting.ask(target).headers["Location"]
         assert location == f"{proxying.url}{target}{'&' if '?' in target else '?'}forwarded=1"
-        assert ask(location, BEARER, redirecting.authority) == proxying.ask(target)
+        assert ask(location, BEARER, redirecting.authority).body == proxying.ask(target).body
     assert redirecting.ask(f"{path}?asof=2024-03-01").status == 400
+    followed = ask(redirecting.url + path, BEARER, redirecting.authority, follow=True)
+    assert (followed.status, followed.body) == (200, proxying.ask(path).body)
     assert curl_follows(redirecting, path, "--location-trusted") == (200, proxying.ask(path).body)
     assert curl_follows(redirecting, path)[0] == 401  # the token is not for another host
 
