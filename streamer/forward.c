@@ -42,7 +42,7 @@ void forward_put_target(struct buf *out, const struct http_request *request) {
 struct passing {
     struct http_exchange *exchange;
     struct peers *peers;
-    char *url;
+    char *instance; /* its URL, without the path: ids are not for the log */
 };
 
 static void pass_on(struct http_answer *answer, struct http_reply *reply) {
@@ -57,7 +57,23 @@ static void pass_on(struct http_answer *answer, struct http_reply *reply) {
 
 /* What a peer says to this instance is not for whoever asked. */
 static bool is_for_them(int status) {
-    return status == 200 || status == 400 || status == 404 || status >= 500;
+    return status == 200 || status == 400 || status == 404 || (status >= 500 && status <= 599);
+}
+
+void forward_put_answer(struct http_answer *answer, const char *instance, struct http_reply *reply) {
+    if (answer->status == 0) {
+        log_debug("another instance does not answer", "url=%s error=%s", instance,
+                  log_quote(&(struct log_value){0}, answer->problem));
+        http_reply_later(reply, "the instance that has the id's partition does not answer");
+    } else if (is_for_them(answer->status)) {
+        pass_on(answer, reply);
+    } else {
+        log_warn(
+            "another instance refuses this one: all need the same http.token.file, and to know their own "
+            "names (http.hosts)",
+            "url=%s status=%d", instance, answer->status);
+        http_reply_error(reply, 502, "the instance that has the id's partition refuses this one");
+    }
 }
 
 static void on_answer(void *context, struct http_answer *answer) {
@@ -65,30 +81,19 @@ static void on_answer(void *context, struct http_answer *answer) {
     struct http_reply reply = {0};
     if (answer->status == 0 || answer->status == 503)
         peers_doubt(p->peers);
-    if (answer->status == 0) {
-        log_info("another instance does not answer", "url=%s error=%s", p->url,
-                 log_quote(&(struct log_value){0}, answer->problem));
-        http_reply_later(&reply, "the instance that has the id's partition does not answer");
-    } else if (is_for_them(answer->status)) {
-        pass_on(answer, &reply);
-    } else {
-        log_warn(
-            "another instance refuses this one: all need the same http.token.file, and to know their own "
-            "names (http.hosts)",
-            "url=%s status=%d", p->url, answer->status);
-        http_reply_error(&reply, 502, "the instance that has the id's partition refuses this one");
-    }
+    forward_put_answer(answer, p->instance, &reply);
     http_finish(p->exchange, &reply);
     buf_release(&answer->body);
-    free(p->url);
+    free(p->instance);
     free(p);
 }
 
-static void fetch(const struct forward *f, const char *url, const struct http_request *request) {
+static void fetch(const struct forward *f, const char *instance, const char *url,
+                  const struct http_request *request) {
     struct passing *p = mem_calloc(1, sizeof *p);
     p->exchange = http_defer(request);
     p->peers = f->peers;
-    p->url = mem_strdup(url);
+    p->instance = mem_strdup(instance);
     http_client_get(f->client, url, f->token, on_answer, p);
 }
 
@@ -103,13 +108,16 @@ static void redirect(const char *url, struct http_reply *reply) {
 
 /* --- the answer --- */
 
-static void send_on(const struct forward *f, struct buf *url, const struct http_request *request,
+static void send_on(const struct forward *f, struct buf *instance, const struct http_request *request,
                     struct http_reply *reply) {
-    forward_put_target(url, request);
+    struct buf url = {0};
+    buf_set(&url, buf_slice(instance));
+    forward_put_target(&url, request);
     if (f->client != NULL)
-        fetch(f, buf_cstr(url), request);
+        fetch(f, buf_cstr(instance), buf_cstr(&url), request);
     else
-        redirect(buf_cstr(url), reply);
+        redirect(buf_cstr(&url), reply);
+    buf_release(&url);
 }
 
 static void ask_peers(const struct forward *f, int32_t partition, const struct http_request *request,

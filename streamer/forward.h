@@ -30,10 +30,14 @@ struct forward {
 void forward_reply(const struct forward *f, const struct http_request *request, int32_t partition,
                    struct http_reply *reply);
 
-/* --- pure --- */
+/* --- parts of it --- */
 
 /* Path and query as they are sent on: "/v1/accounts/A%2F1?as_of=2024-01-01&forwarded=1". Made anew
  * from what was understood, so that nothing else of a request gets into a header or an address. */
 void forward_put_target(struct buf *out, const struct http_request *request);
+
+/* What whoever asked gets, after another instance has answered this one, or has not. Takes the body
+ * over if it is passed on; what is wrong between the two is logged. `instance`: its URL. */
+void forward_put_answer(struct http_answer *answer, const char *instance, struct http_reply *reply);
 
 #endif

@@ -75,10 +75,38 @@ static void test_forward__come_back_later(void **state) {
     }
 }
 
+static void test_forward__answers_of_others(void **state) {
+    static const struct {
+        int status, expected;
+        bool passes, is_for_now;
+    } cases[] = {
+        {200, 200, true, false},  {400, 400, true, false}, {404, 404, true, false},
+        {500, 500, true, false},  {503, 503, true, true},  {0, 503, false, true}, /* no answer */
+        {401, 502, false, false},                                                 /* another token */
+        {403, 502, false, false}, /* it does not know its own name */
+        {307, 502, false, false}, /* never followed */
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_answer answer = {.status = cases[i].status, .content_type = "text/x-theirs"};
+        struct http_reply reply = {0};
+        buf_put_str(&answer.body, "theirs");
+        forward_put_answer(&answer, "http://a:1", &reply);
+        assert_int_equal(reply.status, cases[i].expected);
+        assert_int_equal(reply.is_for_now, cases[i].is_for_now);
+        assert_string_equal(reply.content_type, cases[i].passes ? "text/x-theirs" : "application/json");
+        assert_int_equal(strcmp(buf_cstr(&reply.body), "theirs") == 0, cases[i].passes);
+        buf_release(&answer.body);
+        buf_release(&reply.body);
+        buf_release(&reply.type);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward__targets),
         cmocka_unit_test(test_forward__come_back_later),
+        cmocka_unit_test(test_forward__answers_of_others),
     };
     return cmocka_run_group_tests_name("forward", tests, NULL, NULL);
 }
