@@ -9,7 +9,14 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-int command_run(const struct config *c, bool embedded);
+/* What config_load read, so that it can be read again; borrowed. */
+struct config_source {
+    const char *path;
+    const char *const *sets;
+    size_t set_count;
+};
+
+int command_run(const struct config *c, bool embedded, const struct config_source *source);
 int command_demo(const struct config *c, bool once);
 int command_feed(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
                  const struct feed_options *o);

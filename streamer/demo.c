@@ -326,7 +326,7 @@ static int show(const struct config *c, struct service *s, bool once, struct err
     print_next_steps(c, s);
     (void)printf("Serving until Ctrl-C.\n");
     (void)fflush(stdout);
-    service_wait(s);
+    (void)service_wait(s);
     return EXIT_DONE;
 }
 
@@ -335,7 +335,7 @@ int command_demo(const struct config *c, bool once) {
     struct config quiet = *c; /* the results are what matters here */
     if (quiet.log_level == LOG_INFO)
         quiet.log_level = LOG_WARN;
-    service_block_signals();
+    service_block_signals(false);
     struct service *s = service_start(&quiet, true, &e);
     if (s == NULL)
         return command_fail(&e);

@@ -14,7 +14,8 @@ static int usage_error(const char *command, struct err *e) {
 }
 
 static int run_run(const struct config *c, const struct arguments *a) {
-    return command_run(c, (a->options & OPTION_EMBEDDED) != 0);
+    struct config_source source = {a->config_path, a->sets, a->set_count};
+    return command_run(c, (a->options & OPTION_EMBEDDED) != 0, &source);
 }
 
 static int run_demo(const struct config *c, const struct arguments *a) {

@@ -265,7 +265,6 @@ void peers_doubt(struct peers *p) {
 }
 
 static void destroy(struct peers *p) {
-    drop_client(p);
     owners_free(p->owners, p->partitions);
     (void)pthread_mutex_destroy(&p->lock);
     (void)pthread_cond_destroy(&p->wake);
@@ -284,10 +283,8 @@ struct peers *peers_new(const struct config *c, int32_t partitions, struct err *
     (void)pthread_cond_init(&p->wake, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     (void)pthread_mutex_init(&p->lock, NULL);
-    int error = pthread_create(&p->thread, NULL, run, p);
-    if (error == 0)
+    if (peers_resume(p, e))
         return p;
-    (void)err_set(e, ERR_STOP, "peers: cannot start a thread: %s", strerror(error));
     destroy(p);
     return NULL;
 }
@@ -295,10 +292,29 @@ struct peers *peers_new(const struct config *c, int32_t partitions, struct err *
 void peers_free(struct peers *p) {
     if (p == NULL)
         return;
+    peers_pause(p);
+    destroy(p);
+}
+
+/* `stopping` is true from the pause on until a thread runs again. */
+void peers_pause(struct peers *p) {
+    if (p == NULL || p->stopping)
+        return;
     (void)pthread_mutex_lock(&p->lock);
     p->stopping = true;
     (void)pthread_cond_signal(&p->wake);
     (void)pthread_mutex_unlock(&p->lock);
     (void)pthread_join(p->thread, NULL);
-    destroy(p);
+    drop_client(p);
+}
+
+bool peers_resume(struct peers *p, struct err *e) {
+    if (p == NULL)
+        return true;
+    p->stopping = false;
+    int error = pthread_create(&p->thread, NULL, run, p);
+    if (error == 0)
+        return true;
+    p->stopping = true;
+    return err_set(e, ERR_STOP, "peers: cannot start a thread: %s", strerror(error));
 }

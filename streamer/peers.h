@@ -28,6 +28,10 @@ struct peers;
 /* `config` is borrowed. NULL with an error if there is no thread or no client for it. */
 struct peers *peers_new(const struct config *c, int32_t partitions, struct err *e);
 void peers_free(struct peers *p); /* NULL is allowed */
+/* Ends the client and the thread, so that `config` may change, and begins anew; others still hear what was heard last. NULL is
+ * allowed. False with `e`: no thread. */
+void peers_pause(struct peers *p);
+bool peers_resume(struct peers *p, struct err *e);
 
 /* Who has the task of this partition; `url` is set if PEER_KNOWN ("http://host:9464", without a
  * slash at the end). Does not wait. What was heard more than a moment ago is asked for again, for

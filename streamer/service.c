@@ -49,6 +49,7 @@ struct service {
     struct topic_layout layout;
     struct store *store;
     struct metrics *metrics;
+    pthread_rwlock_t workers_lock; /* held by HTTP while it asks them, and while they come and go */
     struct worker **workers;
     size_t worker_count; /* started */
     struct worker_kafka kafka;
@@ -59,11 +60,14 @@ struct service {
     struct forward forward;
     struct http_server *http;
     char *http_hosts;
-    int64_t started_ms;      /* wall clock */
+    int64_t renewed_ms;      /* wall clock: the start, or when the workers were last taken away */
     atomic_bool has_workers; /* all of them; what HTTP shows of them is there */
     pthread_mutex_t starting_lock;
-    char starting[sizeof((struct err *)0)->text]; /* what the start waits for */
+    char starting[sizeof((struct err *)0)->text]; /* what is waited for while there are none */
     bool was_asked_to_stop;                       /* by a signal */
+    bool is_told_ready;                           /* systemd */
+    struct config reloaded;                       /* its kafka.* are in use; zero: those of the start are */
+    struct err reload_failure;                    /* of a worker; ERR_NONE: none */
 };
 
 /* --- the state directory --- */
@@ -145,7 +149,7 @@ static bool is_settled(void *context) {
     for (size_t i = 0; i < s->worker_count; i++)
         if (worker_phase(s->workers[i]) == WORKER_CONNECTING)
             return false;
-    return true;
+    return s->worker_count == (size_t)s->config.workers;
 }
 
 static void reply_not_here(void *context, const struct http_request *request, int32_t partition,
@@ -154,8 +158,11 @@ static void reply_not_here(void *context, const struct http_request *request, in
     forward_reply(&s->forward, request, partition, reply);
 }
 
-/* The worker that is furthest from running; all of them are running if it is. */
+/* The worker that is furthest from running; all of them are running if it is. NULL: there is none
+ * yet, or not yet again. */
 static struct worker *slowest_worker(const struct service *s) {
+    if (s->worker_count == 0)
+        return NULL;
     static const int order[] = {[WORKER_RUNNING] = 0,
                                 [WORKER_RESTORING] = 1,
                                 [WORKER_CONNECTING] = 2,
@@ -168,8 +175,12 @@ static struct worker *slowest_worker(const struct service *s) {
     return slowest;
 }
 
+static enum worker_phase phase_of_slowest(const struct worker *w) {
+    return w != NULL ? worker_phase(w) : WORKER_CONNECTING;
+}
+
 static enum worker_phase phase_of(const struct service *s) {
-    return worker_phase(slowest_worker(s));
+    return phase_of_slowest(slowest_worker(s));
 }
 
 static void note_starting(struct service *s, const char *text) {
@@ -189,7 +200,7 @@ static void put_reason(struct service *s, struct worker *w, struct buf *out) {
     static const char *const phases[] = {[WORKER_CONNECTING] = "waiting for an assignment",
                                          [WORKER_RESTORING] = "restoring state",
                                          [WORKER_RUNNING] = "running"};
-    enum worker_phase phase = w != NULL ? worker_phase(w) : WORKER_CONNECTING;
+    enum worker_phase phase = phase_of_slowest(w);
     char text[sizeof s->starting];
     if (w == NULL)
         copy_starting(s, text, sizeof text);
@@ -221,14 +232,14 @@ static int64_t count_violations(const struct metrics *m) {
 
 static void reply_ready(struct service *s, bool has_workers, struct http_reply *reply) {
     struct worker *slowest = has_workers ? slowest_worker(s) : NULL;
-    bool is_ready = has_workers && worker_phase(slowest) == WORKER_RUNNING;
+    bool is_ready = phase_of_slowest(slowest) == WORKER_RUNNING;
     struct buf *out = &reply->body;
     reply->status = is_ready ? 200 : 503;
     reply->content_type = "application/json";
     buf_printf(out, "{\"ready\":%s,\"reason\":", is_ready ? "true" : "false");
     put_reason(s, slowest, out);
     buf_put_str(out, ",\"since\":\"");
-    timestamp_put_iso(out, has_workers ? worker_ready_changed_ms(slowest) : s->started_ms);
+    timestamp_put_iso(out, slowest != NULL ? worker_ready_changed_ms(slowest) : s->renewed_ms);
     buf_put_str(out, "\",\"unreachable_brokers\":");
     broker_watch_put_json(s->config.brokers, out);
     put_restore_remaining(s, has_workers, is_ready, out);
@@ -249,8 +260,7 @@ static void reply_metrics(const struct service *s, struct http_reply *reply) {
     metrics_render(s->metrics, now_ms(), &reply->body);
 }
 
-static void handle(void *context, const struct http_request *request, struct http_reply *reply) {
-    struct service *s = context;
+static void answer(struct service *s, const struct http_request *request, struct http_reply *reply) {
     bool has_workers = atomic_load(&s->has_workers);
     const struct route *route = route_find(request->path);
     if (route == NULL) {
@@ -266,9 +276,16 @@ static void handle(void *context, const struct http_request *request, struct htt
     } else if (route->answer == ROUTE_METRICS) {
         reply_metrics(s, reply);
     } else {
-        struct query_context q = {s->store, s->layout.n, owns, reply_not_here, context};
+        struct query_context q = {s->store, s->layout.n, owns, reply_not_here, s};
         query_handle(&q, route, request, reply);
     }
+}
+
+static void handle(void *context, const struct http_request *request, struct http_reply *reply) {
+    struct service *s = context;
+    (void)pthread_rwlock_rdlock(&s->workers_lock);
+    answer(s, request, reply);
+    (void)pthread_rwlock_unlock(&s->workers_lock);
 }
 
 static enum http_class classify(void *context, const char *path) {
@@ -395,9 +412,19 @@ static bool start_worker(struct service *s, int index, struct err *e) {
         .ephemeral = s->is_embedded,
         .failed = worker_failed,
     };
-    s->workers[index] = worker_start(&o, e);
-    s->worker_count += s->workers[index] != NULL;
-    return s->workers[index] != NULL;
+    struct worker *w = worker_start(&o, e);
+    (void)pthread_rwlock_wrlock(&s->workers_lock);
+    s->workers[index] = w;
+    s->worker_count += w != NULL;
+    (void)pthread_rwlock_unlock(&s->workers_lock);
+    return w != NULL;
+}
+
+static bool begin_workers(struct service *s, struct err *e) {
+    for (int i = 0; i < s->config.workers; i++)
+        if (!start_worker(s, i, e))
+            return false;
+    return true;
 }
 
 static bool start_workers(struct service *s, struct err *e) {
@@ -408,26 +435,29 @@ static bool start_workers(struct service *s, struct err *e) {
         metrics_set_partitions(s->metrics, (enum topic)t, s->layout.partitions[t]);
     s->holders = mem_calloc((size_t)s->layout.n, sizeof *s->holders);
     s->workers = mem_calloc((size_t)s->config.workers, sizeof(struct worker *));
-    for (int i = 0; i < s->config.workers; i++)
-        if (!start_worker(s, i, e))
-            return false;
-    atomic_store(&s->has_workers, true);
-    return true;
+    bool ok = begin_workers(s, e);
+    note_starting(s, "new secrets and certificates are taken over");
+    atomic_store(&s->has_workers, ok);
+    return ok;
 }
 
+/* Nobody else sees them from the beginning on. */
 static bool stop_workers(struct service *s, struct err *e) {
     bool ok = true;
-    for (size_t i = 0; i < s->worker_count; i++)
+    (void)pthread_rwlock_wrlock(&s->workers_lock);
+    size_t count = s->worker_count;
+    s->worker_count = 0;
+    s->renewed_ms = now_ms();
+    (void)pthread_rwlock_unlock(&s->workers_lock);
+    for (size_t i = 0; i < count; i++)
         worker_ask_to_stop(s->workers[i]);
-    for (size_t i = 0; i < s->worker_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct err own;
         if (!worker_stop(s->workers[i], &own)) {
             *e = ok ? own : *e;
             ok = false;
         }
     }
-    free(s->workers);
-    free(s->holders);
     return ok;
 }
 
@@ -479,13 +509,23 @@ static bool start_http(struct service *s, struct err *e) {
     return s->http != NULL;
 }
 
+/* Whoever asks all the time shall not keep the workers from coming and going. */
+static void init_workers_lock(struct service *s) {
+    pthread_rwlockattr_t kind;
+    (void)pthread_rwlockattr_init(&kind);
+    (void)pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    (void)pthread_rwlock_init(&s->workers_lock, &kind);
+    (void)pthread_rwlockattr_destroy(&kind);
+}
+
 struct service *service_start(const struct config *config, bool embedded, struct err *e) {
     struct service *s = mem_calloc(1, sizeof *s);
+    init_workers_lock(s);
     s->config = *config;
     s->is_embedded = embedded;
     (void)pthread_mutex_init(&s->starting_lock, NULL);
     note_starting(s, "waiting for the brokers");
-    s->started_ms = now_ms();
+    s->renewed_ms = now_ms();
     s->config.brokers = broker_watch_new();
     log_set_level(config->log_level);
     bool ok = preflight(&s->config, embedded, e) && http_files_read(&s->http_files, &s->config, e) &&
@@ -524,6 +564,10 @@ bool service_stop(struct service *s, struct err *e) {
     http_client_free(s->http_client);
     bool ok = stop_workers(s, e);
     peers_free(s->peers);
+    if (s->reload_failure.class != ERR_NONE) {
+        *e = s->reload_failure;
+        ok = false;
+    }
     store_close(s->store);
     embedded_stop(s->broker);
     login_guard_free(s->config.logins);
@@ -537,11 +581,17 @@ bool service_stop(struct service *s, struct err *e) {
     broker_watch_release(s->config.brokers);
     free(s->http_hosts);
     http_files_release(&s->http_files);
+    free(s->workers);
+    free(s->holders);
+    config_release(&s->reloaded);
+    (void)pthread_rwlock_destroy(&s->workers_lock);
     free(s);
     return ok;
 }
 
-static void stop_signals(sigset_t *set) {
+/* --- signals --- */
+
+void service_stop_signals(sigset_t *set) {
     (void)sigemptyset(set);
     (void)sigaddset(set, SIGINT);
     (void)sigaddset(set, SIGTERM);
@@ -560,18 +610,27 @@ static void change_log_level(int signal) {
 }
 
 static void all_signals(sigset_t *set) {
-    stop_signals(set);
+    service_stop_signals(set);
     (void)sigaddset(set, SIGUSR1);
     (void)sigaddset(set, SIGUSR2);
+    (void)sigaddset(set, SIGHUP);
 }
 
-void service_block_signals(void) {
+void service_block_signals(bool can_reload) {
     sigset_t set;
     all_signals(&set);
+    if (!can_reload)
+        (void)sigdelset(&set, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* Returns the signal to stop, or a number below 0 if none came in that time. */
+static bool stop_is_pending(void) {
+    sigset_t pending;
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
+}
+
+/* Returns SIGHUP or the signal to stop, or a number below 0 if none came in that time. */
 static int wait_for_signal(int64_t ms) {
     sigset_t set;
     struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
@@ -595,26 +654,105 @@ static bool all_have_moved(struct service *s) {
 static int serve_systemd(struct service *s) {
     int64_t alive_ms = notify_watchdog_ms() / 2;
     int signal = -1;
-    while (signal < 0 && !service_running(s))
+    while (signal < 0 && !s->is_told_ready && !service_running(s))
         signal = wait_for_signal(STARTING_POLL_MS);
-    if (signal < 0)
+    if (signal < 0 && !s->is_told_ready) {
         notify_send("READY=1");
+        s->is_told_ready = true;
+    }
     while (signal < 0) {
         if (alive_ms > 0 && all_have_moved(s))
             notify_send("WATCHDOG=1");
         signal = wait_for_signal(alive_ms > 0 ? alive_ms : INT32_MAX);
     }
-    notify_send("STOPPING=1");
+    if (signal != SIGHUP)
+        notify_send("STOPPING=1");
     return signal;
 }
 
-void service_wait(struct service *s) {
+enum service_event service_wait(struct service *s) {
     int signal = notify_is_wanted() ? serve_systemd(s) : -1;
     while (signal < 0)
         signal = wait_for_signal(INT32_MAX);
-    s->was_asked_to_stop = phase_of(s) != WORKER_STOPPED;
+    if (signal == SIGHUP)
+        return SERVICE_RELOAD;
+    s->was_asked_to_stop = phase_of(s) != WORKER_STOPPED && s->reload_failure.class == ERR_NONE;
     if (s->was_asked_to_stop)
         log_info("stopping", "signal=%d", signal);
+    return SERVICE_STOP;
+}
+
+/* --- new secrets and certificates --- */
+
+/* With one client, so that a wrong password costs one login. */
+static bool lets_in(const struct config *c, struct err *e) {
+    struct kafka_trouble trouble;
+    rd_kafka_t *client = kafka_asking_client(c, &trouble, e);
+    if (client == NULL)
+        return false;
+    const struct rd_kafka_metadata *md = kafka_metadata(client, c->bootstrap, CALL_TIMEOUT_MS, &trouble, e);
+    if (md != NULL)
+        rd_kafka_metadata_destroy(md);
+    rd_kafka_destroy(client);
+    return md != NULL;
+}
+
+/* A stop that is asked for meanwhile has its time, too. */
+static void *give_up_if_asked(void *nothing) {
+    struct timespec pause = {.tv_nsec = 100000000};
+    while (!stop_is_pending())
+        (void)nanosleep(&pause, NULL);
+    return give_up(nothing);
+}
+
+/* What logins were refused before says nothing of the new ones. Clients that were left behind keep the guard that they have. */
+static void take_over(struct service *s, const struct config *fresh) {
+    login_guard_free(s->config.logins);
+    s->config.logins = login_guard_new();
+    s->config.kafka = fresh->kafka;
+    s->config.kafka_count = fresh->kafka_count;
+}
+
+static void renew_workers(struct service *s, const struct config *fresh) {
+    struct config before = s->reloaded;
+    peers_pause(s->peers);
+    bool ok = stop_workers(s, &s->reload_failure);
+    take_over(s, fresh);
+    s->reloaded = *fresh;
+    ok = ok && begin_workers(s, &s->reload_failure) && peers_resume(s->peers, &s->reload_failure);
+    config_release(&before);
+    if (ok)
+        log_info("secrets and certificates are read again, the clients are new", " ");
+    else
+        worker_failed(s);
+}
+
+/* Whoever refuses the login of now may let the new one in, and one that is refused is not the brokers' fault: so neither is
+ * asked or told. */
+static bool can_take_over(const struct service *s, const struct config *fresh, struct err *e) {
+    struct config candidate = s->config;
+    candidate.kafka = fresh->kafka;
+    candidate.kafka_count = fresh->kafka_count;
+    candidate.logins = NULL;
+    candidate.brokers = NULL;
+    if (s->is_embedded)
+        return err_set(e, ERR_CONFIG, "the broker is inside the process and has none");
+    return preflight_clients(&candidate, e) && lets_in(&candidate, e);
+}
+
+bool service_reload(struct service *s, const struct config *fresh, struct err *e) {
+    pthread_t watch;
+    bool watched = pthread_create(&watch, NULL, give_up_if_asked, NULL) == 0;
+    if (s->is_told_ready)
+        notify_send("RELOADING=1");
+    bool ok = can_take_over(s, fresh, e);
+    if (ok)
+        renew_workers(s, fresh);
+    if (s->is_told_ready)
+        notify_send("READY=1");
+    if (watched && !stop_is_pending() && pthread_cancel(watch) == 0)
+        (void)pthread_join(watch, NULL);
+    return ok;
 }
 
 bool service_wait_ms(struct service *s, int64_t ms) {

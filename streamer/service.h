@@ -7,6 +7,7 @@
 #include "streamer/config.h"
 #include "streamer/metrics.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,13 +20,23 @@ struct service *service_start(const struct config *config, bool embedded, struct
  * failed. */
 bool service_stop(struct service *s, struct err *e);
 
-/* Blocks until SIGINT or SIGTERM, or until the worker fails; meanwhile SIGUSR1 and SIGUSR2 change the
- * log's level, and systemd is told, where it asks, that the program is ready and that the workers make
- * progress (notify.h). The signals must be blocked in every thread: call service_block_signals before
- * any thread starts. */
-void service_block_signals(void);
-void service_wait(struct service *s);
-/* The same for at most `ms`; true if it is time to stop. */
+/* The signals that end the program, and those that service_wait takes, for every thread: before any starts. Without
+ * `can_reload` SIGHUP ends the process. */
+void service_stop_signals(sigset_t *set);
+void service_block_signals(bool can_reload);
+
+enum service_event { SERVICE_STOP, SERVICE_RELOAD };
+
+/* Blocks until SIGINT or SIGTERM, or until the worker fails, or until SIGHUP; meanwhile SIGUSR1 and
+ * SIGUSR2 change the log's level, and systemd is told, where it asks, that the program is ready and
+ * that the workers make progress (notify.h). */
+enum service_event service_wait(struct service *s);
+
+/* Takes the kafka.* of `fresh`, and what their files hold now: if the brokers let a client in with
+ * them, the workers end as for a stop and begin anew. True: `fresh` is the service's now. False with
+ * `e`: nothing has changed. (If a worker fails meanwhile, that is true, and the service is to stop.) */
+bool service_reload(struct service *s, const struct config *fresh, struct err *e);
+/* service_wait for at most `ms`, without SIGHUP; true if it is time to stop. */
 bool service_wait_ms(struct service *s, int64_t ms);
 
 const char *service_bootstrap(const struct service *s);

@@ -2,6 +2,7 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/service.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -30,9 +31,8 @@ struct start_watch *start_watch_begin(struct err *e) {
     sigset_t *set = mem_alloc(sizeof *set), before, end;
     (void)sigemptyset(&end);
     (void)sigaddset(&end, SIGNAL_END);
-    *set = end;
-    (void)sigaddset(set, SIGINT);
-    (void)sigaddset(set, SIGTERM);
+    service_stop_signals(set);
+    (void)sigaddset(set, SIGNAL_END);
     (void)pthread_sigmask(SIG_BLOCK, &end, &before); /* for the thread */
     bool ok = pthread_create(&watch->thread, NULL, watch_main, set) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

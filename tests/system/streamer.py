@@ -89,8 +89,9 @@ class Streamer:
         self._process: subprocess.Popen[bytes] | None = None
         self.binary = BINARY
         self.wrapper: list[str] = []  # a command that starts the one behind it
+        self.stdin = subprocess.DEVNULL
         directory.mkdir(parents=True, exist_ok=True)
-        self.properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
+        self.configure({})
 
     def __enter__(self) -> "Streamer":
         self.start()
@@ -103,6 +104,11 @@ class Streamer:
             print(tail(self.stderr))
         self.kill()
 
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Writes them, too, into its properties, which it reads when it starts, or when it is told to."""
+        self.settings |= settings
+        self.properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
+
     # --- its life
 
     def start(self, extra: Mapping[str, str] | None = None) -> None:
@@ -111,7 +117,7 @@ class Streamer:
         with self.stderr.open("ab") as stderr:
             self._process = subprocess.Popen(
                 [*DIE_WITH_PARENT, *self.wrapper, str(self.binary), *self._arguments()],
-                stdin=subprocess.DEVNULL,
+                stdin=self.stdin,
                 stdout=stderr,
                 stderr=stderr,
                 env={**environment(), **(extra or {})},
@@ -141,6 +147,19 @@ class Streamer:
         """SIGTERM; wait_exit() tells what came of it."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+
+    def reload(self) -> str:
+        """SIGHUP: secrets and certificates anew. Until it says what came of it; the line of its log."""
+        assert self._process is not None
+        before = len(self.stderr.read_text())
+
+        def told() -> list[str]:
+            lines = self.stderr.read_text()[before:].splitlines()
+            return [line for line in lines if "secrets and certificates" in line]
+
+        self._process.send_signal(signal.SIGHUP)
+        self._wait("done with the reload", told)
+        return told()[0]
 
     def kill(self) -> None:
         if self._process is not None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -244,3 +245,20 @@ def test_cli__signals_change_the_log_level(tmp_path: Path) -> None:
         before = len(lines())
         s.stop()
         assert len(lines()) == before and "stopping" not in s.stderr.read_text()
+
+
+def test_cli__a_terminal_that_is_closed_ends_it(tmp_path: Path) -> None:
+    """In good order. SIGHUP has two meanings; without a terminal it is a reload (test_logins.py)."""
+    ours, theirs = pty.openpty()
+    s = EmbeddedStreamer(tmp_path, {})
+    s.stdin = theirs
+    s.wrapper = ["setsid", "--ctty"]
+    s.start()
+    try:
+        os.close(theirs)
+        s.wait_ready()
+        os.close(ours)
+        assert s.wait_exit() == 0
+        assert 'msg="stopping"' in s.stderr.read_text()
+    finally:
+        s.kill()

@@ -1,6 +1,9 @@
 """TLS, client certificates and SASL on a real broker: who may come in does, and who may not is told why, at once."""
 
 import base64
+import os
+import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -284,3 +287,73 @@ def test_logins__refused_while_feeding(guarded: GuardedBroker, tmp_path: Path) -
     assert "a row could not be delivered: " in log.read_text()
     assert "SASL authentication error" in log.read_text()
     assert guarded.doorman.connections == connections
+
+
+def member_ids(broker: GuardedBroker, group: str) -> set[str]:
+    found = broker.admin.describe_consumer_groups([group])[group].result(60)
+    return {member.member_id for member in found.members}
+
+
+def test_logins__a_new_password_by_sighup(guarded: GuardedBroker, tmp_path: Path) -> None:
+    """It is taken while the program runs, if the broker takes it; else all goes on with the old clients."""
+    guarded.set_password("rotating", "first")
+    login = {**sasl(guarded, "SCRAM-SHA-512", "first"), "kafka.sasl.username": "rotating"}
+    secret = Path(login["kafka.sasl.password.file"])
+    with Scenario(guarded, tmp_path, PARTITIONS, login) as s:
+        records = load(300, PARTITIONS, "keyed", large=False)
+        s.fed.feed(records[:100])
+        s.streamer.start()
+        s.wait_drained()
+        old = member_ids(guarded, s.app_id)
+        guarded.set_password("rotating", "second")
+        secret.write_text("wrong\n")
+        line = s.streamer.reload()
+        assert "level=error" in line and "stay as they were" in line and "refuses the login" in line
+        s.fed.feed(records[100:200])
+        s.wait_drained()
+        assert member_ids(guarded, s.app_id) == old
+        secret.write_text("second\n")
+        assert "are read again" in s.streamer.reload()
+        s.fed.feed(records[200:])
+        s.wait_drained()
+        assert not old & member_ids(guarded, s.app_id)
+        s.check()
+        s.streamer.stop()
+        assert "second" not in s.streamer.stderr.read_text()
+
+
+def test_logins__a_refused_login_is_mended_by_sighup(guarded: GuardedBroker, tmp_path: Path) -> None:
+    """The new password is not kept waiting for the minute that the old one has to wait."""
+    with Scenario(guarded, tmp_path, PARTITIONS, again(guarded, "mended")) as s:
+        records = load(200, PARTITIONS, "keyed", large=False)
+        s.fed.feed(records[:100])
+        s.streamer.start()
+        s.wait_drained()
+        guarded.set_password("mended", "another one")
+        log = s.streamer.stderr
+        wait_until("refused", lambda: "login refused" in log.read_text(), log)
+        s.streamer.configure({"kafka.sasl.password.file": guarded.secret_file("another one")})
+        assert "are read again" in s.streamer.reload()
+        s.fed.feed(records[100:])
+        s.wait_drained()
+        assert log.read_text().count("login refused") == 1
+        s.check()
+
+
+def test_logins__a_new_certificate_by_sighup(guarded: GuardedBroker, tmp_path: Path) -> None:
+    """Its file is read again."""
+    certificate = tmp_path / "client.pem"
+    shutil.copy(guarded.authority.issue("client"), certificate)
+    files = {"kafka.ssl.certificate.location": str(certificate), "kafka.ssl.key.location": str(certificate)}
+    with Scenario(guarded, tmp_path, PARTITIONS, {**tls(guarded, "MTLS"), **files}) as s:
+        s.streamer.start()
+        s.streamer.wait_ready()
+        old = member_ids(guarded, s.app_id)
+        shutil.copy(guarded.stranger.issue("client"), certificate)
+        assert "asks for a client certificate and has got none, or one that it does not trust" in s.streamer.reload()
+        shutil.copy(guarded.authority.issue("next"), certificate)
+        assert "are read again" in s.streamer.reload()
+        s.streamer.wait_ready()
+        assert not old & member_ids(guarded, s.app_id)
+        os.kill(s.streamer.pid, signal.SIGHUP)
+        s.streamer.stop()  # in good order, also while it reads them again

@@ -143,6 +143,9 @@ def test_systemd__is_told_of_start_life_and_end(tmp_path: Path) -> None:
         assert systemd.next() == "READY=1"
         assert streamer.get_text("/readyz")[0] == 200
         assert [systemd.next() for _ in range(3)] == ["WATCHDOG=1"] * 3
+        assert "has none" in streamer.reload()  # no new secrets; that it has dealt with them is told all the same
+        systemd.wait("RELOADING=1")
+        assert [systemd.next() for _ in range(3)] == ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]
         streamer.stop()
         systemd.wait("STOPPING=1")
         assert systemd.next(within_s=0.1) is None
