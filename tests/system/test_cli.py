@@ -242,6 +242,8 @@ def test_cli__signals_change_the_log_level(tmp_path: Path) -> None:
         send(signal.SIGUSR1, "debug", "debug")
         send(signal.SIGUSR2, "debug", "info")
         send(signal.SIGUSR2, "info", "warn")
+        send(signal.SIGUSR1, "warn", "info")
+        send(signal.SIGUSR2, "info", "warn")
         before = len(lines())
         s.stop()
         assert len(lines()) == before and "stopping" not in s.stderr.read_text()
