@@ -705,34 +705,37 @@ static void *give_up_if_asked(void *nothing) {
     return give_up(nothing);
 }
 
-/* What logins were refused before says nothing of the new ones. Clients that were left behind keep the guard that they have. */
-static void take_over(struct service *s, const struct config *fresh) {
+/* The brokers and what is needed to be let in by them. */
+static void take_kafka(struct config *to, const struct config *from) {
+    to->bootstrap = from->bootstrap;
+    to->kafka = from->kafka;
+    to->kafka_count = from->kafka_count;
+}
+
+/* What logins were refused before says nothing of the new ones. Clients that were left behind keep
+ * the guard that they have. */
+static void forget_refusals(struct service *s) {
     login_guard_free(s->config.logins);
     s->config.logins = login_guard_new();
-    s->config.kafka = fresh->kafka;
-    s->config.kafka_count = fresh->kafka_count;
 }
 
 static void renew_workers(struct service *s, const struct config *fresh) {
-    struct config before = s->reloaded;
     peers_pause(s->peers);
     bool ok = stop_workers(s, &s->reload_failure);
-    take_over(s, fresh);
+    forget_refusals(s);
+    take_kafka(&s->config, fresh);
+    config_release(&s->reloaded);
     s->reloaded = *fresh;
     ok = ok && begin_workers(s, &s->reload_failure) && peers_resume(s->peers, &s->reload_failure);
-    config_release(&before);
     if (ok)
         log_info("secrets and certificates are read again, the clients are new", " ");
-    else
-        worker_failed(s);
 }
 
-/* Whoever refuses the login of now may let the new one in, and one that is refused is not the brokers' fault: so neither is
- * asked or told. */
+/* The guard of logins is not asked, for whoever refuses the login of now may let the new one in. A
+ * new one that is refused is not a broker that cannot be reached. */
 static bool can_take_over(const struct service *s, const struct config *fresh, struct err *e) {
     struct config candidate = s->config;
-    candidate.kafka = fresh->kafka;
-    candidate.kafka_count = fresh->kafka_count;
+    take_kafka(&candidate, fresh);
     candidate.logins = NULL;
     candidate.brokers = NULL;
     if (s->is_embedded)
@@ -752,6 +755,8 @@ bool service_reload(struct service *s, const struct config *fresh, struct err *e
         notify_send("READY=1");
     if (watched && !stop_is_pending() && pthread_cancel(watch) == 0)
         (void)pthread_join(watch, NULL);
+    if (s->reload_failure.class != ERR_NONE)
+        worker_failed(s);
     return ok;
 }
 
