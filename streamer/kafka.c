@@ -455,12 +455,12 @@ bool kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t 
 rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e) {
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_ANSWER_MS);
     if (event == NULL) {
-        (void)err_set(e, ERR_STOP, "%s: no answer from the brokers", what);
+        (void)err_set(e, ERR_RETRY, "%s: no answer from the brokers", what);
         return NULL;
     }
     if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
         return event;
-    (void)err_set(e, ERR_STOP, "%s: %s", what, rd_kafka_event_error_string(event));
+    (void)err_set(e, ERR_RETRY, "%s: %s", what, rd_kafka_event_error_string(event));
     rd_kafka_event_destroy(event);
     return NULL;
 }

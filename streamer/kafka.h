@@ -92,8 +92,9 @@ rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_part
 bool kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t *low,
                       int64_t *high, int timeout_ms, struct err *e);
 
-/* Waits for the answer to an admin request on `queue`, longer than such requests live. NULL with an error
- * (ERR_STOP) that begins with `what`; else the caller destroys it, and looks at the single results. */
+/* Waits for the answer to an admin request on `queue`, longer than such requests live. NULL with an
+ * error (ERR_RETRY) that begins with `what`; else the caller destroys it, and looks at the single
+ * results. */
 rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e);
 
 #endif

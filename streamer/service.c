@@ -340,7 +340,7 @@ struct patience {
 };
 
 /* False if it is time to give up: `e` says so. A signal ends the process meanwhile (start_watch.h). */
-static bool wait_for_rights(struct service *s, struct patience *p, struct err *e) {
+static bool may_try_again(struct service *s, struct patience *p, struct err *e) {
     if (p->waited_ms >= s->config.retry_timeout_ms) {
         e->class = ERR_STOP;
         return err_prefix(e, "gave up after %lld s of trying again (retry.timeout)",
@@ -363,7 +363,7 @@ static bool wait_for_rights(struct service *s, struct patience *p, struct err *e
 static bool wait_for_topics(struct service *s, rd_kafka_t *client, struct err *e) {
     struct patience patience = {0};
     while (!find_topics(s, client, e))
-        if (e->class != ERR_DENIED || !wait_for_rights(s, &patience, e))
+        if ((e->class != ERR_DENIED && e->class != ERR_RETRY) || !may_try_again(s, &patience, e))
             return false;
     note_starting(s, "starting");
     return true;

@@ -1,5 +1,6 @@
 #include "streamer/topics.h"
 
+#include "streamer/base/clock.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/kafka.h"
@@ -17,7 +18,7 @@
 #define ANY_DIFFERENCE_MS "9223372036854775807"
 #define ADMIN_TIMEOUT_MS 30000
 /* A broker may not have heard yet of a topic that another one has just made. */
-#define NEW_TOPIC_TRIES 300
+#define NEW_TOPIC_MS 30000
 #define NEW_TOPIC_PAUSE_US 100000
 
 /* --- what is there --- */
@@ -28,7 +29,7 @@ static bool read_partitions(rd_kafka_t *client, const struct config *c, int time
     const struct rd_kafka_metadata *md;
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 1, NULL, &md, timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return err_set(e, ERR_STOP,
+        return err_set(e, ERR_RETRY,
                        "kafka.bootstrap.servers=%s: no answer from the brokers (%s); check the "
                        "address, that Kafka runs, and the security settings",
                        c->bootstrap, rd_kafka_err2str(code));
@@ -71,6 +72,12 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
     return topic;
 }
 
+/* As while the cluster has no controller. */
+static bool may_pass(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT || code == RD_KAFKA_RESP_ERR_NOT_CONTROLLER ||
+           code == RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
 static bool check_created(rd_kafka_event_t *event, const struct config *c, struct err *e) {
     size_t count;
     const rd_kafka_topic_result_t **results =
@@ -83,7 +90,8 @@ static bool check_created(rd_kafka_event_t *event, const struct config *c, struc
         else if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
             return rights_deny_topic(c, name, RD_KAFKA_ACL_OPERATION_CREATE, e);
         else if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) /* another instance was faster */
-            return err_set(e, ERR_STOP, "topic %s: cannot create it: %s; create it by hand", name,
+            return err_set(e, may_pass(code) ? ERR_RETRY : ERR_STOP,
+                           "topic %s: cannot create it: %s; create it by hand", name,
                            rd_kafka_topic_result_error_string(results[i]));
     }
     return true;
@@ -125,7 +133,8 @@ static bool create_and_see(rd_kafka_t *client, const struct config *c, struct to
                            bool users_topics, struct err *e) {
     if (!create_topics(client, c, layout, users_topics, e))
         return false;
-    for (int tries = 0; tries < NEW_TOPIC_TRIES; tries++) {
+    int64_t until = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + NEW_TOPIC_MS;
+    while (clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until) {
         bool all = true;
         if (!read_partitions(client, c, ADMIN_TIMEOUT_MS, layout, e))
             return false;
@@ -135,7 +144,7 @@ static bool create_and_see(rd_kafka_t *client, const struct config *c, struct to
             return true;
         (void)usleep(NEW_TOPIC_PAUSE_US);
     }
-    return err_set(e, ERR_STOP, "the topics just created do not show up; look at the brokers' logs");
+    return err_set(e, ERR_RETRY, "the topics just created do not show up; look at the brokers' logs");
 }
 
 /* --- checking --- */
@@ -174,7 +183,7 @@ static bool check_new_app(rd_kafka_t *client, const struct config *c, const stru
             rd_kafka_resp_err_t code =
                 rd_kafka_query_watermark_offsets(client, c->topics[t], p, &low, &high, ADMIN_TIMEOUT_MS);
             if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-                return err_set(e, ERR_STOP, "offsets of %s partition %d: %s", c->topics[t], p,
+                return err_set(e, ERR_RETRY, "offsets of %s partition %d: %s", c->topics[t], p,
                                rd_kafka_err2str(code));
             if (high > low)
                 return err_set(
@@ -279,13 +288,11 @@ static bool check_configs(rd_kafka_t *client, const struct config *c, struct top
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (!topic_is_users((enum topic)t) && layout->partitions[t] > 0)
             resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->topics[t]);
-    bool ok = count == 0;
-    for (int tries = 0; !ok && tries < NEW_TOPIC_TRIES; tries++) {
-        if (tries > 0)
-            (void)usleep(NEW_TOPIC_PAUSE_US);
+    int64_t until = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + NEW_TOPIC_MS;
+    bool ok = count == 0 || describe_and_check(client, c, resources, count, layout, e);
+    while (!ok && e->class == ERR_RETRY && clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until) {
+        (void)usleep(NEW_TOPIC_PAUSE_US);
         ok = describe_and_check(client, c, resources, count, layout, e);
-        if (!ok && e->class != ERR_RETRY)
-            break;
     }
     rd_kafka_ConfigResource_destroy_array(resources, count);
     return ok;
