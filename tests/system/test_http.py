@@ -268,6 +268,7 @@ def test_http__instances_answer_for_each_other(broker: KafkaBroker, tmp_path: Pa
             bank.feed(proxying)
             redirects_lead_to_the_owner(bank, redirecting, proxying)
             answers_come_through(bank, redirecting, proxying)
+            new_clients_ask_on(bank, redirecting, proxying)
             the_owner_is_killed(bank, redirecting, proxying)
             who_is_not_believed_is_not_asked(bank, proxying)
             who_is_frozen_holds_nobody_up(bank, proxying)
@@ -322,6 +323,19 @@ def answers_come_through(bank: Bank, redirecting: Instance, proxying: Instance) 
     for target in (path, f"{path}/history", f"{path}?as_of=0001-01-01", f"{path}?as_of=nonsense"):
         there, here = redirecting.ask(target), proxying.ask(target)
         assert (here.status, here.body, here.headers["Content-Type"]) == (there.status, there.body, "application/json")
+
+
+def new_clients_ask_on(bank: Bank, redirecting: Instance, proxying: Instance) -> None:
+    """After SIGHUP. Until then who asks is told to come back, and nothing else."""
+    assert "are read again" in proxying.streamer.reload()
+
+    def is_answered(account: str) -> bool:
+        answer = proxying.ask(bank.path(account))
+        assert is_later(answer) or bank.is_right(account, answer), answer
+        return answer.status == 200
+
+    wait_until("answering again", lambda: all(map(is_answered, bank.ids)), proxying.streamer.stderr)
+    bank.wait_shared(redirecting, proxying)
 
 
 def the_owner_is_killed(bank: Bank, redirecting: Instance, proxying: Instance) -> None:

@@ -305,13 +305,13 @@ def test_logins__a_new_password_by_sighup(guarded: GuardedBroker, tmp_path: Path
         s.streamer.start()
         s.wait_drained()
         old = member_ids(guarded, s.app_id)
-        guarded.set_password("rotating", "second")
         secret.write_text("wrong\n")
         line = s.streamer.reload()
         assert "level=error" in line and "stay as they were" in line and "refuses the login" in line
         s.fed.feed(records[100:200])
         s.wait_drained()
         assert member_ids(guarded, s.app_id) == old
+        guarded.set_password("rotating", "second")
         secret.write_text("second\n")
         assert "are read again" in s.streamer.reload()
         s.fed.feed(records[200:])
