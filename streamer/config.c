@@ -80,6 +80,8 @@ static const struct option options[] = {
     TOPIC("account_summary", TOPIC_ACCOUNT_SUMMARY, "Result: mart of savings accounts with their interest"),
     TOPIC("customer_profile", TOPIC_CUSTOMER_PROFILE, "Result: mart of customers with their totals"),
     TOPIC("quarantine", TOPIC_QUARANTINE, "Result: rejected input, the reason in its headers"),
+    TEXT("topic.owners", owners_topic, "streamer-owners", check_topic,
+         "Which app.id each result topic belongs to; give all applications of a cluster the same"),
     INTEGER("partitions", partitions, "0", 0, 10000,
             "Partitions of result and internal topics, fixed when app.id first starts; 0: as many as the larger input has"),
     INTEGER("replication.factor", replication_factor, "-1", -1, 100,
@@ -471,6 +473,11 @@ static const struct option *topic_option(const struct config *c, enum topic t) {
     return NULL;
 }
 
+const char *config_topic_key(const struct config *c, enum topic t) {
+    const struct option *option = topic_option(c, t);
+    return option != NULL ? option->key : NULL;
+}
+
 static const struct setting *setting_of(const struct config *c, const char *key) {
     const struct option *o = find_option(key);
     assert(o != NULL);
@@ -501,6 +508,25 @@ static bool check_topics_distinct(const struct config *c, struct err *e) {
         for (int other = 0; other < t; other++)
             if (topics_collide(c->topics[t], c->topics[other]))
                 return topics_clash(c, (enum topic)t, (enum topic)other, e);
+    return true;
+}
+
+/* Blames topic.owners, or if that has its default the other one. */
+static bool owners_clash(const struct config *c, enum topic t, struct err *e) {
+    const struct setting *owners = setting_of(c, "topic.owners");
+    const char *key = config_topic_key(c, t);
+    if (key != NULL && strcmp(owners->origin, "default") == 0)
+        return err_set(e, ERR_CONFIG, "%s: %s: \"%s\" is taken by topic.owners (\"%s\"), use another name",
+                       setting_of(c, key)->origin, key, c->topics[t], c->owners_topic);
+    return err_set(e, ERR_CONFIG, "%s: topic.owners: \"%s\" is taken by %s (\"%s\"), use another name",
+                   owners->origin, c->owners_topic, key != NULL ? key : "an internal topic of app.id",
+                   c->topics[t]);
+}
+
+static bool check_owners_topic(const struct config *c, struct err *e) {
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (topics_collide(c->topics[t], c->owners_topic))
+            return owners_clash(c, (enum topic)t, e);
     return true;
 }
 
@@ -587,8 +613,8 @@ bool config_load(struct config *c, const char *path, const char *const *sets, si
         !set_from_environment(c, e) || !set_from_arguments(c, sets, set_count, e) || !read_secrets(c, e))
         goto fail;
     derive_internal_topics(c);
-    if (check_topics_distinct(c, e) && check_replication(c, e) && check_rates(c, e) &&
-        check_mechanism(c, e) && check_http(c, e))
+    if (check_topics_distinct(c, e) && check_owners_topic(c, e) && check_replication(c, e) &&
+        check_rates(c, e) && check_mechanism(c, e) && check_http(c, e))
         return true;
 fail:
     config_release(c);

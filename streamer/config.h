@@ -44,6 +44,7 @@ struct config {
     size_t kafka_count;
 
     char *topics[TOPIC_COUNT]; /* topic.<default name>; internal names derived from app_id */
+    char *owners_topic;        /* topic.owners (streamer-owners) */
     int64_t partitions; /* partitions: of result and internal topics; 0: the larger of the two inputs' */
     int64_t replication_factor; /* replication.factor of created topics; -1: the broker's default */
 
@@ -92,6 +93,9 @@ struct config {
 bool config_load(struct config *c, const char *path, const char *const *sets, size_t set_count,
                  struct err *e);
 void config_release(struct config *c);
+
+/* "topic.quarantine"; NULL: an internal topic, whose name comes from app.id. */
+const char *config_topic_key(const struct config *c, enum topic t);
 
 /* For --help and for README's table (one generator; a test compares README with it). */
 void config_print_help(void);

@@ -4,6 +4,10 @@ bool topic_is_users(enum topic t) {
     return t == TOPIC_CUSTOMERS || t == TOPIC_ACCOUNTS;
 }
 
+bool topic_is_result(enum topic t) {
+    return !topic_is_users(t) && t <= TOPIC_QUARANTINE;
+}
+
 bool topic_is_repartition(enum topic t) {
     return t == TOPIC_REPARTITION_CUSTOMERS || t == TOPIC_REPARTITION_ACCOUNTS;
 }

@@ -24,6 +24,7 @@ enum topic {
 };
 
 bool topic_is_users(enum topic t);       /* the two inputs: what is in them is the user's business */
+bool topic_is_result(enum topic t);      /* what others read; the quarantine, too */
 bool topic_is_repartition(enum topic t); /* records on their way to the task that owns their id */
 bool topic_is_consumed(enum topic t);    /* the two inputs, the repartition topics, links and refs */
 /* What the state of a task is rebuilt from; compacted. The others but the users' delete by age or on demand.

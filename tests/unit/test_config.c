@@ -342,6 +342,10 @@ static void test_config__names(void **state) {
         "topic.customers=accounts",
         "--set: topic.customers: \"accounts\" is taken by topic.accounts (\"accounts\"), use another name");
     expect_refused("topic.quarantine=customer.history", "is taken by topic.customer_history");
+    expect_refused("topic.quarantine=streamer-owners",
+                   "--set: topic.quarantine: \"streamer-owners\" is taken by topic.owners");
+    expect_refused("topic.owners=accounts", "--set: topic.owners: \"accounts\" is taken by topic.accounts");
+    expect_refused("topic.owners=streamer-confirmations", "is taken by an internal topic of app.id");
     expect_refused("topic.quarantine=streamer-confirmations",
                    "topic.quarantine: \"streamer-confirmations\" is taken by an internal topic of app.id");
 }
