@@ -3,6 +3,7 @@
 #include "streamer/commands.h"
 #include "streamer/http_files.h"
 #include "streamer/kafka.h"
+#include "streamer/owners_topic.h"
 #include "streamer/preflight.h"
 #include "streamer/rights.h"
 #include "streamer/state_dir.h"
@@ -168,30 +169,49 @@ static void print_missing(const struct config *c, enum topic t, const char *role
         (void)printf("as many partitions as %s%s\n", topic_is_users(t) ? "usual" : "the larger input", note);
 }
 
-static void check_topic(const struct config *c, enum topic t, const struct rd_kafka_metadata *metadata,
-                        const struct rights *missing, struct findings *f) {
-    const char *name = c->topics[t];
-    if (missing->hidden[t])
-        return; /* its rights are all that there is to say */
-    const char *role = topic_is_users(t) ? "input" : t <= TOPIC_QUARANTINE ? "result" : "internal";
-    const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, name);
-    if (topic == NULL) {
-        f->any_missing = true;
-        print_missing(c, t, role, f->expected[t]);
-        return;
-    }
+/* False: it is there, but no partitions of it are known. */
+static bool check_metadata(const struct rd_kafka_metadata_topic *topic, const char *role,
+                           struct findings *f) {
     if (topic->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         struct err e;
         (void)err_set(&e, ERR_STOP, "kafka: topic %s: %s, check the brokers and the rights of this user",
-                      name, rd_kafka_err2str(topic->err));
+                      topic->topic, rd_kafka_err2str(topic->err));
         report(f, &e);
-        return;
+        return false;
     }
-    (void)printf("topic %s (%s): %d partition%s\n", name, role, topic->partition_cnt,
+    (void)printf("topic %s (%s): %d partition%s\n", topic->topic, role, topic->partition_cnt,
                  plural(topic->partition_cnt));
     check_leaders(topic, f);
-    if (!topic_is_users(t) && t != TOPIC_QUARANTINE)
+    return true;
+}
+
+static void check_topic(const struct config *c, enum topic t, const struct rd_kafka_metadata *metadata,
+                        const struct rights *missing, struct findings *f) {
+    if (missing->hidden[t])
+        return; /* its rights are all that there is to say */
+    const char *role = topic_is_users(t) ? "input" : topic_is_result(t) ? "result" : "internal";
+    const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, c->topics[t]);
+    if (topic == NULL) {
+        f->any_missing = true;
+        print_missing(c, t, role, f->expected[t]);
+    } else if (check_metadata(topic, role, f) && !topic_is_users(t) && t != TOPIC_QUARANTINE) {
         check_partitions(c, topic, f);
+    }
+}
+
+static void check_owners_topic(const struct config *c, const struct rd_kafka_metadata *metadata,
+                               const struct rights *missing, struct findings *f) {
+    static const char role[] = "whose results are";
+    if (missing->hidden[RIGHTS_OWNERS])
+        return;
+    const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, c->owners_topic);
+    if (topic != NULL) {
+        (void)check_metadata(topic, role, f);
+        return;
+    }
+    f->any_missing = true;
+    (void)printf("topic %s (%s): missing, `streamer run` creates it with 1 partition\n", c->owners_topic,
+                 role);
 }
 
 static void check_replication(const struct config *c, const struct rd_kafka_metadata *metadata,
@@ -225,6 +245,16 @@ static void check_rights(const struct config *c, const struct rights *missing, s
         (void)printf("rights: none that `streamer run` needs is missing\n");
 }
 
+/* A right that is missing here is reported later, with the others. */
+static bool check_owners(rd_kafka_t *client, const struct config *c, const struct rights *missing,
+                         struct err *e) {
+    struct owners owners = {0};
+    bool ok = missing->of[RIGHTS_OWNERS] != 0 ||
+              (owners_read(client, c, &owners, e) && owners_allow(&owners, c, e));
+    owners_release(&owners);
+    return ok;
+}
+
 static int check_cluster(const struct config *c, rd_kafka_t *client, const struct rd_kafka_metadata *metadata,
                          const char *cluster_id) {
     struct findings f = {0};
@@ -237,8 +267,12 @@ static int check_cluster(const struct config *c, rd_kafka_t *client, const struc
     struct err e;
     struct rights needed = rights_to_run(), missing;
     bool is_answered = rights_ask(client, c, &needed, &missing, &e);
+    struct err of_owners; /* what else is wrong with another one's topics matters less */
+    if (!check_owners(client, c, &missing, &of_owners))
+        return command_fail(&of_owners);
     for (int t = 0; t < TOPIC_COUNT; t++)
         check_topic(c, (enum topic)t, metadata, &missing, &f);
+    check_owners_topic(c, metadata, &missing, &f);
     if (is_answered)
         check_rights(c, &missing, &f);
     else

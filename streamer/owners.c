@@ -142,7 +142,8 @@ bool owners_allow(const struct owners *o, const struct config *c, struct err *e)
 
 bool owners_are_whole(const struct owners *o, const struct config *c, struct err *e) {
     for (size_t i = 0; i < o->count; i++)
-        if (o->list[i].is_resetting && strcmp(o->list[i].app_id, c->app_id) == 0)
+        if (o->list[i].is_resetting && strcmp(o->list[i].app_id, c->app_id) == 0 &&
+            strcmp(o->list[i].topic, c->topics[TOPIC_QUARANTINE]) != 0)
             return err_set(
                 e, ERR_STOP,
                 "topic %s: a reset of app.id %s was broken off, and what it has left is not whole; run "

@@ -51,7 +51,8 @@ bool owners_know(const struct owners *o, const char *app_id);
 
 /* No result topic of `c` is another app.id's. Else ERR_CONFIG. */
 bool owners_allow(const struct owners *o, const struct config *c, struct err *e);
-/* No reset of app.id was broken off. Else ERR_STOP. */
+/* No reset of app.id was broken off. Else ERR_STOP. The quarantine does not count: nothing is rebuilt
+ * from it, and the reset that ends what another one has begun may keep it. */
 bool owners_are_whole(const struct owners *o, const struct config *c, struct err *e);
 /* All of them are app.id's. */
 bool owners_have(const struct owners *o, const struct config *c, const bool *which);

@@ -2,6 +2,7 @@
 
 #include "streamer/base/log.h"
 #include "streamer/kafka.h"
+#include "streamer/rights.h"
 
 #include <time.h>
 
@@ -40,15 +41,19 @@ static bool lasts(rd_kafka_resp_err_t code) {
            code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
 }
 
-static bool failed(const struct config *c, const char *what, rd_kafka_resp_err_t code, struct err *e) {
+/* operation: Read or Write. */
+static bool failed(const struct config *c, rd_kafka_AclOperation_t operation, rd_kafka_resp_err_t code,
+                   struct err *e) {
+    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        return rights_deny_one(c, RIGHTS_OWNERS, operation, e);
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
         return err_set(
             e, ERR_STOP,
             "topic %s: its first records were deleted, so that it does not say any more whose the result "
             "topics are; delete it, then each app.id asks for its own anew when it starts",
             c->owners_topic);
-    return err_set(e, ERR_STOP, "topic %s: cannot %s it: %s; check the brokers, and the right to %s it",
-                   c->owners_topic, what, rd_kafka_err2str(code), what);
+    return err_set(e, ERR_STOP, "topic %s: cannot %s it: %s; check the brokers", c->owners_topic,
+                   operation == RD_KAFKA_ACL_OPERATION_READ ? "read" : "write to", rd_kafka_err2str(code));
 }
 
 static void apply(struct owners *o, const struct config *c, const rd_kafka_message_t *m) {
@@ -75,7 +80,7 @@ static bool read_records(rd_kafka_t *reader, const struct config *c, int64_t thr
             code = m->err;
         rd_kafka_message_destroy(m);
     }
-    return at_end || failed(c, "read", code, e);
+    return at_end || failed(c, RD_KAFKA_ACL_OPERATION_READ, code, e);
 }
 
 static bool read_through(const struct config *c, int64_t through, struct owners *o, struct err *e) {
@@ -89,7 +94,7 @@ static bool read_through(const struct config *c, int64_t through, struct owners 
     rd_kafka_topic_partition_list_destroy(list);
     owners_release(o);
     bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ? read_records(reader, c, through, o, e)
-                                                 : failed(c, "read", code, e);
+                                                 : failed(c, RD_KAFKA_ACL_OPERATION_READ, code, e);
     rd_kafka_destroy(reader);
     return ok;
 }
@@ -143,7 +148,7 @@ static bool deliver(rd_kafka_t *writer, const struct config *c, struct buf *valu
         code = delivery->code;
     if (topic != NULL)
         rd_kafka_topic_destroy(topic);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR || failed(c, "write", code, e);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR || failed(c, RD_KAFKA_ACL_OPERATION_WRITE, code, e);
 }
 
 bool owners_append(const struct config *c, enum owners_state state, const bool *which, struct owners *o,

@@ -1,11 +1,13 @@
 /* reset: full refresh. Forgets state and results of an app.id, so that the next run reprocesses its input from the
- * beginning. In an order in which a crash leaves nothing that a run would take for good: first the topics (a run
- * then stops where local state is ahead of them), then the group's offsets, then the state. */
+ * beginning. Before it deletes anything it says so in the topic of the owners (owners.h), and takes
+ * that back when all is gone. After a crash in between no run starts, and a second reset goes on. */
 #include "state/store.h"
 #include "streamer/commands.h"
 #include "streamer/input_loss.h"
 #include "streamer/kafka.h"
+#include "streamer/owners_topic.h"
 #include "streamer/rights.h"
+#include "streamer/topics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +67,64 @@ static bool find_topics(rd_kafka_t *client, const struct config *c, const struct
                      kafka_metadata_topic(md, c->topics[t]) != NULL;
     rd_kafka_metadata_destroy(md);
     return true;
+}
+
+/* --- whose it is --- */
+
+/* Nothing goes that is another app.id's, or may be. What nobody owns was written by this one if it
+ * has internal topics (version 0.1.0 did not say whose results are), or owns other topics. */
+static bool is_ours(const struct owners *owners, const struct config *c, const bool present[TOPIC_COUNT],
+                    struct err *e) {
+    if (!owners_allow(owners, c, e))
+        return false;
+    if (present[TOPIC_ACCOUNT_LINKS] || owners_know(owners, c->app_id))
+        return true;
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (present[t] && topic_is_result((enum topic)t))
+            return err_set(
+                e, ERR_CONFIG,
+                "reset: topic %s: nothing says that it is app.id %s's (no record in topic %s, no topic %s); "
+                "check app.id and topic.*, or delete it by hand",
+                c->topics[t], c->app_id, c->owners_topic, c->topics[TOPIC_ACCOUNT_LINKS]);
+    return true;
+}
+
+static bool check_owner(rd_kafka_t *client, const struct config *c, const bool present[TOPIC_COUNT],
+                        struct err *e) {
+    struct owners owners = {0};
+    bool ok = owners_read(client, c, &owners, e) && is_ours(&owners, c, present, e);
+    owners_release(&owners);
+    return ok;
+}
+
+/* Those that it deletes: what is kept stays app.id's. */
+static void choose_given_up(bool keep_quarantine, bool which[TOPIC_COUNT]) {
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        which[t] = !(keep_quarantine && t == TOPIC_QUARANTINE);
+}
+
+/* From here on no run starts. */
+static bool tell_begin(rd_kafka_t *client, const struct config *c, bool keep_quarantine, struct err *e) {
+    struct owners owners = {0};
+    bool which[TOPIC_COUNT];
+    choose_given_up(keep_quarantine, which);
+    bool ok =
+        topics_create_owners(client, c, e) && owners_append(c, OWNERS_RESETTING, which, &owners, e) &&
+        owners_allow(&owners, c, e) &&
+        (owners_have(&owners, c, which) ||
+         err_set(e, ERR_STOP,
+                 "reset: another app.id gave up topics just now, nothing was deleted; run reset again"));
+    owners_release(&owners);
+    return ok;
+}
+
+static bool tell_end(const struct config *c, bool keep_quarantine, struct err *e) {
+    struct owners owners = {0};
+    bool which[TOPIC_COUNT];
+    choose_given_up(keep_quarantine, which);
+    bool ok = owners_append(c, OWNERS_RELEASED, which, &owners, e);
+    owners_release(&owners);
+    return ok;
 }
 
 /* --- asking the user --- */
@@ -191,10 +251,11 @@ static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka
                   bool keep_quarantine, struct err *e) {
     bool present[TOPIC_COUNT];
     return find_topics(client, c, trouble, keep_quarantine, present, e) &&
-           may_reset(client, c, keep_quarantine, e) && group_is_idle(client, c, e) &&
-           ask(client, c, trouble, present, keep_quarantine, yes, e) && group_is_idle(client, c, e) &&
+           may_reset(client, c, keep_quarantine, e) && check_owner(client, c, present, e) &&
+           group_is_idle(client, c, e) && ask(client, c, trouble, present, keep_quarantine, yes, e) &&
+           group_is_idle(client, c, e) && tell_begin(client, c, keep_quarantine, e) &&
            delete_topics(client, c, trouble, keep_quarantine, present, e) && delete_offsets(client, c, e) &&
-           store_destroy(c->state_dir, e);
+           store_destroy(c->state_dir, e) && tell_end(c, keep_quarantine, e);
 }
 
 int command_reset(const struct config *c, bool yes, bool keep_quarantine) {

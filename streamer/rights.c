@@ -22,6 +22,10 @@ static const struct {
     {OPERATION(DESCRIBE), "Describe"}, {OPERATION(DESCRIBE_CONFIGS), "DescribeConfigs"},
 };
 
+static const char *topic_name(const struct config *c, int t) {
+    return t == RIGHTS_OWNERS ? c->owners_topic : c->topics[t];
+}
+
 /* --- what is needed --- */
 
 struct rights rights_to_run(void) {
@@ -36,6 +40,8 @@ struct rights rights_to_run(void) {
         if (topic_is_repartition((enum topic)t)) /* of records that are done */
             r.of[t] |= OPERATION(DELETE);
     }
+    r.of[RIGHTS_OWNERS] =
+        OPERATION(CREATE) | OPERATION(READ) | OPERATION(WRITE) | OPERATION(DESCRIBE_CONFIGS);
     return r;
 }
 
@@ -49,6 +55,7 @@ struct rights rights_to_reset(void) {
     struct rights r = {.of = {[RIGHTS_GROUP] = OPERATION(DELETE)}};
     for (int t = 0; t < TOPIC_COUNT; t++) /* of the inputs it tells what is not there any more */
         r.of[t] = topic_is_users((enum topic)t) ? OPERATION(DESCRIBE) : OPERATION(DELETE);
+    r.of[RIGHTS_OWNERS] = OPERATION(CREATE) | OPERATION(READ) | OPERATION(WRITE);
     return r;
 }
 
@@ -70,8 +77,8 @@ static const char *user_of(const struct config *c) {
 }
 
 static void put_resource(struct buf *out, const struct config *c, int of) {
-    if (of < TOPIC_COUNT)
-        buf_printf(out, "topic %s", c->topics[of]);
+    if (of < RIGHTS_TOPICS)
+        buf_printf(out, "topic %s", topic_name(c, of));
     else if (of == RIGHTS_GROUP)
         buf_printf(out, "group %s", c->app_id);
     else
@@ -90,7 +97,7 @@ static void put_operations(struct buf *out, unsigned operations) {
 
 static void put_item(struct buf *out, const struct config *c, const struct rights *missing, int of) {
     unsigned operations = missing->of[of];
-    bool is_maybe_there = of < TOPIC_COUNT && missing->hidden[of] && (operations & OPERATION(CREATE)) != 0;
+    bool is_maybe_there = of < RIGHTS_TOPICS && missing->hidden[of] && (operations & OPERATION(CREATE)) != 0;
     put_resource(out, c, of);
     buf_put_str(out, ": missing ");
     put_operations(out, is_maybe_there ? operations & ~OPERATION(CREATE) : operations);
@@ -124,8 +131,8 @@ static void put_example(struct buf *out, const struct config *c, const struct ri
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if ((missing->of[of] & names[i].operation) != 0)
             buf_printf(out, " --operation %s", names[i].name);
-    if (of < TOPIC_COUNT)
-        buf_printf(out, " --topic %s", c->topics[of]);
+    if (of < RIGHTS_TOPICS)
+        buf_printf(out, " --topic %s", topic_name(c, of));
     else if (of == RIGHTS_GROUP)
         buf_printf(out, " --group %s", c->app_id);
     else
@@ -153,7 +160,7 @@ bool rights_deny_one(const struct config *c, int of, rd_kafka_AclOperation_t ope
 bool rights_deny_topic(const struct config *c, const char *name, rd_kafka_AclOperation_t operation,
                        struct err *e) {
     int t = 0;
-    while (t + 1 < TOPIC_COUNT && strcmp(c->topics[t], name) != 0)
+    while (t + 1 < RIGHTS_TOPICS && strcmp(topic_name(c, t), name) != 0)
         t++;
     return rights_deny_one(c, t, operation, e);
 }
@@ -179,11 +186,11 @@ static rd_kafka_AdminOptions_t *options_with_rights(rd_kafka_t *client, rd_kafka
 /* Of those whose rights matter. */
 static void ask_of_topics(rd_kafka_t *client, const struct config *c, const struct rights *needed,
                           rd_kafka_queue_t *queue) {
-    const char *topics[TOPIC_COUNT];
+    const char *topics[RIGHTS_TOPICS];
     size_t count = 0;
-    for (int t = 0; t < TOPIC_COUNT; t++)
+    for (int t = 0; t < RIGHTS_TOPICS; t++)
         if (needed->of[t] != 0)
-            topics[count++] = c->topics[t];
+            topics[count++] = topic_name(c, t);
     rd_kafka_AdminOptions_t *options = options_with_rights(client, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
     rd_kafka_TopicCollection_t *collection = rd_kafka_TopicCollection_of_topic_names(topics, count);
     rd_kafka_DescribeTopics(client, collection, options, queue);
@@ -237,8 +244,8 @@ static void note_topics(const rd_kafka_DescribeTopics_result_t *result, const st
     size_t count;
     const rd_kafka_TopicDescription_t **topics = rd_kafka_DescribeTopics_result_topics(result, &count);
     for (size_t i = 0; i < count; i++)
-        for (int t = 0; t < TOPIC_COUNT; t++)
-            if (strcmp(c->topics[t], rd_kafka_TopicDescription_name(topics[i])) == 0)
+        for (int t = 0; t < RIGHTS_TOPICS; t++)
+            if (strcmp(topic_name(c, t), rd_kafka_TopicDescription_name(topics[i])) == 0)
                 note_topic(topics[i], t, needed->of[t], missing);
 }
 
@@ -278,18 +285,18 @@ static bool note_answer(rd_kafka_event_t *event, const struct config *c, const s
 
 /* Topics that are not there, as far as the user may know, and for which `operation` is needed. */
 static size_t unseen_topics(const struct config *c, const struct rights *needed, const struct rights *missing,
-                            unsigned operation, const char *topics[TOPIC_COUNT]) {
+                            unsigned operation, const char *topics[RIGHTS_TOPICS]) {
     size_t count = 0;
-    for (int t = 0; t < TOPIC_COUNT; t++)
+    for (int t = 0; t < RIGHTS_TOPICS; t++)
         if ((missing->absent[t] || missing->hidden[t]) && (needed->of[t] & operation) != 0)
-            topics[count++] = c->topics[t];
+            topics[count++] = topic_name(c, t);
     return count;
 }
 
 static void note_refused(const struct config *c, const char *name, rd_kafka_resp_err_t code,
                          unsigned operation, struct rights *missing) {
-    for (int t = 0; t < TOPIC_COUNT; t++)
-        if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && strcmp(c->topics[t], name) == 0)
+    for (int t = 0; t < RIGHTS_TOPICS; t++)
+        if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && strcmp(topic_name(c, t), name) == 0)
             missing->of[t] |= operation;
 }
 
@@ -305,8 +312,8 @@ static void note_configs(rd_kafka_event_t *event, const struct config *c, struct
 /* Kafka looks at the right first, and whether there is such a topic second. */
 static bool try_describe_configs(rd_kafka_t *client, const struct config *c, const struct rights *needed,
                                  struct rights *missing, struct err *e) {
-    const char *topics[TOPIC_COUNT];
-    rd_kafka_ConfigResource_t *resources[TOPIC_COUNT];
+    const char *topics[RIGHTS_TOPICS];
+    rd_kafka_ConfigResource_t *resources[RIGHTS_TOPICS];
     size_t count = unseen_topics(c, needed, missing, OPERATION(DESCRIBE_CONFIGS), topics);
     if (count == 0)
         return true;
@@ -339,8 +346,8 @@ static void note_created(rd_kafka_event_t *event, const struct config *c, struct
 static bool try_create(rd_kafka_t *client, const struct config *c, const struct rights *needed,
                        struct rights *missing, struct err *e) {
     char why[256];
-    const char *topics[TOPIC_COUNT];
-    rd_kafka_NewTopic_t *requests[TOPIC_COUNT];
+    const char *topics[RIGHTS_TOPICS];
+    rd_kafka_NewTopic_t *requests[RIGHTS_TOPICS];
     size_t count = unseen_topics(c, needed, missing, OPERATION(CREATE), topics);
     if (count == 0)
         return true;

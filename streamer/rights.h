@@ -11,14 +11,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What rights are of: a topic (enum topic), or one of these. */
-enum { RIGHTS_GROUP = TOPIC_COUNT, RIGHTS_TRANSACTIONAL_IDS, RIGHTS_COUNT };
+/* What rights are of: a topic (enum topic), or one of these. The first RIGHTS_TOPICS are topics. */
+enum {
+    RIGHTS_OWNERS = TOPIC_COUNT, /* topic.owners */
+    RIGHTS_TOPICS,
+    RIGHTS_GROUP = RIGHTS_TOPICS,
+    RIGHTS_TRANSACTIONAL_IDS,
+    RIGHTS_COUNT
+};
 
 /* Zero-initialized: none. */
 struct rights {
     unsigned of[RIGHTS_COUNT]; /* sets of 1 << RD_KAFKA_ACL_OPERATION_… */
     /* Of missing rights: the topic is not there; the user may not even know whether it is. */
-    bool absent[TOPIC_COUNT], hidden[TOPIC_COUNT];
+    bool absent[RIGHTS_TOPICS], hidden[RIGHTS_TOPICS];
 };
 
 struct rights rights_to_run(void); /* Create counts for topics that are not there */

@@ -321,7 +321,7 @@ static bool may_run(struct service *s, rd_kafka_t *client, bool *any_absent, str
         log_warn("rights", "error=%s", log_quote(&(struct log_value){0}, e->text));
         return true;
     }
-    for (int t = 0; t < TOPIC_COUNT; t++)
+    for (int t = 0; t < RIGHTS_TOPICS; t++)
         *any_absent = *any_absent || missing.absent[t];
     return rights_are_none(&missing) || rights_deny(&s->config, &missing, e);
 }

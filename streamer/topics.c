@@ -4,6 +4,7 @@
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/kafka.h"
+#include "streamer/owners_topic.h"
 #include "streamer/rights.h"
 
 #include <stdio.h>
@@ -40,6 +41,7 @@ static bool read_partitions(rd_kafka_t *client, const struct config *c, int time
                 md->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
                 layout->partitions[t] = md->topics[i].partition_cnt;
     }
+    layout->has_owners_topic = kafka_metadata_topic(md, c->owners_topic) != NULL;
     rd_kafka_metadata_destroy(md);
     return true;
 }
@@ -48,6 +50,11 @@ static bool read_partitions(rd_kafka_t *client, const struct config *c, int time
 
 static void add_config(rd_kafka_NewTopic_t *topic, const char *name, const char *value) {
     (void)rd_kafka_NewTopic_set_config(topic, name, value);
+}
+
+static void keep_for_ever(rd_kafka_NewTopic_t *topic) {
+    add_config(topic, "retention.ms", "-1");
+    add_config(topic, "retention.bytes", "-1");
 }
 
 static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int32_t n, struct err *e) {
@@ -63,8 +70,7 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
     add_config(topic, "cleanup.policy", topic_is_replayed(t) ? "compact" : "delete");
     add_config(topic, "message.timestamp.type", "CreateTime");
     if (!topic_is_replayed(t)) { /* nothing goes by itself: repartition topics are purged once committed */
-        add_config(topic, "retention.ms", "-1");
-        add_config(topic, "retention.bytes", "-1");
+        keep_for_ever(topic);
         add_config(topic, "max.message.bytes", LARGE_MESSAGE_BYTES);
         add_config(topic, "message.timestamp.after.max.ms", ANY_DIFFERENCE_MS);
         add_config(topic, "message.timestamp.before.max.ms", ANY_DIFFERENCE_MS);
@@ -97,6 +103,23 @@ static bool check_created(rd_kafka_event_t *event, const struct config *c, struc
     return true;
 }
 
+static bool submit(rd_kafka_t *client, const struct config *c, rd_kafka_NewTopic_t **topics, size_t count,
+                   struct err *e) {
+    char text[256];
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    (void)rd_kafka_AdminOptions_set_operation_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
+    rd_kafka_CreateTopics(client, topics, count, options, queue);
+    rd_kafka_event_t *event = kafka_admin_result(queue, "create topics", e);
+    bool ok = event != NULL && check_created(event, c, e);
+    if (event != NULL)
+        rd_kafka_event_destroy(event);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    return ok;
+}
+
 static bool create_topics(rd_kafka_t *client, const struct config *c, const struct topic_layout *layout,
                           bool users_topics, struct err *e) {
     rd_kafka_NewTopic_t *topics[TOPIC_COUNT];
@@ -110,21 +133,32 @@ static bool create_topics(rd_kafka_t *client, const struct config *c, const stru
         ok = topics[count] != NULL;
         count += ok;
     }
-    if (ok && count > 0) {
-        char text[256];
-        rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-        rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-        (void)rd_kafka_AdminOptions_set_operation_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
-        (void)rd_kafka_AdminOptions_set_request_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
-        rd_kafka_CreateTopics(client, topics, count, options, queue);
-        rd_kafka_event_t *event = kafka_admin_result(queue, "create topics", e);
-        ok = event != NULL && check_created(event, c, e);
-        if (event != NULL)
-            rd_kafka_event_destroy(event);
-        rd_kafka_AdminOptions_destroy(options);
-        rd_kafka_queue_destroy(queue);
-    }
+    ok = ok && (count == 0 || submit(client, c, topics, count, e));
     rd_kafka_NewTopic_destroy_array(topics, count);
+    return ok;
+}
+
+/* Where another instance was faster, it may not ask: who finds a topic needs no right to create it. */
+static bool has_owners_topic(rd_kafka_t *client, const struct config *c, bool *is_there, struct err *e) {
+    struct topic_layout layout;
+    bool ok = read_partitions(client, c, ADMIN_TIMEOUT_MS, &layout, e);
+    *is_there = ok && layout.has_owners_topic;
+    return ok;
+}
+
+bool topics_create_owners(rd_kafka_t *client, const struct config *c, struct err *e) {
+    char text[256];
+    bool is_there;
+    if (!has_owners_topic(client, c, &is_there, e) || is_there)
+        return is_there;
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(c->owners_topic, 1, (int)c->replication_factor, text, sizeof text);
+    if (topic == NULL)
+        return err_set(e, ERR_CONFIG, "topic %s: %s", c->owners_topic, text);
+    add_config(topic, "cleanup.policy", "delete");
+    keep_for_ever(topic);
+    bool ok = submit(client, c, &topic, 1, e);
+    rd_kafka_NewTopic_destroy(topic);
     return ok;
 }
 
@@ -171,14 +205,45 @@ static bool choose_n(const struct config *c, struct topic_layout *layout, struct
     return true;
 }
 
-/* Where a new app.id begins, the result topics must be empty: what another one left or writes there would be
- * taken for its own. */
-static bool check_new_app(rd_kafka_t *client, const struct config *c, const struct topic_layout *layout,
-                          struct err *e) {
-    if (layout->partitions[TOPIC_ACCOUNT_LINKS] > 0)
-        return true;
+static bool is_new(const struct topic_layout *layout) {
+    return layout->partitions[TOPIC_ACCOUNT_LINKS] == 0;
+}
+
+/* Whether messages in it would be taken for app.id's without being so. What nobody owns is believed
+ * to be the work of an app.id that is not new and owns nothing yet: version 0.1.0 did not say whose
+ * results are. */
+static bool must_be_empty(const struct config *c, const struct topic_layout *layout,
+                          const struct owners *owners, enum topic t) {
+    return topic_is_replayed(t) &&
+           (is_new(layout) || (topic_is_result(t) && owners_find(owners, c->topics[t]) == NULL &&
+                               owners_know(owners, c->app_id)));
+}
+
+static bool holds_messages(const struct config *c, const struct topic_layout *layout,
+                           const struct owners *owners, enum topic t, struct err *e) {
+    const char *name = c->topics[t];
+    if (!is_new(layout))
+        return err_set(e, ERR_CONFIG,
+                       "topic %s: holds messages already, but app.id %s owns other topics: they are another "
+                       "application's; give the name that it had or another one (%s), or delete the topic",
+                       name, c->app_id, config_topic_key(c, t));
+    if (owners_find(owners, name) != NULL)
+        return err_set(e, ERR_CONFIG,
+                       "topic %s: holds messages of app.id %s, but its topic %s was deleted; reprocess "
+                       "everything (streamer reset)",
+                       name, c->app_id, c->topics[TOPIC_ACCOUNT_LINKS]);
+    return err_set(e, ERR_CONFIG,
+                   "topic %s: holds messages already, but app.id %s is new (it has no topic %s): they are "
+                   "another application's; give other names (topic.*), or delete the topic",
+                   name, c->app_id, c->topics[TOPIC_ACCOUNT_LINKS]);
+}
+
+static bool check_empty(rd_kafka_t *client, const struct config *c, const struct topic_layout *layout,
+                        const struct owners *owners, struct err *e) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
-        for (int32_t p = 0; topic_is_replayed((enum topic)t) && p < layout->partitions[t]; p++) {
+        if (!must_be_empty(c, layout, owners, (enum topic)t))
+            continue;
+        for (int32_t p = 0; p < layout->partitions[t]; p++) {
             int64_t low, high;
             rd_kafka_resp_err_t code =
                 rd_kafka_query_watermark_offsets(client, c->topics[t], p, &low, &high, ADMIN_TIMEOUT_MS);
@@ -186,14 +251,47 @@ static bool check_new_app(rd_kafka_t *client, const struct config *c, const stru
                 return err_set(e, ERR_RETRY, "offsets of %s partition %d: %s", c->topics[t], p,
                                rd_kafka_err2str(code));
             if (high > low)
-                return err_set(
-                    e, ERR_CONFIG,
-                    "topic %s: holds messages already, but app.id %s is new (it has no topic %s): they are "
-                    "another application's; give other names (topic.*), or delete the topic",
-                    c->topics[t], c->app_id, c->topics[TOPIC_ACCOUNT_LINKS]);
+                return holds_messages(c, layout, owners, (enum topic)t, e);
         }
     }
     return true;
+}
+
+static bool has_offsets(rd_kafka_event_t *event) {
+    size_t count;
+    const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(event), &count);
+    const rd_kafka_topic_partition_list_t *list =
+        count > 0 ? rd_kafka_group_result_partitions(groups[0]) : NULL;
+    for (int i = 0; list != NULL && i < list->cnt; i++)
+        if (list->elems[i].offset >= 0)
+            return true;
+    return false;
+}
+
+static bool refuse_offsets(const struct config *c, struct err *e) {
+    return err_set(e, ERR_STOP,
+                   "group %s: has offsets, but topic %s was deleted, and with it what app.id %s made of the "
+                   "input before them; reprocess everything (streamer reset)",
+                   c->app_id, c->topics[TOPIC_ACCOUNT_LINKS], c->app_id);
+}
+
+/* An app.id that has run before and finds its topics deleted must not go on behind what it made of
+ * the input then. */
+static bool check_offsets(rd_kafka_t *client, const struct config *c, const struct topic_layout *layout,
+                          const struct owners *owners, struct err *e) {
+    if (!is_new(layout) || !owners_know(owners, c->app_id))
+        return true;
+    rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(c->app_id, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_ListConsumerGroupOffsets(client, &request, 1, NULL, queue);
+    rd_kafka_event_t *event = kafka_admin_result(queue, "list the group's offsets", e);
+    bool ok = event != NULL && (!has_offsets(event) || refuse_offsets(c, e));
+    if (event != NULL)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ListConsumerGroupOffsets_destroy(request);
+    return ok;
 }
 
 /* Before n is known, the topics must agree with each other. */
@@ -246,6 +344,21 @@ static bool check_config(const struct config *c, enum topic t, const rd_kafka_Co
     return true;
 }
 
+/* Whether a record of it may go. */
+static bool check_owners_config(const struct config *c, const rd_kafka_ConfigResource_t *r, struct err *e) {
+    static const char *const wanted[][2] = {
+        {"cleanup.policy", "delete"}, {"retention.ms", "-1"}, {"retention.bytes", "-1"}};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        const char *name = wanted[i][0], *value = entry_value(r, name);
+        if (value != NULL && strcmp(value, wanted[i][1]) != 0)
+            return err_set(e, ERR_CONFIG,
+                           "topic %s: %s is %s, must be %s: no record of it may go; change it "
+                           "(kafka-configs.sh --alter --topic %s --add-config %s=%s)",
+                           c->owners_topic, name, value, wanted[i][1], c->owners_topic, name, wanted[i][1]);
+    }
+    return true;
+}
+
 /* ERR_RETRY: the broker that was asked does not know the topic yet. */
 static bool check_described(const struct config *c, rd_kafka_event_t *event, struct topic_layout *layout,
                             struct err *e) {
@@ -261,6 +374,8 @@ static bool check_described(const struct config *c, rd_kafka_event_t *event, str
             return err_set(e, code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? ERR_RETRY : ERR_STOP,
                            "topic %s: cannot read its configuration: %s", name,
                            rd_kafka_ConfigResource_error_string(resources[i]));
+        if (strcmp(c->owners_topic, name) == 0 && !check_owners_config(c, resources[i], e))
+            return false;
         for (int t = 0; t < TOPIC_COUNT; t++)
             if (strcmp(c->topics[t], name) == 0 && !check_config(c, (enum topic)t, resources[i], layout, e))
                 return false;
@@ -283,8 +398,10 @@ static bool describe_and_check(rd_kafka_t *client, const struct config *c,
 
 static bool check_configs(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
                           struct err *e) {
-    rd_kafka_ConfigResource_t *resources[TOPIC_COUNT];
+    rd_kafka_ConfigResource_t *resources[TOPIC_COUNT + 1];
     size_t count = 0;
+    if (layout->has_owners_topic)
+        resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->owners_topic);
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (!topic_is_users((enum topic)t) && layout->partitions[t] > 0)
             resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->topics[t]);
@@ -300,10 +417,31 @@ static bool check_configs(rd_kafka_t *client, const struct config *c, struct top
 
 /* All that can be known without creating any. */
 static bool check_existing(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
-                           struct err *e) {
-    return choose_n(c, layout, e) && check_new_app(client, c, layout, e) && check_partitions(c, layout, e) &&
+                           const struct owners *owners, struct err *e) {
+    return choose_n(c, layout, e) && check_empty(client, c, layout, owners, e) &&
+           check_offsets(client, c, layout, owners, e) && check_partitions(c, layout, e) &&
            check_configs(client, c, layout, e);
 }
+
+/* --- whose they are --- */
+
+static bool read_owners(rd_kafka_t *client, const struct config *c, struct owners *owners, struct err *e) {
+    return owners_read(client, c, owners, e) && owners_allow(owners, c, e) && owners_are_whole(owners, c, e);
+}
+
+/* From here on no other app.id may write to them. It asks again only if the one that had some of them
+ * has just given them up. */
+static bool make_ours(rd_kafka_t *client, const struct config *c, struct owners *owners, struct err *e) {
+    if (!owners_have(owners, c, NULL) && !topics_create_owners(client, c, e))
+        return false;
+    while (!owners_have(owners, c, NULL))
+        if (!owners_append(c, OWNERS_OWNED, NULL, owners, e) || !owners_allow(owners, c, e) ||
+            !owners_are_whole(owners, c, e))
+            return false;
+    return true;
+}
+
+/* --- the whole --- */
 
 static bool is_complete(const struct topic_layout *layout) {
     for (int t = 0; t < TOPIC_COUNT; t++)
@@ -312,18 +450,30 @@ static bool is_complete(const struct topic_layout *layout) {
     return true;
 }
 
-bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
-                   struct err *e) {
-    *layout = (struct topic_layout){.delete_retention_ms = INT64_MAX};
-    if (!read_partitions(client, c, timeout_ms, layout, e) || !check_existing(client, c, layout, e))
-        return false;
+static bool create_missing(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
+                           struct err *e) {
     return is_complete(layout) ||
            (create_and_see(client, c, layout, true, e) && choose_n(c, layout, e) &&
             check_partitions(c, layout, e) && create_and_see(client, c, layout, false, e) &&
             check_partitions(c, layout, e) && check_configs(client, c, layout, e));
 }
 
+bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
+                   struct err *e) {
+    struct owners owners = {0};
+    *layout = (struct topic_layout){.delete_retention_ms = INT64_MAX};
+    bool ok = read_partitions(client, c, timeout_ms, layout, e) && read_owners(client, c, &owners, e) &&
+              check_existing(client, c, layout, &owners, e) && make_ours(client, c, &owners, e) &&
+              create_missing(client, c, layout, e);
+    owners_release(&owners);
+    return ok;
+}
+
 bool topics_check(rd_kafka_t *client, const struct config *c, int timeout_ms, struct err *e) {
     struct topic_layout layout = {.delete_retention_ms = INT64_MAX};
-    return read_partitions(client, c, timeout_ms, &layout, e) && check_existing(client, c, &layout, e);
+    struct owners owners = {0};
+    bool ok = read_partitions(client, c, timeout_ms, &layout, e) && read_owners(client, c, &owners, e) &&
+              check_existing(client, c, &layout, &owners, e);
+    owners_release(&owners);
+    return ok;
 }

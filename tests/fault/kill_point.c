@@ -1,6 +1,6 @@
 /* kill_point: linked around the program's calls (--wrap), ends it as kill -9 does at a named point of its cycle:
  *
- *   KILL_POINT=send_offsets|commit|state   the call of librdkafka or RocksDB
+ *   KILL_POINT=send_offsets|commit|state|flush|delete_group|destroy   the call of librdkafka or RocksDB
  *   KILL_WHEN=before|after                 it is made
  *   KILL_NTH=N                             for the Nth time
  *   KILL_HOW=hang                          the call never comes back, instead; standard error says so
@@ -50,6 +50,14 @@ void __real_rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options, 
                           char **error);
 void __wrap_rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options, rocksdb_writebatch_t *batch,
                           char **error);
+rd_kafka_resp_err_t __real_rd_kafka_flush(rd_kafka_t *rk, int timeout_ms);
+rd_kafka_resp_err_t __wrap_rd_kafka_flush(rd_kafka_t *rk, int timeout_ms);
+void __real_rd_kafka_DeleteGroups(rd_kafka_t *rk, rd_kafka_DeleteGroup_t **groups, size_t count,
+                                  const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *queue);
+void __wrap_rd_kafka_DeleteGroups(rd_kafka_t *rk, rd_kafka_DeleteGroup_t **groups, size_t count,
+                                  const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *queue);
+void __real_rocksdb_destroy_db(const rocksdb_options_t *options, const char *dir, char **error);
+void __wrap_rocksdb_destroy_db(const rocksdb_options_t *options, const char *dir, char **error);
 
 rd_kafka_error_t *__wrap_rd_kafka_send_offsets_to_transaction(rd_kafka_t *rk,
                                                               const rd_kafka_topic_partition_list_t *offsets,
@@ -78,5 +86,31 @@ void __wrap_rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options, 
     bool due = is_due("state", &calls);
     die_if(due, "before");
     __real_rocksdb_write(db, options, batch, error);
+    die_if(due, "after");
+}
+
+rd_kafka_resp_err_t __wrap_rd_kafka_flush(rd_kafka_t *rk, int timeout_ms) {
+    static atomic_int calls;
+    bool due = is_due("flush", &calls);
+    die_if(due, "before");
+    rd_kafka_resp_err_t code = __real_rd_kafka_flush(rk, timeout_ms);
+    die_if(due, "after");
+    return code;
+}
+
+void __wrap_rd_kafka_DeleteGroups(rd_kafka_t *rk, rd_kafka_DeleteGroup_t **groups, size_t count,
+                                  const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *queue) {
+    static atomic_int calls;
+    bool due = is_due("delete_group", &calls);
+    die_if(due, "before");
+    __real_rd_kafka_DeleteGroups(rk, groups, count, options, queue);
+    die_if(due, "after");
+}
+
+void __wrap_rocksdb_destroy_db(const rocksdb_options_t *options, const char *dir, char **error) {
+    static atomic_int calls;
+    bool due = is_due("destroy", &calls);
+    die_if(due, "before");
+    __real_rocksdb_destroy_db(options, dir, error);
     die_if(due, "after");
 }

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kafka import KafkaBroker
-from results import read_topic
+from results import RESULTS, read_topic
 from scenario import Scenario, load
 from streamer import run_once
 
@@ -73,3 +73,7 @@ def test_reset__says_what_is_lost(broker: KafkaBroker, tmp_path: Path) -> None:
         ours = {topic for topic in broker.topics() if topic.startswith((f"{s.app_id}.", f"{s.app_id}-"))}
         assert ours == {accounts, s.names["quarantine"]}
         assert len(read_topic(broker.bootstrap, s.names["quarantine"])) == 3
+        said_of = [m.value for m in read_topic(broker.bootstrap, "streamer-owners") if m.key_text == s.app_id]
+        for state, record in zip(("resetting", "released"), said_of[-2:], strict=True):  # the quarantine stays its own
+            assert record is not None
+            assert record.decode().split(" ") == [state, *(s.names[name] for name in RESULTS)]

@@ -97,9 +97,15 @@ class Guarded(GuardedBroker):
         }
 
 
+def settings(guarded: Guarded, directory: Path) -> dict[str, str]:
+    """Each test has owners of its own, so that they are created by its first start."""
+    return {**guarded.login(), "topic.owners": f"owners-{directory.name}"}
+
+
 def readme_rights(s: Scenario, command: str) -> Rights:
     """What its table says that the command needs; Create is that of `run that creates topics`."""
     (table,) = marked("rights")
+    names_of = {**s.names, "streamer-owners": s.settings["topic.owners"]}
     found: Rights = set()
     for line in table.splitlines()[2:]:
         commands, kind, names, operations = (cell.strip() for cell in line.strip("|").split("|"))
@@ -107,7 +113,7 @@ def readme_rights(s: Scenario, command: str) -> Rights:
             continue
         assert "`" in names, line
         for name in re.findall("`([^`]+)`", names):
-            real = s.names.get(name, name.replace("<app.id>", s.app_id).removesuffix("*"))
+            real = names_of.get(name, name.replace("<app.id>", s.app_id).removesuffix("*"))
             found |= {Right(kind, real, operation.strip()) for operation in operations.split(",")}
     assert found, command
     return found
@@ -121,9 +127,13 @@ def create_rights(s: Scenario) -> Rights:
 
 
 def reset_rights(s: Scenario) -> Rights:
-    """Delete: of all topics that `run` creates, whatever the table calls them."""
-    assert "| `reset` | Topic | all of the above but `customers` and `accounts` | Delete |" in marked("rights")[0]
-    deleted = {r._replace(operation="Delete") for r in create_rights(s)} | {Right("Group", s.app_id, "Delete")}
+    """Delete: of all topics that `run` creates but the owners, whatever the table calls them."""
+    kept = "`customers`, `accounts` and `streamer-owners`"
+    assert f"| `reset` | Topic | all of the above but {kept} | Delete |" in marked("rights")[0]
+    owners = s.settings["topic.owners"]
+    deleted = {r._replace(operation="Delete") for r in create_rights(s) if r.name != owners}
+    deleted |= {Right("Group", s.app_id, "Delete"), Right("Topic", owners, "Read"), Right("Topic", owners, "Write")}
+    assert "| `reset` | Topic | `streamer-owners` | Read, Write |" in marked("rights")[0]
     assert "| `reset` | Topic | `customers`, `accounts` | Describe |" in marked("rights")[0]
     return deleted | {Right("Topic", s.names[name], "Describe") for name in INPUTS}
 
@@ -149,7 +159,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 def test_rights__readme_is_enough(guarded: Guarded, tmp_path: Path) -> None:
     records = load(200, PARTITIONS, "scattered", large=False)
-    with Scenario(guarded, tmp_path, PARTITIONS, guarded.login()) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded, tmp_path)) as s:
         guarded.grant(readme_rights(s, "run") | create_rights(s))
         done = check_connect(s)
         assert (done.returncode, named(done.stderr)) == (0, set()), done
@@ -178,7 +188,7 @@ def groups(rights: Rights) -> Iterator[Rights]:
 
 def test_rights__check_names_each(guarded: Guarded, tmp_path: Path) -> None:
     """While topics are missing, when they are there, and of a user who has none."""
-    with Scenario(guarded, tmp_path, PARTITIONS, guarded.login()) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded, tmp_path)) as s:
         needed, create = readme_rights(s, "run"), create_rights(s)
         guarded.grant(needed | create)
         for taken in groups(create | {r for r in needed if r.operation == "DescribeConfigs"}):
@@ -213,7 +223,7 @@ def wait_denied(s: Scenario, missing: Rights) -> None:
 
 def test_rights__missing_at_the_start(guarded: Guarded, tmp_path: Path) -> None:
     """It waits for them, until it is stopped or retry.timeout is over."""
-    with Scenario(guarded, tmp_path, PARTITIONS, guarded.login()) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded, tmp_path)) as s:
         s.fed.feed(load(100, PARTITIONS, "scattered", large=False))
         needed, create = readme_rights(s, "run"), create_rights(s)
         guarded.grant(needed)
@@ -259,7 +269,7 @@ def test_rights__missing_while_running(guarded: Guarded, tmp_path: Path) -> None
     """Each is waited for, and the last ones in vain; when they are granted again the next start goes on, and nothing is lost."""
     records = iter(load(600, PARTITIONS, "scattered", large=False))
     short = {"retry.timeout": "8s", "kafka.session.timeout.ms": "6000"}  # so that it loses its membership meanwhile
-    with Scenario(guarded, tmp_path, PARTITIONS, {**guarded.login(), **short}) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, {**settings(guarded, tmp_path), **short}) as s:
         needed, create = readme_rights(s, "run"), create_rights(s)
         guarded.grant(needed | create)
         s.streamer.start()
@@ -294,7 +304,7 @@ def test_rights__missing_while_running(guarded: Guarded, tmp_path: Path) -> None
 def test_rights__feed(guarded: Guarded, tmp_path: Path) -> None:
     file = tmp_path / "customers.csv"
     file.write_text("customer_id,customer_name,has_loan\n1,Ada,yes\n")
-    with Scenario(guarded, tmp_path, PARTITIONS, guarded.login()) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded, tmp_path)) as s:
         command = ("feed", "-c", str(s.streamer.properties), "customers", str(file))
         needed = {r for r in readme_rights(s, "feed") if r.name == s.names["customers"]}
         for other in ({Right("Topic", s.names["accounts"], "Write")}, {Right("Topic", s.names["customers"], "Read")}):
@@ -308,7 +318,7 @@ def test_rights__feed(guarded: Guarded, tmp_path: Path) -> None:
 
 def test_rights__reset(guarded: Guarded, tmp_path: Path) -> None:
     """It deletes nothing while it may not delete all."""
-    with Scenario(guarded, tmp_path, PARTITIONS, {**guarded.login(), "instance.id": ""}) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, {**settings(guarded, tmp_path), "instance.id": ""}) as s:
         s.fed.feed(load(100, PARTITIONS, "scattered", large=False))
         guarded.grant(readme_rights(s, "run") | create_rights(s))
         s.streamer.start()
@@ -327,4 +337,4 @@ def test_rights__reset(guarded: Guarded, tmp_path: Path) -> None:
             guarded.grant(taken)
         done = run_once(*command)
         assert done.returncode == 0, done
-        assert set(guarded.topics()) == {s.names[name] for name in INPUTS}
+        assert {t for t in guarded.topics() if t.startswith(s.app_id)} == {s.names[name] for name in INPUTS}

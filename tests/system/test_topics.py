@@ -122,18 +122,6 @@ def test_topics__a_lost_result_topic_stops_it(broker: KafkaBroker, tmp_path: Pat
         assert topic in line and "recreated" in line, line
 
 
-def test_topics__results_of_another_application_are_refused(broker: KafkaBroker, tmp_path: Path) -> None:
-    with Scenario(broker, tmp_path, (2, 2)) as s:
-        s.fed.feed(load(200, (2, 2), "keyed", large=False))
-        s.streamer.start()
-        s.wait_drained()
-        s.streamer.stop()
-        settings = {"app.id": f"{s.app_id}-other", "instance.id": "", "http.listen": ""}
-        s.streamer = s.another(tmp_path / "other", settings)
-        line = refusal(s)
-        assert f"{s.app_id}-other" in line and "topic." in line, line
-
-
 def test_topics__missing_inputs_are_told(broker: KafkaBroker, tmp_path: Path) -> None:
     """With the number of partitions that the brokers choose."""
     with Scenario(broker, tmp_path, (2, 2)) as s:

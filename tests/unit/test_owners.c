@@ -150,6 +150,10 @@ static void test_owners__refusals(void **state) {
     assert_int_equal(e.class, ERR_STOP);
     assert_non_null(strstr(e.text, "topic former: a reset of app.id bank was broken off"));
     owners_release(&o);
+    /* The reset that ended it has kept the quarantine. */
+    apply_lines(&o, "bank resetting profiles quarantine\nbank released profiles");
+    assert_true(owners_are_whole(&o, &bank, &e));
+    owners_release(&o);
     config_release(&bank);
     config_release(&other);
 }
