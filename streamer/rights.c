@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define ANSWER_MS 5000 /* how long an answer is waited for */
-#define TEXT_BYTES 640 /* of the list in an error, about: there is more to say, and an error has an end */
+#define TEXT_BYTES 720 /* of the list in an error, about: there is more to say, and an error has an end */
 #define TIMEOUT_TOO_LONG_MS "2147480000" /* librdkafka adds 100 to it */
 
 #define OPERATION(name) (1U << RD_KAFKA_ACL_OPERATION_##name)

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ from test_readme import marked
 PARTITIONS = (2, 3)  # so that records of both inputs take the hop over the repartition topics
 USER = "streamer"
 
+_numbers = count()
 _MISSING = re.compile(r"(topic|group|transactional ids that begin with) (\S+): missing ([A-Za-z, ]+?)(?=;| for | \()")
 _KINDS = {"topic": "Topic", "group": "Group", "transactional ids that begin with": "TransactionalId"}
 _OPERATIONS = {
@@ -97,9 +98,9 @@ class Guarded(GuardedBroker):
         }
 
 
-def settings(guarded: Guarded, directory: Path) -> dict[str, str]:
+def settings(guarded: Guarded) -> dict[str, str]:
     """Each test has owners of its own, so that they are created by its first start."""
-    return {**guarded.login(), "topic.owners": f"owners-{directory.name}"}
+    return {**guarded.login(), "topic.owners": f"owners{next(_numbers)}"}
 
 
 def readme_rights(s: Scenario, command: str) -> Rights:
@@ -159,7 +160,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 def test_rights__readme_is_enough(guarded: Guarded, tmp_path: Path) -> None:
     records = load(200, PARTITIONS, "scattered", large=False)
-    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded, tmp_path)) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
         guarded.grant(readme_rights(s, "run") | create_rights(s))
         done = check_connect(s)
         assert (done.returncode, named(done.stderr)) == (0, set()), done
@@ -188,7 +189,7 @@ def groups(rights: Rights) -> Iterator[Rights]:
 
 def test_rights__check_names_each(guarded: Guarded, tmp_path: Path) -> None:
     """While topics are missing, when they are there, and of a user who has none."""
-    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded, tmp_path)) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
         needed, create = readme_rights(s, "run"), create_rights(s)
         guarded.grant(needed | create)
         for taken in groups(create | {r for r in needed if r.operation == "DescribeConfigs"}):
@@ -223,7 +224,7 @@ def wait_denied(s: Scenario, missing: Rights) -> None:
 
 def test_rights__missing_at_the_start(guarded: Guarded, tmp_path: Path) -> None:
     """It waits for them, until it is stopped or retry.timeout is over."""
-    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded, tmp_path)) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
         s.fed.feed(load(100, PARTITIONS, "scattered", large=False))
         needed, create = readme_rights(s, "run"), create_rights(s)
         guarded.grant(needed)
@@ -269,7 +270,7 @@ def test_rights__missing_while_running(guarded: Guarded, tmp_path: Path) -> None
     """Each is waited for, and the last ones in vain; when they are granted again the next start goes on, and nothing is lost."""
     records = iter(load(600, PARTITIONS, "scattered", large=False))
     short = {"retry.timeout": "8s", "kafka.session.timeout.ms": "6000"}  # so that it loses its membership meanwhile
-    with Scenario(guarded, tmp_path, PARTITIONS, {**settings(guarded, tmp_path), **short}) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, {**settings(guarded), **short}) as s:
         needed, create = readme_rights(s, "run"), create_rights(s)
         guarded.grant(needed | create)
         s.streamer.start()
@@ -304,7 +305,7 @@ def test_rights__missing_while_running(guarded: Guarded, tmp_path: Path) -> None
 def test_rights__feed(guarded: Guarded, tmp_path: Path) -> None:
     file = tmp_path / "customers.csv"
     file.write_text("customer_id,customer_name,has_loan\n1,Ada,yes\n")
-    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded, tmp_path)) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
         command = ("feed", "-c", str(s.streamer.properties), "customers", str(file))
         needed = {r for r in readme_rights(s, "feed") if r.name == s.names["customers"]}
         for other in ({Right("Topic", s.names["accounts"], "Write")}, {Right("Topic", s.names["customers"], "Read")}):
@@ -318,7 +319,7 @@ def test_rights__feed(guarded: Guarded, tmp_path: Path) -> None:
 
 def test_rights__reset(guarded: Guarded, tmp_path: Path) -> None:
     """It deletes nothing while it may not delete all."""
-    with Scenario(guarded, tmp_path, PARTITIONS, {**settings(guarded, tmp_path), "instance.id": ""}) as s:
+    with Scenario(guarded, tmp_path, PARTITIONS, {**settings(guarded), "instance.id": ""}) as s:
         s.fed.feed(load(100, PARTITIONS, "scattered", large=False))
         guarded.grant(readme_rights(s, "run") | create_rights(s))
         s.streamer.start()
