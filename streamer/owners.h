@@ -8,9 +8,10 @@
  *             resetting   the same; and from here on a reset deletes what is in them
  *             released    they belong to nobody again, as far as they belonged to app.id
  *
- * So a record that asked in vain never counts later, and whoever reads up to a record knows for good
- * what it has brought. No record may be missing for that: the topic is not compacted. One record asks
- * for all topics, so that of two app.ids that ask at once one gets everything, not each a part. */
+ * So a record that asked in vain never counts later, and whoever reads up to a record knows for
+ * good what it has brought. No record may be missing for that: the topic is not compacted. One
+ * record asks for all topics, so that of two app.ids that ask at once one gets everything, not each
+ * a part. */
 #ifndef STREAMER_OWNERS_H
 #define STREAMER_OWNERS_H
 
@@ -51,8 +52,8 @@ bool owners_know(const struct owners *o, const char *app_id);
 
 /* No result topic of `c` is another app.id's. Else ERR_CONFIG. */
 bool owners_allow(const struct owners *o, const struct config *c, struct err *e);
-/* No reset of app.id was broken off. Else ERR_STOP. The quarantine does not count: nothing is rebuilt
- * from it, and the reset that ends what another one has begun may keep it. */
+/* No reset of app.id was broken off. Else ERR_STOP. The quarantine does not count: nothing is
+ * rebuilt from it, and the reset that ends what another one has begun may keep it. */
 bool owners_are_whole(const struct owners *o, const struct config *c, struct err *e);
 /* All of them are app.id's. */
 bool owners_have(const struct owners *o, const struct config *c, const bool *which);

@@ -62,8 +62,8 @@ static void apply(struct owners *o, const struct config *c, const rd_kafka_messa
                  c->owners_topic, PARTITION, (long long)m->offset);
 }
 
-/* From the beginning to the end, at least to the record at offset `through` (-1: none): for a moment
- * a new leader may not know its own end. */
+/* From the beginning to the end, at least to the record at offset `through` (-1: none): for a
+ * moment a new leader may not know its own end. */
 static bool read_records(rd_kafka_t *reader, const struct config *c, int64_t through, struct owners *o,
                          struct err *e) {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;

@@ -10,7 +10,8 @@
 
 /* Reads all records into `o`, which the caller releases, whatever comes back. Without the topic
  * nothing belongs to anybody. `client` is any handle. ERR_STOP: no answer, or records are
- * missing; ERR_DENIED: a right is. Waits for 30 s at most, as the other one for each of its two steps. */
+ * missing; ERR_DENIED: a right is. Waits for 30 s at most, as owners_append for each of its two
+ * steps. */
 bool owners_read(rd_kafka_t *client, const struct config *c, struct owners *o, struct err *e);
 
 /* Appends one record about `which` topics (owners.h); the topic must be there. Then reads all that

@@ -138,7 +138,8 @@ static bool create_topics(rd_kafka_t *client, const struct config *c, const stru
     return ok;
 }
 
-/* Where another instance was faster, it may not ask: who finds a topic needs no right to create it. */
+/* Kafka looks at the right to create a topic before it looks whether there is one. So this is asked
+ * first. */
 static bool has_owners_topic(rd_kafka_t *client, const struct config *c, bool *is_there, struct err *e) {
     struct topic_layout layout;
     bool ok = read_partitions(client, c, ADMIN_TIMEOUT_MS, &layout, e);
@@ -429,8 +430,8 @@ static bool read_owners(rd_kafka_t *client, const struct config *c, struct owner
     return owners_read(client, c, owners, e) && owners_allow(owners, c, e) && owners_are_whole(owners, c, e);
 }
 
-/* From here on no other app.id may write to them. It asks again only if the one that had some of them
- * has just given them up. */
+/* From here on no other app.id may write to them. It asks again only if the one that had some of
+ * them has just given them up. */
 static bool make_ours(rd_kafka_t *client, const struct config *c, struct owners *owners, struct err *e) {
     if (!owners_have(owners, c, NULL) && !topics_create_owners(client, c, e))
         return false;
