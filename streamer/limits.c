@@ -4,9 +4,9 @@
 
 #include <sys/resource.h>
 
-#define FILES_OF_STATE 576   /* tables (store.c), logs, and what lists them */
-#define FILES_OF_A_WORKER 64 /* connections to brokers */
-#define FILES_OF_PROCESS 64 /* among them connections to other instances */
+#define FILES_OF_STATE 576        /* tables (store.c), logs, and what lists them */
+#define FILES_OF_A_WORKER 64      /* connections to brokers */
+#define FILES_OF_PROCESS 64       /* among them connections to other instances */
 #define ADDRESS_SPACE (2LL << 30) /* mostly stacks and heaps that are reserved, not used */
 
 static bool files_are_enough(const struct config *c, struct err *e) {
