@@ -14,6 +14,7 @@
 
 #define REQUEST_TIMEOUT_MS 5000
 #define ADMIN_ANSWER_MS 65000
+#define GROUP_REQUEST_MS 3600000 /* the longest that librdkafka takes */
 #define DESTROY_S 5
 #define FIRST_ANSWER_MS 1000
 #define RECONNECT_MS "3000"
@@ -450,6 +451,13 @@ bool kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t 
                       int64_t *high, int timeout_ms, struct err *e) {
     return list->cnt == 0 || (list_offsets(client, list, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms, e) &&
                               list_offsets(client, list, RD_KAFKA_OFFSET_END, high, timeout_ms, e));
+}
+
+rd_kafka_AdminOptions_t *kafka_group_options(rd_kafka_t *client, rd_kafka_admin_op_t request) {
+    char why[256];
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, request);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, GROUP_REQUEST_MS, why, sizeof why);
+    return options;
 }
 
 rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e) {

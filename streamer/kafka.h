@@ -92,6 +92,12 @@ rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_part
 bool kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t *low,
                       int64_t *high, int timeout_ms, struct err *e);
 
+/* Options for a request about a group, which the caller destroys. Such a request never runs out of time by itself: where it does
+ * before the group's coordinator is found, librdkafka (2.14.2, rd_kafka_admin_coord_request; its pull request 5397 mends it)
+ * uses freed memory, and the process ends, as soon as it is found. So whoever asks gives up waiting by himself, and has but one
+ * such request out, or few. */
+rd_kafka_AdminOptions_t *kafka_group_options(rd_kafka_t *client, rd_kafka_admin_op_t request);
+
 /* Waits for the answer to an admin request on `queue`, longer than such requests live. NULL with an
  * error (ERR_RETRY) that begins with `what`; else the caller destroys it, and looks at the single
  * results. */

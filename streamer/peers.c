@@ -13,8 +13,7 @@
 #define PERIOD_MS 10000        /* while nobody wants to know */
 #define FRESH_MS 1000          /* what was heard that recently is not asked for again */
 #define AFTER_REFUSAL_MS 60000 /* accounts get locked by logins that are refused again and again */
-#define ANSWER_MS 5000         /* the brokers' */
-#define WAIT_MS 5200           /* ours: a little longer */
+#define WAIT_MS 5000           /* for an answer */
 #define POLL_MS 100
 
 struct peer {
@@ -155,16 +154,20 @@ static bool read_answer(const struct peers *p, rd_kafka_event_t *event, struct p
                   : err_set(e, ERR_RETRY, "an answer without the group");
 }
 
+static void drop_client(struct peers *p) {
+    if (p->client != NULL)
+        (void)kafka_destroy(p->client);
+    p->client = NULL;
+}
+
 static bool ask(struct peers *p, struct peer *owners, struct err *e) {
-    char why[256];
     if (p->client == NULL)
         p->client = kafka_asking_client(p->config, &p->trouble, e);
     if (p->client == NULL)
         return false;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(p->client);
     rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(p->client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, ANSWER_MS, why, sizeof why);
+        kafka_group_options(p->client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
     const char *group = p->config->app_id;
     rd_kafka_DescribeConsumerGroups(p->client, &group, 1, options, queue);
     rd_kafka_event_t *event = wait_for_answer(p, queue);
@@ -173,16 +176,12 @@ static bool ask(struct peers *p, struct peer *owners, struct err *e) {
         rd_kafka_event_destroy(event);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
+    if (event == NULL)
+        drop_client(p); /* and the request with it */
     return ok;
 }
 
 /* --- the thread --- */
-
-static void drop_client(struct peers *p) {
-    if (p->client != NULL)
-        (void)kafka_destroy(p->client);
-    p->client = NULL;
-}
 
 static void note_failure(struct peers *p, const struct err *e) {
     if (!p->is_failing)

@@ -23,7 +23,9 @@ static bool group_is_idle(rd_kafka_t *client, const struct config *c, struct err
     const char *groups[] = {c->app_id};
     size_t count, members = 0;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_DescribeConsumerGroups(client, groups, 1, NULL, queue);
+    rd_kafka_AdminOptions_t *options = kafka_group_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    rd_kafka_DescribeConsumerGroups(client, groups, 1, options, queue);
+    rd_kafka_AdminOptions_destroy(options);
     rd_kafka_event_t *event = kafka_admin_result(queue, "describe the consumer group", e);
     if (event != NULL) {
         const rd_kafka_ConsumerGroupDescription_t **descriptions =
@@ -213,7 +215,9 @@ static bool delete_topics(rd_kafka_t *client, const struct config *c, const stru
 static bool delete_offsets(rd_kafka_t *client, const struct config *c, struct err *e) {
     rd_kafka_DeleteGroup_t *group = rd_kafka_DeleteGroup_new(c->app_id);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_DeleteGroups(client, &group, 1, NULL, queue);
+    rd_kafka_AdminOptions_t *options = kafka_group_options(client, RD_KAFKA_ADMIN_OP_DELETEGROUPS);
+    rd_kafka_DeleteGroups(client, &group, 1, options, queue);
+    rd_kafka_AdminOptions_destroy(options);
     rd_kafka_event_t *event = kafka_admin_result(queue, "delete the group's offsets", e);
     bool ok = event != NULL;
     if (ok) {

@@ -174,13 +174,11 @@ static rd_kafka_AdminOptions_t *options_of(rd_kafka_t *client, rd_kafka_admin_op
     return options;
 }
 
-/* The same with what the user may do in the answer. */
-static rd_kafka_AdminOptions_t *options_with_rights(rd_kafka_t *client, rd_kafka_admin_op_t what) {
-    rd_kafka_AdminOptions_t *options = options_of(client, what);
+/* The answer is to say what the user may do. */
+static void ask_for_rights_too(rd_kafka_AdminOptions_t *options) {
     rd_kafka_error_t *error = rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
     if (error != NULL)
         rd_kafka_error_destroy(error);
-    return options;
 }
 
 /* Of those whose rights matter. */
@@ -191,7 +189,8 @@ static void ask_of_topics(rd_kafka_t *client, const struct config *c, const stru
     for (int t = 0; t < RIGHTS_TOPICS; t++)
         if (needed->of[t] != 0)
             topics[count++] = topic_name(c, t);
-    rd_kafka_AdminOptions_t *options = options_with_rights(client, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+    rd_kafka_AdminOptions_t *options = options_of(client, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+    ask_for_rights_too(options);
     rd_kafka_TopicCollection_t *collection = rd_kafka_TopicCollection_of_topic_names(topics, count);
     rd_kafka_DescribeTopics(client, collection, options, queue);
     rd_kafka_TopicCollection_destroy(collection);
@@ -200,7 +199,8 @@ static void ask_of_topics(rd_kafka_t *client, const struct config *c, const stru
 
 static void ask_of_group(rd_kafka_t *client, const struct config *c, rd_kafka_queue_t *queue) {
     const char *groups[] = {c->app_id};
-    rd_kafka_AdminOptions_t *options = options_with_rights(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    rd_kafka_AdminOptions_t *options = kafka_group_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    ask_for_rights_too(options);
     rd_kafka_DescribeConsumerGroups(client, groups, 1, options, queue);
     rd_kafka_AdminOptions_destroy(options);
 }

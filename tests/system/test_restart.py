@@ -15,6 +15,7 @@ from streamer import WITH_FAULTS, Streamer
 
 PARTITIONS = (2, 3)
 MANY_TRANSACTIONS = {"batch.max.records": "20"}
+FROZEN_S = 20  # longer than any request and session lives
 
 
 def moments(s: Scenario, records: int, count: int) -> Iterator[None]:
@@ -55,6 +56,25 @@ def test_restart__stopped_while_a_commit_hangs(broker: KafkaBroker, tmp_path: Pa
         assert s.streamer.wait_exit() == 1
         assert "stopping takes too long" in s.streamer.stderr.read_text()
         s.streamer.start()
+        s.wait_drained()
+        s.check()
+        s.streamer.stop()
+
+
+def test_restart__broker_that_was_frozen(broker: KafkaBroker, tmp_path: Path) -> None:
+    """Requests that have run out meanwhile may still be under way inside librdkafka when it answers again."""
+    with Scenario(broker, tmp_path, (2, 2)) as s:
+        records = load(6000, (2, 2), "keyed")
+        s.streamer.start()
+        s.streamer.wait_ready()
+        s.fed.feed(records[:3000])
+        time.sleep(0.3)
+        broker.freeze()
+        try:
+            time.sleep(FROZEN_S)
+        finally:
+            broker.thaw()
+        s.fed.feed(records[3000:])
         s.wait_drained()
         s.check()
         s.streamer.stop()
