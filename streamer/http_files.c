@@ -28,6 +28,8 @@ static char *read_text(const char *key, const char *path, struct err *e) {
     struct buf trimmed = {0};
     if (failed)
         (void)err_set(e, ERR_CONFIG, "%s=%s: cannot be read: %s", key, path, strerror(error));
+    else if (memchr(text, '\0', n) != NULL)
+        failed = !err_set(e, ERR_CONFIG, "%s=%s: is no text, it has a byte that is 0", key, path);
     else
         buf_set(&trimmed, slice_trim(slice_of(text, n)));
     explicit_bzero(text, n);

@@ -479,7 +479,7 @@ static void choose_http_hosts(struct service *s) {
 static bool start_forward(struct service *s, struct err *e) {
     s->forward = (struct forward){
         .token = s->http_files.token, .holds = holds, .is_settled = is_settled, .context = s};
-    if (s->config.http_peers[0] == '\0' || s->is_embedded)
+    if (s->http == NULL || s->config.http_peers[0] == '\0' || s->is_embedded)
         return true;
     s->forward.peers = s->peers = peers_new(&s->config, s->layout.n, e);
     if (s->peers == NULL || s->config.http_forward == HTTP_FORWARD_REDIRECT)
@@ -491,8 +491,6 @@ static bool start_forward(struct service *s, struct err *e) {
 static bool start_http(struct service *s, struct err *e) {
     if (s->config.http_listen[0] == '\0')
         return true;
-    if (!start_forward(s, e))
-        return false;
     choose_http_hosts(s);
     struct http_options o = {
         .listen = s->config.http_listen,
@@ -528,9 +526,9 @@ struct service *service_start(const struct config *config, bool embedded, struct
     s->renewed_ms = now_ms();
     s->config.brokers = broker_watch_new();
     log_set_level(config->log_level);
-    bool ok = preflight(&s->config, embedded, e) && http_files_read(&s->http_files, &s->config, e) &&
+    bool ok = http_files_read(&s->http_files, &s->config, e) && preflight(&s->config, embedded, e) &&
               start_http(s, e) && connect_brokers(s, e) && (!embedded || make_temporary_dir(s, e)) &&
-              open_store(s, e) && choose_transactional_id(s, e) && start_workers(s, e);
+              open_store(s, e) && choose_transactional_id(s, e) && start_forward(s, e) && start_workers(s, e);
     if (ok) {
         log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s",
                  streamer_version(), s->config.bootstrap, s->config.app_id, s->layout.n, s->config.state_dir,
