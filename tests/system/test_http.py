@@ -149,6 +149,8 @@ def test_http__files_are_checked(tmp_path: Path) -> None:
     token.write_text("a token\n")
     empty = tmp_path / "empty"
     empty.write_text("\n")
+    cut = tmp_path / "cut"
+    cut.write_bytes(b"a\0token\n")
     missing = str(tmp_path / "missing")
     certificate = tmp_path / "one.crt"
     certificate.write_text((tmp_path / "authority" / "one.crt").read_text())
@@ -156,6 +158,7 @@ def test_http__files_are_checked(tmp_path: Path) -> None:
     for settings, problem in (
         ({"http_token_file": missing}, f"http.token.file={missing}: cannot be read: No such file or directory"),
         ({"http_token_file": str(token)}, f"http.token.file={token}: holds no token"),
+        ({"http_token_file": str(cut)}, f"http.token.file={cut}: is no text"),
         ({"http_token_file": str(empty)}, f"http.token.file={empty}: holds no token"),
         ({"http_tls_ca": missing}, f"http.tls.ca={missing}: cannot be read"),
         ({"http_tls_certificate": missing, "http_tls_key": one}, f"http.tls.certificate={missing}: cannot be read"),
