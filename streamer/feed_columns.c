@@ -224,14 +224,19 @@ static bool refuse_lacking(const struct feed_fields *f, const struct csv *csv,
 
 /* --- the whole --- */
 
+static bool is_in_header(const struct feed_map *map, const struct feed_fields *f, const struct csv *csv) {
+    for (size_t column = 0; column < csv_column_count(csv); column++)
+        if (find_map(f, csv_column_name(csv, column)) == map)
+            return true;
+    return false;
+}
+
 static bool check_maps(const struct feed_fields *f, const struct csv *csv, struct err *e) {
     for (size_t i = 0; i < f->map_count; i++) {
-        size_t column = 0;
-        while (column < csv_column_count(csv) && find_map(f, csv_column_name(csv, column)) != &f->maps[i])
-            column++;
-        if (column == csv_column_count(csv))
+        const struct feed_map *map = &f->maps[i];
+        if (!is_in_header(map, f, csv))
             return err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": no column \"%.*s\", which --map names, correct it",
-                           csv_name(csv), csv_line(csv), (int)f->maps[i].column.n, f->maps[i].column.p);
+                           csv_name(csv), csv_line(csv), (int)map->column.n, map->column.p);
     }
     return true;
 }
