@@ -1,8 +1,8 @@
-#include "streamer/arguments.h"
 #include "streamer/base/mem.h"
-#include "streamer/commands.h"
-#include "streamer/kafka.h"
-#include "streamer/nearest.h"
+#include "streamer/base/nearest.h"
+#include "streamer/commands/arguments.h"
+#include "streamer/commands/commands.h"
+#include "streamer/kafka/kafka.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -7,12 +7,12 @@
  * (the same balance, later), refeed (the same of all accounts, in the order of their ids), customer (another name; each has
  * ten accounts), late (changes, one in twenty late). */
 #include "rocksdb_rate.h"
-#include "state/store.h"
+#include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
-#include "streamer/config.h"
-#include "streamer/pipeline.h"
+#include "streamer/config/config.h"
+#include "streamer/task/pipeline.h"
 
 #include <inttypes.h>
 #include <stdio.h>

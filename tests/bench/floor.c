@@ -12,8 +12,8 @@
  * with value_n 0xffffffff for a tombstone. The settings of the clients are those of kafka.c, producer.c and
  * worker_group.c. */
 #include "streamer/base/mem.h"
-#include "streamer/config.h"
-#include "streamer/kafka.h"
+#include "streamer/config/config.h"
+#include "streamer/kafka/kafka.h"
 
 #include <inttypes.h>
 #include <stdio.h>

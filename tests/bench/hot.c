@@ -7,11 +7,11 @@
  *
  * The history of each account is, a second apart: half of the versions, half of the confirmations, and both once more. They
  * are written in transactions, as the worker does. Two programs, so that callgrind sees only the second. */
-#include "state/store.h"
+#include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
-#include "streamer/config.h"
-#include "streamer/pipeline.h"
+#include "streamer/config/config.h"
+#include "streamer/task/pipeline.h"
 
 #include <inttypes.h>
 #include <stdio.h>

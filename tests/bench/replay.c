@@ -3,13 +3,13 @@
  * of this thread and of the whole process for each message.
  *
  *   replay [ACCOUNTS [CHANGES [MESSAGES-OF-A-STEP…]]] */
-#include "state/store.h"
+#include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
-#include "streamer/catchup.h"
-#include "streamer/config.h"
-#include "streamer/pipeline.h"
+#include "streamer/config/config.h"
+#include "streamer/task/catchup.h"
+#include "streamer/task/pipeline.h"
 
 #include "random.h"
 

@@ -2,8 +2,8 @@
  * layers rely on holds, or refused with a reason; and the short way for flat records does as the tree does.
  *
  *   clang -std=c17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. \
- *     tests/fuzz/fuzz_decode.c streamer/decode*.c streamer/standardize.c streamer/event.c streamer/position.c \
- *     streamer/field_names.c streamer/nearest.c \
+ *     tests/fuzz/fuzz_decode.c streamer/decode*.c streamer/layers/staging/standardize.c streamer/model/event.c streamer/model/position.c \
+ *     streamer/model/field_names.c streamer/base/nearest.c \
  *     streamer/base/{buf,digits,err,slice,mem,utf8,decimal,timestamp,json}.c -lcjson -lunistring
  *
  * Input: one byte of flags (bit 0: accounts; bit 1: there is a key; bit 2: the value is null; bit 3: more names are
@@ -11,9 +11,9 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
-#include "streamer/decode_parts.h"
-#include "streamer/position.h"
-#include "streamer/standardize.h"
+#include "streamer/layers/source/decode_parts.h"
+#include "streamer/layers/staging/standardize.h"
+#include "streamer/model/position.h"
 
 #include <assert.h>
 #include <stdlib.h>

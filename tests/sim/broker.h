@@ -6,8 +6,8 @@
 #define TESTS_SIM_BROKER_H
 
 #include "streamer/base/buf.h"
-#include "streamer/sink.h"
-#include "streamer/topic.h"
+#include "streamer/model/sink.h"
+#include "streamer/model/topic.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #define TESTS_SIM_CLIENTS_H
 
 #include "sim.h"
-#include "streamer/worker_kafka.h"
+#include "streamer/kafka/worker_kafka.h"
 
 /* Of a process; `config` and `i` are borrowed. */
 struct worker_kafka clients_kafka(const struct config *config, struct instance *i);

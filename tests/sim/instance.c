@@ -2,7 +2,7 @@
 
 #include "clients.h"
 #include "state/keys.h"
-#include "streamer/task_history.h"
+#include "streamer/task/task_history.h"
 #include "unit/support.h"
 
 #include <stdio.h>

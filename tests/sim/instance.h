@@ -7,7 +7,7 @@
 #include "fiber.h"
 #include "sim.h"
 #include "state.h"
-#include "streamer/worker_internal.h"
+#include "streamer/worker/worker_internal.h"
 
 struct sim_worker {
     struct instance *instance;

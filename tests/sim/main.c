@@ -51,7 +51,7 @@ static const char *const mutations[MUTATION_COUNT] = {
     [MUTATION_GROW_OLD] = "grow-old",
 };
 
-/* One of each rule; all of them are for tests/unit/test_mistakes.c. */
+/* One of each rule; all of them are for tests/unit/layers/snapshots/test_mistakes.c. */
 static const enum order_mistake mistakes[] = {
     ORDER_MISTAKE_O1_ALL_BY_TIME,   ORDER_MISTAKE_O2_FIRST_WINS, ORDER_MISTAKE_O3_BY_CLOCK,
     ORDER_MISTAKE_O4_NO_REPEATS,    ORDER_MISTAKE_O5_LOG_LATE,   ORDER_MISTAKE_O6_AT_KAFKA_TIME,

@@ -15,9 +15,10 @@ function(mutate file old new)
   set(${file} "${text}" PARENT_SCOPE)
 endfunction()
 
-set(FILES worker_batch worker_tasks restore catchup)
-foreach(file ${FILES})
-  file(READ ${FROM}/${file}.c ${file})
+set(FILES worker/worker_batch worker/worker_tasks worker/restore task/catchup)
+foreach(path ${FILES})
+  get_filename_component(file ${path} NAME)
+  file(READ ${FROM}/${path}.c ${file})
   set(${file} "#include \"tests/sim/mutation.h\"\n${${file}}")
 endforeach()
 
@@ -128,6 +129,7 @@ mutate(catchup
         return false;
 ]])
 
-foreach(file ${FILES})
-  file(WRITE ${TO}/${file}.c "${${file}}")
+foreach(path ${FILES})
+  get_filename_component(file ${path} NAME)
+  file(WRITE ${TO}/${path}.c "${${file}}")
 endforeach()

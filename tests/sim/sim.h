@@ -5,7 +5,7 @@
 #include "broker.h"
 #include "mutation.h"
 #include "streamer/base/clock.h"
-#include "streamer/topics.h"
+#include "streamer/kafka/topics.h"
 #include "unit/world.h"
 
 #define SIM_INSTANCES 3

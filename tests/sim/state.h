@@ -1,11 +1,11 @@
-/* state: the twin of state/store.h in memory, linked in its place: what a process has on its disk. The partitions are kept apart,
+/* state: the twin of state/rocksdb/store.h in memory, linked in its place: what a process has on its disk. The partitions are kept apart,
  * as the workers of a process have different ones in their hands at a time. It outlives the process, but for what a batch
  * has not committed. */
 #ifndef TESTS_SIM_STATE_H
 #define TESTS_SIM_STATE_H
 
 #include "state/memory.h"
-#include "state/store.h"
+#include "state/rocksdb/store.h"
 
 #include "sim.h"
 

@@ -4,7 +4,7 @@
 #define TESTS_UNIT_CLUSTER_H
 
 #include "state/memory.h"
-#include "streamer/task.h"
+#include "streamer/task/task.h"
 #include "support.h"
 
 #define CLUSTER_MAX 3

@@ -4,7 +4,7 @@
 #define TESTS_UNIT_RIG_H
 
 #include "state/memory.h"
-#include "streamer/pipeline.h"
+#include "streamer/task/pipeline.h"
 #include "support.h"
 
 #define RIG_N 3

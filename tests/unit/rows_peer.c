@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* --- values --- */
 
@@ -115,6 +116,8 @@ void assert_same_rows(const struct row_type *type, const void *a, const void *b)
 void read_schema_text(const char *name, struct buf *out) {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/schemas/%s.avsc", SOURCE_DIR, name);
+    if (access(path, R_OK) != 0)
+        (void)snprintf(path, sizeof path, "%s/schemas/internal/%s.avsc", SOURCE_DIR, name);
     FILE *f = fopen(path, "rb");
     assert_non_null(f);
     buf_clear(out);

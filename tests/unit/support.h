@@ -5,10 +5,10 @@
 
 #include "state/kv.h"
 #include "streamer/base/buf.h"
-#include "streamer/config.h"
-#include "streamer/event.h"
-#include "streamer/rates.h"
-#include "streamer/sink.h"
+#include "streamer/config/config.h"
+#include "streamer/model/event.h"
+#include "streamer/model/rates.h"
+#include "streamer/model/sink.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
-#include "streamer/position.h"
+#include "streamer/model/position.h"
 
 #include <stdio.h>
 #include <string.h>

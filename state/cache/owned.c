@@ -1,0 +1,101 @@
+#include "state/cache/owned.h"
+
+#include "streamer/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROOTS_MIN ((size_t)256) /* a power of two */
+
+void owned_release(struct owned *o) {
+    free(o->roots);
+    free(o->nodes);
+}
+
+void owned_clear(struct owned *o) {
+    if (o->known > 0)
+        memset(o->roots, 0, o->root_count * sizeof *o->roots);
+    o->known = 0;
+}
+
+static uint32_t *root_of(const struct owned *o, enum family f, struct slice owner) {
+    return &o->roots[row_cache_hash(f, owner) & (o->root_count - 1)];
+}
+
+/* So many trees that few owners share one. */
+static void make_room(struct owned *o, size_t rows) {
+    if (o->node_cap < rows) {
+        o->node_cap = rows * 2;
+        o->nodes = mem_realloc(o->nodes, o->node_cap * sizeof *o->nodes);
+    }
+    if (o->root_count >= rows && o->root_count > 0)
+        return;
+    o->root_count = o->root_count > 0 ? o->root_count : ROOTS_MIN;
+    while (o->root_count < rows)
+        o->root_count *= 2;
+    free(o->roots);
+    o->roots = mem_calloc(o->root_count, sizeof *o->roots);
+    o->known = 0;
+}
+
+/* --- treaps (Seidel and Aragon 1996): search trees by key, heaps by a number that is as good as random --- */
+
+static struct slice key_at(const struct rows *dirty, uint32_t link) {
+    return row_key(dirty->p[link - 1]);
+}
+
+/* One to one, so no two rows of a tree have the same. */
+static uint32_t priority_of(uint32_t link) {
+    uint32_t x = link * UINT32_C(0x9e3779b1);
+    x ^= x >> 15;
+    return x * UINT32_C(0x85ebca77);
+}
+
+static void insert(struct owned *o, const struct rows *dirty, uint32_t *at, uint32_t link) {
+    struct slice key = key_at(dirty, link);
+    struct owned_node *node = &o->nodes[link - 1];
+    while (*at != 0 && priority_of(*at) > priority_of(link))
+        at = slice_compare(key, key_at(dirty, *at)) < 0 ? &o->nodes[*at - 1].left : &o->nodes[*at - 1].right;
+    uint32_t rest = *at, *lower = &node->left, *higher = &node->right;
+    *at = link;
+    while (rest != 0) { /* the subtree that was there is split */
+        struct owned_node *r = &o->nodes[rest - 1];
+        bool is_lower = slice_compare(key_at(dirty, rest), key) < 0;
+        *(is_lower ? lower : higher) = rest;
+        rest = is_lower ? r->right : r->left;
+        if (is_lower)
+            lower = &r->right;
+        else
+            higher = &r->left;
+    }
+    *lower = *higher = 0;
+}
+
+static void add_new_ones(struct owned *o, enum family f, const struct rows *dirty) {
+    make_room(o, dirty->n);
+    for (; o->known < dirty->n; o->known++) {
+        struct slice key = row_key(dirty->p[o->known]);
+        size_t n = family_owner_n(f, key);
+        if (n > 0) /* else only whole scans find it */
+            insert(o, dirty, root_of(o, f, slice_of(key.p, n)), (uint32_t)o->known + 1);
+    }
+}
+
+const struct row *owned_find(struct owned *o, enum family f, const struct rows *dirty, struct slice key,
+                             size_t owner_n, enum owned_side side) {
+    struct slice owner = slice_of(key.p, owner_n);
+    bool is_upward = side == OWNED_FROM || side == OWNED_BEHIND;
+    bool takes_equal = side == OWNED_FROM || side == OWNED_UP_TO;
+    uint32_t best = 0;
+    add_new_ones(o, f, dirty);
+    for (uint32_t at = *root_of(o, f, owner); at != 0;) {
+        int order = slice_compare(key_at(dirty, at), key);
+        if (order == 0 && takes_equal)
+            return dirty->p[at - 1];
+        bool is_good = is_upward ? order > 0 : order < 0;
+        if (is_good)
+            best = at; /* a nearer one lies on the side of the key */
+        at = is_good == is_upward ? o->nodes[at - 1].left : o->nodes[at - 1].right;
+    }
+    return best != 0 && slice_has_prefix(key_at(dirty, best), owner) ? dirty->p[best - 1] : NULL;
+}

@@ -1,0 +1,332 @@
+#include "streamer/commands/feed.h"
+
+#include "streamer/base/buf.h"
+#include "streamer/base/json.h"
+#include "streamer/commands/commands.h"
+#include "streamer/commands/csv.h"
+#include "streamer/commands/feed_columns.h"
+#include "streamer/commands/progress.h"
+#include "streamer/kafka/kafka.h"
+#include "streamer/kafka/rights.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONNECT_TIMEOUT_MS 10000
+#define POLL_MS 100
+#define QUEUE_MAX_KBYTES "65536"
+/* A broker that restarts is back within this time. */
+#define DELIVERY_TIMEOUT_MS "60000"
+
+struct feed {
+    const struct config *config;
+    const struct feed_options *options;
+    struct feed_fields fields;
+    const char *topic_name;
+    int64_t due_us; /* when the next row may go out, if there is a rate */
+
+    struct kafka_trouble trouble;
+    rd_kafka_t *producer;
+    rd_kafka_topic_t *topic;
+    uint64_t queued, delivered;
+    rd_kafka_resp_err_t failure; /* of the first message that could not be delivered */
+
+    struct progress progress;
+    uint64_t bytes_before; /* of the files before the current one */
+    struct buf json;       /* the current row */
+};
+
+/* --- Kafka --- */
+
+/* On the thread that polls. */
+static void note_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
+    (void)rk;
+    (void)opaque;
+    struct feed *f = message->_private;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        f->delivered++;
+    else if (f->failure == RD_KAFKA_RESP_ERR_NO_ERROR)
+        f->failure = message->err;
+}
+
+static rd_kafka_t *new_producer(struct feed *f, struct err *e) {
+    const char *bootstrap = f->options->bootstrap;
+    rd_kafka_conf_t *conf = kafka_conf(f->config, e);
+    if (conf == NULL)
+        return NULL;
+    if ((bootstrap != NULL && !kafka_conf_set(conf, "bootstrap.servers", bootstrap, e)) ||
+        !kafka_conf_set(conf, "enable.idempotence", "true", e) ||
+        !kafka_conf_set(conf, "partitioner", "murmur2_random", e) ||
+        !kafka_conf_set(conf, "queue.buffering.max.kbytes", QUEUE_MAX_KBYTES, e) ||
+        !kafka_conf_set(conf, "message.timeout.ms", DELIVERY_TIMEOUT_MS, e) ||
+        !kafka_conf_set_trouble(conf, &f->trouble, e)) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    rd_kafka_conf_set_dr_msg_cb(conf, note_delivery);
+    return kafka_client(RD_KAFKA_PRODUCER, conf, e);
+}
+
+/* False with `e` if the user may not feed, and so may not even see the topic. */
+static bool may_feed(const struct feed *f, struct err *e) {
+    struct rights needed = rights_to_feed(f->fields.entity), missing;
+    if (!rights_ask(f->producer, f->config, &needed, &missing, e) || rights_are_none(&missing))
+        return true;
+    (void)rights_deny(f->config, &missing, e);
+    return err_prefix(e, "kafka");
+}
+
+static bool check_topic(struct feed *f, struct err *e) {
+    const char *bootstrap = f->options->bootstrap;
+    const struct rd_kafka_metadata *metadata =
+        kafka_metadata(f->producer, bootstrap != NULL ? bootstrap : f->config->bootstrap, CONNECT_TIMEOUT_MS,
+                       &f->trouble, e);
+    if (metadata == NULL)
+        return false;
+    bool exists = kafka_metadata_topic(metadata, f->topic_name) != NULL;
+    rd_kafka_metadata_destroy(metadata);
+    return exists || (may_feed(f, e) &&
+                      err_set(e, ERR_STOP,
+                              "kafka: there is no topic %s, start `streamer run`, which creates it, or "
+                              "kafka-topics.sh --create --topic %s",
+                              f->topic_name, f->topic_name));
+}
+
+static bool connect_kafka(struct feed *f, struct err *e) {
+    f->producer = new_producer(f, e);
+    if (f->producer == NULL || !check_topic(f, e))
+        return false;
+    f->topic = rd_kafka_topic_new(f->producer, f->topic_name, NULL);
+    return f->topic != NULL || err_set(e, ERR_STOP, "kafka: topic %s: %s", f->topic_name,
+                                       rd_kafka_err2str(rd_kafka_last_error()));
+}
+
+/* A row could not be delivered, or trying again would only lock the account. */
+static bool is_hopeless(const struct feed *f) {
+    return f->failure != RD_KAFKA_RESP_ERR_NO_ERROR || kafka_trouble_lasts(&f->trouble);
+}
+
+static bool delivery_failed(const struct feed *f, struct err *e) {
+    char why[256];
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(f->producer, why, sizeof why);
+    const char *what = fatal != RD_KAFKA_RESP_ERR_NO_ERROR        ? why
+                       : f->failure != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_err2str(f->failure)
+                                                                  : "the login is refused now";
+    bool has_trouble = f->trouble.text[0] != '\0' && fatal == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (f->failure == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+        fatal == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED) { /* no right to write anything */
+        (void)rights_deny_topic(f->config, f->topic_name, RD_KAFKA_ACL_OPERATION_WRITE, e);
+        return err_prefix(e, "kafka: a row could not be delivered");
+    }
+    return err_set(
+        e, ERR_STOP,
+        "kafka: topic %s: a row could not be delivered: %s%s%s%s, check the brokers and feed again",
+        f->topic_name, what, has_trouble ? " (" : "", has_trouble ? f->trouble.text : "",
+        has_trouble ? ")" : "");
+}
+
+/* Waits until the broker has everything. */
+static bool drain(struct feed *f, struct err *e) {
+    while (!is_hopeless(f) && rd_kafka_flush(f->producer, POLL_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        progress_show(&f->progress, f->bytes_before, f->delivered);
+    return !is_hopeless(f) || delivery_failed(f, e);
+}
+
+static void disconnect_kafka(struct feed *f) {
+    if (f->topic != NULL)
+        rd_kafka_topic_destroy(f->topic);
+    if (f->producer == NULL)
+        return;
+    (void)rd_kafka_purge(f->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    (void)rd_kafka_flush(f->producer, POLL_MS); /* serves the reports of what was purged */
+    rd_kafka_destroy(f->producer);
+}
+
+/* --- rows --- */
+
+static void put_row(struct buf *out, const struct csv *csv, const struct slice *names) {
+    buf_clear(out);
+    for (size_t i = 0; i < csv_column_count(csv); i++) {
+        buf_put_byte(out, i == 0 ? '{' : ',');
+        json_put_string(out, names[i]);
+        buf_put_byte(out, ':');
+        json_put_string(out, csv_field(csv, i));
+    }
+    buf_put_byte(out, '}');
+}
+
+static bool produce(struct feed *f, const struct csv *csv, struct slice key, struct err *e) {
+    for (;;) {
+        int result = rd_kafka_produce(f->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, f->json.p,
+                                      f->json.n, key.n > 0 ? key.p : NULL, key.n, f);
+        rd_kafka_resp_err_t code = rd_kafka_last_error();
+        if (result == 0) {
+            f->queued++;
+            return true;
+        }
+        if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+            return err_set(e, ERR_STOP,
+                           "%s:%" PRIu64 ": the row is too long for a message, raise kafka.message.max.bytes",
+                           csv_name(csv), csv_line(csv));
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            f->failure = code;
+            return delivery_failed(f, e);
+        }
+        (void)rd_kafka_poll(f->producer, POLL_MS);
+        if (is_hopeless(f))
+            return delivery_failed(f, e);
+    }
+}
+
+/* Waits until the next row is due. After a stall of more than a second it does not catch up. */
+static void keep_rate(struct feed *f) {
+    if (f->options->rate == 0)
+        return;
+    int64_t now_us = progress_now_ms() * 1000;
+    if (f->due_us < now_us - 1000000)
+        f->due_us = now_us;
+    for (; now_us < f->due_us; now_us = progress_now_ms() * 1000) {
+        int64_t wait_ms = (f->due_us - now_us + 999) / 1000;
+        (void)rd_kafka_poll(f->producer, (int)(wait_ms < POLL_MS ? wait_ms : POLL_MS));
+        progress_show(&f->progress, f->bytes_before, f->delivered);
+    }
+    f->due_us += 1000000 / f->options->rate;
+}
+
+static bool publish_rows(struct feed *f, struct csv *csv, const struct feed_columns *columns, struct err *e) {
+    enum csv_result row;
+    while ((row = csv_next(csv, e)) == CSV_ROW) {
+        keep_rate(f);
+        put_row(&f->json, csv, columns->names);
+        if (!produce(f, csv, slice_trim(csv_field(csv, columns->id)), e))
+            return false;
+        if (f->queued % 256 == 0) {
+            (void)rd_kafka_poll(f->producer, 0);
+            progress_show(&f->progress, f->bytes_before + csv_bytes_read(csv), f->delivered);
+        }
+        if (is_hopeless(f))
+            return delivery_failed(f, e);
+    }
+    return row == CSV_END;
+}
+
+/* --- files --- */
+
+static struct csv *open_file(const struct feed *f, const char *path, struct feed_columns *columns,
+                             struct err *e) {
+    bool customers = f->fields.entity == ENTITY_CUSTOMER;
+    struct csv_options o = {.record_max_bytes = (size_t)f->config->record_max_bytes,
+                            .delimiter = f->options->delimiter,
+                            .command = customers ? "streamer feed customers" : "streamer feed accounts"};
+    struct csv *csv = csv_open(path, &o, e);
+    if (csv != NULL && feed_columns_init(columns, &f->fields, csv, e))
+        return csv;
+    csv_close(csv);
+    return NULL;
+}
+
+static bool publish_file(struct feed *f, const char *path, struct err *e) {
+    struct feed_columns columns;
+    struct csv *csv = open_file(f, path, &columns, e);
+    if (csv == NULL)
+        return false;
+    bool ok = publish_rows(f, csv, &columns, e);
+    f->bytes_before += csv_bytes_read(csv);
+    feed_columns_release(&columns);
+    csv_close(csv);
+    return ok;
+}
+
+/* A pipe can be read only once. */
+static bool is_read_once(const char *path) {
+    struct stat s;
+    return strcmp(path, "-") == 0 || (stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode));
+}
+
+/* Finds files that cannot be fed before any row is out. */
+static bool check_headers(const struct feed *f, const char *const *files, size_t file_count, struct err *e) {
+    for (size_t i = 0; i < file_count; i++) {
+        struct feed_columns columns;
+        if (is_read_once(files[i]))
+            continue;
+        struct csv *csv = open_file(f, files[i], &columns, e);
+        if (csv == NULL)
+            return false;
+        feed_columns_release(&columns);
+        csv_close(csv);
+    }
+    return true;
+}
+
+/* 0: not known for all of them. */
+static uint64_t total_bytes(const char *const *files, size_t file_count) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < file_count; i++) {
+        struct stat s;
+        if (is_read_once(files[i]) || stat(files[i], &s) != 0)
+            return 0;
+        total += (uint64_t)s.st_size;
+    }
+    return total;
+}
+
+static bool publish_files(struct feed *f, const char *const *files, size_t file_count, struct err *e) {
+    for (size_t i = 0; i < file_count; i++)
+        if (!publish_file(f, files[i], e)) {
+            /* What was good before the fault goes out; a Kafka failure stays one. */
+            if (!is_hopeless(f))
+                (void)drain(f, &(struct err){0});
+            return false;
+        }
+    return drain(f, e);
+}
+
+static const char *topic_of(const struct config *c, enum entity entity) {
+    return c->topics[entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS];
+}
+
+static bool feed(struct feed *f, const char *const *files, size_t file_count, struct err *e) {
+    if (!check_headers(f, files, file_count, e) || !connect_kafka(f, e))
+        return false;
+    progress_init(&f->progress, f->options->progress, total_bytes(files, file_count));
+    bool ok = publish_files(f, files, file_count, e);
+    progress_clear(&f->progress);
+    if (!ok) {
+        struct err fault = *e;
+        (void)err_set(e, fault.class, "%.900s; %" PRIu64 " rows were published", fault.text, f->delivered);
+    }
+    return ok;
+}
+
+int feed_files(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
+               const struct feed_options *o, struct feed_result *result, struct err *e) {
+    struct feed f = {.config = c, .options = o, .topic_name = topic_of(c, entity)};
+    int64_t started_ms = progress_now_ms();
+    bool ok = feed_fields_init(&f.fields, entity, c->field_names[entity], o->maps, o->map_count, o->missing,
+                               o->missing_count, e) &&
+              feed(&f, files, file_count, e);
+    disconnect_kafka(&f);
+    feed_fields_release(&f.fields);
+    buf_release(&f.json);
+    *result = (struct feed_result){.rows = f.delivered, .elapsed_ms = progress_now_ms() - started_ms};
+    if (ok)
+        return EXIT_DONE;
+    return e->class == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILED;
+}
+
+int command_feed(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
+                 const struct feed_options *o) {
+    struct feed_result result;
+    struct err e;
+    struct feed_options shown = *o;
+    shown.progress = isatty(STDERR_FILENO) ? stderr : NULL;
+    if (feed_files(c, entity, files, file_count, &shown, &result, &e) != EXIT_DONE)
+        return command_fail(&e);
+    double seconds = (double)(result.elapsed_ms > 0 ? result.elapsed_ms : 1) / 1000;
+    (void)printf("published %" PRIu64 " rows of %zu file%s to %s in %.1f s (%.0f rows/s)\n", result.rows,
+                 file_count, file_count == 1 ? "" : "s", topic_of(c, entity), seconds,
+                 (double)result.rows / seconds);
+    return EXIT_DONE;
+}

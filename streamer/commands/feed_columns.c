@@ -1,0 +1,277 @@
+#include "streamer/commands/feed_columns.h"
+
+#include "streamer/base/buf.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/nearest.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_MAX_BYTES 300
+
+/* --map COLUMN=FIELD. */
+struct feed_map {
+    struct slice column; /* borrowed */
+    enum field field;
+    struct field_names names; /* those of the entity, and the column */
+};
+
+static enum field id_field(enum entity entity) {
+    return entity == ENTITY_CUSTOMER ? FIELD_CUSTOMER_ID : FIELD_ACCOUNT_ID;
+}
+
+/* --- what was asked for --- */
+
+static bool add_map(struct feed_fields *f, const char *text, struct err *e) {
+    const char *equals = strrchr(text, '=');
+    struct feed_map *m = &f->maps[f->map_count];
+    struct buf more = {0};
+    if (equals == NULL)
+        return err_set(e, ERR_CONFIG, "\"%.80s\" has no '=', write COLUMN=FIELD", text);
+    m->column = slice_trim(slice_of(text, (size_t)(equals - text)));
+    if (!field_from_label(f->entity, slice_trim(slice_str(equals + 1)), &m->field, e))
+        return false;
+    buf_printf(&more, "%s=%.*s", field_label(m->field), (int)m->column.n, m->column.p);
+    bool ok = field_names_init(&m->names, f->entity, buf_cstr(&more), e);
+    f->map_count += ok;
+    buf_release(&more);
+    return ok;
+}
+
+static bool add_missing(struct feed_fields *f, const char *label, struct err *e) {
+    enum field field;
+    if (!field_from_label(f->entity, slice_str(label), &field, e))
+        return false;
+    if (field == id_field(f->entity))
+        return err_set(e, ERR_CONFIG, "%s cannot be missing, it is the key", label);
+    f->may_miss[field] = true;
+    return true;
+}
+
+bool feed_fields_init(struct feed_fields *f, enum entity entity, const char *more_names,
+                      const char *const *maps, size_t map_count, const char *const *missing,
+                      size_t missing_count, struct err *e) {
+    *f = (struct feed_fields){.entity = entity, .may_miss[FIELD_UPDATED_AT] = true};
+    bool ok = field_names_init(&f->known, entity, more_names, e);
+    f->maps = mem_calloc(map_count + 1, sizeof *f->maps);
+    for (size_t i = 0; ok && i < map_count; i++)
+        ok = add_map(f, maps[i], e) || err_prefix(e, "--map");
+    for (size_t i = 0; ok && i < missing_count; i++)
+        ok = add_missing(f, missing[i], e) || err_prefix(e, "--missing");
+    if (!ok)
+        feed_fields_release(f);
+    return ok;
+}
+
+void feed_fields_release(struct feed_fields *f) {
+    for (size_t i = 0; i < f->map_count; i++)
+        field_names_release(&f->maps[i].names);
+    free(f->maps);
+    field_names_release(&f->known);
+    *f = (struct feed_fields){0};
+}
+
+/* --- what a file has --- */
+
+/* The field that `name` is known as; NULL: none. */
+static const struct field_name *find_field(const struct field_names *names, struct slice name) {
+    size_t next = 0;
+    return field_names_find(names, &next, slice_trim(name));
+}
+
+/* The map that renames the column; NULL: none does. */
+static const struct feed_map *find_map(const struct feed_fields *f, struct slice column) {
+    for (size_t i = 0; i < f->map_count; i++) {
+        const struct field_name *found = find_field(&f->maps[i].names, column);
+        if (found != NULL && found->rank == FIELD_RANK_CONFIGURED)
+            return &f->maps[i];
+    }
+    return NULL;
+}
+
+/* How many columns each field has. */
+static void count_columns(const struct feed_fields *f, const struct csv *csv, size_t counts[FIELD_COUNT]) {
+    memset(counts, 0, FIELD_COUNT * sizeof *counts);
+    for (size_t i = 0; i < csv_column_count(csv); i++) {
+        const struct feed_map *map = find_map(f, csv_column_name(csv, i));
+        const struct field_name *known = find_field(&f->known, csv_column_name(csv, i));
+        if (map != NULL || known != NULL)
+            counts[map != NULL ? map->field : known->field]++;
+    }
+}
+
+static bool is_lacking(const struct feed_fields *f, const size_t counts[FIELD_COUNT], enum field field) {
+    for (size_t i = 0; i < f->known.count; i++)
+        if (f->known.names[i].field == field)
+            return counts[field] == 0 && !f->may_miss[field];
+    return false;
+}
+
+static size_t count_lacking(const struct feed_fields *f, const size_t counts[FIELD_COUNT]) {
+    size_t n = 0;
+    for (int field = 0; field < FIELD_COUNT; field++)
+        n += is_lacking(f, counts, (enum field)field);
+    return n;
+}
+
+/* --- what helps --- */
+
+static void put_item(struct buf *out, struct slice item) {
+    if (out->n > LIST_MAX_BYTES)
+        return;
+    buf_put_str(out, out->n > 0 ? ", " : "");
+    buf_put_slice(out, item);
+}
+
+/* A name may hold a line break. */
+static const char *one_line(struct buf *text) {
+    for (size_t i = 0; i < text->n; i++)
+        if ((unsigned char)text->p[i] < ' ')
+            text->p[i] = ' ';
+    return buf_cstr(text);
+}
+
+static void put_columns(struct buf *out, const struct csv *csv) {
+    for (size_t i = 0; i < csv_column_count(csv); i++)
+        put_item(out, csv_column_name(csv, i));
+}
+
+/* "customer_name or name, has_loan or has_loan_flag": the names of each field that is lacking. */
+static void put_lacking(struct buf *out, const struct feed_fields *f, const size_t counts[FIELD_COUNT]) {
+    for (int field = 0; field < FIELD_COUNT; field++) {
+        const char *before = out->n > 0 ? ", " : "";
+        for (size_t i = 0; i < f->known.count && is_lacking(f, counts, (enum field)field); i++) {
+            if (f->known.names[i].field != (enum field)field)
+                continue;
+            buf_put_str(out, before);
+            buf_put_slice(out, f->known.names[i].usual);
+            before = " or ";
+        }
+    }
+}
+
+/* The columns that are fields of the other entity alone, if the file has more of its fields than of
+ * this one's. */
+static void put_columns_of_other(struct buf *out, const struct feed_fields *f, const struct csv *csv,
+                                 size_t lacking) {
+    struct feed_fields other;
+    struct err ignored;
+    size_t counts[FIELD_COUNT];
+    if (!feed_fields_init(&other, f->entity == ENTITY_CUSTOMER ? ENTITY_ACCOUNT : ENTITY_CUSTOMER, NULL, NULL,
+                          0, NULL, 0, &ignored))
+        return;
+    count_columns(&other, csv, counts);
+    for (size_t i = 0; i < csv_column_count(csv) && count_lacking(&other, counts) < lacking; i++)
+        if (find_field(&other.known, csv_column_name(csv, i)) != NULL &&
+            find_field(&f->known, csv_column_name(csv, i)) == NULL)
+            put_item(out, csv_column_name(csv, i));
+    feed_fields_release(&other);
+}
+
+/* Which column may be meant by `field`, into `name`: the one that is spelled nearest, or the only
+ * one that is no field; else "COLUMN". */
+static void guess_column(struct buf *name, const struct feed_fields *f, const struct csv *csv,
+                         enum field field) {
+    struct nearest nearest = nearest_to(field_label(field));
+    size_t unknown = 0;
+    for (size_t i = 0; i < csv_column_count(csv); i++) {
+        if (find_field(&f->known, csv_column_name(csv, i)) != NULL)
+            continue;
+        unknown++;
+        buf_set(name, slice_trim(csv_column_name(csv, i)));
+        nearest_offer(&nearest, buf_cstr(name));
+    }
+    if (nearest.best[0] != '\0')
+        buf_set(name, slice_str(nearest.best));
+    else if (unknown != 1)
+        buf_set(name, slice_str("COLUMN"));
+}
+
+/* "rename one, or --map COLUMN=has_loan, or --missing has_loan", of the first field that is
+ * lacking. */
+static void put_ways_out(struct buf *out, const struct feed_fields *f, const struct csv *csv,
+                         const size_t counts[FIELD_COUNT]) {
+    enum field field = 0;
+    struct buf column = {0};
+    while (!is_lacking(f, counts, field))
+        field++;
+    guess_column(&column, f, csv, field);
+    buf_printf(out, "rename one, or --map %s=%s", buf_cstr(&column), field_label(field));
+    if (is_lacking(f, counts, FIELD_HAS_LOAN)) /* what is null there means no */
+        buf_printf(out, ", or --missing %s", field_label(FIELD_HAS_LOAN));
+    buf_release(&column);
+}
+
+static bool refuse_lacking(const struct feed_fields *f, const struct csv *csv,
+                           const size_t counts[FIELD_COUNT], struct err *e) {
+    struct buf lacking = {0}, columns = {0}, others = {0}, ways = {0};
+    put_lacking(&lacking, f, counts);
+    put_columns(&columns, csv);
+    put_columns_of_other(&others, f, csv, count_lacking(f, counts));
+    put_ways_out(&ways, f, csv, counts);
+    if (others.n > 0)
+        (void)err_set(e, ERR_CONFIG,
+                      "%s:%" PRIu64 ": no column %s, but %.400s: did you mean streamer feed %s?",
+                      csv_name(csv), csv_line(csv), buf_cstr(&lacking), one_line(&others),
+                      f->entity == ENTITY_CUSTOMER ? "accounts" : "customers");
+    else
+        (void)err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": no column %s among %.400s; %s", csv_name(csv),
+                      csv_line(csv), buf_cstr(&lacking), one_line(&columns), one_line(&ways));
+    buf_release(&lacking), buf_release(&columns), buf_release(&others), buf_release(&ways);
+    return false;
+}
+
+/* --- the whole --- */
+
+static bool is_in_header(const struct feed_map *map, const struct feed_fields *f, const struct csv *csv) {
+    for (size_t column = 0; column < csv_column_count(csv); column++)
+        if (find_map(f, csv_column_name(csv, column)) == map)
+            return true;
+    return false;
+}
+
+static bool check_maps(const struct feed_fields *f, const struct csv *csv, struct err *e) {
+    for (size_t i = 0; i < f->map_count; i++) {
+        const struct feed_map *map = &f->maps[i];
+        if (!is_in_header(map, f, csv))
+            return err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": no column \"%.*s\", which --map names, correct it",
+                           csv_name(csv), csv_line(csv), (int)map->column.n, map->column.p);
+    }
+    return true;
+}
+
+static bool check_fields(const struct feed_fields *f, const struct csv *csv, struct err *e) {
+    size_t counts[FIELD_COUNT];
+    count_columns(f, csv, counts);
+    if (count_lacking(f, counts) > 0)
+        return refuse_lacking(f, csv, counts, e);
+    if (counts[id_field(f->entity)] == 1)
+        return true;
+    struct buf columns = {0};
+    put_columns(&columns, csv);
+    (void)err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": more than one column %s among %.400s, rename one",
+                  csv_name(csv), csv_line(csv), field_label(id_field(f->entity)), one_line(&columns));
+    buf_release(&columns);
+    return false;
+}
+
+bool feed_columns_init(struct feed_columns *c, const struct feed_fields *f, const struct csv *csv,
+                       struct err *e) {
+    if (!check_maps(f, csv, e) || !check_fields(f, csv, e))
+        return false;
+    *c = (struct feed_columns){.names = mem_calloc(csv_column_count(csv), sizeof *c->names)};
+    for (size_t i = 0; i < csv_column_count(csv); i++) {
+        const struct feed_map *map = find_map(f, csv_column_name(csv, i));
+        const struct field_name *known = find_field(&f->known, csv_column_name(csv, i));
+        c->names[i] = map != NULL ? slice_str(field_label(map->field)) : csv_column_name(csv, i);
+        if ((map != NULL ? map->field : known != NULL ? known->field : FIELD_COUNT) == id_field(f->entity))
+            c->id = i;
+    }
+    return true;
+}
+
+void feed_columns_release(struct feed_columns *c) {
+    free(c->names);
+    *c = (struct feed_columns){0};
+}

@@ -1,0 +1,39 @@
+/* run: the processor, until SIGTERM or SIGINT. SIGHUP reads secrets and certificates again. */
+#include "streamer/commands/commands.h"
+#include "streamer/service/service.h"
+#include "streamer/service/start_watch.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+static void reload(struct service *s, const struct config_source *source) {
+    struct err e;
+    struct config fresh;
+    bool ok = config_load(&fresh, source->path, source->sets, source->set_count, &e);
+    if (ok && service_reload(s, &fresh, &e))
+        return;
+    if (ok)
+        config_release(&fresh);
+    log_error("secrets and certificates stay as they were", "reason=%s",
+              log_quote(&(struct log_value){0}, e.text));
+}
+
+int command_run(const struct config *c, bool embedded, const struct config_source *source) {
+    struct err e = {0};
+    bool on_terminal = isatty(STDIN_FILENO) == 1;
+    service_block_signals(true);
+    struct start_watch *watch = NULL;
+    if (!embedded && (watch = start_watch_begin(&e)) == NULL) /* which leaves its directory to nobody */
+        return command_fail_in_log(&e);
+    struct service *s = service_start(c, embedded, &e);
+    start_watch_end(watch);
+    if (s == NULL)
+        return command_fail_in_log(&e);
+    while (service_wait(s) == SERVICE_RELOAD) {
+        if (on_terminal && !isatty(STDIN_FILENO)) /* SIGHUP is also what a terminal sends that is closed */
+            (void)kill(getpid(), SIGTERM);
+        else
+            reload(s, source);
+    }
+    return service_stop(s, &e) ? EXIT_DONE : command_fail_in_log(&e);
+}

@@ -1,0 +1,169 @@
+#include "streamer/http/http_room.h"
+
+#include "streamer/base/mem.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define WATCH_INTERVAL_MAX_MS 1000
+
+struct http_seat {
+    LIST_ENTRY(http_seat) entry;
+    int fd;
+    bool was_asked;   /* at least once */
+    bool is_answered; /* now; else it waits for a request */
+    bool counts;      /* among the answers */
+    bool is_ended;    /* and will leave soon */
+    int64_t since_ms; /* monotonic: of what it does now */
+};
+
+struct http_room {
+    struct http_limits limits;
+    pthread_t watchdog;
+    pthread_mutex_t lock; /* over what follows */
+    pthread_cond_t wake;
+    bool stopping;
+    LIST_HEAD(, http_seat) seats;
+    int64_t taken, answers; /* seats that are not ended, and those of them that count as answers */
+};
+
+static int64_t monotonic_ms(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static void set_answered(struct http_room *r, struct http_seat *seat, bool answered, bool counts) {
+    r->answers += counts - seat->counts;
+    seat->is_answered = answered;
+    seat->counts = counts;
+    seat->since_ms = monotonic_ms();
+}
+
+static void end(struct http_room *r, struct http_seat *seat) {
+    seat->is_ended = true;
+    r->taken--;
+    (void)shutdown(seat->fd, SHUT_RDWR);
+}
+
+/* --- room */
+
+/* Who waits for a request before who is answered, then who has done so for longest; but not
+ * `newcomer`. */
+static struct http_seat *first_to_go(struct http_room *r, const struct http_seat *newcomer) {
+    struct http_seat *best = NULL, *seat;
+    LIST_FOREACH(seat, &r->seats, entry) {
+        if (seat->is_ended || seat == newcomer)
+            continue;
+        if (best == NULL || seat->is_answered < best->is_answered ||
+            (seat->is_answered == best->is_answered && seat->since_ms <= best->since_ms))
+            best = seat;
+    }
+    return best;
+}
+
+struct http_seat *http_room_enter(struct http_room *r, int fd) {
+    struct http_seat *seat = mem_calloc(1, sizeof *seat);
+    seat->fd = fd;
+    seat->since_ms = monotonic_ms();
+    (void)pthread_mutex_lock(&r->lock);
+    LIST_INSERT_HEAD(&r->seats, seat, entry);
+    if (++r->taken > r->limits.answers + HTTP_ROOM_SPARE)
+        end(r, first_to_go(r, seat));
+    (void)pthread_mutex_unlock(&r->lock);
+    return seat;
+}
+
+void http_room_leave(struct http_room *r, struct http_seat *seat) {
+    (void)pthread_mutex_lock(&r->lock);
+    set_answered(r, seat, false, false);
+    r->taken -= !seat->is_ended;
+    LIST_REMOVE(seat, entry);
+    (void)pthread_mutex_unlock(&r->lock);
+    free(seat);
+}
+
+bool http_room_begin(struct http_room *r, struct http_seat *seat, bool is_about_health) {
+    (void)pthread_mutex_lock(&r->lock);
+    bool ok = is_about_health || r->answers < r->limits.answers;
+    seat->was_asked = true;
+    set_answered(r, seat, true, ok && !is_about_health);
+    (void)pthread_mutex_unlock(&r->lock);
+    return ok;
+}
+
+void http_room_end(struct http_room *r, struct http_seat *seat) {
+    (void)pthread_mutex_lock(&r->lock);
+    set_answered(r, seat, false, false);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+/* --- the watchdog */
+
+static int64_t time_of(const struct http_room *r, const struct http_seat *seat) {
+    if (seat->is_answered)
+        return r->limits.answer_ms;
+    return seat->was_asked ? r->limits.next_ms : r->limits.first_ms;
+}
+
+static int64_t interval_of(const struct http_limits *l) {
+    int64_t shortest = l->first_ms < l->next_ms ? l->first_ms : l->next_ms;
+    int64_t interval = (shortest < l->answer_ms ? shortest : l->answer_ms) / 4;
+    return interval < WATCH_INTERVAL_MAX_MS ? interval + 1 : WATCH_INTERVAL_MAX_MS;
+}
+
+static void *watch(void *room) {
+    struct http_room *r = room;
+    (void)pthread_mutex_lock(&r->lock);
+    while (!r->stopping) {
+        int64_t now_ms = monotonic_ms(), next_ms = now_ms + interval_of(&r->limits);
+        struct http_seat *seat;
+        LIST_FOREACH(seat, &r->seats, entry) {
+            if (!seat->is_ended && now_ms - seat->since_ms >= time_of(r, seat))
+                end(r, seat);
+        }
+        struct timespec next = {.tv_sec = next_ms / 1000, .tv_nsec = next_ms % 1000 * 1000000};
+        (void)pthread_cond_timedwait(&r->wake, &r->lock, &next);
+    }
+    (void)pthread_mutex_unlock(&r->lock);
+    return NULL;
+}
+
+/* --- life */
+
+static void destroy(struct http_room *r) {
+    (void)pthread_mutex_destroy(&r->lock);
+    (void)pthread_cond_destroy(&r->wake);
+    free(r);
+}
+
+struct http_room *http_room_new(const struct http_limits *limits, struct err *e) {
+    struct http_room *r = mem_calloc(1, sizeof *r);
+    r->limits = *limits;
+    LIST_INIT(&r->seats);
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&r->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_mutex_init(&r->lock, NULL);
+    int error = pthread_create(&r->watchdog, NULL, watch, r);
+    if (error == 0)
+        return r;
+    (void)err_set(e, ERR_STOP, "http: cannot start a thread: %s", strerror(error));
+    destroy(r);
+    return NULL;
+}
+
+void http_room_free(struct http_room *r) {
+    (void)pthread_mutex_lock(&r->lock);
+    r->stopping = true;
+    (void)pthread_cond_signal(&r->wake);
+    (void)pthread_mutex_unlock(&r->lock);
+    (void)pthread_join(r->watchdog, NULL);
+    destroy(r);
+}

@@ -1,0 +1,184 @@
+#include "streamer/http/query.h"
+
+#include "schemas/rows.h"
+#include "state/keys.h"
+#include "streamer/base/decimal.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/murmur2.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/base/utf8.h"
+#include "streamer/task/task_state.h"
+
+#include <string.h>
+
+/* One query at work. */
+struct query {
+    const struct route *route;
+    struct buf id; /* canonical: what keys are made of */
+    struct task task;
+    struct task_env env;
+    struct http_reply *reply;
+};
+
+static void put_version(struct query *q, const struct version *v) {
+    struct buf *out = &q->reply->body;
+    struct slice id = buf_slice(&q->id);
+    if (q->route->entity == ENTITY_CUSTOMER) {
+        struct customer_history_row row = {
+            .loaded_at = v->loaded_at, .valid_from_at = v->from, .valid_to_at = v->to};
+        struct customer_attributes a;
+        struct slice in = v->attributes;
+        if (!task_parse_customer_id(id, &row.customer_id) ||
+            !row_get_avro(&customer_attributes_type, &in, &a)) {
+            task_damaged(&q->env, FAMILY_CUSTOMERS);
+            return;
+        }
+        row.customer_name = a.customer_name;
+        row.has_loan_flag = a.has_loan_flag;
+        row_put_json(&customer_history_type, &row, out);
+    } else {
+        struct account_attributes a;
+        if (!task_decode_account(&q->env, v->attributes, &a))
+            return;
+        struct account_history_row row = {
+            id, a.customer_id, a.balance_amount, a.account_type, v->loaded_at, v->from, v->to};
+        row_put_json(&account_history_type, &row, out);
+    }
+}
+
+/* Calls `put_version` for the closed versions and the current one, oldest first, that hold at
+ * `as_of` (TIMESTAMP_NONE: all). Returns how many. */
+static int put_versions(struct query *q, int64_t as_of) {
+    int count = 0;
+    enum family f = entity_map(q->route->entity)->versions;
+    const struct timeline *line = task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
+    bool known = !timeline_is_empty(line);
+    struct buf prefix = {0};
+    task_version_prefix(&prefix, &q->task, q->route->entity, buf_slice(&q->id));
+    struct kv_cursor *c = kv_cursor(q->env.kv, f);
+    for (cursor_seek(c, buf_slice(&prefix)); known && cursor_in(c, buf_slice(&prefix)); cursor_next(c)) {
+        struct slice body;
+        struct version v;
+        if (!task_body(&q->env, f, cursor_value(c), &body))
+            break;
+        if (!version_decode(body, key_time(cursor_key(c)), &v)) {
+            task_damaged(&q->env, f);
+            break;
+        }
+        if (as_of != TIMESTAMP_NONE && (as_of < v.from || as_of >= v.to))
+            continue;
+        buf_put_str(&q->reply->body, count++ > 0 ? "," : "");
+        put_version(q, &v);
+    }
+    cursor_free(c);
+    buf_release(&prefix);
+    if (line->has_current && (as_of == TIMESTAMP_NONE || as_of >= line->current.from)) {
+        buf_put_str(&q->reply->body, count++ > 0 ? "," : "");
+        put_version(q, &line->current);
+    }
+    return count;
+}
+
+static void not_found(struct query *q, const char *what) {
+    struct buf text = {0};
+    buf_printf(&text, "%s of %s/%s", what, q->route->table, buf_cstr(&q->id));
+    http_reply_error(q->reply, 404, buf_cstr(&text));
+    buf_release(&text);
+}
+
+static void answer_current(struct query *q) {
+    const struct timeline *line = task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
+    if (!line->has_current)
+        not_found(q, "no current version");
+    else
+        put_version(q, &line->current);
+}
+
+static void answer_as_of(struct query *q, const char *text) {
+    int64_t as_of;
+    if (!timestamp_parse(slice_str(text), &as_of))
+        http_reply_error(q->reply, 400, "as_of: give " TIMESTAMP_FORMS);
+    else if (put_versions(q, as_of) == 0)
+        not_found(q, "no version at that time");
+}
+
+static void answer_history(struct query *q) {
+    buf_put_byte(&q->reply->body, '[');
+    if (put_versions(q, TIMESTAMP_NONE) == 0)
+        not_found(q, "no version");
+    else
+        buf_put_byte(&q->reply->body, ']');
+}
+
+static void answer_mart(struct query *q) {
+    const struct account_row *account = &q->env.account;
+    const struct customer_row *customer = &q->env.customer;
+    struct buf *out = &q->reply->body;
+    (void)task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
+    if (q->route->entity == ENTITY_ACCOUNT && account->has_summary)
+        row_put_json(&account_summary_type, &account->summary, out);
+    else if (q->route->entity == ENTITY_CUSTOMER && customer->has_profile)
+        row_put_json(&customer_profile_type, &customer->profile, out);
+    else
+        not_found(q, "no row");
+}
+
+/* The id of the path in the form that keys have ("007" is customer 7). */
+static bool read_id(struct query *q, const char *path) {
+    struct buf text = {0};
+    int64_t customer_id;
+    bool ok = http_path_segment(path, 2, &text) && text.n > 0;
+    if (ok && q->route->entity == ENTITY_CUSTOMER) {
+        ok = task_parse_customer_id(buf_slice(&text), &customer_id);
+        if (ok)
+            buf_put_int(&q->id, customer_id);
+    } else if (ok) {
+        ok = utf8_is_valid(buf_slice(&text));
+        buf_set(&q->id, buf_slice(&text));
+    }
+    buf_release(&text);
+    return ok;
+}
+
+static void answer(const struct query_context *context, struct query *q, const struct http_request *request) {
+    const char *as_of = http_parameter(request, "as_of");
+    if (!read_id(q, request->path)) {
+        http_reply_error(q->reply, 400,
+                         q->route->entity == ENTITY_CUSTOMER ? "give a customer_id, a number"
+                                                             : "give an account_id");
+        return;
+    }
+    int32_t partition = murmur2_partition(buf_slice(&q->id), context->partitions);
+    if (!context->owns(context->context, partition)) {
+        context->not_here(context->context, request, partition, q->reply);
+        return;
+    }
+    task_init(&q->task, partition);
+    if (q->route->answer == ROUTE_MART)
+        answer_mart(q);
+    else if (q->route->answer == ROUTE_HISTORY)
+        answer_history(q);
+    else if (as_of != NULL)
+        answer_as_of(q, as_of);
+    else
+        answer_current(q);
+}
+
+void query_handle(const struct query_context *context, const struct route *route,
+                  const struct http_request *request, struct http_reply *reply) {
+    struct query q = {.route = route, .reply = reply};
+    reply->status = 200;
+    reply->content_type = "application/json";
+    q.env.kv = store_reader_new(context->store);
+    answer(context, &q, request);
+    if (reply->status == 200)
+        buf_put_byte(&reply->body, '\n');
+    if (kv_failed(q.env.kv)) {
+        buf_clear(&reply->body);
+        http_reply_error(reply, 500, q.env.kv->err.text);
+    }
+    store_reader_free(q.env.kv);
+    task_release(&q.task);
+    task_env_release(&q.env);
+    buf_release(&q.id);
+}

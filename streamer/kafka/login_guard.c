@@ -1,0 +1,206 @@
+#include "streamer/kafka/login_guard.h"
+
+#include "streamer/base/mem.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FORGET_MS (2 * LOGIN_GUARD_PAUSE_MS)
+
+struct refusal {
+    struct sockaddr_storage broker;
+    socklen_t size;
+    char why[300];
+    int64_t last_ms, next_ms; /* when it refused last, when it may be tried again; monotonic */
+};
+
+struct login_guard {
+    pthread_mutex_t lock;
+    struct refusal *refusals; /* of brokers that refused last and have let nobody in since */
+    size_t count;
+    atomic_int threads; /* of clients that live */
+};
+
+/* Of a thread of librdkafka: each broker of each client has one, and connect_cb gets nothing else that tells whose it is. */
+static _Thread_local struct {
+    struct login_guard *guard;
+    struct sockaddr_storage broker; /* connected to last */
+    socklen_t size;
+} own;
+
+struct login_guard *login_guard_new(void) {
+    struct login_guard *g = mem_calloc(1, sizeof *g);
+    (void)pthread_mutex_init(&g->lock, NULL);
+    return g;
+}
+
+void login_guard_free(struct login_guard *g) {
+    if (g == NULL || atomic_load(&g->threads) > 0)
+        return;
+    (void)pthread_mutex_destroy(&g->lock);
+    free(g->refusals);
+    free(g);
+}
+
+static int64_t monotonic_ms(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* --- who refuses --- */
+
+/* NULL: that broker does not refuse. Under the lock. */
+static struct refusal *find(const struct login_guard *g, const struct sockaddr *broker, socklen_t size) {
+    for (size_t i = 0; i < g->count; i++)
+        if (g->refusals[i].size == size && memcmp(&g->refusals[i].broker, broker, size) == 0)
+            return &g->refusals[i];
+    return NULL;
+}
+
+bool login_guard_may_try(struct login_guard *g, const struct sockaddr *broker, socklen_t size,
+                         int64_t now_ms) {
+    (void)pthread_mutex_lock(&g->lock);
+    struct refusal *r = find(g, broker, size);
+    bool may = r == NULL || now_ms >= r->next_ms;
+    if (r != NULL && may)
+        r->next_ms = now_ms + LOGIN_GUARD_PAUSE_MS; /* the others wait for what comes of it */
+    (void)pthread_mutex_unlock(&g->lock);
+    return may;
+}
+
+void login_guard_note_refused(struct login_guard *g, const struct sockaddr *broker, socklen_t size,
+                              const char *why, int64_t now_ms) {
+    (void)pthread_mutex_lock(&g->lock);
+    struct refusal *r = find(g, broker, size);
+    if (r == NULL) {
+        g->refusals = mem_realloc(g->refusals, (g->count + 1) * sizeof *g->refusals);
+        r = &g->refusals[g->count++];
+        *r = (struct refusal){.size = size};
+        memcpy(&r->broker, broker, size);
+    }
+    const char *end = strstr(why, " (after "); /* librdkafka's: in which state, for how long */
+    int length = (int)(end != NULL ? (size_t)(end - why) : strlen(why));
+    (void)snprintf(r->why, sizeof r->why, "%.*s", length, why);
+    r->last_ms = now_ms;
+    r->next_ms = now_ms + LOGIN_GUARD_PAUSE_MS;
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+void login_guard_note_accepted(struct login_guard *g, const struct sockaddr *broker, socklen_t size) {
+    (void)pthread_mutex_lock(&g->lock);
+    struct refusal *r = find(g, broker, size);
+    if (r != NULL)
+        *r = g->refusals[--g->count];
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+/* Nobody has come to try these again: the broker is gone, or none of its partitions is wanted any more. */
+static void forget_old(struct login_guard *g, int64_t now_ms) {
+    for (size_t i = g->count; i-- > 0;)
+        if (now_ms - g->refusals[i].last_ms > FORGET_MS)
+            g->refusals[i] = g->refusals[--g->count];
+}
+
+bool login_guard_refusal(struct login_guard *g, int64_t now_ms, char *text, size_t size) {
+    if (g == NULL)
+        return false;
+    (void)pthread_mutex_lock(&g->lock);
+    forget_old(g, now_ms);
+    bool refused = g->count > 0;
+    if (refused) {
+        const struct refusal *r = &g->refusals[0];
+        char host[64] = "?", port[16] = "?";
+        (void)getnameinfo((const struct sockaddr *)&r->broker, r->size, host, sizeof host, port, sizeof port,
+                          NI_NUMERICHOST | NI_NUMERICSERV);
+        (void)snprintf(text, size, "the broker %s port %s refuses the login (%s)", host, port, r->why);
+    }
+    (void)pthread_mutex_unlock(&g->lock);
+    return refused;
+}
+
+/* --- on librdkafka's threads --- */
+
+/* An error that nothing else gives, so that the log can be told apart. */
+#define NOT_YET EKEYREJECTED
+
+static int connect_if_allowed(int fd, const struct sockaddr *broker, int size, const char *name,
+                              void *opaque) {
+    (void)name, (void)opaque;
+    own.size = (socklen_t)size;
+    memcpy(&own.broker, broker, own.size);
+    if (own.guard != NULL && !login_guard_may_try(own.guard, broker, own.size, monotonic_ms()))
+        return NOT_YET;
+    return connect(fd, broker, own.size) == 0 || errno == EINPROGRESS ? 0 : errno;
+}
+
+static rd_kafka_resp_err_t note_state(rd_kafka_t *rk, int32_t broker_id, const char *protocol,
+                                      const char *name, int port, const char *state, void *guard) {
+    (void)rk, (void)broker_id, (void)protocol, (void)name, (void)port;
+    if (own.size > 0 && strcmp(state, "UP") == 0)
+        login_guard_note_accepted(guard, (const struct sockaddr *)&own.broker, own.size);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t note_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name,
+                                      void *guard) {
+    (void)rk, (void)type, (void)name;
+    own.guard = guard;
+    atomic_fetch_add(&own.guard->threads, 1);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t note_exit(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name,
+                                     void *guard) {
+    (void)rk, (void)type, (void)name;
+    own.guard = NULL;
+    atomic_fetch_sub(&((struct login_guard *)guard)->threads, 1);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t watch_client(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *guard, char *why,
+                                        size_t why_size) {
+    (void)conf, (void)why, (void)why_size;
+    rd_kafka_resp_err_t code = rd_kafka_interceptor_add_on_thread_start(rk, "logins", note_start, guard);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = rd_kafka_interceptor_add_on_thread_exit(rk, "logins", note_exit, guard);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = rd_kafka_interceptor_add_on_broker_state_change(rk, "logins", note_state, guard);
+    return code;
+}
+
+bool login_guard_watch(rd_kafka_conf_t *conf, struct login_guard *g, struct err *e) {
+    rd_kafka_conf_set_connect_cb(conf, connect_if_allowed);
+    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "logins", watch_client, g);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           err_set(e, ERR_STOP, "kafka: cannot watch logins: %s", rd_kafka_err2str(code));
+}
+
+/* Why the broker refused; NULL: the text tells of something else, as of a connection that ended meanwhile. */
+static const char *refusal_in(const char *text) {
+    static const char refused[] = "SASL authentication error: ";
+    const char *why = strstr(text, refused);
+    if (why != NULL)
+        why += strlen(refused);
+    else
+        why = strstr(text, "Failed to initialize SASL authentication: ");
+    return why == NULL || strstr(why, "SaslAuthenticateRequest failed") != NULL ? NULL : why;
+}
+
+bool login_guard_take_log(const char *facility, const char *text) {
+    const char *why = refusal_in(text);
+    if (strcmp(facility, "ERROR") == 0) /* once more, on the thread that polls */
+        return why != NULL || strstr(text, strerrordesc_np(NOT_YET)) != NULL;
+    if (own.guard == NULL || strcmp(facility, "FAIL") != 0)
+        return false;
+    if (why != NULL)
+        login_guard_note_refused(own.guard, (const struct sockaddr *)&own.broker, own.size, why,
+                                 monotonic_ms());
+    return why != NULL || strstr(text, strerrordesc_np(NOT_YET)) != NULL;
+}

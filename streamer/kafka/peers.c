@@ -1,0 +1,319 @@
+#include "streamer/kafka/peers.h"
+
+#include "streamer/base/address.h"
+#include "streamer/base/log.h"
+#include "streamer/base/mem.h"
+#include "streamer/kafka/kafka.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PERIOD_MS 10000        /* while nobody wants to know */
+#define FRESH_MS 1000          /* what was heard that recently is not asked for again */
+#define AFTER_REFUSAL_MS 60000 /* accounts get locked by logins that are refused again and again */
+#define WAIT_MS 5000           /* for an answer */
+#define POLL_MS 100
+
+struct peer {
+    enum peer_state state;
+    char *url; /* NULL but for PEER_KNOWN */
+};
+
+struct peers {
+    const struct config *config;
+    int32_t partitions;
+    rd_kafka_t *client; /* NULL: none now */
+    struct kafka_trouble trouble;
+    bool is_failing;
+    pthread_t thread;
+    pthread_mutex_t lock; /* over what follows */
+    pthread_cond_t wake;
+    bool stopping, wanted;
+    int64_t next_ms;     /* monotonic: not asked again before */
+    struct peer *owners; /* by partition */
+};
+
+static int64_t monotonic_ms(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* --- pure --- */
+
+struct slice peer_url(const char *client_id) {
+    const char *at = strrchr(client_id, KAFKA_URL_SEPARATOR);
+    if (at == NULL)
+        return slice_null();
+    struct slice url = slice_str(at + 1);
+    struct url parts;
+    if (!url_parse(url, &parts))
+        return slice_null();
+    url.n -= url.p[url.n - 1] == '/';
+    return url;
+}
+
+bool peer_is_believed(const struct config *c, struct slice url) {
+    struct url parts;
+    return url_parse(url, &parts) && address_matches(c->http_peers, &parts.at) &&
+           (parts.is_https || c->http_tls_certificate[0] == '\0');
+}
+
+/* --- what the group says --- */
+
+static struct peer *owners_new(int32_t n) {
+    return mem_calloc((size_t)n, sizeof(struct peer));
+}
+
+static void owners_free(struct peer *owners, int32_t n) {
+    for (int32_t p = 0; p < n; p++)
+        free(owners[p].url);
+    free(owners);
+}
+
+static bool is_own(const struct config *c, struct slice url) {
+    struct slice own = slice_str(c->http_advertised_url);
+    own.n -= own.n > 0 && own.p[own.n - 1] == '/';
+    return slice_eq(own, url);
+}
+
+static struct peer make_peer(const struct config *c, struct slice url) {
+    if (url.p == NULL)
+        return (struct peer){PEER_SILENT, NULL};
+    if (is_own(c, url))
+        return (struct peer){PEER_SELF, NULL};
+    if (!peer_is_believed(c, url))
+        return (struct peer){PEER_STRANGER, NULL};
+    struct buf text = {0};
+    buf_set(&text, url);
+    (void)buf_cstr(&text);
+    return (struct peer){PEER_KNOWN, text.p};
+}
+
+/* Who has a partition of the links has the task. */
+static void add_member(const struct peers *p, const rd_kafka_MemberDescription_t *member,
+                       struct peer *owners) {
+    const rd_kafka_MemberAssignment_t *assignment = rd_kafka_MemberDescription_assignment(member);
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_MemberAssignment_partitions(assignment);
+    const char *client_id = rd_kafka_MemberDescription_client_id(member);
+    for (int i = 0; list != NULL && i < list->cnt; i++) {
+        int32_t partition = list->elems[i].partition;
+        if (strcmp(list->elems[i].topic, p->config->topics[TOPIC_ACCOUNT_LINKS]) != 0 || partition < 0 ||
+            partition >= p->partitions)
+            continue;
+        free(owners[partition].url);
+        owners[partition] = make_peer(p->config, peer_url(client_id != NULL ? client_id : ""));
+    }
+}
+
+/* Before the group has shared its partitions out nobody has any. */
+static bool read_group(const struct peers *p, const rd_kafka_ConsumerGroupDescription_t *group,
+                       struct peer *owners, struct err *e) {
+    const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(group);
+    if (error != NULL)
+        return err_set(e, ERR_RETRY, "%s", rd_kafka_error_string(error));
+    if (rd_kafka_ConsumerGroupDescription_state(group) != RD_KAFKA_CONSUMER_GROUP_STATE_STABLE)
+        return true;
+    size_t members = rd_kafka_ConsumerGroupDescription_member_count(group);
+    for (size_t i = 0; i < members; i++)
+        add_member(p, rd_kafka_ConsumerGroupDescription_member(group, i), owners);
+    return true;
+}
+
+static bool is_stopping(struct peers *p) {
+    (void)pthread_mutex_lock(&p->lock);
+    bool stopping = p->stopping;
+    (void)pthread_mutex_unlock(&p->lock);
+    return stopping;
+}
+
+/* NULL: no answer, or it is time to stop. */
+static rd_kafka_event_t *wait_for_answer(struct peers *p, rd_kafka_queue_t *queue) {
+    rd_kafka_event_t *event = NULL;
+    for (int64_t until_ms = monotonic_ms() + WAIT_MS;
+         event == NULL && monotonic_ms() < until_ms && !is_stopping(p);) {
+        event = rd_kafka_queue_poll(queue, POLL_MS);
+        (void)rd_kafka_poll(p->client, 0); /* serves what tells of trouble */
+        if (event == NULL && kafka_trouble_lasts(&p->trouble))
+            break;
+    }
+    return event;
+}
+
+static bool read_answer(const struct peers *p, rd_kafka_event_t *event, struct peer *owners, struct err *e) {
+    if (event == NULL)
+        return err_set(e, ERR_RETRY, "no answer from the brokers %s", p->trouble.text);
+    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return err_set(e, ERR_RETRY, "%s", rd_kafka_event_error_string(event));
+    size_t n = 0;
+    const rd_kafka_ConsumerGroupDescription_t **groups = rd_kafka_DescribeConsumerGroups_result_groups(
+        rd_kafka_event_DescribeConsumerGroups_result(event), &n);
+    return n == 1 ? read_group(p, groups[0], owners, e)
+                  : err_set(e, ERR_RETRY, "an answer without the group");
+}
+
+static void drop_client(struct peers *p) {
+    if (p->client != NULL)
+        (void)kafka_destroy(p->client);
+    p->client = NULL;
+}
+
+static bool ask(struct peers *p, struct peer *owners, struct err *e) {
+    if (p->client == NULL)
+        p->client = kafka_asking_client(p->config, &p->trouble, e);
+    if (p->client == NULL)
+        return false;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(p->client);
+    rd_kafka_AdminOptions_t *options =
+        kafka_group_options(p->client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    const char *group = p->config->app_id;
+    rd_kafka_DescribeConsumerGroups(p->client, &group, 1, options, queue);
+    rd_kafka_event_t *event = wait_for_answer(p, queue);
+    bool ok = read_answer(p, event, owners, e);
+    if (event != NULL)
+        rd_kafka_event_destroy(event);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    if (event == NULL)
+        drop_client(p); /* and the request with it */
+    return ok;
+}
+
+/* --- the thread --- */
+
+static void note_failure(struct peers *p, const struct err *e) {
+    if (!p->is_failing)
+        log_warn("the group cannot be asked which instance has what", "error=%s",
+                 log_quote(&(struct log_value){0}, e->text));
+    p->is_failing = true;
+}
+
+/* What was heard before stays if nothing is heard now: it is right until the group changes. */
+static void renew(struct peers *p) {
+    struct err e;
+    struct peer *heard = owners_new(p->partitions);
+    int64_t pause_ms = FRESH_MS;
+    bool ok = ask(p, heard, &e);
+    if (!ok && !is_stopping(p)) {
+        note_failure(p, &e);
+        if (kafka_trouble_lasts(&p->trouble)) {
+            drop_client(p);
+            pause_ms = AFTER_REFUSAL_MS;
+        }
+    }
+    p->is_failing = p->is_failing && !ok;
+    (void)pthread_mutex_lock(&p->lock);
+    if (ok) {
+        struct peer *before = p->owners;
+        p->owners = heard;
+        heard = before;
+    }
+    p->next_ms = monotonic_ms() + pause_ms;
+    (void)pthread_mutex_unlock(&p->lock);
+    owners_free(heard, p->partitions);
+}
+
+static void sleep_until(struct peers *p, int64_t ms) {
+    struct timespec until = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    (void)pthread_cond_timedwait(&p->wake, &p->lock, &until);
+}
+
+static void *run(void *peers) {
+    struct peers *p = peers;
+    (void)pthread_mutex_lock(&p->lock);
+    while (!p->stopping) {
+        int64_t due_ms = p->next_ms + (p->wanted ? 0 : PERIOD_MS - FRESH_MS);
+        if (monotonic_ms() < due_ms) {
+            sleep_until(p, due_ms);
+            continue;
+        }
+        p->wanted = false;
+        (void)pthread_mutex_unlock(&p->lock);
+        renew(p);
+        (void)pthread_mutex_lock(&p->lock);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+/* --- for others --- */
+
+/* With the lock. */
+static void want(struct peers *p) {
+    p->wanted = true;
+    (void)pthread_cond_signal(&p->wake);
+}
+
+enum peer_state peers_find(struct peers *p, int32_t partition, struct buf *url) {
+    (void)pthread_mutex_lock(&p->lock);
+    const struct peer *owner = &p->owners[partition];
+    enum peer_state state = owner->state;
+    if (state == PEER_KNOWN)
+        buf_set(url, slice_str(owner->url));
+    want(p);
+    (void)pthread_mutex_unlock(&p->lock);
+    return state;
+}
+
+void peers_doubt(struct peers *p) {
+    (void)pthread_mutex_lock(&p->lock);
+    want(p);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+static void destroy(struct peers *p) {
+    owners_free(p->owners, p->partitions);
+    (void)pthread_mutex_destroy(&p->lock);
+    (void)pthread_cond_destroy(&p->wake);
+    free(p);
+}
+
+struct peers *peers_new(const struct config *c, int32_t partitions, struct err *e) {
+    struct peers *p = mem_calloc(1, sizeof *p);
+    p->config = c;
+    p->partitions = partitions;
+    p->owners = owners_new(partitions);
+    p->wanted = true;
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&p->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_mutex_init(&p->lock, NULL);
+    if (peers_resume(p, e))
+        return p;
+    destroy(p);
+    return NULL;
+}
+
+void peers_free(struct peers *p) {
+    if (p == NULL)
+        return;
+    peers_pause(p);
+    destroy(p);
+}
+
+/* `stopping` is true from the pause on until a thread runs again. */
+void peers_pause(struct peers *p) {
+    if (p == NULL || p->stopping)
+        return;
+    (void)pthread_mutex_lock(&p->lock);
+    p->stopping = true;
+    (void)pthread_cond_signal(&p->wake);
+    (void)pthread_mutex_unlock(&p->lock);
+    (void)pthread_join(p->thread, NULL);
+    drop_client(p);
+}
+
+bool peers_resume(struct peers *p, struct err *e) {
+    if (p == NULL)
+        return true;
+    p->stopping = false;
+    int error = pthread_create(&p->thread, NULL, run, p);
+    if (error == 0)
+        return true;
+    p->stopping = true;
+    return err_set(e, ERR_STOP, "peers: cannot start a thread: %s", strerror(error));
+}

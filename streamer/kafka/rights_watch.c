@@ -1,0 +1,51 @@
+#include "streamer/kafka/rights_watch.h"
+
+#include "streamer/base/mem.h"
+#include "streamer/kafka/rights.h"
+
+#include <stdlib.h>
+
+#define EVERY_MS 5000 /* while all is well, how often it is asked */
+#define WAIT_MS 2000  /* for each answer: nothing else is done meanwhile */
+
+struct rights_watch {
+    const struct worker_kafka *kafka;
+    struct kafka_client *client;
+    struct rights needed, missing;
+    bool has_asked; /* and not all answers are there */
+    int64_t due_ms; /* monotonic */
+    bool is_suspicious;
+};
+
+struct rights_watch *rights_watch_new(const struct worker_kafka *k, struct kafka_client *client) {
+    struct rights_watch *w = mem_calloc(1, sizeof *w);
+    *w = (struct rights_watch){.kafka = k, .client = client, .needed = rights_to_run()};
+    return w;
+}
+
+void rights_watch_free(struct rights_watch *w) {
+    free(w);
+}
+
+void rights_watch_suspect(struct rights_watch *w) {
+    w->is_suspicious = true;
+}
+
+static void take(struct rights_watch *w, int wait_ms) {
+    if (w->has_asked && w->kafka->rights_answered(w->client, &w->needed, &w->missing, wait_ms))
+        w->has_asked = false;
+}
+
+bool rights_watch_holds(struct rights_watch *w, int64_t now_ms, struct err *e) {
+    bool waits = w->is_suspicious || !rights_are_none(&w->missing);
+    take(w, 0);
+    if (!w->has_asked && (waits || now_ms >= w->due_ms)) {
+        w->kafka->ask_rights(w->client, &w->needed);
+        w->has_asked = true;
+        w->due_ms = now_ms + EVERY_MS;
+    }
+    if (waits)
+        take(w, WAIT_MS);
+    w->is_suspicious = false;
+    return rights_are_none(&w->missing) || rights_deny(w->kafka->config, &w->missing, e);
+}

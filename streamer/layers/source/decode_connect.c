@@ -1,0 +1,168 @@
+/* Texts of typed values, by the schema that Kafka Connect's JSON converter sends along. */
+#include "streamer/base/decimal.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/layers/source/decode_parts.h"
+
+/* Base64 of DECIMAL_BYTES_MAX bytes; its last group of three bytes is not full. */
+#define DECIMAL_BASE64_MAX ((size_t)(DECIMAL_BYTES_MAX + 2) / 3 * 4)
+
+static bool text_is(const cJSON *item, const char *text) {
+    return cJSON_IsString(item) && strcmp(item->valuestring, text) == 0;
+}
+
+const cJSON *connect_member_schema(const cJSON *struct_schema, const char *name) {
+    const cJSON *field;
+    cJSON_ArrayForEach(field, json_member(struct_schema, "fields")) {
+        if (text_is(json_member(field, "field"), name))
+            return field;
+    }
+    return NULL;
+}
+
+static int base64_digit(char c) {
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    if (c == '+')
+        return 62;
+    return c == '/' ? 63 : -1;
+}
+
+/* `bytes` has room for DECIMAL_BASE64_MAX / 4 * 3. Returns how many there are, 0 when it is not
+ * base64. */
+static size_t base64_decode(struct slice text, char *bytes) {
+    if (text.n == 0 || text.n % 4 != 0 || text.n > DECIMAL_BASE64_MAX)
+        return 0;
+    size_t padding = 0;
+    while (padding < 2 && text.p[text.n - 1 - padding] == '=')
+        padding++;
+    uint32_t group = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        int digit = i < text.n - padding ? base64_digit(text.p[i]) : 0;
+        if (digit < 0)
+            return 0;
+        group = group << 6 | (uint32_t)digit;
+        if (i % 4 == 3) {
+            bytes[n++] = (char)(group >> 16 & 0xff);
+            bytes[n++] = (char)(group >> 8 & 0xff);
+            bytes[n++] = (char)(group & 0xff);
+        }
+    }
+    return n - padding;
+}
+
+static bool read_scale(const cJSON *item, int32_t *scale) {
+    int64_t number;
+    if (decimal_parse_integer(json_text(item), &number) != DECIMAL_OK || number < INT32_MIN ||
+        number > INT32_MAX)
+        return false;
+    *scale = (int32_t)number;
+    return true;
+}
+
+/* VariableScaleDecimal, with its schema or without. */
+static bool is_scale_and_value(const cJSON *item) {
+    return cJSON_IsObject(item) && cJSON_GetArraySize(item) == 2 && json_member(item, "scale") != NULL &&
+           json_member(item, "value") != NULL;
+}
+
+/* The converter writes plain JSON numbers with decimal.format=NUMERIC. */
+static bool is_typed_decimal(struct typed item) {
+    return text_is(json_member(item.schema, "name"), "org.apache.kafka.connect.data.Decimal") &&
+           cJSON_IsString(item.value) && !json_is_number(item.value);
+}
+
+bool connect_is_decimal(struct typed item) {
+    return is_scale_and_value(item.value) || (item.schema != NULL && is_typed_decimal(item));
+}
+
+bool connect_decimal_text(struct typed item, struct buf *buf, struct slice *text) {
+    char bytes[DECIMAL_BASE64_MAX / 4 * 3];
+    bool is_variable = cJSON_IsObject(item.value);
+    const cJSON *parameters = is_variable ? item.value : json_member(item.schema, "parameters");
+    const cJSON *value = is_variable ? json_member(item.value, "value") : item.value;
+    int32_t scale;
+    if (!cJSON_IsString(value) || json_is_number(value) ||
+        !read_scale(json_member(parameters, "scale"), &scale))
+        return false;
+    buf_clear(buf);
+    if (!decimal_put_scaled(buf, slice_of(bytes, base64_decode(json_text(value), bytes)), scale))
+        return false;
+    *text = buf_slice(buf);
+    return true;
+}
+
+/* --- times --- */
+
+/* To epoch milliseconds: multiply, then divide. Both 0: a text. */
+struct time_type {
+    const char *name;
+    int64_t multiplier, divisor;
+};
+
+static const struct time_type *find_time_type(const char *name) {
+    static const struct time_type types[] = {
+        {"io.debezium.time.Timestamp", 1, 1},
+        {"io.debezium.time.MicroTimestamp", 1, 1000},
+        {"io.debezium.time.NanoTimestamp", 1, 1000000},
+        {"io.debezium.time.Date", 86400000, 1},
+        {"org.apache.kafka.connect.data.Timestamp", 1, 1},
+        {"org.apache.kafka.connect.data.Date", 86400000, 1},
+        {"io.debezium.time.ZonedTimestamp", 0, 0},
+        {"io.debezium.time.IsoTimestamp", 0, 0},
+        {"io.debezium.time.IsoDate", 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(types[i].name, name) == 0)
+            return &types[i];
+    return NULL;
+}
+
+static int128 divide_down(int128 a, int64_t b) {
+    return a / b - (a % b < 0 ? 1 : 0);
+}
+
+static bool time_of_text(const struct time_type *type, struct slice text, int128 *ms) {
+    int64_t number;
+    if (type->divisor == 0) {
+        bool ok = timestamp_parse_iso(text, &number);
+        *ms = ok ? number : 0;
+        return ok;
+    }
+    if (decimal_parse_integer(text, &number) != DECIMAL_OK)
+        return false;
+    *ms = divide_down((int128)number * type->multiplier, type->divisor);
+    return true;
+}
+
+/* Of a type without a name. Base64 is no date, though it can look like one. */
+static enum updated_at_type plain_type(const cJSON *schema) {
+    return text_is(json_member(schema, "type"), "bytes") ? UPDATED_AT_NO_DATE : UPDATED_AT_TEXT;
+}
+
+/* What Connect and Debezium name is a date, a number, or none; others' names say nothing. */
+static bool is_no_date(const char *name) {
+    return strncmp(name, "io.debezium.", strlen("io.debezium.")) == 0 ||
+           strcmp(name, "org.apache.kafka.connect.data.Time") == 0;
+}
+
+enum updated_at_type connect_time_text(const cJSON *schema, struct buf *buf, struct slice *text) {
+    const cJSON *name = json_member(schema, "name");
+    if (!cJSON_IsString(name))
+        return plain_type(schema);
+    const struct time_type *type = find_time_type(name->valuestring);
+    if (type == NULL)
+        return is_no_date(name->valuestring) ? UPDATED_AT_NO_DATE : UPDATED_AT_TEXT;
+    int128 ms;
+    if (!time_of_text(type, slice_trim(*text), &ms))
+        return UPDATED_AT_NO_DATE;
+    buf_clear(buf);
+    decimal_put(buf, ms, 0);
+    *text = buf_slice(buf);
+    return UPDATED_AT_MS;
+}

@@ -1,0 +1,170 @@
+/* A row's fields by name. */
+#include "streamer/base/decimal.h"
+#include "streamer/base/utf8.h"
+#include "streamer/layers/source/decode_parts.h"
+
+#define STRANGE_NAMES_MAX_BYTES 300
+#define STRANGE_NAME_MAX_BYTES 60
+
+enum field row_id_field(enum entity entity) {
+    return entity == ENTITY_CUSTOMER ? FIELD_CUSTOMER_ID : FIELD_ACCOUNT_ID;
+}
+
+/* The choice among the members of a row. */
+struct choice {
+    const struct field_names *names;
+    size_t next; /* for field_names_find */
+    /* FIELD_BITs of those that a name of this rank, or of a better one, was seen of */
+    uint32_t seen[FIELD_RANKS];
+    uint32_t unknown, others; /* members that are no field, but those with "__"; those with it */
+};
+
+/* Debezium's own members are fields only where a configured name spells one, as updated_at=__ts_ms,
+ * and then both. */
+static const struct field_name *find_underscored(struct choice *c, struct slice name) {
+    c->others++;
+    if (metadata_has_name(name))
+        return field_names_find_exact(c->names, &c->next, name);
+    return field_names_find(c->names, &c->next, name);
+}
+
+/* The next member. True: it stands for *field, until a better one comes. */
+static bool choose(struct choice *c, struct slice name, enum field *field) {
+    bool underscored = slice_has_prefix(name, slice_str("__"));
+    const struct field_name *k =
+        underscored ? find_underscored(c, name) : field_names_find(c->names, &c->next, name);
+    if (k == NULL) {
+        c->unknown += !underscored;
+        return false;
+    }
+    uint32_t bit = FIELD_BIT(k->field);
+    bool better = (c->seen[k->rank] & bit) == 0;
+    for (enum field_rank rank = k->rank; rank < FIELD_RANKS; rank++)
+        c->seen[rank] |= bit;
+    *field = k->field;
+    return better;
+}
+
+static struct choice choice_of(const struct decoding *g) {
+    return (struct choice){.names = &g->decoder->names[g->entity]};
+}
+
+uint32_t row_find(const struct decoding *g, const cJSON *row, const cJSON *found[FIELD_COUNT]) {
+    struct choice c = choice_of(g);
+    enum field field;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, row) {
+        if (choose(&c, slice_str(member->string), &field))
+            found[field] = member;
+    }
+    return c.unknown;
+}
+
+bool row_find_flat(const struct decoding *g, const struct json_pair *pairs, size_t count,
+                   const struct json_pair *found[FIELD_COUNT], uint32_t *unknown) {
+    struct choice c = choice_of(g);
+    enum field field;
+    for (size_t i = 0; i < count; i++) {
+        if (choose(&c, pairs[i].name, &field))
+            found[field] = &pairs[i];
+    }
+    *unknown = c.unknown;
+    return c.unknown + c.others == 0;
+}
+
+void row_refuse_nested(struct decoding *g, const char *name, const cJSON *item) {
+    refuse(g, REASON_MALFORMED, "Malformed record: %s is %s where a value belongs", name,
+           cJSON_IsObject(item) ? "an object" : "a list");
+}
+
+static void refuse_decimal(struct decoding *g, enum field field) {
+    g->refused |= FIELD_BIT(field);
+    refuse(g, REASON_MALFORMED,
+           "Malformed record: %s is not base64 of a decimal of at most %d bytes with its scale",
+           field_label(field), DECIMAL_BYTES_MAX);
+}
+
+static bool is_unavailable(struct slice text) {
+    static const char mark[] = "__debezium_unavailable_value";
+    return text.n == sizeof mark - 1 && memcmp(text.p, mark, text.n) == 0;
+}
+
+/* The database did not log the value, for it did not change. Which row is meant must be said all
+ * the same. */
+static void set_unavailable(struct decoding *g, enum field field) {
+    if (field != row_id_field(g->entity)) {
+        g->out->unavailable |= FIELD_BIT(field);
+        return;
+    }
+    g->refused |= FIELD_BIT(field);
+    refuse(g, REASON_MALFORMED,
+           "Malformed record: %s is __debezium_unavailable_value (the database did not log it; "
+           "set REPLICA IDENTITY FULL or its like)",
+           field_label(field));
+}
+
+static void set_text(struct decoding *g, enum field field, struct slice text) {
+    if (is_unavailable(text))
+        set_unavailable(g, field);
+    else
+        g->out->fields[field] = text;
+}
+
+void row_read_field(struct decoding *g, enum field field, struct typed item) {
+    struct slice text = json_text(item.value);
+    struct buf *converted = &g->decoder->converted[field];
+    if (is_unavailable(text)) {
+        set_unavailable(g, field);
+    } else if (connect_is_decimal(item)) {
+        if (connect_decimal_text(item, converted, &text))
+            g->out->fields[field] = text;
+        else
+            refuse_decimal(g, field);
+    } else if (!json_is_scalar(item.value)) {
+        g->refused |= FIELD_BIT(field);
+        row_refuse_nested(g, field_label(field), item.value);
+    } else {
+        if (field == FIELD_UPDATED_AT && text.p != NULL && item.schema != NULL)
+            g->out->updated_at_type = connect_time_text(item.schema, converted, &text);
+        g->out->fields[field] = text;
+    }
+}
+
+static void set_strange_names(struct decoding *g, const cJSON *row) {
+    struct buf *names = &g->decoder->strange_names;
+    const cJSON *member;
+    buf_clear(names);
+    cJSON_ArrayForEach(member, row) {
+        struct slice name = utf8_cut(slice_str(member->string), STRANGE_NAME_MAX_BYTES);
+        if (names->n > STRANGE_NAMES_MAX_BYTES) {
+            buf_put_str(names, ", …");
+            break;
+        }
+        buf_put_str(names, names->n > 0 ? ", " : "");
+        buf_put_slice(names, name);
+    }
+    if (row->child != NULL)
+        g->out->strange_names = buf_slice(names);
+}
+
+void row_read(struct decoding *g, struct typed row, uint32_t wanted) {
+    const cJSON *found[FIELD_COUNT] = {NULL};
+    bool any = false;
+    g->out->unknown_fields = row_find(g, row.value, found);
+    for (enum field f = 0; f < FIELD_COUNT; f++) {
+        if (found[f] == NULL)
+            continue;
+        any = true;
+        if ((wanted & FIELD_BIT(f)) != 0)
+            row_read_field(g, f,
+                           (struct typed){found[f], connect_member_schema(row.schema, found[f]->string)});
+    }
+    if (!any)
+        set_strange_names(g, row.value);
+}
+
+void row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT], uint32_t wanted) {
+    for (enum field f = 0; f < FIELD_COUNT; f++)
+        if (found[f] != NULL && (wanted & FIELD_BIT(f)) != 0)
+            set_text(g, f, found[f]->text);
+}

@@ -1,0 +1,155 @@
+#include "streamer/task/catchup.h"
+
+#include <assert.h>
+
+#define CLOCK_TOLERANCE_MS 60000
+/* Whose rows are read together: few enough to be in memory still when they are asked for. */
+#define FETCH_MESSAGES 4096
+
+static bool is_exact(enum topic t) {
+    return topic_is_consumed(t);
+}
+
+/* A commit in the future means that the clock was set back since: nobody knows how old it is. */
+static bool is_old(int64_t committed_ms, int64_t now_ms, int64_t delete_retention_ms) {
+    return committed_ms > 0 &&
+           (now_ms - committed_ms > delete_retention_ms || committed_ms - now_ms > CLOCK_TOLERANCE_MS);
+}
+
+const char *catchup_unusable(const struct task_meta *m, const struct catchup_range ranges[TOPIC_COUNT],
+                             int64_t now_ms, int64_t delete_retention_ms) {
+    bool old = is_old(m->committed_ms, now_ms, delete_retention_ms);
+    for (int i = 0; i < TOPIC_COUNT; i++) {
+        int64_t position = m->positions[i];
+        if (!topic_is_replayed((enum topic)i) || position < 0)
+            continue;
+        if (position > ranges[i].high)
+            return "it is ahead of the topics: they were recreated, or the group's offsets reset";
+        if (position < ranges[i].low)
+            return "the topics no longer reach back to it";
+        if (old && ranges[i].high - position > 1) /* 1: the marker of the last commit */
+            return "it is older than tombstones live";
+    }
+    return NULL;
+}
+
+enum topic catchup_lost_topic(const struct task_meta *m, const struct catchup_range ranges[TOPIC_COUNT]) {
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        if (topic_is_replayed((enum topic)i) && !is_exact((enum topic)i) && m->positions[i] > ranges[i].high)
+            return (enum topic)i;
+    return TOPIC_COUNT;
+}
+
+/* What lay ahead when the state was written may be processed or cleaned away by now: it is looked at anew. A mark of a
+ * message that never comes would keep rows as they are for good. */
+static bool has_marks(const struct task *task, enum topic t) {
+    return (t == TOPIC_ACCOUNT_LINKS && task->meta.rows[FAMILY_LINKS_AHEAD] > 0) ||
+           (t == TOPIC_CUSTOMER_REFS && task->meta.rows[FAMILY_REFS_AHEAD] > 0);
+}
+
+void catchup_init(struct catchup *c, struct task *task, const struct catchup_range ranges[TOPIC_COUNT],
+                  int64_t now_ms) {
+    *c = (struct catchup){.task = task,
+                          .has_old_marks =
+                              has_marks(task, TOPIC_ACCOUNT_LINKS) || has_marks(task, TOPIC_CUSTOMER_REFS)};
+    /* A rebuild that is interrupted is of use only as long as tombstones behind it live, counted from its start. */
+    if (task->meta.committed_ms == 0)
+        task->meta.committed_ms = now_ms;
+    for (int i = 0; i < TOPIC_COUNT; i++) {
+        if (!topic_is_replayed((enum topic)i))
+            continue;
+        int64_t position = task->meta.positions[i];
+        int64_t next = position > ranges[i].low ? position : ranges[i].low;
+        bool done = next >= ranges[i].high && !has_marks(task, (enum topic)i);
+        c->streams[i] = (struct catchup_stream){next, ranges[i].high, done};
+        c->undone += !done;
+        c->needed = c->needed || next < ranges[i].high;
+    }
+}
+
+static void finish(struct catchup *c, struct catchup_stream *s, int64_t position) {
+    s->done = true;
+    s->next = position;
+    c->undone--;
+}
+
+bool catchup_take(struct catchup *c, struct pending *pending, enum topic topic, int64_t offset,
+                  struct slice key, struct slice value, struct history_headers headers) {
+    assert(topic_is_replayed(topic));
+    struct catchup_stream *s = &c->streams[topic];
+    if (s->done || offset < s->next)
+        return false;
+    bool ahead = is_exact(topic) && offset >= s->target;
+    pending_put(pending, topic, ahead, key, ahead ? slice_null() : value,
+                ahead ? (struct history_headers){0} : headers);
+    if (!ahead)
+        s->next = offset + 1;
+    return !ahead;
+}
+
+/* Reads the rows of some messages from `from` on. */
+static void want(const struct catchup *c, struct task_env *env, const struct pending *pending, size_t from) {
+    for (size_t i = from; i < pending->count && i < from + FETCH_MESSAGES; i++)
+        if (!pending->messages[i].replaced)
+            task_want_replay(env, c->task, (enum topic)pending->messages[i].topic, pending_key(pending, i));
+    kv_fetch(env->kv);
+}
+
+static void replay(const struct catchup *c, struct task_env *env, const struct pending *pending, size_t i) {
+    const struct pending_message *m = &pending->messages[i];
+    if (m->replaced)
+        return;
+    if (m->ahead)
+        task_replay_ahead(env, c->task, (enum topic)m->topic, pending_key(pending, i));
+    else
+        task_replay(env, c->task, (enum topic)m->topic, pending_key(pending, i), pending_value(pending, i),
+                    pending_headers(pending, i));
+}
+
+void catchup_apply(struct catchup *c, struct task_env *env, struct pending *pending) {
+    if (c->has_old_marks)
+        task_forget_ahead(env, c->task);
+    c->has_old_marks = false;
+    for (size_t i = 0; i < pending->count && !kv_failed(env->kv); i++) {
+        if (i % FETCH_MESSAGES == 0)
+            want(c, env, pending, i);
+        replay(c, env, pending, i);
+    }
+    pending_clear(pending);
+}
+
+void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset) {
+    assert(topic_is_replayed(topic));
+    struct catchup_stream *s = &c->streams[topic];
+    if (s->done ||
+        offset < s->target) /* that a leader which is new does not show its last records yet is possible */
+        return;
+    finish(c, s, is_exact(topic) ? s->target : offset > s->next ? offset : s->next);
+}
+
+bool catchup_done(const struct catchup *c) {
+    return c->undone == 0;
+}
+
+bool catchup_came_too_late(const struct catchup *c, int64_t now_ms, int64_t delete_retention_ms) {
+    return c->needed && is_old(c->task->meta.committed_ms, now_ms, delete_retention_ms);
+}
+
+int64_t catchup_remaining(const struct catchup *c) {
+    int64_t sum = 0;
+    for (int i = 0; i < TOPIC_COUNT; i++)
+        if (c->streams[i].target > c->streams[i].next)
+            sum += c->streams[i].target - c->streams[i].next;
+    return sum;
+}
+
+void catchup_note_positions(const struct catchup *c) {
+    for (int i = 0; i < TOPIC_COUNT; i++) {
+        const struct catchup_stream *s = &c->streams[i];
+        if (!topic_is_replayed((enum topic)i))
+            continue;
+        /* One that has still to look ahead must do so again. */
+        bool looking = is_exact((enum topic)i) && !s->done && s->next >= s->target;
+        c->task->meta.positions[i] = looking ? s->target - 1 : s->next;
+    }
+}

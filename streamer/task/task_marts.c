@@ -1,0 +1,368 @@
+/* The join and the marts of a task: bringing rows up to date, and doing so for all of them when the rates are
+ * other ones than those that they were computed with. */
+#include "streamer/task/task_marts.h"
+
+#include "state/keys.h"
+#include "streamer/base/decimal.h"
+#include "streamer/layers/intermediate/join.h"
+#include "streamer/layers/marts/account_summary.h"
+#include "streamer/task/task_history.h"
+#include "streamer/task/task_state.h"
+
+#include <string.h>
+
+/* --- messages --- */
+
+/* "<topic>/<partition>@", which is the same for most records that come after each other. */
+static void put_origin_place(struct task_origin *o) {
+    buf_clear(&o->text);
+    buf_put_str(&o->text, o->topic);
+    buf_put_byte(&o->text, '/');
+    buf_put_int(&o->text, o->partition);
+    buf_put_byte(&o->text, '@');
+    o->place_topic = o->topic;
+    o->place_partition = o->partition;
+    o->place_n = o->text.n;
+}
+
+static struct slice origin_text(struct task_origin *o) {
+    if (!o->is_made && o->topic != NULL) {
+        if (o->topic == o->place_topic && o->partition == o->place_partition)
+            o->text.n = o->place_n;
+        else
+            put_origin_place(o);
+        o->is_made = true;
+        buf_put_int(&o->text, o->offset);
+    }
+    return buf_slice(&o->text);
+}
+
+void task_set_origin(struct task_env *env, const char *topic, int32_t partition, int64_t offset) {
+    env->origin.topic = topic;
+    env->origin.partition = partition;
+    env->origin.offset = offset;
+    env->origin.is_made = false;
+}
+
+void task_set_origin_text(struct task_env *env, struct slice text) {
+    env->origin.topic = env->origin.place_topic = NULL;
+    buf_set(&env->origin.text, text);
+}
+
+struct row_origin task_read_origin(struct slice header) {
+    struct row_origin o = {0};
+    const char *at = header.n > 0 ? memrchr(header.p, '@', header.n) : NULL;
+    const char *slash = at != NULL ? memrchr(header.p, '/', (size_t)(at - header.p)) : NULL;
+    if (slash == NULL)
+        return o;
+    struct slice offset = slice_of(at + 1, header.n - (size_t)(at + 1 - header.p));
+    o.there =
+        decimal_parse_integer(slice_of(slash + 1, (size_t)(at - slash) - 1), &o.partition) == DECIMAL_OK &&
+        decimal_parse_integer(offset, &o.offset) == DECIMAL_OK;
+    return o.there ? o : (struct row_origin){0};
+}
+
+/* Whether the message in work is caused by a record of an account: the answer to its link. */
+static bool is_answer(const struct task_env *env) {
+    struct slice text = buf_slice(&env->origin.text), topic = slice_str(env->accounts_topic);
+    return env->origin.topic == NULL && text.n > topic.n && slice_has_prefix(text, topic) &&
+           text.p[topic.n] == '/';
+}
+
+void task_send_with_position(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
+                             struct slice value, struct slice position) {
+    struct sink_header headers[2];
+    size_t count = 0;
+    if (env->origin.is_told && topic != TOPIC_CONFIRMATIONS) {
+        struct slice origin = origin_text(&env->origin);
+        if (origin.n > 0)
+            headers[count++] = (struct sink_header){SINK_SOURCE_HEADER, origin};
+    }
+    if (position.n > 0)
+        headers[count++] = (struct sink_header){TASK_POSITION_HEADER, position};
+    struct sink_message m = {.topic = topic,
+                             .partition = partition,
+                             .key = key,
+                             .value = value,
+                             .headers = headers,
+                             .header_count = count};
+    env->counts.emitted[topic]++;
+    env->sink->send(env->sink, &m);
+}
+
+void task_send(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
+               struct slice value) {
+    task_send_with_position(env, topic, partition, key, value, slice_null());
+}
+
+/* A row of a mart or of the join: emitted, and remembered as emitted in `*has` and `last`, where its content differs from
+ * the last one. row == NULL: there is none. Returns whether it differs. */
+static bool emit_changed(struct task_env *env, struct task *t, enum topic topic, const struct row_type *type,
+                         struct slice kafka_key, bool *has, void *last, const void *row) {
+    if (row == NULL) {
+        if (!*has)
+            return false;
+        *has = false;
+        task_send(env, topic, t->partition, kafka_key, slice_null());
+        return true;
+    }
+    if (*has && row_same_content(type, last, row))
+        return false;
+    *has = true;
+    memcpy(last, row, type->size);
+    buf_clear(&env->message);
+    row_put_json(type, row, &env->message);
+    task_send(env, topic, t->partition, kafka_key, buf_slice(&env->message));
+    return true;
+}
+
+/* --- intermediate and marts --- */
+
+/* The customer's row as its account tasks see it; its name points into `value`. */
+bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,
+                   struct customer_ref *ref) {
+    struct slice body;
+    key_customer(&env->key, t->partition, customer_id);
+    if (!task_get(env, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), value, &body))
+        return false;
+    if (row_get_avro(&customer_ref_type, &body, ref))
+        return true;
+    task_damaged(env, FAMILY_CUSTOMER_REFS);
+    return false;
+}
+
+/* Whether the ref of the account's customer may be another one than the state says. If there is a joined row with that
+ * customer, then there was a ref, and it ends only when there is no such row any more: a restore has not found it because
+ * the one that replaces it is under way. */
+static bool ref_is_in_doubt(struct task_env *env, const struct task *t, int64_t customer_id,
+                            const struct customer_ref *customer) {
+    const struct account_row *r = &env->account;
+    return task_ref_is_marked(env, t, customer_id) ||
+           (customer == NULL && r->has_joined && r->joined.customer_id == customer_id);
+}
+
+/* Unless nobody knows how they must be: then the ref that comes will do it. */
+bool task_refresh_account(struct task_env *env, struct task *t, struct slice account_id,
+                          const struct account_attributes *account, const struct customer_ref *customer) {
+    struct account_row *r = &env->account;
+    struct account_with_customer_row joined;
+    struct account_summary_row summary;
+    if (account != NULL && ref_is_in_doubt(env, t, account->customer_id, customer))
+        return false;
+    bool has_joined =
+        account != NULL && join_account(account_id, account, r->timeline.current.from, customer, &joined);
+    bool has_summary = has_joined && account_summarize(env->rates, &joined, env->now_ms, &summary);
+    bool changed = emit_changed(env, t, TOPIC_ACCOUNT_WITH_CUSTOMER, &account_with_customer_type, account_id,
+                                &r->has_joined, &r->joined, has_joined ? &joined : NULL);
+    return emit_changed(env, t, TOPIC_ACCOUNT_SUMMARY, &account_summary_type, account_id, &r->has_summary,
+                        &r->summary, has_summary ? &summary : NULL) ||
+           changed;
+}
+
+struct customer_ref task_current_customer(struct task_env *env) {
+    struct customer_ref ref;
+    if (!customer_row_ref(&env->customer, &ref))
+        task_damaged(env, FAMILY_CUSTOMERS);
+    return ref;
+}
+
+bool task_refresh_profile(struct task_env *env, struct task *t, int64_t customer_id,
+                          const struct customer_ref *customer) {
+    struct customer_row *r = &env->customer;
+    struct customer_profile_row row;
+    if (task_has_marked_links(env, t, customer_id))
+        return false;
+    bool has = customer_profile(&r->totals, customer_id, customer, env->now_ms, &row);
+    buf_clear(&env->message_key);
+    buf_put_int(&env->message_key, customer_id);
+    return emit_changed(env, t, TOPIC_CUSTOMER_PROFILE, &customer_profile_type, buf_slice(&env->message_key),
+                        &r->has_profile, &r->profile, has ? &row : NULL);
+}
+
+/* The answer to a link changes the rows of accounts that came before it: each names its own record, also where another
+ * account of the customer has asked. */
+void task_refresh_account_by_id(struct task_env *env, struct task *t, struct slice id,
+                                const struct customer_ref *customer) {
+    struct account_attributes a;
+    task_load_account(env, t, id);
+    if (!env->account.timeline.has_current ||
+        !task_decode_account(env, env->account.timeline.current.attributes, &a)) {
+        task_damaged(env, FAMILY_ACCOUNTS_BY_CUSTOMER);
+        return;
+    }
+    struct task_origin whole = env->origin;
+    const struct row_origin *own = &env->account.origin;
+    bool is_own = own->there && is_answer(env);
+    if (is_own) {
+        env->origin.text = (struct buf){0};
+        task_set_origin(env, env->accounts_topic, (int32_t)own->partition, own->offset);
+    }
+    if (task_refresh_account(env, t, id, &a, customer))
+        task_save_account(env, t, id);
+    if (is_own) {
+        buf_release(&env->origin.text);
+        env->origin = whole;
+    }
+}
+
+/* --- other rates --- */
+
+/* FNV-1a; never 0. */
+static int64_t rates_digest(const struct rates *r) {
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (int i = 0; i < r->tier_count; i++) {
+        h = (h ^ (uint64_t)r->tiers[i].below_cents) * UINT64_C(0x100000001b3);
+        h = (h ^ (uint64_t)r->tiers[i].rate_milli) * UINT64_C(0x100000001b3);
+    }
+    h = (h ^ (uint64_t)r->loan_bonus_milli) * UINT64_C(0x100000001b3);
+    return (int64_t)(h | 1);
+}
+
+bool task_needs_refresh(const struct task_env *env, const struct task *t) {
+    return t->meta.rates != rates_digest(env->rates);
+}
+
+/* Adds the links of env->customer that have rows of their own. */
+static void add_links_outside(struct task_env *env, struct task *t, int64_t customer_id) {
+    key_customer(&env->key2, t->partition, customer_id);
+    struct slice prefix = buf_slice(&env->key2);
+    struct kv_cursor *c = kv_cursor(env->kv, FAMILY_LINKS);
+    for (cursor_seek(c, prefix); cursor_in(c, prefix) && !kv_failed(env->kv); cursor_next(c)) {
+        struct slice body;
+        struct account_link link;
+        if (!task_body(env, FAMILY_LINKS, cursor_value(c), &body))
+            break;
+        if (link_decode(&body, &link) && body.n == 0)
+            (void)totals_add(&env->customer.totals, env->rates, &link, 1);
+        else
+            task_damaged(env, FAMILY_LINKS);
+    }
+    cursor_free(c);
+}
+
+/* Recomputes the totals of env->customer from its links. */
+static void sum_links(struct task_env *env, struct task *t, int64_t customer_id) {
+    struct customer_row *r = &env->customer;
+    struct slice rest = r->links.items, account_id;
+    struct account_link link;
+    bool outside = customer_row_links_outside(r) > 0;
+    totals_clear(&r->totals);
+    while (rest.n > 0 && !kv_failed(env->kv)) {
+        if (customer_links_next(&rest, &account_id, &link))
+            (void)totals_add(&r->totals, env->rates, &link, 1);
+        else
+            task_damaged(env, FAMILY_CUSTOMERS);
+    }
+    if (outside)
+        add_links_outside(env, t, customer_id);
+}
+
+/* Moves t->resume_customer to the next customer that has a row; false: there is none. */
+static bool next_customer(struct task_env *env, struct task *t) {
+    if (t->resuming && t->resume_customer == INT64_MAX)
+        return false; /* behind the largest id there is nobody */
+    struct buf key = {0}, partition = {0};
+    key_partition(&partition, t->partition);
+    if (t->resuming)
+        key_customer(&key, t->partition, t->resume_customer + 1);
+    else
+        key_partition(&key, t->partition);
+    struct kv_cursor *c = kv_cursor(env->kv, FAMILY_CUSTOMERS);
+    cursor_seek(c, buf_slice(&key));
+    bool found = cursor_in(c, buf_slice(&partition));
+    if (found)
+        t->resume_customer = key_customer_id(cursor_key(c));
+    cursor_free(c);
+    buf_release(&key);
+    buf_release(&partition);
+    return found;
+}
+
+/* Returns how many rows that took. */
+static int64_t refresh_customer(struct task_env *env, struct task *t, int64_t customer_id) {
+    task_load_customer(env, t, customer_id);
+    int64_t links = totals_links(&env->customer.totals);
+    if (links == 0)
+        return 1;
+    sum_links(env, t, customer_id);
+    struct customer_ref customer = task_current_customer(env);
+    (void)task_refresh_profile(env, t, customer_id, &customer);
+    task_save_customer(env, t, customer_id);
+    return 1 + links;
+}
+
+/* The first half: totals and profiles, customer by customer. */
+static void refresh_customers(struct task_env *env, struct task *t) {
+    for (int64_t rows = 0; rows < env->fanout_max_rows && !t->refresh_accounts && !kv_failed(env->kv);) {
+        t->resuming = next_customer(env, t);
+        t->refresh_accounts = !t->resuming;
+        if (t->resuming)
+            rows += refresh_customer(env, t, t->resume_customer);
+    }
+}
+
+static void refresh_account(struct task_env *env, struct task *t, struct slice id) {
+    struct account_attributes account;
+    struct customer_ref customer;
+    task_load_account(env, t, id);
+    if (!env->account.timeline.has_current ||
+        !task_decode_account(env, env->account.timeline.current.attributes, &account))
+        return;
+    bool known = task_load_ref(env, t, account.customer_id, &env->value, &customer);
+    if (task_refresh_account(env, t, id, &account, known ? &customer : NULL))
+        task_save_account(env, t, id);
+}
+
+/* At most `max` of the partition's accounts, behind the one that the refresh has come to, into env->ids, each ended by a 0. */
+static int64_t list_next_accounts(struct task_env *env, const struct task *t, int64_t max) {
+    struct buf key = {0}, partition = {0};
+    int64_t count = 0;
+    key_partition(&partition, t->partition);
+    key_text(&key, t->partition, t->resuming ? buf_slice(&t->resume_after) : slice_of("", 0));
+    if (t->resuming)
+        key_add_terminator(&key); /* the first key behind that account */
+    buf_clear(&env->ids);
+    struct kv_cursor *c = kv_cursor(env->kv, FAMILY_ACCOUNTS);
+    for (cursor_seek(c, buf_slice(&key)); count < max && cursor_in(c, buf_slice(&partition)); count++) {
+        buf_put_slice(&env->ids, key_account(cursor_key(c)));
+        buf_put_byte(&env->ids, 0);
+        cursor_next(c);
+    }
+    cursor_free(c);
+    buf_release(&key);
+    buf_release(&partition);
+    return count;
+}
+
+/* The second half: joined rows and summaries, account by account. False: there are more. */
+static bool refresh_accounts(struct task_env *env, struct task *t) {
+    for (int64_t left = env->fanout_max_rows; left > 0 && !kv_failed(env->kv);) {
+        int64_t count = list_next_accounts(env, t, left < TASK_FETCH_ROWS ? left : TASK_FETCH_ROWS);
+        const char *id = buf_slice(&env->ids).p;
+        t->resuming = count > 0;
+        if (count == 0)
+            return true;
+        task_fetch_accounts(env, t, id, count);
+        for (int64_t i = 0; i < count && !kv_failed(env->kv); i++) {
+            buf_set(&t->resume_after, slice_str(id));
+            refresh_account(env, t, buf_slice(&t->resume_after));
+            id += t->resume_after.n + 1;
+        }
+        left -= count;
+    }
+    return false;
+}
+
+bool task_refresh(struct task_env *env, struct task *t) {
+    t->meta.rates = 0; /* under way */
+    task_set_origin_text(env, slice_str("rates"));
+    if (!t->refresh_accounts) {
+        refresh_customers(env, t);
+        return false;
+    }
+    if (!refresh_accounts(env, t))
+        return false;
+    t->refresh_accounts = false;
+    t->meta.rates = rates_digest(env->rates);
+    return true;
+}

@@ -1,0 +1,105 @@
+#include "support.h"
+
+#include "streamer/base/json.h"
+#include "streamer/base/mem.h"
+#include "streamer/http/routes.h"
+
+#include <string.h>
+
+static void test_routes__paths(void **state) {
+    static const struct {
+        const char *path, *pattern; /* NULL: none */
+    } cases[] = {
+        {"/metrics", "/metrics"},
+        {"/metrics/", "/metrics"},
+        {"/healthz", "/healthz"},
+        {"/readyz", "/readyz"},
+        {"/v1/customers/7", "/v1/customers/{id}"},
+        {"/v1/customers/a%2fb/", "/v1/customers/{id}"},
+        {"/v1/customers/%zz", "/v1/customers/{id}"},
+        {"/v1/%63ustomers/7", "/v1/customers/{id}"},
+        {"/v1/customers", "/v1/customers/{id}"},
+        {"/v1/customers/", "/v1/customers/{id}"},
+        {"/v1/customers/7/history", "/v1/customers/{id}/history"},
+        {"/v1/customers//history", "/v1/customers/{id}/history"},
+        {"/v1/accounts/7", "/v1/accounts/{id}"},
+        {"/v1/accounts/7/history/", "/v1/accounts/{id}/history"},
+        {"/v1/account_summary/7", "/v1/account_summary/{id}"},
+        {"/v1/customer_profile/7", "/v1/customer_profile/{id}"},
+        {"", NULL},
+        {"/", NULL},
+        {"*", NULL},
+        {"metrics", NULL},
+        {"/Metrics", NULL},
+        {"/metrics/1", NULL},
+        {"http://x/metrics", NULL},
+        {"/v1", NULL},
+        {"/v2/customers/7", NULL},
+        {"/v1/customers/7/historie", NULL},
+        {"/v1/customers/7//", NULL},
+        {"/v1/customers/7/%zz", NULL},
+        {"/v1/customers/7/history/1", NULL},
+        {"/v1/account_summary/7/history", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct route *route = route_find(cases[i].path);
+        const char *pattern = route != NULL ? route->pattern : NULL;
+        if ((pattern == NULL) != (cases[i].pattern == NULL) ||
+            (pattern != NULL && strcmp(pattern, cases[i].pattern) != 0))
+            fail_msg("%s: %s", cases[i].path, pattern != NULL ? pattern : "none");
+    }
+}
+
+static void test_routes__parameters(void **state) {
+    static const struct {
+        const char *path, *names[3], *error; /* NULL: accepted */
+    } cases[] = {
+        {"/v1/customers/7", {NULL}, NULL},
+        {"/v1/customers/7", {"as_of"}, NULL},
+        {"/v1/accounts/7", {"as_of"}, NULL},
+        {"/v1/customers/7", {"asof"}, "unknown query parameter asof, did you mean as_of?"},
+        {"/v1/customers/7", {"AS_OF"}, "unknown query parameter AS_OF, did you mean as_of?"},
+        {"/v1/accounts/7", {"as_of", "as-of"}, "unknown query parameter as-of, did you mean as_of?"},
+        {"/v1/accounts/7", {"date"}, "unknown query parameter date; /v1/accounts/{id} takes as_of"},
+        {"/v1/accounts/7", {"\xff\xff\xff\xff"}, "unknown query parameter; /v1/accounts/{id} takes as_of"},
+        {"/v1/accounts/7", {""}, "unknown query parameter ; /v1/accounts/{id} takes as_of"},
+        {"/v1/accounts/7", {"as_of", "as_of"}, "as_of is given twice"},
+        {"/v1/accounts/7/history",
+         {"as_of"},
+         "unknown query parameter as_of; /v1/accounts/{id}/history takes none"},
+        {"/v1/account_summary/7",
+         {"as_of"},
+         "unknown query parameter as_of; /v1/account_summary/{id} takes none"},
+        {"/v1/customer_profile/7",
+         {"as_of"},
+         "unknown query parameter as_of; /v1/customer_profile/{id} takes none"},
+        {"/metrics", {"name[]"}, "unknown query parameter name[]; /metrics takes none"},
+        {"/healthz", {"x"}, "unknown query parameter x; /healthz takes none"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_request request = {.path = cases[i].path};
+        static const char *const values[] = {"1", "2"};
+        for (size_t *n = &request.parameter_count; cases[i].names[*n] != NULL; ++*n)
+            request.parameters[*n] = (struct http_parameter){cases[i].names[*n], values[*n]};
+        struct http_reply reply = {0}, expected = {0};
+        bool accepted = route_check_parameters(route_find(cases[i].path), &request, &reply);
+        assert_int_equal(accepted, cases[i].error == NULL);
+        if (cases[i].error != NULL) {
+            http_reply_error(&expected, 400, cases[i].error);
+            assert_int_equal(reply.status, 400);
+            assert_string_equal(buf_cstr(&reply.body), buf_cstr(&expected.body));
+        }
+        buf_release(&reply.body);
+        buf_release(&expected.body);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_routes__paths),
+        cmocka_unit_test(test_routes__parameters),
+    };
+    return cmocka_run_group_tests_name("routes", tests, NULL, NULL);
+}
