@@ -3,8 +3,8 @@
  * checks each against schemas/<name>.avsc with avro-c.
  *
  * Slices of a decoded row point into the bytes that it was decoded from. */
-#ifndef SCHEMAS_ROWS_H
-#define SCHEMAS_ROWS_H
+#ifndef STREAMER_SCHEMAS_ROWS_H
+#define STREAMER_SCHEMAS_ROWS_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/decimal.h"

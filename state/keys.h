@@ -9,8 +9,8 @@
  *   links, by_customer  partition | customer_id | account_id
  *   meta                partition | name
  */
-#ifndef STATE_KEYS_H
-#define STATE_KEYS_H
+#ifndef STREAMER_STATE_KEYS_H
+#define STREAMER_STATE_KEYS_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"

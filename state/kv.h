@@ -4,8 +4,8 @@
  *
  * Errors are sticky: after one, reads find nothing and writes do nothing; the caller asks kv_failed() before
  * it commits what it did. One thread at a time. */
-#ifndef STATE_KV_H
-#define STATE_KV_H
+#ifndef STREAMER_STATE_KV_H
+#define STREAMER_STATE_KV_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"

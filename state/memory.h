@@ -1,7 +1,7 @@
 /* memory: the in-memory twin of the store, for tests and simulation: the same kv, with commit and rollback.
  */
-#ifndef STATE_MEMORY_H
-#define STATE_MEMORY_H
+#ifndef STREAMER_STATE_MEMORY_H
+#define STREAMER_STATE_MEMORY_H
 
 #include "state/kv.h"
 

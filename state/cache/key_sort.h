@@ -1,8 +1,8 @@
 /* key_sort: puts items in the order of their keys (slice_compare). Keys of one kind are much alike, so it is a radix sort over
  * sixteen bytes of them, behind what all begin with; only ties are compared. Items with the same key come in any order. One
  * thread at a time. */
-#ifndef STATE_KEY_SORT_H
-#define STATE_KEY_SORT_H
+#ifndef STREAMER_STATE_CACHE_KEY_SORT_H
+#define STREAMER_STATE_CACHE_KEY_SORT_H
 
 #include "streamer/base/slice.h"
 

@@ -286,7 +286,7 @@ static struct row *make_room(struct row_cache *c, struct row *r, size_t value_n)
 static struct row *set_value(struct row_cache *c, struct row *r, struct slice value) {
     if (1 + r->key_n + value.n > r->cap)
         r = make_room(c, r, value.n);
-    r->there = value.p != NULL;
+    r->exists = value.p != NULL;
     r->value_n = (uint32_t)value.n;
     if (value.p != NULL && value.n > 0)
         memcpy(r->bytes + 1 + r->key_n, value.p, value.n);
@@ -299,7 +299,7 @@ struct row *row_cache_keep(struct row_cache *c, enum family f, struct slice key,
     struct row *r = find_again(c, f, key, &hash);
     if (r == NULL) {
         shrink(c, STEPS);
-        r = add_row(c, f, hash, key, value.p != NULL ? value.n : c->usual[f]);
+        r = add_row(c, f, hash, key, value.p != NULL ? value.n : c->typical_size[f]);
     }
     assert(!r->dirty);
     r = set_value(c, r, value);
@@ -310,7 +310,8 @@ struct row *row_cache_keep(struct row_cache *c, enum family f, struct slice key,
 struct row *row_cache_own(struct row_cache *c, enum family f, struct slice key, size_t value_n) {
     uint32_t hash;
     struct row *r = find_again(c, f, key, &hash);
-    return r != NULL ? r : add_row(c, f, hash, key, value_n > c->usual[f] ? value_n : c->usual[f]);
+    return r != NULL ? r
+                     : add_row(c, f, hash, key, value_n > c->typical_size[f] ? value_n : c->typical_size[f]);
 }
 
 void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
@@ -355,7 +356,7 @@ void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct 
                 remove_row(c, r);
                 continue;
             }
-            c->usual[f] += r->value_n / 8 - c->usual[f] / 8;
+            c->typical_size[f] += r->value_n / 8 - c->typical_size[f] / 8;
             r->dirty = false;
             r->indexed = false;
             r->epoch = epoch_of(arg, row_key(r));

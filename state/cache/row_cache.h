@@ -3,8 +3,8 @@
  *
  * A row that is not dirty is only good as long as nobody else writes its partition: it carries the number ("epoch",
  * store.c) that the partition had when it was read or written, and whoever looks it up compares. */
-#ifndef STATE_ROW_CACHE_H
-#define STATE_ROW_CACHE_H
+#ifndef STREAMER_STATE_CACHE_ROW_CACHE_H
+#define STREAMER_STATE_CACHE_ROW_CACHE_H
 
 #include "state/cache/key_sort.h"
 #include "state/kv.h"
@@ -17,7 +17,7 @@ struct row {
         uint32_t dirty_at; /* dirty: where in the list of its family, until that is sorted */
     };
     uint32_t key_n, value_n, cap;
-    bool there : 1;   /* else: known to be absent */
+    bool exists : 1;  /* else: known to be absent */
     bool dirty : 1;   /* to be written at the next commit */
     bool indexed : 1; /* dirty, and the index that cursors use knows it as it is now */
     char bytes[];     /* `cap` of them: the family, the key, the value */
@@ -55,9 +55,10 @@ struct row_cache {
     uint32_t *tags;
     struct row **rows;
     size_t slot_count, count, hand;
-    size_t bytes, max_bytes;    /* more than that while much is dirty; what has been written may leave */
-    size_t dirty_bytes;         /* of the dirty rows, about */
-    size_t usual[FAMILY_COUNT]; /* bytes of a value that was written lately: the room that a new row gets */
+    size_t bytes, max_bytes; /* more than that while much is dirty; what has been written may leave */
+    size_t dirty_bytes;      /* of the dirty rows, about */
+    size_t typical_size
+        [FAMILY_COUNT]; /* bytes of a value that was written lately: the room that a new row gets */
     struct row *last[FAMILY_COUNT]; /* found there: most look-ups ask for the same row again */
     struct rows dirty[FAMILY_COUNT];
     struct key_sort sort;

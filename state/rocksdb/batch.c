@@ -50,7 +50,7 @@ static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf
     if (kv_failed(kv))
         return false;
     const struct row *r = load_row(batch_of(kv), f, key);
-    if (r == NULL || !r->there)
+    if (r == NULL || !r->exists)
         return false;
     buf_set(value, row_value(r));
     return true;
@@ -72,7 +72,7 @@ static void batch_erase(struct kv *kv, enum family f, struct slice key) {
 }
 
 static void batch_want(struct kv *kv, enum family f, struct slice key) {
-    wanted_add(&batch_of(kv)->wanted[f], key, row_cache_hash(f, key));
+    prefetch_set_add(&batch_of(kv)->prefetch[f], key, row_cache_hash(f, key));
 }
 
 static void batch_fetch(struct kv *kv) {
@@ -104,8 +104,8 @@ void batch_free(struct batch *b) {
     buf_release(&b->key);
     buf_release(&b->last_key);
     for (int f = 0; f < FAMILY_COUNT; f++) {
-        wanted_release(&b->wanted[f]);
-        owned_release(&b->owned[f]);
+        prefetch_set_release(&b->prefetch[f]);
+        dirty_by_owner_release(&b->dirty_by_owner[f]);
     }
     free(b);
 }
@@ -122,7 +122,7 @@ void batch_clear(struct batch *b) {
     row_cache_drop_dirty(&b->rows);
     rocksdb_writebatch_wi_clear(b->index);
     for (int f = 0; f < FAMILY_COUNT; f++)
-        owned_clear(&b->owned[f]);
+        dirty_by_owner_clear(&b->dirty_by_owner[f]);
     b->kv.err.class = ERR_NONE;
 }
 

@@ -104,7 +104,7 @@ bool store_has_all_commits(struct store *s, struct err *e) {
 
 static void put_in_batch(rocksdb_writebatch_t *out, const struct row *r) {
     struct slice key = row_stored_key(r);
-    if (r->there)
+    if (r->exists)
         rocksdb_writebatch_put(out, key.p, key.n, row_value(r).p, r->value_n);
     else
         rocksdb_writebatch_delete(out, key.p, key.n);
@@ -134,7 +134,7 @@ static void write_buffered(struct store *s, struct row_cache *c, char **text) {
 
 static void put_in_file(rocksdb_sstfilewriter_t *out, const struct row *r, char **text) {
     struct slice key = row_stored_key(r);
-    if (r->there)
+    if (r->exists)
         rocksdb_sstfilewriter_put(out, key.p, key.n, row_value(r).p, r->value_n, text);
     else
         rocksdb_sstfilewriter_delete(out, key.p, key.n, text);

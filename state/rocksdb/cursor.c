@@ -53,11 +53,12 @@ static void step_stored(struct store_cursor *c, bool back) {
 
 /* To the batch's next row of the owner, from `key` on or behind it. */
 static void find_own(struct store_cursor *c, struct slice key, bool behind) {
-    enum owned_side on = behind ? OWNED_BEHIND : OWNED_FROM, back = behind ? OWNED_BEFORE : OWNED_UP_TO;
+    enum dirty_by_owner_side on = behind ? OWNED_BEHIND : OWNED_FROM,
+                             back = behind ? OWNED_BEFORE : OWNED_UP_TO;
     struct batch *b = c->batch;
     c->own = b != NULL && is_of_owner(c)
-                 ? owned_find(&b->owned[c->family], c->family, &b->rows.dirty[c->family], key,
-                              c->prefix_n - 1, c->backwards ? back : on)
+                 ? dirty_by_owner_find(&b->dirty_by_owner[c->family], c->family, &b->rows.dirty[c->family],
+                                       key, c->prefix_n - 1, c->backwards ? back : on)
                  : NULL;
 }
 
@@ -86,7 +87,7 @@ static void settle(struct store_cursor *c) {
         c->valid = stored.p != NULL || row != NULL;
         c->both = stored.p != NULL && row != NULL && order == 0;
         c->row = stored.p != NULL && (c->backwards ? order > 0 : order < 0) ? NULL : row;
-        if (c->row == NULL || c->row->there)
+        if (c->row == NULL || c->row->exists)
             return;
         if (c->both)
             step_stored(c, c->backwards);
@@ -99,7 +100,7 @@ static void bring_index_up_to_date(struct batch *b, enum family f) {
     for (size_t i = 0; i < places->n; i++) {
         struct row *r = b->rows.dirty[f].p[places->p[i]];
         struct slice key = row_stored_key(r);
-        if (r->there)
+        if (r->exists)
             rocksdb_writebatch_wi_put(b->index, key.p, key.n, row_value(r).p, r->value_n);
         else
             rocksdb_writebatch_wi_delete(b->index, key.p, key.n);

@@ -87,9 +87,9 @@ bool peek_usable(const char *dir, struct err *e) {
 static bool has_store(const char *dir) {
     struct buf path = {0};
     buf_printf(&path, "%s/CURRENT", dir);
-    bool there = access(buf_cstr(&path), F_OK) == 0;
+    bool exists = access(buf_cstr(&path), F_OK) == 0;
     buf_release(&path);
-    return there;
+    return exists;
 }
 
 static bool read_fact(rocksdb_t *db, const char *name, struct buf *value, char **text) {

@@ -1,7 +1,7 @@
 /* peek: looks at a state directory without changing anything, as before a start. Not for a process
  * that has the store open: closing the lock's file would give up its lock. */
-#ifndef STATE_PEEK_H
-#define STATE_PEEK_H
+#ifndef STREAMER_STATE_ROCKSDB_PEEK_H
+#define STREAMER_STATE_ROCKSDB_PEEK_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"

@@ -7,8 +7,8 @@
  * RocksDB has checksums for what it reads, but opens without an error where the end of its MANIFEST is gone: at the
  * newest position, with rows missing. Nothing here is synced: what a power cut leaves does not agree, and counts as not
  * clean. */
-#ifndef STATE_SEAL_H
-#define STATE_SEAL_H
+#ifndef STREAMER_STATE_ROCKSDB_SEAL_H
+#define STREAMER_STATE_ROCKSDB_SEAL_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"

@@ -14,8 +14,8 @@
  *
  * Damage: a checksum that does not fit, or a file that is gone, is found at any read. Then that read and all
  * further commits fail with ERR_STOP, the directory is marked (seal.h), and the next store_open refuses it. */
-#ifndef STATE_STORE_H
-#define STATE_STORE_H
+#ifndef STREAMER_STATE_ROCKSDB_STORE_H
+#define STREAMER_STATE_ROCKSDB_STORE_H
 
 #include "state/kv.h"
 #include "streamer/base/err.h"

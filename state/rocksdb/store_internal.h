@@ -6,12 +6,12 @@
  *   fetch.c   reading what a batch wants, together
  *   cursor.c  the cursors of both
  *   peek.c    looking at a directory without changing it */
-#ifndef STATE_STORE_INTERNAL_H
-#define STATE_STORE_INTERNAL_H
+#ifndef STREAMER_STATE_ROCKSDB_STORE_INTERNAL_H
+#define STREAMER_STATE_ROCKSDB_STORE_INTERNAL_H
 
-#include "state/cache/owned.h"
+#include "state/cache/dirty_by_owner.h"
+#include "state/cache/prefetch_set.h"
 #include "state/cache/row_cache.h"
-#include "state/cache/wanted.h"
 #include "state/keys.h"
 #include "state/kv.h"
 #include "state/rocksdb/store.h"
@@ -85,10 +85,11 @@ struct batch {
     struct store *store;
     uint64_t number;
     struct row_cache rows;
-    struct owned owned[FAMILY_COUNT]; /* the dirty rows, for cursors that stay with an owner */
+    struct dirty_by_owner
+        dirty_by_owner[FAMILY_COUNT]; /* the dirty rows, for cursors that stay with an owner */
     rocksdb_writebatch_wi_t *index;   /* the dirty rows of those families that another cursor was asked for */
     struct buf key, last_key;
-    struct wanted wanted[FAMILY_COUNT];
+    struct prefetch_set prefetch[FAMILY_COUNT];
 };
 /* The epoch of the key's partition, which is this batch's from now on. */
 uint32_t batch_claim(struct batch *b, struct slice key);

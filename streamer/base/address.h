@@ -1,7 +1,7 @@
 /* address: HOST:PORT, the URL of an instance, and patterns of hosts. Pure; slices are of the text
  * that was parsed. */
-#ifndef STREAMER_ADDRESS_H
-#define STREAMER_ADDRESS_H
+#ifndef STREAMER_BASE_ADDRESS_H
+#define STREAMER_BASE_ADDRESS_H
 
 #include "streamer/base/slice.h"
 

@@ -1,6 +1,6 @@
 /* buf: a growable byte buffer. Appending cannot fail (see mem.h). One thread at a time. */
-#ifndef BASE_BUF_H
-#define BASE_BUF_H
+#ifndef STREAMER_BASE_BUF_H
+#define STREAMER_BASE_BUF_H
 
 #include "streamer/base/slice.h"
 

@@ -1,6 +1,6 @@
 /* clock: the time, as something that is handed in: the machine's, or one that a test turns. */
-#ifndef BASE_CLOCK_H
-#define BASE_CLOCK_H
+#ifndef STREAMER_BASE_CLOCK_H
+#define STREAMER_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

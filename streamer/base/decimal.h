@@ -1,6 +1,6 @@
 /* decimal: exact decimal numbers as scaled integers; never floating point. */
-#ifndef BASE_DECIMAL_H
-#define BASE_DECIMAL_H
+#ifndef STREAMER_BASE_DECIMAL_H
+#define STREAMER_BASE_DECIMAL_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"

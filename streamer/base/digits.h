@@ -1,7 +1,7 @@
 /* digits: decimal digits of numbers that are written from their end, two by two: of all that printing takes, the
  * divisions are most. */
-#ifndef BASE_DIGITS_H
-#define BASE_DIGITS_H
+#ifndef STREAMER_BASE_DIGITS_H
+#define STREAMER_BASE_DIGITS_H
 
 #include <stddef.h>
 #include <stdint.h>

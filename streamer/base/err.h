@@ -1,7 +1,7 @@
 /* err: what went wrong, in a struct that the caller owns. Functions that can fail return bool or a count and
  * fill an `struct err *` on failure. The text is one line: what, where, what to do. */
-#ifndef BASE_ERR_H
-#define BASE_ERR_H
+#ifndef STREAMER_BASE_ERR_H
+#define STREAMER_BASE_ERR_H
 
 #include <stdbool.h>
 

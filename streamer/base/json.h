@@ -2,8 +2,8 @@
  * validating pre-pass refuses what is not JSON (bad UTF-8, raw control characters, 01, 1., trailing garbage,
  * \u0000, lone surrogates, nesting over JSON_DEPTH_MAX) and hands numbers to cJSON as strings marked with a
  * prefix, so that their exact text survives. */
-#ifndef BASE_JSON_H
-#define BASE_JSON_H
+#ifndef STREAMER_BASE_JSON_H
+#define STREAMER_BASE_JSON_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"

@@ -1,7 +1,7 @@
 /* log: lines on standard error, in logfmt or as JSON objects: time, level, msg, then key=value
  * pairs. Safe from any thread. */
-#ifndef BASE_LOG_H
-#define BASE_LOG_H
+#ifndef STREAMER_BASE_LOG_H
+#define STREAMER_BASE_LOG_H
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_LOGFMT, LOG_JSON }; /* in JSON all values are strings */

@@ -1,7 +1,7 @@
 /* mem: allocation that cannot fail halfway. Out of memory ends the process: state is a cache of committed
  * topics, so an abrupt end loses nothing (ARCHITECTURE.md, "Exactly once"). */
-#ifndef BASE_MEM_H
-#define BASE_MEM_H
+#ifndef STREAMER_BASE_MEM_H
+#define STREAMER_BASE_MEM_H
 
 #include <stddef.h>
 

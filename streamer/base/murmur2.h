@@ -1,7 +1,7 @@
 /* murmur2: the 32-bit hash by which Kafka's Java client chooses a partition for a key
  * (org.apache.kafka.common.utils.Utils.murmur2). */
-#ifndef BASE_MURMUR2_H
-#define BASE_MURMUR2_H
+#ifndef STREAMER_BASE_MURMUR2_H
+#define STREAMER_BASE_MURMUR2_H
 
 #include "streamer/base/slice.h"
 

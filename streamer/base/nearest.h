@@ -1,6 +1,6 @@
 /* nearest: "did you mean …?": which of many names is closest to the one that was typed. Pure. */
-#ifndef STREAMER_NEAREST_H
-#define STREAMER_NEAREST_H
+#ifndef STREAMER_BASE_NEAREST_H
+#define STREAMER_BASE_NEAREST_H
 
 #include <stddef.h>
 

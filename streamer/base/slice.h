@@ -1,6 +1,6 @@
 /* slice: a view of bytes that somebody else owns. */
-#ifndef BASE_SLICE_H
-#define BASE_SLICE_H
+#ifndef STREAMER_BASE_SLICE_H
+#define STREAMER_BASE_SLICE_H
 
 #include <stdbool.h>
 #include <stddef.h>

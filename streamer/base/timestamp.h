@@ -1,7 +1,7 @@
 /* timestamp: milliseconds since 1970-01-01T00:00:00Z (proleptic Gregorian, no leap seconds) and their texts.
  */
-#ifndef BASE_TIMESTAMP_H
-#define BASE_TIMESTAMP_H
+#ifndef STREAMER_BASE_TIMESTAMP_H
+#define STREAMER_BASE_TIMESTAMP_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"

@@ -1,6 +1,6 @@
 /* utf8: UTF-8 text. The only user of libunistring. */
-#ifndef BASE_UTF8_H
-#define BASE_UTF8_H
+#ifndef STREAMER_BASE_UTF8_H
+#define STREAMER_BASE_UTF8_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"

@@ -1,6 +1,6 @@
 /* arguments: the command line behind the name of the command, taken apart. */
-#ifndef STREAMER_ARGUMENTS_H
-#define STREAMER_ARGUMENTS_H
+#ifndef STREAMER_COMMANDS_ARGUMENTS_H
+#define STREAMER_COMMANDS_ARGUMENTS_H
 
 #include "streamer/base/err.h"
 

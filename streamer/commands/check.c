@@ -147,18 +147,18 @@ static void expect_partitions(const struct config *c, rd_kafka_t *client,
         f->expected[t] = topic != NULL ? topic->partition_cnt : 0;
     }
     for (int t = 0; t < TOPIC_COUNT; t++)
-        if (f->expected[t] == 0 && topic_is_users((enum topic)t))
+        if (f->expected[t] == 0 && topic_is_input((enum topic)t))
             f->expected[t] =
                 c->partitions > 0 ? (int32_t)c->partitions : default_partitions(client, metadata);
     int32_t n = topics_choose_n(c, f->expected);
     for (int t = 0; t < TOPIC_COUNT; t++)
-        if (f->expected[t] == 0 && !topic_is_users((enum topic)t))
+        if (f->expected[t] == 0 && !topic_is_input((enum topic)t))
             f->expected[t] = n;
 }
 
 static void print_missing(const struct config *c, enum topic t, const char *role, int32_t partitions) {
     const char *note = ", fixed from then on";
-    if (topic_is_users(t))
+    if (topic_is_input(t))
         note = c->partitions > 0 ? "" : ", as num.partitions of the brokers says";
     else if (t == TOPIC_QUARANTINE)
         note = "";
@@ -166,7 +166,7 @@ static void print_missing(const struct config *c, enum topic t, const char *role
     if (partitions > 0)
         (void)printf("%d partition%s%s\n", partitions, plural(partitions), note);
     else
-        (void)printf("as many partitions as %s%s\n", topic_is_users(t) ? "usual" : "the larger input", note);
+        (void)printf("as many partitions as %s%s\n", topic_is_input(t) ? "usual" : "the larger input", note);
 }
 
 /* False: it is there, but no partitions of it are known. */
@@ -189,12 +189,12 @@ static void check_topic(const struct config *c, enum topic t, const struct rd_ka
                         const struct rights *missing, struct findings *f) {
     if (missing->hidden[t])
         return; /* its rights are all that there is to say */
-    const char *role = topic_is_users(t) ? "input" : topic_is_result(t) ? "result" : "internal";
+    const char *role = topic_is_input(t) ? "input" : topic_is_result(t) ? "result" : "internal";
     const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, c->topics[t]);
     if (topic == NULL) {
         f->any_missing = true;
         print_missing(c, t, role, f->expected[t]);
-    } else if (check_metadata(topic, role, f) && !topic_is_users(t) && t != TOPIC_QUARANTINE) {
+    } else if (check_metadata(topic, role, f) && !topic_is_input(t) && t != TOPIC_QUARANTINE) {
         check_partitions(c, topic, f);
     }
 }

@@ -1,8 +1,8 @@
 /* commands: what `streamer <command>` calls. Each returns the exit code: 0 done, 1 failed while
  * running, 2 wrong usage or configuration; a failure has been said on standard error, in one line,
  * when it returns. That of `run` is a line of the log. */
-#ifndef STREAMER_COMMANDS_H
-#define STREAMER_COMMANDS_H
+#ifndef STREAMER_COMMANDS_COMMANDS_H
+#define STREAMER_COMMANDS_COMMANDS_H
 
 #include "streamer/commands/feed.h"
 #include "streamer/config/config.h"

@@ -2,8 +2,8 @@
  * first record is the header. CRLF and LF, UTF-8 byte order marks, line breaks in quotes and a last
  * line without an end are accepted; blank lines are skipped. A first line "sep=;", as Excel writes it,
  * names the delimiter. What is not CSV is an error that names file and line. */
-#ifndef STREAMER_CSV_H
-#define STREAMER_CSV_H
+#ifndef STREAMER_COMMANDS_CSV_H
+#define STREAMER_COMMANDS_CSV_H
 
 #include "streamer/base/err.h"
 #include "streamer/base/slice.h"

@@ -7,7 +7,7 @@
 #include "streamer/commands/feed.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/service/service.h"
-#include "streamer/task/task_state.h"
+#include "streamer/task/task_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* feed: publishes the rows of CSV files to an input topic, as JSON objects of texts keyed by id. */
-#ifndef STREAMER_FEED_H
-#define STREAMER_FEED_H
+#ifndef STREAMER_COMMANDS_FEED_H
+#define STREAMER_COMMANDS_FEED_H
 
 #include "streamer/config/config.h"
 

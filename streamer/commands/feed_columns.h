@@ -1,7 +1,7 @@
 /* feed_columns: which column of a CSV file is which field of an entity. Looked at before any row is
  * published: every field needs a column, but updated_at, without which Kafka's timestamp counts. */
-#ifndef STREAMER_FEED_COLUMNS_H
-#define STREAMER_FEED_COLUMNS_H
+#ifndef STREAMER_COMMANDS_FEED_COLUMNS_H
+#define STREAMER_COMMANDS_FEED_COLUMNS_H
 
 #include "streamer/base/err.h"
 #include "streamer/commands/csv.h"

@@ -1,7 +1,7 @@
 /* progress: one line on a terminal that says how far a long work is. Drawn a few times a second, over itself.
  */
-#ifndef STREAMER_PROGRESS_H
-#define STREAMER_PROGRESS_H
+#ifndef STREAMER_COMMANDS_PROGRESS_H
+#define STREAMER_COMMANDS_PROGRESS_H
 
 #include <stdint.h>
 #include <stdio.h>

@@ -65,7 +65,7 @@ static bool find_topics(rd_kafka_t *client, const struct config *c, const struct
     if (md == NULL)
         return false;
     for (int t = 0; t < TOPIC_COUNT; t++)
-        present[t] = !topic_is_users((enum topic)t) && !(keep_quarantine && t == TOPIC_QUARANTINE) &&
+        present[t] = !topic_is_input((enum topic)t) && !(keep_quarantine && t == TOPIC_QUARANTINE) &&
                      kafka_metadata_topic(md, c->topics[t]) != NULL;
     rd_kafka_metadata_destroy(md);
     return true;

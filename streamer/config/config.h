@@ -1,8 +1,8 @@
 /* config: everything that a user can set. One option table (config.c) drives parsing, defaults, ranges,
  * `--help`, the README's table and "did you mean". Sources, later ones win: defaults, the properties file
  * (-c), the environment (STREAMER_APP_ID for app.id), --set key=value. */
-#ifndef STREAMER_CONFIG_H
-#define STREAMER_CONFIG_H
+#ifndef STREAMER_CONFIG_CONFIG_H
+#define STREAMER_CONFIG_CONFIG_H
 
 #include "streamer/base/err.h"
 #include "streamer/base/log.h"

@@ -1,7 +1,7 @@
 /* config_value: reads one configuration value of each kind. Pure. False with "what, what to do" in the error.
  */
-#ifndef STREAMER_CONFIG_VALUE_H
-#define STREAMER_CONFIG_VALUE_H
+#ifndef STREAMER_CONFIG_CONFIG_VALUE_H
+#define STREAMER_CONFIG_CONFIG_VALUE_H
 
 #include "streamer/base/err.h"
 #include "streamer/base/log.h"

@@ -1,7 +1,7 @@
 /* kafka_properties: which kafka.* settings a user may pass through to librdkafka. Names here are without the
  * "kafka." prefix. */
-#ifndef STREAMER_KAFKA_PROPERTIES_H
-#define STREAMER_KAFKA_PROPERTIES_H
+#ifndef STREAMER_CONFIG_KAFKA_PROPERTIES_H
+#define STREAMER_CONFIG_KAFKA_PROPERTIES_H
 
 #include "streamer/base/err.h"
 #include "streamer/base/nearest.h"

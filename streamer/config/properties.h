@@ -1,7 +1,7 @@
 /* properties: reads a file of key=value lines. '#' and '!' begin comments, white space around keys and values
  * is trimmed, CRLF and a UTF-8 byte order mark are accepted; values are as they stand, without escapes. */
-#ifndef STREAMER_PROPERTIES_H
-#define STREAMER_PROPERTIES_H
+#ifndef STREAMER_CONFIG_PROPERTIES_H
+#define STREAMER_CONFIG_PROPERTIES_H
 
 #include "streamer/base/err.h"
 

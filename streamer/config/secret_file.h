@@ -1,6 +1,6 @@
 /* secret_file: reads a secret from a file of its own, as Kubernetes and systemd hand them out. */
-#ifndef STREAMER_SECRET_FILE_H
-#define STREAMER_SECRET_FILE_H
+#ifndef STREAMER_CONFIG_SECRET_FILE_H
+#define STREAMER_CONFIG_SECRET_FILE_H
 
 #include "streamer/base/err.h"
 

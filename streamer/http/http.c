@@ -23,7 +23,7 @@
 struct http_server {
     struct MHD_Daemon *daemon;
     struct http_options o;
-    struct http_room *room;
+    struct http_connections *connections;
     struct http_address address;
     struct buf names[HTTP_PARAMETERS_MAX]; /* of the current request; the server's thread only */
     struct buf values[HTTP_PARAMETERS_MAX];
@@ -240,7 +240,7 @@ static struct http_seat *seat_of(struct MHD_Connection *connection) {
 static bool refuse(struct http_server *s, struct MHD_Connection *connection, const char *path,
                    const char *method, struct http_reply *reply) {
     enum http_class class = s->o.classify(s->o.context, path);
-    if (!http_room_begin(s->room, seat_of(connection), class == HTTP_HEALTH))
+    if (!http_connections_begin(s->connections, seat_of(connection), class == HTTP_HEALTH))
         http_reply_later(reply, "busy: http.max.connections answers are under way");
     else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         http_reply_error(reply, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD");
@@ -300,10 +300,11 @@ static void on_connection(void *server, struct MHD_Connection *connection, void 
                           enum MHD_ConnectionNotificationCode what) {
     struct http_server *s = server;
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
-        *seat = http_room_enter(
-            s->room, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+        *seat = http_connections_enter(
+            s->connections,
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
     else /* before its socket is closed: its number cannot have been given out again */
-        http_room_leave(s->room, *seat);
+        http_connections_leave(s->connections, *seat);
 }
 
 static void on_completed(void *server, struct MHD_Connection *connection, void **exchange,
@@ -314,7 +315,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
         release_reply(&x->reply);
     free(x);
     *exchange = NULL;
-    http_room_end(((struct http_server *)server)->room, seat_of(connection));
+    http_connections_end(((struct http_server *)server)->connections, seat_of(connection));
 }
 
 /* --- start and stop */
@@ -332,7 +333,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd) {
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
         {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)HTTP_ROOM_SOCKETS(s->o.max_connections), NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)HTTP_CONNECTIONS_SOCKETS(s->o.max_connections), NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s},
@@ -369,12 +370,12 @@ static bool start_room(struct http_server *s, struct err *e) {
         limits.next_ms = NEXT_REQUEST_MS;
     if (limits.answer_ms == 0)
         limits.answer_ms = ANSWER_MS;
-    s->room = http_room_new(&limits, e);
-    return s->room != NULL;
+    s->connections = http_connections_new(&limits, e);
+    return s->connections != NULL;
 }
 
 struct http_server *http_start(const struct http_options *o, struct err *e) {
-    assert(o->max_connections > 0 && HTTP_ROOM_SOCKETS(o->max_connections) <= INT32_MAX);
+    assert(o->max_connections > 0 && HTTP_CONNECTIONS_SOCKETS(o->max_connections) <= INT32_MAX);
     struct http_server *s = mem_calloc(1, sizeof *s);
     s->o = *o;
     int fd = http_listen(o->listen, e);
@@ -387,7 +388,7 @@ struct http_server *http_start(const struct http_options *o, struct err *e) {
     s->daemon = start_daemon(s, fd); /* owns fd now, even if it fails */
     if (s->daemon == NULL) {
         err_set(e, ERR_STOP, "http.listen=%s: cannot start the server: %s", o->listen, strerror(errno));
-        http_room_free(s->room);
+        http_connections_free(s->connections);
         goto fail;
     }
     return s;
@@ -400,7 +401,7 @@ void http_stop(struct http_server *s) {
     if (s == NULL)
         return;
     MHD_stop_daemon(s->daemon);
-    http_room_free(s->room);
+    http_connections_free(s->connections);
     server_free(s);
 }
 

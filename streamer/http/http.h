@@ -1,12 +1,12 @@
 /* http: the HTTP server (libmicrohttpd, one epoll thread). GET and HEAD only; who is slow is cut
- * off (http_room.h). What it serves comes from one handler. */
-#ifndef STREAMER_HTTP_H
-#define STREAMER_HTTP_H
+ * off (http_connections.h). What it serves comes from one handler. */
+#ifndef STREAMER_HTTP_HTTP_H
+#define STREAMER_HTTP_HTTP_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"
 #include "streamer/base/slice.h"
-#include "streamer/http/http_room.h"
+#include "streamer/http/http_connections.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -71,7 +71,7 @@ enum http_class {
 /* Texts are borrowed and must outlive the server. */
 struct http_options {
     const char *listen; /* "HOST:PORT" ("[::1]:9464" for IPv6; ":9464": all IPv4 addresses; port 0: any) */
-    int64_t max_connections;   /* answers under way, and HTTP_ROOM_SPARE connections more */
+    int64_t max_connections;   /* answers under way, and HTTP_CONNECTIONS_SPARE connections more */
     struct http_limits limits; /* those that are 0: seconds for headers, a minute for an answer */
     /* Besides IP addresses and localhost, the names that `Host` may have: patterns of address.h. A
      * page of another site can make a browser ask an address of this machine under a name of its

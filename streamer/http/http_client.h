@@ -1,8 +1,8 @@
 /* http_client: asks other instances, in the background (libcurl, one thread, few connections). It
  * follows no redirect, uses no proxy of the environment, and takes no certificate that an authority
  * does not vouch for. */
-#ifndef STREAMER_HTTP_CLIENT_H
-#define STREAMER_HTTP_CLIENT_H
+#ifndef STREAMER_HTTP_HTTP_CLIENT_H
+#define STREAMER_HTTP_HTTP_CLIENT_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"

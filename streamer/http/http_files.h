@@ -1,7 +1,7 @@
 /* http_files: what the configuration keeps in files for HTTP: the token, the certificate and its
  * key. Read once, at start. */
-#ifndef STREAMER_HTTP_FILES_H
-#define STREAMER_HTTP_FILES_H
+#ifndef STREAMER_HTTP_HTTP_FILES_H
+#define STREAMER_HTTP_HTTP_FILES_H
 
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"

@@ -1,7 +1,7 @@
 /* http_listen: a socket that listens. A socket of our own, as libmicrohttpd does not say why it
  * could not make one. */
-#ifndef STREAMER_HTTP_LISTEN_H
-#define STREAMER_HTTP_LISTEN_H
+#ifndef STREAMER_HTTP_HTTP_LISTEN_H
+#define STREAMER_HTTP_HTTP_LISTEN_H
 
 #include "streamer/base/err.h"
 

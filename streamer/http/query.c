@@ -7,7 +7,7 @@
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
-#include "streamer/task/task_state.h"
+#include "streamer/task/task_rows.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* query: answers for HTTP out of committed state: current versions, versions at a time, histories,
  * marts. */
-#ifndef STREAMER_QUERY_H
-#define STREAMER_QUERY_H
+#ifndef STREAMER_HTTP_QUERY_H
+#define STREAMER_HTTP_QUERY_H
 
 #include "state/rocksdb/store.h"
 #include "streamer/http/routes.h"

@@ -1,6 +1,6 @@
 /* routes: the table of what HTTP serves: paths, and the query parameters that each takes. Pure. */
-#ifndef STREAMER_ROUTES_H
-#define STREAMER_ROUTES_H
+#ifndef STREAMER_HTTP_ROUTES_H
+#define STREAMER_HTTP_ROUTES_H
 
 #include "streamer/http/http.h"
 #include "streamer/model/event.h"

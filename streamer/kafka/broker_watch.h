@@ -4,8 +4,8 @@
  * A broker is unreachable once a client that lost it, or never had it, has tried twice to connect without success. It is
  * reachable again when any client has a connection that is set up (login included). A broker that nobody has tried to reach
  * for a minute, because nobody needs it any more, is neither. */
-#ifndef STREAMER_BROKER_WATCH_H
-#define STREAMER_BROKER_WATCH_H
+#ifndef STREAMER_KAFKA_BROKER_WATCH_H
+#define STREAMER_KAFKA_BROKER_WATCH_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"

@@ -28,7 +28,7 @@ static void put_loss(struct buf *out, const rd_kafka_topic_partition_t *p, int64
 static void list_inputs(const struct config *c, const struct rd_kafka_metadata *metadata,
                         rd_kafka_topic_partition_list_t *list, struct buf *out) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
-        if (!topic_is_users((enum topic)t))
+        if (!topic_is_input((enum topic)t))
             continue;
         const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, c->topics[t]);
         if (topic == NULL)

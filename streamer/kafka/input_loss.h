@@ -1,7 +1,7 @@
 /* input_loss: what of the input is no longer in its topics, so that reprocessing cannot bring back
  * what it made. */
-#ifndef STREAMER_INPUT_LOSS_H
-#define STREAMER_INPUT_LOSS_H
+#ifndef STREAMER_KAFKA_INPUT_LOSS_H
+#define STREAMER_KAFKA_INPUT_LOSS_H
 
 #include "streamer/base/buf.h"
 #include "streamer/kafka/kafka.h"

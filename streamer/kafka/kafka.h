@@ -1,7 +1,7 @@
 /* kafka: makes librdkafka handles from the configuration. What consumers, producers and the rest add to the
  * base configuration is their own business. */
-#ifndef STREAMER_KAFKA_H
-#define STREAMER_KAFKA_H
+#ifndef STREAMER_KAFKA_KAFKA_H
+#define STREAMER_KAFKA_KAFKA_H
 
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"

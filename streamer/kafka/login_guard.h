@@ -1,8 +1,8 @@
 /* login_guard: keeps the clients of a process from locking their account. A broker that has refused a login is connected to
  * again when a minute is over, by one client; once it lets that one in, by all. (librdkafka tries anew within a second, with
  * each client and for as long as it lives.) */
-#ifndef STREAMER_LOGIN_GUARD_H
-#define STREAMER_LOGIN_GUARD_H
+#ifndef STREAMER_KAFKA_LOGIN_GUARD_H
+#define STREAMER_KAFKA_LOGIN_GUARD_H
 
 #include "streamer/base/err.h"
 

@@ -2,8 +2,8 @@
  * back: librdkafka (2.14.2, rd_kafka_coord_req) looks for the group's coordinator without a deadline, and anew only when a
  * connection to some broker begins or ends. If all that it knows is a coordinator that is gone, it waits for as long as that
  * one is gone. */
-#ifndef STREAMER_OFFSET_SENDER_H
-#define STREAMER_OFFSET_SENDER_H
+#ifndef STREAMER_KAFKA_OFFSET_SENDER_H
+#define STREAMER_KAFKA_OFFSET_SENDER_H
 
 #include "streamer/base/err.h"
 

@@ -12,8 +12,8 @@
  * good what it has brought. No record may be missing for that: the topic is not compacted. One
  * record asks for all topics, so that of two app.ids that ask at once one gets everything, not each
  * a part. */
-#ifndef STREAMER_OWNERS_H
-#define STREAMER_OWNERS_H
+#ifndef STREAMER_KAFKA_OWNERS_H
+#define STREAMER_KAFKA_OWNERS_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"

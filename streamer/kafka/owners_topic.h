@@ -1,8 +1,8 @@
 /* owners_topic: reads the records of owners.h from their topic, partition 0 of `topic.owners`, and
  * appends to it. Who asks for topics and gives them up is the callers' business: a start (topics.c)
  * and a reset (reset.c). */
-#ifndef STREAMER_OWNERS_TOPIC_H
-#define STREAMER_OWNERS_TOPIC_H
+#ifndef STREAMER_KAFKA_OWNERS_TOPIC_H
+#define STREAMER_KAFKA_OWNERS_TOPIC_H
 
 #include "streamer/kafka/owners.h"
 

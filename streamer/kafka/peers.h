@@ -5,8 +5,8 @@
  *
  * A thread of its own asks, now and then and where somebody wanted to know; others read what was
  * heard last. */
-#ifndef STREAMER_PEERS_H
-#define STREAMER_PEERS_H
+#ifndef STREAMER_KAFKA_PEERS_H
+#define STREAMER_KAFKA_PEERS_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"

@@ -15,8 +15,8 @@
  * The classes of err: ERR_RETRY: process the batch anew from the committed offsets, with a new producer.
  * ERR_FENCED: the same, and another producer with this transactional id was there. ERR_DENIED: the same, and a right is
  * missing. ERR_STOP: cannot go on. */
-#ifndef STREAMER_PRODUCER_H
-#define STREAMER_PRODUCER_H
+#ifndef STREAMER_KAFKA_PRODUCER_H
+#define STREAMER_KAFKA_PRODUCER_H
 
 #include "streamer/base/clock.h"
 #include "streamer/base/err.h"

@@ -35,7 +35,7 @@ struct rights rights_to_run(void) {
         r.of[t] = OPERATION(CREATE);
         if (topic_is_consumed((enum topic)t) || topic_is_replayed((enum topic)t))
             r.of[t] |= OPERATION(READ);
-        if (!topic_is_users((enum topic)t))
+        if (!topic_is_input((enum topic)t))
             r.of[t] |= OPERATION(WRITE) | OPERATION(DESCRIBE_CONFIGS);
         if (topic_is_repartition((enum topic)t)) /* of records that are done */
             r.of[t] |= OPERATION(DELETE);
@@ -54,7 +54,7 @@ struct rights rights_to_feed(enum entity entity) {
 struct rights rights_to_reset(void) {
     struct rights r = {.of = {[RIGHTS_GROUP] = OPERATION(DELETE)}};
     for (int t = 0; t < TOPIC_COUNT; t++) /* of the inputs it tells what is not there any more */
-        r.of[t] = topic_is_users((enum topic)t) ? OPERATION(DESCRIBE) : OPERATION(DELETE);
+        r.of[t] = topic_is_input((enum topic)t) ? OPERATION(DESCRIBE) : OPERATION(DELETE);
     r.of[RIGHTS_OWNERS] = OPERATION(CREATE) | OPERATION(READ) | OPERATION(WRITE);
     return r;
 }

@@ -1,6 +1,6 @@
 /* rights_watch: asks again and again, while a worker runs, what the user may do. One thread. */
-#ifndef STREAMER_RIGHTS_WATCH_H
-#define STREAMER_RIGHTS_WATCH_H
+#ifndef STREAMER_KAFKA_RIGHTS_WATCH_H
+#define STREAMER_KAFKA_RIGHTS_WATCH_H
 
 #include "streamer/kafka/worker_kafka.h"
 

@@ -65,7 +65,7 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
         (void)err_set(e, ERR_CONFIG, "topic %s: %s", c->topics[t], text);
         return NULL;
     }
-    if (topic_is_users(t))
+    if (topic_is_input(t))
         return topic;
     add_config(topic, "cleanup.policy", topic_is_replayed(t) ? "compact" : "delete");
     add_config(topic, "message.timestamp.type", "CreateTime");
@@ -126,7 +126,7 @@ static bool create_topics(rd_kafka_t *client, const struct config *c, const stru
     size_t count = 0;
     bool ok = true;
     for (int t = 0; t < TOPIC_COUNT && ok; t++) {
-        if (layout->partitions[t] > 0 || topic_is_users((enum topic)t) != users_topics)
+        if (layout->partitions[t] > 0 || topic_is_input((enum topic)t) != users_topics)
             continue;
         int32_t n = !users_topics ? layout->n : c->partitions > 0 ? (int32_t)c->partitions : -1;
         topics[count] = plan_topic(c, (enum topic)t, n, e);
@@ -174,7 +174,7 @@ static bool create_and_see(rd_kafka_t *client, const struct config *c, struct to
         if (!read_partitions(client, c, ADMIN_TIMEOUT_MS, layout, e))
             return false;
         for (int t = 0; t < TOPIC_COUNT; t++)
-            all = all && (layout->partitions[t] > 0 || topic_is_users((enum topic)t) != users_topics);
+            all = all && (layout->partitions[t] > 0 || topic_is_input((enum topic)t) != users_topics);
         if (all)
             return true;
         (void)usleep(NEW_TOPIC_PAUSE_US);
@@ -299,7 +299,7 @@ static bool check_offsets(rd_kafka_t *client, const struct config *c, const stru
 static bool check_partitions(const struct config *c, const struct topic_layout *layout, struct err *e) {
     int32_t n = layout->n;
     for (int t = 0; t < TOPIC_COUNT; t++) {
-        if (topic_is_users((enum topic)t) || t == TOPIC_QUARANTINE || layout->partitions[t] == 0)
+        if (topic_is_input((enum topic)t) || t == TOPIC_QUARANTINE || layout->partitions[t] == 0)
             continue;
         n = n > 0 ? n : layout->partitions[t];
         if (layout->partitions[t] != n)
@@ -404,7 +404,7 @@ static bool check_configs(rd_kafka_t *client, const struct config *c, struct top
     if (layout->has_owners_topic)
         resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->owners_topic);
     for (int t = 0; t < TOPIC_COUNT; t++)
-        if (!topic_is_users((enum topic)t) && layout->partitions[t] > 0)
+        if (!topic_is_input((enum topic)t) && layout->partitions[t] > 0)
             resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->topics[t]);
     int64_t until = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + NEW_TOPIC_MS;
     bool ok = count == 0 || describe_and_check(client, c, resources, count, layout, e);

@@ -1,6 +1,6 @@
 /* topics: creates what is missing with the right partitions and cleanup policy, and checks what is there. */
-#ifndef STREAMER_TOPICS_H
-#define STREAMER_TOPICS_H
+#ifndef STREAMER_KAFKA_TOPICS_H
+#define STREAMER_KAFKA_TOPICS_H
 
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"

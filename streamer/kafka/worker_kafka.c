@@ -332,7 +332,7 @@ static struct kafka_client *new_producer(const struct worker_kafka *k, const str
 static rd_kafka_error_t *open_topics(struct kafka_client *c) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         const struct rd_kafka_metadata *md;
-        if (topic_is_users((enum topic)t) || c->topics[t] != NULL)
+        if (topic_is_input((enum topic)t) || c->topics[t] != NULL)
             continue;
         c->topics[t] = rd_kafka_topic_new(c->rk, c->config->topics[t], NULL);
         if (c->topics[t] == NULL)
@@ -353,12 +353,13 @@ static rd_kafka_error_t *begin(struct kafka_client *c) {
     return rd_kafka_begin_transaction(c->rk);
 }
 
-rd_kafka_headers_t *worker_kafka_headers(const struct sink_message *m, const rd_kafka_headers_t *like) {
-    if (like == NULL && m->header_count == 0)
+rd_kafka_headers_t *worker_kafka_headers(const struct sink_message *m,
+                                         const rd_kafka_headers_t *headers_from) {
+    if (headers_from == NULL && m->header_count == 0)
         return NULL;
     rd_kafka_headers_t *all =
-        like != NULL ? rd_kafka_headers_copy(like) : rd_kafka_headers_new(m->header_count);
-    if (like != NULL)
+        headers_from != NULL ? rd_kafka_headers_copy(headers_from) : rd_kafka_headers_new(m->header_count);
+    if (headers_from != NULL)
         (void)rd_kafka_header_remove(all, PIPELINE_SOURCE_HEADER);
     for (size_t i = 0; i < m->header_count; i++)
         (void)rd_kafka_header_add(all, m->headers[i].name, -1, m->headers[i].value.p,
@@ -393,7 +394,8 @@ static rd_kafka_resp_err_t produce_with(struct kafka_client *c, const struct sin
 }
 
 static rd_kafka_resp_err_t produce(struct kafka_client *c, const struct sink_message *m) {
-    rd_kafka_headers_t *all = worker_kafka_headers(m, m->like != NULL ? headers(m->like) : NULL);
+    rd_kafka_headers_t *all =
+        worker_kafka_headers(m, m->headers_from != NULL ? headers(m->headers_from) : NULL);
     rd_kafka_resp_err_t code = produce_with(c, m, all);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR && all != NULL)
         rd_kafka_headers_destroy(all);

@@ -1,5 +1,5 @@
 /* worker_kafka: what a worker asks of Kafka, as a struct of functions. kafka_of_librdkafka is the real thing; the simulator
- * (tests/sim) has its own, in memory. So worker*.c, producer.c, restore.c, purge.c and rights_watch.c call no function of
+ * (tests/sim) has its own, in memory. So worker*.c, producer.c, restore.c, repartition_trim.c and rights_watch.c call no function of
  * librdkafka that takes a client.
  *
  * librdkafka's plain data stay what they are: a list of partitions, a message, an error, metadata, a membership, headers can
@@ -8,8 +8,8 @@
  *
  * Threads: a client belongs to one thread, and its callbacks are called on that one from within its functions, unless it
  * says otherwise. */
-#ifndef STREAMER_WORKER_KAFKA_H
-#define STREAMER_WORKER_KAFKA_H
+#ifndef STREAMER_KAFKA_WORKER_KAFKA_H
+#define STREAMER_KAFKA_WORKER_KAFKA_H
 
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"
@@ -123,7 +123,8 @@ struct worker_kafka {
 
 /* What a message is sent with: the headers of the one that it is like (NULL: none), without our own, then its own. NULL:
  * none. The caller owns them. */
-rd_kafka_headers_t *worker_kafka_headers(const struct sink_message *m, const rd_kafka_headers_t *like);
+rd_kafka_headers_t *worker_kafka_headers(const struct sink_message *m,
+                                         const rd_kafka_headers_t *headers_from);
 
 /* `config` is borrowed. */
 struct worker_kafka kafka_of_librdkafka(const struct config *config);

@@ -47,7 +47,7 @@ static bool is_consumed(int topic) {
 }
 
 static bool is_emitted(int topic) {
-    return !topic_is_users((enum topic)topic);
+    return !topic_is_input((enum topic)topic);
 }
 
 static bool has_field(int entity, int field) {

@@ -2,8 +2,8 @@
  * record), the HTTP thread renders. Names, labels and units are promised to users (README, "Metrics"); help
  * texts are in metrics.c.
  */
-#ifndef STREAMER_METRICS_H
-#define STREAMER_METRICS_H
+#ifndef STREAMER_METRICS_METRICS_H
+#define STREAMER_METRICS_METRICS_H
 
 #include "streamer/base/buf.h"
 #include "streamer/config/config.h"

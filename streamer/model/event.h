@@ -1,8 +1,8 @@
 /* event: what one input record is, on its way through the layers: record (as Kafka has it), decoded (its
  * fields as text), event (standardized). Plain data; every slice points into the record or into the buffers
  * of the layer that filled it, and is good until that layer handles its next record. */
-#ifndef STREAMER_EVENT_H
-#define STREAMER_EVENT_H
+#ifndef STREAMER_MODEL_EVENT_H
+#define STREAMER_MODEL_EVENT_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"

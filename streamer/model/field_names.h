@@ -8,8 +8,8 @@
  *   3. an alias                    name, has_loan_flag, balance_amount
  *
  * so that what a user has configured wins over what we only suppose. */
-#ifndef STREAMER_FIELD_NAMES_H
-#define STREAMER_FIELD_NAMES_H
+#ifndef STREAMER_MODEL_FIELD_NAMES_H
+#define STREAMER_MODEL_FIELD_NAMES_H
 
 #include "streamer/base/err.h"
 #include "streamer/model/event.h"

@@ -12,8 +12,8 @@
  * The source is a hash of connector, name and server_id: positions are comparable if kind and
  * source agree. Parts that are not there are empty, and empty ones at the end are left out.
  * Pure. */
-#ifndef STREAMER_POSITION_H
-#define STREAMER_POSITION_H
+#ifndef STREAMER_MODEL_POSITION_H
+#define STREAMER_MODEL_POSITION_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"

@@ -1,6 +1,6 @@
 /* rates: the interest tiers and the loan bonus (configuration `rates.tiers`, `rates.loan.bonus`). */
-#ifndef STREAMER_RATES_H
-#define STREAMER_RATES_H
+#ifndef STREAMER_MODEL_RATES_H
+#define STREAMER_MODEL_RATES_H
 
 #include "streamer/base/err.h"
 #include "streamer/base/slice.h"

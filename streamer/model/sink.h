@@ -1,7 +1,7 @@
 /* sink: where the core hands its messages to. Implemented by the worker's transactional producer and by
  * tests. */
-#ifndef STREAMER_SINK_H
-#define STREAMER_SINK_H
+#ifndef STREAMER_MODEL_SINK_H
+#define STREAMER_MODEL_SINK_H
 
 #include "streamer/base/slice.h"
 #include "streamer/config/config.h"
@@ -29,8 +29,8 @@ struct sink_message {
     int32_t partition;
     struct slice key, value; /* p == NULL: null */
     int64_t timestamp_ms;    /* 0: now */
-    const void
-        *like; /* its headers are taken over first: an input's `headers` (for Kafka the message), or NULL */
+    const void *
+        headers_from; /* its headers are taken over first: an input's `headers` (for Kafka the message), or NULL */
     const struct sink_header *headers;
     size_t header_count;
 };

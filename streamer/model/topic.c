@@ -1,11 +1,11 @@
 #include "streamer/model/topic.h"
 
-bool topic_is_users(enum topic t) {
+bool topic_is_input(enum topic t) {
     return t == TOPIC_CUSTOMERS || t == TOPIC_ACCOUNTS;
 }
 
 bool topic_is_result(enum topic t) {
-    return !topic_is_users(t) && t <= TOPIC_QUARANTINE;
+    return !topic_is_input(t) && t <= TOPIC_QUARANTINE;
 }
 
 bool topic_is_repartition(enum topic t) {
@@ -13,10 +13,10 @@ bool topic_is_repartition(enum topic t) {
 }
 
 bool topic_is_consumed(enum topic t) {
-    return topic_is_users(t) || topic_is_repartition(t) || t == TOPIC_ACCOUNT_LINKS ||
+    return topic_is_input(t) || topic_is_repartition(t) || t == TOPIC_ACCOUNT_LINKS ||
            t == TOPIC_CUSTOMER_REFS;
 }
 
 bool topic_is_replayed(enum topic t) {
-    return !topic_is_users(t) && !topic_is_repartition(t) && t != TOPIC_QUARANTINE;
+    return !topic_is_input(t) && !topic_is_repartition(t) && t != TOPIC_QUARANTINE;
 }

@@ -1,6 +1,6 @@
 /* topic: every topic that the processor knows, and what they are to it. */
-#ifndef STREAMER_TOPIC_H
-#define STREAMER_TOPIC_H
+#ifndef STREAMER_MODEL_TOPIC_H
+#define STREAMER_MODEL_TOPIC_H
 
 #include <stdbool.h>
 
@@ -23,7 +23,7 @@ enum topic {
     TOPIC_COUNT
 };
 
-bool topic_is_users(enum topic t);       /* the two inputs: what is in them is the user's business */
+bool topic_is_input(enum topic t);       /* the two inputs: what is in them is the user's business */
 bool topic_is_result(enum topic t);      /* what others read; the quarantine, too */
 bool topic_is_repartition(enum topic t); /* records on their way to the task that owns their id */
 bool topic_is_consumed(enum topic t);    /* the two inputs, the repartition topics, links and refs */

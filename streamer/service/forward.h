@@ -1,8 +1,8 @@
 /* forward: what a request gets whose id is not served by this instance now: a redirect to the
  * instance that has it, that one's answer, or "come back later". A request is sent on once: what
  * comes to the wrong instance again waits until all have heard who has what. */
-#ifndef STREAMER_FORWARD_H
-#define STREAMER_FORWARD_H
+#ifndef STREAMER_SERVICE_FORWARD_H
+#define STREAMER_SERVICE_FORWARD_H
 
 #include "streamer/config/config.h"
 #include "streamer/http/http.h"

@@ -1,6 +1,6 @@
 #include "streamer/service/limits.h"
 
-#include "streamer/http/http_room.h"
+#include "streamer/http/http_connections.h"
 
 #include <sys/resource.h>
 
@@ -16,7 +16,7 @@ static bool files_are_enough(const struct config *c, struct err *e) {
     l.rlim_cur = l.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &l);
     rlim_t need = (rlim_t)(FILES_OF_PROCESS + FILES_OF_STATE + FILES_OF_A_WORKER * c->workers +
-                           HTTP_ROOM_SOCKETS(c->http_max_connections));
+                           HTTP_CONNECTIONS_SOCKETS(c->http_max_connections));
     return l.rlim_max >= need ||
            err_set(e, ERR_CONFIG, "only %llu files may be open at once; raise that limit to %llu (ulimit -n)",
                    (unsigned long long)l.rlim_max, (unsigned long long)need);

@@ -1,7 +1,7 @@
 /* limits: what the system allows this process, looked at before it is needed: RocksDB and librdkafka end the program
  * where they cannot start a thread. */
-#ifndef STREAMER_LIMITS_H
-#define STREAMER_LIMITS_H
+#ifndef STREAMER_SERVICE_LIMITS_H
+#define STREAMER_SERVICE_LIMITS_H
 
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"

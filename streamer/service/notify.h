@@ -1,7 +1,7 @@
 /* notify: tells systemd how the program is (the protocol of sd_notify: datagrams to the socket that
  * NOTIFY_SOCKET names). Without that variable nothing is sent. Any thread. */
-#ifndef STREAMER_NOTIFY_H
-#define STREAMER_NOTIFY_H
+#ifndef STREAMER_SERVICE_NOTIFY_H
+#define STREAMER_SERVICE_NOTIFY_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* preflight: what can be wrong on this machine and in the configuration, looked at before anything
  * is asked of the brokers or created there. */
-#ifndef STREAMER_PREFLIGHT_H
-#define STREAMER_PREFLIGHT_H
+#ifndef STREAMER_SERVICE_PREFLIGHT_H
+#define STREAMER_SERVICE_PREFLIGHT_H
 
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"

@@ -53,7 +53,7 @@ struct service {
     struct worker **workers;
     size_t worker_count; /* started */
     struct worker_kafka kafka;
-    atomic_int *holders; /* worker.h */
+    atomic_int *state_owners; /* worker.h */
     struct http_files http_files;
     struct peers *peers;             /* NULL: none are believed */
     struct http_client *http_client; /* NULL: none are asked */
@@ -408,7 +408,7 @@ static bool start_worker(struct service *s, int index, struct err *e) {
         .metrics = s->metrics,
         .index = index,
         .transactional_id = transactional_id,
-        .holders = s->holders,
+        .state_owners = s->state_owners,
         .ephemeral = s->is_embedded,
         .failed = worker_failed,
     };
@@ -433,7 +433,7 @@ static bool start_workers(struct service *s, struct err *e) {
     s->metrics = metrics_new(&s->config);
     for (int t = 0; t < TOPIC_COUNT; t++)
         metrics_set_partitions(s->metrics, (enum topic)t, s->layout.partitions[t]);
-    s->holders = mem_calloc((size_t)s->layout.n, sizeof *s->holders);
+    s->state_owners = mem_calloc((size_t)s->layout.n, sizeof *s->state_owners);
     s->workers = mem_calloc((size_t)s->config.workers, sizeof(struct worker *));
     bool ok = begin_workers(s, e);
     note_starting(s, "new secrets and certificates are taken over");
@@ -580,7 +580,7 @@ bool service_stop(struct service *s, struct err *e) {
     free(s->http_hosts);
     http_files_release(&s->http_files);
     free(s->workers);
-    free(s->holders);
+    free(s->state_owners);
     config_release(&s->reloaded);
     (void)pthread_rwlock_destroy(&s->workers_lock);
     free(s);

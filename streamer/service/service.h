@@ -1,7 +1,7 @@
 /* service: the running processor as a whole: broker (if embedded), topics, store, worker, HTTP. What `run`
  * and `demo` have in common. */
-#ifndef STREAMER_SERVICE_H
-#define STREAMER_SERVICE_H
+#ifndef STREAMER_SERVICE_SERVICE_H
+#define STREAMER_SERVICE_SERVICE_H
 
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"

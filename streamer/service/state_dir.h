@@ -1,7 +1,7 @@
 /* state_dir: opens the state directory. State is a cache of the topics: what another version, application or
  * number of partitions left there, or what is damaged, is set aside and rebuilt from them. */
-#ifndef STREAMER_STATE_DIR_H
-#define STREAMER_STATE_DIR_H
+#ifndef STREAMER_SERVICE_STATE_DIR_H
+#define STREAMER_SERVICE_STATE_DIR_H
 
 #include "state/rocksdb/store.h"
 #include "streamer/config/config.h"

@@ -56,14 +56,14 @@ bool account_attributes_decode(struct slice in, struct account_attributes *a) {
 /* --- the current version, which the others lean on --- */
 
 struct current {
-    bool there;
+    bool exists;
     struct account_attributes attributes;
     int64_t from, loaded_at;
 };
 
 /* False: its attributes are none. */
 static bool read_current(const struct version *v, struct current *c) {
-    *c = (struct current){.there = v != NULL};
+    *c = (struct current){.exists = v != NULL};
     if (v == NULL)
         return true;
     c->from = v->from;
@@ -74,7 +74,7 @@ static bool read_current(const struct version *v, struct current *c) {
 /* --- the joined row --- */
 
 static bool joined_is_current(const struct account_with_customer_row *j, const struct current *c) {
-    return c->there && j->customer_id == c->attributes.customer_id &&
+    return c->exists && j->customer_id == c->attributes.customer_id &&
            j->balance_amount == c->attributes.balance_amount && j->valid_from_at == c->from &&
            slice_eq(j->account_type, c->attributes.account_type);
 }
@@ -100,7 +100,7 @@ static bool get_joined(struct slice *in, struct slice account_id, const struct c
     if (!avro_get_bytes(in, &j->customer_name) || !avro_get_bool(in, &j->has_loan_flag) ||
         !avro_get_branch(in, &own))
         return false;
-    if (own ? !get_attributes(in, &a) || !avro_get_long(in, &from) : !c->there)
+    if (own ? !get_attributes(in, &a) || !avro_get_long(in, &from) : !c->exists)
         return false;
     j->customer_id = a.customer_id;
     j->balance_amount = a.balance_amount;
@@ -125,7 +125,7 @@ static bool summarize_current(const struct current *c, int64_t rate_milli, struc
 
 static bool summary_is_current(const struct account_summary_row *s, const struct current *c) {
     struct account_summary_row expected = *s;
-    return c->there && summarize_current(c, s->interest_rate_pct, &expected) &&
+    return c->exists && summarize_current(c, s->interest_rate_pct, &expected) &&
            row_same_content(&account_summary_type, &expected, s);
 }
 
@@ -151,7 +151,7 @@ static bool get_summary(struct slice *in, struct slice account_id, const struct 
         return false;
     s->calculated_at = time_plus(c->loaded_at, after);
     if (!own)
-        return c->there && summarize_current(c, s->interest_rate_pct, s);
+        return c->exists && summarize_current(c, s->interest_rate_pct, s);
     return avro_get_long(in, &s->customer_id) && avro_get_long(in, &s->original_balance_amount) &&
            avro_get_long(in, &s->annual_interest_amount) && avro_get_long(in, &s->new_balance_amount);
 }
@@ -159,8 +159,8 @@ static bool get_summary(struct slice *in, struct slice account_id, const struct 
 /* --- the origin --- */
 
 static void put_origin(const struct row_origin *o, struct buf *out) {
-    avro_put_branch(out, o->there);
-    if (!o->there)
+    avro_put_branch(out, o->exists);
+    if (!o->exists)
         return;
     avro_put_long(out, o->partition);
     avro_put_long(out, o->offset);
@@ -168,9 +168,9 @@ static void put_origin(const struct row_origin *o, struct buf *out) {
 
 static bool get_origin(struct slice *in, struct row_origin *o) {
     *o = (struct row_origin){0};
-    if (!avro_get_branch(in, &o->there))
+    if (!avro_get_branch(in, &o->exists))
         return false;
-    return !o->there || (avro_get_long(in, &o->partition) && avro_get_long(in, &o->offset));
+    return !o->exists || (avro_get_long(in, &o->partition) && avro_get_long(in, &o->offset));
 }
 
 /* --- the whole --- */

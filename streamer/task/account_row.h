@@ -4,8 +4,8 @@
  * What was emitted last nearly always says of the account what its current version says, so those fields are written
  * down only where they differ. What is read back is exactly what was emitted. So all that follows the timeline leans on
  * its current version, and may be copied as it is for as long as that one stays. */
-#ifndef STREAMER_ACCOUNT_ROW_H
-#define STREAMER_ACCOUNT_ROW_H
+#ifndef STREAMER_TASK_ACCOUNT_ROW_H
+#define STREAMER_TASK_ACCOUNT_ROW_H
 
 #include "schemas/rows.h"
 #include "streamer/layers/snapshots/history.h"
@@ -14,7 +14,7 @@
 
 /* The input record that the message of the current version named as its origin (SINK_SOURCE_HEADER). */
 struct row_origin {
-    bool there;                /* else it named none */
+    bool exists;               /* else it named none */
     int64_t partition, offset; /* in the topic of accounts */
 };
 

@@ -6,7 +6,7 @@
 /* Whose rows are read together: few enough to be in memory still when they are asked for. */
 #define FETCH_MESSAGES 4096
 
-static bool is_exact(enum topic t) {
+static bool is_also_input(enum topic t) {
     return topic_is_consumed(t);
 }
 
@@ -35,7 +35,8 @@ const char *catchup_unusable(const struct task_meta *m, const struct catchup_ran
 
 enum topic catchup_lost_topic(const struct task_meta *m, const struct catchup_range ranges[TOPIC_COUNT]) {
     for (int i = 0; i < TOPIC_COUNT; i++)
-        if (topic_is_replayed((enum topic)i) && !is_exact((enum topic)i) && m->positions[i] > ranges[i].high)
+        if (topic_is_replayed((enum topic)i) && !is_also_input((enum topic)i) &&
+            m->positions[i] > ranges[i].high)
             return (enum topic)i;
     return TOPIC_COUNT;
 }
@@ -73,49 +74,52 @@ static void finish(struct catchup *c, struct catchup_stream *s, int64_t position
     c->undone--;
 }
 
-bool catchup_take(struct catchup *c, struct pending *pending, enum topic topic, int64_t offset,
+bool catchup_take(struct catchup *c, struct replay_buffer *buffer, enum topic topic, int64_t offset,
                   struct slice key, struct slice value, struct history_headers headers) {
     assert(topic_is_replayed(topic));
     struct catchup_stream *s = &c->streams[topic];
     if (s->done || offset < s->next)
         return false;
-    bool ahead = is_exact(topic) && offset >= s->target;
-    pending_put(pending, topic, ahead, key, ahead ? slice_null() : value,
-                ahead ? (struct history_headers){0} : headers);
+    bool ahead = is_also_input(topic) && offset >= s->target;
+    replay_buffer_put(buffer, topic, ahead, key, ahead ? slice_null() : value,
+                      ahead ? (struct history_headers){0} : headers);
     if (!ahead)
         s->next = offset + 1;
     return !ahead;
 }
 
 /* Reads the rows of some messages from `from` on. */
-static void want(const struct catchup *c, struct task_env *env, const struct pending *pending, size_t from) {
-    for (size_t i = from; i < pending->count && i < from + FETCH_MESSAGES; i++)
-        if (!pending->messages[i].replaced)
-            task_want_replay(env, c->task, (enum topic)pending->messages[i].topic, pending_key(pending, i));
+static void want(const struct catchup *c, struct task_env *env, const struct replay_buffer *buffer,
+                 size_t from) {
+    for (size_t i = from; i < buffer->count && i < from + FETCH_MESSAGES; i++)
+        if (!buffer->messages[i].replaced)
+            task_want_replay(env, c->task, (enum topic)buffer->messages[i].topic,
+                             replay_buffer_key(buffer, i));
     kv_fetch(env->kv);
 }
 
-static void replay(const struct catchup *c, struct task_env *env, const struct pending *pending, size_t i) {
-    const struct pending_message *m = &pending->messages[i];
+static void replay(const struct catchup *c, struct task_env *env, const struct replay_buffer *buffer,
+                   size_t i) {
+    const struct replay_message *m = &buffer->messages[i];
     if (m->replaced)
         return;
     if (m->ahead)
-        task_replay_ahead(env, c->task, (enum topic)m->topic, pending_key(pending, i));
+        task_replay_ahead(env, c->task, (enum topic)m->topic, replay_buffer_key(buffer, i));
     else
-        task_replay(env, c->task, (enum topic)m->topic, pending_key(pending, i), pending_value(pending, i),
-                    pending_headers(pending, i));
+        task_replay(env, c->task, (enum topic)m->topic, replay_buffer_key(buffer, i),
+                    replay_buffer_value(buffer, i), replay_buffer_headers(buffer, i));
 }
 
-void catchup_apply(struct catchup *c, struct task_env *env, struct pending *pending) {
+void catchup_apply(struct catchup *c, struct task_env *env, struct replay_buffer *buffer) {
     if (c->has_old_marks)
         task_forget_ahead(env, c->task);
     c->has_old_marks = false;
-    for (size_t i = 0; i < pending->count && !kv_failed(env->kv); i++) {
+    for (size_t i = 0; i < buffer->count && !kv_failed(env->kv); i++) {
         if (i % FETCH_MESSAGES == 0)
-            want(c, env, pending, i);
-        replay(c, env, pending, i);
+            want(c, env, buffer, i);
+        replay(c, env, buffer, i);
     }
-    pending_clear(pending);
+    replay_buffer_clear(buffer);
 }
 
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset) {
@@ -124,7 +128,7 @@ void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offse
     if (s->done ||
         offset < s->target) /* that a leader which is new does not show its last records yet is possible */
         return;
-    finish(c, s, is_exact(topic) ? s->target : offset > s->next ? offset : s->next);
+    finish(c, s, is_also_input(topic) ? s->target : offset > s->next ? offset : s->next);
 }
 
 bool catchup_done(const struct catchup *c) {
@@ -149,7 +153,7 @@ void catchup_note_positions(const struct catchup *c) {
         if (!topic_is_replayed((enum topic)i))
             continue;
         /* One that has still to look ahead must do so again. */
-        bool looking = is_exact((enum topic)i) && !s->done && s->next >= s->target;
+        bool looking = is_also_input((enum topic)i) && !s->done && s->next >= s->target;
         c->task->meta.positions[i] = looking ? s->target - 1 : s->next;
     }
 }

@@ -6,10 +6,10 @@
  * last committed transaction may not have moved the last stable offset yet, so a read_committed reader goes on
  * until it has reached that point. Topics that are also input (links, refs) are replayed to the committed offset, and
  * looked at from there to their end: see task_replay_ahead. */
-#ifndef STREAMER_CATCHUP_H
-#define STREAMER_CATCHUP_H
+#ifndef STREAMER_TASK_CATCHUP_H
+#define STREAMER_TASK_CATCHUP_H
 
-#include "streamer/task/pending.h"
+#include "streamer/task/replay_buffer.h"
 #include "streamer/task/task.h"
 
 /* What a partition of a replayed topic holds: offsets low … high - 1. For links and refs `high` is the committed
@@ -46,10 +46,10 @@ void catchup_init(struct catchup *c, struct task *task, const struct catchup_ran
 
 /* Puts one committed message to those that catchup_apply replays. The messages of a partition come in the order of their offsets,
  * those of different partitions in any order; what is not needed is passed over. True if it was of use. */
-bool catchup_take(struct catchup *c, struct pending *pending, enum topic topic, int64_t offset,
+bool catchup_take(struct catchup *c, struct replay_buffer *buffer, enum topic topic, int64_t offset,
                   struct slice key, struct slice value, struct history_headers headers);
 /* Replays what was taken, and clears `pending`: before the positions are noted. Errors are sticky in env->kv. */
-void catchup_apply(struct catchup *c, struct task_env *env, struct pending *pending);
+void catchup_apply(struct catchup *c, struct task_env *env, struct replay_buffer *buffer);
 /* There is no committed message before `offset` that was not taken, and for now none behind it. */
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset);
 

@@ -49,7 +49,7 @@ bool customer_links_find(const struct customer_links *l, struct slice account_id
             return false;
         int order = slice_compare(id, account_id);
         p->end = l->items.n - rest.n;
-        p->there = order == 0;
+        p->exists = order == 0;
         if (order > 0)
             p->end = p->at;
         if (order >= 0)
@@ -69,5 +69,5 @@ void customer_links_change(struct customer_links *l, const struct customer_links
     }
     buf_put(bytes, l->items.p + p->end, l->items.n - p->end);
     l->items = buf_slice(bytes);
-    l->count += (link != NULL) - p->there;
+    l->count += (link != NULL) - p->exists;
 }

@@ -1,11 +1,11 @@
 /* customer_links: those links of a customer that are part of its row: a sorted list in the bytes that it is stored in, looked
- * at and changed there. Bounded; what is over the bound has rows of its own (task_state.c). Pure.
+ * at and changed there. Bounded; what is over the bound has rows of its own (task_rows.c). Pure.
  *
  * Avro binary by schemas/internal/customer_row.avsc, field "links": one block that says its size in bytes, so that who does not
  * need the links passes over them: -count | size | for each link, ascending by account_id: account_id, then the link as
  * by schemas/internal/link.avsc | 0. No links: 0. */
-#ifndef STREAMER_CUSTOMER_LINKS_H
-#define STREAMER_CUSTOMER_LINKS_H
+#ifndef STREAMER_TASK_CUSTOMER_LINKS_H
+#define STREAMER_TASK_CUSTOMER_LINKS_H
 
 #include "schemas/rows.h"
 #include "streamer/base/buf.h"
@@ -29,7 +29,7 @@ bool customer_links_decode(struct slice *in, struct customer_links *l);
 /* Where an account's link is, or would be. */
 struct customer_links_place {
     size_t at, end; /* of its bytes among the items; equal if it is not there */
-    bool there;
+    bool exists;
     struct account_link link; /* if it is there */
 };
 /* False: the items are damaged. */

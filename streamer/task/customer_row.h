@@ -4,8 +4,8 @@
  * The profile nearly always says what follows from the others, and is written down only where it does not. What is read
  * back is exactly what was emitted. So all that follows the timeline leans on its current version, and may be copied as it
  * is for as long as that one stays. */
-#ifndef STREAMER_CUSTOMER_ROW_H
-#define STREAMER_CUSTOMER_ROW_H
+#ifndef STREAMER_TASK_CUSTOMER_ROW_H
+#define STREAMER_TASK_CUSTOMER_ROW_H
 
 #include "schemas/rows.h"
 #include "streamer/layers/marts/customer_profile.h"

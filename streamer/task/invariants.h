@@ -1,7 +1,7 @@
 /* invariants: what must hold of every transaction, checked before it is committed, so that a mistake of the program
  * itself stops it instead of getting out. Pure functions. */
-#ifndef STREAMER_INVARIANTS_H
-#define STREAMER_INVARIANTS_H
+#ifndef STREAMER_TASK_INVARIANTS_H
+#define STREAMER_TASK_INVARIANTS_H
 
 #include "streamer/task/task.h"
 

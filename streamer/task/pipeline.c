@@ -79,7 +79,7 @@ static void quarantine(struct pipeline *p, enum entity entity, const struct inpu
         .key = in->record.key,
         .value = in->record.value,
         .timestamp_ms = in->record.timestamp_ms,
-        .like = in->headers,
+        .headers_from = in->headers,
         .headers = headers,
         .header_count = ARRAY_LEN(headers) - (id.n == 0),
     };
@@ -100,7 +100,7 @@ static void send_on(struct pipeline *p, enum entity entity, const struct input *
         .key = in->record.key,
         .value = in->record.value,
         .timestamp_ms = in->record.timestamp_ms,
-        .like = in->headers,
+        .headers_from = in->headers,
         .headers = &source,
         .header_count = 1,
     };

@@ -1,6 +1,6 @@
 /* pipeline: one input record's way through the five layers. See pipeline.c. */
-#ifndef STREAMER_PIPELINE_H
-#define STREAMER_PIPELINE_H
+#ifndef STREAMER_TASK_PIPELINE_H
+#define STREAMER_TASK_PIPELINE_H
 
 #include "streamer/layers/source/decode.h"
 #include "streamer/layers/staging/standardize.h"

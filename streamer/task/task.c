@@ -6,7 +6,7 @@
 #include "streamer/base/timestamp.h"
 #include "streamer/task/task_history.h"
 #include "streamer/task/task_marts.h"
-#include "streamer/task/task_state.h"
+#include "streamer/task/task_rows.h"
 #include "streamer/task/task_truncate.h"
 
 #include <string.h>
@@ -60,14 +60,14 @@ static void customer_changed(struct task_env *env, struct task *t, int64_t custo
 
 /* The customer of the account whose row is env->account. False: not known.
  *
- * One that stayed with its customer has it in its joined row: a ref rewrites the joined rows of all accounts that are the
+ * One that same_customer with its customer has it in its joined row: a ref rewrites the joined rows of all accounts that are the
  * customer's when it comes, before the partition's next message; so what such a row says of the customer is what the last
  * ref says, or another ref is under way that will rewrite it. (If the account was another customer's in between, it can
  * be older: while a ref is marked, nothing is emitted.) */
-static bool find_customer(struct task_env *env, struct task *t, int64_t customer_id, bool stayed,
+static bool find_customer(struct task_env *env, struct task *t, int64_t customer_id, bool same_customer,
                           struct customer_ref *ref) {
     const struct account_with_customer_row *joined = &env->account.joined;
-    if (!stayed || !env->account.has_joined || joined->customer_id != customer_id)
+    if (!same_customer || !env->account.has_joined || joined->customer_id != customer_id)
         return task_load_ref(env, t, customer_id, &env->value, ref);
     *ref = (struct customer_ref){true, joined->customer_name, joined->has_loan_flag};
     return true;
@@ -77,16 +77,16 @@ static bool find_customer(struct task_env *env, struct task *t, int64_t customer
 static void account_changed(struct task_env *env, struct task *t, struct slice id,
                             const struct account_attributes *before, const struct account_attributes *after) {
     task_index_account(env, t, id, before, after);
-    bool stayed = before != NULL && after != NULL && before->customer_id == after->customer_id;
-    if (before != NULL && !stayed)
+    bool same_customer = before != NULL && after != NULL && before->customer_id == after->customer_id;
+    if (before != NULL && !same_customer)
         send_link(env, before->customer_id, id, NULL);
-    if (after != NULL && (!stayed || before->balance_amount != after->balance_amount ||
+    if (after != NULL && (!same_customer || before->balance_amount != after->balance_amount ||
                           !slice_eq(before->account_type, after->account_type))) {
         struct account_link link = {t->partition, after->balance_amount, after->account_type};
         send_link(env, after->customer_id, id, &link);
     }
     struct customer_ref ref;
-    bool known = after != NULL && find_customer(env, t, after->customer_id, stayed, &ref);
+    bool known = after != NULL && find_customer(env, t, after->customer_id, same_customer, &ref);
     (void)task_refresh_account(env, t, id, after, known ? &ref : NULL);
 }
 

@@ -4,8 +4,8 @@
  *
  * Deterministic: no Kafka, no clock, no globals. State goes through kv, messages through the sink. Errors of
  * the state are sticky in the kv; the caller checks kv_failed() before it commits. */
-#ifndef STREAMER_TASK_H
-#define STREAMER_TASK_H
+#ifndef STREAMER_TASK_TASK_H
+#define STREAMER_TASK_TASK_H
 
 #include "schemas/rows.h"
 #include "state/kv.h"
@@ -104,7 +104,7 @@ struct task_env {
     struct history history;
     struct neighbours neighbours;
     struct account_row account;   /* the row in work, */
-    struct customer_row customer; /* and the one of a customer: see task_state.h */
+    struct customer_row customer; /* and the one of a customer: see task_rows.h */
     struct json json;             /* for replay */
     struct buf account_bytes, customer_bytes, links_bytes;
     struct slice rest; /* of the row that was loaded: what lies behind its timeline */

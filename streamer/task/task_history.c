@@ -72,8 +72,8 @@ static bool take_version(struct scan *s, struct task_env *env, struct version *v
 /* The last `max` closed versions that start at or before `at`, ascending. */
 static size_t take_before(struct scan *s, struct task_env *env, int64_t at, size_t max, struct version *v) {
     size_t n = 0;
-    for (bool there = seek_back(s, env, at); there && n < max && take_version(s, env, &v[n]);
-         there = is_inside(s, env)) {
+    for (bool exists = seek_back(s, env, at); exists && n < max && take_version(s, env, &v[n]);
+         exists = is_inside(s, env)) {
         n++;
         cursor_prev(s->cursor);
     }
@@ -147,13 +147,13 @@ static void add_outside(struct task_env *env, struct task *t, enum entity entity
     struct neighbours *n = &env->neighbours;
     struct confirmation c;
     struct scan s = begin_scan(env, t, entity, id, entity_map(entity)->confirmations);
-    bool there = seek_on(&s, env, behind_erased(line, at)) && read_confirmation(&s, env, &c);
-    if (there && c.at == at) {
+    bool exists = seek_on(&s, env, behind_erased(line, at)) && read_confirmation(&s, env, &c);
+    if (exists && c.at == at) {
         n->confirmations[n->confirmation_count++] = c;
         cursor_next(s.cursor);
-        there = is_inside(&s, env) && read_confirmation(&s, env, &c);
+        exists = is_inside(&s, env) && read_confirmation(&s, env, &c);
     }
-    if (there)
+    if (exists)
         n->confirmations[n->confirmation_count++] = c;
     end_scan(&s);
 }
@@ -203,9 +203,9 @@ static int64_t newest_of_versions(struct task_env *env, struct task *t, enum ent
     if (line->has_current && line->current.from < at)
         return line->current.from;
     struct scan s = begin_scan(env, t, entity, id, entity_map(entity)->versions);
-    bool there = seek_back(&s, env, at - 1) && read_version(&s, env, &v);
+    bool exists = seek_back(&s, env, at - 1) && read_version(&s, env, &v);
     end_scan(&s);
-    return !there ? TIMESTAMP_NONE : v.to < at ? v.to : v.from;
+    return !exists ? TIMESTAMP_NONE : v.to < at ? v.to : v.from;
 }
 
 static int64_t newest_of_confirmations(struct task_env *env, struct task *t, enum entity entity,

@@ -1,9 +1,9 @@
 /* task_history: the history of an id in the state and in the topics: what an event has to know of it, and what an event
  * changed in it. Internal to the task_*.c files and replay.c. */
-#ifndef STREAMER_TASK_HISTORY_H
-#define STREAMER_TASK_HISTORY_H
+#ifndef STREAMER_TASK_TASK_HISTORY_H
+#define STREAMER_TASK_TASK_HISTORY_H
 
-#include "streamer/task/task_state.h"
+#include "streamer/task/task_rows.h"
 
 /* Before a value of the confirmations topic, but for lists that older versions wrote (MESSAGE_FORMAT). */
 #define CONFIRMATIONS_FORMAT 2

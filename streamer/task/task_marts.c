@@ -7,7 +7,7 @@
 #include "streamer/layers/intermediate/join.h"
 #include "streamer/layers/marts/account_summary.h"
 #include "streamer/task/task_history.h"
-#include "streamer/task/task_state.h"
+#include "streamer/task/task_rows.h"
 
 #include <string.h>
 
@@ -56,10 +56,10 @@ struct row_origin task_read_origin(struct slice header) {
     if (slash == NULL)
         return o;
     struct slice offset = slice_of(at + 1, header.n - (size_t)(at + 1 - header.p));
-    o.there =
+    o.exists =
         decimal_parse_integer(slice_of(slash + 1, (size_t)(at - slash) - 1), &o.partition) == DECIMAL_OK &&
         decimal_parse_integer(offset, &o.offset) == DECIMAL_OK;
-    return o.there ? o : (struct row_origin){0};
+    return o.exists ? o : (struct row_origin){0};
 }
 
 /* Whether the message in work is caused by a record of an account: the answer to its link. */
@@ -192,7 +192,7 @@ void task_refresh_account_by_id(struct task_env *env, struct task *t, struct sli
     }
     struct task_origin whole = env->origin;
     const struct row_origin *own = &env->account.origin;
-    bool is_own = own->there && is_answer(env);
+    bool is_own = own->exists && is_answer(env);
     if (is_own) {
         env->origin.text = (struct buf){0};
         task_set_origin(env, env->accounts_topic, (int32_t)own->partition, own->offset);

@@ -1,7 +1,7 @@
 /* task_marts: how a task brings its joined rows and marts up to date, and how it remembers what it emitted
  * last. Internal to the task_*.c files. */
-#ifndef STREAMER_TASK_MARTS_H
-#define STREAMER_TASK_MARTS_H
+#ifndef STREAMER_TASK_TASK_MARTS_H
+#define STREAMER_TASK_TASK_MARTS_H
 
 #include "streamer/task/task.h"
 

@@ -21,7 +21,7 @@ static void encode_floor(const struct order_floor *f, struct buf *out) {
 
 static bool decode_floor(struct slice in, struct order_floor *f) {
     int64_t partition;
-    *f = (struct order_floor){.there = true};
+    *f = (struct order_floor){.exists = true};
     if (!avro_get_long(&in, &f->at) || !avro_get_bool(&in, &f->has_own_time) ||
         !avro_get_bool(&in, &f->by_time_only) || !avro_get_bytes(&in, &f->position) ||
         !avro_get_long(&in, &partition) || !avro_get_long(&in, &f->source_offset) || in.n > 0)
@@ -77,7 +77,7 @@ bool task_replay_floor(struct task_env *env, struct task *t, enum entity entity,
 static void keep_floor(struct task_env *env, struct task *t, enum entity entity,
                        const struct order_floor *truncate) {
     const struct order_floor *floor = task_floor(env, t, entity);
-    bool is_known = floor->there && floor->source_partition == truncate->source_partition &&
+    bool is_known = floor->exists && floor->source_partition == truncate->source_partition &&
                     floor->source_offset == truncate->source_offset; /* it was begun before */
     if (is_known || !order_is_later(truncate, floor))
         return;
@@ -95,7 +95,7 @@ static void keep_floor(struct task_env *env, struct task *t, enum entity entity,
 static struct order_floor floor_of(const struct task_env *env, const struct event *e) {
     bool too_far = order_is_too_far_ahead(&env->order_options, e);
     return (struct order_floor){
-        .there = true,
+        .exists = true,
         .at = too_far ? e->loaded_at_ms : e->event_at_ms,
         .has_own_time = e->has_own_time,
         .by_time_only = !e->is_log,

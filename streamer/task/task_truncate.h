@@ -1,9 +1,9 @@
 /* task_truncate: rule O9. A truncate ends all rows of an entity whose last record lies before it, and stays as a floor for
  * those that arrive later. Internal to the task_*.c files and replay.c. */
-#ifndef STREAMER_TASK_TRUNCATE_H
-#define STREAMER_TASK_TRUNCATE_H
+#ifndef STREAMER_TASK_TASK_TRUNCATE_H
+#define STREAMER_TASK_TASK_TRUNCATE_H
 
-#include "streamer/task/task_state.h"
+#include "streamer/task/task_rows.h"
 
 /* The latest truncate of the entity; good until the next one is applied or replayed. */
 const struct order_floor *task_floor(struct task_env *env, struct task *t, enum entity entity);

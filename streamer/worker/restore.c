@@ -24,9 +24,9 @@ struct restore {
     struct kafka_client *probe;    /* sees all: asks for high watermarks */
     struct catchup *catchups;      /* of the tasks to restore */
     size_t count;
-    struct catchup *now;    /* the one in work, assigned to the consumer; NULL: none */
-    struct pending pending; /* of it */
-    int64_t came_ms;        /* when the last message came; monotonic */
+    struct catchup *now;         /* the one in work, assigned to the consumer; NULL: none */
+    struct replay_buffer buffer; /* of it */
+    int64_t came_ms;             /* when the last message came; monotonic */
     struct task **finished;
     size_t finished_count;
     int64_t replayed;
@@ -90,7 +90,7 @@ static void unassign(struct restore *r) {
 
 void restore_reset(struct restore *r) {
     unassign(r);
-    pending_release(&r->pending);
+    replay_buffer_release(&r->buffer);
     r->count = 0;
     r->finished_count = 0;
     r->replayed = 0;
@@ -253,7 +253,7 @@ static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) 
     const rd_kafka_headers_t *headers = r->kafka->headers(m);
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         catchup_end_of_partition(r->now, topic, m->offset);
-    else if (catchup_take(r->now, &r->pending, topic, m->offset,
+    else if (catchup_take(r->now, &r->buffer, topic, m->offset,
                           m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
                           m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
                           (struct history_headers){header_of(headers, TASK_POSITION_HEADER),
@@ -267,7 +267,7 @@ static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) 
 /* Replays what was read and keeps the result. */
 static bool save(struct restore *r, struct task_env *env, struct batch *batch, struct err *e) {
     struct task *task = r->now->task;
-    catchup_apply(r->now, env, &r->pending);
+    catchup_apply(r->now, env, &r->buffer);
     catchup_note_positions(r->now);
     task_save_meta(env, task);
     if (!batch_commit(batch, e))
@@ -293,7 +293,7 @@ static bool finish(struct restore *r, struct task **finished, struct err *e) {
     *r->now = r->catchups[--r->count];
     unassign(r);
     if (r->count == 0)
-        pending_release(&r->pending);
+        replay_buffer_release(&r->buffer);
     *finished = task;
     return true;
 }
@@ -304,8 +304,8 @@ static int64_t monotonic_ms(const struct restore *r) {
 
 /* What is pending is enough to be replayed together, or all that there is time or memory for. */
 static bool is_full(const struct restore *r, int budget_ms) {
-    return r->pending.count >= (size_t)budget_ms * RECORDS_PER_MS ||
-           pending_bytes(&r->pending) >= (size_t)r->config->state_memory_bytes / 2;
+    return r->buffer.count >= (size_t)budget_ms * RECORDS_PER_MS ||
+           replay_buffer_bytes(&r->buffer) >= (size_t)r->config->state_memory_bytes / 2;
 }
 
 /* Reads for a while. (A call that may wait does so until it has as many messages as it was asked for.) */
@@ -337,7 +337,7 @@ bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, 
         return true;
     if ((r->now == NULL && !choose(r, e)) || !fill(r, wait_ms, budget_ms, e))
         return false;
-    bool idle = r->pending.count > 0 && monotonic_ms(r) - r->came_ms >= IDLE_MS;
+    bool idle = r->buffer.count > 0 && monotonic_ms(r) - r->came_ms >= IDLE_MS;
     if ((catchup_done(r->now) || idle || is_full(r, budget_ms)) && !save(r, env, batch, e)) {
         batch_clear(batch);
         return false;

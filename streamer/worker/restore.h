@@ -1,8 +1,8 @@
 /* restore: feeds the catch-up of tasks (catchup.h) from Kafka. With no local state that is a rebuild; after a crash
  * it is the last transaction; after a clean stop it is nothing. One thread, that of its worker; one task after the
  * other, the one with the least to do first, so that each can go on as soon as possible. */
-#ifndef STREAMER_RESTORE_H
-#define STREAMER_RESTORE_H
+#ifndef STREAMER_WORKER_RESTORE_H
+#define STREAMER_WORKER_RESTORE_H
 
 #include "state/rocksdb/store.h"
 #include "streamer/base/clock.h"

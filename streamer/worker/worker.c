@@ -1,4 +1,4 @@
-/* A worker's life: start, cycle after cycle (worker_batch.c), what to do after an error, stop. */
+/* A worker's life: start, cycle after cycle (worker_cycle.c), what to do after an error, stop. */
 #include "streamer/worker/worker_internal.h"
 
 #include "streamer/base/mem.h"
@@ -222,7 +222,7 @@ void worker_finish(struct worker *w) {
 
 void worker_free(struct worker *w) {
     worker_drop_messages(w);
-    purge_free(w->purge);
+    repartition_trim_free(w->trim);
     rights_watch_free(w->rights);
     producer_free(w->producer);
     worker_leave_group(w);
@@ -270,7 +270,7 @@ struct worker *worker_new(const struct worker_options *o, struct err *e) {
         w->pipeline.quarantine_partitions = o->layout->partitions[TOPIC_QUARANTINE];
         w->restore = restore_new(o->kafka, o->clock, o->layout, o->store, o->metrics, e);
         if (w->restore != NULL && !o->ephemeral) {
-            w->purge = purge_new(o->kafka, restore_client(w->restore), o->layout->n);
+            w->trim = repartition_trim_new(o->kafka, restore_client(w->restore), o->layout->n);
             w->rights = rights_watch_new(o->kafka, restore_client(w->restore));
         }
         ok = w->restore != NULL && worker_join_group(w, e);

@@ -1,8 +1,8 @@
 /* worker: one thread = one member of the consumer group + one transactional producer + the tasks of the
  * partitions that the group gives it. Everything between Kafka and the core happens here. A process has one or more
  * of them, with one store. */
-#ifndef STREAMER_WORKER_H
-#define STREAMER_WORKER_H
+#ifndef STREAMER_WORKER_WORKER_H
+#define STREAMER_WORKER_WORKER_H
 
 #include "state/rocksdb/store.h"
 #include "streamer/base/clock.h"
@@ -39,7 +39,7 @@ struct worker_options {
     const char *transactional_id; /* its own; copied */
     /* By partition: index + 1 of the worker that has the task's state in its hands, 0: none. Shared by the workers of
      * the process: a task that moves between two of them is let go by the one before the other reads its state. */
-    atomic_int *holders;
+    atomic_int *state_owners;
     bool ephemeral;
     /* Called on the worker's thread when it ends by itself because of an error. */
     void (*failed)(void *context);

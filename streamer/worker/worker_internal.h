@@ -3,15 +3,15 @@
  *   worker.c          its life, its loop, what happens after an error
  *   worker_group.c    membership and assignment
  *   worker_tasks.c    brings the tasks of the assignment to where their committed offsets are, stage by stage
- *   worker_batch.c    collect, process, commit, keep
+ *   worker_cycle.c    collect, process, commit, persist
  *   worker_metrics.c  what it tells
  */
-#ifndef STREAMER_WORKER_INTERNAL_H
-#define STREAMER_WORKER_INTERNAL_H
+#ifndef STREAMER_WORKER_WORKER_INTERNAL_H
+#define STREAMER_WORKER_WORKER_INTERNAL_H
 
 #include "streamer/base/log.h"
 #include "streamer/kafka/producer.h"
-#include "streamer/kafka/purge.h"
+#include "streamer/kafka/repartition_trim.h"
 #include "streamer/kafka/rights_watch.h"
 #include "streamer/task/pipeline.h"
 #include "streamer/worker/restore.h"
@@ -73,8 +73,8 @@ struct worker {
     struct kafka_client *consumer;
     struct producer *producer;
     struct restore *restore;
-    struct purge *purge;         /* NULL: the embedded broker, which cannot */
-    struct rights_watch *rights; /* NULL: the embedded broker, which has none */
+    struct repartition_trim *trim; /* NULL: the embedded broker, which cannot */
+    struct rights_watch *rights;   /* NULL: the embedded broker, which has none */
     struct batch *batch;
     struct pipeline pipeline;
 
@@ -104,7 +104,7 @@ struct worker {
     int64_t commits;                     /* of this worker */
     int64_t unwritten_since_ms;          /* monotonic */
     int64_t restart_ms, progress_due_ms; /* of the restore; monotonic, as are the following */
-    int64_t bookkeeping_due_ms, purge_due_ms;
+    int64_t bookkeeping_due_ms, trim_due_ms;
     struct {
         int64_t assigned, orphans, outdated[ENTITY_COUNT];
     } shown; /* in gauges that all workers add up to */
@@ -142,7 +142,7 @@ void worker_poll_group(struct worker *w, int timeout_ms);
 
 /* --- worker_tasks.c --- */
 /* The partition has no task here: its records are only forwarded. */
-bool worker_is_taskless(const struct worker *w, const struct source *s);
+bool worker_is_forward_only(const struct worker *w, const struct source *s);
 /* Lets all go: to be called when the assignment is gone. */
 void worker_release_tasks(struct worker *w);
 /* After an error or with a new assignment: consumes nothing, and begins from the committed offsets. */
@@ -153,7 +153,7 @@ bool worker_advance_tasks(struct worker *w, struct err *e);
 bool worker_is_advancing(const struct worker *w);
 bool worker_has_ready_task(const struct worker *w);
 
-/* --- worker_batch.c --- */
+/* --- worker_cycle.c --- */
 /* What the consumer told, by a message or a callback: sets trouble or fatal, or only logs. */
 void worker_on_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const char *text);
 void worker_drop_messages(struct worker *w);

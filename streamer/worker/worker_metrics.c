@@ -86,8 +86,8 @@ void worker_bookkeeping(struct worker *w) {
     w->bookkeeping_due_ms = now + BOOKKEEPING_MS;
     publish_rows(w);
     metric_set(&w->o.metrics->state_bytes, store_bytes(w->o.store));
-    if (w->purge != NULL && now >= w->purge_due_ms) {
-        purge_step(w->purge);
-        w->purge_due_ms = now + PURGE_MS;
+    if (w->trim != NULL && now >= w->trim_due_ms) {
+        repartition_trim_step(w->trim);
+        w->trim_due_ms = now + PURGE_MS;
     }
 }

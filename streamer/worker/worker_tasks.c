@@ -38,19 +38,19 @@ bool worker_is_advancing(const struct worker *w) {
     return any_in(w, STAGE_RESTORING) || any_in(w, STAGE_REFRESHING);
 }
 
-bool worker_is_taskless(const struct worker *w, const struct source *s) {
+bool worker_is_forward_only(const struct worker *w, const struct source *s) {
     return s->partition >= w->o.layout->n || stage_of(w, s->partition) == STAGE_NONE;
 }
 
 static bool is_ready(const struct worker *w, const struct source *s) {
-    return s->located && (worker_is_taskless(w, s) || stage_of(w, s->partition) == STAGE_READY);
+    return s->located && (worker_is_forward_only(w, s) || stage_of(w, s->partition) == STAGE_READY);
 }
 
 /* Takes the state of a task into this worker's hands. */
 static bool hold(struct worker *w, int32_t p) {
     int nobody = 0, me = w->o.index + 1;
-    return atomic_load(&w->o.holders[p]) == me ||
-           atomic_compare_exchange_strong(&w->o.holders[p], &nobody, me);
+    return atomic_load(&w->o.state_owners[p]) == me ||
+           atomic_compare_exchange_strong(&w->o.state_owners[p], &nobody, me);
 }
 
 void worker_release_tasks(struct worker *w) {
@@ -59,7 +59,7 @@ void worker_release_tasks(struct worker *w) {
     for (int32_t p = 0; p < w->o.layout->n; p++) {
         int me = w->o.index + 1;
         atomic_store(&w->stages[p], STAGE_NONE);
-        (void)atomic_compare_exchange_strong(&w->o.holders[p], &me, 0);
+        (void)atomic_compare_exchange_strong(&w->o.state_owners[p], &me, 0);
     }
 }
 
@@ -197,7 +197,7 @@ static size_t sources_to_locate(struct worker *w, struct source **which) {
     size_t count = 0;
     for (size_t i = 0; i < w->source_count; i++) {
         struct source *s = &w->sources[i];
-        if (!s->located && (worker_is_taskless(w, s) || hold(w, s->partition)))
+        if (!s->located && (worker_is_forward_only(w, s) || hold(w, s->partition)))
             which[count++] = s;
     }
     return count;

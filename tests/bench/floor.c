@@ -192,7 +192,7 @@ static void start_consumer(struct floor *fl) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-/* --- the cycle, as in worker_batch.c --- */
+/* --- the cycle, as in worker_cycle.c --- */
 
 static void collect(struct floor *fl) {
     size_t max = (size_t)fl->config.batch_max_records;

@@ -1,6 +1,6 @@
 /* random: numbers that follow from a seed (splitmix64). */
-#ifndef BENCH_RANDOM_H
-#define BENCH_RANDOM_H
+#ifndef TESTS_BENCH_RANDOM_H
+#define TESTS_BENCH_RANDOM_H
 
 #include <stdint.h>
 

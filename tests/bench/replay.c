@@ -43,7 +43,7 @@ struct bench {
     struct pipeline pipeline;
     struct task tasks[PARTITIONS];
     struct log logs[TOPIC_COUNT][PARTITIONS];
-    struct pending pending;
+    struct replay_buffer buffer;
     size_t step_messages;
     int64_t clock_ms;
     size_t fed;
@@ -188,7 +188,7 @@ static void make_topics(struct bench *b, int64_t accounts, int64_t changes) {
 /* --- and are replayed --- */
 
 static void replay_step(struct bench *b, struct catchup *c) {
-    catchup_apply(c, &b->pipeline.env, &b->pending);
+    catchup_apply(c, &b->pipeline.env, &b->buffer);
     catchup_note_positions(c);
     task_save_meta(&b->pipeline.env, c->task);
     commit(b);
@@ -209,7 +209,7 @@ __attribute__((noinline)) static size_t replay(struct bench *b, int32_t partitio
         if (!topic_is_replayed(t) || c.streams[t].done)
             continue;
         for (; at[t] < end; at[t]++) {
-            (void)catchup_take(&c, &b->pending, t, (int64_t)at[t], key_at(l, at[t]), value_at(l, at[t]),
+            (void)catchup_take(&c, &b->buffer, t, (int64_t)at[t], key_at(l, at[t]), value_at(l, at[t]),
                                (struct history_headers){0});
             if (++all % b->step_messages == 0)
                 replay_step(b, &c);
@@ -274,7 +274,7 @@ int main(int argc, char **argv) {
         measure(&b, before);
     }
     config_release(&b.config);
-    pending_release(&b.pending);
+    replay_buffer_release(&b.buffer);
     for (int t = 0; t < TOPIC_COUNT; t++)
         for (int p = 0; p < PARTITIONS; p++) {
             free(b.logs[t][p].letters);

@@ -1,6 +1,6 @@
 /* rocksdb_rate: what RocksDB alone takes for the rows of a change. */
-#ifndef BENCH_ROCKSDB_RATE_H
-#define BENCH_ROCKSDB_RATE_H
+#ifndef TESTS_BENCH_ROCKSDB_RATE_H
+#define TESTS_BENCH_ROCKSDB_RATE_H
 
 #include <stdint.h>
 

@@ -548,7 +548,8 @@ static rd_kafka_resp_err_t produce(struct kafka_client *c, const struct sink_mes
         note_delivery(c, &m, -1, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     }
-    rd_kafka_headers_t *all = worker_kafka_headers(&m, m.like != NULL ? headers(m.like) : NULL);
+    rd_kafka_headers_t *all =
+        worker_kafka_headers(&m, m.headers_from != NULL ? headers(m.headers_from) : NULL);
     int64_t offset = broker_send(&c->sim->broker, c->producer, c->epoch, &m, all);
     trace_message(c, &m, offset);
     if (offset < 0)

@@ -58,7 +58,7 @@ static struct worker *make_worker(struct sim_worker *w) {
                                .metrics = i->metrics,
                                .index = w->index,
                                .transactional_id = id,
-                               .holders = i->holders,
+                               .state_owners = i->state_owners,
                                .failed = on_failed,
                                .context = w};
     struct worker *made = worker_new(&o, &e);
@@ -119,7 +119,7 @@ void instance_start(struct instance *i, int producer) {
     for (int t = 0; t < TOPIC_COUNT; t++)
         metrics_set_partitions(i->metrics, (enum topic)t, i->sim->layout.partitions[t]);
     for (int p = 0; p < SIM_N_MAX; p++)
-        atomic_store(&i->holders[p], 0);
+        atomic_store(&i->state_owners[p], 0);
     for (int k = 0; k < i->sim->workers; k++) {
         i->workers[k] = (struct sim_worker){.instance = i, .index = k};
         i->workers[k].fiber = fiber_new(run, &i->workers[k]);
@@ -307,7 +307,7 @@ static struct slice header_of(const struct log_record *r, const char *name) {
     return value;
 }
 
-static void replay_topic(struct catchup *c, struct pending *pending, const struct broker *b,
+static void replay_topic(struct catchup *c, struct replay_buffer *buffer, const struct broker *b,
                          enum topic topic) {
     int32_t p = c->task->partition;
     int64_t at = c->streams[topic].next;
@@ -318,7 +318,7 @@ static void replay_topic(struct catchup *c, struct pending *pending, const struc
             return;
         }
         (void)catchup_take(
-            c, pending, topic, at, buf_slice(&r->key), r->has_value ? buf_slice(&r->value) : slice_null(),
+            c, buffer, topic, at, buf_slice(&r->key), r->has_value ? buf_slice(&r->value) : slice_null(),
             (struct history_headers){header_of(r, TASK_POSITION_HEADER), header_of(r, SINK_SOURCE_HEADER)});
     }
 }
@@ -328,7 +328,7 @@ static bool rebuild(const struct instance *i, struct task_env *env, struct task 
                     const int64_t positions[TOPIC_COUNT], int64_t *links_target) {
     const struct broker *b = &i->sim->broker;
     struct catchup c;
-    struct pending pending = {0};
+    struct replay_buffer buffer = {0};
     struct catchup_range ranges[TOPIC_COUNT] = {0};
     bool same = true;
     find_ranges(b, task->partition, ranges);
@@ -337,13 +337,13 @@ static bool rebuild(const struct instance *i, struct task_env *env, struct task 
         if (!topic_is_replayed((enum topic)t))
             continue;
         if (!c.streams[t].done) /* what is not decided yet was not there when the other one was planned */
-            replay_topic(&c, &pending, b, (enum topic)t);
+            replay_topic(&c, &buffer, b, (enum topic)t);
         if (t % 2 == 0) /* some topics together, and each whole: all that is replaced is left out */
-            catchup_apply(&c, env, &pending);
+            catchup_apply(&c, env, &buffer);
         same = same && c.streams[t].next == positions[t];
     }
-    catchup_apply(&c, env, &pending);
-    pending_release(&pending);
+    catchup_apply(&c, env, &buffer);
+    replay_buffer_release(&buffer);
     *links_target = c.streams[TOPIC_ACCOUNT_LINKS].target;
     return same;
 }

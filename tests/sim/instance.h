@@ -28,7 +28,7 @@ struct instance {
     struct worker_kafka kafka;
     struct metrics *metrics;
     int64_t committed; /* messages, of all steps that are over */
-    atomic_int holders[SIM_N_MAX];
+    atomic_int state_owners[SIM_N_MAX];
     struct sim_worker workers[SIM_WORKERS];
     struct sim_worker *running; /* NULL: none */
     struct kafka_client *clients[8 * SIM_WORKERS];

@@ -15,14 +15,14 @@ function(mutate file old new)
   set(${file} "${text}" PARENT_SCOPE)
 endfunction()
 
-set(FILES worker/worker_batch worker/worker_tasks worker/restore task/catchup)
+set(FILES worker/worker_cycle worker/worker_tasks worker/restore task/catchup)
 foreach(path ${FILES})
   get_filename_component(file ${path} NAME)
   file(READ ${FROM}/${path}.c ${file})
   set(${file} "#include \"tests/sim/mutation.h\"\n${${file}}")
 endforeach()
 
-mutate(worker_batch
+mutate(worker_cycle
 [[    if (!producer_commit(w->producer, offsets, w->membership, e)) {
 ]]
 [[    if (mutated(MUTATION_KEEP_BEFORE_COMMIT)) {
@@ -38,15 +38,15 @@ mutate(worker_batch
     if (!producer_commit(w->producer, offsets, newest != NULL ? newest : w->membership, e)) {
         if (mutated(MUTATION_KEEP_AFTER_FAILURE)) {
             struct err ignored;
-            (void)keep_state(w, offsets, &ignored);
+            (void)persist_state(w, offsets, &ignored);
         }
 ]])
-mutate(worker_batch
+mutate(worker_cycle
 [[            t->meta.positions[i] = producer_position(w->producer, (enum topic)i, t->partition);
 ]]
 [[            t->meta.positions[i] = producer_position(w->producer, (enum topic)i, t->partition) + (mutated(MUTATION_POSITION_TOO_FAR) ? 2 : 0);
 ]])
-mutate(worker_batch
+mutate(worker_cycle
 [[        done = pipeline_process(&w->pipeline, task_of(w, s), &in);
 ]]
 [[        done = mutated_now(MUTATION_SKIP) || pipeline_process(&w->pipeline, task_of(w, s), &in);
@@ -54,12 +54,12 @@ mutate(worker_batch
             (void)pipeline_process(&w->pipeline, task_of(w, s), &in);
 ]])
 
-mutate(worker_batch
+mutate(worker_cycle
 [[    if (w->commits > commits) { /* though its state may not be written */
 ]]
 [[    if (mutated(MUTATION_LOSE_COUNTS) ? ok : w->commits > commits) {
 ]])
-mutate(worker_batch
+mutate(worker_cycle
 [[    int64_t age_ms = w->pipeline.env.now_ms - t->meta.committed_ms;
 ]]
 [[    int64_t age_ms = mutated(MUTATION_GROW_OLD) ? 0 : w->pipeline.env.now_ms - t->meta.committed_ms;
@@ -118,9 +118,9 @@ mutate(catchup
         return false;
 ]])
 mutate(catchup
-[[    bool ahead = is_exact(topic) && offset >= s->target;
+[[    bool ahead = is_also_input(topic) && offset >= s->target;
 ]]
-[[    bool ahead = is_exact(topic) && offset >= s->target;
+[[    bool ahead = is_also_input(topic) && offset >= s->target;
     if (mutated(MUTATION_REPLAY_NO_TOMBSTONES) && value.p == NULL) {
         s->next = ahead ? s->next : offset + 1;
         return !ahead;

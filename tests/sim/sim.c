@@ -152,7 +152,7 @@ static void put_row(struct buf *out, const struct world_change *c) {
 static void put_source(struct buf *out, const struct order_record *r) {
     buf_printf(out, "\"source\":{\"connector\":\"postgresql\",\"name\":\"%s\"",
                r->position.source == 0 ? "one" : "two");
-    if (r->position.there)
+    if (r->position.exists)
         buf_printf(out, ",\"lsn\":%lld", (long long)r->position.at);
     if (r->has_time)
         buf_printf(out, ",\"ts_ms\":%lld", (long long)r->at);

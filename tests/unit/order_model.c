@@ -197,7 +197,7 @@ static int64_t time_of_end(const struct order_model *m, const struct order_model
 
 static bool comparable(const struct order_model_options *o, const struct order_position *a,
                        const struct order_position *b) {
-    return a->there && b->there && (a->source == b->source || WRONG(o, O4_ANY_SOURCE));
+    return a->exists && b->exists && (a->source == b->source || WRONG(o, O4_ANY_SOURCE));
 }
 
 static bool is_newer(const struct order_model *m, const struct order_model_options *o,
@@ -230,9 +230,9 @@ static bool is_repeat(const struct order_model *m, const struct order_model_opti
 
 static void move_position(struct order_model *m, const struct order_model_options *o,
                           const struct order_position *p, bool is_read) {
-    if (!p->there)
+    if (!p->exists)
         return;
-    if (WRONG(o, O4_HIGHEST) && m->position.there && m->position.at > p->at)
+    if (WRONG(o, O4_HIGHEST) && m->position.exists && m->position.at > p->at)
         return;
     struct order_position before = m->position_is_read ? m->seen : m->position;
     m->seen = (struct order_position){0};
@@ -290,10 +290,10 @@ static bool lies_before(const struct order_model_options *o, const struct order_
 
 void order_model_floor_raise(struct order_model_floor *floor, const struct order_model_options *o,
                              const struct order_model_floor *t) {
-    if (!t->there || WRONG(o, O9_NO_FLOOR))
+    if (!t->exists || WRONG(o, O9_NO_FLOOR))
         return;
     const struct order_truncate *new = &t->truncate;
-    if (floor->there && lies_before(o, &new->position, new->at, &new->input, &floor->truncate))
+    if (floor->exists && lies_before(o, &new->position, new->at, &new->input, &floor->truncate))
         return;
     *floor = *t;
 }
@@ -336,7 +336,7 @@ static void put_end(struct order_model *m, const struct order_model_options *o,
 
 void order_model_truncate(struct order_model *m, const struct order_model_options *o,
                           const struct order_model_floor *t) {
-    if (!t->there || !is_current(m))
+    if (!t->exists || !is_current(m))
         return;
     if (!lies_before(o, &m->last, newest_event(m)->at, &m->last_input, &t->truncate))
         return;
@@ -347,7 +347,7 @@ void order_model_truncate(struct order_model *m, const struct order_model_option
 /* Whether the truncate ends what the record says. `at`: the time of the record after O5. */
 static bool is_below(const struct order_model *m, const struct order_model_options *o,
                      const struct order_model_floor *floor, const struct order_record *r, int64_t at) {
-    if (!floor->there || is_timeless_delete(r))
+    if (!floor->exists || is_timeless_delete(r))
         return false;
     const struct order_truncate *t = &floor->truncate;
     const struct order_event *n = newest_beside(m, t);

@@ -81,7 +81,7 @@ struct order_model_options {
 /* --- records --- */
 
 struct order_position { /* in the database's log */
-    bool there;
+    bool exists;
     int64_t at;
     int source; /* two positions are comparable if their sources agree */
 };
@@ -132,7 +132,7 @@ struct order_truncate {
     struct order_input input;
 };
 struct order_model_floor {
-    bool there;
+    bool exists;
     struct order_truncate truncate; /* its `at` is its time after O5 */
 };
 /* The truncate with its time. In event_time it can be too early: then `there` is false, and nothing happens. */

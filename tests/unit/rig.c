@@ -95,8 +95,8 @@ struct copy {
 static void take_headers(struct input *in, const struct message *m) {
     struct slice source = message_header(m, PIPELINE_SOURCE_HEADER);
     long long offset;
-    if (m->like != NULL) {
-        const struct rig_headers *h = m->like;
+    if (m->headers_from != NULL) {
+        const struct rig_headers *h = m->headers_from;
         in->record.by_time = h->by_time;
         in->record.replayed_at_ms = h->replayed_at_ms;
         in->headers = h;

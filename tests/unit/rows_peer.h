@@ -1,6 +1,6 @@
 /* rows_peer: values for rows, and the same rows by avro-c, which knows nothing of schemas/rows.c. A failure ends the test. */
-#ifndef UNIT_ROWS_PEER_H
-#define UNIT_ROWS_PEER_H
+#ifndef TESTS_UNIT_ROWS_PEER_H
+#define TESTS_UNIT_ROWS_PEER_H
 
 #include "schemas/rows.h"
 #include "support.h"

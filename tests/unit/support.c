@@ -60,8 +60,10 @@ static void on_send(struct sink *sink, const struct sink_message *m) {
         c->messages = mem_realloc(c->messages, c->cap * sizeof *c->messages);
     }
     struct message *kept = &c->messages[c->count++];
-    *kept = (struct message){
-        .topic = m->topic, .partition = m->partition, .timestamp_ms = m->timestamp_ms, .like = m->like};
+    *kept = (struct message){.topic = m->topic,
+                             .partition = m->partition,
+                             .timestamp_ms = m->timestamp_ms,
+                             .headers_from = m->headers_from};
     keep(&kept->key, &kept->has_key, m->key);
     keep(&kept->value, &kept->has_value, m->value);
     for (size_t i = 0; i < m->header_count; i++) {

@@ -45,7 +45,7 @@ struct message {
     bool has_key, has_value;
     struct buf key, value;
     int64_t timestamp_ms;
-    const void *like;
+    const void *headers_from;
     struct buf headers; /* "name=value\n" each */
 };
 

@@ -166,7 +166,7 @@ static struct slice position_text(struct world *w, const struct order_position *
                                      slice_null()};
     struct slice parts[POSITION_PARTS] = {slice_of(number, (size_t)n)};
     buf_clear(&w->position_text);
-    if (p->there)
+    if (p->exists)
         position_put(&w->position_text, POSITION_LSN, &source, parts);
     return buf_slice(&w->position_text);
 }
@@ -330,7 +330,7 @@ static void trace(const struct world_change *c) {
            r->is_log ? " log" : "", r->by_time ? " by time" : "", r->is_read ? " read" : "",
            (long long)(r->has_time ? r->at % 1000000 : -1), (long long)(r->kafka_ms % 1000000),
            (long long)(r->early_after_ms % 1000000), r->input.partition, (long long)r->input.offset);
-    if (r->position.there)
+    if (r->position.exists)
         printf(", position %lld of %d", (long long)r->position.at, r->position.source);
     printf(": outcome %d\n", (int)c->outcome);
 }

@@ -1,6 +1,6 @@
 /* join: the intermediate layer. Current account and current customer make one row. Pure. */
-#ifndef STREAMER_JOIN_H
-#define STREAMER_JOIN_H
+#ifndef STREAMER_LAYERS_INTERMEDIATE_JOIN_H
+#define STREAMER_LAYERS_INTERMEDIATE_JOIN_H
 
 #include "schemas/rows.h"
 

@@ -1,7 +1,7 @@
 /* account_summary: the mart of savings accounts and their interest (README, "Join and marts"). Pure, exact:
  * amounts in cents, rates in thousandths. */
-#ifndef STREAMER_ACCOUNT_SUMMARY_H
-#define STREAMER_ACCOUNT_SUMMARY_H
+#ifndef STREAMER_LAYERS_MARTS_ACCOUNT_SUMMARY_H
+#define STREAMER_LAYERS_MARTS_ACCOUNT_SUMMARY_H
 
 #include "schemas/rows.h"
 #include "streamer/model/rates.h"

@@ -1,7 +1,7 @@
 /* customer_profile: the mart of totals over a customer's savings accounts (README, "Join and marts"), kept by
  * adding what is new and subtracting what was. Pure, exact. */
-#ifndef STREAMER_CUSTOMER_PROFILE_H
-#define STREAMER_CUSTOMER_PROFILE_H
+#ifndef STREAMER_LAYERS_MARTS_CUSTOMER_PROFILE_H
+#define STREAMER_LAYERS_MARTS_CUSTOMER_PROFILE_H
 
 #include "schemas/rows.h"
 #include "streamer/base/buf.h"

@@ -8,8 +8,8 @@
  * An event can only change the version that covers its time, the version before that if the event lies on the boundary of
  * the two, and what the next event behind it is: the next version's start, an end, or a confirmation. So these, its
  * neighbours, are all that is looked at, however long the history is. */
-#ifndef STREAMER_HISTORY_H
-#define STREAMER_HISTORY_H
+#ifndef STREAMER_LAYERS_SNAPSHOTS_HISTORY_H
+#define STREAMER_LAYERS_SNAPSHOTS_HISTORY_H
 
 #include "streamer/layers/snapshots/timeline.h"
 

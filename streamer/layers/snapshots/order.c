@@ -71,7 +71,7 @@ static bool last_lies_before(const struct timeline *t, int64_t newest, const str
  * an end that moves. */
 static bool is_below(const struct order_options *o, const struct timeline *t, const struct event *e,
                      const struct order_floor *floor, int64_t newest, int64_t at) {
-    if (!floor->there || e->by_time || !(e->is_log || o->floor_holds_all[e->entity]))
+    if (!floor->exists || e->by_time || !(e->is_log || o->floor_holds_all[e->entity]))
         return false;
     if (newest != TIMESTAMP_NONE && !last_lies_before(t, newest, floor))
         return false; /* the id has a newer event */
@@ -87,7 +87,7 @@ bool order_lies_before(const struct timeline *t, const struct order_floor *trunc
 }
 
 bool order_is_later(const struct order_floor *a, const struct order_floor *b) {
-    if (!b->there)
+    if (!b->exists)
         return true;
     if (a->source_partition == b->source_partition)
         return a->source_offset >= b->source_offset;

@@ -1,8 +1,8 @@
 /* order: where a record of an id belongs in the id's history: rules O2 to O10 (README, "Order of events"). A topic is a set
  * of events, told apart by their times, or a database's log, in which the partition's order is the truth and times only
  * label it. This turns a record of either into an event with a place; the history (history.h) knows of sets only. Pure. */
-#ifndef STREAMER_ORDER_H
-#define STREAMER_ORDER_H
+#ifndef STREAMER_LAYERS_SNAPSHOTS_ORDER_H
+#define STREAMER_LAYERS_SNAPSHOTS_ORDER_H
 
 #include "streamer/layers/snapshots/timeline.h"
 #include "streamer/model/event.h"
@@ -18,7 +18,7 @@ struct order_options {
 
 /* The latest truncate of an entity, as far as this partition knows (rule O9). */
 struct order_floor {
-    bool there;
+    bool exists;
     int64_t at;
     bool has_own_time; /* else `at` is its Kafka timestamp */
     bool by_time_only; /* order.* = event_time: positions say nothing */

@@ -4,8 +4,8 @@
  * Confirmations are events within the late window that changed nothing, but would if a late event came between. An id has
  * a few of them at most, which are part of its timeline; more of them have rows of their own, so that one more never costs
  * what all of them do. Where one is does not matter to anybody. */
-#ifndef STREAMER_TIMELINE_H
-#define STREAMER_TIMELINE_H
+#ifndef STREAMER_LAYERS_SNAPSHOTS_TIMELINE_H
+#define STREAMER_LAYERS_SNAPSHOTS_TIMELINE_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"

@@ -15,8 +15,8 @@
  *
  * These are no fields of the row, however they are spelled, unless the configuration names one.
  * `Op` with the value I, U or D is AWS DMS's, and says nothing of a log. */
-#ifndef STREAMER_DECODE_H
-#define STREAMER_DECODE_H
+#ifndef STREAMER_LAYERS_SOURCE_DECODE_H
+#define STREAMER_LAYERS_SOURCE_DECODE_H
 
 #include "streamer/model/event.h"
 

@@ -146,7 +146,7 @@ void debezium_begin_flat(struct decoding *g, const struct metadata *m) {
 }
 
 void debezium_end_flat(struct decoding *g, const struct metadata *m) {
-    if ((m->there & UINT32_C(1) << MARK_DMS_OP) != 0)
+    if ((m->exists & UINT32_C(1) << MARK_DMS_OP) != 0)
         g->out->unknown_fields--;
     if (flat_operation(m) == OPERATION_OTHER)
         refuse_operation(g, m->texts[MARK_OP]);

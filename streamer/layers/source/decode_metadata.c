@@ -95,9 +95,9 @@ static bool is_dms_operation(struct slice name, struct slice text) {
 
 static void set_mark(struct metadata *m, enum mark mark, struct slice text) {
     uint32_t bit = UINT32_C(1) << mark;
-    if (mark != MARK_OTHER && (m->there & bit) == 0)
+    if (mark != MARK_OTHER && (m->exists & bit) == 0)
         m->texts[mark] = text;
-    m->there |= bit;
+    m->exists |= bit;
 }
 
 enum mark metadata_take_flat(struct metadata *m, struct slice name, struct slice text) {
@@ -184,7 +184,7 @@ void metadata_read_source(struct decoding *g, const cJSON *source) {
 }
 
 void metadata_finish_flat(struct decoding *g, const struct metadata *m) {
-    g->out->has_metadata = (m->there & ~(UINT32_C(1) << MARK_DMS_OP)) != 0;
+    g->out->has_metadata = (m->exists & ~(UINT32_C(1) << MARK_DMS_OP)) != 0;
     read_time(g, m->texts[MARK_TIME], "__source_ts_ms");
     read_position(g, m);
 }

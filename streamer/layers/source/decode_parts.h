@@ -11,8 +11,8 @@
  *
  * A record is read to its end, whatever is wrong with it: the first fault is what it is refused for
  * (refuse), and what can be read is set all the same. */
-#ifndef STREAMER_DECODE_PARTS_H
-#define STREAMER_DECODE_PARTS_H
+#ifndef STREAMER_LAYERS_SOURCE_DECODE_PARTS_H
+#define STREAMER_LAYERS_SOURCE_DECODE_PARTS_H
 
 #include "streamer/base/json.h"
 #include "streamer/layers/source/decode.h"
@@ -79,7 +79,7 @@ enum mark {
 /* What a record says of itself beside its row. */
 struct metadata {
     struct slice texts[MARK_COUNT]; /* p == NULL: missing or null */
-    uint32_t there;                 /* marks whose member is there: 1 << mark; the first one counts */
+    uint32_t exists;                /* marks whose member is there: 1 << mark; the first one counts */
 };
 
 /* Whether a member of that name, with its "__", is metadata. */

@@ -1,7 +1,7 @@
 /* standardize: the staging layer. Trims and checks the decoded texts, turns them into typed values,
  * or says why the record must be quarantined. Pure: same input, same result. */
-#ifndef STREAMER_STANDARDIZE_H
-#define STREAMER_STANDARDIZE_H
+#ifndef STREAMER_LAYERS_STAGING_STANDARDIZE_H
+#define STREAMER_LAYERS_STAGING_STANDARDIZE_H
 
 #include "streamer/model/event.h"
 

@@ -517,8 +517,8 @@ static void test_http__path_segments_are_decoded_one_by_one(void **state) {
     };
     struct buf out = {0};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        bool there = http_path_segment(cases[i].path, cases[i].index, &out);
-        if (there != (cases[i].segment != NULL) || (there && strcmp(buf_cstr(&out), cases[i].segment) != 0))
+        bool exists = http_path_segment(cases[i].path, cases[i].index, &out);
+        if (exists != (cases[i].segment != NULL) || (exists && strcmp(buf_cstr(&out), cases[i].segment) != 0))
             fail_msg("segment %d of %s", cases[i].index, cases[i].path);
     }
     buf_release(&out);
@@ -693,7 +693,7 @@ static void test_http__deferred_answers_hold_nobody_up(void **state) {
 
 /* --- room */
 
-enum { LIMIT = 4, PLACES = LIMIT + HTTP_ROOM_SPARE };
+enum { LIMIT = 4, PLACES = LIMIT + HTTP_CONNECTIONS_SPARE };
 
 static void hold_connections(struct fixture *f, int *held, int n, const char *text) {
     for (int i = 0; i < n; i++) {

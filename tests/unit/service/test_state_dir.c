@@ -78,18 +78,18 @@ static void fill(struct store *s, char format, const char *fact) {
 static bool has_row(struct store *s) {
     struct batch *b = batch_new(s);
     struct buf value = {0};
-    bool there = kv_get(batch_kv(b), FAMILY_META, slice_str("key"), &value);
+    bool exists = kv_get(batch_kv(b), FAMILY_META, slice_str("key"), &value);
     buf_release(&value);
     batch_free(b);
-    return there;
+    return exists;
 }
 
 static bool was_set_aside(const struct rig *g) {
     struct buf aside = {0};
     buf_printf(&aside, "%s/state.aside-%lld", g->dir, (long long)NOW);
-    bool there = access(buf_cstr(&aside), F_OK) == 0;
+    bool exists = access(buf_cstr(&aside), F_OK) == 0;
     buf_release(&aside);
-    return there;
+    return exists;
 }
 
 static void test_state_dir__stays(void **state) {

@@ -3,7 +3,7 @@
 #include "cluster.h"
 #include "streamer/base/mem.h"
 #include "streamer/task/catchup.h"
-#include "streamer/task/task_state.h"
+#include "streamer/task/task_rows.h"
 
 #define NOW INT64_C(1707955200000)
 #define RETENTION 1000000
@@ -107,7 +107,7 @@ static struct slice link_value(struct buf *out, int64_t cents) {
 static void test_catchup__behind_the_target(void **state) {
     (void)state;
     struct cluster cluster;
-    struct pending pending = {0};
+    struct replay_buffer buffer = {0};
     struct buf value = {0};
     struct catchup c;
     struct catchup_range ranges[TOPIC_COUNT] = {0};
@@ -118,24 +118,24 @@ static void test_catchup__behind_the_target(void **state) {
     ranges[TOPIC_ACCOUNT_LINKS].high = 2;
     catchup_init(&c, task, ranges, NOW);
     const enum topic links = TOPIC_ACCOUNT_LINKS;
-    assert_true(catchup_take(&c, &pending, links, 0, slice_str("1|A"), link_value(&value, 100),
+    assert_true(catchup_take(&c, &buffer, links, 0, slice_str("1|A"), link_value(&value, 100),
                              (struct history_headers){0}));
-    assert_true(catchup_take(&c, &pending, links, 1, slice_str("1|B"), link_value(&value, 200),
+    assert_true(catchup_take(&c, &buffer, links, 1, slice_str("1|B"), link_value(&value, 200),
                              (struct history_headers){0}));
     assert_false(
-        catchup_take(&c, &pending, links, 2, slice_str("1|A"), slice_null(), (struct history_headers){0}));
-    assert_false(catchup_take(&c, &pending, links, 0, slice_str("1|A"), slice_null(),
+        catchup_take(&c, &buffer, links, 2, slice_str("1|A"), slice_null(), (struct history_headers){0}));
+    assert_false(catchup_take(&c, &buffer, links, 0, slice_str("1|A"), slice_null(),
                               (struct history_headers){0})); /* once more */
     assert_int_equal(rows[FAMILY_LINKS], 0);
-    catchup_apply(&c, &cluster.env, &pending);
-    assert_int_equal(pending.count, 0);
+    catchup_apply(&c, &cluster.env, &buffer);
+    assert_int_equal(buffer.count, 0);
     assert_int_equal(rows[FAMILY_LINKS], 2);
     assert_int_equal(rows[FAMILY_LINKS_AHEAD], 1);
     task_load_customer(&cluster.env, task, 1);
     assert_true(cluster.env.customer.totals.sums.balance == 300);
     catchup_end_of_partition(&c, links, 3);
     assert_true(catchup_done(&c));
-    pending_release(&pending);
+    replay_buffer_release(&buffer);
     buf_release(&value);
     cluster_release(&cluster);
 }
@@ -143,7 +143,7 @@ static void test_catchup__behind_the_target(void **state) {
 /* A catch-up from what an earlier one has left, which had read "1|A" ahead: at 2, while 2 was committed. Returns how many
  * links are marked then. */
 static int64_t marks_after(struct cluster *cluster, bool is_there_still) {
-    struct pending pending = {0};
+    struct replay_buffer buffer = {0};
     struct catchup c;
     struct catchup_range ranges[TOPIC_COUNT] = {0};
     struct task *task = &cluster->tasks[0];
@@ -151,16 +151,16 @@ static int64_t marks_after(struct cluster *cluster, bool is_there_still) {
     catchup_init(&c, task, ranges, NOW);
     assert_false(catchup_done(&c));
     if (is_there_still)
-        (void)catchup_take(&c, &pending, TOPIC_ACCOUNT_LINKS, 2, slice_str("1|A"), slice_null(),
+        (void)catchup_take(&c, &buffer, TOPIC_ACCOUNT_LINKS, 2, slice_str("1|A"), slice_null(),
                            (struct history_headers){0});
     catchup_end_of_partition(&c, TOPIC_ACCOUNT_LINKS, 3);
     catchup_end_of_partition(&c, TOPIC_CUSTOMER_REFS, 0);
     assert_true(catchup_done(&c));
     assert_false(catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION)); /* nothing was replayed */
-    catchup_apply(&c, &cluster->env, &pending);
+    catchup_apply(&c, &cluster->env, &buffer);
     catchup_note_positions(&c);
     assert_int_equal(task->meta.positions[TOPIC_ACCOUNT_LINKS], 2);
-    pending_release(&pending);
+    replay_buffer_release(&buffer);
     return task->meta.rows[FAMILY_LINKS_AHEAD];
 }
 

@@ -11,7 +11,7 @@
 static const char *const ids[] = {"", "A", "A1", "A10", "A|", "B", "Z", "a", "Ä", "日本"};
 
 struct twin {
-    bool there;
+    bool exists;
     struct account_link link;
 };
 
@@ -32,8 +32,8 @@ static void assert_same_links(const struct customer_links *l, const struct twin 
     for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
         struct customer_links_place p;
         assert_true(customer_links_find(l, slice_str(ids[i]), &p));
-        assert_int_equal(p.there, twins[i].there);
-        if (!twins[i].there)
+        assert_int_equal(p.exists, twins[i].exists);
+        if (!twins[i].exists)
             continue;
         assert_true(same(&p.link, &twins[i].link));
         assert_true(customer_links_next(&rest, &id, &link));
@@ -57,7 +57,7 @@ static void test_customer_links__random(void **state) {
         struct customer_links_place p;
         struct account_link link = any_link(&r);
         assert_true(customer_links_find(&l, slice_str(ids[i]), &p));
-        bool removes = twins[i].there && rng_chance(&r, 50);
+        bool removes = twins[i].exists && rng_chance(&r, 50);
         customer_links_change(&l, &p, slice_str(ids[i]), removes ? NULL : &link, &bytes[k % 2]);
         twins[i] = (struct twin){!removes, link};
         assert_same_links(&l, twins);

@@ -16,7 +16,7 @@ static void assert_as_received(const struct message *m, const struct input *in) 
     assert_int_equal(m->has_value, in->record.value.p != NULL);
     assert_true(slice_eq(buf_slice(&m->value), in->record.value));
     assert_true(m->timestamp_ms == in->record.timestamp_ms);
-    assert_ptr_equal(m->like, &rig_no_headers);
+    assert_ptr_equal(m->headers_from, &rig_no_headers);
 }
 
 /* --- where a record goes --- */
@@ -44,7 +44,7 @@ static void test_pipeline__in_place(void **state) {
                                   "\"loaded_at\":\"2024-02-14T23:59:59.000Z\","
                                   "\"valid_from_at\":\"2024-02-14T23:59:59.000Z\",\"valid_to_at\":null}");
     assert_int_equal(m->timestamp_ms, 0);
-    assert_null(m->like);
+    assert_null(m->headers_from);
     struct buf source = {0};
     buf_printf(&source, SINK_SOURCE_HEADER "=customers/%d@0\n", rig_owner_of("7"));
     assert_text(buf_slice(&m->headers), buf_cstr(&source));

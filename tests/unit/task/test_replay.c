@@ -107,7 +107,7 @@ static void replay(struct cluster *c, const struct snapshot *s, struct memory *m
     struct kv *own = c->env.kv;
     int64_t own_links_max = c->env.links_max;
     struct catchup catchup = {.task = t};
-    struct pending pending = {0};
+    struct replay_buffer buffer = {0};
     int apply_percent = rng_chance(r, 50) ? 100 : 5;
     size_t next[TOPIC_COUNT], left = 0;
     c->env.kv = memory_kv(memory);
@@ -129,15 +129,15 @@ static void replay(struct cluster *c, const struct snapshot *s, struct memory *m
         bool gone = compaction != COMPACT_NOTHING && superseded(l, i, replay_end(c, topic, t->partition)) &&
                     (compaction == COMPACT_ALL || rng_chance(r, 50));
         if (!gone)
-            pending_put(&pending, topic, false, message_key(&l->messages[i]), message_value(&l->messages[i]),
-                        headers_of(&l->messages[i]));
+            replay_buffer_put(&buffer, topic, false, message_key(&l->messages[i]),
+                              message_value(&l->messages[i]), headers_of(&l->messages[i]));
         if (rng_chance(r, apply_percent))
-            catchup_apply(&catchup, &c->env, &pending);
+            catchup_apply(&catchup, &c->env, &buffer);
     }
-    catchup_apply(&catchup, &c->env, &pending);
+    catchup_apply(&catchup, &c->env, &buffer);
     if (kv_failed(c->env.kv))
         fail_msg("%s", c->env.kv->err.text);
-    pending_release(&pending);
+    replay_buffer_release(&buffer);
     memory_commit(memory);
     c->env.kv = own;
     c->env.links_max = own_links_max;

@@ -31,10 +31,10 @@ static void set_account_type(const avro_value_t *record, struct slice type) {
 }
 
 /* The branch of a union with null. */
-static avro_value_t set_branch(const avro_value_t *record, const char *name, bool there) {
+static avro_value_t set_branch(const avro_value_t *record, const char *name, bool exists) {
     avro_value_t branch, v = member(record, name);
-    assert_int_equal(avro_value_set_branch(&v, there, &branch), 0);
-    if (!there)
+    assert_int_equal(avro_value_set_branch(&v, exists, &branch), 0);
+    if (!exists)
         assert_int_equal(avro_value_set_null(&branch), 0);
     return branch;
 }
@@ -306,8 +306,8 @@ static void peer_set_account(struct peer *p, const struct account_case *c) {
             set_long(&own, "new_balance_amount", r->summary.new_balance_amount);
         }
     }
-    v = set_branch(&p->value, "origin", r->origin.there);
-    if (r->origin.there) {
+    v = set_branch(&p->value, "origin", r->origin.exists);
+    if (r->origin.exists) {
         set_long(&v, "partition", r->origin.partition);
         set_long(&v, "offset", r->origin.offset);
     }
@@ -321,8 +321,8 @@ static void assert_same_accounts(const struct account_row *a, const struct accou
         assert_same_rows(&account_with_customer_type, &a->joined, &b->joined);
     if (a->has_summary)
         assert_same_rows(&account_summary_type, &a->summary, &b->summary);
-    assert_int_equal(a->origin.there, b->origin.there);
-    if (a->origin.there)
+    assert_int_equal(a->origin.exists, b->origin.exists);
+    if (a->origin.exists)
         assert_true(a->origin.partition == b->origin.partition && a->origin.offset == b->origin.offset);
 }
 

@@ -644,7 +644,7 @@ static void test_task_history__floor_bytes(void **state) {
         assert_int_equal(avro_value_set_long(&v, e.source_offset), 0);
         assert_bytes_equal("floor", slice_of(m->value.p + 1, m->value.n - 1), peer_encode(peer));
         const struct order_floor *floor = task_floor(&o.cluster.env, o.task, o.entity);
-        assert_true(floor->there && floor->at == e.event_at_ms && floor->has_own_time == e.has_own_time &&
+        assert_true(floor->exists && floor->at == e.event_at_ms && floor->has_own_time == e.has_own_time &&
                     floor->by_time_only == !e.is_log && slice_eq(floor->position, e.position) &&
                     floor->source_partition == e.source_partition && floor->source_offset == e.source_offset);
         one_release(&o);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define N 3
-#define OTHER_WORKER 2 /* in holders: its index and one */
+#define OTHER_WORKER 2 /* in state_owners: its index and one */
 #define MAX_REQUESTS 16
 
 /* What stands in for Kafka and the restore. */
@@ -18,7 +18,7 @@ static struct world {
     struct config config;
     struct topic_layout layout;
     struct metrics *metrics;
-    atomic_int holders[N];
+    atomic_int state_owners[N];
     int32_t let_go;         /* whose holder gives up while committed offsets are asked for; -1: nobody's */
     int nothing_committed;  /* the group has no offsets when it is asked that many times */
     int64_t deleted_before; /* the start of every partition */
@@ -65,7 +65,7 @@ static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_part
                                     : offset_of(topic_named(list->elems[i].topic), list->elems[i].partition);
     world.nothing_committed -= world.nothing_committed > 0;
     if (world.let_go >= 0)
-        atomic_store(&world.holders[world.let_go], 0);
+        atomic_store(&world.state_owners[world.let_go], 0);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -151,7 +151,7 @@ static struct worker *new_worker(const int32_t *partitions, size_t count, enum t
                                    .clock = clock_of_machine(),
                                    .layout = &world.layout,
                                    .metrics = world.metrics,
-                                   .holders = world.holders};
+                                   .state_owners = world.state_owners};
     w->tasks = mem_calloc(N, sizeof *w->tasks);
     w->stages = mem_calloc(N, sizeof *w->stages);
     w->sources = mem_calloc(N * TOPIC_COUNT, sizeof *w->sources);
@@ -213,7 +213,7 @@ static void test_worker_tasks__begin_where_the_group_is(void **state) {
 static void test_worker_tasks__let_go_while_asking(void **state) {
     (void)state;
     struct worker *w = new_worker((int32_t[]){0, 1}, 2, TOPIC_COUNT);
-    atomic_store(&world.holders[1], OTHER_WORKER);
+    atomic_store(&world.state_owners[1], OTHER_WORKER);
     world.let_go = 1;
     advance(w);
     assert_requested((int32_t[]){0}, 1);

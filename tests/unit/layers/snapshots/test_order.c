@@ -707,7 +707,7 @@ struct floor {
 
 static struct order_floor floor_of(const struct floor *f, struct buf *position) {
     put_lsn(position, f->lsn);
-    return (struct order_floor){.there = f->at != 0,
+    return (struct order_floor){.exists = f->at != 0,
                                 .at = f->at,
                                 .has_own_time = !f->has_no_own_time,
                                 .by_time_only = f->by_time_only,
@@ -1087,7 +1087,7 @@ static void test_order__latest_truncate(void **state) {
         struct order_floor a = floor_of(&cases[i].a, &texts[0]), b = floor_of(&cases[i].b, &texts[1]);
         if (!order_is_later(&a, &b))
             fail_msg("%s: not later", cases[i].what);
-        if (b.there && order_is_later(&b, &a) != cases[i].both)
+        if (b.exists && order_is_later(&b, &a) != cases[i].both)
             fail_msg("%s: the other way round", cases[i].what);
     }
     buf_release(&texts[0]);

@@ -225,7 +225,7 @@ static void parse_word(struct item *item, const char *word) {
         r->early_after_ms = n;
         break;
     case 'p':
-        r->position.there = true, r->position.at = n;
+        r->position.exists = true, r->position.at = n;
         break;
     case 's':
         r->position.source = (int)n;

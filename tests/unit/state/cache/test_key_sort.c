@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "state/cache/key_sort.h"
-#include "state/cache/wanted.h"
+#include "state/cache/prefetch_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,28 +69,28 @@ static void test_key_sort__qsort(void **state) {
 static void test_key_sort__wanted(void **state) {
     (void)state;
     static struct key keys[KEYS];
-    struct wanted w = {0};
+    struct prefetch_set w = {0};
     struct rng rng = rng_seeded(2);
     for (int turn = 0; turn < 100; turn++) {
         size_t n = (size_t)rng_below(&rng, KEYS), distinct = 0;
-        wanted_clear(&w);
+        prefetch_set_clear(&w);
         for (size_t i = 0; i < n; i++) {
             keys[i] = random_key(&rng, 40);
-            wanted_add(&w, slice_of(keys[i].p, keys[i].n), (uint32_t)keys[i].n + 7);
+            prefetch_set_add(&w, slice_of(keys[i].p, keys[i].n), (uint32_t)keys[i].n + 7);
         }
         qsort(keys, n, sizeof *keys, compare);
-        wanted_sort(&w);
+        prefetch_set_sort(&w);
         for (size_t i = 0; i < n; i++) {
             if (i > 0 && compare(&keys[i - 1], &keys[i]) == 0)
                 continue;
             assert_true(distinct < w.count);
-            assert_true(slice_eq(wanted_at(&w, distinct), slice_of(keys[i].p, keys[i].n)));
+            assert_true(slice_eq(prefetch_set_at(&w, distinct), slice_of(keys[i].p, keys[i].n)));
             assert_int_equal(w.keys[distinct].hash, keys[i].n + 7);
             distinct++;
         }
         assert_int_equal(w.count, distinct);
     }
-    wanted_release(&w);
+    prefetch_set_release(&w);
 }
 
 int main(void) {

@@ -46,8 +46,8 @@ static struct slice make_value(struct rig *g, int64_t number) {
 }
 
 static void assert_row_is(struct rig *g, const struct row *r, int64_t number) {
-    assert_int_equal(r->there, number >= 0);
-    if (r->there)
+    assert_int_equal(r->exists, number >= 0);
+    if (r->exists)
         assert_true(slice_eq(row_value(r), make_value(g, number)));
 }
 

@@ -1,4 +1,4 @@
-#include "streamer/kafka/purge.h"
+#include "streamer/kafka/repartition_trim.h"
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
@@ -8,9 +8,9 @@
 
 #define REQUEST_TIMEOUT_MS 10000
 
-static const enum topic purged_topics[] = {TOPIC_REPARTITION_CUSTOMERS, TOPIC_REPARTITION_ACCOUNTS};
+static const enum topic trimmed_topics[] = {TOPIC_REPARTITION_CUSTOMERS, TOPIC_REPARTITION_ACCOUNTS};
 
-struct purge {
+struct repartition_trim {
     const struct worker_kafka *kafka;
     struct kafka_client *client;
     int32_t n;
@@ -19,16 +19,17 @@ struct purge {
     bool under_way;
 };
 
-struct purge *purge_new(const struct worker_kafka *k, struct kafka_client *client, int32_t n) {
-    struct purge *p = mem_calloc(1, sizeof *p);
-    *p = (struct purge){.kafka = k, .client = client, .n = n};
-    p->noted = mem_calloc(ARRAY_LEN(purged_topics) * (size_t)n, sizeof *p->noted);
-    p->asked = mem_calloc(ARRAY_LEN(purged_topics) * (size_t)n, sizeof *p->asked);
+struct repartition_trim *repartition_trim_new(const struct worker_kafka *k, struct kafka_client *client,
+                                              int32_t n) {
+    struct repartition_trim *p = mem_calloc(1, sizeof *p);
+    *p = (struct repartition_trim){.kafka = k, .client = client, .n = n};
+    p->noted = mem_calloc(ARRAY_LEN(trimmed_topics) * (size_t)n, sizeof *p->noted);
+    p->asked = mem_calloc(ARRAY_LEN(trimmed_topics) * (size_t)n, sizeof *p->asked);
     return p;
 }
 
 /* Takes the answer to the request under way, if it is there. */
-static void take_answer(struct purge *p, int timeout_ms) {
+static void take_answer(struct repartition_trim *p, int timeout_ms) {
     struct err e;
     if (!p->under_way || !p->kafka->deleted(p->client, timeout_ms, &e))
         return;
@@ -37,33 +38,34 @@ static void take_answer(struct purge *p, int timeout_ms) {
     p->under_way = false;
 }
 
-void purge_free(struct purge *p) {
+void repartition_trim_free(struct repartition_trim *p) {
     if (p == NULL)
         return;
     take_answer(p, 0);
-    purge_step(p);
+    repartition_trim_step(p);
     take_answer(p, REQUEST_TIMEOUT_MS);
     free(p->noted);
     free(p->asked);
     free(p);
 }
 
-void purge_note(struct purge *p, enum topic topic, int32_t partition, int64_t committed) {
+void repartition_trim_note(struct repartition_trim *p, enum topic topic, int32_t partition,
+                           int64_t committed) {
     assert(partition >= 0 && partition < p->n);
-    for (size_t i = 0; i < ARRAY_LEN(purged_topics); i++)
-        if (purged_topics[i] == topic)
+    for (size_t i = 0; i < ARRAY_LEN(trimmed_topics); i++)
+        if (trimmed_topics[i] == topic)
             p->noted[i * (size_t)p->n + (size_t)partition] = committed;
 }
 
-void purge_step(struct purge *p) {
+void repartition_trim_step(struct repartition_trim *p) {
     take_answer(p, 0);
     if (p->under_way)
         return;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(p->n);
-    for (size_t i = 0; i < ARRAY_LEN(purged_topics) * (size_t)p->n; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(trimmed_topics) * (size_t)p->n; i++) {
         if (p->noted[i] <= p->asked[i])
             continue;
-        const char *topic = p->kafka->config->topics[purged_topics[i / (size_t)p->n]];
+        const char *topic = p->kafka->config->topics[trimmed_topics[i / (size_t)p->n]];
         rd_kafka_topic_partition_list_add(list, topic, (int32_t)(i % (size_t)p->n))->offset = p->noted[i];
         p->asked[i] = p->noted[i];
     }

@@ -1,7 +1,7 @@
 /* task_state: what applying (task.c) and replaying (replay.c) have in common: reading and writing the state
  * of a task with its row counts. Internal to the two. */
-#ifndef STREAMER_TASK_STATE_H
-#define STREAMER_TASK_STATE_H
+#ifndef STREAMER_TASK_TASK_ROWS_H
+#define STREAMER_TASK_TASK_ROWS_H
 
 #include "streamer/task/task.h"
 

@@ -1,4 +1,4 @@
-#include "streamer/task/pending.h"
+#include "streamer/task/replay_buffer.h"
 
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
@@ -7,32 +7,32 @@
 
 #define SLOT_BITS_MIN 8
 
-void pending_release(struct pending *s) {
+void replay_buffer_release(struct replay_buffer *s) {
     buf_release(&s->bytes);
     free(s->messages);
     free(s->slots);
-    *s = (struct pending){0};
+    *s = (struct replay_buffer){0};
 }
 
-void pending_clear(struct pending *s) {
+void replay_buffer_clear(struct replay_buffer *s) {
     buf_clear(&s->bytes);
     s->count = 0;
     if (s->slots != NULL)
         memset(s->slots, 0, sizeof *s->slots << s->slot_bits);
 }
 
-struct slice pending_key(const struct pending *s, size_t i) {
-    const struct pending_message *m = &s->messages[i];
+struct slice replay_buffer_key(const struct replay_buffer *s, size_t i) {
+    const struct replay_message *m = &s->messages[i];
     return m->has_key ? slice_of(buf_slice(&s->bytes).p + m->at, m->key_n) : slice_null();
 }
 
-struct slice pending_value(const struct pending *s, size_t i) {
-    const struct pending_message *m = &s->messages[i];
+struct slice replay_buffer_value(const struct replay_buffer *s, size_t i) {
+    const struct replay_message *m = &s->messages[i];
     return m->has_value ? slice_of(buf_slice(&s->bytes).p + m->at + m->key_n, m->value_n) : slice_null();
 }
 
-struct history_headers pending_headers(const struct pending *s, size_t i) {
-    const struct pending_message *m = &s->messages[i];
+struct history_headers replay_buffer_headers(const struct replay_buffer *s, size_t i) {
+    const struct replay_message *m = &s->messages[i];
     const char *p = buf_slice(&s->bytes).p + m->at + m->key_n + m->value_n;
     struct history_headers headers = {slice_null(), slice_null()};
     if (m->position_n > 0)
@@ -42,15 +42,15 @@ struct history_headers pending_headers(const struct pending *s, size_t i) {
     return headers;
 }
 
-static bool same_key(const struct pending *s, size_t i, size_t k) {
-    const struct pending_message *a = &s->messages[i], *b = &s->messages[k];
+static bool same_key(const struct replay_buffer *s, size_t i, size_t k) {
+    const struct replay_message *a = &s->messages[i], *b = &s->messages[k];
     return a->hash == b->hash && a->topic == b->topic && a->ahead == b->ahead && a->has_key == b->has_key &&
-           slice_eq(pending_key(s, i), pending_key(s, k));
+           slice_eq(replay_buffer_key(s, i), replay_buffer_key(s, k));
 }
 
 /* The slot of message `i`'s key, or the free one where it belongs. The keys of one partition have much of their hash in common
  * (murmur2_partition); the high bits of the product have not. */
-static uint32_t *find_slot(struct pending *s, size_t i) {
+static uint32_t *find_slot(struct replay_buffer *s, size_t i) {
     uint32_t mask = (UINT32_C(1) << s->slot_bits) - 1;
     uint32_t at = (s->messages[i].hash * UINT32_C(0x9e3779b1)) >> (32 - s->slot_bits);
     while (s->slots[at] != 0 && !same_key(s, s->slots[at] - 1, i))
@@ -58,7 +58,7 @@ static uint32_t *find_slot(struct pending *s, size_t i) {
     return &s->slots[at];
 }
 
-static void grow_table(struct pending *s) {
+static void grow_table(struct replay_buffer *s) {
     s->slot_bits = s->slots == NULL ? SLOT_BITS_MIN : s->slot_bits + 1;
     free(s->slots);
     s->slots = mem_calloc((size_t)1 << s->slot_bits, sizeof *s->slots);
@@ -67,7 +67,7 @@ static void grow_table(struct pending *s) {
             *find_slot(s, i) = (uint32_t)(i + 1);
 }
 
-static void add_message(struct pending *s, struct pending_message m) {
+static void add_message(struct replay_buffer *s, struct replay_message m) {
     if (s->count == s->cap) {
         s->cap = s->cap == 0 ? 64 : s->cap * 2;
         s->messages = mem_realloc(s->messages, s->cap * sizeof *s->messages);
@@ -75,20 +75,20 @@ static void add_message(struct pending *s, struct pending_message m) {
     s->messages[s->count++] = m;
 }
 
-void pending_put(struct pending *s, enum topic topic, bool ahead, struct slice key, struct slice value,
-                 struct history_headers headers) {
+void replay_buffer_put(struct replay_buffer *s, enum topic topic, bool ahead, struct slice key,
+                       struct slice value, struct history_headers headers) {
     if (s->slots == NULL || s->count >= (size_t)1 << (s->slot_bits - 1))
         grow_table(s);
-    add_message(s, (struct pending_message){.at = s->bytes.n,
-                                            .key_n = (uint32_t)key.n,
-                                            .value_n = (uint32_t)value.n,
-                                            .position_n = (uint32_t)headers.position.n,
-                                            .origin_n = (uint32_t)headers.origin.n,
-                                            .hash = (uint32_t)murmur2(key) + (uint32_t)topic,
-                                            .topic = (uint8_t)topic,
-                                            .has_key = key.p != NULL,
-                                            .has_value = value.p != NULL,
-                                            .ahead = ahead});
+    add_message(s, (struct replay_message){.at = s->bytes.n,
+                                           .key_n = (uint32_t)key.n,
+                                           .value_n = (uint32_t)value.n,
+                                           .position_n = (uint32_t)headers.position.n,
+                                           .origin_n = (uint32_t)headers.origin.n,
+                                           .hash = (uint32_t)murmur2(key) + (uint32_t)topic,
+                                           .topic = (uint8_t)topic,
+                                           .has_key = key.p != NULL,
+                                           .has_value = value.p != NULL,
+                                           .ahead = ahead});
     buf_put_slice(&s->bytes, key);
     buf_put_slice(&s->bytes, value);
     buf_put_slice(&s->bytes, headers.position);

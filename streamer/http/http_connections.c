@@ -1,4 +1,4 @@
-#include "streamer/http/http_room.h"
+#include "streamer/http/http_connections.h"
 
 #include "streamer/base/mem.h"
 
@@ -21,7 +21,7 @@ struct http_seat {
     int64_t since_ms; /* monotonic: of what it does now */
 };
 
-struct http_room {
+struct http_connections {
     struct http_limits limits;
     pthread_t watchdog;
     pthread_mutex_t lock; /* over what follows */
@@ -37,14 +37,14 @@ static int64_t monotonic_ms(void) {
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-static void set_answered(struct http_room *r, struct http_seat *seat, bool answered, bool counts) {
+static void set_answered(struct http_connections *r, struct http_seat *seat, bool answered, bool counts) {
     r->answers += counts - seat->counts;
     seat->is_answered = answered;
     seat->counts = counts;
     seat->since_ms = monotonic_ms();
 }
 
-static void end(struct http_room *r, struct http_seat *seat) {
+static void end(struct http_connections *r, struct http_seat *seat) {
     seat->is_ended = true;
     r->taken--;
     (void)shutdown(seat->fd, SHUT_RDWR);
@@ -54,7 +54,7 @@ static void end(struct http_room *r, struct http_seat *seat) {
 
 /* Who waits for a request before who is answered, then who has done so for longest; but not
  * `newcomer`. */
-static struct http_seat *first_to_go(struct http_room *r, const struct http_seat *newcomer) {
+static struct http_seat *first_to_go(struct http_connections *r, const struct http_seat *newcomer) {
     struct http_seat *best = NULL, *seat;
     LIST_FOREACH(seat, &r->seats, entry) {
         if (seat->is_ended || seat == newcomer)
@@ -66,19 +66,19 @@ static struct http_seat *first_to_go(struct http_room *r, const struct http_seat
     return best;
 }
 
-struct http_seat *http_room_enter(struct http_room *r, int fd) {
+struct http_seat *http_connections_enter(struct http_connections *r, int fd) {
     struct http_seat *seat = mem_calloc(1, sizeof *seat);
     seat->fd = fd;
     seat->since_ms = monotonic_ms();
     (void)pthread_mutex_lock(&r->lock);
     LIST_INSERT_HEAD(&r->seats, seat, entry);
-    if (++r->taken > r->limits.answers + HTTP_ROOM_SPARE)
+    if (++r->taken > r->limits.answers + HTTP_CONNECTIONS_SPARE)
         end(r, first_to_go(r, seat));
     (void)pthread_mutex_unlock(&r->lock);
     return seat;
 }
 
-void http_room_leave(struct http_room *r, struct http_seat *seat) {
+void http_connections_leave(struct http_connections *r, struct http_seat *seat) {
     (void)pthread_mutex_lock(&r->lock);
     set_answered(r, seat, false, false);
     r->taken -= !seat->is_ended;
@@ -87,7 +87,7 @@ void http_room_leave(struct http_room *r, struct http_seat *seat) {
     free(seat);
 }
 
-bool http_room_begin(struct http_room *r, struct http_seat *seat, bool is_about_health) {
+bool http_connections_begin(struct http_connections *r, struct http_seat *seat, bool is_about_health) {
     (void)pthread_mutex_lock(&r->lock);
     bool ok = is_about_health || r->answers < r->limits.answers;
     seat->was_asked = true;
@@ -96,7 +96,7 @@ bool http_room_begin(struct http_room *r, struct http_seat *seat, bool is_about_
     return ok;
 }
 
-void http_room_end(struct http_room *r, struct http_seat *seat) {
+void http_connections_end(struct http_connections *r, struct http_seat *seat) {
     (void)pthread_mutex_lock(&r->lock);
     set_answered(r, seat, false, false);
     (void)pthread_mutex_unlock(&r->lock);
@@ -104,7 +104,7 @@ void http_room_end(struct http_room *r, struct http_seat *seat) {
 
 /* --- the watchdog */
 
-static int64_t time_of(const struct http_room *r, const struct http_seat *seat) {
+static int64_t time_of(const struct http_connections *r, const struct http_seat *seat) {
     if (seat->is_answered)
         return r->limits.answer_ms;
     return seat->was_asked ? r->limits.next_ms : r->limits.first_ms;
@@ -117,7 +117,7 @@ static int64_t interval_of(const struct http_limits *l) {
 }
 
 static void *watch(void *room) {
-    struct http_room *r = room;
+    struct http_connections *r = room;
     (void)pthread_mutex_lock(&r->lock);
     while (!r->stopping) {
         int64_t now_ms = monotonic_ms(), next_ms = now_ms + interval_of(&r->limits);
@@ -135,14 +135,14 @@ static void *watch(void *room) {
 
 /* --- life */
 
-static void destroy(struct http_room *r) {
+static void destroy(struct http_connections *r) {
     (void)pthread_mutex_destroy(&r->lock);
     (void)pthread_cond_destroy(&r->wake);
     free(r);
 }
 
-struct http_room *http_room_new(const struct http_limits *limits, struct err *e) {
-    struct http_room *r = mem_calloc(1, sizeof *r);
+struct http_connections *http_connections_new(const struct http_limits *limits, struct err *e) {
+    struct http_connections *r = mem_calloc(1, sizeof *r);
     r->limits = *limits;
     LIST_INIT(&r->seats);
     pthread_condattr_t monotonic;
@@ -159,7 +159,7 @@ struct http_room *http_room_new(const struct http_limits *limits, struct err *e)
     return NULL;
 }
 
-void http_room_free(struct http_room *r) {
+void http_connections_free(struct http_connections *r) {
     (void)pthread_mutex_lock(&r->lock);
     r->stopping = true;
     (void)pthread_cond_signal(&r->wake);

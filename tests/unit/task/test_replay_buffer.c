@@ -1,7 +1,7 @@
 #include "support.h"
 
 #include "streamer/base/mem.h"
-#include "streamer/task/pending.h"
+#include "streamer/task/replay_buffer.h"
 
 #include <stdio.h>
 
@@ -30,16 +30,17 @@ static struct put random_put(struct rng *r) {
                         .value = (int)rng_below(r, 1000) - 1};
 }
 
-static void check(const struct pending *p, const struct put *puts, size_t count) {
+static void check(const struct replay_buffer *p, const struct put *puts, size_t count) {
     char text[16];
     assert_int_equal(p->count, count);
     for (size_t i = 0; i < count; i++) {
-        const struct pending_message *m = &p->messages[i];
+        const struct replay_message *m = &p->messages[i];
         struct slice key = number(puts[i].key, text);
-        assert_true(slice_eq(pending_key(p, i), key) && (pending_key(p, i).p == NULL) == (key.p == NULL));
+        assert_true(slice_eq(replay_buffer_key(p, i), key) &&
+                    (replay_buffer_key(p, i).p == NULL) == (key.p == NULL));
         struct slice value = number(puts[i].value, text);
-        assert_true(slice_eq(pending_value(p, i), value) &&
-                    (pending_value(p, i).p == NULL) == (value.p == NULL));
+        assert_true(slice_eq(replay_buffer_value(p, i), value) &&
+                    (replay_buffer_value(p, i).p == NULL) == (value.p == NULL));
         assert_true(m->topic == puts[i].topic && m->ahead == puts[i].ahead);
         bool replaced = false;
         for (size_t k = i + 1; k < count && !replaced; k++)
@@ -52,22 +53,22 @@ static void check(const struct pending *p, const struct put *puts, size_t count)
 static void test_pending__last_of_each_key(void **state) {
     (void)state;
     static struct put puts[MESSAGES];
-    struct pending p = {0};
+    struct replay_buffer p = {0};
     for (uint64_t seed = 0; seed < 30; seed++) {
         struct rng r = rng_seeded(seed);
         size_t count = (size_t)rng_below(&r, seed == 0 ? MESSAGES : 300);
         for (size_t i = 0; i < count; i++) {
             char key[16], value[16];
             puts[i] = random_put(&r);
-            pending_put(&p, puts[i].topic, puts[i].ahead, number(puts[i].key, key),
-                        number(puts[i].value, value), (struct history_headers){0});
+            replay_buffer_put(&p, puts[i].topic, puts[i].ahead, number(puts[i].key, key),
+                              number(puts[i].value, value), (struct history_headers){0});
         }
         check(&p, puts, count);
-        assert_true(pending_bytes(&p) >= count * sizeof(struct pending_message));
-        pending_clear(&p);
-        assert_int_equal(pending_bytes(&p), 0);
+        assert_true(replay_buffer_bytes(&p) >= count * sizeof(struct replay_message));
+        replay_buffer_clear(&p);
+        assert_int_equal(replay_buffer_bytes(&p), 0);
     }
-    pending_release(&p);
+    replay_buffer_release(&p);
 }
 
 int main(void) {

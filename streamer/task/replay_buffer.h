@@ -1,8 +1,8 @@
 /* pending: committed messages that a catch-up has read and not replayed yet. Of those of a topic with the same key only the last
  * one counts: what log compaction may do at any time, done early. So each row is read and written once for many messages.
  * One thread. */
-#ifndef STREAMER_PENDING_H
-#define STREAMER_PENDING_H
+#ifndef STREAMER_TASK_REPLAY_BUFFER_H
+#define STREAMER_TASK_REPLAY_BUFFER_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/slice.h"
@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-struct pending_message {
+struct replay_message {
     size_t at; /* in `bytes`: the key, then the value, then its headers */
     uint32_t key_n, value_n, position_n, origin_n;
     uint32_t hash;
@@ -22,27 +22,27 @@ struct pending_message {
 };
 
 /* Zero-initialized is valid and empty. */
-struct pending {
+struct replay_buffer {
     struct buf bytes;
-    struct pending_message *messages; /* in the order in which they came */
+    struct replay_message *messages; /* in the order in which they came */
     size_t count, cap;
     uint32_t *slots; /* open addressing: 1 + the index of the last message of a key; 0: free */
     unsigned slot_bits;
 };
-void pending_release(struct pending *s);
-void pending_clear(struct pending *s); /* keeps memory */
+void replay_buffer_release(struct replay_buffer *s);
+void replay_buffer_clear(struct replay_buffer *s); /* keeps memory */
 
 /* Copies the message; replaces one with the same topic, key and `ahead`. */
-void pending_put(struct pending *s, enum topic topic, bool ahead, struct slice key, struct slice value,
-                 struct history_headers headers);
+void replay_buffer_put(struct replay_buffer *s, enum topic topic, bool ahead, struct slice key,
+                       struct slice value, struct history_headers headers);
 
 /* Of what it holds, replaced messages included. */
-static inline size_t pending_bytes(const struct pending *s) {
+static inline size_t replay_buffer_bytes(const struct replay_buffer *s) {
     return s->bytes.n + s->count * sizeof *s->messages;
 }
-/* Good until the next pending_put. */
-struct slice pending_key(const struct pending *s, size_t i);   /* p == NULL: null */
-struct slice pending_value(const struct pending *s, size_t i); /* p == NULL: null */
-struct history_headers pending_headers(const struct pending *s, size_t i);
+/* Good until the next replay_buffer_put. */
+struct slice replay_buffer_key(const struct replay_buffer *s, size_t i);   /* p == NULL: null */
+struct slice replay_buffer_value(const struct replay_buffer *s, size_t i); /* p == NULL: null */
+struct history_headers replay_buffer_headers(const struct replay_buffer *s, size_t i);
 
 #endif

@@ -1,4 +1,4 @@
-#include "streamer/task/task_state.h"
+#include "streamer/task/task_rows.h"
 
 #include "state/keys.h"
 #include "streamer/base/decimal.h"
@@ -407,7 +407,7 @@ static bool find_link(struct task_env *env, struct slice account_id, struct link
         return false;
     }
     home->link = home->place.link;
-    if (home->place.there)
+    if (home->place.exists)
         return true;
     home->is_outside = customer_row_links_outside(&env->customer) > 0 &&
                        task_get(env, FAMILY_LINKS, buf_slice(&env->key2), &env->value, &body);
@@ -426,7 +426,7 @@ static void set_link(struct task_env *env, struct task *t, struct slice account_
                      const struct link_home *home, const struct account_link *link) {
     struct customer_links *links = &env->customer.links;
     struct slice key = buf_slice(&env->key2);
-    if (home->place.there || (!home->is_outside && has_room(env, account_id))) {
+    if (home->place.exists || (!home->is_outside && has_room(env, account_id))) {
         customer_links_change(links, &home->place, account_id, link, &env->links_bytes);
     } else if (link == NULL) {
         task_erase(env, t, FAMILY_LINKS, key);

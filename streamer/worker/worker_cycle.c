@@ -2,7 +2,7 @@
  *
  *   1. collect   poll up to batch.max.records records or batch.max.ms; go on as soon as the input is drained;
  *   2. process   begin; the records through the tasks; send offsets; commit;
- *   3. keep      write the state in one atomic write, with each task's positions: behind a backlog not every time, as
+ *   3. persist   write the state in one atomic write, with each task's positions: behind a backlog not every time, as
  *                rows that change again meanwhile are written once. A crash makes a restart replay what was not written.
  *
  * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
@@ -152,7 +152,7 @@ static void read_headers(const rd_kafka_headers_t *headers, struct input *in) {
         return;
     if (topic_is_repartition(in->topic))
         read_source(header_of(headers, PIPELINE_SOURCE_HEADER), in);
-    if (topic_is_repartition(in->topic) || topic_is_users(in->topic))
+    if (topic_is_repartition(in->topic) || topic_is_input(in->topic))
         read_order(headers, &in->record);
     else
         in->origin = header_of(headers, SINK_SOURCE_HEADER);
@@ -183,8 +183,8 @@ static struct input make_input(const struct worker *w, const struct source *s, c
 
 /* NULL: the record can only be forwarded. */
 static struct task *task_of(struct worker *w, const struct source *s) {
-    if (worker_is_taskless(w, s)) {
-        assert(topic_is_users(s->topic));
+    if (worker_is_forward_only(w, s)) {
+        assert(topic_is_input(s->topic));
         return NULL;
     }
     assert(atomic_load(&w->stages[s->partition]) == STAGE_READY);
@@ -263,7 +263,7 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
         note_offset(w, offsets, last, offset);
 }
 
-/* --- 3. keep --- */
+/* --- 3. persist --- */
 
 static void note_positions(struct worker *w, const rd_kafka_topic_partition_list_t *offsets) {
     for (int i = 0; i < offsets->cnt; i++) {
@@ -271,8 +271,8 @@ static void note_positions(struct worker *w, const rd_kafka_topic_partition_list
         s->committed = offsets->elems[i].offset;
         if (s->partition < w->o.layout->n)
             w->tasks[s->partition].meta.positions[s->topic] = s->committed;
-        if (w->purge != NULL && topic_is_repartition(s->topic))
-            purge_note(w->purge, s->topic, s->partition, s->committed);
+        if (w->trim != NULL && topic_is_repartition(s->topic))
+            repartition_trim_note(w->trim, s->topic, s->partition, s->committed);
     }
 }
 
@@ -325,7 +325,7 @@ bool worker_may_defer_write(const struct worker *w) {
            !batch_is_full(w->batch) && worker_clock_ms(w, CLOCK_MONOTONIC) - w->unwritten_since_ms < WRITE_MS;
 }
 
-static bool keep_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
+static bool persist_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
     note_positions(w, offsets);
     w->in_transaction = false;
     if (!w->unwritten)
@@ -386,7 +386,7 @@ static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_
     w->commits++;
     histogram_observe(&m->commit_duration, worker_clock_us(w) - started, 1);
     metric_set(&m->last_commit_ms, w->pipeline.env.now_ms);
-    return keep_state(w, offsets, e);
+    return persist_state(w, offsets, e);
 }
 
 static bool begin(struct worker *w, struct err *e) {
@@ -424,7 +424,7 @@ bool worker_pass_markers(struct worker *w, struct err *e) {
     w->pipeline.env.now_ms = worker_clock_ms(w, CLOCK_REALTIME);
     for (size_t i = 0; i < w->source_count; i++) {
         struct source *s = &w->sources[i];
-        if (s->located && topic_is_users(s->topic) && s->seen_end > s->next)
+        if (s->located && topic_is_input(s->topic) && s->seen_end > s->next)
             note_offset(w, offsets, s, s->seen_end);
         else if (s->located && is_of_aging_task(w, s))
             note_offset(w, offsets, s, s->next);

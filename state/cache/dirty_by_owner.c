@@ -1,4 +1,4 @@
-#include "state/cache/owned.h"
+#include "state/cache/dirty_by_owner.h"
 
 #include "streamer/base/mem.h"
 
@@ -7,23 +7,23 @@
 
 #define ROOTS_MIN ((size_t)256) /* a power of two */
 
-void owned_release(struct owned *o) {
+void dirty_by_owner_release(struct dirty_by_owner *o) {
     free(o->roots);
     free(o->nodes);
 }
 
-void owned_clear(struct owned *o) {
+void dirty_by_owner_clear(struct dirty_by_owner *o) {
     if (o->known > 0)
         memset(o->roots, 0, o->root_count * sizeof *o->roots);
     o->known = 0;
 }
 
-static uint32_t *root_of(const struct owned *o, enum family f, struct slice owner) {
+static uint32_t *root_of(const struct dirty_by_owner *o, enum family f, struct slice owner) {
     return &o->roots[row_cache_hash(f, owner) & (o->root_count - 1)];
 }
 
 /* So many trees that few owners share one. */
-static void make_room(struct owned *o, size_t rows) {
+static void make_room(struct dirty_by_owner *o, size_t rows) {
     if (o->node_cap < rows) {
         o->node_cap = rows * 2;
         o->nodes = mem_realloc(o->nodes, o->node_cap * sizeof *o->nodes);
@@ -51,15 +51,15 @@ static uint32_t priority_of(uint32_t link) {
     return x * UINT32_C(0x85ebca77);
 }
 
-static void insert(struct owned *o, const struct rows *dirty, uint32_t *at, uint32_t link) {
+static void insert(struct dirty_by_owner *o, const struct rows *dirty, uint32_t *at, uint32_t link) {
     struct slice key = key_at(dirty, link);
-    struct owned_node *node = &o->nodes[link - 1];
+    struct dirty_by_owner_node *node = &o->nodes[link - 1];
     while (*at != 0 && priority_of(*at) > priority_of(link))
         at = slice_compare(key, key_at(dirty, *at)) < 0 ? &o->nodes[*at - 1].left : &o->nodes[*at - 1].right;
     uint32_t rest = *at, *lower = &node->left, *higher = &node->right;
     *at = link;
     while (rest != 0) { /* the subtree that was there is split */
-        struct owned_node *r = &o->nodes[rest - 1];
+        struct dirty_by_owner_node *r = &o->nodes[rest - 1];
         bool is_lower = slice_compare(key_at(dirty, rest), key) < 0;
         *(is_lower ? lower : higher) = rest;
         rest = is_lower ? r->right : r->left;
@@ -71,7 +71,7 @@ static void insert(struct owned *o, const struct rows *dirty, uint32_t *at, uint
     *lower = *higher = 0;
 }
 
-static void add_new_ones(struct owned *o, enum family f, const struct rows *dirty) {
+static void add_new_ones(struct dirty_by_owner *o, enum family f, const struct rows *dirty) {
     make_room(o, dirty->n);
     for (; o->known < dirty->n; o->known++) {
         struct slice key = row_key(dirty->p[o->known]);
@@ -81,8 +81,8 @@ static void add_new_ones(struct owned *o, enum family f, const struct rows *dirt
     }
 }
 
-const struct row *owned_find(struct owned *o, enum family f, const struct rows *dirty, struct slice key,
-                             size_t owner_n, enum owned_side side) {
+const struct row *dirty_by_owner_find(struct dirty_by_owner *o, enum family f, const struct rows *dirty,
+                                      struct slice key, size_t owner_n, enum dirty_by_owner_side side) {
     struct slice owner = slice_of(key.p, owner_n);
     bool is_upward = side == OWNED_FROM || side == OWNED_BEHIND;
     bool takes_equal = side == OWNED_FROM || side == OWNED_UP_TO;
