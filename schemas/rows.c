@@ -6,15 +6,15 @@
 
 #include <string.h>
 
-#define FIELD(type, field_kind, field)                                                                       \
-    {                                                                                                        \
-        .name = #field, .kind = (field_kind), .offset = offsetof(struct type, field),                        \
-        .in_json = ",\"" #field "\":", .in_json_n = sizeof(",\"" #field "\":") - 1                           \
+#define FIELD(type, field_kind, field)                                                             \
+    {                                                                                              \
+        .name = #field, .kind = (field_kind), .offset = offsetof(struct type, field),              \
+        .in_json = ",\"" #field "\":", .in_json_n = sizeof(",\"" #field "\":") - 1                 \
     }
-#define ROW_TYPE(row_struct, row_name, row_fields)                                                           \
-    {                                                                                                        \
-        .name = (row_name), .size = sizeof(struct row_struct), .field_count = ARRAY_LEN(row_fields),         \
-        .fields = (row_fields)                                                                               \
+#define ROW_TYPE(row_struct, row_name, row_fields)                                                 \
+    {                                                                                              \
+        .name = (row_name), .size = sizeof(struct row_struct),                                     \
+        .field_count = ARRAY_LEN(row_fields), .fields = (row_fields)                               \
     }
 
 static const struct row_field customer_history_fields[] = {
@@ -88,14 +88,16 @@ static const struct row_field account_link_fields[] = {
     FIELD(account_link, ROW_AMOUNT, balance_amount),
     FIELD(account_link, ROW_TEXT, account_type),
 };
-const struct row_type account_link_type = ROW_TYPE(account_link, "account_link", account_link_fields);
+const struct row_type account_link_type =
+    ROW_TYPE(account_link, "account_link", account_link_fields);
 
 static const struct row_field customer_ref_fields[] = {
     FIELD(customer_ref, ROW_BOOL, known),
     FIELD(customer_ref, ROW_TEXT, customer_name),
     FIELD(customer_ref, ROW_BOOL, has_loan_flag),
 };
-const struct row_type customer_ref_type = ROW_TYPE(customer_ref, "customer_ref", customer_ref_fields);
+const struct row_type customer_ref_type =
+    ROW_TYPE(customer_ref, "customer_ref", customer_ref_fields);
 
 /* --- Avro: https://avro.apache.org/docs/1.11.1/specification/#binary-encoding --- */
 
@@ -306,13 +308,14 @@ void row_put_json(const struct row_type *type, const void *row, struct buf *out)
     buf_put_byte(out, '}');
 }
 
-/* Reads what decimal_put wrote: an optional '-', digits, a point, `scale` digits; 38 digits at most, as they fit an
- * int128. */
+/* Reads what decimal_put wrote: an optional '-', digits, a point, `scale` digits; 38 digits at
+ * most, as they fit an int128. */
 static bool get_decimal_text(struct slice text, int scale, int128 *v) {
     bool negative = text.n > 0 && text.p[0] == '-';
     size_t point = text.n - (size_t)scale - 1;
     *v = 0;
-    if (text.n < (size_t)scale + 2 + negative || text.n > 38u + 1 + negative || text.p[point] != '.')
+    if (text.n < (size_t)scale + 2 + negative || text.n > 38u + 1 + negative ||
+        text.p[point] != '.')
         return false;
     for (size_t i = negative; i < text.n; i++) {
         if (i == point)

@@ -1,6 +1,6 @@
-/* rows: every record that leaves the process or rests in it, as a C struct with a descriptor. One descriptor
- * drives the Avro binary codec (state, internal topics) and the JSON codec (result topics, HTTP); a test
- * checks each against schemas/<name>.avsc with avro-c.
+/* rows: every record that leaves the process or rests in it, as a C struct with a descriptor. One
+ * descriptor drives the Avro binary codec (state, internal topics) and the JSON codec (result
+ * topics, HTTP); a test checks each against schemas/<name>.avsc with avro-c.
  *
  * Slices of a decoded row point into the bytes that it was decoded from. */
 #ifndef STREAMER_SCHEMAS_ROWS_H
@@ -86,8 +86,8 @@ struct customer_profile_row {
     int128 total_annual_interest_amount;
     int64_t calculated_at;
 };
-extern const struct row_type customer_history_type, account_history_type, account_with_customer_type,
-    account_summary_type, customer_profile_type;
+extern const struct row_type customer_history_type, account_history_type,
+    account_with_customer_type, account_summary_type, customer_profile_type;
 
 /* --- internal topics and state --- */
 /* What makes two versions of one id differ. */
@@ -117,22 +117,26 @@ extern const struct row_type customer_attributes_type, account_link_type, custom
 /* --- codecs --- */
 /* Appends the Avro binary of `row` (a struct of `type`). */
 void row_put_avro(const struct row_type *type, const void *row, struct buf *out);
-/* Reads one row from the front of `*in` and moves `in` behind it. False if the bytes are not such a row. */
+/* Reads one row from the front of `*in` and moves `in` behind it. False if the bytes are not such a
+ * row. */
 bool row_get_avro(const struct row_type *type, struct slice *in, void *row);
 /* Appends the JSON object of `row`. */
 void row_put_json(const struct row_type *type, const void *row, struct buf *out);
-/* Reads what row_put_json wrote (unknown members are ignored). The slices point into the cJSON tree. */
+/* Reads what row_put_json wrote (unknown members are ignored). The slices point into the cJSON
+ * tree. */
 bool row_get_json(const struct row_type *type, const cJSON *object, void *row);
-/* The same from the text, several times faster: as long as it has exactly the form that row_put_json gives to common values, it is
- * read without a tree. The slices point into `text`, or into what `json` has parsed last. */
+/* The same from the text, several times faster: as long as it has exactly the form that
+ * row_put_json gives to common values, it is read without a tree. The slices point into `text`, or
+ * into what `json` has parsed last. */
 bool row_read_json(const struct row_type *type, struct json *json, struct slice text, void *row);
 /* Only that form; false does not mean that it is no such row. For tests. */
 bool row_scan_json(const struct row_type *type, struct slice text, void *row);
 /* Equal in every field but those named calculated_at. */
 bool row_same_content(const struct row_type *type, const void *a, const void *b);
 
-/* Avro primitives, for the records of the state, which have optional parts and arrays (history.h, account_row.h,
- * customer_row.h). A branch is that of a union of null (false) and something else. */
+/* Avro primitives, for the records of the state, which have optional parts and arrays (history.h,
+ * account_row.h, customer_row.h). A branch is that of a union of null (false) and something else.
+ */
 void avro_put_long_of_any_size(struct buf *out, int64_t v);
 bool avro_get_long_of_any_size(struct slice *in, int64_t *v);
 /* Most take one byte, which takes less than a call: GCC is not left to decide. */

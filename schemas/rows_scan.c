@@ -1,5 +1,5 @@
-/* The fast way to read rows back that row_put_json has printed: field after field, in exactly its form. Whatever is of another
- * form, valid or not, is left to the JSON parser. */
+/* The fast way to read rows back that row_put_json has printed: field after field, in exactly its
+ * form. Whatever is of another form, valid or not, is left to the JSON parser. */
 #include "schemas/rows.h"
 #include "streamer/base/json.h"
 #include "streamer/base/timestamp.h"
@@ -50,7 +50,8 @@ static bool take_decimal(struct scan *s, size_t scale, int64_t *v) {
         return false;
     bool negative = take_char(s, '-');
     *v = 0;
-    if (take_digits(s, DIGITS_MAX - scale, v) == 0 || !take_char(s, '.') || take_digits(s, scale, v) != scale)
+    if (take_digits(s, DIGITS_MAX - scale, v) == 0 || !take_char(s, '.') ||
+        take_digits(s, scale, v) != scale)
         return false;
     *v = negative ? -*v : *v;
     return take_char(s, '"');

@@ -24,8 +24,9 @@ const char *family_name(enum family f) {
 }
 
 bool family_is_only_scanned(enum family f) {
-    return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY || f == FAMILY_ACCOUNTS_BY_CUSTOMER ||
-           f == FAMILY_CUSTOMER_CONFIRMATIONS || f == FAMILY_ACCOUNT_CONFIRMATIONS;
+    return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY ||
+           f == FAMILY_ACCOUNTS_BY_CUSTOMER || f == FAMILY_CUSTOMER_CONFIRMATIONS ||
+           f == FAMILY_ACCOUNT_CONFIRMATIONS;
 }
 
 static size_t account_n(struct slice key) {

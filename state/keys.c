@@ -40,7 +40,8 @@ void key_customer(struct buf *out, int32_t partition, int64_t customer_id) {
     add_u64(out, flip(customer_id));
 }
 
-void key_customer_account(struct buf *out, int32_t partition, int64_t customer_id, struct slice account_id) {
+void key_customer_account(struct buf *out, int32_t partition, int64_t customer_id,
+                          struct slice account_id) {
     key_customer(out, partition, customer_id);
     buf_put_slice(out, account_id);
 }

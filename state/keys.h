@@ -28,7 +28,8 @@
 void key_partition(struct buf *out, int32_t partition);
 void key_text(struct buf *out, int32_t partition, struct slice text);
 void key_customer(struct buf *out, int32_t partition, int64_t customer_id);
-void key_customer_account(struct buf *out, int32_t partition, int64_t customer_id, struct slice account_id);
+void key_customer_account(struct buf *out, int32_t partition, int64_t customer_id,
+                          struct slice account_id);
 
 /* Appends to a key: the terminator of an account_id in account_history; a time. */
 void key_add_terminator(struct buf *out);
@@ -39,7 +40,8 @@ void key_replace_time(struct buf *key, int64_t ms);
 int64_t key_time(struct slice key);
 /* The account_id of an accounts key. */
 struct slice key_account(struct slice key);
-/* The account_id that ends a links or by_customer key; the customer_id of one of these or of a customer key.
+/* The account_id that ends a links or by_customer key; the customer_id of one of these or of a
+ * customer key.
  */
 struct slice key_account_of_customer(struct slice key);
 int64_t key_customer_id(struct slice key);

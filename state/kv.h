@@ -2,8 +2,8 @@
  * read-your-writes inside one batch. Implemented by store.c (RocksDB) and memory.c (for tests and
  * simulation).
  *
- * Errors are sticky: after one, reads find nothing and writes do nothing; the caller asks kv_failed() before
- * it commits what it did. One thread at a time. */
+ * Errors are sticky: after one, reads find nothing and writes do nothing; the caller asks
+ * kv_failed() before it commits what it did. One thread at a time. */
 #ifndef STREAMER_STATE_KV_H
 #define STREAMER_STATE_KV_H
 
@@ -13,7 +13,8 @@
 
 #include <stdbool.h>
 
-/* Keys begin with the partition (keys.h), so that a task is a key range in each family. The numbers are stored. */
+/* Keys begin with the partition (keys.h), so that a task is a key range in each family. The numbers
+ * are stored. */
 enum family {
     FAMILY_META,
     FAMILY_CUSTOMERS,            /* customer_id -> customer_row */
@@ -22,17 +23,20 @@ enum family {
     FAMILY_ACCOUNT_HISTORY,      /* account_id, valid_from -> closed version */
     FAMILY_CUSTOMER_REFS,        /* customer_id -> customer_ref */
     FAMILY_ACCOUNTS_BY_CUSTOMER, /* customer_id, account_id -> nothing */
-    FAMILY_LINKS,       /* customer_id, account_id -> account_link that is not in the customer's row */
-    FAMILY_LINKS_AHEAD, /* customer_id, account_id: a message of it is not processed yet (task_replay_ahead) */
-    FAMILY_REFS_AHEAD,  /* customer_id: the same */
-    FAMILY_CUSTOMER_CONFIRMATIONS, /* customer_id, time -> confirmation that is not in the customer's row */
+    FAMILY_LINKS, /* customer_id, account_id -> account_link that is not in the customer's row */
+    FAMILY_LINKS_AHEAD,            /* customer_id, account_id: a message of it is not processed yet
+                                      (task_replay_ahead) */
+    FAMILY_REFS_AHEAD,             /* customer_id: the same */
+    FAMILY_CUSTOMER_CONFIRMATIONS, /* customer_id, time -> confirmation that is not in the
+                                      customer's row */
     FAMILY_ACCOUNT_CONFIRMATIONS,  /* account_id, time -> the same of an account */
     FAMILY_COUNT
 };
 const char *family_name(enum family f);
 /* Its rows are read by cursors; by key only where a task is restored. */
 bool family_is_only_scanned(enum family f);
-/* How much of a key names the customer or account whose rows cursors look at together; 0: nothing of it. */
+/* How much of a key names the customer or account whose rows cursors look at together; 0: nothing
+ * of it. */
 size_t family_owner_n(enum family f, struct slice key);
 
 struct kv;
@@ -78,7 +82,8 @@ static inline void kv_put(struct kv *kv, enum family f, struct slice key, struct
 static inline void kv_erase(struct kv *kv, enum family f, struct slice key) {
     kv->ops->erase(kv, f, key);
 }
-/* Hints, which change nothing that is read: kv_get will be asked for that key; now read all of them together. */
+/* Hints, which change nothing that is read: kv_get will be asked for that key; now read all of them
+ * together. */
 static inline void kv_want(struct kv *kv, enum family f, struct slice key) {
     if (kv->ops->want != NULL)
         kv->ops->want(kv, f, key);
@@ -87,7 +92,8 @@ static inline void kv_fetch(struct kv *kv) {
     if (kv->ops->fetch != NULL)
         kv->ops->fetch(kv);
 }
-/* A cursor sees what was written before it was made; do not write to the family while it is in use. */
+/* A cursor sees what was written before it was made; do not write to the family while it is in use.
+ */
 static inline struct kv_cursor *kv_cursor(struct kv *kv, enum family f) {
     return kv->ops->cursor(kv, f);
 }
@@ -95,8 +101,8 @@ static inline bool kv_failed(const struct kv *kv) {
     return kv->err.class != ERR_NONE;
 }
 
-/* A cursor that a key with an owner (family_owner_n) was sought with is good for the rows of that owner, and in the
- * direction of the seek: of other rows it may see none. */
+/* A cursor that a key with an owner (family_owner_n) was sought with is good for the rows of that
+ * owner, and in the direction of the seek: of other rows it may see none. */
 static inline void cursor_seek(struct kv_cursor *c, struct slice key) {
     c->ops->seek(c, key);
 }

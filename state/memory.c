@@ -188,7 +188,8 @@ static struct kv_cursor *op_cursor(struct kv *kv, enum family f) {
 /* --- life --- */
 
 struct memory *memory_new(void) {
-    static const struct kv_ops ops = {.get = op_get, .put = op_put, .erase = op_erase, .cursor = op_cursor};
+    static const struct kv_ops ops = {
+        .get = op_get, .put = op_put, .erase = op_erase, .cursor = op_cursor};
     struct memory *m = mem_calloc(1, sizeof *m);
     m->kv.ops = &ops;
     return m;
@@ -223,8 +224,8 @@ struct memory *memory_copy(const struct memory *m) {
     assert(m->undo_count == 0);
     for (int f = 0; f < FAMILY_COUNT; f++) {
         const struct table *from = &m->tables[f];
-        copy->tables[f] =
-            (struct table){mem_calloc(from->count, sizeof *from->entries), from->count, from->count};
+        copy->tables[f] = (struct table){mem_calloc(from->count, sizeof *from->entries),
+                                         from->count, from->count};
         for (size_t i = 0; i < from->count; i++) {
             buf_set(&copy->tables[f].entries[i].key, buf_slice(&from->entries[i].key));
             buf_set(&copy->tables[f].entries[i].value, buf_slice(&from->entries[i].value));

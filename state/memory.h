@@ -1,4 +1,5 @@
-/* memory: the in-memory twin of the store, for tests and simulation: the same kv, with commit and rollback.
+/* memory: the in-memory twin of the store, for tests and simulation: the same kv, with commit and
+ * rollback.
  */
 #ifndef STREAMER_STATE_MEMORY_H
 #define STREAMER_STATE_MEMORY_H

@@ -27,19 +27,21 @@ static int run_check(const struct config *c, const struct arguments *a) {
 }
 
 static int run_reset(const struct config *c, const struct arguments *a) {
-    return command_reset(c, (a->options & OPTION_YES) != 0, (a->options & OPTION_KEEP_QUARANTINE) != 0);
+    return command_reset(c, (a->options & OPTION_YES) != 0,
+                         (a->options & OPTION_KEEP_QUARANTINE) != 0);
 }
 
 static int run_feed(const struct config *c, const struct arguments *a) {
     struct err e;
     const char *what = a->operand_count > 0 ? a->operands[0] : "";
     if (strcmp(what, "customers") != 0 && strcmp(what, "accounts") != 0) {
-        (void)err_set(&e, ERR_CONFIG, "which rows? write streamer feed customers|accounts FILE.csv...");
+        (void)err_set(&e, ERR_CONFIG,
+                      "which rows? write streamer feed customers|accounts FILE.csv...");
         return usage_error("feed", &e);
     }
     if (a->operand_count < 2) {
-        (void)err_set(&e, ERR_CONFIG, "which file? write streamer feed %s FILE.csv... (- is standard input)",
-                      what);
+        (void)err_set(&e, ERR_CONFIG,
+                      "which file? write streamer feed %s FILE.csv... (- is standard input)", what);
         return usage_error("feed", &e);
     }
     enum entity entity = what[0] == 'c' ? ENTITY_CUSTOMER : ENTITY_ACCOUNT;
@@ -68,9 +70,10 @@ static const struct command {
     const char *summary;
     unsigned options;
     bool has_operands;
-    int (*run)(const struct config *c, const struct arguments *a); /* with the configuration loaded, or … */
-    int (*run_bare)(const struct arguments *a);                    /* … without any */
-    int (*fail)(const struct err *e);                              /* NULL: command_fail */
+    int (*run)(const struct config *c,
+               const struct arguments *a);      /* with the configuration loaded, or … */
+    int (*run_bare)(const struct arguments *a); /* … without any */
+    int (*fail)(const struct err *e);           /* NULL: command_fail */
 } commands[] = {
     {"run", "[--embedded] " USAGE_CONFIGURED,
      "the processor, until SIGTERM or SIGINT; --embedded: with a broker inside the process, nothing else to "
@@ -91,14 +94,15 @@ static const struct command {
      "lost by that and asks first, --yes: does not ask",
      OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL, NULL},
     {"help", "[--markdown] [COMMAND]",
-     "this, and every setting, or one command; --markdown: the settings as a table", OPTION_MARKDOWN, true,
-     NULL, run_help, NULL},
-    {"version", "", "the version, and that of its Kafka library", 0, false, NULL, run_version, NULL},
+     "this, and every setting, or one command; --markdown: the settings as a table",
+     OPTION_MARKDOWN, true, NULL, run_help, NULL},
+    {"version", "", "the version, and that of its Kafka library", 0, false, NULL, run_version,
+     NULL},
 };
 
 static void print_usage(const struct command *command) {
-    (void)printf("  streamer %s%s%s\n      %s\n", command->name, command->usage[0] != '\0' ? " " : "",
-                 command->usage, command->summary);
+    (void)printf("  streamer %s%s%s\n      %s\n", command->name,
+                 command->usage[0] != '\0' ? " " : "", command->usage, command->summary);
 }
 
 static const struct command *find_command(const char *name, struct err *e);
@@ -153,7 +157,8 @@ static const struct command *find_command(const char *name, struct err *e) {
     if (nearest.best[0] != '\0')
         (void)err_set(e, ERR_CONFIG, "unknown command %.80s, did you mean %s?", name, nearest.best);
     else
-        (void)err_set(e, ERR_CONFIG, "unknown command %.80s, `streamer help` lists the valid ones", name);
+        (void)err_set(e, ERR_CONFIG, "unknown command %.80s, `streamer help` lists the valid ones",
+                      name);
     return NULL;
 }
 
@@ -183,12 +188,14 @@ static int run_configured(const struct command *command, const struct arguments 
 static int unexpected_operand(const struct command *command, const char *operand) {
     struct err e;
     int key_length = (int)strcspn(operand, "=");
-    bool is_setting = operand[key_length] == '=', configured = (command->options & OPTION_CONFIG) != 0;
+    bool is_setting = operand[key_length] == '=',
+         configured = (command->options & OPTION_CONFIG) != 0;
     if (configured && is_setting)
         (void)err_set(&e, ERR_CONFIG, "unexpected argument %.*s=..., did you mean --set %.*s=...?",
                       key_length, operand, key_length, operand);
     else if (configured)
-        (void)err_set(&e, ERR_CONFIG, "unexpected argument %.80s, did you mean -c %.80s?", operand, operand);
+        (void)err_set(&e, ERR_CONFIG, "unexpected argument %.80s, did you mean -c %.80s?", operand,
+                      operand);
     else
         (void)err_set(&e, ERR_CONFIG, "unexpected argument %.80s, remove it", operand);
     return wrong_usage(command, &e);

@@ -38,7 +38,8 @@ static void make_room(struct dirty_by_owner *o, size_t rows) {
     o->known = 0;
 }
 
-/* --- treaps (Seidel and Aragon 1996): search trees by key, heaps by a number that is as good as random --- */
+/* --- treaps (Seidel and Aragon 1996): search trees by key, heaps by a number that is as good as
+ * random --- */
 
 static struct slice key_at(const struct rows *dirty, uint32_t link) {
     return row_key(dirty->p[link - 1]);
@@ -51,11 +52,13 @@ static uint32_t priority_of(uint32_t link) {
     return x * UINT32_C(0x85ebca77);
 }
 
-static void insert(struct dirty_by_owner *o, const struct rows *dirty, uint32_t *at, uint32_t link) {
+static void insert(struct dirty_by_owner *o, const struct rows *dirty, uint32_t *at,
+                   uint32_t link) {
     struct slice key = key_at(dirty, link);
     struct dirty_by_owner_node *node = &o->nodes[link - 1];
     while (*at != 0 && priority_of(*at) > priority_of(link))
-        at = slice_compare(key, key_at(dirty, *at)) < 0 ? &o->nodes[*at - 1].left : &o->nodes[*at - 1].right;
+        at = slice_compare(key, key_at(dirty, *at)) < 0 ? &o->nodes[*at - 1].left
+                                                        : &o->nodes[*at - 1].right;
     uint32_t rest = *at, *lower = &node->left, *higher = &node->right;
     *at = link;
     while (rest != 0) { /* the subtree that was there is split */
@@ -81,8 +84,9 @@ static void add_new_ones(struct dirty_by_owner *o, enum family f, const struct r
     }
 }
 
-const struct row *dirty_by_owner_find(struct dirty_by_owner *o, enum family f, const struct rows *dirty,
-                                      struct slice key, size_t owner_n, enum dirty_by_owner_side side) {
+const struct row *dirty_by_owner_find(struct dirty_by_owner *o, enum family f,
+                                      const struct rows *dirty, struct slice key, size_t owner_n,
+                                      enum dirty_by_owner_side side) {
     struct slice owner = slice_of(key.p, owner_n);
     bool is_upward = side == OWNED_FROM || side == OWNED_BEHIND;
     bool takes_equal = side == OWNED_FROM || side == OWNED_UP_TO;

@@ -59,7 +59,8 @@ static size_t byte_of(const struct sorted_item *i, int byte) {
 }
 
 /* One pass, stable: by that byte of the digits. False: it is the same in all. */
-static bool sort_by_byte(const struct sorted_item *from, struct sorted_item *to, size_t n, int byte) {
+static bool sort_by_byte(const struct sorted_item *from, struct sorted_item *to, size_t n,
+                         int byte) {
     size_t begin[256] = {0};
     for (size_t i = 0; i < n; i++)
         begin[byte_of(&from[i], byte)]++;
@@ -83,7 +84,8 @@ static int by_key(const void *a, const void *b, void *keys) {
 /* Those with the same digits are told apart by the whole key. */
 static void sort_ties(struct sorted_item *p, size_t n, struct keys *keys) {
     for (size_t from = 0, to; from < n; from = to) {
-        for (to = from + 1; to < n && memcmp(p[to].digits, p[from].digits, sizeof p->digits) == 0; to++)
+        for (to = from + 1; to < n && memcmp(p[to].digits, p[from].digits, sizeof p->digits) == 0;
+             to++)
             ;
         if (to - from > 1)
             qsort_r(p + from, to - from, sizeof *p, by_key, keys);

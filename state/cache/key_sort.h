@@ -1,6 +1,6 @@
-/* key_sort: puts items in the order of their keys (slice_compare). Keys of one kind are much alike, so it is a radix sort over
- * sixteen bytes of them, behind what all begin with; only ties are compared. Items with the same key come in any order. One
- * thread at a time. */
+/* key_sort: puts items in the order of their keys (slice_compare). Keys of one kind are much alike,
+ * so it is a radix sort over sixteen bytes of them, behind what all begin with; only ties are
+ * compared. Items with the same key come in any order. One thread at a time. */
 #ifndef STREAMER_STATE_CACHE_KEY_SORT_H
 #define STREAMER_STATE_CACHE_KEY_SORT_H
 

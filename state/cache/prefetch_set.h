@@ -1,5 +1,5 @@
-/* wanted: keys of a table that will be read soon, to be read together: RocksDB finds neighbours for less than single
- * reads cost. Owned by one batch; one thread. */
+/* wanted: keys of a table that will be read soon, to be read together: RocksDB finds neighbours for
+ * less than single reads cost. Owned by one batch; one thread. */
 #ifndef STREAMER_STATE_CACHE_PREFETCH_SET_H
 #define STREAMER_STATE_CACHE_PREFETCH_SET_H
 

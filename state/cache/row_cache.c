@@ -11,7 +11,8 @@
 #define SLACK 2      /* bytes that a value may at least grow by in place */
 #define STEPS 16
 
-/* GCC takes a function that only prefetches for one without effects, and may drop calls of it: the empty statement is one. */
+/* GCC takes a function that only prefetches for one without effects, and may drop calls of it: the
+ * empty statement is one. */
 static inline void prefetch(const void *p) {
     __builtin_prefetch(p);
     __asm__ volatile("");
@@ -19,7 +20,8 @@ static inline void prefetch(const void *p) {
 
 /* --- hash table --- */
 
-/* Eight bytes at a time: multiply and fold (FNV-1a with a larger word; the constant is 2^64 / golden ratio). */
+/* Eight bytes at a time: multiply and fold (FNV-1a with a larger word; the constant is 2^64 /
+ * golden ratio). */
 uint32_t row_cache_hash(enum family f, struct slice key) {
     uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)f;
     const char *p = key.p;
@@ -79,7 +81,8 @@ static size_t distance(const struct row_cache *c, size_t from, size_t to) {
     return to >= from ? to - from : to + c->slot_count - from;
 }
 
-/* Those behind it move up, as far as that brings them nearer to where they belong (Knuth, TAOCP 6.4, algorithm R). */
+/* Those behind it move up, as far as that brings them nearer to where they belong (Knuth,
+ * TAOCP 6.4, algorithm R). */
 static void take_from_slot(struct row_cache *c, size_t gap) {
     for (size_t i = next_slot(c, gap); c->tags[i] != 0; i = next_slot(c, i)) {
         if (distance(c, home_of(c, c->tags[i]), i) < distance(c, gap, i))
@@ -138,10 +141,12 @@ static void remove_row(struct row_cache *c, const struct row *r) {
     remove_at(c, slot_of(c, r));
 }
 
-/* Where the hand stands then: four neighbours after each other, the fours in no order. Else most rows behind the hand would
- * be gone and those before it be crowded together, and look-ups there would go far. */
+/* Where the hand stands then: four neighbours after each other, the fours in no order. Else most
+ * rows behind the hand would be gone and those before it be crowded together, and look-ups there
+ * would go far. */
 static size_t slot_at(const struct row_cache *c, size_t hand) {
-    size_t four = (hand >> 2) * 0x9e3779b1 % (c->slot_count / 4); /* a prime: it comes to all of them */
+    size_t four =
+        (hand >> 2) * 0x9e3779b1 % (c->slot_count / 4); /* a prime: it comes to all of them */
     return four * 4 + hand % 4;
 }
 
@@ -150,7 +155,8 @@ static void prefetch_slot(const struct row_cache *c, size_t i) {
     prefetch(&c->rows[i]);
 }
 
-/* With the hand on the first of a four: the slots that it comes to soon, and before them the rows that may leave. */
+/* With the hand on the first of a four: the slots that it comes to soon, and before them the rows
+ * that may leave. */
 static void prefetch_leaving(const struct row_cache *c) {
     prefetch_slot(c, slot_at(c, c->hand + 16));
     size_t four = slot_at(c, c->hand + 8);
@@ -159,9 +165,10 @@ static void prefetch_leaving(const struct row_cache *c) {
             prefetch(c->rows[i]);
 }
 
-/* CLOCK over the slots, which lie in no order of time: a hand goes round and takes away those rows that nobody has used
- * since it was there last. A new one counts as unused, so that rows which are asked for once leave first, as with SIEVE
- * (Zhang et al., NSDI 2024). At most `steps` rows: where many are dirty it goes on another time. */
+/* CLOCK over the slots, which lie in no order of time: a hand goes round and takes away those rows
+ * that nobody has used since it was there last. A new one counts as unused, so that rows which are
+ * asked for once leave first, as with SIEVE (Zhang et al., NSDI 2024). At most `steps` rows: where
+ * many are dirty it goes on another time. */
 static void shrink(struct row_cache *c, size_t steps) {
     while (c->bytes > c->max_bytes && c->count > 0 && steps > 0) {
         if (c->hand % 4 == 0)
@@ -229,7 +236,8 @@ void row_cache_prefetch_row(const struct row_cache *c, uint32_t hash) {
         prefetch(c->rows[i]);
 }
 
-struct row *row_cache_find_hashed(struct row_cache *c, enum family f, struct slice key, uint32_t hash) {
+struct row *row_cache_find_hashed(struct row_cache *c, enum family f, struct slice key,
+                                  uint32_t hash) {
     size_t i = find(c, hash, f, key);
     if (i == NO_SLOT)
         return NULL;
@@ -238,7 +246,8 @@ struct row *row_cache_find_hashed(struct row_cache *c, enum family f, struct sli
 }
 
 /* The row, or NULL; `hash` is set only then. It counts as used. */
-static struct row *find_again(struct row_cache *c, enum family f, struct slice key, uint32_t *hash) {
+static struct row *find_again(struct row_cache *c, enum family f, struct slice key,
+                              uint32_t *hash) {
     struct row *r = c->last[f];
     if (r != NULL && has_key(r, f, key))
         return r;
@@ -257,7 +266,8 @@ static struct row *add_row(struct row_cache *c, enum family f, uint32_t hash, st
         grow_slots(c);
     size_t size = size_for(key.n, value_n);
     struct row *r = mem_alloc(size);
-    *r = (struct row){.key_n = (uint32_t)key.n, .cap = (uint32_t)(size - offsetof(struct row, bytes))};
+    *r = (struct row){.key_n = (uint32_t)key.n,
+                      .cap = (uint32_t)(size - offsetof(struct row, bytes))};
     r->bytes[0] = (char)f;
     memcpy(r->bytes + 1, key.p, key.n);
     put_in_slot(c, tag_of(hash), r);
@@ -311,7 +321,8 @@ struct row *row_cache_own(struct row_cache *c, enum family f, struct slice key, 
     uint32_t hash;
     struct row *r = find_again(c, f, key, &hash);
     return r != NULL ? r
-                     : add_row(c, f, hash, key, value_n > c->typical_size[f] ? value_n : c->typical_size[f]);
+                     : add_row(c, f, hash, key,
+                               value_n > c->typical_size[f] ? value_n : c->typical_size[f]);
 }
 
 void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
@@ -348,7 +359,8 @@ const struct rows *row_cache_sorted(struct row_cache *c, enum family f) {
 
 /* --- what becomes of the dirty ones --- */
 
-void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct slice key), void *arg) {
+void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct slice key),
+                       void *arg) {
     for (int f = 0; f < FAMILY_COUNT; f++) {
         for (size_t i = 0; i < c->dirty[f].n; i++) {
             struct row *r = c->dirty[f].p[i];

@@ -29,7 +29,8 @@ struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
     return value;
 }
 
-/* The row as the batch sees it, from memory or else from the database; NULL after an error. Good until the next call. */
+/* The row as the batch sees it, from memory or else from the database; NULL after an error. Good
+ * until the next call. */
 static struct row *load_row(struct batch *b, enum family f, struct slice key) {
     struct store *s = b->store;
     char *text = NULL;
@@ -38,7 +39,8 @@ static struct row *load_row(struct batch *b, enum family f, struct slice key) {
     if (row_is_good(r, epoch))
         return r;
     struct slice stored = stored_key(&b->key, f, key);
-    rocksdb_pinnableslice_t *pinned = rocksdb_get_pinned(s->db, s->read.all, stored.p, stored.n, &text);
+    rocksdb_pinnableslice_t *pinned =
+        rocksdb_get_pinned(s->db, s->read.all, stored.p, stored.n, &text);
     if (!store_check(s, text, &b->kv.err, "read"))
         return NULL;
     r = row_cache_keep(&b->rows, f, key, value_of_pinned(pinned), epoch);

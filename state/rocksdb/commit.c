@@ -1,13 +1,14 @@
 /* Commits: the dirty rows of a batch, all or nothing.
  *
- * A few go through RocksDB's log and write buffer. Many are put in order into a file of their own, which RocksDB takes over
- * as it is: for each row about a quarter of what the log, the write buffer (a skip list) and its flush cost (measured with
- * 50,000 rows of 90 bytes). That file is made in memory and RocksDB copies it: one that its SstFileWriter makes on disk is
- * dropped from the page cache, so that the first reads of its rows would wait for the disk.
+ * A few go through RocksDB's log and write buffer. Many are put in order into a file of their own,
+ * which RocksDB takes over as it is: for each row about a quarter of what the log, the write buffer
+ * (a skip list) and its flush cost (measured with 50,000 rows of 90 bytes). That file is made in
+ * memory and RocksDB copies it: one that its SstFileWriter makes on disk is dropped from the page
+ * cache, so that the first reads of its rows would wait for the disk.
  *
- * Such a file must not share sequence numbers with a write buffer, or RocksDB 7.8 may take the one for the other when it
- * sorts level 0 (mended in 7.10, "L0 file misorder corruption"): so what is buffered is flushed before, and nobody else
- * writes meanwhile (commit_lock). */
+ * Such a file must not share sequence numbers with a write buffer, or RocksDB 7.8 may take the one
+ * for the other when it sorts level 0 (mended in 7.10, "L0 file misorder corruption"): so what is
+ * buffered is flushed before, and nobody else writes meanwhile (commit_lock). */
 #include "state/rocksdb/store_internal.h"
 #include "streamer/base/mem.h"
 
@@ -63,9 +64,10 @@ bool store_put_fact(struct store *s, const char *name, struct slice value, struc
 
 /* --- the number of commits ---
  *
- * Each commit numbers itself and adds one to a count: a number that is stored, and a count that RocksDB makes when it
- * puts the pieces together. They differ where commits in the middle got lost, also those that only changed rows
- * and so do not show in their number: what a MANIFEST cut short leaves. */
+ * Each commit numbers itself and adds one to a count: a number that is stored, and a count that
+ * RocksDB makes when it puts the pieces together. They differ where commits in the middle got lost,
+ * also those that only changed rows and so do not show in their number: what a MANIFEST cut short
+ * leaves. */
 
 #define COMMITS_COUNTED "commits-counted" /* stored in this order */
 #define COMMITS_NUMBERED "commits-numbered"
@@ -96,8 +98,8 @@ bool store_has_all_commits(struct store *s, struct err *e) {
     s->commits = numbered;
     return numbered == counted ||
            err_set(e, ERR_REBUILD,
-                   "state.dir=%s: it is damaged: of %" PRIu64 " commits only %" PRIu64 " are there", s->dir,
-                   numbered, counted);
+                   "state.dir=%s: it is damaged: of %" PRIu64 " commits only %" PRIu64 " are there",
+                   s->dir, numbered, counted);
 }
 
 /* --- through the write buffer --- */
@@ -182,8 +184,8 @@ static void flush(struct store *s, char **text) {
     rocksdb_flushoptions_destroy(options);
 }
 
-/* RocksDB keeps a copy that it could not finish, on a full disk, until it next looks for files that nobody needs: it
- * does when it may delete again. */
+/* RocksDB keeps a copy that it could not finish, on a full disk, until it next looks for files that
+ * nobody needs: it does when it may delete again. */
 static void remove_unfinished_copy(struct store *s) {
     char *texts[2] = {NULL};
     rocksdb_disable_file_deletions(s->db, &texts[0]);
@@ -204,8 +206,8 @@ static void hand_over(struct store *s, const char *path, char **text) {
         remove_unfinished_copy(s);
 }
 
-/* Returns -1 with an error text if there cannot be one. Without /proc RocksDB would say of its path what it says of
- * state that is damaged. */
+/* Returns -1 with an error text if there cannot be one. Without /proc RocksDB would say of its path
+ * what it says of state that is damaged. */
 static int open_memory_file(char *path, size_t path_size, char **text) {
     char why[256] = "cannot make a file in memory: /proc is not mounted";
     int fd = memfd_create("streamer-commit", MFD_CLOEXEC);

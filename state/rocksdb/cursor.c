@@ -1,5 +1,6 @@
-/* Cursors: RocksDB's iterator, with a batch's dirty rows on top. Those of one owner are few, and merged here; to scan a whole
- * family RocksDB's own index over a batch serves (WriteBatchWithIndex). */
+/* Cursors: RocksDB's iterator, with a batch's dirty rows on top. Those of one owner are few, and
+ * merged here; to scan a whole family RocksDB's own index over a batch serves
+ * (WriteBatchWithIndex). */
 #include "state/rocksdb/store_internal.h"
 #include "streamer/base/mem.h"
 
@@ -15,7 +16,8 @@ struct store_cursor {
     const struct read_options *read;
     rocksdb_iterator_t *i; /* NULL before the first seek */
     struct buf sought;     /* as it is stored */
-    size_t prefix_n; /* of it: the family, and the owner if it has one; it stays where keys begin with that */
+    size_t prefix_n; /* of it: the family, and the owner if it has one; it stays where keys begin
+                        with that */
     bool backwards;  /* was sought */
     const struct row *own; /* the batch's next row of the owner; NULL: there is none */
     const struct row *row; /* where it stands, if it is one of the batch's; else on `i` */
@@ -57,8 +59,9 @@ static void find_own(struct store_cursor *c, struct slice key, bool behind) {
                              back = behind ? OWNED_BEFORE : OWNED_UP_TO;
     struct batch *b = c->batch;
     c->own = b != NULL && is_of_owner(c)
-                 ? dirty_by_owner_find(&b->dirty_by_owner[c->family], c->family, &b->rows.dirty[c->family],
-                                       key, c->prefix_n - 1, c->backwards ? back : on)
+                 ? dirty_by_owner_find(&b->dirty_by_owner[c->family], c->family,
+                                       &b->rows.dirty[c->family], key, c->prefix_n - 1,
+                                       c->backwards ? back : on)
                  : NULL;
 }
 
@@ -81,7 +84,8 @@ static void settle(struct store_cursor *c) {
     for (;;) {
         struct slice stored = stored_at(c);
         const struct row *row = c->own;
-        int order = row != NULL && stored.p != NULL ? slice_compare(stored, row_stored_key(row)) : 0;
+        int order =
+            row != NULL && stored.p != NULL ? slice_compare(stored, row_stored_key(row)) : 0;
         if (stored.p == NULL)
             check(c);
         c->valid = stored.p != NULL || row != NULL;
@@ -191,6 +195,7 @@ struct kv_cursor *cursor_new(struct kv *kv, struct store *s, enum family f, stru
     static const struct kv_cursor_ops ops = {op_seek,  op_seek_for_prev, op_next,  op_prev,
                                              op_valid, op_key,           op_value, op_free};
     struct store_cursor *c = mem_calloc(1, sizeof *c);
-    *c = (struct store_cursor){.base = {&ops}, .kv = kv, .store = s, .family = f, .batch = b, .read = read};
+    *c = (struct store_cursor){
+        .base = {&ops}, .kv = kv, .store = s, .family = f, .batch = b, .read = read};
     return &c->base;
 }

@@ -12,7 +12,8 @@ static void leave_missing(struct batch *b, enum family f, struct prefetch_set *w
             row_cache_prefetch_slot(&b->rows, w->keys[i + 2 * AHEAD].hash);
         if (i + AHEAD < w->count)
             row_cache_prefetch_row(&b->rows, w->keys[i + AHEAD].hash);
-        if (!row_is_good(row_cache_find_hashed(&b->rows, f, key, w->keys[i].hash), batch_claim(b, key)))
+        if (!row_is_good(row_cache_find_hashed(&b->rows, f, key, w->keys[i].hash),
+                         batch_claim(b, key)))
             w->keys[missing++] = w->keys[i];
     }
     w->count = missing;
@@ -28,7 +29,8 @@ static void cache_row(struct batch *b, enum family f, struct slice key, struct s
 
 #define GET_ROWS 128 /* in one call, which holds on to their blocks */
 
-static void get_some(struct batch *b, enum family f, const struct prefetch_set *w, size_t from, size_t n) {
+static void get_some(struct batch *b, enum family f, const struct prefetch_set *w, size_t from,
+                     size_t n) {
     struct store *s = b->store;
     struct buf *stored = &b->key;
     const char *keys[GET_ROWS] = {NULL};
@@ -52,7 +54,8 @@ static void get_some(struct batch *b, enum family f, const struct prefetch_set *
     }
 }
 
-static void get_rows(struct batch *b, enum family f, const struct prefetch_set *w, size_t from, size_t n) {
+static void get_rows(struct batch *b, enum family f, const struct prefetch_set *w, size_t from,
+                     size_t n) {
     for (size_t i = 0; i < n && !kv_failed(&b->kv); i += GET_ROWS)
         get_some(b, f, w, from + i, n - i < GET_ROWS ? n - i : GET_ROWS);
 }
@@ -75,8 +78,10 @@ static size_t range_from(const struct prefetch_set *w, size_t from) {
     return n;
 }
 
-/* Between the first and the last there are few other rows in files, or even none at all: feeds in the order of ids. */
-static bool is_dense(struct batch *b, enum family f, const struct prefetch_set *w, size_t from, size_t n) {
+/* Between the first and the last there are few other rows in files, or even none at all: feeds in
+ * the order of ids. */
+static bool is_dense(struct batch *b, enum family f, const struct prefetch_set *w, size_t from,
+                     size_t n) {
     struct store *s = b->store;
     char *text = NULL;
     uint64_t bytes = 0;
@@ -84,7 +89,8 @@ static bool is_dense(struct batch *b, enum family f, const struct prefetch_set *
         return false;
     struct slice first = stored_key(&b->key, f, prefetch_set_at(w, from));
     struct slice last = stored_key(&b->last_key, f, prefetch_set_at(w, from + n - 1));
-    rocksdb_approximate_sizes_cf(s->db, s->rows, 1, &first.p, &first.n, &last.p, &last.n, &bytes, &text);
+    rocksdb_approximate_sizes_cf(s->db, s->rows, 1, &first.p, &first.n, &last.p, &last.n, &bytes,
+                                 &text);
     return store_check(s, text, &b->kv.err, "read") && bytes <= n * DENSE_BYTES;
 }
 
@@ -103,8 +109,8 @@ static struct slice value_at(const rocksdb_iterator_t *i) {
     return slice_of(p, n);
 }
 
-/* To that key or, if there is none, behind it. False: it takes more than `*steps`, or cannot be read, which must not pass for
- * absence. */
+/* To that key or, if there is none, behind it. False: it takes more than `*steps`, or cannot be
+ * read, which must not pass for absence. */
 static bool advance(struct batch *b, rocksdb_iterator_t *i, struct slice stored, size_t *steps) {
     char *text = NULL;
     for (; rocksdb_iter_valid(i) && slice_compare(key_at(i), stored) < 0; --*steps) {
@@ -118,8 +124,10 @@ static bool advance(struct batch *b, rocksdb_iterator_t *i, struct slice stored,
     return store_check(b->store, text, &b->kv.err, "read");
 }
 
-/* Returns how many it has come to: all, unless there are many more rows than the files' sizes said, in write buffers. */
-static size_t scan_rows(struct batch *b, enum family f, const struct prefetch_set *w, size_t from, size_t n) {
+/* Returns how many it has come to: all, unless there are many more rows than the files' sizes said,
+ * in write buffers. */
+static size_t scan_rows(struct batch *b, enum family f, const struct prefetch_set *w, size_t from,
+                        size_t n) {
     struct store *s = b->store;
     size_t done = 0, steps = STEPS_MAX * n;
     rocksdb_iterator_t *i = rocksdb_create_iterator_cf(s->db, s->read.all, s->rows);

@@ -43,10 +43,11 @@ static bool can_be_made(const char *dir, struct err *e) {
     do
         go_up(path);
     while (access(path, F_OK) != 0 && strcmp(path, ".") != 0 && strcmp(path, "/") != 0);
-    bool ok = is_writable_folder(path) ||
-              err_set(e, ERR_CONFIG,
-                      "state.dir=%s: cannot create it: %s: %s; give a directory that can be written to", dir,
-                      path, strerror(errno));
+    bool ok =
+        is_writable_folder(path) ||
+        err_set(e, ERR_CONFIG,
+                "state.dir=%s: cannot create it: %s: %s; give a directory that can be written to",
+                dir, path, strerror(errno));
     free(path);
     return ok;
 }
@@ -71,9 +72,10 @@ bool peek_usable(const char *dir, struct err *e) {
     if (!S_ISDIR(st.st_mode))
         return err_set(e, ERR_CONFIG, "state.dir=%s: not a directory; give another one", dir);
     if (!is_writable_folder(dir))
-        return err_set(e, ERR_CONFIG,
-                       "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
-                       strerror(errno));
+        return err_set(
+            e, ERR_CONFIG,
+            "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
+            strerror(errno));
     pid_t user = user_of(dir);
     return user == 0 ||
            err_set(

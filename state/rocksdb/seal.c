@@ -73,7 +73,8 @@ static bool lists_files(const char *name) {
 }
 
 static int holds_state(const struct dirent *entry) {
-    return lists_files(entry->d_name) || ends_with(entry->d_name, ".sst") || ends_with(entry->d_name, ".log");
+    return lists_files(entry->d_name) || ends_with(entry->d_name, ".sst") ||
+           ends_with(entry->d_name, ".log");
 }
 
 /* FNV-1a: against accidents, not against enemies. */
@@ -156,8 +157,8 @@ bool seal_is_changed(const char *dir) {
 bool seal_break(const char *dir, struct err *e) {
     return remove_file(dir, CLEAN_FILE) ||
            err_set(e, ERR_CONFIG,
-                   "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
-                   strerror(errno));
+                   "state.dir=%s: cannot write there: %s; give a directory that can be written to",
+                   dir, strerror(errno));
 }
 
 bool seal_mark_damaged(const char *dir, const char *reason) {

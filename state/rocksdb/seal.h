@@ -1,12 +1,12 @@
 /* seal: what a store leaves beside RocksDB's files in its directory, to say how it was left.
  *
- *   CLEAN    after a clean close: one line for each of RocksDB's files that hold state: name, size and, of the small
- *            ones that say which files there are (CURRENT, MANIFEST), a hash of the content
+ *   CLEAN    after a clean close: one line for each of RocksDB's files that hold state: name, size
+ * and, of the small ones that say which files there are (CURRENT, MANIFEST), a hash of the content
  *   DAMAGED  why the state cannot be used any more
  *
- * RocksDB has checksums for what it reads, but opens without an error where the end of its MANIFEST is gone: at the
- * newest position, with rows missing. Nothing here is synced: what a power cut leaves does not agree, and counts as not
- * clean. */
+ * RocksDB has checksums for what it reads, but opens without an error where the end of its MANIFEST
+ * is gone: at the newest position, with rows missing. Nothing here is synced: what a power cut
+ * leaves does not agree, and counts as not clean. */
 #ifndef STREAMER_STATE_ROCKSDB_SEAL_H
 #define STREAMER_STATE_ROCKSDB_SEAL_H
 

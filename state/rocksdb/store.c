@@ -19,7 +19,8 @@ static bool begins_with(const char *text, const char *start) {
 /* What no second try makes better: the files do not hold what was written to them, or are gone. Of
  * RocksDB's texts only the beginning is its own; behind it are paths. */
 static bool is_damage(const char *text) {
-    return begins_with(text, "Corruption: ") || begins_with(text, "IO error: No such file or directory");
+    return begins_with(text, "Corruption: ") ||
+           begins_with(text, "IO error: No such file or directory");
 }
 
 static void note_damage(struct store *s, const char *text) {
@@ -34,9 +35,10 @@ static void note_damage(struct store *s, const char *text) {
 
 bool store_refuse_damaged(struct store *s, struct err *e) {
     (void)pthread_mutex_lock(&s->damage_lock);
-    (void)err_set(e, ERR_STOP,
-                  "state.dir=%s: it is damaged: %s; start again, and the state is rebuilt from the topics",
-                  s->dir, s->damage);
+    (void)err_set(
+        e, ERR_STOP,
+        "state.dir=%s: it is damaged: %s; start again, and the state is rebuilt from the topics",
+        s->dir, s->damage);
     (void)pthread_mutex_unlock(&s->damage_lock);
     return false;
 }
@@ -61,12 +63,13 @@ bool store_check(struct store *s, char *text, struct err *e, const char *what) {
 #define TABLE_FORMAT 5
 
 /* What is soon written again, in levels 0 and 1, is not worth it. */
-static const int compression[] = {rocksdb_no_compression, rocksdb_no_compression, rocksdb_lz4_compression};
+static const int compression[] = {rocksdb_no_compression, rocksdb_no_compression,
+                                  rocksdb_lz4_compression};
 
-/* Rows change at random, so in levels each compaction of a few commits would write all of level 1 again: at 15,000 changes a
- * second that took more than the changes did. Sorted runs of like size are merged instead, and all of them once the
- * later ones are as large as the oldest. That a row may lie in any of SORTED_RUNS costs little, with their filters in
- * memory. */
+/* Rows change at random, so in levels each compaction of a few commits would write all of level 1
+ * again: at 15,000 changes a second that took more than the changes did. Sorted runs of like size
+ * are merged instead, and all of them once the later ones are as large as the oldest. That a row
+ * may lie in any of SORTED_RUNS costs little, with their filters in memory. */
 static void set_compactions(rocksdb_options_t *o) {
     rocksdb_universal_compaction_options_t *u = rocksdb_universal_compaction_options_create();
     rocksdb_universal_compaction_options_set_max_size_amplification_percent(u, 100);
@@ -81,8 +84,8 @@ static void set_compactions(rocksdb_options_t *o) {
 
 /* --- owners ---
  *
- * A cursor over the rows of one customer or account would have to look into every run: the filters also tell whether a file
- * has rows of an owner at all. */
+ * A cursor over the rows of one customer or account would have to look into every run: the filters
+ * also tell whether a file has rows of an owner at all. */
 
 static size_t owner_n(const char *stored, size_t n) {
     size_t of_key = n > 0 ? family_owner_n((enum family)stored[0], slice_of(stored + 1, n - 1)) : 0;
@@ -128,7 +131,8 @@ static void drop_line(void *state, unsigned level, char *line, size_t n) {
 }
 
 static void set_no_log(rocksdb_options_t *o) {
-    rocksdb_logger_t *logger = rocksdb_logger_create_callback_logger(HIGHEST_LEVEL, drop_line, NULL);
+    rocksdb_logger_t *logger =
+        rocksdb_logger_create_callback_logger(HIGHEST_LEVEL, drop_line, NULL);
     rocksdb_options_set_info_log(o, logger);
     rocksdb_logger_destroy(logger); /* the options hold it now */
 }
@@ -144,8 +148,9 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
     /* What is not in a write buffer is told without a search in it. */
     rocksdb_options_set_memtable_whole_key_filtering(o, 1);
     rocksdb_options_set_memtable_prefix_bloom_size_ratio(o, 0.05);
-    /* The index and the filter of a file stay in memory as long as it is open: as blocks of the cache they are looked up
-     * there for each read, and read anew, each as a whole, when others have pushed them out. About 1 % of a file. */
+    /* The index and the filter of a file stay in memory as long as it is open: as blocks of the
+     * cache they are looked up there for each read, and read anew, each as a whole, when others
+     * have pushed them out. About 1 % of a file. */
     rocksdb_options_set_max_open_files(o, OPEN_FILES_MAX);
     set_compactions(o);
     rocksdb_options_set_prefix_extractor(
@@ -157,7 +162,8 @@ static rocksdb_options_t *make_options(size_t cache_bytes, size_t buffer_bytes) 
     rocksdb_cache_t *cache = rocksdb_cache_create_lru(cache_bytes);
     rocksdb_block_based_options_set_block_cache(table, cache);
     rocksdb_block_based_options_set_format_version(table, TABLE_FORMAT);
-    rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10));
+    rocksdb_block_based_options_set_filter_policy(table,
+                                                  rocksdb_filterpolicy_create_bloom_full(10));
     rocksdb_options_set_block_based_table_factory(o, table);
     rocksdb_block_based_options_destroy(table);
     rocksdb_cache_destroy(cache); /* the options hold it now */
@@ -200,9 +206,10 @@ bool store_make_directory(const char *dir, struct err *e) {
     struct stat st;
     make_folders_above(dir);
     if (mkdir(dir, DIRECTORY_MODE) != 0 && errno != EEXIST)
-        return err_set(e, ERR_CONFIG,
-                       "state.dir=%s: cannot create it: %s; give a directory that can be written to", dir,
-                       strerror(errno));
+        return err_set(
+            e, ERR_CONFIG,
+            "state.dir=%s: cannot create it: %s; give a directory that can be written to", dir,
+            strerror(errno));
     if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
         return err_set(e, ERR_CONFIG, "state.dir=%s: not a directory; give another one", dir);
     return true;
@@ -223,28 +230,34 @@ bool store_open_failed(const char *dir, const char *text, struct err *e) {
             dir);
     if (has(text, "Permission denied") || has(text, "Read-only file system") ||
         has(text, "No locks available"))
-        return err_set(e, ERR_CONFIG,
-                       "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
-                       text);
+        return err_set(
+            e, ERR_CONFIG,
+            "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
+            text);
     if (has(text, "No space left") || has(text, "Disk quota exceeded"))
-        return err_set(e, ERR_STOP, "state.dir=%s: no space left on the device; free some and start again",
-                       dir);
-    if (has(text, "Too many open files"))
         return err_set(e, ERR_STOP,
-                       "state.dir=%s: too many open files; raise the limit (ulimit -n) and start again", dir);
+                       "state.dir=%s: no space left on the device; free some and start again", dir);
+    if (has(text, "Too many open files"))
+        return err_set(
+            e, ERR_STOP,
+            "state.dir=%s: too many open files; raise the limit (ulimit -n) and start again", dir);
     if (has(text, "Column families not opened"))
-        return err_set(e, ERR_REBUILD, "state.dir=%s: it was written by another version of streamer", dir);
+        return err_set(e, ERR_REBUILD,
+                       "state.dir=%s: it was written by another version of streamer", dir);
     if (has(text, "Cannot allocate memory"))
-        return err_set(e, ERR_STOP, "state.dir=%s: out of memory; raise the limit and start again", dir);
-    return err_set(e, ERR_STOP,
-                   "state.dir=%s: cannot open it: %s; mend that and start again; the state stays as it is",
-                   dir, text);
+        return err_set(e, ERR_STOP, "state.dir=%s: out of memory; raise the limit and start again",
+                       dir);
+    return err_set(
+        e, ERR_STOP,
+        "state.dir=%s: cannot open it: %s; mend that and start again; the state stays as it is",
+        dir, text);
 }
 
 /* Without CURRENT, RocksDB would start a new database, and read the old one's log into it. */
 static bool has_list_of_files(const char *dir, struct err *e) {
     return !seal_lacks_list(dir) ||
-           err_set(e, ERR_REBUILD, "state.dir=%s: it holds state, but the file CURRENT is missing", dir);
+           err_set(e, ERR_REBUILD, "state.dir=%s: it holds state, but the file CURRENT is missing",
+                   dir);
 }
 
 /* Closes the database, and frees all but what it says of the directory. */
@@ -303,7 +316,8 @@ struct store *store_open(const char *dir, int64_t memory_bytes, int batches, str
     (void)pthread_mutex_init(&s->commit_lock, NULL);
     for (size_t p = 0; p < ARRAY_LEN(s->counted); p++)
         atomic_init(&s->counted[p], !changed);
-    if (open_database(s, e) && seal_break(dir, e) && is_usable(s, e) && store_has_all_commits(s, e)) {
+    if (open_database(s, e) && seal_break(dir, e) && is_usable(s, e) &&
+        store_has_all_commits(s, e)) {
         s->has_buffered = true; /* what the log held */
         return s;
     }
@@ -336,8 +350,8 @@ bool store_set_aside(const char *dir, int64_t now_ms, struct buf *aside, struct 
     buf_printf(aside, "%.*s.aside-%" PRId64, (int)n, dir, now_ms);
     if (rename(dir, buf_cstr(aside)) == 0)
         return true;
-    return err_set(e, ERR_STOP, "state.dir=%s: cannot rename it to %s: %s; move it away by hand", dir,
-                   buf_cstr(aside), strerror(errno));
+    return err_set(e, ERR_STOP, "state.dir=%s: cannot rename it to %s: %s; move it away by hand",
+                   dir, buf_cstr(aside), strerror(errno));
 }
 
 bool store_destroy(const char *dir, struct err *e) {
@@ -353,8 +367,8 @@ bool store_destroy(const char *dir, struct err *e) {
         (void)rmdir(dir); /* unless something else lies there */
     }
     if (text != NULL && strstr(text, "lock") != NULL)
-        (void)err_set(e, ERR_STOP, "state.dir=%s: in use by another process; stop it and run this again",
-                      dir);
+        (void)err_set(e, ERR_STOP,
+                      "state.dir=%s: in use by another process; stop it and run this again", dir);
     else if (text != NULL)
         (void)err_set(e, ERR_STOP, "state.dir=%s: cannot remove it: %s", dir, text);
     bool ok = text == NULL;
@@ -367,7 +381,8 @@ bool store_destroy(const char *dir, struct err *e) {
 static bool count_rows(struct store *s, struct slice prefix, int64_t *rows, struct err *e) {
     char *text = NULL;
     rocksdb_iterator_t *i = rocksdb_create_iterator(s->db, s->read.all);
-    for (rocksdb_iter_seek(i, prefix.p, prefix.n); rocksdb_iter_valid(i); rocksdb_iter_next(i), (*rows)++) {
+    for (rocksdb_iter_seek(i, prefix.p, prefix.n); rocksdb_iter_valid(i);
+         rocksdb_iter_next(i), (*rows)++) {
         size_t n;
         const char *p = rocksdb_iter_key(i, &n);
         if (!slice_has_prefix(slice_of(p, n), prefix))
@@ -378,7 +393,8 @@ static bool count_rows(struct store *s, struct slice prefix, int64_t *rows, stru
     return store_check(s, text, e, "scan");
 }
 
-bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_COUNT], struct err *e) {
+bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_COUNT],
+                      struct err *e) {
     struct buf key = {0}, prefix = {0};
     bool ok = true;
     key_partition(&key, partition);
@@ -429,7 +445,8 @@ bool store_wipe(struct store *s, int32_t partition, struct err *e) {
 }
 
 int64_t store_bytes(struct store *s) {
-    static const char *const properties[] = {"rocksdb.live-sst-files-size", "rocksdb.size-all-mem-tables"};
+    static const char *const properties[] = {"rocksdb.live-sst-files-size",
+                                             "rocksdb.size-all-mem-tables"};
     uint64_t sum = 0, v;
     for (size_t i = 0; i < ARRAY_LEN(properties); i++)
         if (rocksdb_property_int(s->db, properties[i], &v) == 0)

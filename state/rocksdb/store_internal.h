@@ -21,8 +21,8 @@
 #include <stdatomic.h>
 
 struct read_options {
-    /* For single rows and whole families. They leave their blocks out of the block cache: the rows are kept singly, and the next
-     * ones lie elsewhere. */
+    /* For single rows and whole families. They leave their blocks out of the block cache: the rows
+     * are kept singly, and the next ones lie elsewhere. */
     rocksdb_readoptions_t *all;
     /* For cursors that stay with an owner (family_owner_n): files without it are skipped. */
     rocksdb_readoptions_t *of_owner;
@@ -39,9 +39,10 @@ struct store {
     rocksdb_writeoptions_t *write;
     pthread_mutex_t commit_lock; /* held by whoever writes anything */
     uint64_t commits;            /* under commit_lock */
-    bool has_buffered;           /* under commit_lock: something was written that is in no file yet, maybe */
-    /* Of each partition: which batch (its number) has read or written it last; 0: none, or wiped since. And how often
-     * that has changed: rows that a batch keeps in memory are good as long as it has not. */
+    bool has_buffered; /* under commit_lock: something was written that is in no file yet, maybe */
+    /* Of each partition: which batch (its number) has read or written it last; 0: none, or wiped
+     * since. And how often that has changed: rows that a batch keeps in memory are good as long as
+     * it has not. */
     _Atomic uint64_t owners[KEY_PARTITION_MAX + 1];
     _Atomic uint32_t epochs[KEY_PARTITION_MAX + 1];
     _Atomic uint64_t batches; /* made so far: the number of the last one */
@@ -64,8 +65,9 @@ uint32_t store_claim(struct store *s, int32_t partition, uint64_t batch);
 
 /* For who only reads facts. */
 rocksdb_options_t *store_reading_options(void);
-/* Says in `e` why RocksDB did not open `dir`, by its text; returns false. ERR_REBUILD only for what is known to be damage, or
- * another version's: good state must not be set aside for what the machine or RocksDB's version refuses. */
+/* Says in `e` why RocksDB did not open `dir`, by its text; returns false. ERR_REBUILD only for what
+ * is known to be damage, or another version's: good state must not be set aside for what the
+ * machine or RocksDB's version refuses. */
 bool store_open_failed(const char *dir, const char *text, struct err *e);
 
 /* --- commit.c --- */
@@ -87,7 +89,8 @@ struct batch {
     struct row_cache rows;
     struct dirty_by_owner
         dirty_by_owner[FAMILY_COUNT]; /* the dirty rows, for cursors that stay with an owner */
-    rocksdb_writebatch_wi_t *index;   /* the dirty rows of those families that another cursor was asked for */
+    rocksdb_writebatch_wi_t
+        *index; /* the dirty rows of those families that another cursor was asked for */
     struct buf key, last_key;
     struct prefetch_set prefetch[FAMILY_COUNT];
 };
@@ -101,7 +104,8 @@ static inline bool row_is_good(const struct row *r, uint32_t epoch) {
 struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned);
 
 /* --- fetch.c --- */
-/* Reads those of the family's wanted rows into memory that are not there, and forgets what was wanted. */
+/* Reads those of the family's wanted rows into memory that are not there, and forgets what was
+ * wanted. */
 void batch_fetch_family(struct batch *b, enum family f);
 
 /* --- cursor.c --- */

@@ -20,7 +20,8 @@ static bool parse_port(struct slice text, int *port) {
 
 static bool has_only(struct slice text, const char *others) {
     for (size_t i = 0; i < text.n; i++)
-        if (!isalnum((unsigned char)text.p[i]) && (text.p[i] == '\0' || strchr(others, text.p[i]) == NULL))
+        if (!isalnum((unsigned char)text.p[i]) &&
+            (text.p[i] == '\0' || strchr(others, text.p[i]) == NULL))
             return false;
     return text.n > 0 && text.n <= HOST_MAX;
 }
@@ -66,7 +67,8 @@ bool address_parse(struct slice text, struct address *a) {
 }
 
 bool address_is_loopback(const struct address *a) {
-    return slice_eq_nocase(a->host, "localhost") || (a->is_ip && slice_eq(a->host, slice_str("::1"))) ||
+    return slice_eq_nocase(a->host, "localhost") ||
+           (a->is_ip && slice_eq(a->host, slice_str("::1"))) ||
            (a->is_ip && slice_has_prefix(a->host, slice_str("127.")));
 }
 

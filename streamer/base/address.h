@@ -13,7 +13,8 @@ struct address {
     int port; /* 0: none is given */
 };
 
-/* HOST, HOST:PORT, [IPV6] or [IPV6]:PORT. Letters of any case, digits, '.', '-', '_' make a name. */
+/* HOST, HOST:PORT, [IPV6] or [IPV6]:PORT. Letters of any case, digits, '.', '-', '_' make a name.
+ */
 bool address_parse(struct slice text, struct address *a);
 
 struct url {

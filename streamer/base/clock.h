@@ -6,7 +6,8 @@
 #include <time.h>
 
 struct clock {
-    /* Microseconds. id: CLOCK_REALTIME (since the epoch; may be set back) or CLOCK_MONOTONIC. Any thread. */
+    /* Microseconds. id: CLOCK_REALTIME (since the epoch; may be set back) or CLOCK_MONOTONIC. Any
+     * thread. */
     int64_t (*now_us)(const struct clock *c, clockid_t id);
 };
 

@@ -7,17 +7,17 @@
 
 typedef unsigned __int128 uint128;
 
-/* An exponent is read no further once it is as large as this: far outside what any text of digits could bring
- * back into range, and far enough from INT64_MAX that adding one more digit and lengths of texts cannot
- * overflow. */
+/* An exponent is read no further once it is as large as this: far outside what any text of digits
+ * could bring back into range, and far enough from INT64_MAX that adding one more digit and lengths
+ * of texts cannot overflow. */
 #define EXPONENT_LIMIT INT64_C(100000000000000000)
 
 #define INT64_DIGITS_MAX 19
 #define PUT_SCALE_MAX DECIMAL_PLAIN_SCALE_MAX
 #define BYTES_MAX 16
 
-/* A number as it is written. Its value is ±(significant digits) × 10^power; no leading or trailing zeros are
- * significant, so zero has none. */
+/* A number as it is written. Its value is ±(significant digits) × 10^power; no leading or trailing
+ * zeros are significant, so zero has none. */
 struct number {
     bool negative;
     struct slice whole, fraction; /* digits before and after the point */
@@ -115,8 +115,8 @@ static uint64_t leading_digits(const struct number *x, size_t n) {
     return v;
 }
 
-/* |x| × 10^scale, rounded half up, of at most 18 digits before rounding; shift = x->power + scale. A negative
- * shift drops that many digits, and the first one dropped decides. */
+/* |x| × 10^scale, rounded half up, of at most 18 digits before rounding; shift = x->power + scale.
+ * A negative shift drops that many digits, and the first one dropped decides. */
 static uint64_t scaled_magnitude(const struct number *x, int64_t shift) {
     if (shift >= 0)
         return leading_digits(x, x->count) * power_of_ten(shift);
@@ -127,7 +127,8 @@ static uint64_t scaled_magnitude(const struct number *x, int64_t shift) {
     return digit_at(x, x->first + (size_t)kept) >= 5 ? v + 1 : v;
 }
 
-/* What nearly all numbers are: digits with at most one point among them, so few that nothing is rounded or out of range. */
+/* What nearly all numbers are: digits with at most one point among them, so few that nothing is
+ * rounded or out of range. */
 static bool parse_plain(struct slice text, int precision, int scale, int64_t *value) {
     if ((int64_t)text.n > precision - scale)
         return false;
@@ -167,7 +168,8 @@ enum decimal_result decimal_parse(struct slice text, int precision, int scale, i
     return DECIMAL_OK;
 }
 
-/* The size of an integer of at most INT64_DIGITS_MAX digits, which fits into 64 bits without a sign. */
+/* The size of an integer of at most INT64_DIGITS_MAX digits, which fits into 64 bits without a
+ * sign. */
 static enum decimal_result parse_magnitude(struct slice text, bool *negative, uint64_t *size) {
     struct number x;
     if (!number_parse(text, &x))
@@ -299,7 +301,8 @@ bool decimal_get_bytes(struct slice bytes, int128 *value) {
 
 #define LIMBS (DECIMAL_BYTES_MAX / 4)
 #define LIMB_DIGITS 9 /* of what one division by 10^9 takes off */
-#define DIGITS_MAX ((DECIMAL_BYTES_MAX * 8 / 29 + 1) * LIMB_DIGITS) /* 10^9 has more than 29 bits */
+#define DIGITS_MAX ((DECIMAL_BYTES_MAX * 8 / 29 + 1) * LIMB_DIGITS) /* 10^9 has more than 29 bits  \
+                                                                     */
 
 /* The size of a number of many bytes: 32 bits each, the lowest first. */
 struct big {
@@ -393,7 +396,8 @@ bool decimal_put_scaled(struct buf *out, struct slice bytes, int32_t scale) {
     int128 value;
     if (bytes.n < 1 || bytes.n > DECIMAL_BYTES_MAX)
         return false;
-    if (scale >= 0 && scale <= PUT_SCALE_MAX && decimal_get_bytes(bytes, &value)) { /* as nearly always */
+    if (scale >= 0 && scale <= PUT_SCALE_MAX &&
+        decimal_get_bytes(bytes, &value)) { /* as nearly always */
         decimal_put(out, value, scale);
         return true;
     }

@@ -12,12 +12,13 @@ typedef __int128 int128;
 
 enum decimal_result { DECIMAL_OK, DECIMAL_NOT_A_NUMBER, DECIMAL_OUT_OF_RANGE };
 
-/* Reads [+-]?(digits[.[digits]]|.digits)([eE][+-]?digits)?, nothing else, as value × 10^scale, rounded half
- * away from zero to `scale` digits after the point (0 … 9). At most `precision` (1 … 18) digits in all, else
- * DECIMAL_OUT_OF_RANGE. Any length of text, any exponent. -0 is 0. */
+/* Reads [+-]?(digits[.[digits]]|.digits)([eE][+-]?digits)?, nothing else, as value × 10^scale,
+ * rounded half away from zero to `scale` digits after the point (0 … 9). At most `precision` (1 …
+ * 18) digits in all, else DECIMAL_OUT_OF_RANGE. Any length of text, any exponent. -0 is 0. */
 enum decimal_result decimal_parse(struct slice text, int precision, int scale, int64_t *value);
 
-/* The same grammar, but the value must be an exact integer within int64 ("1001.0", "1e3"), else OUT_OF_RANGE.
+/* The same grammar, but the value must be an exact integer within int64 ("1001.0", "1e3"), else
+ * OUT_OF_RANGE.
  */
 enum decimal_result decimal_parse_integer(struct slice text, int64_t *value);
 /* The same, but from 0 to 10^19 - 1. */
@@ -29,8 +30,8 @@ void decimal_put(struct buf *out, int128 value, int scale);
 /* numerator / denominator (> 0), rounded half away from zero. */
 int128 decimal_divide(int128 numerator, int128 denominator);
 
-/* Two's complement big-endian, as few bytes as hold it (1 … 16), as Avro's and Kafka Connect's decimal.
- * `put` appends; `get` returns false unless 1 <= bytes.n <= 16. */
+/* Two's complement big-endian, as few bytes as hold it (1 … 16), as Avro's and Kafka Connect's
+ * decimal. `put` appends; `get` returns false unless 1 <= bytes.n <= 16. */
 void decimal_put_bytes(struct buf *out, int128 value);
 bool decimal_get_bytes(struct slice bytes, int128 *value);
 

@@ -1,5 +1,5 @@
-/* digits: decimal digits of numbers that are written from their end, two by two: of all that printing takes, the
- * divisions are most. */
+/* digits: decimal digits of numbers that are written from their end, two by two: of all that
+ * printing takes, the divisions are most. */
 #ifndef STREAMER_BASE_DIGITS_H
 #define STREAMER_BASE_DIGITS_H
 

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Marks a string that was a number. Never part of valid UTF-8, so no string of the text can start with it. */
+/* Marks a string that was a number. Never part of valid UTF-8, so no string of the text can start
+ * with it. */
 #define NUMBER_MARK '\xff'
 
 /* The pre-pass: checks the text and copies it, with numbers quoted. */
@@ -31,8 +32,8 @@ static void skip_space(struct scan *s) {
         s->p++;
 }
 
-/* The next byte, 0 at the end. A 0 byte in the text is nowhere valid outside of strings, so the two need no
- * telling apart. */
+/* The next byte, 0 at the end. A 0 byte in the text is nowhere valid outside of strings, so the two
+ * need no telling apart. */
 static char peek(const struct scan *s) {
     return s->p < s->end ? *s->p : '\0';
 }
@@ -108,8 +109,9 @@ static bool needs_escape(char c) {
 /* A byte in each of eight. */
 #define EIGHT(byte) ((byte)*UINT64_C(0x0101010101010101))
 
-/* The high bits of the bytes in w that need an escape: exact up to the first of them, which is all that is
- * asked for. Of a byte below 0x80, subtracting n sets the high bit if the byte is less than n. */
+/* The high bits of the bytes in w that need an escape: exact up to the first of them, which is all
+ * that is asked for. Of a byte below 0x80, subtracting n sets the high bit if the byte is less than
+ * n. */
 static uint64_t escapes_in(uint64_t w) {
     uint64_t control = w - EIGHT(0x20);
     uint64_t quote = (w ^ EIGHT('"')) - EIGHT(1);
@@ -280,7 +282,8 @@ const cJSON *json_parse(struct json *j, struct slice text) {
     struct scan s = scan_start(text);
     s.quoted = &j->quoted;
     if (!scan_text(&s)) {
-        (void)snprintf(j->error, sizeof j->error, "%s at byte %zu", s.wrong, (size_t)(s.p - s.start));
+        (void)snprintf(j->error, sizeof j->error, "%s at byte %zu", s.wrong,
+                       (size_t)(s.p - s.start));
         return NULL;
     }
     j->root = cJSON_ParseWithLength(j->quoted.p, j->quoted.n);

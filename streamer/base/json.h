@@ -1,7 +1,7 @@
-/* json: strict RFC 8259 on top of cJSON. cJSON keeps numbers as doubles only and lets a lot through, so a
- * validating pre-pass refuses what is not JSON (bad UTF-8, raw control characters, 01, 1., trailing garbage,
- * \u0000, lone surrogates, nesting over JSON_DEPTH_MAX) and hands numbers to cJSON as strings marked with a
- * prefix, so that their exact text survives. */
+/* json: strict RFC 8259 on top of cJSON. cJSON keeps numbers as doubles only and lets a lot
+ * through, so a validating pre-pass refuses what is not JSON (bad UTF-8, raw control characters,
+ * 01, 1., trailing garbage, \u0000, lone surrogates, nesting over JSON_DEPTH_MAX) and hands numbers
+ * to cJSON as strings marked with a prefix, so that their exact text survives. */
 #ifndef STREAMER_BASE_JSON_H
 #define STREAMER_BASE_JSON_H
 
@@ -31,19 +31,22 @@ struct json_pair {
     struct slice name, text;
 };
 
-/* The short way for what most records are: an object of at most `max` members, all of them scalars, without an escape
- * in any string. Fills `pairs`, in order, with slices of `text`. False: the text is something else, or not JSON;
- * json_parse knows. Where it is true, json_parse has the same members. */
+/* The short way for what most records are: an object of at most `max` members, all of them scalars,
+ * without an escape in any string. Fills `pairs`, in order, with slices of `text`. False: the text
+ * is something else, or not JSON; json_parse knows. Where it is true, json_parse has the same
+ * members. */
 bool json_flat(struct slice text, struct json_pair *pairs, size_t max, size_t *count);
 
 /* Member of an object by its exact name (first one wins), or NULL. */
 const cJSON *json_member(const cJSON *object, const char *name);
 
 bool json_is_scalar(const cJSON *item); /* or not there: NULL */
-bool json_is_number(const cJSON *item); /* cJSON_IsString is also true for a number: ask this first */
+bool json_is_number(
+    const cJSON *item); /* cJSON_IsString is also true for a number: ask this first */
 
-/* The text of a scalar: a string's content, a number's exact token, "true", "false". p == NULL for null, for
- * a missing item (item == NULL), and for objects and arrays (tell those apart with cJSON_IsObject/IsArray).
+/* The text of a scalar: a string's content, a number's exact token, "true", "false". p == NULL for
+ * null, for a missing item (item == NULL), and for objects and arrays (tell those apart with
+ * cJSON_IsObject/IsArray).
  */
 struct slice json_text(const cJSON *item);
 

@@ -1,5 +1,5 @@
-/* mem: allocation that cannot fail halfway. Out of memory ends the process: state is a cache of committed
- * topics, so an abrupt end loses nothing (ARCHITECTURE.md, "Exactly once"). */
+/* mem: allocation that cannot fail halfway. Out of memory ends the process: state is a cache of
+ * committed topics, so an abrupt end loses nothing (ARCHITECTURE.md, "Exactly once"). */
 #ifndef STREAMER_BASE_MEM_H
 #define STREAMER_BASE_MEM_H
 

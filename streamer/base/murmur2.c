@@ -6,7 +6,8 @@ int32_t murmur2(struct slice key) {
     size_t n = key.n;
     uint32_t h = 0x9747b28cU ^ (uint32_t)n;
     for (; n >= 4; n -= 4, p += 4) {
-        uint32_t k = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+        uint32_t k =
+            (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
         k *= m;
         k ^= k >> 24;
         k *= m;

@@ -47,8 +47,9 @@ void nearest_offer(struct nearest *n, const char *name) {
     size_t word_len = strlen(n->word), name_len = strlen(name);
     if (word_len > NEAREST_NAME_MAX || name_len > NEAREST_NAME_MAX)
         return;
-    size_t distance =
-        is_tail_of(n->word, word_len, name, name_len) ? 1 : edit_distance(n->word, word_len, name, name_len);
+    size_t distance = is_tail_of(n->word, word_len, name, name_len)
+                          ? 1
+                          : edit_distance(n->word, word_len, name, name_len);
     if (distance < n->distance) {
         n->distance = distance;
         memcpy(n->best, name, name_len + 1);

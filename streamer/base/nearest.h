@@ -13,9 +13,9 @@ struct nearest {
 };
 
 struct nearest nearest_to(const char *word);
-/* Edit distance (insert, delete, replace, swap of neighbours) without regard to case; a name of which `word`
- * is the tail after a dot ("bootstrap.servers" of "kafka.bootstrap.servers") counts as very close. Of equally
- * close names the first one offered stays. */
+/* Edit distance (insert, delete, replace, swap of neighbours) without regard to case; a name of
+ * which `word` is the tail after a dot ("bootstrap.servers" of "kafka.bootstrap.servers") counts as
+ * very close. Of equally close names the first one offered stays. */
 void nearest_offer(struct nearest *n, const char *name);
 
 #endif

@@ -10,7 +10,8 @@
 #define MS_PER_HOUR (60 * MS_PER_MINUTE)
 #define MS_PER_DAY (24 * MS_PER_HOUR)
 
-/* The Gregorian calendar repeats every 400 years. Counting years from March puts the leap day last. */
+/* The Gregorian calendar repeats every 400 years. Counting years from March puts the leap day last.
+ */
 #define DAYS_PER_ERA 146097
 #define DAYS_FROM_0000_03_01_TO_1970 719468
 
@@ -33,7 +34,8 @@ static bool date_is_real(struct date d) {
     return d.day >= 1 && d.day <= last;
 }
 
-/* Days since 1970-01-01; for the algorithm see Howard Hinnant, "chrono-compatible low-level date algorithms".
+/* Days since 1970-01-01; for the algorithm see Howard Hinnant, "chrono-compatible low-level date
+ * algorithms".
  */
 static int64_t days_of_date(struct date d) {
     int64_t y = d.month <= 2 ? d.year - 1 : d.year;
@@ -45,11 +47,13 @@ static int64_t days_of_date(struct date d) {
     return era * DAYS_PER_ERA + day_of_era - DAYS_FROM_0000_03_01_TO_1970;
 }
 
-/* The inverse, for days since 0000-03-01. 32 bits without a sign hold all of it, and are divided with the least effort. */
+/* The inverse, for days since 0000-03-01. 32 bits without a sign hold all of it, and are divided
+ * with the least effort. */
 static struct date date_of_days(uint32_t days) {
     uint32_t era = days / DAYS_PER_ERA;
     uint32_t day_of_era = days - era * DAYS_PER_ERA;
-    uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint32_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     uint32_t month_from_march = (5 * day_of_year + 2) / 153;
     uint32_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
@@ -98,8 +102,9 @@ static size_t count_digits(const struct cursor *c) {
 /* YYYY-MM-DD, or without the separators if that is the form. */
 static bool take_date(struct cursor *c, bool basic, int64_t *ms) {
     struct date d;
-    if (!take_digits(c, 4, &d.year) || (!basic && !take_char(c, '-')) || !take_digits(c, 2, &d.month) ||
-        (!basic && !take_char(c, '-')) || !take_digits(c, 2, &d.day) || !date_is_real(d))
+    if (!take_digits(c, 4, &d.year) || (!basic && !take_char(c, '-')) ||
+        !take_digits(c, 2, &d.month) || (!basic && !take_char(c, '-')) ||
+        !take_digits(c, 2, &d.day) || !date_is_real(d))
         return false;
     *ms = days_of_date(d) * MS_PER_DAY;
     return true;
@@ -168,7 +173,8 @@ static bool take_date_time(struct cursor *c, size_t digits, int64_t *ms) {
 bool timestamp_parse_iso(struct slice text, int64_t *ms) {
     struct cursor c = {text.p, text.n};
     int64_t at;
-    if (!take_date_time(&c, count_digits(&c), &at) || !take_zone(&c, &at) || c.n > 0 || !in_range(at))
+    if (!take_date_time(&c, count_digits(&c), &at) || !take_zone(&c, &at) || c.n > 0 ||
+        !in_range(at))
         return false;
     *ms = at;
     return true;
@@ -180,7 +186,8 @@ static bool is_epoch_length(size_t digits) {
 
 /* A number with so many digits since the epoch: the unit is the one that puts it into our time. */
 static int64_t epoch_to_ms(uint64_t number, size_t digits) {
-    static const uint32_t divisors[] = {1, 1000, 1000000, 1000000000}; /* s, ms, µs, ns to seconds */
+    static const uint32_t divisors[] = {1, 1000, 1000000,
+                                        1000000000}; /* s, ms, µs, ns to seconds */
     uint32_t divisor = divisors[digits / 3 - 3];
     return (int64_t)(divisor == 1 ? number * MS_PER_SECOND : number / (divisor / MS_PER_SECOND));
 }

@@ -1,4 +1,5 @@
-/* timestamp: milliseconds since 1970-01-01T00:00:00Z (proleptic Gregorian, no leap seconds) and their texts.
+/* timestamp: milliseconds since 1970-01-01T00:00:00Z (proleptic Gregorian, no leap seconds) and
+ * their texts.
  */
 #ifndef STREAMER_BASE_TIMESTAMP_H
 #define STREAMER_BASE_TIMESTAMP_H
@@ -16,10 +17,11 @@
 /* ISO-8601, extended or basic, one of
  *
  *   YYYY-MM-DD[zone]   YYYY-MM-DD[T|t|space]HH:MM[:SS[.fraction]][zone]
- *   YYYYMMDD[zone]     YYYYMMDD[T|t|space]HHMMSS[.fraction][zone]     YYYYMMDDHHMMSS[.fraction][zone]
+ *   YYYYMMDD[zone]     YYYYMMDD[T|t|space]HHMMSS[.fraction][zone] YYYYMMDDHHMMSS[.fraction][zone]
  *
  * with the zone Z, ±HH, ±HHMM or ±HH:MM; UTC without one. A date is the beginning of that day in
- * its zone. The fraction is cut to milliseconds. False unless it is a real date within MIN … MAX. */
+ * its zone. The fraction is cut to milliseconds. False unless it is a real date within MIN … MAX.
+ */
 bool timestamp_parse_iso(struct slice text, int64_t *ms);
 
 /* The same, or an integer since the epoch, whose number of digits tells its unit: 9 or 10 seconds,
@@ -29,8 +31,8 @@ bool timestamp_parse_iso(struct slice text, int64_t *ms);
 bool timestamp_parse(struct slice text, int64_t *ms);
 
 /* What timestamp_parse accepts, for a message. */
-#define TIMESTAMP_FORMS                                                                                      \
-    "an ISO-8601 date or date-time of years 0001 to 9999, or epoch seconds, milliseconds, microseconds or "  \
+#define TIMESTAMP_FORMS                                                                                     \
+    "an ISO-8601 date or date-time of years 0001 to 9999, or epoch seconds, milliseconds, microseconds or " \
     "nanoseconds of years 1973 to 2286"
 
 /* "2024-02-15T00:00:00.000Z"; ms within MIN … MAX. */

@@ -67,12 +67,14 @@ static bool parse_delimiter(const char *text, char *delimiter, struct err *e) {
     const char *c = strcmp(text, "\\t") == 0 ? "\t" : text;
     if (c[0] <= '\0' || c[1] != '\0' || strchr("\"\r\n", c[0]) != NULL) /* negative: no ASCII */
         return err_set(e, ERR_CONFIG,
-                       "--delimiter: \"%.20s\" is not one character, use e.g. ';', '|' or '\\t'", text);
+                       "--delimiter: \"%.20s\" is not one character, use e.g. ';', '|' or '\\t'",
+                       text);
     *delimiter = c[0];
     return true;
 }
 
-static bool set_option(struct arguments *a, const struct known_option *o, const char *value, struct err *e) {
+static bool set_option(struct arguments *a, const struct known_option *o, const char *value,
+                       struct err *e) {
     a->options |= o->option;
     if (value == NULL)
         return true;
@@ -109,7 +111,8 @@ static bool parse_option(struct arguments *a, unsigned allowed, int argc, char *
     return set_option(a, o, argv[++*i], e);
 }
 
-bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *const *argv, struct err *e) {
+bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *const *argv,
+                     struct err *e) {
     *a = (struct arguments){.sets = mem_calloc((size_t)argc, sizeof *a->sets),
                             .maps = mem_calloc((size_t)argc, sizeof *a->maps),
                             .missing = mem_calloc((size_t)argc, sizeof *a->missing),

@@ -41,9 +41,10 @@ struct arguments {
 };
 
 /* argv without the program and the command. Options and operands may mix; "--" ends the options;
- * "-" is an operand; "--rate 5" and "--rate=5" are the same, and "-c FILE" and "-cFILE". False with an
- * error that names the nearest option. */
-bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *const *argv, struct err *e);
+ * "-" is an operand; "--rate 5" and "--rate=5" are the same, and "-c FILE" and "-cFILE". False with
+ * an error that names the nearest option. */
+bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *const *argv,
+                     struct err *e);
 void arguments_release(struct arguments *a);
 
 #endif

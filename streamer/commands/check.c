@@ -66,8 +66,8 @@ static void report(struct findings *f, const struct err *problem) {
     f->problems++;
 }
 
-/* Every result and internal topic must have as many partitions as the others: one task owns partition p of
- * all. */
+/* Every result and internal topic must have as many partitions as the others: one task owns
+ * partition p of all. */
 static void check_partitions(const struct config *c, const struct rd_kafka_metadata_topic *topic,
                              struct findings *f) {
     struct err e;
@@ -100,7 +100,8 @@ static void check_leaders(const struct rd_kafka_metadata_topic *topic, struct fi
         if (p->leader >= 0)
             continue;
         struct err e;
-        (void)err_set(&e, ERR_STOP, "kafka: topic %s: partition %d has no leader (%s), check the brokers",
+        (void)err_set(&e, ERR_STOP,
+                      "kafka: topic %s: partition %d has no leader (%s), check the brokers",
                       topic->topic, p->id, rd_kafka_err2str(p->err));
         report(f, &e);
     }
@@ -109,8 +110,8 @@ static void check_leaders(const struct rd_kafka_metadata_topic *topic, struct fi
 /* num.partitions among the settings of a broker; 0: it is not there. */
 static int32_t num_partitions(rd_kafka_event_t *described) {
     size_t count, entry_count = 0;
-    const rd_kafka_ConfigResource_t **found =
-        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(described), &count);
+    const rd_kafka_ConfigResource_t **found = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(described), &count);
     const rd_kafka_ConfigEntry_t **entries =
         count > 0 ? rd_kafka_ConfigResource_configs(found[0], &entry_count) : NULL;
     for (size_t i = 0; i < entry_count; i++)
@@ -127,7 +128,8 @@ static int32_t default_partitions(rd_kafka_t *client, const struct rd_kafka_meta
     if (metadata->broker_cnt == 0)
         return 0;
     (void)snprintf(broker, sizeof broker, "%" PRId32, metadata->brokers[0].id);
-    rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_BROKER, broker);
+    rd_kafka_ConfigResource_t *resource =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_BROKER, broker);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_DescribeConfigs(client, &resource, 1, NULL, queue);
     rd_kafka_event_t *event = kafka_admin_result(queue, "describe the brokers", &ignored);
@@ -156,7 +158,8 @@ static void expect_partitions(const struct config *c, rd_kafka_t *client,
             f->expected[t] = n;
 }
 
-static void print_missing(const struct config *c, enum topic t, const char *role, int32_t partitions) {
+static void print_missing(const struct config *c, enum topic t, const char *role,
+                          int32_t partitions) {
     const char *note = ", fixed from then on";
     if (topic_is_input(t))
         note = c->partitions > 0 ? "" : ", as num.partitions of the brokers says";
@@ -166,7 +169,8 @@ static void print_missing(const struct config *c, enum topic t, const char *role
     if (partitions > 0)
         (void)printf("%d partition%s%s\n", partitions, plural(partitions), note);
     else
-        (void)printf("as many partitions as %s%s\n", topic_is_input(t) ? "usual" : "the larger input", note);
+        (void)printf("as many partitions as %s%s\n",
+                     topic_is_input(t) ? "usual" : "the larger input", note);
 }
 
 /* False: it is there, but no partitions of it are known. */
@@ -174,7 +178,8 @@ static bool check_metadata(const struct rd_kafka_metadata_topic *topic, const ch
                            struct findings *f) {
     if (topic->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         struct err e;
-        (void)err_set(&e, ERR_STOP, "kafka: topic %s: %s, check the brokers and the rights of this user",
+        (void)err_set(&e, ERR_STOP,
+                      "kafka: topic %s: %s, check the brokers and the rights of this user",
                       topic->topic, rd_kafka_err2str(topic->err));
         report(f, &e);
         return false;
@@ -185,8 +190,9 @@ static bool check_metadata(const struct rd_kafka_metadata_topic *topic, const ch
     return true;
 }
 
-static void check_topic(const struct config *c, enum topic t, const struct rd_kafka_metadata *metadata,
-                        const struct rights *missing, struct findings *f) {
+static void check_topic(const struct config *c, enum topic t,
+                        const struct rd_kafka_metadata *metadata, const struct rights *missing,
+                        struct findings *f) {
     if (missing->hidden[t])
         return; /* its rights are all that there is to say */
     const char *role = topic_is_input(t) ? "input" : topic_is_result(t) ? "result" : "internal";
@@ -210,8 +216,8 @@ static void check_owners_topic(const struct config *c, const struct rd_kafka_met
         return;
     }
     f->any_missing = true;
-    (void)printf("topic %s (%s): missing, `streamer run` creates it with 1 partition\n", c->owners_topic,
-                 role);
+    (void)printf("topic %s (%s): missing, `streamer run` creates it with 1 partition\n",
+                 c->owners_topic, role);
 }
 
 static void check_replication(const struct config *c, const struct rd_kafka_metadata *metadata,
@@ -255,12 +261,13 @@ static bool check_owners(rd_kafka_t *client, const struct config *c, const struc
     return ok;
 }
 
-static int check_cluster(const struct config *c, rd_kafka_t *client, const struct rd_kafka_metadata *metadata,
-                         const char *cluster_id) {
+static int check_cluster(const struct config *c, rd_kafka_t *client,
+                         const struct rd_kafka_metadata *metadata, const char *cluster_id) {
     struct findings f = {0};
     expect_partitions(c, client, metadata, &f);
-    (void)printf("\nconnected: cluster %s, %d broker%s:", cluster_id != NULL ? cluster_id : "without an id",
-                 metadata->broker_cnt, plural(metadata->broker_cnt));
+    (void)printf(
+        "\nconnected: cluster %s, %d broker%s:", cluster_id != NULL ? cluster_id : "without an id",
+        metadata->broker_cnt, plural(metadata->broker_cnt));
     for (int i = 0; i < metadata->broker_cnt; i++)
         (void)printf(" %s:%d", metadata->brokers[i].host, metadata->brokers[i].port);
     (void)printf("\n");

@@ -12,7 +12,8 @@ int command_fail(const struct err *e) {
 }
 
 int command_fail_in_log(const struct err *e) {
-    log_error("failed", "exit_code=%d reason=%s", exit_code(e), log_quote(&(struct log_value){0}, e->text));
+    log_error("failed", "exit_code=%d reason=%s", exit_code(e),
+              log_quote(&(struct log_value){0}, e->text));
     return exit_code(e);
 }
 

@@ -18,8 +18,8 @@ struct config_source {
 
 int command_run(const struct config *c, bool embedded, const struct config_source *source);
 int command_demo(const struct config *c, bool once);
-int command_feed(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
-                 const struct feed_options *o);
+int command_feed(const struct config *c, enum entity entity, const char *const *files,
+                 size_t file_count, const struct feed_options *o);
 int command_check(const struct config *c, bool connect);
 /* yes: without asking. */
 int command_reset(const struct config *c, bool yes, bool keep_quarantine);

@@ -23,7 +23,7 @@ struct csv {
     char *input; /* INPUT_SIZE; unread: at … end */
     size_t at, end;
     uint64_t bytes_read; /* into input, all in all */
-    int read_errno;      /* reading failed: looks like the end of the file until the record is done */
+    int read_errno; /* reading failed: looks like the end of the file until the record is done */
     bool ended;
 
     uint64_t line;     /* of the next byte */
@@ -76,11 +76,12 @@ static bool fail_at(const struct csv *c, uint64_t line, struct err *e, const cha
 }
 
 static bool too_long(const struct csv *c, struct err *e) {
-    return err_set(e, ERR_CONFIG,
-                   "%s:%" PRIu64
-                   ": the record that starts here is longer than %zu bytes, look for a quote that is "
-                   "not closed, or raise record.max.bytes",
-                   c->name, c->row_line, c->record_max_bytes);
+    return err_set(
+        e, ERR_CONFIG,
+        "%s:%" PRIu64
+        ": the record that starts here is longer than %zu bytes, look for a quote that is "
+        "not closed, or raise record.max.bytes",
+        c->name, c->row_line, c->record_max_bytes);
 }
 
 /* --- fields: each ends before a delimiter, a line end or the end of the file --- */
@@ -166,8 +167,8 @@ static bool check_utf8(const struct csv *c, struct err *e) {
         struct slice f = field(c, i);
         if (!utf8_is_valid(f))
             return err_set(e, ERR_CONFIG,
-                           "%s:%" PRIu64 ": field %zu is not valid UTF-8, save the file as UTF-8", c->name,
-                           c->row_line, i + 1);
+                           "%s:%" PRIu64 ": field %zu is not valid UTF-8, save the file as UTF-8",
+                           c->name, c->row_line, i + 1);
     }
     return true;
 }
@@ -218,9 +219,9 @@ enum csv_result csv_next(struct csv *c, struct err *e) {
         return result;
     if (c->field_count != c->column_count) {
         (void)err_set(e, ERR_CONFIG,
-                      "%s:%" PRIu64 ": too %s fields: %zu, but the header has %zu, correct the row", c->name,
-                      c->row_line, c->field_count < c->column_count ? "few" : "many", c->field_count,
-                      c->column_count);
+                      "%s:%" PRIu64 ": too %s fields: %zu, but the header has %zu, correct the row",
+                      c->name, c->row_line, c->field_count < c->column_count ? "few" : "many",
+                      c->field_count, c->column_count);
         return CSV_ERROR;
     }
     return check_utf8(c, e) ? CSV_ROW : CSV_ERROR;
@@ -232,12 +233,13 @@ static bool check_header(const struct csv *c, struct err *e) {
     for (size_t i = 0; i < c->column_count; i++) {
         struct slice name = slice_trim(c->columns[i]);
         if (name.n == 0)
-            return err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": column %zu has no name, give it one", c->name,
-                           c->row_line, i + 1);
+            return err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": column %zu has no name, give it one",
+                           c->name, c->row_line, i + 1);
         for (size_t j = 0; j < i; j++)
             if (slice_eq(name, slice_trim(c->columns[j])))
                 return err_set(
-                    e, ERR_CONFIG, "%s:%" PRIu64 ": columns %zu and %zu are both called \"%.*s\", rename one",
+                    e, ERR_CONFIG,
+                    "%s:%" PRIu64 ": columns %zu and %zu are both called \"%.*s\", rename one",
                     c->name, c->row_line, j + 1, i + 1, (int)(name.n < 100 ? name.n : 100), name.p);
     }
     return true;
@@ -260,7 +262,8 @@ static bool is_text(const struct csv *c, const char *command, struct err *e) {
                        c->fd == STDIN_FILENO ? "FILE" : c->name, command);
     if (begins_with(c, "PK\x03\x04"))
         return err_set(e, ERR_CONFIG,
-                       "%s: is a zip archive or a workbook, save the table in it as CSV in UTF-8", c->name);
+                       "%s: is a zip archive or a workbook, save the table in it as CSV in UTF-8",
+                       c->name);
     if (begins_with(c, "\xFF\xFE") || begins_with(c, "\xFE\xFF"))
         return fail_at(c, 1, e, "the file is UTF-16, save it as UTF-8");
     return true;
@@ -301,7 +304,8 @@ struct delimiter_text {
 
 /* As --delimiter takes it. */
 static struct delimiter_text delimiter_text(char delimiter) {
-    return delimiter == '\t' ? (struct delimiter_text){"\\t"} : (struct delimiter_text){{delimiter, '\0'}};
+    return delimiter == '\t' ? (struct delimiter_text){"\\t"}
+                             : (struct delimiter_text){{delimiter, '\0'}};
 }
 
 /* A header without any delimiter, but with another one that is in use. */
@@ -311,9 +315,9 @@ static bool check_delimiter(const struct csv *c, struct err *e) {
     for (const char *other = ",;\t|"; *other != '\0'; other++)
         if (count_delimiters(c, *other) > 0)
             return err_set(e, ERR_CONFIG,
-                           "%s:%" PRIu64 ": separated by '%s', not by '%s'; use --delimiter '%s'", c->name,
-                           c->line, delimiter_text(*other).text, delimiter_text(c->delimiter).text,
-                           delimiter_text(*other).text);
+                           "%s:%" PRIu64 ": separated by '%s', not by '%s'; use --delimiter '%s'",
+                           c->name, c->line, delimiter_text(*other).text,
+                           delimiter_text(c->delimiter).text, delimiter_text(*other).text);
     return true;
 }
 
@@ -341,8 +345,9 @@ static bool read_header(struct csv *c, struct err *e) {
     if (result == CSV_ERROR)
         return false;
     if (c->field_count > CSV_COLUMNS_MAX)
-        return err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": there are %zu columns, at most %d are supported",
-                       c->name, c->row_line, c->field_count, CSV_COLUMNS_MAX);
+        return err_set(e, ERR_CONFIG,
+                       "%s:%" PRIu64 ": there are %zu columns, at most %d are supported", c->name,
+                       c->row_line, c->field_count, CSV_COLUMNS_MAX);
     if (!check_utf8(c, e))
         return false;
     buf_set(&c->header_text, buf_slice(&c->text));

@@ -1,7 +1,7 @@
 /* csv: reads RFC 4180 files, record by record, in memory bounded by the longest record allowed. The
  * first record is the header. CRLF and LF, UTF-8 byte order marks, line breaks in quotes and a last
- * line without an end are accepted; blank lines are skipped. A first line "sep=;", as Excel writes it,
- * names the delimiter. What is not CSV is an error that names file and line. */
+ * line without an end are accepted; blank lines are skipped. A first line "sep=;", as Excel writes
+ * it, names the delimiter. What is not CSV is an error that names file and line. */
 #ifndef STREAMER_COMMANDS_CSV_H
 #define STREAMER_COMMANDS_CSV_H
 
@@ -19,12 +19,13 @@ enum csv_result { CSV_ROW, CSV_END, CSV_ERROR };
 
 struct csv_options {
     size_t record_max_bytes;
-    char delimiter;      /* '\0': that of a first line "sep=;", else a comma */
-    const char *command; /* who reads, "streamer feed customers", for advice; borrowed during csv_open */
+    char delimiter; /* '\0': that of a first line "sep=;", else a comma */
+    const char
+        *command; /* who reads, "streamer feed customers", for advice; borrowed during csv_open */
 };
 
-/* Opens `path` ("-": standard input) and reads the header; its names are neither empty (white space aside)
- * nor twice there. NULL with an error; all errors of this module are ERR_CONFIG. */
+/* Opens `path` ("-": standard input) and reads the header; its names are neither empty (white space
+ * aside) nor twice there. NULL with an error; all errors of this module are ERR_CONFIG. */
 struct csv *csv_open(const char *path, const struct csv_options *o, struct err *e);
 void csv_close(struct csv *c); /* NULL is allowed */
 

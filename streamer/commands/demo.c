@@ -1,4 +1,5 @@
-/* demo: the embedded broker, the sample CSVs and the processor; prints what came of them, and keeps serving.
+/* demo: the embedded broker, the sample CSVs and the processor; prints what came of them, and keeps
+ * serving.
  */
 #include "state/keys.h"
 #include "state/rocksdb/store.h"
@@ -36,14 +37,15 @@ static bool find_sample(const char *name, struct buf *path, struct err *e) {
         if (access(buf_cstr(path), R_OK) == 0)
             return true;
     }
-    return err_set(e, ERR_STOP,
-                   "demo: %s is neither in tests/data of the source tree nor in ../share/streamer of the "
-                   "program; run it from where it was built or installed",
-                   name);
+    return err_set(
+        e, ERR_STOP,
+        "demo: %s is neither in tests/data of the source tree nor in ../share/streamer of the "
+        "program; run it from where it was built or installed",
+        name);
 }
 
-static int feed_sample(const struct config *c, const struct service *s, enum entity entity, const char *name,
-                       int64_t *rows, struct err *e) {
+static int feed_sample(const struct config *c, const struct service *s, enum entity entity,
+                       const char *name, int64_t *rows, struct err *e) {
     struct buf path = {0};
     int code = EXIT_FAILED;
     if (find_sample(name, &path, e)) {
@@ -134,7 +136,8 @@ static bool add_customer(struct lines *l, struct slice key, struct slice body) {
 
 /* All rows of a family, of every partition. */
 static bool list_rows(struct service *s, enum family f,
-                      bool (*add)(struct lines *l, struct slice key, struct slice body), struct lines *l) {
+                      bool (*add)(struct lines *l, struct slice key, struct slice body),
+                      struct lines *l) {
     bool ok = true;
     struct kv *kv = store_reader_new(service_store(s));
     struct kv_cursor *c = kv_cursor(kv, f);
@@ -182,7 +185,8 @@ static void count_message(struct group *groups, size_t *count, const rd_kafka_me
         groups[(*count)++] = g;
 }
 
-static rd_kafka_t *quarantine_consumer(const struct config *c, const struct service *s, struct err *e) {
+static rd_kafka_t *quarantine_consumer(const struct config *c, const struct service *s,
+                                       struct err *e) {
     struct config embedded = *c;
     union { /* config holds a plain pointer; nobody writes through it */
         const char *in;
@@ -248,7 +252,8 @@ static void print_counts(const struct service *s) {
         for (int r = 0; r < REASON_COUNT; r++)
             quarantined += atomic_load(&m->quarantined[e][r]);
         (void)printf("  %-14s %8lld %8lld %10lld %5lld %12lld\n", names[e],
-                     (long long)atomic_load(&m->consumed[inputs[e]]), (long long)atomic_load(&m->applied[e]),
+                     (long long)atomic_load(&m->consumed[inputs[e]]),
+                     (long long)atomic_load(&m->applied[e]),
                      (long long)atomic_load(&m->unchanged[e]), (long long)atomic_load(&m->late[e]),
                      (long long)quarantined);
     }
@@ -280,7 +285,8 @@ static void print_next_steps(const struct config *c, const struct service *s) {
 
 static bool print_results(const struct config *c, struct service *s, struct err *e) {
     struct lines l = {0};
-    (void)printf("\nACCOUNT SUMMARY    customer          balance     rate       interest      new balance\n");
+    (void)printf(
+        "\nACCOUNT SUMMARY    customer          balance     rate       interest      new balance\n");
     if (!list_rows(s, FAMILY_ACCOUNTS, add_account, &l))
         return err_set(e, ERR_STOP, "demo: the account summary cannot be read");
     print_lines(&l, SIZE_MAX);
@@ -315,8 +321,9 @@ static int show(const struct config *c, struct service *s, bool once, struct err
         code = feed_sample(c, s, ENTITY_ACCOUNT, "accounts.csv", &accounts, e);
     if (code != EXIT_DONE)
         return command_fail(e);
-    (void)printf("streamer %s: fed %lld customer and %lld account events from CSV files, dirt included.\n",
-                 streamer_version(), (long long)customers, (long long)accounts);
+    (void)printf(
+        "streamer %s: fed %lld customer and %lld account events from CSV files, dirt included.\n",
+        streamer_version(), (long long)customers, (long long)accounts);
     if (!wait_until_processed(s, customers, accounts))
         return EXIT_DONE;
     if (!print_results(c, s, e))

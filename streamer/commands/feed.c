@@ -81,17 +81,18 @@ static bool may_feed(const struct feed *f, struct err *e) {
 static bool check_topic(struct feed *f, struct err *e) {
     const char *bootstrap = f->options->bootstrap;
     const struct rd_kafka_metadata *metadata =
-        kafka_metadata(f->producer, bootstrap != NULL ? bootstrap : f->config->bootstrap, CONNECT_TIMEOUT_MS,
-                       &f->trouble, e);
+        kafka_metadata(f->producer, bootstrap != NULL ? bootstrap : f->config->bootstrap,
+                       CONNECT_TIMEOUT_MS, &f->trouble, e);
     if (metadata == NULL)
         return false;
     bool exists = kafka_metadata_topic(metadata, f->topic_name) != NULL;
     rd_kafka_metadata_destroy(metadata);
-    return exists || (may_feed(f, e) &&
-                      err_set(e, ERR_STOP,
-                              "kafka: there is no topic %s, start `streamer run`, which creates it, or "
-                              "kafka-topics.sh --create --topic %s",
-                              f->topic_name, f->topic_name));
+    return exists ||
+           (may_feed(f, e) &&
+            err_set(e, ERR_STOP,
+                    "kafka: there is no topic %s, start `streamer run`, which creates it, or "
+                    "kafka-topics.sh --create --topic %s",
+                    f->topic_name, f->topic_name));
 }
 
 static bool connect_kafka(struct feed *f, struct err *e) {
@@ -159,8 +160,8 @@ static void put_row(struct buf *out, const struct csv *csv, const struct slice *
 
 static bool produce(struct feed *f, const struct csv *csv, struct slice key, struct err *e) {
     for (;;) {
-        int result = rd_kafka_produce(f->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, f->json.p,
-                                      f->json.n, key.n > 0 ? key.p : NULL, key.n, f);
+        int result = rd_kafka_produce(f->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+                                      f->json.p, f->json.n, key.n > 0 ? key.p : NULL, key.n, f);
         rd_kafka_resp_err_t code = rd_kafka_last_error();
         if (result == 0) {
             f->queued++;
@@ -168,7 +169,8 @@ static bool produce(struct feed *f, const struct csv *csv, struct slice key, str
         }
         if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
             return err_set(e, ERR_STOP,
-                           "%s:%" PRIu64 ": the row is too long for a message, raise kafka.message.max.bytes",
+                           "%s:%" PRIu64
+                           ": the row is too long for a message, raise kafka.message.max.bytes",
                            csv_name(csv), csv_line(csv));
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
             f->failure = code;
@@ -195,7 +197,8 @@ static void keep_rate(struct feed *f) {
     f->due_us += 1000000 / f->options->rate;
 }
 
-static bool publish_rows(struct feed *f, struct csv *csv, const struct feed_columns *columns, struct err *e) {
+static bool publish_rows(struct feed *f, struct csv *csv, const struct feed_columns *columns,
+                         struct err *e) {
     enum csv_result row;
     while ((row = csv_next(csv, e)) == CSV_ROW) {
         keep_rate(f);
@@ -219,7 +222,8 @@ static struct csv *open_file(const struct feed *f, const char *path, struct feed
     bool customers = f->fields.entity == ENTITY_CUSTOMER;
     struct csv_options o = {.record_max_bytes = (size_t)f->config->record_max_bytes,
                             .delimiter = f->options->delimiter,
-                            .command = customers ? "streamer feed customers" : "streamer feed accounts"};
+                            .command =
+                                customers ? "streamer feed customers" : "streamer feed accounts"};
     struct csv *csv = csv_open(path, &o, e);
     if (csv != NULL && feed_columns_init(columns, &f->fields, csv, e))
         return csv;
@@ -242,11 +246,13 @@ static bool publish_file(struct feed *f, const char *path, struct err *e) {
 /* A pipe can be read only once. */
 static bool is_read_once(const char *path) {
     struct stat s;
-    return strcmp(path, "-") == 0 || (stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode));
+    return strcmp(path, "-") == 0 ||
+           (stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode));
 }
 
 /* Finds files that cannot be fed before any row is out. */
-static bool check_headers(const struct feed *f, const char *const *files, size_t file_count, struct err *e) {
+static bool check_headers(const struct feed *f, const char *const *files, size_t file_count,
+                          struct err *e) {
     for (size_t i = 0; i < file_count; i++) {
         struct feed_columns columns;
         if (is_read_once(files[i]))
@@ -272,7 +278,8 @@ static uint64_t total_bytes(const char *const *files, size_t file_count) {
     return total;
 }
 
-static bool publish_files(struct feed *f, const char *const *files, size_t file_count, struct err *e) {
+static bool publish_files(struct feed *f, const char *const *files, size_t file_count,
+                          struct err *e) {
     for (size_t i = 0; i < file_count; i++)
         if (!publish_file(f, files[i], e)) {
             /* What was good before the fault goes out; a Kafka failure stays one. */
@@ -295,29 +302,32 @@ static bool feed(struct feed *f, const char *const *files, size_t file_count, st
     progress_clear(&f->progress);
     if (!ok) {
         struct err fault = *e;
-        (void)err_set(e, fault.class, "%.900s; %" PRIu64 " rows were published", fault.text, f->delivered);
+        (void)err_set(e, fault.class, "%.900s; %" PRIu64 " rows were published", fault.text,
+                      f->delivered);
     }
     return ok;
 }
 
-int feed_files(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
-               const struct feed_options *o, struct feed_result *result, struct err *e) {
+int feed_files(const struct config *c, enum entity entity, const char *const *files,
+               size_t file_count, const struct feed_options *o, struct feed_result *result,
+               struct err *e) {
     struct feed f = {.config = c, .options = o, .topic_name = topic_of(c, entity)};
     int64_t started_ms = progress_now_ms();
-    bool ok = feed_fields_init(&f.fields, entity, c->field_names[entity], o->maps, o->map_count, o->missing,
-                               o->missing_count, e) &&
+    bool ok = feed_fields_init(&f.fields, entity, c->field_names[entity], o->maps, o->map_count,
+                               o->missing, o->missing_count, e) &&
               feed(&f, files, file_count, e);
     disconnect_kafka(&f);
     feed_fields_release(&f.fields);
     buf_release(&f.json);
-    *result = (struct feed_result){.rows = f.delivered, .elapsed_ms = progress_now_ms() - started_ms};
+    *result =
+        (struct feed_result){.rows = f.delivered, .elapsed_ms = progress_now_ms() - started_ms};
     if (ok)
         return EXIT_DONE;
     return e->class == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 }
 
-int command_feed(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
-                 const struct feed_options *o) {
+int command_feed(const struct config *c, enum entity entity, const char *const *files,
+                 size_t file_count, const struct feed_options *o) {
     struct feed_result result;
     struct err e;
     struct feed_options shown = *o;
@@ -325,8 +335,8 @@ int command_feed(const struct config *c, enum entity entity, const char *const *
     if (feed_files(c, entity, files, file_count, &shown, &result, &e) != EXIT_DONE)
         return command_fail(&e);
     double seconds = (double)(result.elapsed_ms > 0 ? result.elapsed_ms : 1) / 1000;
-    (void)printf("published %" PRIu64 " rows of %zu file%s to %s in %.1f s (%.0f rows/s)\n", result.rows,
-                 file_count, file_count == 1 ? "" : "s", topic_of(c, entity), seconds,
+    (void)printf("published %" PRIu64 " rows of %zu file%s to %s in %.1f s (%.0f rows/s)\n",
+                 result.rows, file_count, file_count == 1 ? "" : "s", topic_of(c, entity), seconds,
                  (double)result.rows / seconds);
     return EXIT_DONE;
 }

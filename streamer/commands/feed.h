@@ -26,13 +26,14 @@ struct feed_options {
 
 /* Publishes every row of the `files` ("-": standard input) to the entity's topic and waits until
  * the broker has all of them. Every field of the entity needs a column in each file
- * (feed_columns.h), which is looked at before any row goes out; of a pipe, before its own first row.
- * A row becomes {"<header>":"<field>",…}, as they stand, but mapped columns have their field's
+ * (feed_columns.h), which is looked at before any row goes out; of a pipe, before its own first
+ * row. A row becomes {"<header>":"<field>",…}, as they stand, but mapped columns have their field's
  * name; its key is the trimmed text of the id's column, null where that is empty; its partition is
  * the one that Java clients would choose. The topic must exist. Memory is bounded whatever the size
  * of the files. Returns the exit code: 0; 1: Kafka failed; 2: a file is unreadable or not CSV, or
  * the configuration is wrong. */
-int feed_files(const struct config *c, enum entity entity, const char *const *files, size_t file_count,
-               const struct feed_options *o, struct feed_result *result, struct err *e);
+int feed_files(const struct config *c, enum entity entity, const char *const *files,
+               size_t file_count, const struct feed_options *o, struct feed_result *result,
+               struct err *e);
 
 #endif

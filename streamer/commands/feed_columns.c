@@ -91,7 +91,8 @@ static const struct feed_map *find_map(const struct feed_fields *f, struct slice
 }
 
 /* How many columns each field has. */
-static void count_columns(const struct feed_fields *f, const struct csv *csv, size_t counts[FIELD_COUNT]) {
+static void count_columns(const struct feed_fields *f, const struct csv *csv,
+                          size_t counts[FIELD_COUNT]) {
     memset(counts, 0, FIELD_COUNT * sizeof *counts);
     for (size_t i = 0; i < csv_column_count(csv); i++) {
         const struct feed_map *map = find_map(f, csv_column_name(csv, i));
@@ -101,7 +102,8 @@ static void count_columns(const struct feed_fields *f, const struct csv *csv, si
     }
 }
 
-static bool is_lacking(const struct feed_fields *f, const size_t counts[FIELD_COUNT], enum field field) {
+static bool is_lacking(const struct feed_fields *f, const size_t counts[FIELD_COUNT],
+                       enum field field) {
     for (size_t i = 0; i < f->known.count; i++)
         if (f->known.names[i].field == field)
             return counts[field] == 0 && !f->may_miss[field];
@@ -138,7 +140,8 @@ static void put_columns(struct buf *out, const struct csv *csv) {
 }
 
 /* "customer_name or name, has_loan or has_loan_flag": the names of each field that is lacking. */
-static void put_lacking(struct buf *out, const struct feed_fields *f, const size_t counts[FIELD_COUNT]) {
+static void put_lacking(struct buf *out, const struct feed_fields *f,
+                        const size_t counts[FIELD_COUNT]) {
     for (int field = 0; field < FIELD_COUNT; field++) {
         const char *before = out->n > 0 ? ", " : "";
         for (size_t i = 0; i < f->known.count && is_lacking(f, counts, (enum field)field); i++) {
@@ -153,13 +156,13 @@ static void put_lacking(struct buf *out, const struct feed_fields *f, const size
 
 /* The columns that are fields of the other entity alone, if the file has more of its fields than of
  * this one's. */
-static void put_columns_of_other(struct buf *out, const struct feed_fields *f, const struct csv *csv,
-                                 size_t lacking) {
+static void put_columns_of_other(struct buf *out, const struct feed_fields *f,
+                                 const struct csv *csv, size_t lacking) {
     struct feed_fields other;
     struct err ignored;
     size_t counts[FIELD_COUNT];
-    if (!feed_fields_init(&other, f->entity == ENTITY_CUSTOMER ? ENTITY_ACCOUNT : ENTITY_CUSTOMER, NULL, NULL,
-                          0, NULL, 0, &ignored))
+    if (!feed_fields_init(&other, f->entity == ENTITY_CUSTOMER ? ENTITY_ACCOUNT : ENTITY_CUSTOMER,
+                          NULL, NULL, 0, NULL, 0, &ignored))
         return;
     count_columns(&other, csv, counts);
     for (size_t i = 0; i < csv_column_count(csv) && count_lacking(&other, counts) < lacking; i++)
@@ -224,7 +227,8 @@ static bool refuse_lacking(const struct feed_fields *f, const struct csv *csv,
 
 /* --- the whole --- */
 
-static bool is_in_header(const struct feed_map *map, const struct feed_fields *f, const struct csv *csv) {
+static bool is_in_header(const struct feed_map *map, const struct feed_fields *f,
+                         const struct csv *csv) {
     for (size_t column = 0; column < csv_column_count(csv); column++)
         if (find_map(f, csv_column_name(csv, column)) == map)
             return true;
@@ -235,7 +239,8 @@ static bool check_maps(const struct feed_fields *f, const struct csv *csv, struc
     for (size_t i = 0; i < f->map_count; i++) {
         const struct feed_map *map = &f->maps[i];
         if (!is_in_header(map, f, csv))
-            return err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": no column \"%.*s\", which --map names, correct it",
+            return err_set(e, ERR_CONFIG,
+                           "%s:%" PRIu64 ": no column \"%.*s\", which --map names, correct it",
                            csv_name(csv), csv_line(csv), (int)map->column.n, map->column.p);
     }
     return true;
@@ -251,7 +256,8 @@ static bool check_fields(const struct feed_fields *f, const struct csv *csv, str
     struct buf columns = {0};
     put_columns(&columns, csv);
     (void)err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": more than one column %s among %.400s, rename one",
-                  csv_name(csv), csv_line(csv), field_label(id_field(f->entity)), one_line(&columns));
+                  csv_name(csv), csv_line(csv), field_label(id_field(f->entity)),
+                  one_line(&columns));
     buf_release(&columns);
     return false;
 }
@@ -265,7 +271,9 @@ bool feed_columns_init(struct feed_columns *c, const struct feed_fields *f, cons
         const struct feed_map *map = find_map(f, csv_column_name(csv, i));
         const struct field_name *known = find_field(&f->known, csv_column_name(csv, i));
         c->names[i] = map != NULL ? slice_str(field_label(map->field)) : csv_column_name(csv, i);
-        if ((map != NULL ? map->field : known != NULL ? known->field : FIELD_COUNT) == id_field(f->entity))
+        if ((map != NULL     ? map->field
+             : known != NULL ? known->field
+                             : FIELD_COUNT) == id_field(f->entity))
             c->id = i;
     }
     return true;

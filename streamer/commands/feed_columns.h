@@ -25,8 +25,9 @@ void feed_fields_release(struct feed_fields *f);
 
 /* Of one file. */
 struct feed_columns {
-    size_t id;           /* the column that is the key */
-    struct slice *names; /* of the columns, as they are published; borrowed from the csv and the fields */
+    size_t id; /* the column that is the key */
+    struct slice
+        *names; /* of the columns, as they are published; borrowed from the csv and the fields */
 };
 
 /* False, with nothing to release: a field has no column, the id more than one, or a column to map

@@ -15,7 +15,8 @@ int64_t progress_now_ms(void) {
 
 void progress_init(struct progress *p, FILE *out, uint64_t total_bytes) {
     int64_t now = progress_now_ms();
-    *p = (struct progress){.out = out, .total = total_bytes, .started_ms = now, .drawn_ms = now - REDRAW_MS};
+    *p = (struct progress){
+        .out = out, .total = total_bytes, .started_ms = now, .drawn_ms = now - REDRAW_MS};
 }
 
 static void draw_bar(FILE *out, uint64_t bytes, uint64_t total) {
@@ -38,7 +39,8 @@ void progress_show(struct progress *p, uint64_t bytes, uint64_t rows) {
     if (p->total > 0)
         draw_bar(p->out, bytes, p->total);
     /* The cursor goes back, so that a log line writes over this one. */
-    (void)fprintf(p->out, "%" PRIu64 " rows, %" PRIu64 " rows/s\033[K\r", rows, rows * 1000 / elapsed_ms);
+    (void)fprintf(p->out, "%" PRIu64 " rows, %" PRIu64 " rows/s\033[K\r", rows,
+                  rows * 1000 / elapsed_ms);
     (void)fflush(p->out);
 }
 

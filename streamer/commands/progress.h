@@ -1,4 +1,5 @@
-/* progress: one line on a terminal that says how far a long work is. Drawn a few times a second, over itself.
+/* progress: one line on a terminal that says how far a long work is. Drawn a few times a second,
+ * over itself.
  */
 #ifndef STREAMER_COMMANDS_PROGRESS_H
 #define STREAMER_COMMANDS_PROGRESS_H

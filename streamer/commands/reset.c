@@ -1,6 +1,7 @@
-/* reset: full refresh. Forgets state and results of an app.id, so that the next run reprocesses its input from the
- * beginning. Before it deletes anything it says so in the topic of the owners (owners.h), and takes
- * that back when all is gone. After a crash in between no run starts, and a second reset goes on. */
+/* reset: full refresh. Forgets state and results of an app.id, so that the next run reprocesses its
+ * input from the beginning. Before it deletes anything it says so in the topic of the owners
+ * (owners.h), and takes that back when all is gone. After a crash in between no run starts, and a
+ * second reset goes on. */
 #include "state/rocksdb/store.h"
 #include "streamer/commands/commands.h"
 #include "streamer/kafka/input_loss.h"
@@ -23,14 +24,15 @@ static bool group_is_idle(rd_kafka_t *client, const struct config *c, struct err
     const char *groups[] = {c->app_id};
     size_t count, members = 0;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_AdminOptions_t *options = kafka_group_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    rd_kafka_AdminOptions_t *options =
+        kafka_group_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
     rd_kafka_DescribeConsumerGroups(client, groups, 1, options, queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_event_t *event = kafka_admin_result(queue, "describe the consumer group", e);
     if (event != NULL) {
         const rd_kafka_ConsumerGroupDescription_t **descriptions =
-            rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(event),
-                                                          &count);
+            rd_kafka_DescribeConsumerGroups_result_groups(
+                rd_kafka_event_DescribeConsumerGroups_result(event), &count);
         for (size_t i = 0; i < count; i++)
             members += rd_kafka_ConsumerGroupDescription_member_count(descriptions[i]);
         rd_kafka_event_destroy(event);
@@ -39,14 +41,17 @@ static bool group_is_idle(rd_kafka_t *client, const struct config *c, struct err
     if (event == NULL)
         return false;
     return members == 0 ||
-           err_set(e, ERR_STOP,
-                   "reset: %zu instance%s of app.id %s run%s (or died seconds ago); stop all of them "
-                   "first, nothing was changed",
-                   members, members == 1 ? "" : "s", c->app_id, members == 1 ? "s" : "");
+           err_set(
+               e, ERR_STOP,
+               "reset: %zu instance%s of app.id %s run%s (or died seconds ago); stop all of them "
+               "first, nothing was changed",
+               members, members == 1 ? "" : "s", c->app_id, members == 1 ? "s" : "");
 }
 
-/* Looked at before anything is deleted. A topic that this user may not see would seem not to be there. */
-static bool may_reset(rd_kafka_t *client, const struct config *c, bool keep_quarantine, struct err *e) {
+/* Looked at before anything is deleted. A topic that this user may not see would seem not to be
+ * there. */
+static bool may_reset(rd_kafka_t *client, const struct config *c, bool keep_quarantine,
+                      struct err *e) {
     struct rights needed = rights_to_reset(), missing;
     if (keep_quarantine)
         needed.of[TOPIC_QUARANTINE] = 0;
@@ -59,13 +64,16 @@ static bool may_reset(rd_kafka_t *client, const struct config *c, bool keep_quar
 }
 
 /* Which topics are there that are to go. */
-static bool find_topics(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,
-                        bool keep_quarantine, bool present[TOPIC_COUNT], struct err *e) {
-    const struct rd_kafka_metadata *md = kafka_metadata(client, c->bootstrap, CALL_TIMEOUT_MS, trouble, e);
+static bool find_topics(rd_kafka_t *client, const struct config *c,
+                        const struct kafka_trouble *trouble, bool keep_quarantine,
+                        bool present[TOPIC_COUNT], struct err *e) {
+    const struct rd_kafka_metadata *md =
+        kafka_metadata(client, c->bootstrap, CALL_TIMEOUT_MS, trouble, e);
     if (md == NULL)
         return false;
     for (int t = 0; t < TOPIC_COUNT; t++)
-        present[t] = !topic_is_input((enum topic)t) && !(keep_quarantine && t == TOPIC_QUARANTINE) &&
+        present[t] = !topic_is_input((enum topic)t) &&
+                     !(keep_quarantine && t == TOPIC_QUARANTINE) &&
                      kafka_metadata_topic(md, c->topics[t]) != NULL;
     rd_kafka_metadata_destroy(md);
     return true;
@@ -75,8 +83,8 @@ static bool find_topics(rd_kafka_t *client, const struct config *c, const struct
 
 /* Nothing goes that is another app.id's, or may be. What nobody owns was written by this one if it
  * has internal topics (version 0.1.0 did not say whose results are), or owns other topics. */
-static bool is_ours(const struct owners *owners, const struct config *c, const bool present[TOPIC_COUNT],
-                    struct err *e) {
+static bool is_ours(const struct owners *owners, const struct config *c,
+                    const bool present[TOPIC_COUNT], struct err *e) {
     if (!owners_allow(owners, c, e))
         return false;
     if (present[TOPIC_ACCOUNT_LINKS] || owners_know(owners, c->app_id))
@@ -106,16 +114,18 @@ static void choose_given_up(bool keep_quarantine, bool which[TOPIC_COUNT]) {
 }
 
 /* From here on no run starts. */
-static bool tell_begin(rd_kafka_t *client, const struct config *c, bool keep_quarantine, struct err *e) {
+static bool tell_begin(rd_kafka_t *client, const struct config *c, bool keep_quarantine,
+                       struct err *e) {
     struct owners owners = {0};
     bool which[TOPIC_COUNT];
     choose_given_up(keep_quarantine, which);
     bool ok =
-        topics_create_owners(client, c, e) && owners_append(c, OWNERS_RESETTING, which, &owners, e) &&
-        owners_allow(&owners, c, e) &&
+        topics_create_owners(client, c, e) &&
+        owners_append(c, OWNERS_RESETTING, which, &owners, e) && owners_allow(&owners, c, e) &&
         (owners_have(&owners, c, which) ||
-         err_set(e, ERR_STOP,
-                 "reset: another app.id gave up topics just now, nothing was deleted; run reset again"));
+         err_set(
+             e, ERR_STOP,
+             "reset: another app.id gave up topics just now, nothing was deleted; run reset again"));
     owners_release(&owners);
     return ok;
 }
@@ -131,7 +141,8 @@ static bool tell_end(const struct config *c, bool keep_quarantine, struct err *e
 
 /* --- asking the user --- */
 
-static void say_what_goes(const struct config *c, const bool present[TOPIC_COUNT], bool keep_quarantine) {
+static void say_what_goes(const struct config *c, const bool present[TOPIC_COUNT],
+                          bool keep_quarantine) {
     (void)printf("reset of app.id %s deletes for good:\n", c->app_id);
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (present[t])
@@ -144,8 +155,9 @@ static void say_what_goes(const struct config *c, const bool present[TOPIC_COUNT
 
 /* losses: of input_loss_describe. */
 static void say_what_comes(const struct config *c, const char *losses) {
-    (void)printf("Then `streamer run` reprocesses what %s and %s still hold, from their beginning.\n",
-                 c->topics[TOPIC_CUSTOMERS], c->topics[TOPIC_ACCOUNTS]);
+    (void)printf(
+        "Then `streamer run` reprocesses what %s and %s still hold, from their beginning.\n",
+        c->topics[TOPIC_CUSTOMERS], c->topics[TOPIC_ACCOUNTS]);
     if (losses[0] == '\0')
         (void)printf("All their partitions still start at 0.\n");
     else
@@ -160,7 +172,8 @@ static bool confirmed(bool yes, struct err *e) {
     (void)fflush(stdout);
     if (fgets(answer, sizeof answer, stdin) != NULL && strcmp(answer, "yes\n") == 0)
         return true;
-    return err_set(e, ERR_STOP, "reset: not confirmed, nothing was changed (--yes goes on without asking)");
+    return err_set(e, ERR_STOP,
+                   "reset: not confirmed, nothing was changed (--yes goes on without asking)");
 }
 
 /* --- deleting --- */
@@ -179,8 +192,9 @@ static bool check_deleted(rd_kafka_event_t *event, struct err *e) {
     return true;
 }
 
-static bool delete_topics(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,
-                          bool keep_quarantine, bool present[TOPIC_COUNT], struct err *e) {
+static bool delete_topics(rd_kafka_t *client, const struct config *c,
+                          const struct kafka_trouble *trouble, bool keep_quarantine,
+                          bool present[TOPIC_COUNT], struct err *e) {
     rd_kafka_DeleteTopic_t *topics[TOPIC_COUNT];
     size_t count = 0;
     for (int t = 0; t < TOPIC_COUNT; t++)
@@ -203,9 +217,10 @@ static bool delete_topics(rd_kafka_t *client, const struct config *c, const stru
         for (int t = 0; ok && t < TOPIC_COUNT; t++)
             count += present[t];
         if (count > 0 && tries == VANISH_TRIES)
-            return err_set(e, ERR_STOP,
-                           "reset: the deleted topics are still there; look at the brokers' logs, then run "
-                           "reset again");
+            return err_set(
+                e, ERR_STOP,
+                "reset: the deleted topics are still there; look at the brokers' logs, then run "
+                "reset again");
         if (count > 0)
             (void)usleep(100000);
     }
@@ -227,7 +242,8 @@ static bool delete_offsets(rd_kafka_t *client, const struct config *c, struct er
         for (size_t i = 0; ok && i < count; i++) {
             const rd_kafka_error_t *error = rd_kafka_group_result_error(results[i]);
             if (error != NULL && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-                ok = err_set(e, ERR_STOP, "reset: offsets of group %s: %s; mend that and run reset again",
+                ok = err_set(e, ERR_STOP,
+                             "reset: offsets of group %s: %s; mend that and run reset again",
                              c->app_id, rd_kafka_error_string(error));
         }
         rd_kafka_event_destroy(event);
@@ -251,15 +267,17 @@ static bool ask(rd_kafka_t *client, const struct config *c, const struct kafka_t
     return ok && confirmed(yes, e);
 }
 
-static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble, bool yes,
-                  bool keep_quarantine, struct err *e) {
+static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,
+                  bool yes, bool keep_quarantine, struct err *e) {
     bool present[TOPIC_COUNT];
     return find_topics(client, c, trouble, keep_quarantine, present, e) &&
            may_reset(client, c, keep_quarantine, e) && check_owner(client, c, present, e) &&
-           group_is_idle(client, c, e) && ask(client, c, trouble, present, keep_quarantine, yes, e) &&
+           group_is_idle(client, c, e) &&
+           ask(client, c, trouble, present, keep_quarantine, yes, e) &&
            group_is_idle(client, c, e) && tell_begin(client, c, keep_quarantine, e) &&
-           delete_topics(client, c, trouble, keep_quarantine, present, e) && delete_offsets(client, c, e) &&
-           store_destroy(c->state_dir, e) && tell_end(c, keep_quarantine, e);
+           delete_topics(client, c, trouble, keep_quarantine, present, e) &&
+           delete_offsets(client, c, e) && store_destroy(c->state_dir, e) &&
+           tell_end(c, keep_quarantine, e);
 }
 
 int command_reset(const struct config *c, bool yes, bool keep_quarantine) {
@@ -272,6 +290,7 @@ int command_reset(const struct config *c, bool yes, bool keep_quarantine) {
     rd_kafka_destroy(client);
     if (!ok)
         return command_fail(&e);
-    (void)printf("done; other instances' state directories, if there are any, must be removed by hand\n");
+    (void)printf(
+        "done; other instances' state directories, if there are any, must be removed by hand\n");
     return EXIT_DONE;
 }

@@ -186,7 +186,11 @@ static bool set_choice(const struct option *o, const char *text, void *member, s
             memcpy(member, &i, sizeof i); /* the enums are ints */
             return true;
         }
-        buf_printf(&valid, "%s%s", i == 0 ? "" : o->choices[i + 1] != NULL ? ", " : " or ", o->choices[i]);
+        buf_printf(&valid, "%s%s",
+                   i == 0                      ? ""
+                   : o->choices[i + 1] != NULL ? ", "
+                                               : " or ",
+                   o->choices[i]);
     }
     (void)err_set(e, ERR_CONFIG, "\"%.80s\" is not valid, use %s", text, buf_cstr(&valid));
     buf_release(&valid);
@@ -242,8 +246,8 @@ static struct kafka_property *kafka_property(struct config *c, const char *name)
 }
 
 static bool set_twice(const struct kafka_property *p, const char *suffix, struct err *e) {
-    return err_set(e, ERR_CONFIG, "%s sets " KAFKA_PREFIX "%s%s, remove one of the two", p->origin, p->name,
-                   suffix);
+    return err_set(e, ERR_CONFIG, "%s sets " KAFKA_PREFIX "%s%s, remove one of the two", p->origin,
+                   p->name, suffix);
 }
 
 /* Read are the files when all settings are known: a later one may name another file. */
@@ -329,8 +333,8 @@ static bool set_value(struct config *c, const struct option *o, const char *key,
         return unknown_key(key, e);
     if (!is_unquoted(key, value, e))
         return false;
-    bool ok =
-        o != NULL ? set_option(c, o, value, e) : set_kafka(c, key + strlen(KAFKA_PREFIX), value, origin, e);
+    bool ok = o != NULL ? set_option(c, o, value, e)
+                        : set_kafka(c, key + strlen(KAFKA_PREFIX), value, origin, e);
     if (!ok && is_comment_behind(value))
         (void)err_set(e, ERR_CONFIG,
                       "no comments behind a value, put what follows '#' into a line of its own");
@@ -338,7 +342,8 @@ static bool set_value(struct config *c, const struct option *o, const char *key,
 }
 
 /* Sets `key`; the error begins with the origin and the key. */
-static bool set_key(struct config *c, const char *key, const char *value, const char *origin, struct err *e) {
+static bool set_key(struct config *c, const char *key, const char *value, const char *origin,
+                    struct err *e) {
     const struct option *o = find_option(key);
     if (!set_value(c, o, key, value, origin, e))
         return err_prefix(e, "%s: %.100s", origin, key);
@@ -363,7 +368,8 @@ struct file_context {
     const char *path;
 };
 
-static bool set_from_line(void *context, size_t line, const char *key, const char *value, struct err *e) {
+static bool set_from_line(void *context, size_t line, const char *key, const char *value,
+                          struct err *e) {
     const struct file_context *file = context;
     struct buf origin = {0};
     buf_printf(&origin, "%s:%zu", file->path, line);
@@ -381,8 +387,8 @@ static const char *env_name(struct buf *out, const char *prefix, const char *key
     return buf_cstr(out);
 }
 
-/* Variables that are nobody's setting: the tests' own, and those that Kubernetes and Docker make up for a
- * service called "streamer". */
+/* Variables that are nobody's setting: the tests' own, and those that Kubernetes and Docker make up
+ * for a service called "streamer". */
 static bool is_foreign_variable(const char *name) {
     static const char *const exact[] = {"STREAMER_BIN", "STREAMER_PORT", "STREAMER_NAME",
                                         "STREAMER_SERVICE_HOST"};
@@ -393,8 +399,8 @@ static bool is_foreign_variable(const char *name) {
            has_prefix(name, "STREAMER_ENV_");
 }
 
-/* The key that the variable `name` sets, into `key`. The tables are searched rather than the name translated,
- * since '_' may stand for '.' or for itself. False: none, with the nearest variable. */
+/* The key that the variable `name` sets, into `key`. The tables are searched rather than the name
+ * translated, since '_' may stand for '.' or for itself. False: none, with the nearest variable. */
 static bool key_of_variable(const char *name, struct buf *key, struct err *e) {
     struct nearest nearest = nearest_to(name);
     struct buf candidate = {0};
@@ -416,7 +422,8 @@ static bool key_of_variable(const char *name, struct buf *key, struct err *e) {
                       nearest.best);
     else if (!found)
         (void)err_set(e, ERR_CONFIG,
-                      "%.100s: unknown environment variable, `streamer help` lists the valid keys", name);
+                      "%.100s: unknown environment variable, `streamer help` lists the valid keys",
+                      name);
     buf_release(&candidate);
     kafka_property_names_release(&kafka);
     return found;
@@ -455,7 +462,8 @@ static bool set_from_argument(struct config *c, const char *set, struct err *e) 
     return ok;
 }
 
-static bool set_from_arguments(struct config *c, const char *const *sets, size_t set_count, struct err *e) {
+static bool set_from_arguments(struct config *c, const char *const *sets, size_t set_count,
+                               struct err *e) {
     for (size_t i = 0; i < set_count; i++)
         if (!set_from_argument(c, sets[i], e))
             return false;
@@ -492,7 +500,8 @@ static bool topics_collide(const char *a, const char *b) {
     return *a == *b;
 }
 
-/* Blames the topic that the user named. Two internal topics never clash: one of a and b is an option. */
+/* Blames the topic that the user named. Two internal topics never clash: one of a and b is an
+ * option. */
 static bool topics_clash(const struct config *c, enum topic a, enum topic b, struct err *e) {
     const struct option *option = topic_option(c, a);
     if (option == NULL || strcmp(setting_of(c, option->key)->origin, "default") == 0)
@@ -516,11 +525,13 @@ static bool owners_clash(const struct config *c, enum topic t, struct err *e) {
     const struct setting *owners = setting_of(c, "topic.owners");
     const char *key = config_topic_key(c, t);
     if (key != NULL && strcmp(owners->origin, "default") == 0)
-        return err_set(e, ERR_CONFIG, "%s: %s: \"%s\" is taken by topic.owners (\"%s\"), use another name",
+        return err_set(e, ERR_CONFIG,
+                       "%s: %s: \"%s\" is taken by topic.owners (\"%s\"), use another name",
                        setting_of(c, key)->origin, key, c->topics[t], c->owners_topic);
-    return err_set(e, ERR_CONFIG, "%s: topic.owners: \"%s\" is taken by %s (\"%s\"), use another name",
-                   owners->origin, c->owners_topic, key != NULL ? key : "an internal topic of app.id",
-                   c->topics[t]);
+    return err_set(e, ERR_CONFIG,
+                   "%s: topic.owners: \"%s\" is taken by %s (\"%s\"), use another name",
+                   owners->origin, c->owners_topic,
+                   key != NULL ? key : "an internal topic of app.id", c->topics[t]);
 }
 
 static bool check_owners_topic(const struct config *c, struct err *e) {
@@ -532,9 +543,10 @@ static bool check_owners_topic(const struct config *c, struct err *e) {
 
 static bool check_replication(const struct config *c, struct err *e) {
     return c->replication_factor != 0 ||
-           err_set(e, ERR_CONFIG,
-                   "%s: replication.factor: 0 is out of range, use 1 to 100, or -1 for the broker's default",
-                   setting_of(c, "replication.factor")->origin);
+           err_set(
+               e, ERR_CONFIG,
+               "%s: replication.factor: 0 is out of range, use 1 to 100, or -1 for the broker's default",
+               setting_of(c, "replication.factor")->origin);
 }
 
 /* A rate is at most 1, with the bonus too. Blames the one of the two that the user set. */
@@ -549,10 +561,11 @@ static bool check_rates(const struct config *c, struct err *e) {
     const char *key = "rates.loan.bonus";
     if (strcmp(setting_of(c, key)->origin, "default") == 0)
         key = "rates.tiers";
-    return err_set(e, ERR_CONFIG,
-                   "%s: %s: the highest tier and the bonus of a loan make %d.%03d, use at most 1.000",
-                   setting_of(c, key)->origin, key, (int)(highest + r->loan_bonus_milli) / 1000,
-                   (int)(highest + r->loan_bonus_milli) % 1000);
+    return err_set(
+        e, ERR_CONFIG,
+        "%s: %s: the highest tier and the bonus of a loan make %d.%03d, use at most 1.000",
+        setting_of(c, key)->origin, key, (int)(highest + r->loan_bonus_milli) / 1000,
+        (int)(highest + r->loan_bonus_milli) % 1000);
 }
 
 static const struct kafka_property *find_kafka(const struct config *c, const char *prefix) {
@@ -579,13 +592,15 @@ static bool check_mechanism(const struct config *c, struct err *e) {
 static bool check_http(const struct config *c, struct err *e) {
     struct address listen;
     const struct setting *where = setting_of(c, "http.listen");
-    bool is_alone = c->http_listen[0] == '\0' ||
-                    (address_parse(slice_str(c->http_listen), &listen) && address_is_loopback(&listen));
+    bool is_alone =
+        c->http_listen[0] == '\0' ||
+        (address_parse(slice_str(c->http_listen), &listen) && address_is_loopback(&listen));
     if (!is_alone && c->http_token_file[0] == '\0' && !c->http_insecure)
-        return err_set(e, ERR_CONFIG,
-                       "%s: http.listen: %s is reachable from other machines; set http.token.file, or, where "
-                       "everybody who can reach it may see all data, http.insecure=true",
-                       where->origin, c->http_listen);
+        return err_set(
+            e, ERR_CONFIG,
+            "%s: http.listen: %s is reachable from other machines; set http.token.file, or, where "
+            "everybody who can reach it may see all data, http.insecure=true",
+            where->origin, c->http_listen);
     bool has_certificate = c->http_tls_certificate[0] != '\0', has_key = c->http_tls_key[0] != '\0';
     return has_certificate == has_key ||
            err_set(e, ERR_CONFIG, "%s: %s is set without %s, TLS needs both",
@@ -609,8 +624,10 @@ bool config_load(struct config *c, const char *path, const char *const *sets, si
                  struct err *e) {
     *c = (struct config){.settings = mem_calloc(OPTION_COUNT, sizeof *c->settings)};
     if (!set_defaults(c, e) ||
-        (path != NULL && !properties_read(path, set_from_line, &(struct file_context){c, path}, e)) ||
-        !set_from_environment(c, e) || !set_from_arguments(c, sets, set_count, e) || !read_secrets(c, e))
+        (path != NULL &&
+         !properties_read(path, set_from_line, &(struct file_context){c, path}, e)) ||
+        !set_from_environment(c, e) || !set_from_arguments(c, sets, set_count, e) ||
+        !read_secrets(c, e))
         goto fail;
     derive_internal_topics(c);
     if (check_topics_distinct(c, e) && check_owners_topic(c, e) && check_replication(c, e) &&
@@ -667,8 +684,8 @@ void config_print_help(void) {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &options[i];
         const char *r = range_text(o, &range);
-        (void)printf("  %s=%s\n      %s%s%s%s\n", o->key, o->fallback, o->help, r[0] != '\0' ? " (" : "", r,
-                     r[0] != '\0' ? ")" : "");
+        (void)printf("  %s=%s\n      %s%s%s%s\n", o->key, o->fallback, o->help,
+                     r[0] != '\0' ? " (" : "", r, r[0] != '\0' ? ")" : "");
     }
     (void)printf("  " KAFKA_PREFIX "*\n      " KAFKA_HELP "\n");
     buf_release(&range);
@@ -680,8 +697,8 @@ void config_print_markdown(void) {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *o = &options[i];
         const char *tick = o->fallback[0] != '\0' ? "`" : "";
-        (void)printf("| `%s` | %s%s%s | %s | %s |\n", o->key, tick, o->fallback, tick, range_text(o, &range),
-                     o->help);
+        (void)printf("| `%s` | %s%s%s | %s | %s |\n", o->key, tick, o->fallback, tick,
+                     range_text(o, &range), o->help);
     }
     (void)printf("| `" KAFKA_PREFIX "*` | | | " KAFKA_HELP " |\n");
     buf_release(&range);

@@ -1,5 +1,7 @@
-/* config: everything that a user can set. One option table (config.c) drives parsing, defaults, ranges,
- * `--help`, the README's table and "did you mean". Sources, later ones win: defaults, the properties file
+/* config: everything that a user can set. One option table (config.c) drives parsing, defaults,
+ * ranges,
+ * `--help`, the README's table and "did you mean". Sources, later ones win: defaults, the
+ * properties file
  * (-c), the environment (STREAMER_APP_ID for app.id), --set key=value. */
 #ifndef STREAMER_CONFIG_CONFIG_H
 #define STREAMER_CONFIG_CONFIG_H
@@ -45,36 +47,40 @@ struct config {
 
     char *topics[TOPIC_COUNT]; /* topic.<default name>; internal names derived from app_id */
     char *owners_topic;        /* topic.owners (streamer-owners) */
-    int64_t partitions; /* partitions: of result and internal topics; 0: the larger of the two inputs' */
+    int64_t partitions; /* partitions: of result and internal topics; 0: the larger of the two
+                           inputs' */
     int64_t replication_factor; /* replication.factor of created topics; -1: the broker's default */
 
     enum order orders[ENTITY_COUNT];    /* order.customers, order.accounts (auto) */
-    char *field_names[ENTITY_COUNT];    /* fields.customers, fields.accounts: "field=name,..."; "": none */
+    char *field_names[ENTITY_COUNT];    /* fields.customers, fields.accounts: "field=name,..."; "":
+                                           none */
     enum truncate truncate;             /* truncate (apply) */
     enum output_headers output_headers; /* output.headers (source) */
     int64_t late_window_ms;             /* late.window (3d) */
     int64_t future_window_ms;           /* future.window (1d) */
     int64_t record_max_bytes;           /* record.max.bytes (1048576) */
-    int64_t batch_max_records;          /* batch.max.records: of one transaction (1 … 100000, 5000) */
-    int64_t batch_max_ms; /* batch.max.ms: how long a batch is collected while input keeps coming (100) */
-    int64_t transaction_max_messages; /* transaction.max.messages: output of one transaction (40000) */
-    int64_t confirmations_max;        /* confirmations.max: kept for one id (10000) */
-    int64_t transaction_timeout_ms;   /* transaction.timeout (15s) */
-    int64_t retry_timeout_ms;         /* retry.timeout (15m) */
-    int64_t workers;                  /* workers: threads that process (1) */
+    int64_t batch_max_records; /* batch.max.records: of one transaction (1 … 100000, 5000) */
+    int64_t batch_max_ms; /* batch.max.ms: how long a batch is collected while input keeps coming
+                             (100) */
+    int64_t
+        transaction_max_messages; /* transaction.max.messages: output of one transaction (40000) */
+    int64_t confirmations_max;    /* confirmations.max: kept for one id (10000) */
+    int64_t transaction_timeout_ms; /* transaction.timeout (15s) */
+    int64_t retry_timeout_ms;       /* retry.timeout (15m) */
+    int64_t workers;                /* workers: threads that process (1) */
 
     struct rates rates; /* rates.tiers (10000:0.01,20000:0.015,*:0.02), rates.loan.bonus (0.005) */
 
-    char *http_listen;                         /* http.listen (127.0.0.1:9464); "" : none */
-    int64_t http_max_connections;              /* http.max.connections: answers (64) */
-    char *http_advertised_url;                 /* http.advertised.url: a URL of address.h; "": none */
-    char *http_hosts;                          /* http.hosts: patterns of address.h */
-    char *http_token_file;                     /* http.token.file; "": none */
-    enum http_forward http_forward;            /* http.forward (redirect) */
-    char *http_peers;                          /* http.peers: patterns of address.h; "": nobody is believed */
-    char *http_tls_ca;                         /* http.tls.ca; "": the system's authorities */
-    int http_insecure;                         /* http.insecure (false) */
-    int http_metrics_open;                     /* http.metrics.open (false) */
+    char *http_listen;              /* http.listen (127.0.0.1:9464); "" : none */
+    int64_t http_max_connections;   /* http.max.connections: answers (64) */
+    char *http_advertised_url;      /* http.advertised.url: a URL of address.h; "": none */
+    char *http_hosts;               /* http.hosts: patterns of address.h */
+    char *http_token_file;          /* http.token.file; "": none */
+    enum http_forward http_forward; /* http.forward (redirect) */
+    char *http_peers;               /* http.peers: patterns of address.h; "": nobody is believed */
+    char *http_tls_ca;              /* http.tls.ca; "": the system's authorities */
+    int http_insecure;              /* http.insecure (false) */
+    int http_metrics_open;          /* http.metrics.open (false) */
     char *http_tls_certificate, *http_tls_key; /* http.tls.certificate, .key: both or none ("") */
     enum log_level log_level;                  /* log.level */
     enum log_format log_format;                /* log.format (logfmt) */
@@ -88,8 +94,8 @@ struct config {
         *settings; /* of every option, in the order of the option table; for `check` and messages */
 };
 
-/* Reads `path` (NULL: no file), the environment and the `sets` ("key=value"). False with a one-line error
- * that names file, line, key and, for an unknown key, the nearest valid one. */
+/* Reads `path` (NULL: no file), the environment and the `sets` ("key=value"). False with a one-line
+ * error that names file, line, key and, for an unknown key, the nearest valid one. */
 bool config_load(struct config *c, const char *path, const char *const *sets, size_t set_count,
                  struct err *e);
 void config_release(struct config *c);

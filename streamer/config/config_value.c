@@ -19,16 +19,19 @@ bool is_comment_behind(const char *value) {
 bool check_directory(const char *value, struct err *e) {
     if (value[0] == '\0')
         return err_set(e, ERR_CONFIG, "is empty, give it a value or remove the line");
-    return !is_comment_behind(value) || err_set(e, ERR_CONFIG, "\"%.80s\" would be the directory", value);
+    return !is_comment_behind(value) ||
+           err_set(e, ERR_CONFIG, "\"%.80s\" would be the directory", value);
 }
 
 static bool check_name(const char *value, size_t max, struct err *e) {
     size_t n = strlen(value);
-    size_t valid = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    size_t valid =
+        strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
     if (valid < n || n == 0 || n > max)
-        return err_set(e, ERR_CONFIG,
-                       "\"%.80s\" is not a valid name, use 1 to %zu letters, digits, '.', '_' and '-'", value,
-                       max);
+        return err_set(
+            e, ERR_CONFIG,
+            "\"%.80s\" is not a valid name, use 1 to %zu letters, digits, '.', '_' and '-'", value,
+            max);
     if (strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
         return err_set(e, ERR_CONFIG, "\"%s\" is not allowed by Kafka, use another name", value);
     return true;
@@ -90,15 +93,16 @@ bool check_listen(const char *value, struct err *e) {
 bool check_url(const char *value, struct err *e) {
     struct url url;
     return value[0] == '\0' || url_parse(slice_str(value), &url) ||
-           err_set(e, ERR_CONFIG, "\"%.80s\" is not the URL of an instance, write e.g. http://HOST:9464",
-                   value);
+           err_set(e, ERR_CONFIG,
+                   "\"%.80s\" is not the URL of an instance, write e.g. http://HOST:9464", value);
 }
 
 bool check_hosts(const char *value, struct err *e) {
     return address_patterns_are_valid(value) ||
-           err_set(e, ERR_CONFIG,
-                   "\"%.80s\" is not a list of hosts, write e.g. streamer.example.com,*.internal:9464",
-                   value);
+           err_set(
+               e, ERR_CONFIG,
+               "\"%.80s\" is not a list of hosts, write e.g. streamer.example.com,*.internal:9464",
+               value);
 }
 
 /* librdkafka also takes PROTOCOL://HOST:PORT, with what kafka.security.protocol can be. */
@@ -113,7 +117,8 @@ bool check_servers(const char *value, struct err *e) {
         struct slice server = slice_trim(slice_of(at, n));
         const char *scheme = memmem(server.p, server.n, "://", 3);
         struct slice host_port =
-            scheme == NULL ? server : slice_of(scheme + 3, server.n - (size_t)(scheme + 3 - server.p));
+            scheme == NULL ? server
+                           : slice_of(scheme + 3, server.n - (size_t)(scheme + 3 - server.p));
         if (scheme != NULL && is_host_port(host_port, true) &&
             !is_protocol(slice_of(server.p, (size_t)(scheme - server.p))))
             return err_set(e, ERR_CONFIG, "\"%.*s\": brokers have no such scheme, write %.*s",
@@ -139,11 +144,12 @@ static bool is_integer(const char *text, int64_t *value) {
 
 bool parse_integer(const char *text, int64_t min, int64_t max, int64_t *value, struct err *e) {
     if (!is_integer(text, value))
-        return err_set(e, ERR_CONFIG, "\"%.80s\" is not a whole number, use %" PRId64 " to %" PRId64, text,
-                       min, max);
-    if (*value < min || *value > max)
-        return err_set(e, ERR_CONFIG, "%" PRId64 " is out of range, use %" PRId64 " to %" PRId64, *value, min,
+        return err_set(e, ERR_CONFIG,
+                       "\"%.80s\" is not a whole number, use %" PRId64 " to %" PRId64, text, min,
                        max);
+    if (*value < min || *value > max)
+        return err_set(e, ERR_CONFIG, "%" PRId64 " is out of range, use %" PRId64 " to %" PRId64,
+                       *value, min, max);
     return true;
 }
 
@@ -196,11 +202,11 @@ bool parse_duration(const char *text, int64_t min_ms, int64_t max_ms, int64_t *m
     if (digits > 0 && digits <= DURATION_DIGITS_MAX && text[digits] == '\0')
         return refuse_bare_number(text, min_ms, max_ms, e);
     if (!is_duration(text, ms))
-        return err_set(e, ERR_CONFIG, "\"%.80s\" is not a duration, write e.g. 3d, 2h, 10m, 15s or 100ms",
-                       text);
+        return err_set(e, ERR_CONFIG,
+                       "\"%.80s\" is not a duration, write e.g. 3d, 2h, 10m, 15s or 100ms", text);
     if (*ms < min_ms || *ms > max_ms)
-        return err_set(e, ERR_CONFIG, "%s is out of range, use %s to %s", text, duration_text(min_ms).text,
-                       duration_text(max_ms).text);
+        return err_set(e, ERR_CONFIG, "%s is out of range, use %s to %s", text,
+                       duration_text(min_ms).text, duration_text(max_ms).text);
     return true;
 }
 
@@ -210,5 +216,6 @@ bool parse_log_level(const char *text, enum log_level *level, struct err *e) {
             *level = (enum log_level)i;
             return true;
         }
-    return err_set(e, ERR_CONFIG, "\"%.80s\" is not a log level, use debug, info, warn or error", text);
+    return err_set(e, ERR_CONFIG, "\"%.80s\" is not a log level, use debug, info, warn or error",
+                   text);
 }

@@ -1,4 +1,5 @@
-/* config_value: reads one configuration value of each kind. Pure. False with "what, what to do" in the error.
+/* config_value: reads one configuration value of each kind. Pure. False with "what, what to do" in
+ * the error.
  */
 #ifndef STREAMER_CONFIG_CONFIG_VALUE_H
 #define STREAMER_CONFIG_CONFIG_VALUE_H
@@ -21,7 +22,8 @@ bool is_comment_behind(const char *value);
 typedef bool value_check(const char *value, struct err *e);
 
 value_check check_directory;
-value_check check_app_id;      /* a part of topic names, with room for the suffixes of the internal ones */
+value_check
+    check_app_id; /* a part of topic names, with room for the suffixes of the internal ones */
 value_check check_instance_id; /* or empty */
 value_check check_topic;
 value_check check_servers; /* HOST[:PORT],... */

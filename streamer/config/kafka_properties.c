@@ -19,18 +19,22 @@ static const struct refusal {
     {"group.protocol",
      "partition p of every topic must land on one member, which only classic gives, remove it"},
     {"group.remote.assignor", "partition p of every topic must land on one member, remove it"},
-    {"partition.assignment.strategy", "partition p of every topic must land on one member, remove it"},
+    {"partition.assignment.strategy",
+     "partition p of every topic must land on one member, remove it"},
     {"enable.auto.commit", "offsets are committed by the transaction of their results, remove it"},
     {"auto.commit.enable", "offsets are committed by the transaction of their results, remove it"},
-    {"enable.auto.offset.store", "offsets are committed by the transaction of their results, remove it"},
+    {"enable.auto.offset.store",
+     "offsets are committed by the transaction of their results, remove it"},
     {"auto.commit.interval.ms",
      "offsets are committed by the transaction of their results, use batch.max.ms"},
     {"offset.store.*", "offsets are committed by the transaction of their results, remove it"},
     {"auto.offset.reset", "input is read from its beginning and never skipped, remove it"},
     {"isolation.level", "only committed records may be read, remove it"},
-    {"enable.partition.eof", "the processor needs end-of-partition events to restore its state, remove it"},
+    {"enable.partition.eof",
+     "the processor needs end-of-partition events to restore its state, remove it"},
     {"topic.blacklist", "it would hide topics that the processor needs, remove it"},
-    {"allow.auto.create.topics", "the processor creates its topics with the right partitions, remove it"},
+    {"allow.auto.create.topics",
+     "the processor creates its topics with the right partitions, remove it"},
     {"transactional.id", "each worker needs its own and a stable one, use app.id"},
     {"transaction.timeout.ms", "the processor depends on it, use transaction.timeout"},
     {"enable.idempotence", "exactly-once needs it and it is on, remove it"},
@@ -53,11 +57,13 @@ static const struct refusal {
     {"internal.termination.signal", "signals are the program's own, remove it"},
     {"plugin.library.paths", "plugins could change what is read and written, remove it"},
     {"interceptors", "interceptors could change what is read and written, remove it"},
-    {"test.mock.*", "it is for tests of librdkafka, use streamer run --embedded for a broker in the process"},
+    {"test.mock.*",
+     "it is for tests of librdkafka, use streamer run --embedded for a broker in the process"},
     {"*_cb", "it is set by the program, remove it"},
     {"opaque", "it is set by the program, remove it"},
     {"default_topic_conf", "it is set by the program, set the topic properties themselves"},
-    {"sasl.jaas.config", "only Java clients have it, set kafka.sasl.username and kafka.sasl.password"},
+    {"sasl.jaas.config",
+     "only Java clients have it, set kafka.sasl.username and kafka.sasl.password"},
     {"ssl.truststore.*", "only Java clients have it, set kafka.ssl.ca.location to a PEM file"},
     {"ssl_key", "it is set by a program only, use kafka.ssl.key.location or kafka.ssl.key.pem"},
     {"ssl_certificate",
@@ -154,7 +160,8 @@ void kafka_property_names_init(struct kafka_property_names *n) {
     if (fclose(f) != 0)
         goto done;
     char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         size_t length = strcspn(line, " |");
         if (line[length] != ' ' || strchr(line, '|') == NULL || strncmp(line, "Property ", 9) == 0)
             continue;
@@ -179,9 +186,11 @@ static bool unknown_property(const char *name, struct err *e) {
     for (size_t i = 0; i < known.count; i++)
         nearest_offer(&nearest, known.names[i]);
     if (nearest.best[0] != '\0')
-        (void)err_set(e, ERR_CONFIG, "librdkafka has no such property, did you mean kafka.%s?", nearest.best);
+        (void)err_set(e, ERR_CONFIG, "librdkafka has no such property, did you mean kafka.%s?",
+                      nearest.best);
     else
-        (void)err_set(e, ERR_CONFIG, "librdkafka has no such property, its CONFIGURATION.md lists them");
+        (void)err_set(e, ERR_CONFIG,
+                      "librdkafka has no such property, its CONFIGURATION.md lists them");
     kafka_property_names_release(&known);
     return false;
 }

@@ -58,22 +58,25 @@ bool properties_split(char *text, size_t n, char **key, char **value) {
 
 static bool read_line(struct reader *r, char *line, size_t n, struct err *e) {
     if (memchr(line, '\0', n) != NULL)
-        return err_set(e, ERR_CONFIG, "%s:%zu: there is a NUL byte, save the file as UTF-8 text", r->path,
-                       r->line);
+        return err_set(e, ERR_CONFIG, "%s:%zu: there is a NUL byte, save the file as UTF-8 text",
+                       r->path, r->line);
     struct slice trimmed = slice_trim(slice_of(line, n));
     if (trimmed.n == 0 || trimmed.p[0] == '#' || trimmed.p[0] == '!')
         return true;
     char *key, *value;
     /* No key has a colon. What follows it may be a secret. */
-    const char *colon = memchr(trimmed.p, ':', trimmed.n), *equals = memchr(trimmed.p, '=', trimmed.n);
+    const char *colon = memchr(trimmed.p, ':', trimmed.n),
+               *equals = memchr(trimmed.p, '=', trimmed.n);
     if (colon != NULL && colon > trimmed.p && (equals == NULL || colon < equals))
-        return err_set(e, ERR_CONFIG, "%s:%zu: %.*s: write '=', not ':', between key and value", r->path,
-                       r->line, (int)(colon - trimmed.p), trimmed.p);
+        return err_set(e, ERR_CONFIG, "%s:%zu: %.*s: write '=', not ':', between key and value",
+                       r->path, r->line, (int)(colon - trimmed.p), trimmed.p);
     if (!properties_split(line, n, &key, &value))
-        return err_set(e, ERR_CONFIG, "%s:%zu: this is not a setting, write key=value", r->path, r->line);
+        return err_set(e, ERR_CONFIG, "%s:%zu: this is not a setting, write key=value", r->path,
+                       r->line);
     size_t first = seen_before(&r->seen, key, r->line);
     if (first != 0)
-        return err_set(e, ERR_CONFIG, "%s:%zu: %.100s: is set a second time (first in line %zu), remove one",
+        return err_set(e, ERR_CONFIG,
+                       "%s:%zu: %.100s: is set a second time (first in line %zu), remove one",
                        r->path, r->line, key, first);
     return r->handler(r->context, r->line, key, value, e);
 }

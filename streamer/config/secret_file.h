@@ -4,8 +4,8 @@
 
 #include "streamer/base/err.h"
 
-/* The content of the file without the line ends behind it; the caller frees it. NULL with an error (ERR_CONFIG) that
- * names the file and never shows what is in it. */
+/* The content of the file without the line ends behind it; the caller frees it. NULL with an error
+ * (ERR_CONFIG) that names the file and never shows what is in it. */
 char *secret_file_read(const char *path, struct err *e);
 
 #endif

@@ -32,7 +32,8 @@ struct http_server {
 struct http_exchange {
     struct MHD_Connection *connection;
     bool is_deferred; /* the server's thread only */
-    bool is_finished; /* `reply` is the answer; written before the connection is resumed, read behind that */
+    bool is_finished; /* `reply` is the answer; written before the connection is resumed, read
+                         behind that */
     struct http_reply reply;
 };
 
@@ -106,17 +107,18 @@ static bool has_body(struct MHD_Connection *connection) {
     const char *length =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return (length != NULL && strspn(length, "0") != strlen(length)) ||
-           MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) !=
-               NULL;
+           MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                       MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
 }
 
 /* An HTTP/1.0 client, which is no browser, may send none. */
 static bool host_is_known(const struct http_server *s, struct MHD_Connection *connection) {
-    const char *text = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    const char *text =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
     struct address host;
-    return text == NULL ||
-           (address_parse(slice_trim(slice_str(text)), &host) &&
-            (host.is_ip || slice_eq_nocase(host.host, "localhost") || address_matches(s->o.hosts, &host)));
+    return text == NULL || (address_parse(slice_trim(slice_str(text)), &host) &&
+                            (host.is_ip || slice_eq_nocase(host.host, "localhost") ||
+                             address_matches(s->o.hosts, &host)));
 }
 
 /* How long it takes says nothing of where two texts of one length differ. */
@@ -144,8 +146,8 @@ struct query_reader {
     const char *problem; /* NULL: none */
 };
 
-static enum MHD_Result read_parameter(void *context, enum MHD_ValueKind kind, const char *name, size_t name_n,
-                                      const char *value, size_t value_n) {
+static enum MHD_Result read_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_n, const char *value, size_t value_n) {
     (void)kind;
     struct query_reader *r = context;
     size_t i = r->request->parameter_count;
@@ -191,7 +193,8 @@ static void answer(struct http_server *s, struct http_exchange *x, const char *p
         return;
     }
     s->o.handler(s->o.context, &request, reply);
-    assert(x->is_deferred || (reply->status >= 200 && reply->status <= 599 && reply->content_type != NULL));
+    assert(x->is_deferred ||
+           (reply->status >= 200 && reply->status <= 599 && reply->content_type != NULL));
 }
 
 static void release_reply(struct http_reply *reply) {
@@ -245,8 +248,9 @@ static bool refuse(struct http_server *s, struct MHD_Connection *connection, con
     else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         http_reply_error(reply, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed: use GET or HEAD");
     else if (!host_is_known(s, connection))
-        http_reply_error(reply, MHD_HTTP_FORBIDDEN,
-                         "unknown Host: use an IP address, localhost, or a name that http.hosts has");
+        http_reply_error(
+            reply, MHD_HTTP_FORBIDDEN,
+            "unknown Host: use an IP address, localhost, or a name that http.hosts has");
     else if (class == HTTP_GUARDED && s->o.token != NULL && !has_token(s, connection))
         http_reply_error(reply, MHD_HTTP_UNAUTHORIZED,
                          "the token is missing or wrong: send Authorization: Bearer TOKEN");
@@ -267,7 +271,8 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
     if (x == NULL) {
         x = *exchange = mem_calloc(1, sizeof *x);
         x->connection = connection;
-        return refuse(server, connection, path, method, &reply) ? send_reply(connection, &reply) : MHD_YES;
+        return refuse(server, connection, path, method, &reply) ? send_reply(connection, &reply)
+                                                                : MHD_YES;
     }
     if (x->is_finished)
         return send_reply(connection, &x->reply);
@@ -284,7 +289,8 @@ static size_t keep_escapes(void *context, struct MHD_Connection *connection, cha
     return strlen(text);
 }
 
-static void on_log(void *context, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void on_log(void *context, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 static void on_log(void *context, const char *format, va_list args) {
     (void)context;
     char text[512];
@@ -294,7 +300,8 @@ static void on_log(void *context, const char *format, va_list args) {
 
 /* --- connections */
 
-/* Not libmicrohttpd's own timeout: it is for idle connections, and a byte now and then defeats it. */
+/* Not libmicrohttpd's own timeout: it is for idle connections, and a byte now and then defeats it.
+ */
 
 static void on_connection(void *server, struct MHD_Connection *connection, void **seat,
                           enum MHD_ConnectionNotificationCode what) {
@@ -333,7 +340,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd) {
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
         {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)HTTP_CONNECTIONS_SOCKETS(s->o.max_connections), NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)HTTP_CONNECTIONS_SOCKETS(s->o.max_connections),
+         NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s},
@@ -349,8 +357,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd) {
     bool is_tls = s->o.certificate != NULL;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
     return MHD_start_daemon(flags | (is_tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
-                            MHD_OPTION_ARRAY, options, is_tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls,
-                            MHD_OPTION_END);
+                            MHD_OPTION_ARRAY, options, is_tls ? MHD_OPTION_ARRAY : MHD_OPTION_END,
+                            tls, MHD_OPTION_END);
 }
 
 static void server_free(struct http_server *s) {
@@ -387,7 +395,8 @@ struct http_server *http_start(const struct http_options *o, struct err *e) {
     }
     s->daemon = start_daemon(s, fd); /* owns fd now, even if it fails */
     if (s->daemon == NULL) {
-        err_set(e, ERR_STOP, "http.listen=%s: cannot start the server: %s", o->listen, strerror(errno));
+        err_set(e, ERR_STOP, "http.listen=%s: cannot start the server: %s", o->listen,
+                strerror(errno));
         http_connections_free(s->connections);
         goto fail;
     }

@@ -42,7 +42,8 @@ struct http_reply {
 };
 
 /* Called on the server's thread, for GET and HEAD alike (the server leaves HEAD's body out). */
-typedef void http_handler(void *context, const struct http_request *request, struct http_reply *reply);
+typedef void http_handler(void *context, const struct http_request *request,
+                          struct http_reply *reply);
 
 /* In a handler: its answer will come by http_finish, from any thread; what it leaves in `reply`
  * counts for nothing. The request and its texts do not outlive the handler. */
@@ -70,7 +71,8 @@ enum http_class {
 
 /* Texts are borrowed and must outlive the server. */
 struct http_options {
-    const char *listen; /* "HOST:PORT" ("[::1]:9464" for IPv6; ":9464": all IPv4 addresses; port 0: any) */
+    const char
+        *listen; /* "HOST:PORT" ("[::1]:9464" for IPv6; ":9464": all IPv4 addresses; port 0: any) */
     int64_t max_connections;   /* answers under way, and HTTP_CONNECTIONS_SPARE connections more */
     struct http_limits limits; /* those that are 0: seconds for headers, a minute for an answer */
     /* Besides IP addresses and localhost, the names that `Host` may have: patterns of address.h. A

@@ -61,7 +61,8 @@ static bool set_options(CURL *easy, const char *authorities, const char *url, st
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, f) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, f) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->why) == CURLE_OK &&
-           (authorities[0] == '\0' || curl_easy_setopt(easy, CURLOPT_CAINFO, authorities) == CURLE_OK);
+           (authorities[0] == '\0' ||
+            curl_easy_setopt(easy, CURLOPT_CAINFO, authorities) == CURLE_OK);
 }
 
 static void add_token(struct fetch *f, const char *token) {
@@ -103,7 +104,8 @@ static void read_result(struct fetch *f) {
     (void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type);
     f->answer.status = (int)status;
-    (void)snprintf(f->answer.content_type, sizeof f->answer.content_type, "%s", type != NULL ? type : "");
+    (void)snprintf(f->answer.content_type, sizeof f->answer.content_type, "%s",
+                   type != NULL ? type : "");
 }
 
 /* --- the thread --- */
@@ -169,8 +171,8 @@ static void *run(void *client) {
 
 /* --- for others --- */
 
-void http_client_get(struct http_client *c, const char *url, const char *token, http_answered *answered,
-                     void *context) {
+void http_client_get(struct http_client *c, const char *url, const char *token,
+                     http_answered *answered, void *context) {
     struct fetch *f = fetch_new(c->authorities, url, token);
     f->answered = answered;
     f->context = context;
@@ -201,13 +203,16 @@ struct http_client *http_client_new(const char *authorities, struct err *e) {
     (void)pthread_mutex_init(&c->lock, NULL);
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     c->multi = curl_multi_init();
-    bool ok = c->multi != NULL &&
-              curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS) == CURLM_OK &&
-              curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_TO_ONE) == CURLM_OK &&
-              pthread_create(&c->thread, NULL, run, c) == 0;
+    bool ok =
+        c->multi != NULL &&
+        curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS) == CURLM_OK &&
+        curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_TO_ONE) ==
+            CURLM_OK &&
+        pthread_create(&c->thread, NULL, run, c) == 0;
     if (ok)
         return c;
-    (void)err_set(e, ERR_STOP, "http: no client to ask other instances: libcurl or a thread failed");
+    (void)err_set(e, ERR_STOP,
+                  "http: no client to ask other instances: libcurl or a thread failed");
     destroy(c);
     return NULL;
 }

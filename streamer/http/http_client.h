@@ -30,7 +30,7 @@ void http_client_stop(struct http_client *c);
 void http_client_free(struct http_client *c);
 
 /* GET. `token`: for Authorization; NULL: none. Both are copied. Any thread. */
-void http_client_get(struct http_client *c, const char *url, const char *token, http_answered *answered,
-                     void *context);
+void http_client_get(struct http_client *c, const char *url, const char *token,
+                     http_answered *answered, void *context);
 
 #endif

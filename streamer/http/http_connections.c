@@ -37,7 +37,8 @@ static int64_t monotonic_ms(void) {
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-static void set_answered(struct http_connections *r, struct http_seat *seat, bool answered, bool counts) {
+static void set_answered(struct http_connections *r, struct http_seat *seat, bool answered,
+                         bool counts) {
     r->answers += counts - seat->counts;
     seat->is_answered = answered;
     seat->counts = counts;
@@ -87,7 +88,8 @@ void http_connections_leave(struct http_connections *r, struct http_seat *seat) 
     free(seat);
 }
 
-bool http_connections_begin(struct http_connections *r, struct http_seat *seat, bool is_about_health) {
+bool http_connections_begin(struct http_connections *r, struct http_seat *seat,
+                            bool is_about_health) {
     (void)pthread_mutex_lock(&r->lock);
     bool ok = is_about_health || r->answers < r->limits.answers;
     seat->was_asked = true;

@@ -1,7 +1,7 @@
-/* http_connections: the connections of an HTTP server: how long each may take, and how many there may be,
- * so that nobody who is slow, or opens many and sends nothing, takes /healthz away. Its own thread
- * and the server's shut sockets down; whoever owns one sees the end of it and closes it. Any thread
- * may call. */
+/* http_connections: the connections of an HTTP server: how long each may take, and how many there
+ * may be, so that nobody who is slow, or opens many and sends nothing, takes /healthz away. Its own
+ * thread and the server's shut sockets down; whoever owns one sees the end of it and closes it. Any
+ * thread may call. */
 #ifndef STREAMER_HTTP_HTTP_CONNECTIONS_H
 #define STREAMER_HTTP_HTTP_CONNECTIONS_H
 
@@ -19,8 +19,8 @@
 struct http_limits {
     int64_t answers; /* under way at a time; those about health do not count */
     /* Total times. A byte now and then does not make them longer. */
-    int64_t first_ms;  /* from the start of a connection to the end of its first request's headers */
-    int64_t next_ms;   /* from the end of an answer to the end of the next request's headers */
+    int64_t first_ms; /* from the start of a connection to the end of its first request's headers */
+    int64_t next_ms;  /* from the end of an answer to the end of the next request's headers */
     int64_t answer_ms; /* from there to the end of the answer */
 };
 
@@ -35,7 +35,8 @@ void http_connections_leave(struct http_connections *r,
                             struct http_seat *seat); /* before its socket is closed */
 /* The headers of a request are there. False if too many answers are under way; it must be answered,
  * too. */
-bool http_connections_begin(struct http_connections *r, struct http_seat *seat, bool is_about_health);
+bool http_connections_begin(struct http_connections *r, struct http_seat *seat,
+                            bool is_about_health);
 /* The answer has been sent, or has failed. */
 void http_connections_end(struct http_connections *r, struct http_seat *seat);
 

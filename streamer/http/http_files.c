@@ -41,7 +41,8 @@ static char *read_text(const char *key, const char *path, struct err *e) {
 static bool token_is_valid(const char *token) {
     size_t n = strlen(token);
     return n > 0 &&
-           strspn(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=") == n;
+           strspn(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=") ==
+               n;
 }
 
 static bool read_token(struct http_files *f, const char *path, struct err *e) {
@@ -68,9 +69,10 @@ static bool check_pair(const struct http_files *f, const struct config *c, struc
         gnutls_certificate_free_credentials(both);
     }
     return code >= 0 ||
-           err_set(e, ERR_CONFIG,
-                   "http.tls.certificate=%s, http.tls.key=%s: not a certificate and its key in PEM: %s",
-                   c->http_tls_certificate, c->http_tls_key, gnutls_strerror(code));
+           err_set(
+               e, ERR_CONFIG,
+               "http.tls.certificate=%s, http.tls.key=%s: not a certificate and its key in PEM: %s",
+               c->http_tls_certificate, c->http_tls_key, gnutls_strerror(code));
 }
 
 static bool read_pair(struct http_files *f, const struct config *c, struct err *e) {

@@ -31,13 +31,14 @@ static bool split_address(const char *address, char host[NI_MAXHOST], const char
     return true;
 }
 
-/* IPv4 first, as `localhost` is both and more people type 127.0.0.1 than ::1. The caller frees the list. */
+/* IPv4 first, as `localhost` is both and more people type 127.0.0.1 than ::1. The caller frees the
+ * list. */
 static struct addrinfo *resolve(const char *address, struct err *e) {
     char host[NI_MAXHOST];
     const char *port;
     if (!split_address(address, host, &port)) {
-        err_set(e, ERR_CONFIG, "http.listen=%s: not HOST:PORT; write it as 127.0.0.1:9464 or [::1]:9464",
-                address);
+        err_set(e, ERR_CONFIG,
+                "http.listen=%s: not HOST:PORT; write it as 127.0.0.1:9464 or [::1]:9464", address);
         return NULL;
     }
     const char *node = host[0] != '\0' ? host : NULL;
@@ -53,7 +54,8 @@ static struct addrinfo *resolve(const char *address, struct err *e) {
         code = getaddrinfo(node, port, &hints, &found);
     }
     if (code != 0) {
-        err_set(e, ERR_CONFIG, "http.listen=%s: cannot resolve the host (%s); use an address of this machine",
+        err_set(e, ERR_CONFIG,
+                "http.listen=%s: cannot resolve the host (%s); use an address of this machine",
                 address, gai_strerror(code));
         return NULL;
     }
@@ -63,15 +65,17 @@ static struct addrinfo *resolve(const char *address, struct err *e) {
 static bool listen_error(const char *address, int error, struct err *e) {
     switch (error) {
     case EADDRINUSE:
-        return err_set(e, ERR_STOP,
-                       "http.listen=%s: address in use; choose another port or stop the other program",
-                       address);
+        return err_set(
+            e, ERR_STOP,
+            "http.listen=%s: address in use; choose another port or stop the other program",
+            address);
     case EACCES:
-        return err_set(e, ERR_STOP, "http.listen=%s: permission denied; choose a port above 1023", address);
-    case EADDRNOTAVAIL:
-        return err_set(e, ERR_STOP,
-                       "http.listen=%s: not an address of this machine; use one, or 0.0.0.0 for all",
+        return err_set(e, ERR_STOP, "http.listen=%s: permission denied; choose a port above 1023",
                        address);
+    case EADDRNOTAVAIL:
+        return err_set(
+            e, ERR_STOP,
+            "http.listen=%s: not an address of this machine; use one, or 0.0.0.0 for all", address);
     default:
         return err_set(e, ERR_STOP, "http.listen=%s: cannot listen: %s", address, strerror(error));
     }
@@ -99,11 +103,12 @@ bool http_listen_address(int fd, struct http_address *out, struct err *e) {
     char host[NI_MAXHOST], port[NI_MAXSERV];
     int code = getsockname(fd, (struct sockaddr *)&address, &n) != 0
                    ? EAI_SYSTEM
-                   : getnameinfo((struct sockaddr *)&address, n, host, sizeof host, port, sizeof port,
-                                 NI_NUMERICHOST | NI_NUMERICSERV);
+                   : getnameinfo((struct sockaddr *)&address, n, host, sizeof host, port,
+                                 sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
     if (code != 0)
-        return err_set(e, ERR_STOP, "http: cannot read the address listened on: %s", gai_strerror(code));
-    (void)snprintf(out->text, sizeof out->text, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-                   port);
+        return err_set(e, ERR_STOP, "http: cannot read the address listened on: %s",
+                       gai_strerror(code));
+    (void)snprintf(out->text, sizeof out->text, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+                   host, port);
     return true;
 }

@@ -51,12 +51,14 @@ static void put_version(struct query *q, const struct version *v) {
 static int put_versions(struct query *q, int64_t as_of) {
     int count = 0;
     enum family f = entity_map(q->route->entity)->versions;
-    const struct timeline *line = task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
+    const struct timeline *line =
+        task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
     bool known = !timeline_is_empty(line);
     struct buf prefix = {0};
     task_version_prefix(&prefix, &q->task, q->route->entity, buf_slice(&q->id));
     struct kv_cursor *c = kv_cursor(q->env.kv, f);
-    for (cursor_seek(c, buf_slice(&prefix)); known && cursor_in(c, buf_slice(&prefix)); cursor_next(c)) {
+    for (cursor_seek(c, buf_slice(&prefix)); known && cursor_in(c, buf_slice(&prefix));
+         cursor_next(c)) {
         struct slice body;
         struct version v;
         if (!task_body(&q->env, f, cursor_value(c), &body))
@@ -87,7 +89,8 @@ static void not_found(struct query *q, const char *what) {
 }
 
 static void answer_current(struct query *q) {
-    const struct timeline *line = task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
+    const struct timeline *line =
+        task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
     if (!line->has_current)
         not_found(q, "no current version");
     else
@@ -140,7 +143,8 @@ static bool read_id(struct query *q, const char *path) {
     return ok;
 }
 
-static void answer(const struct query_context *context, struct query *q, const struct http_request *request) {
+static void answer(const struct query_context *context, struct query *q,
+                   const struct http_request *request) {
     const char *as_of = http_parameter(request, "as_of");
     if (!read_id(q, request->path)) {
         http_reply_error(q->reply, 400,

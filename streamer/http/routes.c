@@ -113,7 +113,8 @@ bool route_check_parameters(const struct route *route, const struct http_request
             refuse_unknown(route, name, reply);
             return false;
         }
-        if (http_parameter(request, name) != request->parameters[i].value) { /* but an earlier one's */
+        if (http_parameter(request, name) !=
+            request->parameters[i].value) { /* but an earlier one's */
             refuse_twice(name, reply);
             return false;
         }

@@ -34,14 +34,16 @@ struct broker_watch {
     int users; /* clients, and the owner */
 };
 
-/* One of a client's handles for a broker: of bootstrap.servers, and of the broker itself by its id. */
+/* One of a client's handles for a broker: of bootstrap.servers, and of the broker itself by its id.
+ */
 struct link {
     char address[ADDRESS_N];
     int32_t broker_id;
-    bool is_trying;             /* to connect */
-    int failures;               /* since it was last connected */
-    int64_t since_ms, tried_ms; /* the first and the last of them; the end of a connection is a first one */
-    int64_t began_ms;           /* the last attempt */
+    bool is_trying; /* to connect */
+    int failures;   /* since it was last connected */
+    int64_t since_ms,
+        tried_ms;     /* the first and the last of them; the end of a connection is a first one */
+    int64_t began_ms; /* the last attempt */
     const char *why;
 };
 
@@ -107,8 +109,8 @@ static void note_lost(struct broker_watch *watch, const struct link *link) {
     broker->since_ms = link->since_ms;
     struct buf since = {0};
     timestamp_put_iso(&since, broker->since_ms);
-    log_warn("broker unreachable, trying again", "broker=%s since=%s reason=\"%s\"", broker->address,
-             buf_cstr(&since), link->why);
+    log_warn("broker unreachable, trying again", "broker=%s since=%s reason=\"%s\"",
+             broker->address, buf_cstr(&since), link->why);
     buf_release(&since);
 }
 
@@ -179,8 +181,8 @@ static void note_state(struct client *c, struct link *link, const char *state) {
     }
 }
 
-static rd_kafka_resp_err_t on_state(rd_kafka_t *rk, int32_t broker_id, const char *protocol, const char *name,
-                                    int port, const char *state, void *opaque) {
+static rd_kafka_resp_err_t on_state(rd_kafka_t *rk, int32_t broker_id, const char *protocol,
+                                    const char *name, int port, const char *state, void *opaque) {
     (void)rk, (void)protocol;
     struct client *c = opaque;
     (void)pthread_mutex_lock(&c->watch->lock);
@@ -200,8 +202,8 @@ static rd_kafka_resp_err_t on_destroy(rd_kafka_t *rk, void *opaque) {
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque, char *why,
-                                  size_t why_size) {
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque,
+                                  char *why, size_t why_size) {
     (void)conf, (void)why, (void)why_size;
     rd_kafka_resp_err_t code = rd_kafka_interceptor_add_on_destroy(rk, "watch", on_destroy, opaque);
     return code != RD_KAFKA_RESP_ERR_NO_ERROR
@@ -224,7 +226,8 @@ bool broker_watch_conf(struct broker_watch *watch, rd_kafka_conf_t *conf, struct
     (void)pthread_mutex_lock(&watch->lock);
     watch->users++;
     (void)pthread_mutex_unlock(&watch->lock);
-    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_conf_destroy(conf, "watch", on_end, c);
+    rd_kafka_resp_err_t code =
+        rd_kafka_conf_interceptor_add_on_conf_destroy(conf, "watch", on_end, c);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         (void)on_end(c);
     else

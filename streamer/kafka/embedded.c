@@ -13,7 +13,8 @@ struct embedded {
     rd_kafka_mock_cluster_t *cluster;
 };
 
-struct embedded *embedded_start(const struct config *c, struct topic_layout *layout, struct err *e) {
+struct embedded *embedded_start(const struct config *c, struct topic_layout *layout,
+                                struct err *e) {
     char text[256];
     struct embedded *b = mem_calloc(1, sizeof *b);
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -30,9 +31,11 @@ struct embedded *embedded_start(const struct config *c, struct topic_layout *lay
     layout->delete_retention_ms = INT64_MAX;
     for (int t = 0; t < TOPIC_COUNT; t++) {
         layout->partitions[t] = layout->n;
-        rd_kafka_resp_err_t code = rd_kafka_mock_topic_create(b->cluster, c->topics[t], layout->n, 1);
+        rd_kafka_resp_err_t code =
+            rd_kafka_mock_topic_create(b->cluster, c->topics[t], layout->n, 1);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            (void)err_set(e, ERR_STOP, "embedded broker: topic %s: %s", c->topics[t], rd_kafka_err2str(code));
+            (void)err_set(e, ERR_STOP, "embedded broker: topic %s: %s", c->topics[t],
+                          rd_kafka_err2str(code));
             embedded_stop(b);
             return NULL;
         }

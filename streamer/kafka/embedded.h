@@ -1,6 +1,6 @@
-/* embedded: a Kafka broker inside the process (librdkafka's mock cluster) that other clients can connect to.
- * For trying things out and for tests: it keeps everything in memory, about 5 MiB a partition, knows neither
- * compaction nor transactions, and dies with the process. */
+/* embedded: a Kafka broker inside the process (librdkafka's mock cluster) that other clients can
+ * connect to. For trying things out and for tests: it keeps everything in memory, about 5 MiB a
+ * partition, knows neither compaction nor transactions, and dies with the process. */
 #ifndef STREAMER_KAFKA_EMBEDDED_H
 #define STREAMER_KAFKA_EMBEDDED_H
 

@@ -20,8 +20,8 @@ static void put_loss(struct buf *out, const rd_kafka_topic_partition_t *p, int64
         return;
     buf_printf(out, "  %s/%" PRId32 " starts at %" PRId64 ": ", p->topic, p->partition, start);
     put_count(out, start);
-    buf_printf(out, " earlier record%s gone, and the history %s made\n", start == 1 ? " is" : "s are",
-               start == 1 ? "it" : "they");
+    buf_printf(out, " earlier record%s gone, and the history %s made\n",
+               start == 1 ? " is" : "s are", start == 1 ? "it" : "they");
 }
 
 /* Adds the partitions of the inputs that are there to `list`, and a line for those that are not. */
@@ -32,15 +32,16 @@ static void list_inputs(const struct config *c, const struct rd_kafka_metadata *
             continue;
         const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, c->topics[t]);
         if (topic == NULL)
-            buf_printf(out, "  %s is not there: all its records are gone, and the history they made\n",
+            buf_printf(out,
+                       "  %s is not there: all its records are gone, and the history they made\n",
                        c->topics[t]);
         for (int32_t p = 0; topic != NULL && p < topic->partition_cnt; p++)
             (void)rd_kafka_topic_partition_list_add(list, c->topics[t], p);
     }
 }
 
-static bool describe_starts(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int timeout_ms,
-                            struct buf *out, struct err *e) {
+static bool describe_starts(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list,
+                            int timeout_ms, struct buf *out, struct err *e) {
     size_t n = (size_t)list->cnt;
     int64_t *low = mem_calloc(n + 1, sizeof *low), *high = mem_calloc(n + 1, sizeof *high);
     bool ok = kafka_watermarks(client, list, low, high, timeout_ms, e);
@@ -51,9 +52,11 @@ static bool describe_starts(rd_kafka_t *client, const rd_kafka_topic_partition_l
     return ok;
 }
 
-bool input_loss_describe(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,
-                         int timeout_ms, struct buf *out, struct err *e) {
-    const struct rd_kafka_metadata *metadata = kafka_metadata(client, c->bootstrap, timeout_ms, trouble, e);
+bool input_loss_describe(rd_kafka_t *client, const struct config *c,
+                         const struct kafka_trouble *trouble, int timeout_ms, struct buf *out,
+                         struct err *e) {
+    const struct rd_kafka_metadata *metadata =
+        kafka_metadata(client, c->bootstrap, timeout_ms, trouble, e);
     if (metadata == NULL)
         return false;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);

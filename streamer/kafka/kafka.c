@@ -22,8 +22,8 @@
 #define SYSLOG_DEBUG 7
 
 /* Every client gets the user's whole kafka.*, so a consumer hears about producer properties and the
- * reverse. Clients that are not to connect have no brokers (preflight.c). And why a connection fails
- * is logged of each broker (facility FAIL), and once more as the client's error. */
+ * reverse. Clients that are not to connect have no brokers (preflight.c). And why a connection
+ * fails is logged of each broker (facility FAIL), and once more as the client's error. */
 static bool is_noise(const char *facility, const char *text) {
     return (strcmp(facility, "CONFWARN") == 0 &&
             (strstr(text, " property and will be ignored by this ") != NULL ||
@@ -44,10 +44,12 @@ static enum log_level level_of(int syslog_level) {
 void kafka_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
     if (!login_guard_take_log(facility, text) && !is_noise(facility, text))
         log_line(level_of(syslog_level), "librdkafka", "client=%s facility=%s text=%s",
-                 rk != NULL ? rd_kafka_name(rk) : "none", facility, log_quote(&(struct log_value){0}, text));
+                 rk != NULL ? rd_kafka_name(rk) : "none", facility,
+                 log_quote(&(struct log_value){0}, text));
 }
 
-void kafka_log_watched(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
+void kafka_log_watched(const rd_kafka_t *rk, int syslog_level, const char *facility,
+                       const char *text) {
     bool is_connection = strcmp(facility, "FAIL") == 0 || strcmp(facility, "REQTMOUT") == 0;
     kafka_log(rk, is_connection ? SYSLOG_DEBUG : syslog_level, facility, text);
 }
@@ -68,12 +70,13 @@ bool kafka_conf_set_default(rd_kafka_conf_t *conf, const struct config *c, const
     return kafka_conf_set(conf, name, value, e);
 }
 
-/* How long an answer may take, and the setup of a connection. A broker that is frozen is given up after that, so it bounds
- * how long results wait when the others have chosen another leader. It may not be longer than a transaction. */
+/* How long an answer may take, and the setup of a connection. A broker that is frozen is given up
+ * after that, so it bounds how long results wait when the others have chosen another leader. It may
+ * not be longer than a transaction. */
 static bool set_request_timeout(rd_kafka_conf_t *conf, const struct config *c, struct err *e) {
     char text[24];
-    int64_t ms =
-        c->transaction_timeout_ms < REQUEST_TIMEOUT_MS ? c->transaction_timeout_ms : REQUEST_TIMEOUT_MS;
+    int64_t ms = c->transaction_timeout_ms < REQUEST_TIMEOUT_MS ? c->transaction_timeout_ms
+                                                                : REQUEST_TIMEOUT_MS;
     (void)snprintf(text, sizeof text, "%lld", (long long)ms);
     return kafka_conf_set(conf, "socket.timeout.ms", text, e) &&
            kafka_conf_set(conf, "socket.connection.setup.timeout.ms", text, e) &&
@@ -86,7 +89,8 @@ rd_kafka_conf_t *kafka_conf(const struct config *c, struct err *e) {
     rd_kafka_conf_set_log_cb(conf, kafka_log);
     bool ok = kafka_conf_set(conf, "bootstrap.servers", c->bootstrap, e) &&
               kafka_conf_set(conf, "client.id", "streamer", e) &&
-              kafka_conf_set(conf, "reconnect.backoff.max.ms", "1000", e) && set_request_timeout(conf, c, e);
+              kafka_conf_set(conf, "reconnect.backoff.max.ms", "1000", e) &&
+              set_request_timeout(conf, c, e);
     for (size_t i = 0; ok && i < c->kafka_count; i++)
         ok = kafka_conf_set(conf, c->kafka[i].name, c->kafka[i].value, e);
     if (ok && c->brokers != NULL) {
@@ -125,26 +129,29 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err
     rd_kafka_conf_destroy(conf); /* rd_kafka_new takes it over only when it succeeds */
     why[strcspn(why, "\r\n")] = '\0';
     bool is_key = strncmp(why, "ssl.key.", strlen("ssl.key.")) == 0;
-    (void)err_set(e, class, "kafka: no %s: %s, check %s", type == RD_KAFKA_PRODUCER ? "producer" : "consumer",
-                  why, is_key ? "kafka.ssl.key.location and kafka.ssl.key.password" : "the kafka.* settings");
+    (void)err_set(
+        e, class, "kafka: no %s: %s, check %s", type == RD_KAFKA_PRODUCER ? "producer" : "consumer",
+        why, is_key ? "kafka.ssl.key.location and kafka.ssl.key.password" : "the kafka.* settings");
     return NULL;
 }
 
-#define NO_BROKER_ID (-1) /* of bootstrap.servers, and of the coordinators, whose broker may change */
+#define NO_BROKER_ID                                                                               \
+    (-1) /* of bootstrap.servers, and of the coordinators, whose broker may change */
 
 static rd_kafka_resp_err_t note_state(rd_kafka_t *rk, int32_t broker_id, const char *protocol,
                                       const char *name, int port, const char *state, void *breaks) {
     (void)rk;
     (void)protocol;
     (void)port;
-    bool is_coordinator = strcmp(name, "GroupCoordinator") == 0 || strcmp(name, "TxnCoordinator") == 0;
+    bool is_coordinator =
+        strcmp(name, "GroupCoordinator") == 0 || strcmp(name, "TxnCoordinator") == 0;
     if (strcmp(state, "DOWN") == 0 && (broker_id != NO_BROKER_ID || is_coordinator))
         atomic_fetch_add((atomic_int *)breaks, 1);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t watch_states(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *breaks, char *why,
-                                        size_t why_size) {
+static rd_kafka_resp_err_t watch_states(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *breaks,
+                                        char *why, size_t why_size) {
     (void)conf;
     (void)why;
     (void)why_size;
@@ -152,7 +159,8 @@ static rd_kafka_resp_err_t watch_states(rd_kafka_t *rk, const rd_kafka_conf_t *c
 }
 
 bool kafka_conf_count_breaks(rd_kafka_conf_t *conf, atomic_int *breaks, struct err *e) {
-    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "breaks", watch_states, breaks);
+    rd_kafka_resp_err_t code =
+        rd_kafka_conf_interceptor_add_on_new(conf, "breaks", watch_states, breaks);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
            err_set(e, ERR_STOP, "kafka: cannot watch connections: %s", rd_kafka_err2str(code));
 }
@@ -182,7 +190,13 @@ bool kafka_destroy(rd_kafka_t *rk) {
 }
 
 /* Verification errors of a certificate, as openssl/x509_vfy.h numbers them. */
-enum { CERTIFICATE_OK = 0, NOT_YET_VALID = 9, HAS_EXPIRED = 10, OTHER_HOST = 62, OTHER_ADDRESS = 64 };
+enum {
+    CERTIFICATE_OK = 0,
+    NOT_YET_VALID = 9,
+    HAS_EXPIRED = 10,
+    OTHER_HOST = 62,
+    OTHER_ADDRESS = 64
+};
 
 static const char *certificate_advice(int error) {
     switch (error) {
@@ -201,7 +215,8 @@ static const char *certificate_advice(int error) {
 
 /* On librdkafka's threads. */
 static int verify_certificate(rd_kafka_t *rk, const char *broker, int32_t id, int *error, int depth,
-                              const char *bytes, size_t size, char *why, size_t why_size, void *opaque) {
+                              const char *bytes, size_t size, char *why, size_t why_size,
+                              void *opaque) {
     struct kafka_trouble *trouble = opaque;
     (void)rk, (void)broker, (void)id, (void)depth, (void)bytes, (void)size;
     if (*error == CERTIFICATE_OK)
@@ -266,7 +281,8 @@ static const char *advice(const struct kafka_trouble *trouble) {
         return token_advice(atomic_load(&trouble->token_failure));
     if (trouble != NULL && trouble->is_refused_login)
         return login_advice(trouble);
-    if (trouble != NULL && trouble->text[0] == '\0' && strcmp(trouble->mechanism, "OAUTHBEARER") == 0)
+    if (trouble != NULL && trouble->text[0] == '\0' &&
+        strcmp(trouble->mechanism, "OAUTHBEARER") == 0)
         return "the token server has not answered yet, check kafka.sasl.oauthbearer.token.endpoint.url";
     if (trouble != NULL && trouble->text[0] == '\0' && strcmp(trouble->mechanism, "GSSAPI") == 0)
         return "kinit has not ended yet, check the KDC in /etc/krb5.conf";
@@ -281,7 +297,8 @@ static const char *advice(const struct kafka_trouble *trouble) {
 }
 
 bool kafka_trouble_lasts(const struct kafka_trouble *trouble) {
-    return trouble->is_refused_login || atomic_load(&trouble->certificate_error) != CERTIFICATE_OK ||
+    return trouble->is_refused_login ||
+           atomic_load(&trouble->certificate_error) != CERTIFICATE_OK ||
            strstr(trouble->text, "SSL alert") != NULL;
 }
 
@@ -291,7 +308,8 @@ static void note_trouble(rd_kafka_t *rk, int code, const char *text, void *opaqu
     trouble->is_refused_login |= code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
     /* "all brokers are down" says less than what came before it */
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || trouble->text[0] == '\0')
-        (void)snprintf(trouble->text, sizeof trouble->text, "%.*s", (int)strcspn(text, "\r\n"), text);
+        (void)snprintf(trouble->text, sizeof trouble->text, "%.*s", (int)strcspn(text, "\r\n"),
+                       text);
 }
 
 /* The number behind the last `before` in a text, 0: none. */
@@ -302,20 +320,23 @@ static int number_behind(const char *text, const char *before) {
     return last != NULL ? atoi(last + strlen(before)) : 0;
 }
 
-/* Only the log tells how a token server or kinit failed. False: it is about something else; the client's error says the rest. */
+/* Only the log tells how a token server or kinit failed. False: it is about something else; the
+ * client's error says the rest. */
 static bool take_failure(struct kafka_trouble *trouble, const char *facility, const char *text) {
     if (strcmp(facility, "OIDC") == 0)
         atomic_store(&trouble->token_failure, number_behind(text, " ("));
     else if (strcmp(facility, "SASLREFRESH") == 0)
-        atomic_store(&trouble->kinit_failure,
-                     strstr(text, "received signal") != NULL ? -1 : number_behind(text, "exited with code "));
+        atomic_store(&trouble->kinit_failure, strstr(text, "received signal") != NULL
+                                                  ? -1
+                                                  : number_behind(text, "exited with code "));
     else
         return strcmp(facility, "LIBSASL") == 0;
     return true;
 }
 
 /* On librdkafka's threads. */
-static void log_trouble(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
+static void log_trouble(const rd_kafka_t *rk, int syslog_level, const char *facility,
+                        const char *text) {
     struct kafka_trouble *trouble = rk != NULL ? rd_kafka_opaque(rk) : NULL;
     bool is_error = trouble != NULL && syslog_level <= SYSLOG_ERROR;
     if (!is_error || !take_failure(trouble, facility, text))
@@ -344,12 +365,14 @@ bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble
     rd_kafka_conf_set_opaque(conf, trouble);
     if (has_value(conf, "enable.ssl.certificate.verification", "true"))
         (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, verify_certificate);
-    /* Longer than it takes to see that a login was refused: accounts get locked by a few of those. */
+    /* Longer than it takes to see that a login was refused: accounts get locked by a few of those.
+     */
     return kafka_conf_set(conf, "reconnect.backoff.max.ms", RECONNECT_MS, e) &&
            kafka_conf_set(conf, "reconnect.backoff.ms", RECONNECT_MS, e);
 }
 
-rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *trouble, struct err *e) {
+rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *trouble,
+                                struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(c, e);
     if (conf != NULL && !kafka_conf_set_trouble(conf, trouble, e)) {
         rd_kafka_conf_destroy(conf);
@@ -358,8 +381,9 @@ rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *tr
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 
-const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers, int timeout_ms,
-                                               const struct kafka_trouble *trouble, struct err *e) {
+const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers,
+                                               int timeout_ms, const struct kafka_trouble *trouble,
+                                               struct err *e) {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     bool lasts = false;
@@ -371,12 +395,13 @@ const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *s
         (void)rd_kafka_poll(client, 0); /* serves the error callback */
         lasts = trouble != NULL && kafka_trouble_lasts(trouble);
     }
-    const char *why = trouble != NULL && trouble->text[0] != '\0' ? trouble->text : rd_kafka_err2str(code);
+    const char *why =
+        trouble != NULL && trouble->text[0] != '\0' ? trouble->text : rd_kafka_err2str(code);
     if (lasts)
         (void)err_set(e, ERR_STOP, "kafka: %s: %s (%s)", servers, advice(trouble), why);
     else
-        (void)err_set(e, ERR_STOP, "kafka: no answer from %s within %d s: %s, %s", servers, timeout_ms / 1000,
-                      why, advice(trouble));
+        (void)err_set(e, ERR_STOP, "kafka: no answer from %s within %d s: %s, %s", servers,
+                      timeout_ms / 1000, why, advice(trouble));
     return NULL;
 }
 
@@ -400,8 +425,8 @@ enum err_class kafka_class_of(rd_kafka_resp_err_t code) {
     }
 }
 
-/* librdkafka takes leaders from what it knows of the cluster, and of topics that a handle does not consume it never asks again:
- * a leader that is gone would be one for good. */
+/* librdkafka takes leaders from what it knows of the cluster, and of topics that a handle does not
+ * consume it never asks again: a leader that is gone would be one for good. */
 static void refresh_leaders(rd_kafka_t *client, int timeout_ms) {
     const struct rd_kafka_metadata *all;
     if (rd_kafka_metadata(client, 1, NULL, &all, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -409,19 +434,20 @@ static void refresh_leaders(rd_kafka_t *client, int timeout_ms) {
 }
 
 /* which: RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END, which the protocol takes for times. */
-static bool list_offsets(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t which,
-                         int64_t *offsets, int timeout_ms, struct err *e) {
+static bool list_offsets(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list,
+                         int64_t which, int64_t *offsets, int timeout_ms, struct err *e) {
     rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_copy(list);
     for (int i = 0; i < asked->cnt; i++)
         asked->elems[i].offset = which;
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, asked, timeout_ms);
     bool ok = true;
     for (int i = 0; ok && i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *tp =
-            rd_kafka_topic_partition_list_find(asked, list->elems[i].topic, list->elems[i].partition);
+        const rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_find(
+            asked, list->elems[i].topic, list->elems[i].partition);
         rd_kafka_resp_err_t own = code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : tp->err;
         ok = (own == RD_KAFKA_RESP_ERR_NO_ERROR && tp->offset >= 0) ||
-             err_set(e, kafka_class_of(own), "offsets of %s partition %d: %s", tp->topic, tp->partition,
+             err_set(e, kafka_class_of(own), "offsets of %s partition %d: %s", tp->topic,
+                     tp->partition,
                      own != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_err2str(own) : "not known");
         offsets[i] = tp->offset;
     }
@@ -431,8 +457,8 @@ static bool list_offsets(rd_kafka_t *client, const rd_kafka_topic_partition_list
     return ok;
 }
 
-/* Waits for librdkafka's main thread, which serves requests in their order: the first answer comes when the stops are
- * on their way, the second one when they are through. */
+/* Waits for librdkafka's main thread, which serves requests in their order: the first answer comes
+ * when the stops are on their way, the second one when they are through. */
 static void wait_for_stops(rd_kafka_t *consumer) {
     for (int i = 0; i < 2; i++) {
         rd_kafka_topic_partition_list_t *ignored = NULL;
@@ -441,7 +467,8 @@ static void wait_for_stops(rd_kafka_t *consumer) {
     }
 }
 
-rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list) {
+rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer,
+                                 const rd_kafka_topic_partition_list_t *list) {
     rd_kafka_resp_err_t code = rd_kafka_assign(consumer, list);
     wait_for_stops(consumer);
     return code;
@@ -449,8 +476,9 @@ rd_kafka_resp_err_t kafka_assign(rd_kafka_t *consumer, const rd_kafka_topic_part
 
 bool kafka_watermarks(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list, int64_t *low,
                       int64_t *high, int timeout_ms, struct err *e) {
-    return list->cnt == 0 || (list_offsets(client, list, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms, e) &&
-                              list_offsets(client, list, RD_KAFKA_OFFSET_END, high, timeout_ms, e));
+    return list->cnt == 0 ||
+           (list_offsets(client, list, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms, e) &&
+            list_offsets(client, list, RD_KAFKA_OFFSET_END, high, timeout_ms, e));
 }
 
 rd_kafka_AdminOptions_t *kafka_group_options(rd_kafka_t *client, rd_kafka_admin_op_t request) {

@@ -27,7 +27,8 @@ struct login_guard {
     atomic_int threads; /* of clients that live */
 };
 
-/* Of a thread of librdkafka: each broker of each client has one, and connect_cb gets nothing else that tells whose it is. */
+/* Of a thread of librdkafka: each broker of each client has one, and connect_cb gets nothing else
+ * that tells whose it is. */
 static _Thread_local struct {
     struct login_guard *guard;
     struct sockaddr_storage broker; /* connected to last */
@@ -57,7 +58,8 @@ static int64_t monotonic_ms(void) {
 /* --- who refuses --- */
 
 /* NULL: that broker does not refuse. Under the lock. */
-static struct refusal *find(const struct login_guard *g, const struct sockaddr *broker, socklen_t size) {
+static struct refusal *find(const struct login_guard *g, const struct sockaddr *broker,
+                            socklen_t size) {
     for (size_t i = 0; i < g->count; i++)
         if (g->refusals[i].size == size && memcmp(&g->refusals[i].broker, broker, size) == 0)
             return &g->refusals[i];
@@ -93,7 +95,8 @@ void login_guard_note_refused(struct login_guard *g, const struct sockaddr *brok
     (void)pthread_mutex_unlock(&g->lock);
 }
 
-void login_guard_note_accepted(struct login_guard *g, const struct sockaddr *broker, socklen_t size) {
+void login_guard_note_accepted(struct login_guard *g, const struct sockaddr *broker,
+                               socklen_t size) {
     (void)pthread_mutex_lock(&g->lock);
     struct refusal *r = find(g, broker, size);
     if (r != NULL)
@@ -101,7 +104,8 @@ void login_guard_note_accepted(struct login_guard *g, const struct sockaddr *bro
     (void)pthread_mutex_unlock(&g->lock);
 }
 
-/* Nobody has come to try these again: the broker is gone, or none of its partitions is wanted any more. */
+/* Nobody has come to try these again: the broker is gone, or none of its partitions is wanted any
+ * more. */
 static void forget_old(struct login_guard *g, int64_t now_ms) {
     for (size_t i = g->count; i-- > 0;)
         if (now_ms - g->refusals[i].last_ms > FORGET_MS)
@@ -117,9 +121,10 @@ bool login_guard_refusal(struct login_guard *g, int64_t now_ms, char *text, size
     if (refused) {
         const struct refusal *r = &g->refusals[0];
         char host[64] = "?", port[16] = "?";
-        (void)getnameinfo((const struct sockaddr *)&r->broker, r->size, host, sizeof host, port, sizeof port,
-                          NI_NUMERICHOST | NI_NUMERICSERV);
-        (void)snprintf(text, size, "the broker %s port %s refuses the login (%s)", host, port, r->why);
+        (void)getnameinfo((const struct sockaddr *)&r->broker, r->size, host, sizeof host, port,
+                          sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+        (void)snprintf(text, size, "the broker %s port %s refuses the login (%s)", host, port,
+                       r->why);
     }
     (void)pthread_mutex_unlock(&g->lock);
     return refused;
@@ -164,10 +169,11 @@ static rd_kafka_resp_err_t note_exit(rd_kafka_t *rk, rd_kafka_thread_type_t type
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_resp_err_t watch_client(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *guard, char *why,
-                                        size_t why_size) {
+static rd_kafka_resp_err_t watch_client(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *guard,
+                                        char *why, size_t why_size) {
     (void)conf, (void)why, (void)why_size;
-    rd_kafka_resp_err_t code = rd_kafka_interceptor_add_on_thread_start(rk, "logins", note_start, guard);
+    rd_kafka_resp_err_t code =
+        rd_kafka_interceptor_add_on_thread_start(rk, "logins", note_start, guard);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         code = rd_kafka_interceptor_add_on_thread_exit(rk, "logins", note_exit, guard);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -177,12 +183,14 @@ static rd_kafka_resp_err_t watch_client(rd_kafka_t *rk, const rd_kafka_conf_t *c
 
 bool login_guard_watch(rd_kafka_conf_t *conf, struct login_guard *g, struct err *e) {
     rd_kafka_conf_set_connect_cb(conf, connect_if_allowed);
-    rd_kafka_resp_err_t code = rd_kafka_conf_interceptor_add_on_new(conf, "logins", watch_client, g);
+    rd_kafka_resp_err_t code =
+        rd_kafka_conf_interceptor_add_on_new(conf, "logins", watch_client, g);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
            err_set(e, ERR_STOP, "kafka: cannot watch logins: %s", rd_kafka_err2str(code));
 }
 
-/* Why the broker refused; NULL: the text tells of something else, as of a connection that ended meanwhile. */
+/* Why the broker refused; NULL: the text tells of something else, as of a connection that ended
+ * meanwhile. */
 static const char *refusal_in(const char *text) {
     static const char refused[] = "SASL authentication error: ";
     const char *why = strstr(text, refused);

@@ -1,6 +1,6 @@
-/* login_guard: keeps the clients of a process from locking their account. A broker that has refused a login is connected to
- * again when a minute is over, by one client; once it lets that one in, by all. (librdkafka tries anew within a second, with
- * each client and for as long as it lives.) */
+/* login_guard: keeps the clients of a process from locking their account. A broker that has refused
+ * a login is connected to again when a minute is over, by one client; once it lets that one in, by
+ * all. (librdkafka tries anew within a second, with each client and for as long as it lives.) */
 #ifndef STREAMER_KAFKA_LOGIN_GUARD_H
 #define STREAMER_KAFKA_LOGIN_GUARD_H
 
@@ -20,12 +20,12 @@ void login_guard_free(struct login_guard *g);
 
 /* Makes a client of `conf` ask `g`, which must outlive it, before it connects. Takes connect_cb. */
 bool login_guard_watch(rd_kafka_conf_t *conf, struct login_guard *g, struct err *e);
-/* For the log callback of such a client, on librdkafka's threads: only its log tells at once that a login was refused. True: it
- * need not be shown, as login_guard_refusal has it. */
+/* For the log callback of such a client, on librdkafka's threads: only its log tells at once that a
+ * login was refused. True: it need not be shown, as login_guard_refusal has it. */
 bool login_guard_take_log(const char *facility, const char *text);
 
-/* False: no broker has refused a login in the last two minutes without accepting one since. Else `text` says which one and why.
- * now_ms is monotonic. Any thread; g may be NULL. */
+/* False: no broker has refused a login in the last two minutes without accepting one since. Else
+ * `text` says which one and why. now_ms is monotonic. Any thread; g may be NULL. */
 bool login_guard_refusal(struct login_guard *g, int64_t now_ms, char *text, size_t size);
 
 /* What the rest is made of, with monotonic times; addresses as connect() takes them. */
@@ -33,6 +33,7 @@ bool login_guard_may_try(struct login_guard *g, const struct sockaddr *broker, s
                          int64_t now_ms);
 void login_guard_note_refused(struct login_guard *g, const struct sockaddr *broker, socklen_t size,
                               const char *why, int64_t now_ms);
-void login_guard_note_accepted(struct login_guard *g, const struct sockaddr *broker, socklen_t size);
+void login_guard_note_accepted(struct login_guard *g, const struct sockaddr *broker,
+                               socklen_t size);
 
 #endif

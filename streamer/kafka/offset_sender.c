@@ -84,8 +84,10 @@ static struct timespec deadline_after(int ms) {
     return t; /* parts of a second do not matter */
 }
 
-rd_kafka_error_t *offset_sender_send(struct offset_sender *s, const rd_kafka_topic_partition_list_t *offsets,
-                                     const rd_kafka_consumer_group_metadata_t *group, int timeout_ms) {
+rd_kafka_error_t *offset_sender_send(struct offset_sender *s,
+                                     const rd_kafka_topic_partition_list_t *offsets,
+                                     const rd_kafka_consumer_group_metadata_t *group,
+                                     int timeout_ms) {
     struct timespec deadline = deadline_after(timeout_ms + GRACE_MS);
     int waited = 0;
     (void)pthread_mutex_lock(&s->lock);

@@ -129,7 +129,8 @@ bool owners_know(const struct owners *o, const char *app_id) {
 
 bool owners_allow(const struct owners *o, const struct config *c, struct err *e) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
-        const struct owner *owner = topic_is_result((enum topic)t) ? owners_find(o, c->topics[t]) : NULL;
+        const struct owner *owner =
+            topic_is_result((enum topic)t) ? owners_find(o, c->topics[t]) : NULL;
         if (owner != NULL && strcmp(owner->app_id, c->app_id) != 0)
             return err_set(
                 e, ERR_CONFIG,

@@ -40,7 +40,8 @@ void owners_release(struct owners *o);
 /* Below, `which` are those result topics t of `c` that have which[t]; NULL: all of them. */
 
 /* The value of a record about them. */
-void owners_put_record(struct buf *value, enum owners_state state, const struct config *c, const bool *which);
+void owners_put_record(struct buf *value, enum owners_state state, const struct config *c,
+                       const bool *which);
 /* What the next record changes. False: it is none (no key, another state, no topics), and nothing
  * changes. */
 bool owners_apply(struct owners *o, struct slice key, struct slice value);

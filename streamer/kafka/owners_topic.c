@@ -42,8 +42,8 @@ static bool lasts(rd_kafka_resp_err_t code) {
 }
 
 /* operation: Read or Write. */
-static bool failed(const struct config *c, rd_kafka_AclOperation_t operation, rd_kafka_resp_err_t code,
-                   struct err *e) {
+static bool failed(const struct config *c, rd_kafka_AclOperation_t operation,
+                   rd_kafka_resp_err_t code, struct err *e) {
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
         return rights_deny_one(c, RIGHTS_OWNERS, operation, e);
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
@@ -53,7 +53,8 @@ static bool failed(const struct config *c, rd_kafka_AclOperation_t operation, rd
             "topics are; delete it, then each app.id asks for its own anew when it starts",
             c->owners_topic);
     return err_set(e, ERR_STOP, "topic %s: cannot %s it: %s; check the brokers", c->owners_topic,
-                   operation == RD_KAFKA_ACL_OPERATION_READ ? "read" : "write to", rd_kafka_err2str(code));
+                   operation == RD_KAFKA_ACL_OPERATION_READ ? "read" : "write to",
+                   rd_kafka_err2str(code));
 }
 
 static void apply(struct owners *o, const struct config *c, const rd_kafka_message_t *m) {
@@ -64,11 +65,12 @@ static void apply(struct owners *o, const struct config *c, const rd_kafka_messa
 
 /* From the beginning to the end, at least to the record at offset `through` (-1: none): for a
  * moment a new leader may not know its own end. */
-static bool read_records(rd_kafka_t *reader, const struct config *c, int64_t through, struct owners *o,
-                         struct err *e) {
+static bool read_records(rd_kafka_t *reader, const struct config *c, int64_t through,
+                         struct owners *o, struct err *e) {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     bool at_end = false;
-    for (int64_t until = monotonic_ms() + TIMEOUT_MS; !at_end && !lasts(code) && monotonic_ms() < until;) {
+    for (int64_t until = monotonic_ms() + TIMEOUT_MS;
+         !at_end && !lasts(code) && monotonic_ms() < until;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(reader, STEP_MS);
         if (m == NULL)
             continue;
@@ -125,8 +127,9 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 
 static rd_kafka_t *new_writer(const struct config *c, struct delivery *delivery, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(c, e);
-    if (conf != NULL && !(kafka_conf_set(conf, "enable.idempotence", "true", e) && /* acks=all, too */
-                          kafka_conf_set(conf, "message.timeout.ms", TIMEOUT_MS_TEXT, e))) {
+    if (conf != NULL &&
+        !(kafka_conf_set(conf, "enable.idempotence", "true", e) && /* acks=all, too */
+          kafka_conf_set(conf, "message.timeout.ms", TIMEOUT_MS_TEXT, e))) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;
     }
@@ -141,8 +144,8 @@ static rd_kafka_t *new_writer(const struct config *c, struct delivery *delivery,
 static bool deliver(rd_kafka_t *writer, const struct config *c, struct buf *value,
                     const struct delivery *delivery, struct err *e) {
     rd_kafka_topic_t *topic = rd_kafka_topic_new(writer, c->owners_topic, NULL);
-    bool ok = topic != NULL && rd_kafka_produce(topic, PARTITION, RD_KAFKA_MSG_F_COPY, value->p, value->n,
-                                                c->app_id, strlen(c->app_id), NULL) == 0;
+    bool ok = topic != NULL && rd_kafka_produce(topic, PARTITION, RD_KAFKA_MSG_F_COPY, value->p,
+                                                value->n, c->app_id, strlen(c->app_id), NULL) == 0;
     rd_kafka_resp_err_t code = ok ? rd_kafka_flush(writer, TIMEOUT_MS) : rd_kafka_last_error();
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         code = delivery->code;
@@ -151,8 +154,8 @@ static bool deliver(rd_kafka_t *writer, const struct config *c, struct buf *valu
     return code == RD_KAFKA_RESP_ERR_NO_ERROR || failed(c, RD_KAFKA_ACL_OPERATION_WRITE, code, e);
 }
 
-bool owners_append(const struct config *c, enum owners_state state, const bool *which, struct owners *o,
-                   struct err *e) {
+bool owners_append(const struct config *c, enum owners_state state, const bool *which,
+                   struct owners *o, struct err *e) {
     struct delivery delivery = {.code = RD_KAFKA_RESP_ERR__TIMED_OUT};
     rd_kafka_t *writer = new_writer(c, &delivery, e);
     if (writer == NULL)

@@ -16,7 +16,7 @@ bool owners_read(rd_kafka_t *client, const struct config *c, struct owners *o, s
 
 /* Appends one record about `which` topics (owners.h); the topic must be there. Then reads all that
  * lies up to the record into `o` anew: what it has brought. */
-bool owners_append(const struct config *c, enum owners_state state, const bool *which, struct owners *o,
-                   struct err *e);
+bool owners_append(const struct config *c, enum owners_state state, const bool *which,
+                   struct owners *o, struct err *e);
 
 #endif

@@ -12,7 +12,8 @@
 
 #define PERIOD_MS 10000        /* while nobody wants to know */
 #define FRESH_MS 1000          /* what was heard that recently is not asked for again */
-#define AFTER_REFUSAL_MS 60000 /* accounts get locked by logins that are refused again and again */
+#define AFTER_REFUSAL_MS 60000 /* accounts get locked by logins that are refused again and again   \
+                                */
 #define WAIT_MS 5000           /* for an answer */
 #define POLL_MS 100
 
@@ -100,8 +101,8 @@ static void add_member(const struct peers *p, const rd_kafka_MemberDescription_t
     const char *client_id = rd_kafka_MemberDescription_client_id(member);
     for (int i = 0; list != NULL && i < list->cnt; i++) {
         int32_t partition = list->elems[i].partition;
-        if (strcmp(list->elems[i].topic, p->config->topics[TOPIC_ACCOUNT_LINKS]) != 0 || partition < 0 ||
-            partition >= p->partitions)
+        if (strcmp(list->elems[i].topic, p->config->topics[TOPIC_ACCOUNT_LINKS]) != 0 ||
+            partition < 0 || partition >= p->partitions)
             continue;
         free(owners[partition].url);
         owners[partition] = make_peer(p->config, peer_url(client_id != NULL ? client_id : ""));
@@ -142,14 +143,16 @@ static rd_kafka_event_t *wait_for_answer(struct peers *p, rd_kafka_queue_t *queu
     return event;
 }
 
-static bool read_answer(const struct peers *p, rd_kafka_event_t *event, struct peer *owners, struct err *e) {
+static bool read_answer(const struct peers *p, rd_kafka_event_t *event, struct peer *owners,
+                        struct err *e) {
     if (event == NULL)
         return err_set(e, ERR_RETRY, "no answer from the brokers %s", p->trouble.text);
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return err_set(e, ERR_RETRY, "%s", rd_kafka_event_error_string(event));
     size_t n = 0;
-    const rd_kafka_ConsumerGroupDescription_t **groups = rd_kafka_DescribeConsumerGroups_result_groups(
-        rd_kafka_event_DescribeConsumerGroups_result(event), &n);
+    const rd_kafka_ConsumerGroupDescription_t **groups =
+        rd_kafka_DescribeConsumerGroups_result_groups(
+            rd_kafka_event_DescribeConsumerGroups_result(event), &n);
     return n == 1 ? read_group(p, groups[0], owners, e)
                   : err_set(e, ERR_RETRY, "an answer without the group");
 }

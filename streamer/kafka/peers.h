@@ -16,10 +16,12 @@
 #include <stdint.h>
 
 enum peer_state {
-    PEER_UNKNOWN, /* nobody is known to have it: not heard yet, or the group is about to share the partitions out */
+    PEER_UNKNOWN,  /* nobody is known to have it: not heard yet, or the group is about to share the
+                      partitions out */
     PEER_SILENT,   /* whoever has it tells no URL */
     PEER_STRANGER, /* its URL is not believed */
-    PEER_SELF,     /* the URL is this instance's own: what was heard is old, or two instances tell the same */
+    PEER_SELF, /* the URL is this instance's own: what was heard is old, or two instances tell the
+                  same */
     PEER_KNOWN,
 };
 
@@ -28,8 +30,8 @@ struct peers;
 /* `config` is borrowed. NULL with an error if there is no thread or no client for it. */
 struct peers *peers_new(const struct config *c, int32_t partitions, struct err *e);
 void peers_free(struct peers *p); /* NULL is allowed */
-/* Ends the client and the thread, so that `config` may change, and begins anew; others still hear what was heard last. NULL is
- * allowed. False with `e`: no thread. */
+/* Ends the client and the thread, so that `config` may change, and begins anew; others still hear
+ * what was heard last. NULL is allowed. False with `e`: no thread. */
 void peers_pause(struct peers *p);
 bool peers_resume(struct peers *p, struct err *e);
 

@@ -10,7 +10,8 @@
 
 #define SLOW_COMMIT_MS 5000
 
-/* Messages sent between two looks at delivery reports: those that are through are freed while they lie in the cache. */
+/* Messages sent between two looks at delivery reports: those that are through are freed while they
+ * lie in the cache. */
 #define POLL_EVERY 256
 
 struct producer {
@@ -21,7 +22,8 @@ struct producer {
     int32_t n;
     int timeout_ms;     /* for each blocking step: the transaction's own */
     int64_t *positions; /* [topic * n + partition] */
-    struct err failed;  /* sticky within a transaction: a message that was refused or not delivered */
+    struct err
+        failed; /* sticky within a transaction: a message that was refused or not delivered */
     bool open, doubtful;
     int unpolled;      /* messages since delivery reports were served */
     atomic_int breaks; /* connections that ended; counted on librdkafka's threads */
@@ -38,7 +40,8 @@ static const char *cure_of(rd_kafka_resp_err_t code) {
 }
 
 /* Of a message. */
-static void refused(struct producer *p, rd_kafka_resp_err_t code, const char *what, const char *topic) {
+static void refused(struct producer *p, rd_kafka_resp_err_t code, const char *what,
+                    const char *topic) {
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
         (void)rights_deny_topic(p->kafka->config, topic, RD_KAFKA_ACL_OPERATION_WRITE, &p->failed);
         return;
@@ -53,7 +56,8 @@ static void on_delivery(void *context, enum topic topic, int32_t partition, int6
                         rd_kafka_resp_err_t code) {
     struct producer *p = context;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        bool purged = code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+        bool purged =
+            code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
         if (!purged && p->failed.class == ERR_NONE)
             refused(p, code, "deliver to", p->kafka->config->topics[topic]);
         return;
@@ -93,17 +97,19 @@ static bool names_right(const struct producer *p, rd_kafka_resp_err_t code, stru
 }
 
 /* What to do about a failed transactional call. Destroys `error`; false if there is one. */
-static bool check(const struct producer *p, rd_kafka_error_t *error, const char *what, struct err *e) {
+static bool check(const struct producer *p, rd_kafka_error_t *error, const char *what,
+                  struct err *e) {
     if (error == NULL)
         return true;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     bool fenced = code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
-                  code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH || code == RD_KAFKA_RESP_ERR__FENCED;
+                  code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH ||
+                  code == RD_KAFKA_RESP_ERR__FENCED;
     const char *cure = cure_of(code);
     enum err_class class = cure != NULL ? ERR_STOP : kafka_class_of(code);
     if (!names_right(p, code, e))
-        (void)err_set(e, fenced ? ERR_FENCED : class, "%s: %s%s", what, rd_kafka_error_string(error),
-                      cure != NULL ? cure : "");
+        (void)err_set(e, fenced ? ERR_FENCED : class, "%s: %s%s", what,
+                      rd_kafka_error_string(error), cure != NULL ? cure : "");
     rd_kafka_error_destroy(error);
     return false;
 }
@@ -167,7 +173,8 @@ bool producer_begin(struct producer *p, struct err *e) {
     return p->open;
 }
 
-static rd_kafka_error_t *send_offsets(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
+static rd_kafka_error_t *send_offsets(struct producer *p,
+                                      const rd_kafka_topic_partition_list_t *offsets,
                                       const rd_kafka_consumer_group_metadata_t *group) {
     rd_kafka_error_t *error = p->kafka->send_offsets(p->client, offsets, group, p->timeout_ms);
     if (error == NULL || rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__STATE)
@@ -179,7 +186,8 @@ static rd_kafka_error_t *send_offsets(struct producer *p, const rd_kafka_topic_p
 
 bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
                      const rd_kafka_consumer_group_metadata_t *group, struct err *e) {
-    assert(p->open && offsets->cnt > 0); /* every transaction sends an offset: that fences zombies */
+    assert(p->open &&
+           offsets->cnt > 0); /* every transaction sends an offset: that fences zombies */
     if (p->failed.class != ERR_NONE) {
         *e = p->failed;
         return false;

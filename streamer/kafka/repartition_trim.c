@@ -8,19 +8,20 @@
 
 #define REQUEST_TIMEOUT_MS 10000
 
-static const enum topic trimmed_topics[] = {TOPIC_REPARTITION_CUSTOMERS, TOPIC_REPARTITION_ACCOUNTS};
+static const enum topic trimmed_topics[] = {TOPIC_REPARTITION_CUSTOMERS,
+                                            TOPIC_REPARTITION_ACCOUNTS};
 
 struct repartition_trim {
     const struct worker_kafka *kafka;
     struct kafka_client *client;
     int32_t n;
-    int64_t *noted,
-        *asked; /* [purged topic * n + partition]: delete before this offset; have asked for this one */
+    int64_t *noted, *asked; /* [purged topic * n + partition]: delete before this offset; have asked
+                               for this one */
     bool under_way;
 };
 
-struct repartition_trim *repartition_trim_new(const struct worker_kafka *k, struct kafka_client *client,
-                                              int32_t n) {
+struct repartition_trim *repartition_trim_new(const struct worker_kafka *k,
+                                              struct kafka_client *client, int32_t n) {
     struct repartition_trim *p = mem_calloc(1, sizeof *p);
     *p = (struct repartition_trim){.kafka = k, .client = client, .n = n};
     p->noted = mem_calloc(ARRAY_LEN(trimmed_topics) * (size_t)n, sizeof *p->noted);
@@ -34,7 +35,8 @@ static void take_answer(struct repartition_trim *p, int timeout_ms) {
     if (!p->under_way || !p->kafka->deleted(p->client, timeout_ms, &e))
         return;
     if (e.class != ERR_NONE)
-        log_warn("purge of repartition topics", "error=%s", log_quote(&(struct log_value){0}, e.text));
+        log_warn("purge of repartition topics", "error=%s",
+                 log_quote(&(struct log_value){0}, e.text));
     p->under_way = false;
 }
 
@@ -66,7 +68,8 @@ void repartition_trim_step(struct repartition_trim *p) {
         if (p->noted[i] <= p->asked[i])
             continue;
         const char *topic = p->kafka->config->topics[trimmed_topics[i / (size_t)p->n]];
-        rd_kafka_topic_partition_list_add(list, topic, (int32_t)(i % (size_t)p->n))->offset = p->noted[i];
+        rd_kafka_topic_partition_list_add(list, topic, (int32_t)(i % (size_t)p->n))->offset =
+            p->noted[i];
         p->asked[i] = p->noted[i];
     }
     if (list->cnt > 0) {

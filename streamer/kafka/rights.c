@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define ANSWER_MS 5000 /* how long an answer is waited for */
-#define TEXT_BYTES 720 /* of the list in an error, about: there is more to say, and an error has an end */
+#define TEXT_BYTES                                                                                 \
+    720 /* of the list in an error, about: there is more to say, and an error has an end */
 #define TIMEOUT_TOO_LONG_MS "2147480000" /* librdkafka adds 100 to it */
 
 #define OPERATION(name) (1U << RD_KAFKA_ACL_OPERATION_##name)
@@ -95,9 +96,11 @@ static void put_operations(struct buf *out, unsigned operations) {
     }
 }
 
-static void put_item(struct buf *out, const struct config *c, const struct rights *missing, int of) {
+static void put_item(struct buf *out, const struct config *c, const struct rights *missing,
+                     int of) {
     unsigned operations = missing->of[of];
-    bool is_maybe_there = of < RIGHTS_TOPICS && missing->hidden[of] && (operations & OPERATION(CREATE)) != 0;
+    bool is_maybe_there =
+        of < RIGHTS_TOPICS && missing->hidden[of] && (operations & OPERATION(CREATE)) != 0;
     put_resource(out, c, of);
     buf_put_str(out, ": missing ");
     put_operations(out, is_maybe_there ? operations & ~OPERATION(CREATE) : operations);
@@ -145,13 +148,15 @@ bool rights_deny(const struct config *c, const struct rights *missing, struct er
     put_missing(&list, c, missing);
     put_example(&example, c, missing);
     (void)err_set(e, ERR_DENIED, "%s for %s%s, grant that (%s)", buf_cstr(&list),
-                  user != NULL ? "user " : "this user", user != NULL ? user : "", buf_cstr(&example));
+                  user != NULL ? "user " : "this user", user != NULL ? user : "",
+                  buf_cstr(&example));
     buf_release(&list);
     buf_release(&example);
     return false;
 }
 
-bool rights_deny_one(const struct config *c, int of, rd_kafka_AclOperation_t operation, struct err *e) {
+bool rights_deny_one(const struct config *c, int of, rd_kafka_AclOperation_t operation,
+                     struct err *e) {
     struct rights missing = {0};
     missing.of[of] = 1U << operation;
     return rights_deny(c, &missing, e);
@@ -199,7 +204,8 @@ static void ask_of_topics(rd_kafka_t *client, const struct config *c, const stru
 
 static void ask_of_group(rd_kafka_t *client, const struct config *c, rd_kafka_queue_t *queue) {
     const char *groups[] = {c->app_id};
-    rd_kafka_AdminOptions_t *options = kafka_group_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    rd_kafka_AdminOptions_t *options =
+        kafka_group_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
     ask_for_rights_too(options);
     rd_kafka_DescribeConsumerGroups(client, groups, 1, options, queue);
     rd_kafka_AdminOptions_destroy(options);
@@ -222,7 +228,8 @@ static unsigned set_of(const rd_kafka_AclOperation_t *operations, size_t count) 
     return operations != NULL ? set : ~0U;
 }
 
-/* Read, Write and Delete imply Describe. So where even that is refused none of them is there; of the others nothing is known. */
+/* Read, Write and Delete imply Describe. So where even that is refused none of them is there; of
+ * the others nothing is known. */
 static void note_topic(const rd_kafka_TopicDescription_t *topic, int t, unsigned needed,
                        struct rights *missing) {
     size_t count;
@@ -235,27 +242,32 @@ static void note_topic(const rd_kafka_TopicDescription_t *topic, int t, unsigned
             needed & (OPERATION(READ) | OPERATION(WRITE) | OPERATION(DELETE) | OPERATION(DESCRIBE));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return;
-    const rd_kafka_AclOperation_t *allowed = rd_kafka_TopicDescription_authorized_operations(topic, &count);
+    const rd_kafka_AclOperation_t *allowed =
+        rd_kafka_TopicDescription_authorized_operations(topic, &count);
     missing->of[t] = needed & ~set_of(allowed, count) & ~OPERATION(CREATE);
 }
 
 static void note_topics(const rd_kafka_DescribeTopics_result_t *result, const struct config *c,
                         const struct rights *needed, struct rights *missing) {
     size_t count;
-    const rd_kafka_TopicDescription_t **topics = rd_kafka_DescribeTopics_result_topics(result, &count);
+    const rd_kafka_TopicDescription_t **topics =
+        rd_kafka_DescribeTopics_result_topics(result, &count);
     for (size_t i = 0; i < count; i++)
         for (int t = 0; t < RIGHTS_TOPICS; t++)
             if (strcmp(topic_name(c, t), rd_kafka_TopicDescription_name(topics[i])) == 0)
                 note_topic(topics[i], t, needed->of[t], missing);
 }
 
-static void note_group(rd_kafka_event_t *event, const struct rights *needed, struct rights *missing) {
+static void note_group(rd_kafka_event_t *event, const struct rights *needed,
+                       struct rights *missing) {
     size_t count;
-    const rd_kafka_ConsumerGroupDescription_t **groups = rd_kafka_DescribeConsumerGroups_result_groups(
-        rd_kafka_event_DescribeConsumerGroups_result(event), &count);
+    const rd_kafka_ConsumerGroupDescription_t **groups =
+        rd_kafka_DescribeConsumerGroups_result_groups(
+            rd_kafka_event_DescribeConsumerGroups_result(event), &count);
     if (count == 0)
         return;
-    rd_kafka_resp_err_t code = rd_kafka_error_code(rd_kafka_ConsumerGroupDescription_error(groups[0]));
+    rd_kafka_resp_err_t code =
+        rd_kafka_error_code(rd_kafka_ConsumerGroupDescription_error(groups[0]));
     const rd_kafka_AclOperation_t *allowed =
         rd_kafka_ConsumerGroupDescription_authorized_operations(groups[0], &count);
     if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
@@ -264,9 +276,10 @@ static void note_group(rd_kafka_event_t *event, const struct rights *needed, str
         missing->of[RIGHTS_GROUP] = needed->of[RIGHTS_GROUP] & ~set_of(allowed, count);
 }
 
-/* Of what the answer does not tell, `missing` stays as it was. False with `e`: the request failed. */
-static bool note_answer(rd_kafka_event_t *event, const struct config *c, const struct rights *needed,
-                        struct rights *missing, struct err *e) {
+/* Of what the answer does not tell, `missing` stays as it was. False with `e`: the request failed.
+ */
+static bool note_answer(rd_kafka_event_t *event, const struct config *c,
+                        const struct rights *needed, struct rights *missing, struct err *e) {
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     bool is_of_group = rd_kafka_event_type(event) == RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT;
     if (is_of_group && code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
@@ -284,8 +297,9 @@ static bool note_answer(rd_kafka_event_t *event, const struct config *c, const s
 /* --- what has to be tried --- */
 
 /* Topics that are not there, as far as the user may know, and for which `operation` is needed. */
-static size_t unseen_topics(const struct config *c, const struct rights *needed, const struct rights *missing,
-                            unsigned operation, const char *topics[RIGHTS_TOPICS]) {
+static size_t unseen_topics(const struct config *c, const struct rights *needed,
+                            const struct rights *missing, unsigned operation,
+                            const char *topics[RIGHTS_TOPICS]) {
     size_t count = 0;
     for (int t = 0; t < RIGHTS_TOPICS; t++)
         if ((missing->absent[t] || missing->hidden[t]) && (needed->of[t] & operation) != 0)
@@ -296,22 +310,25 @@ static size_t unseen_topics(const struct config *c, const struct rights *needed,
 static void note_refused(const struct config *c, const char *name, rd_kafka_resp_err_t code,
                          unsigned operation, struct rights *missing) {
     for (int t = 0; t < RIGHTS_TOPICS; t++)
-        if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && strcmp(topic_name(c, t), name) == 0)
+        if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED &&
+            strcmp(topic_name(c, t), name) == 0)
             missing->of[t] |= operation;
 }
 
 static void note_configs(rd_kafka_event_t *event, const struct config *c, struct rights *missing) {
     size_t count;
-    const rd_kafka_ConfigResource_t **results =
-        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
+    const rd_kafka_ConfigResource_t **results = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event), &count);
     for (size_t i = 0; i < count; i++)
-        note_refused(c, rd_kafka_ConfigResource_name(results[i]), rd_kafka_ConfigResource_error(results[i]),
-                     OPERATION(DESCRIBE_CONFIGS), missing);
+        note_refused(c, rd_kafka_ConfigResource_name(results[i]),
+                     rd_kafka_ConfigResource_error(results[i]), OPERATION(DESCRIBE_CONFIGS),
+                     missing);
 }
 
 /* Kafka looks at the right first, and whether there is such a topic second. */
-static bool try_describe_configs(rd_kafka_t *client, const struct config *c, const struct rights *needed,
-                                 struct rights *missing, struct err *e) {
+static bool try_describe_configs(rd_kafka_t *client, const struct config *c,
+                                 const struct rights *needed, struct rights *missing,
+                                 struct err *e) {
     const char *topics[RIGHTS_TOPICS];
     rd_kafka_ConfigResource_t *resources[RIGHTS_TOPICS];
     size_t count = unseen_topics(c, needed, missing, OPERATION(DESCRIBE_CONFIGS), topics);
@@ -338,8 +355,8 @@ static void note_created(rd_kafka_event_t *event, const struct config *c, struct
     const rd_kafka_topic_result_t **results =
         rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
     for (size_t i = 0; i < count; i++)
-        note_refused(c, rd_kafka_topic_result_name(results[i]), rd_kafka_topic_result_error(results[i]),
-                     OPERATION(CREATE), missing);
+        note_refused(c, rd_kafka_topic_result_name(results[i]),
+                     rd_kafka_topic_result_error(results[i]), OPERATION(CREATE), missing);
 }
 
 /* Lets Kafka look at a request that creates them, and no more. */
@@ -372,9 +389,9 @@ static void say_nothing(const rd_kafka_t *rk, int level, const char *facility, c
     (void)rk, (void)level, (void)facility, (void)text;
 }
 
-/* No request tells the rights on transactional ids. This asks for an id with a timeout that no broker allows: the right is
- * looked at first, the timeout second, and nothing is begun. And where a broker allows it, no instance has this id, so that
- * none is fenced. */
+/* No request tells the rights on transactional ids. This asks for an id with a timeout that no
+ * broker allows: the right is looked at first, the timeout second, and nothing is begun. And where
+ * a broker allows it, no instance has this id, so that none is fenced. */
 static bool try_transactional_id(const struct config *c, struct rights *missing, struct err *e) {
     struct buf id = {0};
     buf_printf(&id, "%s-check", c->app_id);
@@ -429,7 +446,8 @@ bool rights_ask(rd_kafka_t *client, const struct config *c, const struct rights 
     *missing = (struct rights){0};
     e->class = ERR_NONE;
     if (!has_controller(client))
-        return err_set(e, ERR_RETRY, "kafka: what this user may do is not known: there is no controller");
+        return err_set(e, ERR_RETRY,
+                       "kafka: what this user may do is not known: there is no controller");
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     int pending = rights_send(client, c, needed, queue);
     pending = rights_take(queue, pending, 2 * ANSWER_MS, c, needed, missing, e);

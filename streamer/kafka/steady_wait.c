@@ -1,7 +1,8 @@
-/* steady_wait: librdkafka (2.0.2) waits with cnd_timedwait, so until a time on the wall clock. When that clock is set
- * back by an hour, a wait of 100 ms lasts an hour: no heartbeats, no records, no stop. Here is a cnd_timedwait that waits as
- * long as it was asked to, by the clock that nobody sets. The program's definition comes before that of the C library,
- * whose cnd_t and mtx_t are the pthread types under other names. */
+/* steady_wait: librdkafka (2.0.2) waits with cnd_timedwait, so until a time on the wall clock. When
+ * that clock is set back by an hour, a wait of 100 ms lasts an hour: no heartbeats, no records, no
+ * stop. Here is a cnd_timedwait that waits as long as it was asked to, by the clock that nobody
+ * sets. The program's definition comes before that of the C library, whose cnd_t and mtx_t are the
+ * pthread types under other names. */
 #include <errno.h>
 #include <pthread.h>
 #include <threads.h>
@@ -29,11 +30,13 @@ static struct timespec to_steady(const struct timespec *until) {
     return steady;
 }
 
-int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex, const struct timespec *restrict until) {
+int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex,
+                  const struct timespec *restrict until) {
     struct timespec end = to_steady(until);
     if (end.tv_sec < 0)
         return thrd_timedout;
-    switch (pthread_cond_clockwait((pthread_cond_t *)cond, (pthread_mutex_t *)mutex, CLOCK_MONOTONIC, &end)) {
+    switch (pthread_cond_clockwait((pthread_cond_t *)cond, (pthread_mutex_t *)mutex,
+                                   CLOCK_MONOTONIC, &end)) {
     case 0:
         return thrd_success;
     case ETIMEDOUT:

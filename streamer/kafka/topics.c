@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Quarantine and repartition topics take any input record with its headers, whatever the input topic allows.
+/* Quarantine and repartition topics take any input record with its headers, whatever the input
+ * topic allows.
  */
 #define LARGE_MESSAGE_BYTES "67108864"
 #define ANY_DIFFERENCE_MS "9223372036854775807"
@@ -57,7 +58,8 @@ static void keep_for_ever(rd_kafka_NewTopic_t *topic) {
     add_config(topic, "retention.bytes", "-1");
 }
 
-static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int32_t n, struct err *e) {
+static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int32_t n,
+                                       struct err *e) {
     char text[256];
     rd_kafka_NewTopic_t *topic =
         rd_kafka_NewTopic_new(c->topics[t], n, (int)c->replication_factor, text, sizeof text);
@@ -69,7 +71,8 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
         return topic;
     add_config(topic, "cleanup.policy", topic_is_replayed(t) ? "compact" : "delete");
     add_config(topic, "message.timestamp.type", "CreateTime");
-    if (!topic_is_replayed(t)) { /* nothing goes by itself: repartition topics are purged once committed */
+    if (!topic_is_replayed(
+            t)) { /* nothing goes by itself: repartition topics are purged once committed */
         keep_for_ever(topic);
         add_config(topic, "max.message.bytes", LARGE_MESSAGE_BYTES);
         add_config(topic, "message.timestamp.after.max.ms", ANY_DIFFERENCE_MS);
@@ -80,7 +83,8 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
 
 /* As while the cluster has no controller. */
 static bool may_pass(rd_kafka_resp_err_t code) {
-    return code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT || code == RD_KAFKA_RESP_ERR_NOT_CONTROLLER ||
+    return code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
+           code == RD_KAFKA_RESP_ERR_NOT_CONTROLLER ||
            code == RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
 }
 
@@ -103,11 +107,12 @@ static bool check_created(rd_kafka_event_t *event, const struct config *c, struc
     return true;
 }
 
-static bool submit(rd_kafka_t *client, const struct config *c, rd_kafka_NewTopic_t **topics, size_t count,
-                   struct err *e) {
+static bool submit(rd_kafka_t *client, const struct config *c, rd_kafka_NewTopic_t **topics,
+                   size_t count, struct err *e) {
     char text[256];
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     (void)rd_kafka_AdminOptions_set_operation_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
     (void)rd_kafka_AdminOptions_set_request_timeout(options, ADMIN_TIMEOUT_MS, text, sizeof text);
     rd_kafka_CreateTopics(client, topics, count, options, queue);
@@ -120,8 +125,8 @@ static bool submit(rd_kafka_t *client, const struct config *c, rd_kafka_NewTopic
     return ok;
 }
 
-static bool create_topics(rd_kafka_t *client, const struct config *c, const struct topic_layout *layout,
-                          bool users_topics, struct err *e) {
+static bool create_topics(rd_kafka_t *client, const struct config *c,
+                          const struct topic_layout *layout, bool users_topics, struct err *e) {
     rd_kafka_NewTopic_t *topics[TOPIC_COUNT];
     size_t count = 0;
     bool ok = true;
@@ -140,7 +145,8 @@ static bool create_topics(rd_kafka_t *client, const struct config *c, const stru
 
 /* Kafka looks at the right to create a topic before it looks whether there is one. So this is asked
  * first. */
-static bool has_owners_topic(rd_kafka_t *client, const struct config *c, bool *is_there, struct err *e) {
+static bool has_owners_topic(rd_kafka_t *client, const struct config *c, bool *is_there,
+                             struct err *e) {
     struct topic_layout layout;
     bool ok = read_partitions(client, c, ADMIN_TIMEOUT_MS, &layout, e);
     *is_there = ok && layout.has_owners_topic;
@@ -174,12 +180,14 @@ static bool create_and_see(rd_kafka_t *client, const struct config *c, struct to
         if (!read_partitions(client, c, ADMIN_TIMEOUT_MS, layout, e))
             return false;
         for (int t = 0; t < TOPIC_COUNT; t++)
-            all = all && (layout->partitions[t] > 0 || topic_is_input((enum topic)t) != users_topics);
+            all =
+                all && (layout->partitions[t] > 0 || topic_is_input((enum topic)t) != users_topics);
         if (all)
             return true;
         (void)usleep(NEW_TOPIC_PAUSE_US);
     }
-    return err_set(e, ERR_RETRY, "the topics just created do not show up; look at the brokers' logs");
+    return err_set(e, ERR_RETRY,
+                   "the topics just created do not show up; look at the brokers' logs");
 }
 
 /* --- checking --- */
@@ -198,11 +206,12 @@ int32_t topics_choose_n(const struct config *c, const int32_t partitions[TOPIC_C
 static bool choose_n(const struct config *c, struct topic_layout *layout, struct err *e) {
     layout->n = topics_choose_n(c, layout->partitions);
     if (c->partitions > 0 && c->partitions != layout->n)
-        return err_set(e, ERR_CONFIG,
-                       "partitions=%d: app.id %s was created with %d (topic %s) and keeps that number; set "
-                       "partitions=%d "
-                       "or use another app.id and other result topics",
-                       (int)c->partitions, c->app_id, layout->n, c->topics[TOPIC_ACCOUNT_LINKS], layout->n);
+        return err_set(
+            e, ERR_CONFIG,
+            "partitions=%d: app.id %s was created with %d (topic %s) and keeps that number; set "
+            "partitions=%d "
+            "or use another app.id and other result topics",
+            (int)c->partitions, c->app_id, layout->n, c->topics[TOPIC_ACCOUNT_LINKS], layout->n);
     return true;
 }
 
@@ -224,30 +233,34 @@ static bool holds_messages(const struct config *c, const struct topic_layout *la
                            const struct owners *owners, enum topic t, struct err *e) {
     const char *name = c->topics[t];
     if (!is_new(layout))
-        return err_set(e, ERR_CONFIG,
-                       "topic %s: holds messages already, but app.id %s owns other topics: they are another "
-                       "application's; give the name that it had or another one (%s), or delete the topic",
-                       name, c->app_id, config_topic_key(c, t));
+        return err_set(
+            e, ERR_CONFIG,
+            "topic %s: holds messages already, but app.id %s owns other topics: they are another "
+            "application's; give the name that it had or another one (%s), or delete the topic",
+            name, c->app_id, config_topic_key(c, t));
     if (owners_find(owners, name) != NULL)
-        return err_set(e, ERR_CONFIG,
-                       "topic %s: holds messages of app.id %s, but its topic %s was deleted; reprocess "
-                       "everything (streamer reset)",
-                       name, c->app_id, c->topics[TOPIC_ACCOUNT_LINKS]);
-    return err_set(e, ERR_CONFIG,
-                   "topic %s: holds messages already, but app.id %s is new (it has no topic %s): they are "
-                   "another application's; give other names (topic.*), or delete the topic",
-                   name, c->app_id, c->topics[TOPIC_ACCOUNT_LINKS]);
+        return err_set(
+            e, ERR_CONFIG,
+            "topic %s: holds messages of app.id %s, but its topic %s was deleted; reprocess "
+            "everything (streamer reset)",
+            name, c->app_id, c->topics[TOPIC_ACCOUNT_LINKS]);
+    return err_set(
+        e, ERR_CONFIG,
+        "topic %s: holds messages already, but app.id %s is new (it has no topic %s): they are "
+        "another application's; give other names (topic.*), or delete the topic",
+        name, c->app_id, c->topics[TOPIC_ACCOUNT_LINKS]);
 }
 
-static bool check_empty(rd_kafka_t *client, const struct config *c, const struct topic_layout *layout,
-                        const struct owners *owners, struct err *e) {
+static bool check_empty(rd_kafka_t *client, const struct config *c,
+                        const struct topic_layout *layout, const struct owners *owners,
+                        struct err *e) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         if (!must_be_empty(c, layout, owners, (enum topic)t))
             continue;
         for (int32_t p = 0; p < layout->partitions[t]; p++) {
             int64_t low, high;
-            rd_kafka_resp_err_t code =
-                rd_kafka_query_watermark_offsets(client, c->topics[t], p, &low, &high, ADMIN_TIMEOUT_MS);
+            rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+                client, c->topics[t], p, &low, &high, ADMIN_TIMEOUT_MS);
             if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
                 return err_set(e, ERR_RETRY, "offsets of %s partition %d: %s", c->topics[t], p,
                                rd_kafka_err2str(code));
@@ -271,19 +284,22 @@ static bool has_offsets(rd_kafka_event_t *event) {
 }
 
 static bool refuse_offsets(const struct config *c, struct err *e) {
-    return err_set(e, ERR_STOP,
-                   "group %s: has offsets, but topic %s was deleted, and with it what app.id %s made of the "
-                   "input before them; reprocess everything (streamer reset)",
-                   c->app_id, c->topics[TOPIC_ACCOUNT_LINKS], c->app_id);
+    return err_set(
+        e, ERR_STOP,
+        "group %s: has offsets, but topic %s was deleted, and with it what app.id %s made of the "
+        "input before them; reprocess everything (streamer reset)",
+        c->app_id, c->topics[TOPIC_ACCOUNT_LINKS], c->app_id);
 }
 
 /* An app.id that has run before and finds its topics deleted must not go on behind what it made of
  * the input then. */
-static bool check_offsets(rd_kafka_t *client, const struct config *c, const struct topic_layout *layout,
-                          const struct owners *owners, struct err *e) {
+static bool check_offsets(rd_kafka_t *client, const struct config *c,
+                          const struct topic_layout *layout, const struct owners *owners,
+                          struct err *e) {
     if (!is_new(layout) || !owners_know(owners, c->app_id))
         return true;
-    rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(c->app_id, NULL);
+    rd_kafka_ListConsumerGroupOffsets_t *request =
+        rd_kafka_ListConsumerGroupOffsets_new(c->app_id, NULL);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_ListConsumerGroupOffsets(client, &request, 1, NULL, queue);
     rd_kafka_event_t *event = kafka_admin_result(queue, "list the group's offsets", e);
@@ -296,18 +312,20 @@ static bool check_offsets(rd_kafka_t *client, const struct config *c, const stru
 }
 
 /* Before n is known, the topics must agree with each other. */
-static bool check_partitions(const struct config *c, const struct topic_layout *layout, struct err *e) {
+static bool check_partitions(const struct config *c, const struct topic_layout *layout,
+                             struct err *e) {
     int32_t n = layout->n;
     for (int t = 0; t < TOPIC_COUNT; t++) {
         if (topic_is_input((enum topic)t) || t == TOPIC_QUARANTINE || layout->partitions[t] == 0)
             continue;
         n = n > 0 ? n : layout->partitions[t];
         if (layout->partitions[t] != n)
-            return err_set(e, ERR_CONFIG,
-                           "topic %s: has %d partitions, needs %d like the others of app.id %s; delete it "
-                           "(it is created "
-                           "anew), or give another name for it or another app.id",
-                           c->topics[t], layout->partitions[t], n, c->app_id);
+            return err_set(
+                e, ERR_CONFIG,
+                "topic %s: has %d partitions, needs %d like the others of app.id %s; delete it "
+                "(it is created "
+                "anew), or give another name for it or another app.id",
+                c->topics[t], layout->partitions[t], n, c->app_id);
     }
     return true;
 }
@@ -333,9 +351,10 @@ static bool check_config(const struct config *c, enum topic t, const rd_kafka_Co
             c->topics[t], policy, wanted, c->topics[t], wanted);
     const char *retention = entry_value(r, "retention.ms");
     if (topic_is_repartition(t) && retention != NULL && strcmp(retention, "-1") != 0)
-        return err_set(e, ERR_CONFIG,
-                       "topic %s: retention.ms is %s, must be -1: records wait there to be processed",
-                       c->topics[t], retention);
+        return err_set(
+            e, ERR_CONFIG,
+            "topic %s: retention.ms is %s, must be -1: records wait there to be processed",
+            c->topics[t], retention);
     const char *tombstones = entry_value(r, "delete.retention.ms");
     if (topic_is_replayed(t) && tombstones != NULL) {
         int64_t ms = strtoll(tombstones, NULL, 10);
@@ -346,7 +365,8 @@ static bool check_config(const struct config *c, enum topic t, const rd_kafka_Co
 }
 
 /* Whether a record of it may go. */
-static bool check_owners_config(const struct config *c, const rd_kafka_ConfigResource_t *r, struct err *e) {
+static bool check_owners_config(const struct config *c, const rd_kafka_ConfigResource_t *r,
+                                struct err *e) {
     static const char *const wanted[][2] = {
         {"cleanup.policy", "delete"}, {"retention.ms", "-1"}, {"retention.bytes", "-1"}};
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
@@ -355,30 +375,33 @@ static bool check_owners_config(const struct config *c, const rd_kafka_ConfigRes
             return err_set(e, ERR_CONFIG,
                            "topic %s: %s is %s, must be %s: no record of it may go; change it "
                            "(kafka-configs.sh --alter --topic %s --add-config %s=%s)",
-                           c->owners_topic, name, value, wanted[i][1], c->owners_topic, name, wanted[i][1]);
+                           c->owners_topic, name, value, wanted[i][1], c->owners_topic, name,
+                           wanted[i][1]);
     }
     return true;
 }
 
 /* ERR_RETRY: the broker that was asked does not know the topic yet. */
-static bool check_described(const struct config *c, rd_kafka_event_t *event, struct topic_layout *layout,
-                            struct err *e) {
+static bool check_described(const struct config *c, rd_kafka_event_t *event,
+                            struct topic_layout *layout, struct err *e) {
     size_t count;
-    const rd_kafka_ConfigResource_t **resources =
-        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
+    const rd_kafka_ConfigResource_t **resources = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event), &count);
     for (size_t i = 0; i < count; i++) {
         const char *name = rd_kafka_ConfigResource_name(resources[i]);
         rd_kafka_resp_err_t code = rd_kafka_ConfigResource_error(resources[i]);
         if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
             return rights_deny_topic(c, name, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS, e);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return err_set(e, code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? ERR_RETRY : ERR_STOP,
+            return err_set(e,
+                           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? ERR_RETRY : ERR_STOP,
                            "topic %s: cannot read its configuration: %s", name,
                            rd_kafka_ConfigResource_error_string(resources[i]));
         if (strcmp(c->owners_topic, name) == 0 && !check_owners_config(c, resources[i], e))
             return false;
         for (int t = 0; t < TOPIC_COUNT; t++)
-            if (strcmp(c->topics[t], name) == 0 && !check_config(c, (enum topic)t, resources[i], layout, e))
+            if (strcmp(c->topics[t], name) == 0 &&
+                !check_config(c, (enum topic)t, resources[i], layout, e))
                 return false;
     }
     return true;
@@ -426,13 +449,16 @@ static bool check_existing(rd_kafka_t *client, const struct config *c, struct to
 
 /* --- whose they are --- */
 
-static bool read_owners(rd_kafka_t *client, const struct config *c, struct owners *owners, struct err *e) {
-    return owners_read(client, c, owners, e) && owners_allow(owners, c, e) && owners_are_whole(owners, c, e);
+static bool read_owners(rd_kafka_t *client, const struct config *c, struct owners *owners,
+                        struct err *e) {
+    return owners_read(client, c, owners, e) && owners_allow(owners, c, e) &&
+           owners_are_whole(owners, c, e);
 }
 
 /* From here on no other app.id may write to them. It asks again only if the one that had some of
  * them has just given them up. */
-static bool make_ours(rd_kafka_t *client, const struct config *c, struct owners *owners, struct err *e) {
+static bool make_ours(rd_kafka_t *client, const struct config *c, struct owners *owners,
+                      struct err *e) {
     if (!owners_have(owners, c, NULL) && !topics_create_owners(client, c, e))
         return false;
     while (!owners_have(owners, c, NULL))
@@ -459,13 +485,13 @@ static bool create_missing(rd_kafka_t *client, const struct config *c, struct to
             check_partitions(c, layout, e) && check_configs(client, c, layout, e));
 }
 
-bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, struct topic_layout *layout,
-                   struct err *e) {
+bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms,
+                   struct topic_layout *layout, struct err *e) {
     struct owners owners = {0};
     *layout = (struct topic_layout){.delete_retention_ms = INT64_MAX};
-    bool ok = read_partitions(client, c, timeout_ms, layout, e) && read_owners(client, c, &owners, e) &&
-              check_existing(client, c, layout, &owners, e) && make_ours(client, c, &owners, e) &&
-              create_missing(client, c, layout, e);
+    bool ok = read_partitions(client, c, timeout_ms, layout, e) &&
+              read_owners(client, c, &owners, e) && check_existing(client, c, layout, &owners, e) &&
+              make_ours(client, c, &owners, e) && create_missing(client, c, layout, e);
     owners_release(&owners);
     return ok;
 }
@@ -473,8 +499,8 @@ bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms, s
 bool topics_check(rd_kafka_t *client, const struct config *c, int timeout_ms, struct err *e) {
     struct topic_layout layout = {.delete_retention_ms = INT64_MAX};
     struct owners owners = {0};
-    bool ok = read_partitions(client, c, timeout_ms, &layout, e) && read_owners(client, c, &owners, e) &&
-              check_existing(client, c, &layout, &owners, e);
+    bool ok = read_partitions(client, c, timeout_ms, &layout, e) &&
+              read_owners(client, c, &owners, e) && check_existing(client, c, &layout, &owners, e);
     owners_release(&owners);
     return ok;
 }

@@ -21,13 +21,14 @@ struct kafka_client {
     rd_kafka_queue_t *rights;          /* the answers to ask_rights */
     int rights_pending;                /* of these answers */
     const struct config *config;
-    struct offset_sender *sender;          /* of a producer */
-    rd_kafka_topic_t *topics[TOPIC_COUNT]; /* of a producer, by init_transactions; NULL: not written to */
+    struct offset_sender *sender; /* of a producer */
+    rd_kafka_topic_t
+        *topics[TOPIC_COUNT]; /* of a producer, by init_transactions; NULL: not written to */
 };
 
 /* Takes `conf`, which may be NULL. NULL with `e`. */
-static struct kafka_client *open_client(struct kafka_client *c, rd_kafka_type_t type, rd_kafka_conf_t *conf,
-                                        struct err *e) {
+static struct kafka_client *open_client(struct kafka_client *c, rd_kafka_type_t type,
+                                        rd_kafka_conf_t *conf, struct err *e) {
     if (conf != NULL)
         rd_kafka_conf_set_opaque(conf, c);
     c->rk = kafka_client(type, conf, e);
@@ -41,7 +42,8 @@ static struct kafka_client *open_client(struct kafka_client *c, rd_kafka_type_t 
 }
 
 /* What all consumers have in common; NULL with `e`. */
-static rd_kafka_conf_t *consumer_conf(const struct config *c, const char *isolation, struct err *e) {
+static rd_kafka_conf_t *consumer_conf(const struct config *c, const char *isolation,
+                                      struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(c, e);
     if (conf != NULL &&
         !(kafka_conf_set(conf, "group.id", c->app_id, e) &&
@@ -59,15 +61,16 @@ static rd_kafka_conf_t *consumer_conf(const struct config *c, const char *isolat
 
 /* --- a member of the group --- */
 
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list,
-                         void *opaque) {
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *list, void *opaque) {
     const struct kafka_client *c = opaque;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         c->member.assigned(c->member.context, list);
         return;
     }
     c->member.revoked(c->member.context, list->cnt, rd_kafka_assignment_lost(rk) != 0);
-    /* Not kafka_assign: when the consumer is being closed, nobody may be left to answer what that waits for. */
+    /* Not kafka_assign: when the consumer is being closed, nobody may be left to answer what that
+     * waits for. */
     (void)rd_kafka_assign(rk, NULL);
 }
 
@@ -85,7 +88,8 @@ static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility,
     kafka_log_watched(rk, syslog_level, facility, text);
 }
 
-static rd_kafka_conf_t *member_conf(const struct config *c, const struct kafka_member *m, struct err *e) {
+static rd_kafka_conf_t *member_conf(const struct config *c, const struct kafka_member *m,
+                                    struct err *e) {
     rd_kafka_conf_t *conf = consumer_conf(c, "read_committed", e);
     if (conf == NULL)
         return NULL;
@@ -94,7 +98,8 @@ static rd_kafka_conf_t *member_conf(const struct config *c, const struct kafka_m
         kafka_conf_set_default(conf, c, "fetch.wait.max.ms", m->is_quick ? "10" : "100", e) &&
         kafka_conf_set_default(conf, c, "session.timeout.ms", "10000",
                                e) && /* after a kill -9, how soon others go on */
-        /* All partitions share a queue: what waits there keeps links and refs waiting that come later. */
+        /* All partitions share a queue: what waits there keeps links and refs waiting that come
+           later. */
         kafka_conf_set_default(conf, c, "queued.min.messages", "10000", e) &&
         kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "16384", e) &&
         kafka_conf_set_default(conf, c, "fetch.message.max.bytes", "262144", e) &&
@@ -166,8 +171,8 @@ static rd_kafka_message_t *poll_member(struct kafka_client *c, int timeout_ms) {
     return rd_kafka_consumer_poll(c->rk, timeout_ms);
 }
 
-/* librdkafka forgets member and generation when they are lost, and Kafka does not fence a transactional commit that names
- * neither. */
+/* librdkafka forgets member and generation when they are lost, and Kafka does not fence a
+ * transactional commit that names neither. */
 static rd_kafka_consumer_group_metadata_t *membership(struct kafka_client *c) {
     rd_kafka_consumer_group_metadata_t *now = rd_kafka_consumer_group_metadata(c->rk);
     if (now == NULL || rd_kafka_consumer_group_metadata_generation_id(now) >= 0)
@@ -182,14 +187,16 @@ static rd_kafka_resp_err_t fatal_error(struct kafka_client *c, char *text, size_
 
 static int64_t end_heard(struct kafka_client *c, const char *topic, int32_t partition) {
     int64_t low, high;
-    return rd_kafka_get_watermark_offsets(c->rk, topic, partition, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR
+    return rd_kafka_get_watermark_offsets(c->rk, topic, partition, &low, &high) ==
+                   RD_KAFKA_RESP_ERR_NO_ERROR
                ? high
                : -1;
 }
 
 /* --- readers --- */
 
-static struct kafka_client *new_reader(const struct worker_kafka *k, bool committed_only, struct err *e) {
+static struct kafka_client *new_reader(const struct worker_kafka *k, bool committed_only,
+                                       struct err *e) {
     struct kafka_client *c = mem_calloc(1, sizeof *c);
     *c = (struct kafka_client){.config = k->config};
     rd_kafka_conf_t *conf =
@@ -206,11 +213,13 @@ static struct kafka_client *new_reader(const struct worker_kafka *k, bool commit
     return c;
 }
 
-static ssize_t read_messages(struct kafka_client *c, int wait_ms, rd_kafka_message_t **messages, size_t n) {
+static ssize_t read_messages(struct kafka_client *c, int wait_ms, rd_kafka_message_t **messages,
+                             size_t n) {
     return rd_kafka_consume_batch_queue(c->messages, wait_ms, messages, n);
 }
 
-static rd_kafka_resp_err_t assign(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list) {
+static rd_kafka_resp_err_t assign(struct kafka_client *c,
+                                  const rd_kafka_topic_partition_list_t *list) {
     return kafka_assign(c->rk, list);
 }
 
@@ -242,8 +251,8 @@ static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_part
     return rd_kafka_committed(c->rk, list, timeout_ms);
 }
 
-static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list, int64_t *low,
-                       int64_t *high, int timeout_ms, struct err *e) {
+static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list,
+                       int64_t *low, int64_t *high, int timeout_ms, struct err *e) {
     return kafka_watermarks(c->rk, list, low, high, timeout_ms, e);
 }
 
@@ -253,7 +262,8 @@ static void delete_records(struct kafka_client *c, const rd_kafka_topic_partitio
     if (c->answers == NULL)
         c->answers = rd_kafka_queue_new(c->rk);
     rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(before);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(c->rk, RD_KAFKA_ADMIN_OP_DELETERECORDS);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(c->rk, RD_KAFKA_ADMIN_OP_DELETERECORDS);
     (void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, why, sizeof why);
     rd_kafka_DeleteRecords(c->rk, &request, 1, options, c->answers);
     rd_kafka_AdminOptions_destroy(options);
@@ -277,8 +287,8 @@ static void ask_rights(struct kafka_client *c, const struct rights *needed) {
     c->rights_pending = rights_send(c->rk, c->config, needed, c->rights);
 }
 
-static bool rights_answered(struct kafka_client *c, const struct rights *needed, struct rights *missing,
-                            int timeout_ms) {
+static bool rights_answered(struct kafka_client *c, const struct rights *needed,
+                            struct rights *missing, int timeout_ms) {
     struct err ignored;
     c->rights_pending =
         rights_take(c->rights, c->rights_pending, timeout_ms, c->config, needed, missing, &ignored);
@@ -290,8 +300,8 @@ static bool rights_answered(struct kafka_client *c, const struct rights *needed,
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
     const struct kafka_client *c = opaque;
     (void)rk;
-    c->writer.delivered(c->writer.context, (enum topic)(intptr_t)m->_private, m->partition, m->offset,
-                        m->err);
+    c->writer.delivered(c->writer.context, (enum topic)(intptr_t)m->_private, m->partition,
+                        m->offset, m->err);
 }
 
 static rd_kafka_conf_t *producer_conf(const struct config *c, const struct kafka_transactional *t,
@@ -299,14 +309,14 @@ static rd_kafka_conf_t *producer_conf(const struct config *c, const struct kafka
     char timeout[24];
     (void)snprintf(timeout, sizeof timeout, "%d", t->timeout_ms);
     rd_kafka_conf_t *conf = kafka_conf(c, e);
-    if (conf != NULL &&
-        !(kafka_conf_set(conf, "transactional.id", t->transactional_id, e) &&
-          kafka_conf_set(conf, "transaction.timeout.ms", timeout, e) &&
-          kafka_conf_set_default(conf, c, "compression.type", "lz4", e) &&
-          /* The next transaction meets CONCURRENT_TRANSACTIONS while the last one's markers are written. */
-          kafka_conf_set_default(conf, c, "retry.backoff.ms", "10", e) &&
-          kafka_conf_set(conf, "message.max.bytes", "67108864", e) &&
-          kafka_conf_count_breaks(conf, t->breaks, e))) {
+    if (conf != NULL && !(kafka_conf_set(conf, "transactional.id", t->transactional_id, e) &&
+                          kafka_conf_set(conf, "transaction.timeout.ms", timeout, e) &&
+                          kafka_conf_set_default(conf, c, "compression.type", "lz4", e) &&
+                          /* The next transaction meets CONCURRENT_TRANSACTIONS while the last one's
+                             markers are written. */
+                          kafka_conf_set_default(conf, c, "retry.backoff.ms", "10", e) &&
+                          kafka_conf_set(conf, "message.max.bytes", "67108864", e) &&
+                          kafka_conf_count_breaks(conf, t->breaks, e))) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
@@ -315,8 +325,8 @@ static rd_kafka_conf_t *producer_conf(const struct config *c, const struct kafka
     return conf;
 }
 
-static struct kafka_client *new_producer(const struct worker_kafka *k, const struct kafka_transactional *t,
-                                         struct err *e) {
+static struct kafka_client *new_producer(const struct worker_kafka *k,
+                                         const struct kafka_transactional *t, struct err *e) {
     struct kafka_client *c = mem_calloc(1, sizeof *c);
     *c = (struct kafka_client){.writer = *t, .config = k->config};
     c = open_client(c, RD_KAFKA_PRODUCER, producer_conf(k->config, t, e), e);
@@ -338,7 +348,8 @@ static rd_kafka_error_t *open_topics(struct kafka_client *c) {
         if (c->topics[t] == NULL)
             return rd_kafka_error_new(rd_kafka_last_error(), "topic %s: %s", c->config->topics[t],
                                       rd_kafka_err2str(rd_kafka_last_error()));
-        if (rd_kafka_metadata(c->rk, 0, c->topics[t], &md, METADATA_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        if (rd_kafka_metadata(c->rk, 0, c->topics[t], &md, METADATA_MS) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR)
             rd_kafka_metadata_destroy(md);
     }
     return NULL;
@@ -357,8 +368,8 @@ rd_kafka_headers_t *worker_kafka_headers(const struct sink_message *m,
                                          const rd_kafka_headers_t *headers_from) {
     if (headers_from == NULL && m->header_count == 0)
         return NULL;
-    rd_kafka_headers_t *all =
-        headers_from != NULL ? rd_kafka_headers_copy(headers_from) : rd_kafka_headers_new(m->header_count);
+    rd_kafka_headers_t *all = headers_from != NULL ? rd_kafka_headers_copy(headers_from)
+                                                   : rd_kafka_headers_new(m->header_count);
     if (headers_from != NULL)
         (void)rd_kafka_header_remove(all, PIPELINE_SOURCE_HEADER);
     for (size_t i = 0; i < m->header_count; i++)
@@ -378,19 +389,21 @@ static rd_kafka_resp_err_t produce_with(struct kafka_client *c, const struct sin
     rd_kafka_topic_t *to = c->topics[m->topic];
     void *opaque = (void *)(intptr_t)m->topic;
     if (all == NULL && m->timestamp_ms == 0)
-        return rd_kafka_produce(to, m->partition, RD_KAFKA_MSG_F_COPY, value.out, m->value.n, key.out,
-                                m->key.n, opaque) == 0
+        return rd_kafka_produce(to, m->partition, RD_KAFKA_MSG_F_COPY, value.out, m->value.n,
+                                key.out, m->key.n, opaque) == 0
                    ? RD_KAFKA_RESP_ERR_NO_ERROR
                    : rd_kafka_last_error();
     if (all == NULL)
         return rd_kafka_producev(
-            c->rk, RD_KAFKA_V_RKT(to), RD_KAFKA_V_PARTITION(m->partition), RD_KAFKA_V_KEY(key.out, m->key.n),
-            RD_KAFKA_V_VALUE(value.out, m->value.n), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_TIMESTAMP(m->timestamp_ms), RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
-    return rd_kafka_producev(c->rk, RD_KAFKA_V_RKT(to), RD_KAFKA_V_PARTITION(m->partition),
-                             RD_KAFKA_V_KEY(key.out, m->key.n), RD_KAFKA_V_VALUE(value.out, m->value.n),
-                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(m->timestamp_ms),
-                             RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_HEADERS(all), RD_KAFKA_V_END);
+            c->rk, RD_KAFKA_V_RKT(to), RD_KAFKA_V_PARTITION(m->partition),
+            RD_KAFKA_V_KEY(key.out, m->key.n), RD_KAFKA_V_VALUE(value.out, m->value.n),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(m->timestamp_ms),
+            RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+    return rd_kafka_producev(
+        c->rk, RD_KAFKA_V_RKT(to), RD_KAFKA_V_PARTITION(m->partition),
+        RD_KAFKA_V_KEY(key.out, m->key.n), RD_KAFKA_V_VALUE(value.out, m->value.n),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(m->timestamp_ms),
+        RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_HEADERS(all), RD_KAFKA_V_END);
 }
 
 static rd_kafka_resp_err_t produce(struct kafka_client *c, const struct sink_message *m) {
@@ -406,9 +419,12 @@ static void serve(struct kafka_client *c, int timeout_ms) {
     (void)rd_kafka_poll(c->rk, timeout_ms);
 }
 
-static rd_kafka_error_t *send_offsets(struct kafka_client *c, const rd_kafka_topic_partition_list_t *offsets,
-                                      const rd_kafka_consumer_group_metadata_t *group, int timeout_ms) {
-    return offset_sender_send(c->sender, offsets, group, timeout_ms < OFFSETS_MS ? timeout_ms : OFFSETS_MS);
+static rd_kafka_error_t *send_offsets(struct kafka_client *c,
+                                      const rd_kafka_topic_partition_list_t *offsets,
+                                      const rd_kafka_consumer_group_metadata_t *group,
+                                      int timeout_ms) {
+    return offset_sender_send(c->sender, offsets, group,
+                              timeout_ms < OFFSETS_MS ? timeout_ms : OFFSETS_MS);
 }
 
 static rd_kafka_error_t *commit(struct kafka_client *c, int timeout_ms) {

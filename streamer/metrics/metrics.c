@@ -17,8 +17,9 @@ static const struct {
     int64_t us;
     const char *le;
 } bounds[HISTOGRAM_BUCKETS] = {
-    {1000, "0.001"},  {2000, "0.002"},  {5000, "0.005"},  {10000, "0.01"},  {20000, "0.02"}, {50000, "0.05"},
-    {100000, "0.1"},  {200000, "0.2"},  {500000, "0.5"},  {1000000, "1"},   {2000000, "2"},  {5000000, "5"},
+    {1000, "0.001"},  {2000, "0.002"},  {5000, "0.005"},  {10000, "0.01"},
+    {20000, "0.02"},  {50000, "0.05"},  {100000, "0.1"},  {200000, "0.2"},
+    {500000, "0.5"},  {1000000, "1"},   {2000000, "2"},   {5000000, "5"},
     {10000000, "10"}, {20000000, "20"}, {30000000, "30"}, {60000000, "60"},
 };
 
@@ -59,7 +60,8 @@ static bool has_field(int entity, int field) {
     case FIELD_BALANCE:
     case FIELD_ACCOUNT_TYPE:
         return entity == ENTITY_ACCOUNT;
-    case FIELD_UPDATED_AT: /* may be missing for good reasons: other sources of the event time come first */
+    case FIELD_UPDATED_AT: /* may be missing for good reasons: other sources of the event time come
+                              first */
         return false;
     default:
         return true;
@@ -158,8 +160,9 @@ static void put_by_entity(struct buf *out, const char *name, const char *type, c
     }
 }
 
-static void put_by_topic(struct buf *out, const char *name, const char *help, const struct config *config,
-                         bool (*occurs)(int topic), const counter values[TOPIC_COUNT]) {
+static void put_by_topic(struct buf *out, const char *name, const char *help,
+                         const struct config *config, bool (*occurs)(int topic),
+                         const counter values[TOPIC_COUNT]) {
     put_family(out, name, "counter", help);
     for (int topic = 0; topic < TOPIC_COUNT; topic++) {
         if (!occurs(topic))
@@ -169,7 +172,8 @@ static void put_by_topic(struct buf *out, const char *name, const char *help, co
     }
 }
 
-static void put_histogram(struct buf *out, const char *name, const char *help, const struct histogram *h) {
+static void put_histogram(struct buf *out, const char *name, const char *help,
+                          const struct histogram *h) {
     char part[128];
     put_family(out, name, "histogram", help);
     (void)snprintf(part, sizeof part, "%s_bucket", name);
@@ -209,7 +213,8 @@ static int64_t process_start_time(void) {
     }
     if (f != NULL)
         (void)fclose(f);
-    return boot_s != 0 && start_ticks != 0 ? boot_s * 100 + start_ticks * 100 / sysconf(_SC_CLK_TCK) : 0;
+    return boot_s != 0 && start_ticks != 0 ? boot_s * 100 + start_ticks * 100 / sysconf(_SC_CLK_TCK)
+                                           : 0;
 }
 
 static void put_process_memory(struct buf *out) {
@@ -290,7 +295,8 @@ static void put_quarantined(struct buf *out, const struct metrics *m) {
 
 static void put_null_values(struct buf *out, const struct metrics *m) {
     const char *name = "streamer_null_values_total";
-    put_family(out, name, "counter", "Values that were missing, null, or null in text form, by field.");
+    put_family(out, name, "counter",
+               "Values that were missing, null, or null in text form, by field.");
     for (int entity = 0; entity < ENTITY_COUNT; entity++)
         for (int field = 0; field < FIELD_COUNT; field++) {
             if (!has_field(entity, field))
@@ -302,8 +308,9 @@ static void put_null_values(struct buf *out, const struct metrics *m) {
 
 static void put_freshness(struct buf *out, const struct metrics *m, int64_t now_ms) {
     const char *name = "streamer_freshness_lag_seconds";
-    put_family(out, name, "gauge",
-               "Now minus the newest event time processed; 0 if that is ahead of this machine's clock.");
+    put_family(
+        out, name, "gauge",
+        "Now minus the newest event time processed; 0 if that is ahead of this machine's clock.");
     for (int entity = 0; entity < ENTITY_COUNT; entity++) {
         int64_t newest_ms = metric_get(&m->newest_event_ms[entity]);
         if (newest_ms == TIMESTAMP_NONE)
@@ -323,7 +330,8 @@ static void put_consumer_lag(struct buf *out, const struct metrics *m) {
                 continue;
             char partition[12];
             (void)snprintf(partition, sizeof partition, "%d", i);
-            put_series(out, name, LABEL("topic", m->config->topics[topic]), LABEL("partition", partition));
+            put_series(out, name, LABEL("topic", m->config->topics[topic]),
+                       LABEL("partition", partition));
             put_whole(out, lag);
         }
 }
@@ -350,7 +358,8 @@ static void put_by_invariant(struct buf *out, const char *name, const char *help
 
 static void put_last_commit(struct buf *out, const struct metrics *m) {
     const char *name = "streamer_last_commit_timestamp_seconds";
-    put_family(out, name, "gauge", "When the last transaction was committed, since unix epoch; 0: none yet.");
+    put_family(out, name, "gauge",
+               "When the last transaction was committed, since unix epoch; 0: none yet.");
     put_series(out, name, NO_LABEL, NO_LABEL);
     put_scaled(out, metric_get(&m->last_commit_ms), 3);
 }
@@ -358,7 +367,8 @@ static void put_last_commit(struct buf *out, const struct metrics *m) {
 static void put_build_info(struct buf *out) {
     const char *name = "streamer_build_info";
     put_family(out, name, "gauge", "Always 1; what this program was built from.");
-    put_series(out, name, LABEL("version", STREAMER_VERSION), LABEL("compiler", "gcc " __VERSION__));
+    put_series(out, name, LABEL("version", STREAMER_VERSION),
+               LABEL("compiler", "gcc " __VERSION__));
     put_whole(out, 1);
 }
 
@@ -402,23 +412,25 @@ void histogram_observe(struct histogram *h, int64_t us, int64_t times) {
 
 void metrics_render(const struct metrics *m, int64_t now_ms, struct buf *out) {
     const struct config *config = m->config;
-    put_by_topic(out, "streamer_records_consumed_total", "Messages consumed, by topic.", config, is_consumed,
-                 m->consumed);
+    put_by_topic(out, "streamer_records_consumed_total", "Messages consumed, by topic.", config,
+                 is_consumed, m->consumed);
     put_by_topic(out, "streamer_records_emitted_total",
-                 "Messages of committed transactions, tombstones included, by topic.", config, is_emitted,
-                 m->emitted);
+                 "Messages of committed transactions, tombstones included, by topic.", config,
+                 is_emitted, m->emitted);
     put_quarantined(out, m);
-    put_by_entity(out, "streamer_records_applied_total", "counter", "Events that changed a history.",
-                  m->applied);
-    put_by_entity(out, "streamer_records_unchanged_total", "counter", "Events that changed nothing.",
-                  m->unchanged);
+    put_by_entity(out, "streamer_records_applied_total", "counter",
+                  "Events that changed a history.", m->applied);
+    put_by_entity(out, "streamer_records_unchanged_total", "counter",
+                  "Events that changed nothing.", m->unchanged);
     put_by_entity(out, "streamer_records_late_total", "counter",
                   "Events older than the newest one of their id.", m->late);
-    put_by_entity(out, "streamer_records_reordered_total", "counter",
-                  "Records of a log whose time was replaced by that of the newest event of their id.",
-                  m->reordered);
+    put_by_entity(
+        out, "streamer_records_reordered_total", "counter",
+        "Records of a log whose time was replaced by that of the newest event of their id.",
+        m->reordered);
     put_by_entity(out, "streamer_records_repeated_total", "counter",
-                  "Records of a log that were sent again, by their positions; unchanged, too.", m->repeated);
+                  "Records of a log that were sent again, by their positions; unchanged, too.",
+                  m->repeated);
     put_by_entity(
         out, "streamer_records_behind_tombstone_total", "counter",
         "Records of a topic that is no log, older than the tombstone of their id: it stays deleted.",
@@ -427,9 +439,10 @@ void metrics_render(const struct metrics *m, int64_t now_ms, struct buf *out) {
                   "Tombstones of ids that were never seen; unchanged, too.", m->tombstones_unknown);
     put_by_entity(out, "streamer_outdated_rows", "gauge",
                   "Current rows of ids whose newest record was rejected.", m->outdated_rows);
-    put_by_entity(out, "streamer_records_forwarded_total", "counter",
-                  "Input records passed on to the task that owns their id, over a repartition topic.",
-                  m->forwarded);
+    put_by_entity(
+        out, "streamer_records_forwarded_total", "counter",
+        "Input records passed on to the task that owns their id, over a repartition topic.",
+        m->forwarded);
     put_null_values(out, m);
     put_by_entity(out, "streamer_unknown_fields_total", "counter",
                   "Fields of input records that are ignored, as their names are not known.",
@@ -438,8 +451,8 @@ void metrics_render(const struct metrics *m, int64_t now_ms, struct buf *out) {
         out, "streamer_confirmations_dropped_total", "counter",
         "Events that changed nothing, forgotten before late.window: over confirmations.max of their id.",
         m->confirmations_dropped);
-    put_single(out, "streamer_orphan_accounts", "gauge", "Current accounts whose customer is not known.",
-               &m->orphan_accounts);
+    put_single(out, "streamer_orphan_accounts", "gauge",
+               "Current accounts whose customer is not known.", &m->orphan_accounts);
     put_freshness(out, m, now_ms);
     put_consumer_lag(out, m);
     put_histogram(out, "streamer_processing_latency_seconds",
@@ -452,13 +465,14 @@ void metrics_render(const struct metrics *m, int64_t now_ms, struct buf *out) {
     put_by_invariant(out, "streamer_invariant_checks_total",
                      "Checks, before transactions are committed, of what must always hold.",
                      m->invariant_checks);
-    put_by_invariant(out, "streamer_invariant_violations_total",
-                     "Checks that failed: nothing of the transaction was committed, and the program stops.",
-                     m->invariant_violations);
+    put_by_invariant(
+        out, "streamer_invariant_violations_total",
+        "Checks that failed: nothing of the transaction was committed, and the program stops.",
+        m->invariant_violations);
     put_single(out, "streamer_state_bytes", "gauge",
                "Size of the state, on disk and in memory tables, about.", &m->state_bytes);
-    put_single(out, "streamer_restored_records_total", "counter", "Records read back to restore state.",
-               &m->restored_records);
+    put_single(out, "streamer_restored_records_total", "counter",
+               "Records read back to restore state.", &m->restored_records);
     put_single(out, "streamer_restore_remaining_records", "gauge",
                "Records still to read before state is restored.", &m->restore_remaining);
     put_single(out, "streamer_assigned_partitions", "gauge",

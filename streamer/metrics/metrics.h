@@ -1,6 +1,6 @@
-/* metrics: every figure that /metrics exports. Workers write with relaxed atomics (no locks on the path of a
- * record), the HTTP thread renders. Names, labels and units are promised to users (README, "Metrics"); help
- * texts are in metrics.c.
+/* metrics: every figure that /metrics exports. Workers write with relaxed atomics (no locks on the
+ * path of a record), the HTTP thread renders. Names, labels and units are promised to users
+ * (README, "Metrics"); help texts are in metrics.c.
  */
 #ifndef STREAMER_METRICS_METRICS_H
 #define STREAMER_METRICS_METRICS_H
@@ -36,8 +36,8 @@ static inline void metric_move(gauge *g, int64_t *shown, int64_t v) {
 /* A gauge that never goes back. */
 static inline void metric_raise(gauge *g, int64_t v) {
     int64_t was = atomic_load_explicit(g, memory_order_relaxed);
-    while (was < v &&
-           !atomic_compare_exchange_weak_explicit(g, &was, v, memory_order_relaxed, memory_order_relaxed))
+    while (was < v && !atomic_compare_exchange_weak_explicit(g, &was, v, memory_order_relaxed,
+                                                             memory_order_relaxed))
         continue;
 }
 
@@ -45,7 +45,8 @@ static inline void metric_raise(gauge *g, int64_t v) {
 #define HISTOGRAM_BUCKETS 16
 struct histogram {
     counter buckets[HISTOGRAM_BUCKETS + 1]; /* not cumulative; the last is +Inf */
-    counter sum_s, sum_us; /* added up; apart, as a replay of old input would overflow one in microseconds */
+    counter sum_s,
+        sum_us; /* added up; apart, as a replay of old input would overflow one in microseconds */
 };
 /* Adds `times` observations of `us` each; a negative one counts as 0. */
 void histogram_observe(struct histogram *h, int64_t us, int64_t times);
@@ -61,7 +62,8 @@ struct metrics {
     counter consumed[TOPIC_COUNT];
     counter emitted[TOPIC_COUNT]; /* messages of committed transactions, tombstones included */
     counter quarantined[ENTITY_COUNT][REASON_COUNT];
-    counter applied[ENTITY_COUNT], unchanged[ENTITY_COUNT], forwarded[ENTITY_COUNT], late[ENTITY_COUNT];
+    counter applied[ENTITY_COUNT], unchanged[ENTITY_COUNT], forwarded[ENTITY_COUNT],
+        late[ENTITY_COUNT];
     counter null_values[ENTITY_COUNT][FIELD_COUNT];
     counter unknown_fields[ENTITY_COUNT];
     counter confirmations_dropped[ENTITY_COUNT]; /* forgotten early: over confirmations.max */
@@ -79,8 +81,8 @@ struct metrics {
     gauge assigned_partitions; /* of all consumed topics */
     gauge last_commit_ms;      /* epoch; 0 until there is one */
 
-    /* Lag of each consumed partition: written by its worker, indexed by topic then partition. Allocated once
-     * by metrics_set_partitions before the worker starts; -1: not assigned here. */
+    /* Lag of each consumed partition: written by its worker, indexed by topic then partition.
+     * Allocated once by metrics_set_partitions before the worker starts; -1: not assigned here. */
     struct {
         int32_t partitions;
         gauge *lag;

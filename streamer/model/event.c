@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 bool account_type_find(struct slice name, enum account_type *type) {
-    *type =
-        slice_eq(name, slice_str(account_type_name(ACCOUNT_SAVINGS))) ? ACCOUNT_SAVINGS : ACCOUNT_CHECKING;
+    *type = slice_eq(name, slice_str(account_type_name(ACCOUNT_SAVINGS))) ? ACCOUNT_SAVINGS
+                                                                          : ACCOUNT_CHECKING;
     return slice_eq(name, slice_str(account_type_name(*type)));
 }
 

@@ -1,6 +1,7 @@
-/* event: what one input record is, on its way through the layers: record (as Kafka has it), decoded (its
- * fields as text), event (standardized). Plain data; every slice points into the record or into the buffers
- * of the layer that filled it, and is good until that layer handles its next record. */
+/* event: what one input record is, on its way through the layers: record (as Kafka has it), decoded
+ * (its fields as text), event (standardized). Plain data; every slice points into the record or
+ * into the buffers of the layer that filled it, and is good until that layer handles its next
+ * record. */
 #ifndef STREAMER_MODEL_EVENT_H
 #define STREAMER_MODEL_EVENT_H
 
@@ -52,13 +53,13 @@ enum updated_at_type {
 struct decoded {
     enum change_kind kind;
     struct slice fields[FIELD_COUNT]; /* valid UTF-8, untrimmed; p == NULL: missing or null */
-    uint32_t unavailable;             /* FIELD_BITs: __debezium_unavailable_value; their texts are null */
-    bool has_source_time;             /* Debezium source.ts_ms or __source_ts_ms, 0 excepted */
+    uint32_t unavailable; /* FIELD_BITs: __debezium_unavailable_value; their texts are null */
+    bool has_source_time; /* Debezium source.ts_ms or __source_ts_ms, 0 excepted */
     int64_t source_time_ms;
     enum updated_at_type updated_at_type;
-    bool has_metadata;          /* rule O1: an envelope with `source`, or flat with Debezium's metadata */
-    bool is_read;               /* op r: a row of a snapshot */
-    bool id_is_from_key;        /* the value does not say the id: its text is the key's */
+    bool has_metadata;   /* rule O1: an envelope with `source`, or flat with Debezium's metadata */
+    bool is_read;        /* op r: a row of a snapshot */
+    bool id_is_from_key; /* the value does not say the id: its text is the key's */
     struct slice position;      /* position.h; empty: none */
     uint32_t unknown_fields;    /* how many fields of the record nobody asked for */
     struct slice strange_names; /* if no field of the entity is there: what is, for the reason */
@@ -70,33 +71,35 @@ static inline const char *account_type_name(enum account_type type) {
 }
 bool account_type_find(struct slice name, enum account_type *type);
 
-/* Staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only id, customer_id (of a customer) and what says
- * when and where it was are set; for CHANGE_TRUNCATE only the latter. */
+/* Staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only id, customer_id (of a
+ * customer) and what says when and where it was are set; for CHANGE_TRUNCATE only the latter. */
 struct event {
     enum entity entity;
     enum change_kind kind;
-    struct slice id; /* account_id, or customer_id as decimal text: what keys and partitions are made of */
+    struct slice
+        id; /* account_id, or customer_id as decimal text: what keys and partitions are made of */
     bool id_is_from_key; /* the value does not say it */
     int64_t customer_id; /* the customer's own, or the one that the account belongs to */
     struct slice customer_name;
     bool has_loan_flag;
     int64_t balance_cents; /* 0 … 10^18 - 1 */
     enum account_type account_type;
-    uint32_t unavailable;              /* FIELD_BITs of fields that are what the version at its place says */
+    uint32_t unavailable; /* FIELD_BITs of fields that are what the version at its place says */
     int64_t event_at_ms, loaded_at_ms; /* epoch; event_at in years 0001 … 9999 */
-    bool has_own_time;     /* event_at is the record's own; else it is the Kafka timestamp, loaded_at */
-    bool is_log;           /* its topic is a database's log (rule O1): the partition's order is the truth */
-    bool by_time;          /* rule O10: placed by its time (O2), whatever it carries; then is_log is false */
-    bool is_read;          /* a row of a snapshot */
-    struct slice position; /* position.h; empty: none */
-    int64_t
-        early_after_ms; /* what future.window is counted from: Kafka's timestamp, or quarantine.replayed_at */
+    bool has_own_time; /* event_at is the record's own; else it is the Kafka timestamp, loaded_at */
+    bool is_log;  /* its topic is a database's log (rule O1): the partition's order is the truth */
+    bool by_time; /* rule O10: placed by its time (O2), whatever it carries; then is_log is false */
+    bool is_read; /* a row of a snapshot */
+    struct slice position;    /* position.h; empty: none */
+    int64_t early_after_ms;   /* what future.window is counted from: Kafka's timestamp, or
+                                 quarantine.replayed_at */
     int32_t source_partition; /* where it lies in its input topic */
     int64_t source_offset;
     uint32_t null_fields; /* FIELD_BITs: was null, for the metrics */
 };
 
-/* Why a record is quarantined. The names are promised to users (header quarantine.code, metric label). */
+/* Why a record is quarantined. The names are promised to users (header quarantine.code, metric
+ * label). */
 enum reason_code {
     REASON_NONE,
     REASON_MALFORMED,

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define NAME(usual, normal, field, rank)                                                                     \
+#define NAME(usual, normal, field, rank)                                                           \
     { {(usual), sizeof(usual) - 1}, {(normal), sizeof(normal) - 1}, field, rank }
 
 static const struct field_name customer_names[] = {
@@ -87,7 +87,8 @@ const struct field_name *field_names_find_exact(const struct field_names *n, siz
     return NULL;
 }
 
-const struct field_name *field_names_find(const struct field_names *n, size_t *next, struct slice name) {
+const struct field_name *field_names_find(const struct field_names *n, size_t *next,
+                                          struct slice name) {
     const struct field_name *found = field_names_find_exact(n, next, name);
     if (found != NULL)
         return found;
@@ -133,18 +134,19 @@ bool field_from_label(enum entity entity, struct slice label, enum field *field,
 }
 
 /* A name that is configured: `normal` is in texts, which the names may share. */
-static bool add_name(struct field_names *n, enum field field, struct slice name, struct slice normal,
-                     struct err *e) {
+static bool add_name(struct field_names *n, enum field field, struct slice name,
+                     struct slice normal, struct err *e) {
     const struct field_name *taken = find_normal(n, normal);
     if (normal.n == 0)
         return err_set(e, ERR_CONFIG, "%s has no name, write %s=NAME", field_label(field),
                        field_label(field));
     if (slice_eq(normal, slice_str("op")))
-        return err_set(e, ERR_CONFIG, "\"%.*s\" cannot be a field's name: it is the operation of AWS DMS",
+        return err_set(e, ERR_CONFIG,
+                       "\"%.*s\" cannot be a field's name: it is the operation of AWS DMS",
                        (int)name.n, name.p);
     if (taken != NULL)
-        return err_set(e, ERR_CONFIG, "\"%.*s\" is already a name of %s, remove it", (int)name.n, name.p,
-                       field_label(taken->field));
+        return err_set(e, ERR_CONFIG, "\"%.*s\" is already a name of %s, remove it", (int)name.n,
+                       name.p, field_label(taken->field));
     n->names[n->count++] = (struct field_name){name, normal, field, FIELD_RANK_CONFIGURED};
     if (normal.n > n->longest)
         n->longest = normal.n;
@@ -152,11 +154,12 @@ static bool add_name(struct field_names *n, enum field field, struct slice name,
 }
 
 /* "field=name"; `to` has room for what the name becomes. */
-static bool add_pair(struct field_names *n, enum entity entity, struct slice pair, char *to, struct err *e) {
+static bool add_pair(struct field_names *n, enum entity entity, struct slice pair, char *to,
+                     struct err *e) {
     const char *equals = pair.n > 0 ? memchr(pair.p, '=', pair.n) : NULL;
     if (equals == NULL)
-        return err_set(e, ERR_CONFIG, "\"%.*s\" is not FIELD=NAME, as customer_id=cust_no", (int)pair.n,
-                       pair.p);
+        return err_set(e, ERR_CONFIG, "\"%.*s\" is not FIELD=NAME, as customer_id=cust_no",
+                       (int)pair.n, pair.p);
     struct slice label = slice_trim(slice_of(pair.p, (size_t)(equals - pair.p)));
     struct slice name = slice_trim(slice_of(equals + 1, pair.n - (size_t)(equals + 1 - pair.p)));
     enum field field;
@@ -182,7 +185,8 @@ static struct slice next_pair(struct slice *rest) {
     return pair;
 }
 
-static bool add_configured(struct field_names *n, enum entity entity, struct slice more, struct err *e) {
+static bool add_configured(struct field_names *n, enum entity entity, struct slice more,
+                           struct err *e) {
     char *to = n->texts + more.n; /* no normal name is longer than its pair */
     for (struct slice rest = slice_of(n->texts, more.n); rest.p != NULL;) {
         struct slice pair = next_pair(&rest);

@@ -41,9 +41,11 @@ void field_names_release(struct field_names *n);
 
 /* The members of most rows come in the order of the names, so the search begins at *next, 0 for the
  * first member of a row, and moves it on. NULL: no field. */
-const struct field_name *field_names_find(const struct field_names *n, size_t *next, struct slice name);
+const struct field_name *field_names_find(const struct field_names *n, size_t *next,
+                                          struct slice name);
 /* Only a name that is spelled as usual or as configured. */
-const struct field_name *field_names_find_exact(const struct field_names *n, size_t *next, struct slice name);
+const struct field_name *field_names_find_exact(const struct field_names *n, size_t *next,
+                                                struct slice name);
 
 /* "customer_id". */
 const char *field_label(enum field field);

@@ -20,7 +20,13 @@
 
 #include <stdbool.h>
 
-enum position_kind { POSITION_LSN, POSITION_BINLOG, POSITION_COMMIT_LSN, POSITION_SCN, POSITION_KINDS };
+enum position_kind {
+    POSITION_LSN,
+    POSITION_BINLOG,
+    POSITION_COMMIT_LSN,
+    POSITION_SCN,
+    POSITION_KINDS
+};
 #define POSITION_PARTS 3
 #define POSITION_PART_MAX_BYTES 64 /* a longer part counts as not there */
 

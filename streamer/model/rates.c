@@ -5,8 +5,8 @@
 #define RATE_MILLI_MAX INT64_C(1000)
 #define AMOUNT_CENTS_MAX INT64_C(999999999999999999) /* decimal(18,2) */
 
-/* digits[.digits] with at most `decimals` after the point, as an integer scaled by 10^decimals, at most
- * `max`. */
+/* digits[.digits] with at most `decimals` after the point, as an integer scaled by 10^decimals, at
+ * most `max`. */
 static bool parse_fixed(struct slice text, int decimals, int64_t max, int64_t *value) {
     int64_t v = 0;
     int after_point = -1; /* -1: still before it */
@@ -44,7 +44,8 @@ bool rates_parse_rate(struct slice text, int32_t *milli, struct err *e) {
     return true;
 }
 
-/* Cuts the part before `separator` off the front of `rest`; false: there was no separator, it is all of it.
+/* Cuts the part before `separator` off the front of `rest`; false: there was no separator, it is
+ * all of it.
  */
 static bool cut(struct slice *rest, char separator, struct slice *part) {
     const char *at = rest->n > 0 ? memchr(rest->p, separator, rest->n) : NULL;
@@ -63,16 +64,18 @@ static bool parse_tier(struct rates *r, struct slice tier, bool is_last, struct 
     int i = r->tier_count;
     bool unbounded = slice_eq(bound, slice_str("*"));
     if (unbounded != is_last)
-        return err_set(e, ERR_CONFIG, "tier \"%.*s\": the last tier, and only that, has the bound *",
-                       (int)tier.n, tier.p);
+        return err_set(e, ERR_CONFIG,
+                       "tier \"%.*s\": the last tier, and only that, has the bound *", (int)tier.n,
+                       tier.p);
     if (unbounded)
         r->tiers[i].below_cents = INT64_MAX;
     else if (!parse_fixed(bound, 2, AMOUNT_CENTS_MAX, &r->tiers[i].below_cents))
-        return err_set(e, ERR_CONFIG, "tier \"%.*s\": the bound is not an amount with up to two decimals",
+        return err_set(e, ERR_CONFIG,
+                       "tier \"%.*s\": the bound is not an amount with up to two decimals",
                        (int)tier.n, tier.p);
     if (r->tiers[i].below_cents <= (i > 0 ? r->tiers[i - 1].below_cents : 0))
-        return err_set(e, ERR_CONFIG, "tier \"%.*s\": its bound must be above %s", (int)tier.n, tier.p,
-                       i > 0 ? "that of the tier before it" : "0");
+        return err_set(e, ERR_CONFIG, "tier \"%.*s\": its bound must be above %s", (int)tier.n,
+                       tier.p, i > 0 ? "that of the tier before it" : "0");
     if (!rates_parse_rate(rate, &r->tiers[i].rate_milli, e))
         return err_prefix(e, "tier \"%.*s\"", (int)tier.n, tier.p);
     r->tier_count++;
@@ -85,10 +88,12 @@ bool rates_parse_tiers(struct rates *r, struct slice text, struct err *e) {
         struct slice tier;
         more = cut(&text, ',', &tier);
         if (tier.n > 60)
-            return err_set(e, ERR_CONFIG, "tier \"%.60s...\" is too long, write BELOW:RATE, as 10000:0.01",
+            return err_set(e, ERR_CONFIG,
+                           "tier \"%.60s...\" is too long, write BELOW:RATE, as 10000:0.01",
                            tier.p);
         if (r->tier_count == RATES_TIERS_MAX)
-            return err_set(e, ERR_CONFIG, "there are more than %d tiers, use fewer", RATES_TIERS_MAX);
+            return err_set(e, ERR_CONFIG, "there are more than %d tiers, use fewer",
+                           RATES_TIERS_MAX);
         if (!parse_tier(r, tier, !more, e))
             return false;
     }

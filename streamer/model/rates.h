@@ -1,4 +1,5 @@
-/* rates: the interest tiers and the loan bonus (configuration `rates.tiers`, `rates.loan.bonus`). */
+/* rates: the interest tiers and the loan bonus (configuration `rates.tiers`, `rates.loan.bonus`).
+ */
 #ifndef STREAMER_MODEL_RATES_H
 #define STREAMER_MODEL_RATES_H
 
@@ -13,14 +14,16 @@
 struct rates {
     int tier_count; /* 1 … RATES_TIERS_MAX */
     struct {
-        int64_t below_cents; /* balance < below_cents; strictly rising; INT64_MAX in the last tier */
-        int32_t rate_milli;  /* 0 … 1000 */
+        int64_t
+            below_cents;    /* balance < below_cents; strictly rising; INT64_MAX in the last tier */
+        int32_t rate_milli; /* 0 … 1000 */
     } tiers[RATES_TIERS_MAX];
     int32_t loan_bonus_milli; /* 0 … 1000 */
 };
 
-/* "10000:0.01,20000:0.015,*:0.02": `below:rate`, bounds strictly rising amounts above 0 with up to two
- * decimals, the last one `*`. Sets the tiers only; false with what is wrong. Exact: no floating point. */
+/* "10000:0.01,20000:0.015,*:0.02": `below:rate`, bounds strictly rising amounts above 0 with up to
+ * two decimals, the last one `*`. Sets the tiers only; false with what is wrong. Exact: no floating
+ * point. */
 bool rates_parse_tiers(struct rates *r, struct slice text, struct err *e);
 /* A rate of 0 … 1 with up to three decimals, in thousandths. */
 bool rates_parse_rate(struct slice text, int32_t *milli, struct err *e);

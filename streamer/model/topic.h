@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* Every topic that the processor knows. The names of the first block come from `topic.*`; those of the
- * internal ones are "<app.id>-<suffix>". */
+/* Every topic that the processor knows. The names of the first block come from `topic.*`; those of
+ * the internal ones are "<app.id>-<suffix>". */
 enum topic {
     TOPIC_CUSTOMERS, /* input */
     TOPIC_ACCOUNTS,  /* input */
@@ -23,11 +23,12 @@ enum topic {
     TOPIC_COUNT
 };
 
-bool topic_is_input(enum topic t);       /* the two inputs: what is in them is the user's business */
-bool topic_is_result(enum topic t);      /* what others read; the quarantine, too */
+bool topic_is_input(enum topic t);  /* the two inputs: what is in them is the user's business */
+bool topic_is_result(enum topic t); /* what others read; the quarantine, too */
 bool topic_is_repartition(enum topic t); /* records on their way to the task that owns their id */
-bool topic_is_consumed(enum topic t);    /* the two inputs, the repartition topics, links and refs */
-/* What the state of a task is rebuilt from; compacted. The others but the users' delete by age or on demand.
+bool topic_is_consumed(enum topic t); /* the two inputs, the repartition topics, links and refs */
+/* What the state of a task is rebuilt from; compacted. The others but the users' delete by age or
+ * on demand.
  */
 bool topic_is_replayed(enum topic t);
 

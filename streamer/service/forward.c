@@ -47,8 +47,8 @@ struct passing {
 
 static void pass_on(struct http_answer *answer, struct http_reply *reply) {
     reply->status = answer->status;
-    buf_set(&reply->type,
-            slice_str(answer->content_type[0] != '\0' ? answer->content_type : "application/octet-stream"));
+    buf_set(&reply->type, slice_str(answer->content_type[0] != '\0' ? answer->content_type
+                                                                    : "application/octet-stream"));
     reply->content_type = buf_cstr(&reply->type);
     reply->is_for_now = answer->status == 503;
     reply->body = answer->body;
@@ -60,7 +60,8 @@ static bool is_for_them(int status) {
     return status == 200 || status == 400 || status == 404 || (status >= 500 && status <= 599);
 }
 
-void forward_put_answer(struct http_answer *answer, const char *instance, struct http_reply *reply) {
+void forward_put_answer(struct http_answer *answer, const char *instance,
+                        struct http_reply *reply) {
     if (answer->status == 0) {
         log_debug("another instance does not answer", "url=%s error=%s", instance,
                   log_quote(&(struct log_value){0}, answer->problem));
@@ -108,8 +109,8 @@ static void redirect(const char *url, struct http_reply *reply) {
 
 /* --- the answer --- */
 
-static void send_on(const struct forward *f, struct buf *instance, const struct http_request *request,
-                    struct http_reply *reply) {
+static void send_on(const struct forward *f, struct buf *instance,
+                    const struct http_request *request, struct http_reply *reply) {
     struct buf url = {0};
     buf_set(&url, buf_slice(instance));
     forward_put_target(&url, request);
@@ -120,19 +121,20 @@ static void send_on(const struct forward *f, struct buf *instance, const struct 
     buf_release(&url);
 }
 
-static void ask_peers(const struct forward *f, int32_t partition, const struct http_request *request,
-                      struct http_reply *reply) {
+static void ask_peers(const struct forward *f, int32_t partition,
+                      const struct http_request *request, struct http_reply *reply) {
     struct buf url = {0};
     switch (peers_find(f->peers, partition, &url)) {
     case PEER_KNOWN:
         send_on(f, &url, request, reply);
         break;
     case PEER_SILENT:
-        http_reply_later(reply, "another instance has the id's partition and tells no http.advertised.url");
+        http_reply_later(
+            reply, "another instance has the id's partition and tells no http.advertised.url");
         break;
     case PEER_STRANGER:
-        http_reply_later(reply,
-                         "the URL of the instance that has the id's partition does not match http.peers");
+        http_reply_later(
+            reply, "the URL of the instance that has the id's partition does not match http.peers");
         break;
     case PEER_SELF:
     case PEER_UNKNOWN:
@@ -154,7 +156,8 @@ void forward_reply(const struct forward *f, const struct http_request *request, 
     else if (was_sent_on)
         http_reply_later(reply, "this instance does not have the id's partition any more");
     else if (f->peers == NULL)
-        http_reply_later(reply, "another instance has the id's partition, and http.peers is not set");
+        http_reply_later(reply,
+                         "another instance has the id's partition, and http.peers is not set");
     else
         ask_peers(f, partition, request, reply);
 }

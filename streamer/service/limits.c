@@ -18,7 +18,8 @@ static bool files_are_enough(const struct config *c, struct err *e) {
     rlim_t need = (rlim_t)(FILES_OF_PROCESS + FILES_OF_STATE + FILES_OF_A_WORKER * c->workers +
                            HTTP_CONNECTIONS_SOCKETS(c->http_max_connections));
     return l.rlim_max >= need ||
-           err_set(e, ERR_CONFIG, "only %llu files may be open at once; raise that limit to %llu (ulimit -n)",
+           err_set(e, ERR_CONFIG,
+                   "only %llu files may be open at once; raise that limit to %llu (ulimit -n)",
                    (unsigned long long)l.rlim_max, (unsigned long long)need);
 }
 

@@ -40,7 +40,8 @@ static bool send_to(const char *path, const char *state) {
     int fd = n > 0 ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0)
         return false;
-    bool sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address, n) >= 0;
+    bool sent =
+        sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address, n) >= 0;
     int why = errno;
     (void)close(fd);
     errno = why;

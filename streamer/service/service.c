@@ -66,8 +66,8 @@ struct service {
     char starting[sizeof((struct err *)0)->text]; /* what is waited for while there are none */
     bool was_asked_to_stop;                       /* by a signal */
     bool is_told_ready;                           /* systemd */
-    struct config reloaded;                       /* its kafka.* are in use; zero: those of the start are */
-    struct err reload_failure;                    /* of a worker; ERR_NONE: none */
+    struct config reloaded;    /* its kafka.* are in use; zero: those of the start are */
+    struct err reload_failure; /* of a worker; ERR_NONE: none */
 };
 
 /* --- the state directory --- */
@@ -81,7 +81,8 @@ static int64_t now_ms(void) {
 static bool make_temporary_dir(struct service *s, struct err *e) {
     (void)snprintf(s->temporary_dir, sizeof s->temporary_dir, "/tmp/streamer-XXXXXX");
     if (mkdtemp(s->temporary_dir) == NULL) {
-        (void)err_set(e, ERR_STOP, "cannot make a temporary directory in /tmp: %s", strerror(errno));
+        (void)err_set(e, ERR_STOP, "cannot make a temporary directory in /tmp: %s",
+                      strerror(errno));
         s->temporary_dir[0] = '\0';
         return false;
     }
@@ -99,7 +100,8 @@ static bool open_store(struct service *s, struct err *e) {
     return s->store != NULL;
 }
 
-/* Stable over restarts, so that a predecessor's open transaction is ended at once; different for each state.
+/* Stable over restarts, so that a predecessor's open transaction is ended at once; different for
+ * each state.
  */
 static bool choose_transactional_id(struct service *s, struct err *e) {
     struct buf id = {0}, text = {0};
@@ -214,7 +216,8 @@ static void put_reason(struct service *s, struct worker *w, struct buf *out) {
 }
 
 /* null: not known yet. */
-static void put_restore_remaining(const struct service *s, bool has_workers, bool is_ready, struct buf *out) {
+static void put_restore_remaining(const struct service *s, bool has_workers, bool is_ready,
+                                  struct buf *out) {
     int64_t remaining = has_workers ? atomic_load(&s->metrics->restore_remaining) : 0;
     buf_put_str(out, ",\"restore_remaining_records\":");
     if (is_ready || remaining > 0)
@@ -251,7 +254,8 @@ static void reply_alive(const struct service *s, bool has_workers, struct http_r
     bool alive = !has_workers || phase_of(s) != WORKER_STOPPED;
     reply->status = alive ? 200 : 503;
     reply->content_type = "application/json";
-    buf_put_str(&reply->body, alive ? "{\"alive\":true}\n" : "{\"alive\":false,\"reason\":\"stopped\"}\n");
+    buf_put_str(&reply->body,
+                alive ? "{\"alive\":true}\n" : "{\"alive\":false,\"reason\":\"stopped\"}\n");
 }
 
 static void reply_metrics(const struct service *s, struct http_reply *reply) {
@@ -260,7 +264,8 @@ static void reply_metrics(const struct service *s, struct http_reply *reply) {
     metrics_render(s->metrics, now_ms(), &reply->body);
 }
 
-static void answer(struct service *s, const struct http_request *request, struct http_reply *reply) {
+static void answer(struct service *s, const struct http_request *request,
+                   struct http_reply *reply) {
     bool has_workers = atomic_load(&s->has_workers);
     const struct route *route = route_find(request->path);
     if (route == NULL) {
@@ -301,15 +306,17 @@ static enum http_class classify(void *context, const char *path) {
 /* --- life --- */
 
 /* Brokers that come up later than this program are waited for. */
-static bool wait_for_brokers(rd_kafka_t *client, const char *bootstrap, struct kafka_trouble *trouble,
-                             struct err *e) {
+static bool wait_for_brokers(rd_kafka_t *client, const char *bootstrap,
+                             struct kafka_trouble *trouble, struct err *e) {
     const struct rd_kafka_metadata *md = NULL;
     int waited_ms = 0;
-    for (; md == NULL && waited_ms < BROKER_TIMEOUT_MS && !kafka_trouble_lasts(trouble); waited_ms += 1000)
+    for (; md == NULL && waited_ms < BROKER_TIMEOUT_MS && !kafka_trouble_lasts(trouble);
+         waited_ms += 1000)
         md = kafka_metadata(client, bootstrap, 1000, trouble, e);
     if (md == NULL)
-        return waited_ms >= BROKER_TIMEOUT_MS ? err_prefix(e, "gave up after %d s", BROKER_TIMEOUT_MS / 1000)
-                                              : false;
+        return waited_ms >= BROKER_TIMEOUT_MS
+                   ? err_prefix(e, "gave up after %d s", BROKER_TIMEOUT_MS / 1000)
+                   : false;
     rd_kafka_metadata_destroy(md);
     return true;
 }
@@ -339,7 +346,8 @@ struct patience {
     int64_t waited_ms, next_ms;
 };
 
-/* False if it is time to give up: `e` says so. A signal ends the process meanwhile (start_watch.h). */
+/* False if it is time to give up: `e` says so. A signal ends the process meanwhile (start_watch.h).
+ */
 static bool may_try_again(struct service *s, struct patience *p, struct err *e) {
     if (p->waited_ms >= s->config.retry_timeout_ms) {
         e->class = ERR_STOP;
@@ -385,7 +393,8 @@ static bool connect_brokers(struct service *s, struct err *e) {
     rd_kafka_t *client = kafka_asking_client(&s->config, &trouble, e);
     if (client == NULL)
         return false;
-    bool ok = wait_for_brokers(client, s->config.bootstrap, &trouble, e) && wait_for_topics(s, client, e);
+    bool ok =
+        wait_for_brokers(client, s->config.bootstrap, &trouble, e) && wait_for_topics(s, client, e);
     rd_kafka_destroy(client);
     return ok;
 }
@@ -526,14 +535,16 @@ struct service *service_start(const struct config *config, bool embedded, struct
     s->renewed_ms = now_ms();
     s->config.brokers = broker_watch_new();
     log_set_level(config->log_level);
-    bool ok = http_files_read(&s->http_files, &s->config, e) && preflight(&s->config, embedded, e) &&
-              start_http(s, e) && connect_brokers(s, e) && (!embedded || make_temporary_dir(s, e)) &&
-              open_store(s, e) && choose_transactional_id(s, e) && start_forward(s, e) && start_workers(s, e);
+    bool ok = http_files_read(&s->http_files, &s->config, e) &&
+              preflight(&s->config, embedded, e) && start_http(s, e) && connect_brokers(s, e) &&
+              (!embedded || make_temporary_dir(s, e)) && open_store(s, e) &&
+              choose_transactional_id(s, e) && start_forward(s, e) && start_workers(s, e);
     if (ok) {
-        log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s",
-                 streamer_version(), s->config.bootstrap, s->config.app_id, s->layout.n, s->config.state_dir,
-                 s->http != NULL ? http_address(s->http) : "off",
-                 embedded ? " embedded=true note=\"broker and state are gone when this stops\"" : "");
+        log_info(
+            "serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s",
+            streamer_version(), s->config.bootstrap, s->config.app_id, s->layout.n,
+            s->config.state_dir, s->http != NULL ? http_address(s->http) : "off",
+            embedded ? " embedded=true note=\"broker and state are gone when this stops\"" : "");
         return s;
     }
     struct err ignored;
@@ -541,14 +552,16 @@ struct service *service_start(const struct config *config, bool embedded, struct
     return NULL;
 }
 
-/* Calls of librdkafka may take longer than whoever stops this waits before kill -9, or for ever while a broker is gone. */
+/* Calls of librdkafka may take longer than whoever stops this waits before kill -9, or for ever
+ * while a broker is gone. */
 static void *give_up(void *nothing) {
     struct timespec left = {.tv_sec = STOP_S};
     while (nanosleep(&left, &left) != 0)
         ;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    log_error("stopping takes too long; ended as by kill -9: the next start goes on from what is committed",
-              "seconds=%d", STOP_S);
+    log_error(
+        "stopping takes too long; ended as by kill -9: the next start goes on from what is committed",
+        "seconds=%d", STOP_S);
     _exit(EXIT_FAILED);
     return nothing;
 }
@@ -688,7 +701,8 @@ static bool lets_in(const struct config *c, struct err *e) {
     rd_kafka_t *client = kafka_asking_client(c, &trouble, e);
     if (client == NULL)
         return false;
-    const struct rd_kafka_metadata *md = kafka_metadata(client, c->bootstrap, CALL_TIMEOUT_MS, &trouble, e);
+    const struct rd_kafka_metadata *md =
+        kafka_metadata(client, c->bootstrap, CALL_TIMEOUT_MS, &trouble, e);
     if (md != NULL)
         rd_kafka_metadata_destroy(md);
     rd_kafka_destroy(client);

@@ -1,5 +1,5 @@
-/* service: the running processor as a whole: broker (if embedded), topics, store, worker, HTTP. What `run`
- * and `demo` have in common. */
+/* service: the running processor as a whole: broker (if embedded), topics, store, worker, HTTP.
+ * What `run` and `demo` have in common. */
 #ifndef STREAMER_SERVICE_SERVICE_H
 #define STREAMER_SERVICE_SERVICE_H
 
@@ -13,15 +13,16 @@
 
 struct service;
 
-/* Starts everything; `config` must outlive it. With `embedded` the broker lives in this process, and the
- * state directory is a temporary one: both are gone when it stops. NULL with `e`, nothing left running. */
+/* Starts everything; `config` must outlive it. With `embedded` the broker lives in this process,
+ * and the state directory is a temporary one: both are gone when it stops. NULL with `e`, nothing
+ * left running. */
 struct service *service_start(const struct config *config, bool embedded, struct err *e);
-/* Ends it in order: HTTP, worker (its transaction is finished), store, broker. False with `e` if it had
- * failed. */
+/* Ends it in order: HTTP, worker (its transaction is finished), store, broker. False with `e` if it
+ * had failed. */
 bool service_stop(struct service *s, struct err *e);
 
-/* The signals that end the program, and those that service_wait takes, for every thread: before any starts. Without
- * `can_reload` SIGHUP ends the process. */
+/* The signals that end the program, and those that service_wait takes, for every thread: before any
+ * starts. Without `can_reload` SIGHUP ends the process. */
 void service_stop_signals(sigset_t *set);
 void service_block_signals(bool can_reload);
 
@@ -33,8 +34,9 @@ enum service_event { SERVICE_STOP, SERVICE_RELOAD };
 enum service_event service_wait(struct service *s);
 
 /* Takes the kafka.* of `fresh`, and what their files hold now: if the brokers let a client in with
- * them, the workers end as for a stop and begin anew. True: `fresh` is the service's now. False with
- * `e`: nothing has changed. (If a worker fails meanwhile, that is true, and the service is to stop.) */
+ * them, the workers end as for a stop and begin anew. True: `fresh` is the service's now. False
+ * with `e`: nothing has changed. (If a worker fails meanwhile, that is true, and the service is to
+ * stop.) */
 bool service_reload(struct service *s, const struct config *fresh, struct err *e);
 /* service_wait for at most `ms`, without SIGHUP; true if it is time to stop. */
 bool service_wait_ms(struct service *s, int64_t ms);

@@ -1,5 +1,6 @@
-/* start_watch: SIGTERM and SIGINT while the program starts. It may wait for brokers for a minute then, within calls that
- * nothing ends earlier; since nothing is processed yet, a signal ends the process at once, with exit code 0. */
+/* start_watch: SIGTERM and SIGINT while the program starts. It may wait for brokers for a minute
+ * then, within calls that nothing ends earlier; since nothing is processed yet, a signal ends the
+ * process at once, with exit code 0. */
 #ifndef STREAMER_SERVICE_START_WATCH_H
 #define STREAMER_SERVICE_START_WATCH_H
 

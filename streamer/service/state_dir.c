@@ -16,8 +16,8 @@ static bool set_aside(const struct config *config, int64_t now_ms, const char *w
     struct buf aside = {0};
     bool ok = store_set_aside(config->state_dir, now_ms, &aside, e);
     if (ok)
-        log_warn("the state directory is set aside and rebuilt from the topics", "moved_to=%s reason=%s",
-                 buf_cstr(&aside), log_quote(&(struct log_value){0}, why));
+        log_warn("the state directory is set aside and rebuilt from the topics",
+                 "moved_to=%s reason=%s", buf_cstr(&aside), log_quote(&(struct log_value){0}, why));
     buf_release(&aside);
     return ok;
 }
@@ -25,8 +25,8 @@ static bool set_aside(const struct config *config, int64_t now_ms, const char *w
 /* What must be the same for the state to be of use, as one line of text. */
 static void describe_state(const struct config *config, int32_t partitions, struct buf *out) {
     buf_clear(out);
-    buf_printf(out, "format=%d.%d" APP_ID "%s" PARTITIONS "%d", STATE_LAYOUT, STATE_FORMAT, config->app_id,
-               partitions);
+    buf_printf(out, "format=%d.%d" APP_ID "%s" PARTITIONS "%d", STATE_LAYOUT, STATE_FORMAT,
+               config->app_id, partitions);
 }
 
 /* --- before a start --- */
@@ -47,7 +47,8 @@ static bool is_current_format(const struct config *config, const char *descripti
 }
 
 /* `was`: how the store there is described; "": there is none. */
-static bool check_description(const struct config *config, const char *was, struct buf *what, struct err *e) {
+static bool check_description(const struct config *config, const char *was, struct buf *what,
+                              struct err *e) {
     struct slice app_id = app_id_of(was);
     if (was[0] != '\0' && !slice_eq(app_id, slice_str(config->app_id)))
         return err_set(
@@ -57,11 +58,13 @@ static bool check_description(const struct config *config, const char *was, stru
             config->state_dir, (int)app_id.n, app_id.p, config->app_id);
     if (was[0] == '\0')
         buf_printf(what, "%s",
-                   access(config->state_dir, F_OK) == 0 ? "empty" : "not there, `streamer run` makes it");
+                   access(config->state_dir, F_OK) == 0 ? "empty"
+                                                        : "not there, `streamer run` makes it");
     else if (is_current_format(config, was))
         buf_printf(what, "holds the state of app.id %s", config->app_id);
     else
-        buf_put_str(what, "holds another version's state, `streamer run` sets it aside and rebuilds it");
+        buf_put_str(what,
+                    "holds another version's state, `streamer run` sets it aside and rebuilds it");
     return true;
 }
 
@@ -73,7 +76,8 @@ bool state_dir_check(const struct config *config, struct buf *what, struct err *
     if (is_read)
         ok = check_description(config, buf_cstr(&was), what, e);
     else if (ok && e->class == ERR_REBUILD)
-        buf_printf(what, "cannot be read (%s), `streamer run` sets it aside and rebuilds it", e->text);
+        buf_printf(what, "cannot be read (%s), `streamer run` sets it aside and rebuilds it",
+                   e->text);
     else
         ok = false;
     buf_release(&was);
@@ -87,7 +91,8 @@ bool state_dir_prepare(const struct config *config, struct err *e) {
 /* --- the start --- */
 
 /* Whether the store is this application's; a new one is made so. ERR_REBUILD: it is not. */
-static bool claim(struct store *store, const struct config *config, int32_t partitions, struct err *e) {
+static bool claim(struct store *store, const struct config *config, int32_t partitions,
+                  struct err *e) {
     struct buf now = {0}, was = {0};
     bool ok = store_get_fact(store, STATE_FACT, &was, e);
     describe_state(config, partitions, &now);
@@ -100,15 +105,18 @@ static bool claim(struct store *store, const struct config *config, int32_t part
     return ok;
 }
 
-static struct store *open_and_claim(const struct config *config, int32_t partitions, struct err *e) {
-    struct store *store = store_open(config->state_dir, config->state_memory_bytes, (int)config->workers, e);
+static struct store *open_and_claim(const struct config *config, int32_t partitions,
+                                    struct err *e) {
+    struct store *store =
+        store_open(config->state_dir, config->state_memory_bytes, (int)config->workers, e);
     if (store == NULL || claim(store, config, partitions, e))
         return store;
     store_close(store);
     return NULL;
 }
 
-struct store *state_dir_open(const struct config *config, int32_t partitions, int64_t now_ms, struct err *e) {
+struct store *state_dir_open(const struct config *config, int32_t partitions, int64_t now_ms,
+                             struct err *e) {
     struct store *store = open_and_claim(config, partitions, e);
     if (store != NULL || e->class != ERR_REBUILD || !set_aside(config, now_ms, e->text, e))
         return store;

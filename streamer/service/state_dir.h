@@ -1,5 +1,6 @@
-/* state_dir: opens the state directory. State is a cache of the topics: what another version, application or
- * number of partitions left there, or what is damaged, is set aside and rebuilt from them. */
+/* state_dir: opens the state directory. State is a cache of the topics: what another version,
+ * application or number of partitions left there, or what is damaged, is set aside and rebuilt from
+ * them. */
 #ifndef STREAMER_SERVICE_STATE_DIR_H
 #define STREAMER_SERVICE_STATE_DIR_H
 
@@ -13,6 +14,7 @@ bool state_dir_check(const struct config *config, struct buf *what, struct err *
 bool state_dir_prepare(const struct config *config, struct err *e);
 
 /* NULL with `e`. The caller closes it. now_ms: epoch, for the name of what is set aside. */
-struct store *state_dir_open(const struct config *config, int32_t partitions, int64_t now_ms, struct err *e);
+struct store *state_dir_open(const struct config *config, int32_t partitions, int64_t now_ms,
+                             struct err *e);
 
 #endif

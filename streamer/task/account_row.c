@@ -79,7 +79,8 @@ static bool joined_is_current(const struct account_with_customer_row *j, const s
            slice_eq(j->account_type, c->attributes.account_type);
 }
 
-static void put_joined(const struct account_with_customer_row *j, const struct current *c, struct buf *out) {
+static void put_joined(const struct account_with_customer_row *j, const struct current *c,
+                       struct buf *out) {
     bool own = !joined_is_current(j, c);
     avro_put_bytes(out, j->customer_name);
     avro_put_bool(out, j->has_loan_flag);
@@ -112,7 +113,8 @@ static bool get_joined(struct slice *in, struct slice account_id, const struct c
 /* --- the summary --- */
 
 /* What follows from the current version and a rate. False: more than fits. */
-static bool summarize_current(const struct current *c, int64_t rate_milli, struct account_summary_row *s) {
+static bool summarize_current(const struct current *c, int64_t rate_milli,
+                              struct account_summary_row *s) {
     int64_t balance = c->attributes.balance_amount;
     int128 interest = decimal_divide((int128)balance * rate_milli, 1000), sum = balance + interest;
     s->customer_id = c->attributes.customer_id;
@@ -129,7 +131,8 @@ static bool summary_is_current(const struct account_summary_row *s, const struct
            row_same_content(&account_summary_type, &expected, s);
 }
 
-static void put_summary(const struct account_summary_row *s, const struct current *c, struct buf *out) {
+static void put_summary(const struct account_summary_row *s, const struct current *c,
+                        struct buf *out) {
     bool own = !summary_is_current(s, c);
     avro_put_long(out, s->interest_rate_pct);
     avro_put_long(out, time_after(s->calculated_at, c->loaded_at));
@@ -147,13 +150,15 @@ static bool get_summary(struct slice *in, struct slice account_id, const struct 
     int64_t after;
     bool own;
     *s = (struct account_summary_row){.account_id = account_id};
-    if (!avro_get_long(in, &s->interest_rate_pct) || !avro_get_long(in, &after) || !avro_get_branch(in, &own))
+    if (!avro_get_long(in, &s->interest_rate_pct) || !avro_get_long(in, &after) ||
+        !avro_get_branch(in, &own))
         return false;
     s->calculated_at = time_plus(c->loaded_at, after);
     if (!own)
         return c->exists && summarize_current(c, s->interest_rate_pct, s);
     return avro_get_long(in, &s->customer_id) && avro_get_long(in, &s->original_balance_amount) &&
-           avro_get_long(in, &s->annual_interest_amount) && avro_get_long(in, &s->new_balance_amount);
+           avro_get_long(in, &s->annual_interest_amount) &&
+           avro_get_long(in, &s->new_balance_amount);
 }
 
 /* --- the origin --- */
@@ -195,8 +200,8 @@ bool account_row_decode(struct slice in, struct slice account_id, struct account
            account_row_decode_rest(in, account_id, timeline_current(&r->timeline), r);
 }
 
-bool account_row_decode_rest(struct slice in, struct slice account_id, const struct version *current,
-                             struct account_row *r) {
+bool account_row_decode_rest(struct slice in, struct slice account_id,
+                             const struct version *current, struct account_row *r) {
     struct current c;
     return read_current(current, &c) && avro_get_branch(&in, &r->has_joined) &&
            (!r->has_joined || get_joined(&in, account_id, &c, &r->joined)) &&

@@ -1,9 +1,10 @@
-/* account_row: the state of one account as one value: its timeline, and its joined row and its summary as they were emitted
- * last. Avro binary by schemas/internal/account_row.avsc. Pure.
+/* account_row: the state of one account as one value: its timeline, and its joined row and its
+ * summary as they were emitted last. Avro binary by schemas/internal/account_row.avsc. Pure.
  *
- * What was emitted last nearly always says of the account what its current version says, so those fields are written
- * down only where they differ. What is read back is exactly what was emitted. So all that follows the timeline leans on
- * its current version, and may be copied as it is for as long as that one stays. */
+ * What was emitted last nearly always says of the account what its current version says, so those
+ * fields are written down only where they differ. What is read back is exactly what was emitted. So
+ * all that follows the timeline leans on its current version, and may be copied as it is for as
+ * long as that one stays. */
 #ifndef STREAMER_TASK_ACCOUNT_ROW_H
 #define STREAMER_TASK_ACCOUNT_ROW_H
 
@@ -12,7 +13,8 @@
 
 #include <stdbool.h>
 
-/* The input record that the message of the current version named as its origin (SINK_SOURCE_HEADER). */
+/* The input record that the message of the current version named as its origin
+ * (SINK_SOURCE_HEADER). */
 struct row_origin {
     bool exists;               /* else it named none */
     int64_t partition, offset; /* in the topic of accounts */
@@ -33,12 +35,13 @@ bool account_row_is_empty(const struct account_row *r);
 void account_row_encode(const struct account_row *r, struct buf *out);
 /* Slices of the decoded row point into `in`, or are account_id. */
 bool account_row_decode(struct slice in, struct slice account_id, struct account_row *r);
-/* All but the timeline: `in` is what timeline_decode leaves of a row, `current` the version that it read; NULL: none. */
-bool account_row_decode_rest(struct slice in, struct slice account_id, const struct version *current,
-                             struct account_row *r);
+/* All but the timeline: `in` is what timeline_decode leaves of a row, `current` the version that it
+ * read; NULL: none. */
+bool account_row_decode_rest(struct slice in, struct slice account_id,
+                             const struct version *current, struct account_row *r);
 
-/* The attributes in timelines and closed versions: schemas/internal/account_attributes.avsc. Their account_type is one of those
- * that account_type_find knows. */
+/* The attributes in timelines and closed versions: schemas/internal/account_attributes.avsc. Their
+ * account_type is one of those that account_type_find knows. */
 void account_attributes_encode(const struct account_attributes *a, struct buf *out);
 bool account_attributes_decode(struct slice in, struct account_attributes *a);
 

@@ -12,12 +12,13 @@ static bool is_also_input(enum topic t) {
 
 /* A commit in the future means that the clock was set back since: nobody knows how old it is. */
 static bool is_old(int64_t committed_ms, int64_t now_ms, int64_t delete_retention_ms) {
-    return committed_ms > 0 &&
-           (now_ms - committed_ms > delete_retention_ms || committed_ms - now_ms > CLOCK_TOLERANCE_MS);
+    return committed_ms > 0 && (now_ms - committed_ms > delete_retention_ms ||
+                                committed_ms - now_ms > CLOCK_TOLERANCE_MS);
 }
 
-const char *catchup_unusable(const struct task_meta *m, const struct catchup_range ranges[TOPIC_COUNT],
-                             int64_t now_ms, int64_t delete_retention_ms) {
+const char *catchup_unusable(const struct task_meta *m,
+                             const struct catchup_range ranges[TOPIC_COUNT], int64_t now_ms,
+                             int64_t delete_retention_ms) {
     bool old = is_old(m->committed_ms, now_ms, delete_retention_ms);
     for (int i = 0; i < TOPIC_COUNT; i++) {
         int64_t position = m->positions[i];
@@ -33,7 +34,8 @@ const char *catchup_unusable(const struct task_meta *m, const struct catchup_ran
     return NULL;
 }
 
-enum topic catchup_lost_topic(const struct task_meta *m, const struct catchup_range ranges[TOPIC_COUNT]) {
+enum topic catchup_lost_topic(const struct task_meta *m,
+                              const struct catchup_range ranges[TOPIC_COUNT]) {
     for (int i = 0; i < TOPIC_COUNT; i++)
         if (topic_is_replayed((enum topic)i) && !is_also_input((enum topic)i) &&
             m->positions[i] > ranges[i].high)
@@ -41,19 +43,20 @@ enum topic catchup_lost_topic(const struct task_meta *m, const struct catchup_ra
     return TOPIC_COUNT;
 }
 
-/* What lay ahead when the state was written may be processed or cleaned away by now: it is looked at anew. A mark of a
- * message that never comes would keep rows as they are for good. */
+/* What lay ahead when the state was written may be processed or cleaned away by now: it is looked
+ * at anew. A mark of a message that never comes would keep rows as they are for good. */
 static bool has_marks(const struct task *task, enum topic t) {
     return (t == TOPIC_ACCOUNT_LINKS && task->meta.rows[FAMILY_LINKS_AHEAD] > 0) ||
            (t == TOPIC_CUSTOMER_REFS && task->meta.rows[FAMILY_REFS_AHEAD] > 0);
 }
 
-void catchup_init(struct catchup *c, struct task *task, const struct catchup_range ranges[TOPIC_COUNT],
-                  int64_t now_ms) {
+void catchup_init(struct catchup *c, struct task *task,
+                  const struct catchup_range ranges[TOPIC_COUNT], int64_t now_ms) {
     *c = (struct catchup){.task = task,
-                          .has_old_marks =
-                              has_marks(task, TOPIC_ACCOUNT_LINKS) || has_marks(task, TOPIC_CUSTOMER_REFS)};
-    /* A rebuild that is interrupted is of use only as long as tombstones behind it live, counted from its start. */
+                          .has_old_marks = has_marks(task, TOPIC_ACCOUNT_LINKS) ||
+                                           has_marks(task, TOPIC_CUSTOMER_REFS)};
+    /* A rebuild that is interrupted is of use only as long as tombstones behind it live, counted
+     * from its start. */
     if (task->meta.committed_ms == 0)
         task->meta.committed_ms = now_ms;
     for (int i = 0; i < TOPIC_COUNT; i++) {
@@ -98,8 +101,8 @@ static void want(const struct catchup *c, struct task_env *env, const struct rep
     kv_fetch(env->kv);
 }
 
-static void replay(const struct catchup *c, struct task_env *env, const struct replay_buffer *buffer,
-                   size_t i) {
+static void replay(const struct catchup *c, struct task_env *env,
+                   const struct replay_buffer *buffer, size_t i) {
     const struct replay_message *m = &buffer->messages[i];
     if (m->replaced)
         return;
@@ -125,8 +128,8 @@ void catchup_apply(struct catchup *c, struct task_env *env, struct replay_buffer
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset) {
     assert(topic_is_replayed(topic));
     struct catchup_stream *s = &c->streams[topic];
-    if (s->done ||
-        offset < s->target) /* that a leader which is new does not show its last records yet is possible */
+    if (s->done || offset < s->target) /* that a leader which is new does not show its last records
+                                          yet is possible */
         return;
     finish(c, s, is_also_input(topic) ? s->target : offset > s->next ? offset : s->next);
 }

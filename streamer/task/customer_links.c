@@ -9,8 +9,9 @@ void link_encode(const struct account_link *link, struct buf *out) {
 }
 
 bool link_decode(struct slice *in, struct account_link *link) {
-    return avro_get_long(in, &link->partition) && link->partition >= 0 && link->partition <= INT32_MAX &&
-           avro_get_long(in, &link->balance_amount) && account_type_decode(in, &link->account_type);
+    return avro_get_long(in, &link->partition) && link->partition >= 0 &&
+           link->partition <= INT32_MAX && avro_get_long(in, &link->balance_amount) &&
+           account_type_decode(in, &link->account_type);
 }
 
 void customer_links_clear(struct customer_links *l) {
@@ -60,7 +61,8 @@ bool customer_links_find(const struct customer_links *l, struct slice account_id
 }
 
 void customer_links_change(struct customer_links *l, const struct customer_links_place *p,
-                           struct slice account_id, const struct account_link *link, struct buf *bytes) {
+                           struct slice account_id, const struct account_link *link,
+                           struct buf *bytes) {
     buf_clear(bytes);
     buf_put(bytes, l->items.p, p->at);
     if (link != NULL) {

@@ -15,8 +15,8 @@ void customer_row_release(struct customer_row *r) {
 }
 
 bool customer_row_is_empty(const struct customer_row *r) {
-    return timeline_is_empty(&r->timeline) && r->totals.partition_count == 0 && r->links.count == 0 &&
-           !r->has_profile;
+    return timeline_is_empty(&r->timeline) && r->totals.partition_count == 0 &&
+           r->links.count == 0 && !r->has_profile;
 }
 
 int64_t customer_row_links_outside(const struct customer_row *r) {
@@ -68,7 +68,8 @@ static bool get_profile(struct slice *in, int64_t customer_id, const struct tota
     p->customer_id = customer_id;
     p->calculated_at = calculated_at;
     return avro_get_bytes(in, &p->customer_name) && avro_get_bool(in, &p->has_loan_flag) &&
-           avro_get_long(in, &p->total_accounts_count) && avro_get_decimal(in, &p->total_balance_amount) &&
+           avro_get_long(in, &p->total_accounts_count) &&
+           avro_get_decimal(in, &p->total_balance_amount) &&
            avro_get_decimal(in, &p->total_annual_interest_amount);
 }
 
@@ -100,8 +101,8 @@ bool customer_row_decode_rest(struct slice in, int64_t customer_id, const struct
     bool has_totals;
     totals_clear(&r->totals);
     return ref_of(current, &customer) && avro_get_branch(&in, &has_totals) &&
-           (!has_totals || totals_decode(&in, &r->totals)) && customer_links_decode(&in, &r->links) &&
-           avro_get_branch(&in, &r->has_profile) &&
+           (!has_totals || totals_decode(&in, &r->totals)) &&
+           customer_links_decode(&in, &r->links) && avro_get_branch(&in, &r->has_profile) &&
            (!r->has_profile || get_profile(&in, customer_id, &r->totals, &customer, &r->profile)) &&
            in.n == 0;
 }

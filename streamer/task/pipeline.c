@@ -1,6 +1,7 @@
-/* The processor in one page: consume a record, standardize it, keep its history, join, summarize; emit what
- * changed, or quarantine what is bad. History, join and marts are one call, task_apply_event: they happen in
- * the task that owns the id, and a record that lies in another partition is forwarded there first. */
+/* The processor in one page: consume a record, standardize it, keep its history, join, summarize;
+ * emit what changed, or quarantine what is bad. History, join and marts are one call,
+ * task_apply_event: they happen in the task that owns the id, and a record that lies in another
+ * partition is forwarded there first. */
 #include "streamer/task/pipeline.h"
 
 #include "streamer/base/log.h"
@@ -11,8 +12,9 @@
 
 #include <stdio.h>
 
-void pipeline_init(struct pipeline *p, const struct config *config, struct kv *kv, struct sink *sink,
-                   int32_t partitions, const int32_t input_partitions[ENTITY_COUNT]) {
+void pipeline_init(struct pipeline *p, const struct config *config, struct kv *kv,
+                   struct sink *sink, int32_t partitions,
+                   const int32_t input_partitions[ENTITY_COUNT]) {
     *p = (struct pipeline){
         .config = config,
         .quarantine_partitions = partitions,
@@ -57,7 +59,8 @@ static enum topic repartition_topic(enum entity entity) {
 }
 
 /* `id`: of the record, as far as it could be read; n == 0: not. */
-static void quarantine(struct pipeline *p, enum entity entity, const struct input *in, struct slice id) {
+static void quarantine(struct pipeline *p, enum entity entity, const struct input *in,
+                       struct slice id) {
     const struct reason *why = &p->reason;
     char partition[16], offset[24];
     int partition_length = snprintf(partition, sizeof partition, "%d", in->source_partition);
@@ -89,7 +92,8 @@ static void quarantine(struct pipeline *p, enum entity entity, const struct inpu
 }
 
 /* Sends the record, as received, to a task. */
-static void send_on(struct pipeline *p, enum entity entity, const struct input *in, int32_t partition) {
+static void send_on(struct pipeline *p, enum entity entity, const struct input *in,
+                    int32_t partition) {
     enum topic topic = repartition_topic(entity);
     buf_clear(&p->header_text);
     buf_printf(&p->header_text, "%d:%lld", in->source_partition, (long long)in->source_offset);
@@ -126,7 +130,8 @@ struct change {
 /* Rule O1. */
 static bool is_log(const struct pipeline *p, const struct change *c) {
     enum order order = p->config->orders[c->entity];
-    return !c->in->record.by_time && (order == ORDER_LOG || (order == ORDER_AUTO && c->decoded.has_metadata));
+    return !c->in->record.by_time &&
+           (order == ORDER_LOG || (order == ORDER_AUTO && c->decoded.has_metadata));
 }
 
 /* Where the record stands, besides what it says itself. */
@@ -150,15 +155,17 @@ static bool refuse_truncate(struct pipeline *p) {
 static bool refuse_early_truncate(struct pipeline *p, const struct event *e) {
     if (e->is_log || !order_is_too_far_ahead(&p->env.order_options, e))
         return true;
-    return reason_set(&p->reason, REASON_TOO_EARLY,
-                      "Too early: the truncate is more than future.window ahead of its Kafka timestamp");
+    return reason_set(
+        &p->reason, REASON_TOO_EARLY,
+        "Too early: the truncate is more than future.window ahead of its Kafka timestamp");
 }
 
 static void read_change(struct pipeline *p, struct change *c) {
     const struct record *r = &c->in->record;
     c->ok = decode(p->decoder, c->entity, r, &c->decoded, &p->reason);
     if (c->ok)
-        c->ok = standardize(&p->standardizer, c->entity, &c->decoded, r->timestamp_ms, &c->event, &p->reason);
+        c->ok = standardize(&p->standardizer, c->entity, &c->decoded, r->timestamp_ms, &c->event,
+                            &p->reason);
     else
         standardize_rejected(&p->standardizer, c->entity, &c->decoded, r->timestamp_ms, &c->event);
     set_place(p, c);
@@ -187,8 +194,9 @@ static void tell_of_tombstones(struct pipeline *p, enum entity entity, struct sl
     log_warn("a record is older than the tombstone before it, so that its id stays deleted",
              "topic=%s id=%s advice=%s", p->config->topics[input_topic(entity)],
              log_quote(&quoted, buf_cstr(&text)),
-             entity == ENTITY_CUSTOMER ? "\"if the topic is a database's log, set order.customers=log\""
-                                       : "\"if the topic is a database's log, set order.accounts=log\"");
+             entity == ENTITY_CUSTOMER
+                 ? "\"if the topic is a database's log, set order.customers=log\""
+                 : "\"if the topic is a database's log, set order.accounts=log\"");
     buf_release(&text);
 }
 
@@ -207,8 +215,9 @@ static void apply_change(struct pipeline *p, struct task *task, struct change *c
         quarantine(p, c->entity, c->in, c->event.id);
 }
 
-/* A truncate is of all partitions, and nobody knows its order against the records of the others. So it goes to all tasks, on
- * the way that the records of its partition take: theirs behind it come behind it. False: not done yet. */
+/* A truncate is of all partitions, and nobody knows its order against the records of the others. So
+ * it goes to all tasks, on the way that the records of its partition take: theirs behind it come
+ * behind it. False: not done yet. */
 static bool process_truncate(struct pipeline *p, struct task *task, const struct change *c) {
     bool here = c->is_forwarded || p->in_place[c->entity];
     if (here && !task_apply_truncate(&p->env, task, &c->event))
@@ -221,13 +230,14 @@ static bool process_truncate(struct pipeline *p, struct task *task, const struct
     return true;
 }
 
-static bool process_change(struct pipeline *p, struct task *task, const struct input *in, enum entity entity,
-                           bool is_forwarded) {
+static bool process_change(struct pipeline *p, struct task *task, const struct input *in,
+                           enum entity entity, bool is_forwarded) {
     struct change c; /* read_change sets the rest */
     c.entity = entity;
     c.in = in;
     c.is_forwarded = is_forwarded;
-    task_set_origin(&p->env, p->config->topics[input_topic(entity)], in->source_partition, in->source_offset);
+    task_set_origin(&p->env, p->config->topics[input_topic(entity)], in->source_partition,
+                    in->source_offset);
     read_change(p, &c);
     if (c.ok && c.event.kind == CHANGE_TRUNCATE)
         return process_truncate(p, task, &c);
@@ -248,13 +258,14 @@ static bool process_change(struct pipeline *p, struct task *task, const struct i
     return true;
 }
 
-static void want_change(struct pipeline *p, const struct task *task, enum entity entity, bool forwarded,
-                        struct slice key) {
+static void want_change(struct pipeline *p, const struct task *task, enum entity entity,
+                        bool forwarded, struct slice key) {
     if (forwarded || p->in_place[entity]) /* else it goes elsewhere */
         task_want_event(&p->env, task, entity, key);
 }
 
-void pipeline_want(struct pipeline *p, const struct task *task, enum topic topic, struct slice key) {
+void pipeline_want(struct pipeline *p, const struct task *task, enum topic topic,
+                   struct slice key) {
     switch (topic) {
     case TOPIC_CUSTOMERS:
         want_change(p, task, ENTITY_CUSTOMER, false, key);

@@ -1,5 +1,5 @@
-/* replay: task_replay, the way of committed messages back into the state. The result is the state that wrote
- * them, whatever compaction has left out. */
+/* replay: task_replay, the way of committed messages back into the state. The result is the state
+ * that wrote them, whatever compaction has left out. */
 #include "state/keys.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/timestamp.h"
@@ -30,7 +30,8 @@ static bool split_history_key(struct slice key, struct slice *id, int64_t *from)
 }
 
 /* Reads a history row; its attributes are encoded into env->attributes. */
-static bool read_version(struct task_env *env, enum entity entity, struct slice value, struct version *v) {
+static bool read_version(struct task_env *env, enum entity entity, struct slice value,
+                         struct version *v) {
     buf_clear(&env->attributes);
     if (entity == ENTITY_CUSTOMER) {
         struct customer_history_row row;
@@ -55,8 +56,8 @@ static bool read_version(struct task_env *env, enum entity entity, struct slice 
 }
 
 /* Keeps what follows from the current account. Both sides are attribute bytes, p == NULL: none. */
-static void follow_account(struct task_env *env, struct task *t, struct slice id, struct slice before,
-                           struct slice after) {
+static void follow_account(struct task_env *env, struct task *t, struct slice id,
+                           struct slice before, struct slice after) {
     struct account_attributes b, a;
     if ((before.p != NULL && !task_decode_account(env, before, &b)) ||
         (after.p != NULL && !task_decode_account(env, after, &a)))
@@ -64,14 +65,16 @@ static void follow_account(struct task_env *env, struct task *t, struct slice id
     task_index_account(env, t, id, before.p != NULL ? &b : NULL, after.p != NULL ? &a : NULL);
 }
 
-/* Whether there may be a closed version with that start: not if it is the current one, and not if no event is newer, for a
- * version is closed by an event behind its start. Versions come in their order, mostly, so that nothing is looked up. */
+/* Whether there may be a closed version with that start: not if it is the current one, and not if
+ * no event is newer, for a version is closed by an event behind its start. Versions come in their
+ * order, mostly, so that nothing is looked up. */
 static bool may_be_closed(const struct timeline *line, int64_t from) {
     return from < line->newest_event_at && !(line->has_current && line->current.from == from);
 }
 
-/* Puts or removes the closed version with that start. closed == NULL: there is none. may_exist: else there was none.
- * Returns the end of the one that was there; TIMESTAMP_NONE: there was none. */
+/* Puts or removes the closed version with that start. closed == NULL: there is none. may_exist:
+ * else there was none. Returns the end of the one that was there; TIMESTAMP_NONE: there was none.
+ */
 static int64_t set_closed(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                           int64_t from, const struct version *closed, bool may_exist) {
     enum family f = entity_map(entity)->versions;
@@ -94,8 +97,8 @@ static int64_t set_closed(struct task_env *env, struct task *t, enum entity enti
     return old.to;
 }
 
-/* The newest event is what versions and confirmations say; `newest`: of those that the message brought, `former` of those
- * that it replaced. Rule O8 lets it go down. */
+/* The newest event is what versions and confirmations say; `newest`: of those that the message
+ * brought, `former` of those that it replaced. Rule O8 lets it go down. */
 static void follow_newest(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                           struct timeline *line, int64_t newest, int64_t former) {
     if (newest >= line->newest_event_at)
@@ -108,8 +111,8 @@ static int64_t later_of(int64_t a, int64_t b) {
     return a > b ? a : b; /* TIMESTAMP_NONE is the lowest */
 }
 
-static void replay_version(struct task_env *env, struct task *t, enum entity entity, struct slice key,
-                           struct slice value, struct history_headers headers) {
+static void replay_version(struct task_env *env, struct task *t, enum entity entity,
+                           struct slice key, struct slice value, struct history_headers headers) {
     struct slice id;
     int64_t from, ignored;
     struct version v = {0};
@@ -129,7 +132,8 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
         return;
     }
     struct slice before = line->has_current ? line->current.attributes : slice_null();
-    bool may_exist = may_be_closed(line, from), was_current = line->has_current && line->current.from == from;
+    bool may_exist = may_be_closed(line, from),
+         was_current = line->has_current && line->current.from == from;
     bool is_current = !gone && v.to == TIMESTAMP_NONE;
     if (is_current) {
         line->has_current = true;
@@ -138,13 +142,16 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
         line->has_current = false;
     }
     if (entity == ENTITY_ACCOUNT && (is_current || was_current))
-        env->account.origin = is_current ? task_read_origin(headers.origin) : (struct row_origin){0};
+        env->account.origin =
+            is_current ? task_read_origin(headers.origin) : (struct row_origin){0};
     int64_t end = set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v, may_exist);
     int64_t newest = gone ? TIMESTAMP_NONE : is_current ? from : v.to;
-    follow_newest(env, t, entity, id, line, newest, later_of(end, was_current ? from : TIMESTAMP_NONE));
+    follow_newest(env, t, entity, id, line, newest,
+                  later_of(end, was_current ? from : TIMESTAMP_NONE));
     task_save_row(env, t, entity, id);
     if (entity == ENTITY_ACCOUNT)
-        follow_account(env, t, id, before, line->has_current ? line->current.attributes : slice_null());
+        follow_account(env, t, id, before,
+                       line->has_current ? line->current.attributes : slice_null());
 }
 
 /* --- the confirmations topic --- */
@@ -209,8 +216,8 @@ static bool replay_memory(struct task_env *env, struct task *t, enum entity enti
 }
 
 /* One that has a row of its own. */
-static bool replay_confirmation(struct task_env *env, struct task *t, enum entity entity, struct slice id,
-                                int64_t at, struct slice value) {
+static bool replay_confirmation(struct task_env *env, struct task *t, enum entity entity,
+                                struct slice id, int64_t at, struct slice value) {
     struct confirmation c = {.at = TIMESTAMP_NONE};
     if (value.p != NULL && (value.n == 0 || value.p[0] != CONFIRMATIONS_FORMAT ||
                             !confirmation_decode(slice_of(value.p + 1, value.n - 1), at, &c)))
@@ -218,8 +225,8 @@ static bool replay_confirmation(struct task_env *env, struct task *t, enum entit
     struct timeline *line = task_load_timeline(env, t, entity, id);
     task_version_prefix(&env->key2, t, entity, id);
     key_add_time(&env->key2, at);
-    bool existed = line->outside_count > 0 &&
-                   kv_get(env->kv, entity_map(entity)->confirmations, buf_slice(&env->key2), &env->value2);
+    bool existed = line->outside_count > 0 && kv_get(env->kv, entity_map(entity)->confirmations,
+                                                     buf_slice(&env->key2), &env->value2);
     if (value.p != NULL)
         task_put_outside(env, t, entity, id, line, &c, !existed);
     else if (existed)
@@ -229,18 +236,21 @@ static bool replay_confirmation(struct task_env *env, struct task *t, enum entit
     return true;
 }
 
-static bool replay_floor(struct task_env *env, struct task *t, enum entity entity, struct slice value) {
+static bool replay_floor(struct task_env *env, struct task *t, enum entity entity,
+                         struct slice value) {
     return value.n > 1 && value.p[0] == CONFIRMATIONS_FORMAT &&
            task_replay_floor(env, t, entity, slice_of(value.p + 1, value.n - 1));
 }
 
-static void replay_confirmations(struct task_env *env, struct task *t, struct slice key, struct slice value) {
+static void replay_confirmations(struct task_env *env, struct task *t, struct slice key,
+                                 struct slice value) {
     enum entity entity;
     struct slice id;
     int64_t at = 0, ignored;
     enum key_kind kind = read_confirmations_key(key, &entity, &id, &at);
-    bool ok = kind == KEY_FLOOR ||
-              (kind != KEY_UNKNOWN && (entity == ENTITY_ACCOUNT || task_parse_customer_id(id, &ignored)));
+    bool ok =
+        kind == KEY_FLOOR ||
+        (kind != KEY_UNKNOWN && (entity == ENTITY_ACCOUNT || task_parse_customer_id(id, &ignored)));
     if (ok && kind == KEY_FLOOR)
         ok = replay_floor(env, t, entity, value);
     else if (ok && kind == KEY_MEMORY)
@@ -251,26 +261,29 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
         unreadable(env, TOPIC_CONFIRMATIONS, key);
 }
 
-/* A row that was emitted last, into `*has` and `row`; value.p == NULL: there is none. False: it cannot be read. */
-static bool read_row(struct task_env *env, const struct row_type *type, struct slice value, bool *has,
-                     void *row) {
+/* A row that was emitted last, into `*has` and `row`; value.p == NULL: there is none. False: it
+ * cannot be read. */
+static bool read_row(struct task_env *env, const struct row_type *type, struct slice value,
+                     bool *has, void *row) {
     *has = value.p != NULL;
     return !*has || row_read_json(type, &env->json, value, row);
 }
 
 /* What is not written down of a row (account_row.h) must be as this program would have it. */
-static void replay_joined(struct task_env *env, struct task *t, struct slice id, struct slice value) {
+static void replay_joined(struct task_env *env, struct task *t, struct slice id,
+                          struct slice value) {
     struct account_row *r = &env->account;
     enum account_type ignored;
     task_load_account(env, t, id);
     if (!read_row(env, &account_with_customer_type, value, &r->has_joined, &r->joined) ||
-        (r->has_joined &&
-         (!slice_eq(r->joined.account_id, id) || !account_type_find(r->joined.account_type, &ignored))))
+        (r->has_joined && (!slice_eq(r->joined.account_id, id) ||
+                           !account_type_find(r->joined.account_type, &ignored))))
         unreadable(env, TOPIC_ACCOUNT_WITH_CUSTOMER, id);
     task_save_account(env, t, id);
 }
 
-static void replay_summary(struct task_env *env, struct task *t, struct slice id, struct slice value) {
+static void replay_summary(struct task_env *env, struct task *t, struct slice id,
+                           struct slice value) {
     struct account_row *r = &env->account;
     task_load_account(env, t, id);
     if (!read_row(env, &account_summary_type, value, &r->has_summary, &r->summary) ||
@@ -279,7 +292,8 @@ static void replay_summary(struct task_env *env, struct task *t, struct slice id
     task_save_account(env, t, id);
 }
 
-static void replay_profile(struct task_env *env, struct task *t, struct slice key, struct slice value) {
+static void replay_profile(struct task_env *env, struct task *t, struct slice key,
+                           struct slice value) {
     struct customer_row *r = &env->customer;
     int64_t customer_id;
     if (!task_parse_customer_id(key, &customer_id)) {
@@ -293,13 +307,14 @@ static void replay_profile(struct task_env *env, struct task *t, struct slice ke
     task_save_customer(env, t, customer_id);
 }
 
-static void replay_link(struct task_env *env, struct task *t, struct slice key, struct slice value) {
+static void replay_link(struct task_env *env, struct task *t, struct slice key,
+                        struct slice value) {
     int64_t customer_id;
     struct slice account_id, body;
     struct account_link link;
     if (!task_parse_link_key(key, &customer_id, &account_id) ||
-        (value.p != NULL &&
-         (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) || !task_read_link(body, &link)))) {
+        (value.p != NULL && (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) ||
+                             !task_read_link(body, &link)))) {
         unreadable(env, TOPIC_ACCOUNT_LINKS, key);
         return;
     }
@@ -309,10 +324,10 @@ static void replay_link(struct task_env *env, struct task *t, struct slice key, 
     task_save_customer(env, t, customer_id);
 }
 
-/* A ref without accounts that its tombstone would have removed may stay until the next one: it does no harm,
- * for what counts is the last emitted row, and an account that comes back is answered with a new ref. The other way
- * round, a tombstone that was passed over because an account had come back (task.c) takes the ref away here: see
- * ref_is_in_doubt. */
+/* A ref without accounts that its tombstone would have removed may stay until the next one: it does
+ * no harm, for what counts is the last emitted row, and an account that comes back is answered with
+ * a new ref. The other way round, a tombstone that was passed over because an account had come back
+ * (task.c) takes the ref away here: see ref_is_in_doubt. */
 static void replay_ref(struct task_env *env, struct task *t, struct slice key, struct slice value) {
     int64_t customer_id;
     struct slice body;
@@ -331,8 +346,8 @@ static void replay_ref(struct task_env *env, struct task *t, struct slice key, s
     }
 }
 
-void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key, struct slice value,
-                 struct history_headers headers) {
+void task_replay(struct task_env *env, struct task *t, enum topic topic, struct slice key,
+                 struct slice value, struct history_headers headers) {
     if (key.p == NULL) {
         unreadable(env, topic, slice_str("(none)"));
         return;
@@ -375,9 +390,11 @@ void task_replay(struct task_env *env, struct task *t, enum topic topic, struct 
 void task_replay_ahead(struct task_env *env, struct task *t, enum topic topic, struct slice key) {
     int64_t customer_id;
     struct slice account_id;
-    if (topic == TOPIC_ACCOUNT_LINKS && key.p != NULL && task_parse_link_key(key, &customer_id, &account_id))
+    if (topic == TOPIC_ACCOUNT_LINKS && key.p != NULL &&
+        task_parse_link_key(key, &customer_id, &account_id))
         task_mark_link(env, t, customer_id, account_id);
-    else if (topic == TOPIC_CUSTOMER_REFS && key.p != NULL && task_parse_customer_id(key, &customer_id))
+    else if (topic == TOPIC_CUSTOMER_REFS && key.p != NULL &&
+             task_parse_customer_id(key, &customer_id))
         task_mark_ref(env, t, customer_id);
     else
         unreadable(env, topic, key.p != NULL ? key : slice_str("(none)"));
@@ -385,7 +402,8 @@ void task_replay_ahead(struct task_env *env, struct task *t, enum topic topic, s
 
 /* --- what will be asked for --- */
 
-static void want_version(struct task_env *env, const struct task *t, enum entity entity, struct slice key) {
+static void want_version(struct task_env *env, const struct task *t, enum entity entity,
+                         struct slice key) {
     struct slice id;
     int64_t from;
     if (key.p != NULL && split_history_key(key, &id, &from))
@@ -396,12 +414,14 @@ static void want_confirmations(struct task_env *env, const struct task *t, struc
     enum entity entity;
     struct slice id;
     int64_t ignored;
-    enum key_kind kind = key.p != NULL ? read_confirmations_key(key, &entity, &id, &ignored) : KEY_UNKNOWN;
+    enum key_kind kind =
+        key.p != NULL ? read_confirmations_key(key, &entity, &id, &ignored) : KEY_UNKNOWN;
     if (kind == KEY_MEMORY || kind == KEY_CONFIRMATION)
         task_want_event(env, t, entity, id);
 }
 
-void task_want_replay(struct task_env *env, const struct task *t, enum topic topic, struct slice key) {
+void task_want_replay(struct task_env *env, const struct task *t, enum topic topic,
+                      struct slice key) {
     switch (topic) {
     case TOPIC_CUSTOMER_HISTORY:
         want_version(env, t, ENTITY_CUSTOMER, key);

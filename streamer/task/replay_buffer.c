@@ -28,7 +28,8 @@ struct slice replay_buffer_key(const struct replay_buffer *s, size_t i) {
 
 struct slice replay_buffer_value(const struct replay_buffer *s, size_t i) {
     const struct replay_message *m = &s->messages[i];
-    return m->has_value ? slice_of(buf_slice(&s->bytes).p + m->at + m->key_n, m->value_n) : slice_null();
+    return m->has_value ? slice_of(buf_slice(&s->bytes).p + m->at + m->key_n, m->value_n)
+                        : slice_null();
 }
 
 struct history_headers replay_buffer_headers(const struct replay_buffer *s, size_t i) {
@@ -44,12 +45,12 @@ struct history_headers replay_buffer_headers(const struct replay_buffer *s, size
 
 static bool same_key(const struct replay_buffer *s, size_t i, size_t k) {
     const struct replay_message *a = &s->messages[i], *b = &s->messages[k];
-    return a->hash == b->hash && a->topic == b->topic && a->ahead == b->ahead && a->has_key == b->has_key &&
-           slice_eq(replay_buffer_key(s, i), replay_buffer_key(s, k));
+    return a->hash == b->hash && a->topic == b->topic && a->ahead == b->ahead &&
+           a->has_key == b->has_key && slice_eq(replay_buffer_key(s, i), replay_buffer_key(s, k));
 }
 
-/* The slot of message `i`'s key, or the free one where it belongs. The keys of one partition have much of their hash in common
- * (murmur2_partition); the high bits of the product have not. */
+/* The slot of message `i`'s key, or the free one where it belongs. The keys of one partition have
+ * much of their hash in common (murmur2_partition); the high bits of the product have not. */
 static uint32_t *find_slot(struct replay_buffer *s, size_t i) {
     uint32_t mask = (UINT32_C(1) << s->slot_bits) - 1;
     uint32_t at = (s->messages[i].hash * UINT32_C(0x9e3779b1)) >> (32 - s->slot_bits);

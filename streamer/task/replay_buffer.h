@@ -1,6 +1,6 @@
-/* pending: committed messages that a catch-up has read and not replayed yet. Of those of a topic with the same key only the last
- * one counts: what log compaction may do at any time, done early. So each row is read and written once for many messages.
- * One thread. */
+/* pending: committed messages that a catch-up has read and not replayed yet. Of those of a topic
+ * with the same key only the last one counts: what log compaction may do at any time, done early.
+ * So each row is read and written once for many messages. One thread. */
 #ifndef STREAMER_TASK_REPLAY_BUFFER_H
 #define STREAMER_TASK_REPLAY_BUFFER_H
 

@@ -60,12 +60,13 @@ static void customer_changed(struct task_env *env, struct task *t, int64_t custo
 
 /* The customer of the account whose row is env->account. False: not known.
  *
- * One that same_customer with its customer has it in its joined row: a ref rewrites the joined rows of all accounts that are the
- * customer's when it comes, before the partition's next message; so what such a row says of the customer is what the last
- * ref says, or another ref is under way that will rewrite it. (If the account was another customer's in between, it can
- * be older: while a ref is marked, nothing is emitted.) */
-static bool find_customer(struct task_env *env, struct task *t, int64_t customer_id, bool same_customer,
-                          struct customer_ref *ref) {
+ * One that same_customer with its customer has it in its joined row: a ref rewrites the joined rows
+ * of all accounts that are the customer's when it comes, before the partition's next message; so
+ * what such a row says of the customer is what the last ref says, or another ref is under way that
+ * will rewrite it. (If the account was another customer's in between, it can be older: while a ref
+ * is marked, nothing is emitted.) */
+static bool find_customer(struct task_env *env, struct task *t, int64_t customer_id,
+                          bool same_customer, struct customer_ref *ref) {
     const struct account_with_customer_row *joined = &env->account.joined;
     if (!same_customer || !env->account.has_joined || joined->customer_id != customer_id)
         return task_load_ref(env, t, customer_id, &env->value, ref);
@@ -75,9 +76,11 @@ static bool find_customer(struct task_env *env, struct task *t, int64_t customer
 
 /* The current version of the account whose row is env->account is another one now. */
 static void account_changed(struct task_env *env, struct task *t, struct slice id,
-                            const struct account_attributes *before, const struct account_attributes *after) {
+                            const struct account_attributes *before,
+                            const struct account_attributes *after) {
     task_index_account(env, t, id, before, after);
-    bool same_customer = before != NULL && after != NULL && before->customer_id == after->customer_id;
+    bool same_customer =
+        before != NULL && after != NULL && before->customer_id == after->customer_id;
     if (before != NULL && !same_customer)
         send_link(env, before->customer_id, id, NULL);
     if (after != NULL && (!same_customer || before->balance_amount != after->balance_amount ||
@@ -104,7 +107,8 @@ static void encode_attributes(const struct event *e, struct buf *out) {
     }
 }
 
-/* Lets join and marts follow, if the current version is another one now than `old`; NULL: there was none. */
+/* Lets join and marts follow, if the current version is another one now than `old`; NULL: there was
+ * none. */
 static void follow_current(struct task_env *env, struct task *t, const struct event *e,
                            const struct version *old, const struct version *now) {
     bool had = old != NULL, has = now != NULL;
@@ -140,10 +144,11 @@ static bool same_memory(const struct order_memory *a, const struct order_memory 
 }
 
 /* Stores and emits what env->history and the timeline's memory say now. */
-static void keep_event(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
-                       const struct former *was) {
+static void keep_event(struct task_env *env, struct task *t, const struct event *e,
+                       struct timeline *line, const struct former *was) {
     const struct version *old = was->had ? &was->current : NULL;
-    bool changed = env->history.change_count > 0, moved = line->memory.revision != was->memory.revision;
+    bool changed = env->history.change_count > 0,
+         moved = line->memory.revision != was->memory.revision;
     bool confirmed = env->history.confirmation_count > 0;
     int64_t outside = line->outside_count;
     bool inside = task_write_confirmations(env, t, e, line);
@@ -164,8 +169,8 @@ static void keep_event(struct task_env *env, struct task *t, const struct event 
 }
 
 /* Keeps what an event that was not applied leaves behind. */
-static void keep_memory(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
-                        const struct former *was) {
+static void keep_memory(struct task_env *env, struct task *t, const struct event *e,
+                        struct timeline *line, const struct former *was) {
     if (same_memory(&line->memory, &was->memory))
         return;
     task_emit_memory(env, t, e->entity, e->id, line, false);
@@ -250,10 +255,12 @@ static bool fill_unavailable(struct task_env *env, struct task *t, const struct 
                              const struct placement *p, struct event *e, struct reason *why) {
     const struct version *v = version_at(env, t, e, line, p);
     if (v != NULL)
-        return (e->entity == ENTITY_CUSTOMER ? fill_customer : fill_account)(env, v, e) || kv_failed(env->kv);
-    return reason_set(why, REASON_MALFORMED,
-                      "Malformed record: a field is __debezium_unavailable_value (the database did not log "
-                      "it), and no version says what it was; set REPLICA IDENTITY FULL or its like");
+        return (e->entity == ENTITY_CUSTOMER ? fill_customer : fill_account)(env, v, e) ||
+               kv_failed(env->kv);
+    return reason_set(
+        why, REASON_MALFORMED,
+        "Malformed record: a field is __debezium_unavailable_value (the database did not log "
+        "it), and no version says what it was; set REPLICA IDENTITY FULL or its like");
 }
 
 /* --- events --- */
@@ -282,11 +289,13 @@ void task_end_by_truncate(struct task_env *env, struct task *t, const struct eve
     keep_event(env, t, id, line, &was);
 }
 
-static struct history_event event_at(struct task_env *env, const struct event *e, const struct placement *p) {
+static struct history_event event_at(struct task_env *env, const struct event *e,
+                                     const struct placement *p) {
     struct history_event h = {
         .at = p->at,
         .loaded_at = e->loaded_at_ms,
-        .deleted = e->kind != CHANGE_UPSERT || p->side == SIDE_BELOW_AT_ONCE || p->side == SIDE_BELOW_ITS_END,
+        .deleted = e->kind != CHANGE_UPSERT || p->side == SIDE_BELOW_AT_ONCE ||
+                   p->side == SIDE_BELOW_ITS_END,
         .moves_end = placement_takes_end_away(p),
     };
     if (!h.deleted) {
@@ -296,14 +305,15 @@ static struct history_event event_at(struct task_env *env, const struct event *e
     return h;
 }
 
-static void apply_at(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
-                     const struct placement *p) {
+static void apply_at(struct task_env *env, struct task *t, const struct event *e,
+                     struct timeline *line, const struct placement *p) {
     struct former was = remember_former(line);
     struct history_event h = event_at(env, e, p);
     int64_t before_end = was.memory.before_end;
     if (p->side == SIDE_BELOW_AT_ONCE)
         before_end = newest_before_end(env, t, e, line, p->at);
-    else if (p->side == SIDE_BELOW_ITS_END && before_end == p->at) /* it takes that event's place, too */
+    else if (p->side == SIDE_BELOW_ITS_END &&
+             before_end == p->at) /* it takes that event's place, too */
         before_end = task_newest_before(env, t, e->entity, e->id, line, p->at);
     if (history_needs_neighbours(line, &h))
         task_load_neighbours(env, t, e->entity, e->id, line, p->at);
@@ -324,8 +334,8 @@ static void apply_at(struct task_env *env, struct task *t, const struct event *e
     count_event(env, e, p, was.newest, changed);
 }
 
-static bool apply_placed(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
-                         const struct placement *p, struct reason *why) {
+static bool apply_placed(struct task_env *env, struct task *t, const struct event *e,
+                         struct timeline *line, const struct placement *p, struct reason *why) {
     if (e->unavailable == 0) {
         apply_at(env, t, e, line, p);
         return true;
@@ -337,8 +347,8 @@ static bool apply_placed(struct task_env *env, struct task *t, const struct even
     return true;
 }
 
-static void ignore(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
-                   enum verdict verdict) {
+static void ignore(struct task_env *env, struct task *t, const struct event *e,
+                   struct timeline *line, enum verdict verdict) {
     struct former was = remember_former(line);
     env->counts.unchanged[e->entity]++;
     env->counts.repeated[e->entity] += verdict == VERDICT_REPEAT;
@@ -348,8 +358,8 @@ static void ignore(struct task_env *env, struct task *t, const struct event *e, 
 }
 
 /* False: it must be quarantined. */
-static bool apply_verdict(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
-                          const struct placement *p, struct reason *why) {
+static bool apply_verdict(struct task_env *env, struct task *t, const struct event *e,
+                          struct timeline *line, const struct placement *p, struct reason *why) {
     switch (p->verdict) {
     case VERDICT_APPLY:
         return apply_placed(env, t, e, line, p, why);
@@ -366,14 +376,15 @@ static bool apply_verdict(struct task_env *env, struct task *t, const struct eve
     return true;
 }
 
-static void note_rejected(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
-                          enum reason_code code) {
+static void note_rejected(struct task_env *env, struct task *t, const struct event *e,
+                          struct timeline *line, enum reason_code code) {
     struct former was = remember_former(line);
     order_note_rejected(line, e, code);
     keep_memory(env, t, e, line, &was);
 }
 
-bool task_apply_event(struct task_env *env, struct task *t, const struct event *e, struct reason *why) {
+bool task_apply_event(struct task_env *env, struct task *t, const struct event *e,
+                      struct reason *why) {
     struct timeline *line = task_load_timeline(env, t, e->entity, e->id);
     const struct order_floor *floor = task_floor(env, t, e->entity);
     if (kv_failed(env->kv))
@@ -407,31 +418,33 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
     struct account_link link;
     bool ends = value.p == NULL;
     if (!task_parse_link_key(key, &customer_id, &account_id) ||
-        (!ends &&
-         (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) || !task_read_link(body, &link)))) {
+        (!ends && (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) ||
+                   !task_read_link(body, &link)))) {
         task_damaged(env, FAMILY_LINKS);
         return;
     }
     bool marked = task_unmark_link(env, t, customer_id, account_id);
     task_load_customer(env, t, customer_id);
-    struct link_effect effect = task_fold_link(env, t, customer_id, account_id, ends ? NULL : &link);
+    struct link_effect effect =
+        task_fold_link(env, t, customer_id, account_id, ends ? NULL : &link);
     struct customer_ref now = task_current_customer(env);
     if (kv_failed(env->kv))
         return;
-    /* The first account of a partition is answered; later ones find the ref there, or on its way to them. Nobody knows
-     * whether one that was marked is the first. */
+    /* The first account of a partition is answered; later ones find the ref there, or on its way to
+     * them. Nobody knows whether one that was marked is the first. */
     if (!ends && (marked || (!effect.was_there && effect.links_of_partition == 1)))
         send_ref(env, customer_id, (int32_t)effect.partition, &now);
     if (ends && effect.was_there && effect.links_of_partition == 0)
         send_ref(env, customer_id, (int32_t)effect.partition, NULL);
-    /* Also for the end of a link that is not there: compaction can have kept it from a restore, and the
-     * profile that was emitted counts it still. */
+    /* Also for the end of a link that is not there: compaction can have kept it from a restore, and
+     * the profile that was emitted counts it still. */
     bool profile_changed = task_refresh_profile(env, t, customer_id, &now);
     if (!ends || effect.was_there || profile_changed)
         task_save_customer(env, t, customer_id);
 }
 
-/* The ids of at most `max` accounts of the customer, behind `after`, into env->ids, each ended by a 0. */
+/* The ids of at most `max` accounts of the customer, behind `after`, into env->ids, each ended by a
+ * 0. */
 static int64_t list_accounts(struct task_env *env, struct task *t, int64_t customer_id,
                              const struct buf *after, int64_t max) {
     int64_t count = 0;
@@ -453,10 +466,12 @@ static int64_t list_accounts(struct task_env *env, struct task *t, int64_t custo
     return count;
 }
 
-/* Remembers what the customer's task said. A tombstone (no account here belongs to the customer any more) is
- * passed over while there is one: it has come back in the meantime, and the answer to its link is under way.
+/* Remembers what the customer's task said. A tombstone (no account here belongs to the customer any
+ * more) is passed over while there is one: it has come back in the meantime, and the answer to its
+ * link is under way.
  */
-static bool store_ref(struct task_env *env, struct task *t, int64_t customer_id, struct slice body) {
+static bool store_ref(struct task_env *env, struct task *t, int64_t customer_id,
+                      struct slice body) {
     struct slice old;
     key_customer(&env->key, t->partition, customer_id);
     bool had = task_get(env, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), &env->value2, &old);
@@ -504,8 +519,8 @@ bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, stru
         task_damaged(env, FAMILY_CUSTOMER_REFS);
         return true;
     }
-    int64_t count =
-        list_accounts(env, t, customer_id, t->resuming ? &t->resume_after : NULL, env->fanout_max_rows);
+    int64_t count = list_accounts(env, t, customer_id, t->resuming ? &t->resume_after : NULL,
+                                  env->fanout_max_rows);
     struct slice last = refresh_listed(env, t, count, &ref);
     t->resuming = count == env->fanout_max_rows;
     if (t->resuming)

@@ -13,15 +13,16 @@
 
 /* --- reading: versions --- */
 
-/* A cursor over rows of an id whose keys end with a time, and the prefix of these keys in env->key2. */
+/* A cursor over rows of an id whose keys end with a time, and the prefix of these keys in
+ * env->key2. */
 struct scan {
     struct kv_cursor *cursor;
     enum family family;
     size_t prefix_n;
 };
 
-static struct scan begin_scan(struct task_env *env, const struct task *t, enum entity entity, struct slice id,
-                              enum family family) {
+static struct scan begin_scan(struct task_env *env, const struct task *t, enum entity entity,
+                              struct slice id, enum family family) {
     task_version_prefix(&env->key2, t, entity, id);
     struct scan s = {kv_cursor(env->kv, family), family, env->key2.n};
     key_add_time(&env->key2, 0);
@@ -61,7 +62,8 @@ static bool read_version(struct scan *s, struct task_env *env, struct version *v
     return false;
 }
 
-/* Reads the version that the cursor stands on; its attributes go to the end of env->version_bytes. */
+/* Reads the version that the cursor stands on; its attributes go to the end of env->version_bytes.
+ */
 static bool take_version(struct scan *s, struct task_env *env, struct version *v) {
     if (!read_version(s, env, v))
         return false;
@@ -70,7 +72,8 @@ static bool take_version(struct scan *s, struct task_env *env, struct version *v
 }
 
 /* The last `max` closed versions that start at or before `at`, ascending. */
-static size_t take_before(struct scan *s, struct task_env *env, int64_t at, size_t max, struct version *v) {
+static size_t take_before(struct scan *s, struct task_env *env, int64_t at, size_t max,
+                          struct version *v) {
     size_t n = 0;
     for (bool exists = seek_back(s, env, at); exists && n < max && take_version(s, env, &v[n]);
          exists = is_inside(s, env)) {
@@ -97,7 +100,8 @@ static void point_to_bytes(struct task_env *env, struct version *v, size_t befor
 static void load_versions(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                           const struct timeline *line, int64_t at) {
     struct neighbours *n = &env->neighbours;
-    bool is_current = line->has_current && at >= line->current.from; /* covered by the current version */
+    bool is_current =
+        line->has_current && at >= line->current.from; /* covered by the current version */
     size_t before = 0, after = 0;
     if (!is_current || at == line->current.from) {
         struct scan s = begin_scan(env, t, entity, id, entity_map(entity)->versions);
@@ -136,7 +140,8 @@ static void add_nearest(struct neighbours *n, int64_t at, struct confirmation c)
     n->confirmations[n->confirmation_count++] = c;
 }
 
-/* No confirmation lies before the oldest one, but many erased rows may, which a cursor would pass one by one. */
+/* No confirmation lies before the oldest one, but many erased rows may, which a cursor would pass
+ * one by one. */
 static int64_t behind_erased(const struct timeline *line, int64_t at) {
     return at < line->outside_oldest ? line->outside_oldest : at;
 }
@@ -158,8 +163,8 @@ static void add_outside(struct task_env *env, struct task *t, enum entity entity
     end_scan(&s);
 }
 
-static void load_confirmations(struct task_env *env, struct task *t, enum entity entity, struct slice id,
-                               const struct timeline *line, int64_t at) {
+static void load_confirmations(struct task_env *env, struct task *t, enum entity entity,
+                               struct slice id, const struct timeline *line, int64_t at) {
     struct neighbours *n = &env->neighbours;
     n->confirmation_count = 0;
     if (line->outside_count > 0)
@@ -197,8 +202,8 @@ void task_load_neighbours(struct task_env *env, struct task *t, enum entity enti
 
 /* --- the newest event before a time --- */
 
-static int64_t newest_of_versions(struct task_env *env, struct task *t, enum entity entity, struct slice id,
-                                  const struct timeline *line, int64_t at) {
+static int64_t newest_of_versions(struct task_env *env, struct task *t, enum entity entity,
+                                  struct slice id, const struct timeline *line, int64_t at) {
     struct version v;
     if (line->has_current && line->current.from < at)
         return line->current.from;
@@ -222,8 +227,8 @@ static int64_t newest_of_confirmations(struct task_env *env, struct task *t, enu
     return newest;
 }
 
-int64_t task_newest_before(struct task_env *env, struct task *t, enum entity entity, struct slice id,
-                           const struct timeline *line, int64_t at) {
+int64_t task_newest_before(struct task_env *env, struct task *t, enum entity entity,
+                           struct slice id, const struct timeline *line, int64_t at) {
     int64_t a = newest_of_versions(env, t, entity, id, line, at);
     int64_t b = newest_of_confirmations(env, t, entity, id, line, at);
     return a > b ? a : b;
@@ -281,7 +286,8 @@ static void history_message_key(struct task_env *env, struct slice id, int64_t f
     buf_put_int(&env->message_key, from);
 }
 
-static bool put_customer_version(struct task_env *env, const struct event *e, const struct version *v) {
+static bool put_customer_version(struct task_env *env, const struct event *e,
+                                 const struct version *v) {
     struct customer_attributes a;
     struct slice in = v->attributes;
     if (!row_get_avro(&customer_attributes_type, &in, &a)) {
@@ -294,14 +300,15 @@ static bool put_customer_version(struct task_env *env, const struct event *e, co
     return true;
 }
 
-static bool put_account_version(struct task_env *env, const struct event *e, const struct version *v) {
+static bool put_account_version(struct task_env *env, const struct event *e,
+                                const struct version *v) {
     struct account_attributes a;
     if (!account_attributes_decode(v->attributes, &a)) {
         task_damaged(env, FAMILY_ACCOUNT_HISTORY);
         return false;
     }
-    struct account_history_row row = {e->id,   a.customer_id, a.balance_amount, a.account_type, v->loaded_at,
-                                      v->from, v->to};
+    struct account_history_row row = {
+        e->id, a.customer_id, a.balance_amount, a.account_type, v->loaded_at, v->from, v->to};
     row_put_json(&account_history_type, &row, &env->message);
     return true;
 }
@@ -320,7 +327,8 @@ static void emit_version(struct task_env *env, struct task *t, const struct even
             return;
         value = buf_slice(&env->message);
     }
-    task_send_with_position(env, topic, t->partition, buf_slice(&env->message_key), value, position);
+    task_send_with_position(env, topic, t->partition, buf_slice(&env->message_key), value,
+                            position);
 }
 
 /* Closed versions have a row of their own; the current one is part of the timeline. */
@@ -334,14 +342,15 @@ static void store_version(struct task_env *env, struct task *t, const struct eve
     if (change->after == VERSION_CLOSED) {
         buf_clear(&env->value2);
         version_encode(&change->version, &env->value2);
-        task_put(env, t, f, buf_slice(&env->key), buf_slice(&env->value2), change->before != VERSION_CLOSED);
+        task_put(env, t, f, buf_slice(&env->key), buf_slice(&env->value2),
+                 change->before != VERSION_CLOSED);
     } else {
         task_erase(env, t, f, buf_slice(&env->key));
     }
 }
 
-/* The change whose message carries the position: the last that is no tombstone, which compaction would take away.
- * change_count: none. */
+/* The change whose message carries the position: the last that is no tombstone, which compaction
+ * would take away. change_count: none. */
 static size_t carrier_of(const struct task_env *env, const struct timeline *line) {
     const struct history *h = &env->history;
     size_t i = line->memory.position.n > 0 ? h->change_count : 0;
@@ -403,8 +412,8 @@ static void emit_outside(struct task_env *env, struct task *t, enum entity entit
               c != NULL ? buf_slice(&env->message) : slice_null());
 }
 
-static void outside_key(struct task_env *env, const struct task *t, enum entity entity, struct slice id,
-                        int64_t at) {
+static void outside_key(struct task_env *env, const struct task *t, enum entity entity,
+                        struct slice id, int64_t at) {
     task_version_prefix(&env->key2, t, entity, id);
     key_add_time(&env->key2, at);
 }
@@ -414,8 +423,8 @@ void task_put_outside(struct task_env *env, struct task *t, enum entity entity, 
     outside_key(env, t, entity, id, c->at);
     buf_clear(&env->value2);
     confirmation_encode(c, &env->value2);
-    task_put(env, t, entity_map(entity)->confirmations, buf_slice(&env->key2), buf_slice(&env->value2),
-             is_new);
+    task_put(env, t, entity_map(entity)->confirmations, buf_slice(&env->key2),
+             buf_slice(&env->value2), is_new);
     line->outside_count += is_new;
     if (line->outside_oldest == TIMESTAMP_NONE || c->at < line->outside_oldest)
         line->outside_oldest = c->at;
@@ -439,8 +448,8 @@ void task_erase_outside(struct task_env *env, struct task *t, enum entity entity
 }
 
 /* Both return whether it is one of the timeline's. */
-static bool forget_one(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
-                       int64_t at) {
+static bool forget_one(struct task_env *env, struct task *t, const struct event *e,
+                       struct timeline *line, int64_t at) {
     if (timeline_find(line, at) != NULL) {
         timeline_remove(line, at);
         return true;
@@ -459,8 +468,8 @@ static int64_t count_of(const struct timeline *line) {
     return (int64_t)line->confirmation_count + line->outside_count;
 }
 
-static bool keep_one(struct task_env *env, struct task *t, const struct event *e, struct timeline *line,
-                     const struct confirmation_change *change) {
+static bool keep_one(struct task_env *env, struct task *t, const struct event *e,
+                     struct timeline *line, const struct confirmation_change *change) {
     const struct confirmation *c = &change->confirmation;
     if (!change->replaces && count_of(line) >= env->confirmations_max && c->at < oldest_of(line)) {
         env->counts.confirmations_dropped[e->entity]++; /* it would be the first to be forgotten */
@@ -478,8 +487,8 @@ static bool keep_one(struct task_env *env, struct task *t, const struct event *e
     return false;
 }
 
-/* An accepted event can come before none that is older than this. An end that may move, or be one of many, does not count:
- * what is before it may become the newest again. */
+/* An accepted event can come before none that is older than this. An end that may move, or be one
+ * of many, does not count: what is before it may become the newest again. */
 static int64_t needed_from(const struct task_env *env, const struct timeline *line) {
     int64_t newest = line->memory.end == END_NONE ? line->newest_event_at : line->memory.before_end;
     int64_t window = env->order_options.late_window_ms;
@@ -487,7 +496,8 @@ static int64_t needed_from(const struct task_env *env, const struct timeline *li
 }
 
 /* Some of them, so that no event pays for many. Returns whether one was the timeline's. */
-static bool forget_old(struct task_env *env, struct task *t, const struct event *e, struct timeline *line) {
+static bool forget_old(struct task_env *env, struct task *t, const struct event *e,
+                       struct timeline *line) {
     int64_t from = needed_from(env, line);
     bool inside = false;
     for (int i = 0; i < FORGOTTEN_AT_ONCE && !kv_failed(env->kv); i++) {
@@ -507,7 +517,8 @@ bool task_write_confirmations(struct task_env *env, struct task *t, const struct
     bool inside = false;
     for (size_t i = 0; i < h->confirmation_count; i++) {
         const struct confirmation_change *c = &h->confirmations[i];
-        inside |= c->gone ? forget_one(env, t, e, line, c->confirmation.at) : keep_one(env, t, e, line, c);
+        inside |= c->gone ? forget_one(env, t, e, line, c->confirmation.at)
+                          : keep_one(env, t, e, line, c);
     }
     return forget_old(env, t, e, line) || inside;
 }
@@ -517,8 +528,8 @@ bool task_write_confirmations(struct task_env *env, struct task *t, const struct
 void task_emit_memory(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                       const struct timeline *line, bool carried) {
     const struct order_memory *m = &line->memory;
-    bool says_nothing =
-        line->confirmation_count == 0 && order_memory_is_empty(m) && (m->position.n == 0 || carried);
+    bool says_nothing = line->confirmation_count == 0 && order_memory_is_empty(m) &&
+                        (m->position.n == 0 || carried);
     memory_message_key(env, entity, id);
     buf_clear(&env->message);
     buf_put_byte(&env->message, CONFIRMATIONS_FORMAT);

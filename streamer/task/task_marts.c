@@ -1,5 +1,5 @@
-/* The join and the marts of a task: bringing rows up to date, and doing so for all of them when the rates are
- * other ones than those that they were computed with. */
+/* The join and the marts of a task: bringing rows up to date, and doing so for all of them when the
+ * rates are other ones than those that they were computed with. */
 #include "streamer/task/task_marts.h"
 
 #include "state/keys.h"
@@ -56,9 +56,9 @@ struct row_origin task_read_origin(struct slice header) {
     if (slash == NULL)
         return o;
     struct slice offset = slice_of(at + 1, header.n - (size_t)(at + 1 - header.p));
-    o.exists =
-        decimal_parse_integer(slice_of(slash + 1, (size_t)(at - slash) - 1), &o.partition) == DECIMAL_OK &&
-        decimal_parse_integer(offset, &o.offset) == DECIMAL_OK;
+    o.exists = decimal_parse_integer(slice_of(slash + 1, (size_t)(at - slash) - 1), &o.partition) ==
+                   DECIMAL_OK &&
+               decimal_parse_integer(offset, &o.offset) == DECIMAL_OK;
     return o.exists ? o : (struct row_origin){0};
 }
 
@@ -69,8 +69,8 @@ static bool is_answer(const struct task_env *env) {
            text.p[topic.n] == '/';
 }
 
-void task_send_with_position(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
-                             struct slice value, struct slice position) {
+void task_send_with_position(struct task_env *env, enum topic topic, int32_t partition,
+                             struct slice key, struct slice value, struct slice position) {
     struct sink_header headers[2];
     size_t count = 0;
     if (env->origin.is_told && topic != TOPIC_CONFIRMATIONS) {
@@ -95,10 +95,11 @@ void task_send(struct task_env *env, enum topic topic, int32_t partition, struct
     task_send_with_position(env, topic, partition, key, value, slice_null());
 }
 
-/* A row of a mart or of the join: emitted, and remembered as emitted in `*has` and `last`, where its content differs from
- * the last one. row == NULL: there is none. Returns whether it differs. */
-static bool emit_changed(struct task_env *env, struct task *t, enum topic topic, const struct row_type *type,
-                         struct slice kafka_key, bool *has, void *last, const void *row) {
+/* A row of a mart or of the join: emitted, and remembered as emitted in `*has` and `last`, where
+ * its content differs from the last one. row == NULL: there is none. Returns whether it differs. */
+static bool emit_changed(struct task_env *env, struct task *t, enum topic topic,
+                         const struct row_type *type, struct slice kafka_key, bool *has, void *last,
+                         const void *row) {
     if (row == NULL) {
         if (!*has)
             return false;
@@ -131,9 +132,9 @@ bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, st
     return false;
 }
 
-/* Whether the ref of the account's customer may be another one than the state says. If there is a joined row with that
- * customer, then there was a ref, and it ends only when there is no such row any more: a restore has not found it because
- * the one that replaces it is under way. */
+/* Whether the ref of the account's customer may be another one than the state says. If there is a
+ * joined row with that customer, then there was a ref, and it ends only when there is no such row
+ * any more: a restore has not found it because the one that replaces it is under way. */
 static bool ref_is_in_doubt(struct task_env *env, const struct task *t, int64_t customer_id,
                             const struct customer_ref *customer) {
     const struct account_row *r = &env->account;
@@ -143,19 +144,21 @@ static bool ref_is_in_doubt(struct task_env *env, const struct task *t, int64_t 
 
 /* Unless nobody knows how they must be: then the ref that comes will do it. */
 bool task_refresh_account(struct task_env *env, struct task *t, struct slice account_id,
-                          const struct account_attributes *account, const struct customer_ref *customer) {
+                          const struct account_attributes *account,
+                          const struct customer_ref *customer) {
     struct account_row *r = &env->account;
     struct account_with_customer_row joined;
     struct account_summary_row summary;
     if (account != NULL && ref_is_in_doubt(env, t, account->customer_id, customer))
         return false;
-    bool has_joined =
-        account != NULL && join_account(account_id, account, r->timeline.current.from, customer, &joined);
+    bool has_joined = account != NULL && join_account(account_id, account, r->timeline.current.from,
+                                                      customer, &joined);
     bool has_summary = has_joined && account_summarize(env->rates, &joined, env->now_ms, &summary);
-    bool changed = emit_changed(env, t, TOPIC_ACCOUNT_WITH_CUSTOMER, &account_with_customer_type, account_id,
-                                &r->has_joined, &r->joined, has_joined ? &joined : NULL);
-    return emit_changed(env, t, TOPIC_ACCOUNT_SUMMARY, &account_summary_type, account_id, &r->has_summary,
-                        &r->summary, has_summary ? &summary : NULL) ||
+    bool changed =
+        emit_changed(env, t, TOPIC_ACCOUNT_WITH_CUSTOMER, &account_with_customer_type, account_id,
+                     &r->has_joined, &r->joined, has_joined ? &joined : NULL);
+    return emit_changed(env, t, TOPIC_ACCOUNT_SUMMARY, &account_summary_type, account_id,
+                        &r->has_summary, &r->summary, has_summary ? &summary : NULL) ||
            changed;
 }
 
@@ -175,12 +178,13 @@ bool task_refresh_profile(struct task_env *env, struct task *t, int64_t customer
     bool has = customer_profile(&r->totals, customer_id, customer, env->now_ms, &row);
     buf_clear(&env->message_key);
     buf_put_int(&env->message_key, customer_id);
-    return emit_changed(env, t, TOPIC_CUSTOMER_PROFILE, &customer_profile_type, buf_slice(&env->message_key),
-                        &r->has_profile, &r->profile, has ? &row : NULL);
+    return emit_changed(env, t, TOPIC_CUSTOMER_PROFILE, &customer_profile_type,
+                        buf_slice(&env->message_key), &r->has_profile, &r->profile,
+                        has ? &row : NULL);
 }
 
-/* The answer to a link changes the rows of accounts that came before it: each names its own record, also where another
- * account of the customer has asked. */
+/* The answer to a link changes the rows of accounts that came before it: each names its own record,
+ * also where another account of the customer has asked. */
 void task_refresh_account_by_id(struct task_env *env, struct task *t, struct slice id,
                                 const struct customer_ref *customer) {
     struct account_attributes a;
@@ -293,7 +297,8 @@ static int64_t refresh_customer(struct task_env *env, struct task *t, int64_t cu
 
 /* The first half: totals and profiles, customer by customer. */
 static void refresh_customers(struct task_env *env, struct task *t) {
-    for (int64_t rows = 0; rows < env->fanout_max_rows && !t->refresh_accounts && !kv_failed(env->kv);) {
+    for (int64_t rows = 0;
+         rows < env->fanout_max_rows && !t->refresh_accounts && !kv_failed(env->kv);) {
         t->resuming = next_customer(env, t);
         t->refresh_accounts = !t->resuming;
         if (t->resuming)
@@ -313,7 +318,8 @@ static void refresh_account(struct task_env *env, struct task *t, struct slice i
         task_save_account(env, t, id);
 }
 
-/* At most `max` of the partition's accounts, behind the one that the refresh has come to, into env->ids, each ended by a 0. */
+/* At most `max` of the partition's accounts, behind the one that the refresh has come to, into
+ * env->ids, each ended by a 0. */
 static int64_t list_next_accounts(struct task_env *env, const struct task *t, int64_t max) {
     struct buf key = {0}, partition = {0};
     int64_t count = 0;
@@ -323,7 +329,8 @@ static int64_t list_next_accounts(struct task_env *env, const struct task *t, in
         key_add_terminator(&key); /* the first key behind that account */
     buf_clear(&env->ids);
     struct kv_cursor *c = kv_cursor(env->kv, FAMILY_ACCOUNTS);
-    for (cursor_seek(c, buf_slice(&key)); count < max && cursor_in(c, buf_slice(&partition)); count++) {
+    for (cursor_seek(c, buf_slice(&key)); count < max && cursor_in(c, buf_slice(&partition));
+         count++) {
         buf_put_slice(&env->ids, key_account(cursor_key(c)));
         buf_put_byte(&env->ids, 0);
         cursor_next(c);

@@ -10,9 +10,9 @@
 
 const struct entity_map *entity_map(enum entity e) {
     static const struct entity_map maps[ENTITY_COUNT] = {
-        [ENTITY_CUSTOMER] = {FAMILY_CUSTOMER_HISTORY, FAMILY_CUSTOMER_CONFIRMATIONS, FAMILY_CUSTOMERS,
-                             TOPIC_CUSTOMER_HISTORY, TOPIC_CUSTOMERS, "customer|", "customer@",
-                             "floor-of-customers"},
+        [ENTITY_CUSTOMER] = {FAMILY_CUSTOMER_HISTORY, FAMILY_CUSTOMER_CONFIRMATIONS,
+                             FAMILY_CUSTOMERS, TOPIC_CUSTOMER_HISTORY, TOPIC_CUSTOMERS, "customer|",
+                             "customer@", "floor-of-customers"},
         [ENTITY_ACCOUNT] = {FAMILY_ACCOUNT_HISTORY, FAMILY_ACCOUNT_CONFIRMATIONS, FAMILY_ACCOUNTS,
                             TOPIC_ACCOUNT_HISTORY, TOPIC_ACCOUNTS, "account|", "account@",
                             "floor-of-accounts"},
@@ -104,8 +104,9 @@ void task_load_meta(struct task_env *env, struct task *t) {
         ok = ok && avro_get_long(&in, &m.committed_ms);
         for (int i = 0; i < FAMILY_COUNT; i++)
             ok = ok && avro_get_long(&in, &m.rows[i]);
-        ok = ok && avro_get_long(&in, &m.current_accounts) && avro_get_long(&in, &m.joined_accounts) &&
-             avro_get_long(&in, &m.summaries) && avro_get_long(&in, &m.rates);
+        ok = ok && avro_get_long(&in, &m.current_accounts) &&
+             avro_get_long(&in, &m.joined_accounts) && avro_get_long(&in, &m.summaries) &&
+             avro_get_long(&in, &m.rates);
         for (int e = 0; e < ENTITY_COUNT; e++)
             ok = ok && avro_get_long(&in, &m.outdated[e]);
         ok = ok && in.n == 0;
@@ -135,7 +136,8 @@ static int64_t customer_id_of(struct slice id) {
     return customer_id;
 }
 
-void task_version_prefix(struct buf *out, const struct task *t, enum entity entity, struct slice id) {
+void task_version_prefix(struct buf *out, const struct task *t, enum entity entity,
+                         struct slice id) {
     if (entity == ENTITY_ACCOUNT) {
         key_text(out, t->partition, id);
         key_add_terminator(out);
@@ -144,8 +146,8 @@ void task_version_prefix(struct buf *out, const struct task *t, enum entity enti
     }
 }
 
-void task_put(struct task_env *env, struct task *t, enum family f, struct slice key, struct slice value,
-              bool is_new) {
+void task_put(struct task_env *env, struct task *t, enum family f, struct slice key,
+              struct slice value, bool is_new) {
     buf_clear(&env->encoded);
     buf_put_byte(&env->encoded, STATE_FORMAT);
     buf_put_slice(&env->encoded, value);
@@ -176,11 +178,13 @@ bool task_body(struct task_env *env, enum family f, struct slice value, struct s
     return true;
 }
 
-bool task_get(struct task_env *env, enum family f, struct slice key, struct buf *value, struct slice *body) {
+bool task_get(struct task_env *env, enum family f, struct slice key, struct buf *value,
+              struct slice *body) {
     return kv_get(env->kv, f, key, value) && task_body(env, f, buf_slice(value), body);
 }
 
-bool task_message_body(struct task_env *env, enum topic topic, struct slice value, struct slice *body) {
+bool task_message_body(struct task_env *env, enum topic topic, struct slice value,
+                       struct slice *body) {
     if (value.n == 0 || value.p[0] != MESSAGE_FORMAT) {
         if (!kv_failed(env->kv))
             (void)err_set(
@@ -196,8 +200,10 @@ bool task_message_body(struct task_env *env, enum topic topic, struct slice valu
 
 /* --- the rows of accounts and customers --- */
 
-/* The timeline of the row that env->key names, and env->rest. Returns whether there is such a row. */
-static bool load_timeline(struct task_env *env, enum family f, struct buf *bytes, struct timeline *line) {
+/* The timeline of the row that env->key names, and env->rest. Returns whether there is such a row.
+ */
+static bool load_timeline(struct task_env *env, enum family f, struct buf *bytes,
+                          struct timeline *line) {
     bool stored = task_get(env, f, buf_slice(&env->key), bytes, &env->rest);
     if (stored && !timeline_decode(&env->rest, line)) {
         timeline_clear(line);
@@ -209,12 +215,14 @@ static bool load_timeline(struct task_env *env, enum family f, struct buf *bytes
 static void load_account_timeline(struct task_env *env, const struct task *t, struct slice id) {
     account_row_clear(&env->account);
     key_text(&env->key, t->partition, id);
-    env->account_is_stored = load_timeline(env, FAMILY_ACCOUNTS, &env->account_bytes, &env->account.timeline);
+    env->account_is_stored =
+        load_timeline(env, FAMILY_ACCOUNTS, &env->account_bytes, &env->account.timeline);
     env->account_was_outdated = timeline_is_outdated(&env->account.timeline);
     env->joined_is_stored = env->summary_is_stored = false; /* until the rest is loaded */
 }
 
-static void load_customer_timeline(struct task_env *env, const struct task *t, int64_t customer_id) {
+static void load_customer_timeline(struct task_env *env, const struct task *t,
+                                   int64_t customer_id) {
     customer_row_clear(&env->customer);
     key_customer(&env->key, t->partition, customer_id);
     env->customer_is_stored =
@@ -222,7 +230,8 @@ static void load_customer_timeline(struct task_env *env, const struct task *t, i
     env->customer_was_outdated = timeline_is_outdated(&env->customer.timeline);
 }
 
-static void load_account_rest(struct task_env *env, struct slice id, const struct version *current) {
+static void load_account_rest(struct task_env *env, struct slice id,
+                              const struct version *current) {
     struct account_row *r = &env->account;
     if (env->account_is_stored && !kv_failed(env->kv) &&
         !account_row_decode_rest(env->rest, id, current, r)) {
@@ -233,7 +242,8 @@ static void load_account_rest(struct task_env *env, struct slice id, const struc
     env->summary_is_stored = r->has_summary;
 }
 
-static void load_customer_rest(struct task_env *env, int64_t customer_id, const struct version *current) {
+static void load_customer_rest(struct task_env *env, int64_t customer_id,
+                               const struct version *current) {
     struct customer_row *r = &env->customer;
     if (env->customer_is_stored && !kv_failed(env->kv) &&
         !customer_row_decode_rest(env->rest, customer_id, current, r)) {
@@ -261,8 +271,10 @@ static void count_outdated(struct task_env *env, struct task *t, enum entity ent
     *was = is;
 }
 
-/* Puts or erases the row that env->key names; its encoding is what follows the format byte in env->encoded. */
-static void save_row(struct task_env *env, struct task *t, enum family f, bool is_empty, bool *is_stored) {
+/* Puts or erases the row that env->key names; its encoding is what follows the format byte in
+ * env->encoded. */
+static void save_row(struct task_env *env, struct task *t, enum family f, bool is_empty,
+                     bool *is_stored) {
     if (!is_empty)
         kv_put(env->kv, f, buf_slice(&env->key), buf_slice(&env->encoded));
     else if (*is_stored)
@@ -359,7 +371,8 @@ bool task_decode_account(struct task_env *env, struct slice in, struct account_a
 }
 
 void task_index_account(struct task_env *env, struct task *t, struct slice account_id,
-                        const struct account_attributes *before, const struct account_attributes *after) {
+                        const struct account_attributes *before,
+                        const struct account_attributes *after) {
     t->meta.current_accounts += (after != NULL) - (before != NULL);
     if (before != NULL && after != NULL && before->customer_id == after->customer_id)
         return;
@@ -390,8 +403,8 @@ bool task_read_link(struct slice body, struct account_link *link) {
            link->partition <= INT32_MAX && account_type_find(link->account_type, &ignored);
 }
 
-/* Where a link is: in the customer's row, in a row of its own, or nowhere. A new one goes into the customer's row as long
- * as there is room. */
+/* Where a link is: in the customer's row, in a row of its own, or nowhere. A new one goes into the
+ * customer's row as long as there is room. */
 struct link_home {
     struct customer_links_place place; /* in the customer's row */
     bool is_outside;                   /* it has a row of its own, whose key is env->key2 */
@@ -462,7 +475,8 @@ struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t 
 
 /* --- what will be asked for --- */
 
-static void want_customer(struct task_env *env, const struct task *t, enum family f, struct slice text) {
+static void want_customer(struct task_env *env, const struct task *t, enum family f,
+                          struct slice text) {
     int64_t customer_id;
     if (!task_parse_customer_id(text, &customer_id))
         return;
@@ -470,7 +484,8 @@ static void want_customer(struct task_env *env, const struct task *t, enum famil
     kv_want(env->kv, f, buf_slice(&env->key));
 }
 
-void task_want_event(struct task_env *env, const struct task *t, enum entity entity, struct slice key) {
+void task_want_event(struct task_env *env, const struct task *t, enum entity entity,
+                     struct slice key) {
     if (key.n == 0 || key.p[0] == '{' || key.p[0] == '"')
         return;
     if (entity == ENTITY_CUSTOMER) {
@@ -481,7 +496,8 @@ void task_want_event(struct task_env *env, const struct task *t, enum entity ent
     kv_want(env->kv, FAMILY_ACCOUNTS, buf_slice(&env->key));
 }
 
-void task_fetch_accounts(struct task_env *env, const struct task *t, const char *ids, int64_t count) {
+void task_fetch_accounts(struct task_env *env, const struct task *t, const char *ids,
+                         int64_t count) {
     int64_t n = count < TASK_FETCH_ROWS ? count : TASK_FETCH_ROWS;
     if (n < 2)
         return; /* it is read as well by itself */
@@ -527,7 +543,8 @@ static void list_keys(struct task_env *env, const struct task *t, enum family f,
     buf_clear(keys);
     key_partition(&env->key2, t->partition);
     struct kv_cursor *c = kv_cursor(env->kv, f);
-    for (cursor_seek(c, buf_slice(&env->key2)); cursor_in(c, buf_slice(&env->key2)); cursor_next(c)) {
+    for (cursor_seek(c, buf_slice(&env->key2)); cursor_in(c, buf_slice(&env->key2));
+         cursor_next(c)) {
         struct slice key = cursor_key(c);
         buf_put(keys, (const char *)&key.n, sizeof key.n);
         buf_put_slice(keys, key);
@@ -550,12 +567,14 @@ void task_forget_ahead(struct task_env *env, struct task *t) {
     unmark_all(env, t, FAMILY_REFS_AHEAD);
 }
 
-void task_mark_link(struct task_env *env, struct task *t, int64_t customer_id, struct slice account_id) {
+void task_mark_link(struct task_env *env, struct task *t, int64_t customer_id,
+                    struct slice account_id) {
     key_customer_account(&env->key2, t->partition, customer_id, account_id);
     mark(env, t, FAMILY_LINKS_AHEAD, buf_slice(&env->key2));
 }
 
-bool task_unmark_link(struct task_env *env, struct task *t, int64_t customer_id, struct slice account_id) {
+bool task_unmark_link(struct task_env *env, struct task *t, int64_t customer_id,
+                      struct slice account_id) {
     if (t->meta.rows[FAMILY_LINKS_AHEAD] == 0)
         return false;
     key_customer_account(&env->key2, t->partition, customer_id, account_id);

@@ -57,7 +57,8 @@ const struct order_floor *task_floor(struct task_env *env, struct task *t, enum 
     return &t->floors[entity];
 }
 
-static void store_floor(struct task_env *env, struct task *t, enum entity entity, struct slice body) {
+static void store_floor(struct task_env *env, struct task *t, enum entity entity,
+                        struct slice body) {
     floor_state_key(env, t, entity);
     buf_clear(&env->encoded);
     buf_put_byte(&env->encoded, STATE_FORMAT);
@@ -66,7 +67,8 @@ static void store_floor(struct task_env *env, struct task *t, enum entity entity
     t->floors_loaded = false;
 }
 
-bool task_replay_floor(struct task_env *env, struct task *t, enum entity entity, struct slice body) {
+bool task_replay_floor(struct task_env *env, struct task *t, enum entity entity,
+                       struct slice body) {
     struct order_floor f;
     if (!decode_floor(body, &f))
         return false;
@@ -86,7 +88,8 @@ static void keep_floor(struct task_env *env, struct task *t, enum entity entity,
     encode_floor(truncate, &env->message);
     struct slice message = buf_slice(&env->message);
     store_floor(env, t, entity, slice_of(message.p + 1, message.n - 1));
-    task_send(env, TOPIC_CONFIRMATIONS, t->partition, slice_str(entity_map(entity)->floor_key), message);
+    task_send(env, TOPIC_CONFIRMATIONS, t->partition, slice_str(entity_map(entity)->floor_key),
+              message);
 }
 
 /* --- the rows --- */
@@ -107,7 +110,8 @@ static struct order_floor floor_of(const struct task_env *env, const struct even
 
 static void begin_key(struct task_env *env, const struct task *t, enum entity entity) {
     if (entity == ENTITY_ACCOUNT) {
-        key_text(&env->key2, t->partition, t->resuming ? buf_slice(&t->resume_after) : slice_of("", 0));
+        key_text(&env->key2, t->partition,
+                 t->resuming ? buf_slice(&t->resume_after) : slice_of("", 0));
         if (t->resuming)
             key_add_terminator(&env->key2);
     } else if (t->resuming) {
@@ -134,7 +138,8 @@ static void note_place(struct task *t, enum entity entity, struct slice key) {
         t->resume_customer = key_customer_id(key);
 }
 
-/* The ids of the next rows that the truncate ends into env->ids, each ended by a 0; `*more`: there are more rows. */
+/* The ids of the next rows that the truncate ends into env->ids, each ended by a 0; `*more`: there
+ * are more rows. */
 static int64_t list_ended(struct task_env *env, struct task *t, enum entity entity,
                           const struct order_floor *truncate, bool *more) {
     int64_t looked = 0, count = 0, most = env->fanout_max_rows / MESSAGES_OF_ROW + 1;
@@ -174,8 +179,10 @@ static void end_listed(struct task_env *env, struct task *t, const struct event 
     const char *at = buf_slice(&ids).p;
     env->ids = (struct buf){0};
     for (int64_t i = 0; i < count && !kv_failed(env->kv); i++) {
-        struct event id = {
-            .entity = e->entity, .kind = CHANGE_DELETE, .id = slice_str(at), .loaded_at_ms = e->loaded_at_ms};
+        struct event id = {.entity = e->entity,
+                           .kind = CHANGE_DELETE,
+                           .id = slice_str(at),
+                           .loaded_at_ms = e->loaded_at_ms};
         if (e->entity == ENTITY_CUSTOMER)
             (void)task_parse_customer_id(id.id, &id.customer_id);
         task_end_by_truncate(env, t, &id, truncate);

@@ -1,5 +1,5 @@
-/* task_truncate: rule O9. A truncate ends all rows of an entity whose last record lies before it, and stays as a floor for
- * those that arrive later. Internal to the task_*.c files and replay.c. */
+/* task_truncate: rule O9. A truncate ends all rows of an entity whose last record lies before it,
+ * and stays as a floor for those that arrive later. Internal to the task_*.c files and replay.c. */
 #ifndef STREAMER_TASK_TASK_TRUNCATE_H
 #define STREAMER_TASK_TASK_TRUNCATE_H
 
@@ -7,7 +7,8 @@
 
 /* The latest truncate of the entity; good until the next one is applied or replayed. */
 const struct order_floor *task_floor(struct task_env *env, struct task *t, enum entity entity);
-/* What the topic or the state says of it, by schemas/internal/floor.avsc. False: it cannot be read. */
+/* What the topic or the state says of it, by schemas/internal/floor.avsc. False: it cannot be read.
+ */
 bool task_replay_floor(struct task_env *env, struct task *t, enum entity entity, struct slice body);
 
 /* Ends an id. `id` says which, and when that was loaded. (task.c) */

@@ -34,8 +34,8 @@ struct restore {
 };
 
 struct restore *restore_new(const struct worker_kafka *k, const struct clock *clock,
-                            const struct topic_layout *layout, struct store *store, struct metrics *metrics,
-                            struct err *e) {
+                            const struct topic_layout *layout, struct store *store,
+                            struct metrics *metrics, struct err *e) {
     struct restore *r = mem_calloc(1, sizeof *r);
     *r = (struct restore){.kafka = k,
                           .config = k->config,
@@ -102,7 +102,8 @@ void restore_reset(struct restore *r) {
 /* ranges[request * TOPIC_COUNT + topic] */
 static bool find_ranges(struct restore *r, const struct restore_request *requests, size_t count,
                         struct catchup_range *ranges, struct err *e) {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count * TOPIC_COUNT);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)count * TOPIC_COUNT);
     for (size_t i = 0; i < count; i++)
         for (int t = 0; t < TOPIC_COUNT; t++)
             if (topic_is_replayed((enum topic)t))
@@ -167,14 +168,16 @@ static bool add_one(struct restore *r, struct task_env *env, const struct restor
                     const struct catchup_range ranges[TOPIC_COUNT], int64_t now_ms, struct err *e) {
     bool agree;
     struct task *task = q->task;
-    if (!load_meta(env, task, e) || (q->input_committed && !results_are_whole(r, task, ranges, e)) ||
+    if (!load_meta(env, task, e) ||
+        (q->input_committed && !results_are_whole(r, task, ranges, e)) ||
         !rows_agree(r, task, &agree, e))
         return false;
-    const char *why = agree ? catchup_unusable(&task->meta, ranges, now_ms, r->layout->delete_retention_ms)
-                            : "its row counts do not agree with its digest";
+    const char *why =
+        agree ? catchup_unusable(&task->meta, ranges, now_ms, r->layout->delete_retention_ms)
+              : "its row counts do not agree with its digest";
     if (why != NULL) {
-        log_warn("local state of a task is set aside and rebuilt from the topics", "partition=%d reason=%s",
-                 task->partition, log_quote(&(struct log_value){0}, why));
+        log_warn("local state of a task is set aside and rebuilt from the topics",
+                 "partition=%d reason=%s", task->partition, log_quote(&(struct log_value){0}, why));
         if (!store_wipe(r->store, task->partition, e) || !load_meta(env, task, e))
             return false;
     }
@@ -212,8 +215,8 @@ static bool choose(struct restore *r, struct err *e) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(TOPIC_COUNT);
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (topic_is_replayed((enum topic)t) && !least->streams[t].done)
-            rd_kafka_topic_partition_list_add(list, r->config->topics[t], least->task->partition)->offset =
-                least->streams[t].next;
+            rd_kafka_topic_partition_list_add(list, r->config->topics[t], least->task->partition)
+                ->offset = least->streams[t].next;
     rd_kafka_resp_err_t code = r->kafka->assign(r->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -242,9 +245,11 @@ static struct slice header_of(const rd_kafka_headers_t *headers, const char *nam
 /* False: `e` is why this cannot go on. */
 static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) {
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+        if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+            m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
             return err_set(e, ERR_RETRY, "restore: %s", rd_kafka_message_errstr(m));
-        log_warn("restore", "error=%s", log_quote(&(struct log_value){0}, rd_kafka_message_errstr(m)));
+        log_warn("restore", "error=%s",
+                 log_quote(&(struct log_value){0}, rd_kafka_message_errstr(m)));
         return true;
     }
     enum topic topic = topic_of(r, m);
@@ -308,7 +313,8 @@ static bool is_full(const struct restore *r, int budget_ms) {
            replay_buffer_bytes(&r->buffer) >= (size_t)r->config->state_memory_bytes / 2;
 }
 
-/* Reads for a while. (A call that may wait does so until it has as many messages as it was asked for.) */
+/* Reads for a while. (A call that may wait does so until it has as many messages as it was asked
+ * for.) */
 static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
     int64_t deadline = monotonic_ms(r) + budget_ms;
     rd_kafka_message_t *messages[POLL_RECORDS];
@@ -330,8 +336,8 @@ static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
     return true;
 }
 
-bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms, int budget_ms,
-                  struct task **finished, struct err *e) {
+bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms,
+                  int budget_ms, struct task **finished, struct err *e) {
     *finished = r->finished_count > 0 ? r->finished[--r->finished_count] : NULL;
     if (*finished != NULL || r->count == 0)
         return true;

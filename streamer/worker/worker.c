@@ -24,7 +24,8 @@ const char *worker_topic(const struct worker *w, enum topic t) {
     return w->o.config->topics[t];
 }
 
-static bool is_source(const struct worker *w, const struct source *s, const char *topic, int32_t partition) {
+static bool is_source(const struct worker *w, const struct source *s, const char *topic,
+                      int32_t partition) {
     return s->partition == partition && strcmp(worker_topic(w, s->topic), topic) == 0;
 }
 
@@ -50,7 +51,8 @@ struct source *worker_source_of(struct worker *w, const rd_kafka_message_t *m) {
 
 /* --- the cycle --- */
 
-/* The rest of a batch that takes several transactions is left to the next start if the program is told to stop. */
+/* The rest of a batch that takes several transactions is left to the next start if the program is
+ * told to stop. */
 static bool run_batch(struct worker *w, struct err *e) {
     for (size_t at = 0; at < w->message_count && !atomic_load(&w->stopping);) {
         if (!worker_transact(w, &at, e))
@@ -70,11 +72,13 @@ static void note_error(struct worker *w, const struct err *e) {
 /* True: a broker refuses the login, and nothing else can go on before it lets somebody in. */
 static bool login_is_refused(const struct worker *w, struct err *e) {
     char text[400];
-    if (!login_guard_refusal(w->o.config->logins, worker_clock_ms(w, CLOCK_MONOTONIC), text, sizeof text))
+    if (!login_guard_refusal(w->o.config->logins, worker_clock_ms(w, CLOCK_MONOTONIC), text,
+                             sizeof text))
         return false;
-    (void)err_set(e, ERR_RETRY,
-                  "kafka: %s; tried again once a minute, check the user, its secret and whether it is locked",
-                  text);
+    (void)err_set(
+        e, ERR_RETRY,
+        "kafka: %s; tried again once a minute, check the user, its secret and whether it is locked",
+        text);
     return true;
 }
 
@@ -87,7 +91,8 @@ static bool clean_up(struct worker *w, struct err *e) {
         return false;
     if (w->producer == NULL || !producer_is_usable(w->producer)) {
         producer_free(w->producer);
-        w->producer = producer_new(w->o.kafka, w->o.clock, w->o.transactional_id, w->o.layout->n, e);
+        w->producer =
+            producer_new(w->o.kafka, w->o.clock, w->o.transactional_id, w->o.layout->n, e);
         if (w->producer == NULL)
             return false;
         w->pipeline.env.sink = producer_sink(w->producer);
@@ -115,8 +120,8 @@ static bool one_cycle(struct worker *w, struct err *e) {
         return false;
     if (!w->busy && !worker_may_defer_write(w) && !worker_write_state(w, e))
         return false;
-    if (!w->busy && w->has_assignment && worker_clock_ms(w, CLOCK_MONOTONIC) >= w->bookkeeping_due_ms &&
-        !worker_pass_markers(w, e))
+    if (!w->busy && w->has_assignment &&
+        worker_clock_ms(w, CLOCK_MONOTONIC) >= w->bookkeeping_due_ms && !worker_pass_markers(w, e))
         return false;
     worker_publish_lag(w);
     worker_bookkeeping(w);
@@ -158,12 +163,12 @@ static void tell(struct worker *w, const struct err *e, bool refused) {
     if (!refused && f->told_refused)
         log_info("login accepted again", "worker=%d", w->o.index);
     else if (!refused)
-        log_warn("trying again", "worker=%d backoff_ms=%lld error=%s", w->o.index, (long long)f->backoff_ms,
-                 text);
+        log_warn("trying again", "worker=%d backoff_ms=%lld error=%s", w->o.index,
+                 (long long)f->backoff_ms, text);
     else if (!f->told_refused)
-        log_error("login refused", "worker=%d tried_every_s=%d gives_up_after_s=%lld error=%s", w->o.index,
-                  (int)(LOGIN_GUARD_PAUSE_MS / 1000), (long long)(w->o.config->retry_timeout_ms / 1000),
-                  text);
+        log_error("login refused", "worker=%d tried_every_s=%d gives_up_after_s=%lld error=%s",
+                  w->o.index, (int)(LOGIN_GUARD_PAUSE_MS / 1000),
+                  (long long)(w->o.config->retry_timeout_ms / 1000), text);
     f->told_refused = refused;
 }
 
@@ -182,7 +187,8 @@ static void recover(struct worker *w, struct err *e) {
     worker_set_phase(w, WORKER_RETRYING);
     tell(w, e, refused);
     f->unclean = clean_up(w, e) ? (struct err){0} : *e;
-    f->resume_ms = worker_clock_ms(w, CLOCK_MONOTONIC) + (refused ? REFUSED_LOOK_MS : f->backoff_ms);
+    f->resume_ms =
+        worker_clock_ms(w, CLOCK_MONOTONIC) + (refused ? REFUSED_LOOK_MS : f->backoff_ms);
     f->backoff_ms = f->backoff_ms * 2 < BACKOFF_MAX_MS ? f->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 
@@ -264,7 +270,8 @@ struct worker *worker_new(const struct worker_options *o, struct err *e) {
     bool ok = w->producer != NULL;
     if (ok) {
         w->batch = batch_new(o->store);
-        pipeline_init(&w->pipeline, o->config, batch_kv(w->batch), producer_sink(w->producer), o->layout->n,
+        pipeline_init(&w->pipeline, o->config, batch_kv(w->batch), producer_sink(w->producer),
+                      o->layout->n,
                       (int32_t[ENTITY_COUNT]){o->layout->partitions[TOPIC_CUSTOMERS],
                                               o->layout->partitions[TOPIC_ACCOUNTS]});
         w->pipeline.quarantine_partitions = o->layout->partitions[TOPIC_QUARANTINE];

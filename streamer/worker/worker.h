@@ -1,6 +1,6 @@
-/* worker: one thread = one member of the consumer group + one transactional producer + the tasks of the
- * partitions that the group gives it. Everything between Kafka and the core happens here. A process has one or more
- * of them, with one store. */
+/* worker: one thread = one member of the consumer group + one transactional producer + the tasks of
+ * the partitions that the group gives it. Everything between Kafka and the core happens here. A
+ * process has one or more of them, with one store. */
 #ifndef STREAMER_WORKER_WORKER_H
 #define STREAMER_WORKER_WORKER_H
 
@@ -26,8 +26,8 @@ enum worker_phase {
     WORKER_STOPPED,
 };
 
-/* Everything is borrowed and must outlive the worker. `ephemeral`: the embedded broker, which stores no
- * transactional offsets: what was committed is remembered here alone. */
+/* Everything is borrowed and must outlive the worker. `ephemeral`: the embedded broker, which
+ * stores no transactional offsets: what was committed is remembered here alone. */
 struct worker_options {
     const struct config *config;
     const struct worker_kafka *kafka;
@@ -37,8 +37,9 @@ struct worker_options {
     struct metrics *metrics;
     int index;                    /* 0 … workers - 1 */
     const char *transactional_id; /* its own; copied */
-    /* By partition: index + 1 of the worker that has the task's state in its hands, 0: none. Shared by the workers of
-     * the process: a task that moves between two of them is let go by the one before the other reads its state. */
+    /* By partition: index + 1 of the worker that has the task's state in its hands, 0: none. Shared
+     * by the workers of the process: a task that moves between two of them is let go by the one
+     * before the other reads its state. */
     atomic_int *state_owners;
     bool ephemeral;
     /* Called on the worker's thread when it ends by itself because of an error. */
@@ -50,8 +51,9 @@ struct worker_options {
 struct worker *worker_start(const struct worker_options *o, struct err *e);
 /* So that several end at the same time; worker_stop is still to be called. */
 void worker_ask_to_stop(struct worker *w);
-/* Lets it finish its transaction, leave the group and end; then returns what it ended with: false with `e` if
- * an error had ended it. The store may be closed afterwards. Frees it. NULL is allowed (true). */
+/* Lets it finish its transaction, leave the group and end; then returns what it ended with: false
+ * with `e` if an error had ended it. The store may be closed afterwards. Frees it. NULL is allowed
+ * (true). */
 bool worker_stop(struct worker *w, struct err *e);
 
 /* The rest may be called on any thread while the worker lives. */

@@ -1,12 +1,14 @@
 /* The cycle of a worker, its phases apart, so that no transaction is ever open inside a poll:
  *
- *   1. collect   poll up to batch.max.records records or batch.max.ms; go on as soon as the input is drained;
+ *   1. collect   poll up to batch.max.records records or batch.max.ms; go on as soon as the input
+ * is drained;
  *   2. process   begin; the records through the tasks; send offsets; commit;
- *   3. persist   write the state in one atomic write, with each task's positions: behind a backlog not every time, as
- *                rows that change again meanwhile are written once. A crash makes a restart replay what was not written.
+ *   3. persist   write the state in one atomic write, with each task's positions: behind a backlog
+ * not every time, as rows that change again meanwhile are written once. A crash makes a restart
+ * replay what was not written.
  *
- * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error, and at
- * every assignment, the tasks begin at their committed offsets anew (worker_tasks.c). */
+ * A rebalance can only happen in 1 and drops the collected batch and nothing else. After an error,
+ * and at every assignment, the tasks begin at their committed offsets anew (worker_tasks.c). */
 #include "streamer/base/timestamp.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/worker/worker_internal.h"
@@ -18,7 +20,8 @@
 #define FETCH_RECORDS 32 /* fewer than that find their rows one by one */
 #define REFRESH_PARTS 8  /* calls of task_refresh in one transaction */
 #define AGING_PART 4     /* of the time that tombstones live */
-#define WRITE_MS 1000 /* behind a backlog the state is written once in that time, or when much has changed */
+#define WRITE_MS                                                                                   \
+    1000 /* behind a backlog the state is written once in that time, or when much has changed */
 
 void worker_drop_messages(struct worker *w) {
     for (size_t i = 0; i < w->message_count; i++)
@@ -35,10 +38,11 @@ void worker_on_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const 
         break;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        (void)err_set(&w->fatal, ERR_STOP,
-                      "records were deleted before they were processed (%s); lengthen the topic's "
-                      "retention, look for them upstream, then set the offsets of group %s to where to go on",
-                      text, w->o.config->app_id);
+        (void)err_set(
+            &w->fatal, ERR_STOP,
+            "records were deleted before they were processed (%s); lengthen the topic's "
+            "retention, look for them upstream, then set the offsets of group %s to where to go on",
+            text, w->o.config->app_id);
         break;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -49,11 +53,14 @@ void worker_on_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const 
         break;
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__RESOLVE:
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: /* its log has said of each broker what is the matter */
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:   /* login_guard knows, or librdkafka's log tells of a token */
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN: /* its log has said of each broker what is the matter
+                                               */
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:   /* login_guard knows, or librdkafka's log tells of a
+                                                 token */
         break;
     default: /* librdkafka mends it itself */
-        log_warn("consumer", "worker=%d error=%s", w->o.index, log_quote(&(struct log_value){0}, text));
+        log_warn("consumer", "worker=%d error=%s", w->o.index,
+                 log_quote(&(struct log_value){0}, text));
     }
 }
 
@@ -143,7 +150,8 @@ static void read_source(struct slice value, struct input *in) {
 static void read_order(const rd_kafka_headers_t *headers, struct record *r) {
     r->by_time = header_of(headers, "quarantine.replays").p != NULL ||
                  slice_eq(header_of(headers, "streamer.order"), slice_str("event_time"));
-    if (!r->by_time || !timestamp_parse_iso(header_of(headers, "quarantine.replayed_at"), &r->replayed_at_ms))
+    if (!r->by_time ||
+        !timestamp_parse_iso(header_of(headers, "quarantine.replayed_at"), &r->replayed_at_ms))
         r->replayed_at_ms = TIMESTAMP_NONE;
 }
 
@@ -162,7 +170,8 @@ static struct slice key_of(const rd_kafka_message_t *m) {
     return m->key != NULL ? slice_of(m->key, m->key_len) : slice_null();
 }
 
-static struct input make_input(const struct worker *w, const struct source *s, const rd_kafka_message_t *m) {
+static struct input make_input(const struct worker *w, const struct source *s,
+                               const rd_kafka_message_t *m) {
     struct input in = {
         .topic = s->topic,
         .partition = m->partition,
@@ -191,10 +200,11 @@ static struct task *task_of(struct worker *w, const struct source *s) {
     return &w->tasks[s->partition];
 }
 
-static void note_offset(struct worker *w, rd_kafka_topic_partition_list_t *offsets, const struct source *s,
-                        int64_t offset) {
+static void note_offset(struct worker *w, rd_kafka_topic_partition_list_t *offsets,
+                        const struct source *s, int64_t offset) {
     const char *topic = worker_topic(w, s->topic);
-    rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_find(offsets, topic, s->partition);
+    rd_kafka_topic_partition_t *tp =
+        rd_kafka_topic_partition_list_find(offsets, topic, s->partition);
     if (tp == NULL)
         tp = rd_kafka_topic_partition_list_add(offsets, topic, s->partition);
     tp->offset = offset;
@@ -227,12 +237,14 @@ static void fetch_rows(struct worker *w) {
     kv_fetch(w->pipeline.env.kv);
 }
 
-/* A transaction that takes longer would be given up by the broker: the rest of the batch gets another one. */
+/* A transaction that takes longer would be given up by the broker: the rest of the batch gets
+ * another one. */
 #define TRANSACTION_TIME_PART 4
 
-/* Runs messages from `*at` on through the tasks. Stops early behind a part of a fan-out, where the transaction has become
- * large or long, and if the program is to stop. */
-static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partition_list_t *offsets) {
+/* Runs messages from `*at` on through the tasks. Stops early behind a part of a fan-out, where the
+ * transaction has become large or long, and if the program is to stop. */
+static void process_messages(struct worker *w, size_t *at,
+                             rd_kafka_topic_partition_list_t *offsets) {
     const struct source *last = NULL; /* its offset is still to be noted */
     int64_t offset = -1;
     bool done = true;
@@ -267,7 +279,8 @@ static void process_messages(struct worker *w, size_t *at, rd_kafka_topic_partit
 
 static void note_positions(struct worker *w, const rd_kafka_topic_partition_list_t *offsets) {
     for (int i = 0; i < offsets->cnt; i++) {
-        struct source *s = worker_find_source(w, offsets->elems[i].topic, offsets->elems[i].partition);
+        struct source *s =
+            worker_find_source(w, offsets->elems[i].topic, offsets->elems[i].partition);
         s->committed = offsets->elems[i].offset;
         if (s->partition < w->o.layout->n)
             w->tasks[s->partition].meta.positions[s->topic] = s->committed;
@@ -276,8 +289,9 @@ static void note_positions(struct worker *w, const rd_kafka_topic_partition_list
     }
 }
 
-/* What is stored says when the state was last as new as the topics: too long ago, and it is not used (catchup_unusable). A
- * task without a change gets old, too, though nothing is missing; so that is written down anew in time. */
+/* What is stored says when the state was last as new as the topics: too long ago, and it is not
+ * used (catchup_unusable). A task without a change gets old, too, though nothing is missing; so
+ * that is written down anew in time. */
 static bool is_aging(const struct worker *w, const struct task *t) {
     int64_t age_ms = w->pipeline.env.now_ms - t->meta.committed_ms;
     return age_ms < 0 || age_ms > w->o.layout->delete_retention_ms / AGING_PART;
@@ -318,14 +332,17 @@ void worker_try_write_state(struct worker *w) {
                  log_quote(&(struct log_value){0}, e.text));
 }
 
-/* While nothing is waiting the state is as new as the results, and so are the answers to queries. While a task is
- * being restored, each step writes what there is. Of an embedded broker only the state knows what is processed. */
+/* While nothing is waiting the state is as new as the results, and so are the answers to queries.
+ * While a task is being restored, each step writes what there is. Of an embedded broker only the
+ * state knows what is processed. */
 bool worker_may_defer_write(const struct worker *w) {
     return w->backlogged && !w->o.ephemeral && atomic_load(&w->phase) == WORKER_RUNNING &&
-           !batch_is_full(w->batch) && worker_clock_ms(w, CLOCK_MONOTONIC) - w->unwritten_since_ms < WRITE_MS;
+           !batch_is_full(w->batch) &&
+           worker_clock_ms(w, CLOCK_MONOTONIC) - w->unwritten_since_ms < WRITE_MS;
 }
 
-static bool persist_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
+static bool persist_state(struct worker *w, const rd_kafka_topic_partition_list_t *offsets,
+                          struct err *e) {
     note_positions(w, offsets);
     w->in_transaction = false;
     if (!w->unwritten)
@@ -342,20 +359,24 @@ static bool note_check(struct worker *w, enum invariant i, bool holds, struct er
     if (holds)
         return true;
     metric_add(&w->o.metrics->invariant_violations[i], 1);
-    return err_prefix(e,
-                      "a mistake of the program was found before it got out: the invariant %s does not hold; "
-                      "nothing of the transaction is committed, please report this",
-                      invariant_name(i));
+    return err_prefix(
+        e,
+        "a mistake of the program was found before it got out: the invariant %s does not hold; "
+        "nothing of the transaction is committed, please report this",
+        invariant_name(i));
 }
 
-static bool invariants_hold(struct worker *w, const rd_kafka_topic_partition_list_t *offsets, struct err *e) {
-    if (!note_check(w, INVARIANT_CONSERVATION, invariant_conservation(&w->pipeline.env.counts, e), e))
+static bool invariants_hold(struct worker *w, const rd_kafka_topic_partition_list_t *offsets,
+                            struct err *e) {
+    if (!note_check(w, INVARIANT_CONSERVATION, invariant_conservation(&w->pipeline.env.counts, e),
+                    e))
         return false;
     for (int i = 0; i < offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *tp = &offsets->elems[i];
         const struct source *s = worker_find_source(w, tp->topic, tp->partition);
         int64_t next = s->next > s->seen_end ? s->next : s->seen_end;
-        if (!note_check(w, INVARIANT_OFFSETS, invariant_offset(s->committed, tp->offset, next, e), e))
+        if (!note_check(w, INVARIANT_OFFSETS, invariant_offset(s->committed, tp->offset, next, e),
+                        e))
             return false;
     }
     for (int32_t p = 0; p < w->o.layout->n; p++)
@@ -365,7 +386,8 @@ static bool invariants_hold(struct worker *w, const rd_kafka_topic_partition_lis
     return true;
 }
 
-/* Ends the transaction in work: commits it and keeps the state, or gives it up if the state failed meanwhile.
+/* Ends the transaction in work: commits it and keeps the state, or gives it up if the state failed
+ * meanwhile.
  */
 static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_list_t *offsets,
                                struct err *e) {
@@ -379,7 +401,8 @@ static bool finish_transaction(struct worker *w, const rd_kafka_topic_partition_
         return false;
     int64_t started = worker_clock_us(w);
     if (!producer_commit(w->producer, offsets, w->membership, e)) {
-        metric_add(&m->transactions[e->class == ERR_FENCED ? TRANSACTION_FENCED : TRANSACTION_ABORTED], 1);
+        metric_add(
+            &m->transactions[e->class == ERR_FENCED ? TRANSACTION_FENCED : TRANSACTION_ABORTED], 1);
         return false;
     }
     metric_add(&m->transactions[TRANSACTION_COMMITTED], 1);
@@ -414,7 +437,8 @@ bool worker_transact(struct worker *w, size_t *at, struct err *e) {
 
 /* The commit says that the task is still this worker's, so its state is as new as the topics. */
 static bool is_of_aging_task(const struct worker *w, const struct source *s) {
-    return s->topic == TOPIC_ACCOUNT_LINKS && atomic_load(&w->stages[s->partition]) == STAGE_READY &&
+    return s->topic == TOPIC_ACCOUNT_LINKS &&
+           atomic_load(&w->stages[s->partition]) == STAGE_READY &&
            is_aging(w, &w->tasks[s->partition]);
 }
 

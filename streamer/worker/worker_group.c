@@ -31,15 +31,16 @@ static void forget_assignment(struct worker *w) {
 
 static bool take_partition(struct worker *w, const rd_kafka_topic_partition_t *tp) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
-        if (!topic_is_consumed((enum topic)t) || strcmp(worker_topic(w, (enum topic)t), tp->topic) != 0)
+        if (!topic_is_consumed((enum topic)t) ||
+            strcmp(worker_topic(w, (enum topic)t), tp->topic) != 0)
             continue;
         if (tp->partition >= w->o.layout->partitions[t])
             return err_set(
                 &w->fatal, ERR_STOP,
                 "topic %s: it got more partitions (%d or more) while this ran; restart to use them",
                 tp->topic, tp->partition + 1);
-        w->sources[w->source_count++] =
-            (struct source){.topic = (enum topic)t, .partition = tp->partition, .next = -1, .committed = -1};
+        w->sources[w->source_count++] = (struct source){
+            .topic = (enum topic)t, .partition = tp->partition, .next = -1, .committed = -1};
         if (t == TOPIC_ACCOUNT_LINKS) /* who has this partition has the task */
             atomic_store(&w->stages[tp->partition], STAGE_WAITING);
     }
@@ -51,15 +52,16 @@ static void take_assignment(struct worker *w, const rd_kafka_topic_partition_lis
     for (int i = 0; i < list->cnt; i++)
         (void)take_partition(w, &list->elems[i]);
     w->has_assignment = true;
-    /* All its commits name it, and Kafka refuses them in any later generation. So it is not asked for again then. */
+    /* All its commits name it, and Kafka refuses them in any later generation. So it is not asked
+     * for again then. */
     w->membership = w->o.kafka->membership(w->consumer);
     set_phase(w, WORKER_RESTORING);
     worker_restart_tasks(w);
     metric_move(&w->o.metrics->assigned_partitions, &w->shown.assigned, (int64_t)w->source_count);
 }
 
-/* The following three are called from the poll of the consumer, on the worker's thread. Nothing is consumed yet:
- * worker_advance_tasks assigns what is ready. */
+/* The following three are called from the poll of the consumer, on the worker's thread. Nothing is
+ * consumed yet: worker_advance_tasks assigns what is ready. */
 void worker_on_assigned(void *context, const rd_kafka_topic_partition_list_t *list) {
     struct worker *w = context;
     log_info("partitions assigned", "worker=%d count=%d", w->o.index, list->cnt);
@@ -68,7 +70,8 @@ void worker_on_assigned(void *context, const rd_kafka_topic_partition_list_t *li
 
 void worker_on_revoked(void *context, int count, bool lost) {
     struct worker *w = context;
-    log_info("partitions revoked", "worker=%d count=%d lost=%s", w->o.index, count, lost ? "yes" : "no");
+    log_info("partitions revoked", "worker=%d count=%d lost=%s", w->o.index, count,
+             lost ? "yes" : "no");
     forget_assignment(w);
 }
 
@@ -114,23 +117,25 @@ bool worker_rejoin_group(struct worker *w, struct err *e) {
     return worker_join_group(w, e);
 }
 
-/* librdkafka gives a static member up for good when the group fences it. That also happens to the only one: after a stall
- * (librdkafka issue 3437), or when it joins a second time because the answer to the first was lost with the connection,
- * or because no answer came for longer than its session. A second process with the same instance.id fences again and
- * again, so the one to stop is who is fenced soon after it has joined while all its connections and its session held. */
+/* librdkafka gives a static member up for good when the group fences it. That also happens to the
+ * only one: after a stall (librdkafka issue 3437), or when it joins a second time because the
+ * answer to the first was lost with the connection, or because no answer came for longer than its
+ * session. A second process with the same instance.id fences again and again, so the one to stop is
+ * who is fenced soon after it has joined while all its connections and its session held. */
 void worker_on_fatal(struct worker *w) {
     char text[512];
-    bool fenced =
-        w->o.kafka->fatal_error(w->consumer, text, sizeof text) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    bool fenced = w->o.kafka->fatal_error(w->consumer, text, sizeof text) ==
+                  RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
     bool soon = worker_clock_ms(w, CLOCK_MONOTONIC) - w->joined_at_ms <= REJOIN_AFTER_MS;
     if (fenced && (!soon || atomic_load(&w->breaks) > 0)) {
         log_warn("the group fenced this member", "worker=%d instance.id=%s", w->o.index,
                  w->o.config->instance_id);
         w->must_rejoin = true;
     } else if (fenced)
-        (void)err_set(&w->fatal, ERR_STOP,
-                      "instance.id=%s: another process has the same; give each instance one of its own",
-                      w->o.config->instance_id);
+        (void)err_set(
+            &w->fatal, ERR_STOP,
+            "instance.id=%s: another process has the same; give each instance one of its own",
+            w->o.config->instance_id);
     else
         (void)err_set(&w->fatal, ERR_STOP, "consumer: %s", text);
 }

@@ -2,9 +2,9 @@
  *
  *   worker.c          its life, its loop, what happens after an error
  *   worker_group.c    membership and assignment
- *   worker_tasks.c    brings the tasks of the assignment to where their committed offsets are, stage by stage
- *   worker_cycle.c    collect, process, commit, persist
- *   worker_metrics.c  what it tells
+ *   worker_tasks.c    brings the tasks of the assignment to where their committed offsets are,
+ * stage by stage worker_cycle.c    collect, process, commit, persist worker_metrics.c  what it
+ * tells
  */
 #ifndef STREAMER_WORKER_WORKER_INTERNAL_H
 #define STREAMER_WORKER_WORKER_INTERNAL_H
@@ -32,8 +32,8 @@ struct source {
     int64_t next;      /* the next offset to process */
     int64_t committed; /* the next offset as committed */
     int64_t end;       /* as far as known: one behind the last message that waits */
-    int64_t
-        seen_end; /* where the last end-of-partition was: before it nothing waits but transaction markers */
+    int64_t seen_end;  /* where the last end-of-partition was: before it nothing waits but
+                          transaction markers */
 };
 
 /* Of a task; each worker has all of them, and most are not its own. */
@@ -61,8 +61,9 @@ struct worker {
     char instance_id[320]; /* group.instance.id; of no meaning without instance.id */
     pthread_t thread;
     atomic_bool stopping;
-    _Atomic enum worker_phase phase;  /* written by worker_set_phase */
-    _Atomic int64_t ready_changed_ms; /* wall clock: the start, or when it last began or ceased to run */
+    _Atomic enum worker_phase phase; /* written by worker_set_phase */
+    _Atomic int64_t
+        ready_changed_ms; /* wall clock: the start, or when it last began or ceased to run */
     _Atomic int64_t backlog;
     struct failing failing;
     atomic_bool moved; /* since it was last asked */
@@ -80,26 +81,29 @@ struct worker {
 
     struct source *sources; /* the assignment */
     size_t source_count;
-    size_t last_source;                             /* whose message was looked at last */
-    struct task *tasks;                             /* n of them, by partition */
-    _Atomic enum task_stage *stages;                /* by partition; other threads may read */
-    rd_kafka_consumer_group_metadata_t *membership; /* of the assignment; NULL: none, or lost already */
-    bool has_assignment;                            /* maybe an empty one */
-    bool rebalanced;                                /* since the batch was begun: it is dropped */
-    bool busy;                                      /* the last batch was not empty */
-    bool backlogged;                                /* when it was full more was waiting, maybe */
-    bool unwritten;        /* committed transactions have changed state that is only in memory yet */
-    bool in_transaction;   /* what is in memory may come to nothing */
-    bool must_rejoin;      /* the consumer, or its assignment, is of no use any more: worker_rejoin_group */
-    bool consumer_lingers; /* an earlier one could not be destroyed: its threads may still count breaks */
+    size_t last_source;              /* whose message was looked at last */
+    struct task *tasks;              /* n of them, by partition */
+    _Atomic enum task_stage *stages; /* by partition; other threads may read */
+    rd_kafka_consumer_group_metadata_t
+        *membership;     /* of the assignment; NULL: none, or lost already */
+    bool has_assignment; /* maybe an empty one */
+    bool rebalanced;     /* since the batch was begun: it is dropped */
+    bool busy;           /* the last batch was not empty */
+    bool backlogged;     /* when it was full more was waiting, maybe */
+    bool unwritten;      /* committed transactions have changed state that is only in memory yet */
+    bool in_transaction; /* what is in memory may come to nothing */
+    bool must_rejoin; /* the consumer, or its assignment, is of no use any more: worker_rejoin_group
+                       */
+    bool consumer_lingers; /* an earlier one could not be destroyed: its threads may still count
+                              breaks */
     int64_t joined_at_ms;  /* monotonic */
-    atomic_int
-        breaks; /* connections that ended and sessions that ran out since; counted on the consumer's threads */
-    struct err trouble; /* told by the consumer: the next cycle fails with it */
-    struct err fatal;   /* set by a callback or a poll: ends the worker */
+    atomic_int breaks;     /* connections that ended and sessions that ran out since; counted on the
+                              consumer's threads */
+    struct err trouble;    /* told by the consumer: the next cycle fails with it */
+    struct err fatal;      /* set by a callback or a poll: ends the worker */
 
     rd_kafka_message_t **messages; /* the collected batch */
-    bool *forwarded;               /* of each message: it was sent on, so its results are still to come */
+    bool *forwarded; /* of each message: it was sent on, so its results are still to come */
     size_t message_count;
     int64_t commits;                     /* of this worker */
     int64_t unwritten_since_ms;          /* monotonic */
@@ -113,7 +117,8 @@ struct worker {
 /* --- worker.c: its life, for whoever has a thread of his own --- */
 /* Connects and joins the group; as worker_start, but without a thread. */
 struct worker *worker_new(const struct worker_options *o, struct err *e);
-/* One cycle, or one look at the group while it waits to try again. False: it was asked to stop, or cannot go on. */
+/* One cycle, or one look at the group while it waits to try again. False: it was asked to stop, or
+ * cannot go on. */
 bool worker_step(struct worker *w);
 /* After the last step: lets its tasks go and says what it ended with. */
 void worker_finish(struct worker *w);
@@ -145,7 +150,8 @@ void worker_poll_group(struct worker *w, int timeout_ms);
 bool worker_is_forward_only(const struct worker *w, const struct source *s);
 /* Lets all go: to be called when the assignment is gone. */
 void worker_release_tasks(struct worker *w);
-/* After an error or with a new assignment: consumes nothing, and begins from the committed offsets. */
+/* After an error or with a new assignment: consumes nothing, and begins from the committed offsets.
+ */
 void worker_restart_tasks(struct worker *w);
 /* One short step of what is not ready yet. */
 bool worker_advance_tasks(struct worker *w, struct err *e);
@@ -167,11 +173,13 @@ bool worker_write_state(struct worker *w, struct err *e);
 void worker_try_write_state(struct worker *w);
 /* One transaction, from message `*at` of the batch on; moves `*at` behind what is committed. */
 bool worker_transact(struct worker *w, size_t *at, struct err *e);
-/* Commits positions behind transaction markers and aborted records at the end of the users' topics: else, once
- * retention has deleted all, they would look like records that were never processed. And writes down that the state of tasks
- * without a change is as new as the topics, before it seems too old to be used. */
+/* Commits positions behind transaction markers and aborted records at the end of the users' topics:
+ * else, once retention has deleted all, they would look like records that were never processed. And
+ * writes down that the state of tasks without a change is as new as the topics, before it seems too
+ * old to be used. */
 bool worker_pass_markers(struct worker *w, struct err *e);
-/* One transaction that recomputes marts of tasks in STAGE_REFRESHING, whose rates are not those of now. */
+/* One transaction that recomputes marts of tasks in STAGE_REFRESHING, whose rates are not those of
+ * now. */
 bool worker_refresh(struct worker *w, struct err *e);
 
 /* --- worker_metrics.c --- */

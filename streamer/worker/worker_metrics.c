@@ -33,7 +33,8 @@ void worker_publish_counts(struct worker *w) {
     counts_clear(c);
 }
 
-/* How much waits: what the broker told with the last fetch, and what this worker itself has sent since. */
+/* How much waits: what the broker told with the last fetch, and what this worker itself has sent
+ * since. */
 void worker_publish_lag(struct worker *w) {
     int64_t sum = 0;
     for (size_t i = 0; i < w->source_count; i++) {
@@ -43,14 +44,16 @@ void worker_publish_lag(struct worker *w) {
         int64_t high = w->o.kafka->end_heard(w->consumer, worker_topic(w, s->topic), s->partition);
         if (high > s->end && high > s->seen_end)
             s->end = high;
-        if (s->partition < w->o.layout->n && producer_position(w->producer, s->topic, s->partition) > s->end)
+        if (s->partition < w->o.layout->n &&
+            producer_position(w->producer, s->topic, s->partition) > s->end)
             s->end = producer_position(w->producer, s->topic, s->partition);
         int64_t position = s->committed >= 0 ? s->committed : s->next;
         int64_t lag = s->end > position ? s->end - position : 0;
         metric_set(&w->o.metrics->lag[s->topic].lag[s->partition], lag);
         sum += lag;
     }
-    atomic_store(&w->backlog, sum + w->unwritten); /* where it is 0, queries answer what was emitted */
+    atomic_store(&w->backlog,
+                 sum + w->unwritten); /* where it is 0, queries answer what was emitted */
 }
 
 void worker_publish_latency(struct worker *w, size_t from, size_t to) {

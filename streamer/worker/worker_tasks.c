@@ -1,7 +1,7 @@
-/* The tasks of the assignment, each on its own way from STAGE_WAITING to STAGE_READY: let go of by whoever had it in
- * this process, its committed offsets read, its state brought there by replay, its marts computed with the rates of
- * now, its partitions consumed. A short step at a time, so that tasks that are ready are worked on meanwhile and the
- * group is polled. */
+/* The tasks of the assignment, each on its own way from STAGE_WAITING to STAGE_READY: let go of by
+ * whoever had it in this process, its committed offsets read, its state brought there by replay,
+ * its marts computed with the rates of now, its partitions consumed. A short step at a time, so
+ * that tasks that are ready are worked on meanwhile and the group is polled. */
 #include "streamer/worker/worker_internal.h"
 
 #include "streamer/base/mem.h"
@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define CALL_TIMEOUT_MS 5000
-/* Of restoring. What is replayed together is proportional to it (restore.c), and whoever is ready waits meanwhile. */
+/* Of restoring. What is replayed together is proportional to it (restore.c), and whoever is ready
+ * waits meanwhile. */
 #define STEP_MS 200       /* when nobody is ready */
 #define QUIET_STEP_MS 100 /* when those that are have nothing to do */
 #define BUSY_STEP_MS 10   /* when they have */
@@ -107,21 +108,25 @@ static bool topics_are_there(struct worker *w, struct err *e) {
                  topic->partition_cnt != w->o.layout->partitions[t])
             ok = err_set(e, ERR_STOP,
                          "topic %s: it had %d partitions when this started and has %d now; restart",
-                         worker_topic(w, (enum topic)t), w->o.layout->partitions[t], topic->partition_cnt);
+                         worker_topic(w, (enum topic)t), w->o.layout->partitions[t],
+                         topic->partition_cnt);
     }
     w->o.kafka->free_metadata(md);
     return ok;
 }
 
 /* One entry for each source of `which`, in that order. */
-static rd_kafka_topic_partition_list_t *list_of(struct worker *w, struct source *const *which, size_t count) {
+static rd_kafka_topic_partition_list_t *list_of(struct worker *w, struct source *const *which,
+                                                size_t count) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (size_t i = 0; i < count; i++)
-        (void)rd_kafka_topic_partition_list_add(list, worker_topic(w, which[i]->topic), which[i]->partition);
+        (void)rd_kafka_topic_partition_list_add(list, worker_topic(w, which[i]->topic),
+                                                which[i]->partition);
     return list;
 }
 
-static bool read_committed(struct worker *w, struct source *const *which, size_t count, struct err *e) {
+static bool read_committed(struct worker *w, struct source *const *which, size_t count,
+                           struct err *e) {
     rd_kafka_topic_partition_list_t *list = list_of(w, which, count);
     rd_kafka_resp_err_t code = w->o.kafka->committed(w->consumer, list, CALL_TIMEOUT_MS);
     bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ||
@@ -134,8 +139,8 @@ static bool read_committed(struct worker *w, struct source *const *which, size_t
         const rd_kafka_topic_partition_t *tp = &list->elems[i];
         struct source *s = which[i];
         if (tp->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            ok = err_set(e, kafka_class_of(tp->err), "committed offset of %s partition %d: %s", tp->topic,
-                         tp->partition, rd_kafka_err2str(tp->err));
+            ok = err_set(e, kafka_class_of(tp->err), "committed offset of %s partition %d: %s",
+                         tp->topic, tp->partition, rd_kafka_err2str(tp->err));
         else if (w->o.ephemeral) { /* they outlive a rebalance: the machine may have slept */
             task_load_meta(&w->pipeline.env, &w->tasks[s->partition]);
             s->committed = w->tasks[s->partition].meta.positions[s->topic];
@@ -146,20 +151,23 @@ static bool read_committed(struct worker *w, struct source *const *which, size_t
     return ok;
 }
 
-/* `e` says, because of the committed offset of `s`, that nobody may go on. That offset is from a moment ago: others may have
- * taken the partition over since, if this process stood still. Then it is their business. Returns false. */
+/* `e` says, because of the committed offset of `s`, that nobody may go on. That offset is from a
+ * moment ago: others may have taken the partition over since, if this process stood still. Then it
+ * is their business. Returns false. */
 static bool make_sure(struct worker *w, struct source *s, struct err *e) {
     int64_t before = s->committed;
     struct err other;
     if (!read_committed(w, &s, 1, &other))
         *e = other;
     else if (s->committed != before)
-        (void)err_set(e, ERR_RETRY, "%s partition %d: another instance has gone on with it meanwhile",
+        (void)err_set(e, ERR_RETRY,
+                      "%s partition %d: another instance has gone on with it meanwhile",
                       worker_topic(w, s->topic), s->partition);
     return false;
 }
 
-static bool nothing_is_lost(struct worker *w, struct source *s, int64_t low, int64_t high, struct err *e) {
+static bool nothing_is_lost(struct worker *w, struct source *s, int64_t low, int64_t high,
+                            struct err *e) {
     if (s->committed < 0 || (s->committed >= low && s->committed <= high))
         return true;
     (void)err_set(
@@ -168,16 +176,18 @@ static bool nothing_is_lost(struct worker *w, struct source *s, int64_t low, int
         "%lld): records were deleted before they were processed, or the topic was recreated; look "
         "for them upstream, then set the offsets of group %s to where to go on (kafka-consumer-groups.sh "
         "--reset-offsets)",
-        worker_topic(w, s->topic), s->partition, (long long)s->committed, (long long)low, (long long)high,
-        w->o.config->app_id);
+        worker_topic(w, s->topic), s->partition, (long long)s->committed, (long long)low,
+        (long long)high, w->o.config->app_id);
     return make_sure(w, s, e);
 }
 
 /* Where each source goes on, and that nothing between there and its start is lost. */
-static bool find_starts(struct worker *w, struct source *const *which, size_t count, struct err *e) {
+static bool find_starts(struct worker *w, struct source *const *which, size_t count,
+                        struct err *e) {
     rd_kafka_topic_partition_list_t *list = list_of(w, which, count);
     int64_t *low = mem_calloc(count, sizeof *low), *high = mem_calloc(count, sizeof *high);
-    bool ok = w->o.kafka->watermarks(restore_client(w->restore), list, low, high, CALL_TIMEOUT_MS, e);
+    bool ok =
+        w->o.kafka->watermarks(restore_client(w->restore), list, low, high, CALL_TIMEOUT_MS, e);
     for (size_t i = 0; ok && i < count; i++) {
         struct source *s = which[i];
         ok = nothing_is_lost(w, s, low[i], high[i], e);
@@ -222,7 +232,8 @@ static bool any_committed(const struct worker *w) {
     return false;
 }
 
-/* A source that became this worker's meanwhile is not asked about yet: it would seem never to have been committed. */
+/* A source that became this worker's meanwhile is not asked about yet: it would seem never to have
+ * been committed. */
 static bool is_located(const struct worker *w, int32_t p) {
     for (size_t i = 0; i < w->source_count; i++)
         if (w->sources[i].partition == p && !w->sources[i].located)
@@ -230,7 +241,8 @@ static bool is_located(const struct worker *w, int32_t p) {
     return true;
 }
 
-/* Plans the way of the tasks that wait and whose places are known; who holds them has asked for those. */
+/* Plans the way of the tasks that wait and whose places are known; who holds them has asked for
+ * those. */
 static bool plan(struct worker *w, struct err *e) {
     struct restore_request *requests = mem_calloc((size_t)w->o.layout->n, sizeof *requests);
     size_t count = 0;
@@ -239,8 +251,8 @@ static bool plan(struct worker *w, struct err *e) {
             requests[count++] =
                 (struct restore_request){&w->tasks[p], committed_of(w, TOPIC_ACCOUNT_LINKS, p),
                                          committed_of(w, TOPIC_CUSTOMER_REFS, p), any_committed(w)};
-    bool ok =
-        restore_add(w->restore, &w->pipeline.env, requests, count, worker_clock_ms(w, CLOCK_REALTIME), e);
+    bool ok = restore_add(w->restore, &w->pipeline.env, requests, count,
+                          worker_clock_ms(w, CLOCK_REALTIME), e);
     for (size_t i = 0; ok && i < count; i++)
         atomic_store(&w->stages[requests[i].task->partition], STAGE_RESTORING);
     free(requests);
@@ -260,8 +272,8 @@ static bool look_at_waiting(struct worker *w, struct err *e) {
 
 /* --- STAGE_RESTORING --- */
 
-/* Results are never written before an offset of links is committed (worker_refresh), so where there are rows and
- * no such offset, the group's offsets are lost. */
+/* Results are never written before an offset of links is committed (worker_refresh), so where there
+ * are rows and no such offset, the group's offsets are lost. */
 static bool offsets_are_there(struct worker *w, const struct task *t, struct err *e) {
     struct source *s = worker_find_source(w, worker_topic(w, TOPIC_ACCOUNT_LINKS), t->partition);
     bool rows = false;
@@ -305,15 +317,17 @@ static bool refresh_some(struct worker *w, struct err *e) {
     if (!worker_refresh(w, e))
         return false;
     for (int32_t p = 0; p < w->o.layout->n; p++)
-        if (stage_of(w, p) == STAGE_REFRESHING && !task_needs_refresh(&w->pipeline.env, &w->tasks[p]))
+        if (stage_of(w, p) == STAGE_REFRESHING &&
+            !task_needs_refresh(&w->pipeline.env, &w->tasks[p]))
             atomic_store(&w->stages[p], STAGE_READY);
     return true;
 }
 
 /* --- STAGE_READY --- */
 
-/* Gives the consumer what is ready by now, if that is more than it reads already. What it has fetched of that is
- * fetched again, from s->next on: with an eager group there is no adding to an assignment. */
+/* Gives the consumer what is ready by now, if that is more than it reads already. What it has
+ * fetched of that is fetched again, from s->next on: with an eager group there is no adding to an
+ * assignment. */
 static bool consume_ready(struct worker *w, struct err *e) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
     bool more = false;
@@ -321,31 +335,35 @@ static bool consume_ready(struct worker *w, struct err *e) {
         struct source *s = &w->sources[i];
         if (!is_ready(w, s))
             continue;
-        rd_kafka_topic_partition_list_add(list, worker_topic(w, s->topic), s->partition)->offset = s->next;
+        rd_kafka_topic_partition_list_add(list, worker_topic(w, s->topic), s->partition)->offset =
+            s->next;
         more = more || !s->consumed;
         s->consumed = true;
     }
-    rd_kafka_resp_err_t code = more ? w->o.kafka->assign(w->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code =
+        more ? w->o.kafka->assign(w->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR || err_set(e, ERR_RETRY, "assign: %s", rd_kafka_err2str(code));
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           err_set(e, ERR_RETRY, "assign: %s", rd_kafka_err2str(code));
 }
 
 static void show_progress(struct worker *w, bool done) {
     int64_t now = worker_clock_ms(w, CLOCK_MONOTONIC);
     struct restore_progress p = restore_progress(w->restore);
     if (done)
-        log_info("state is where the committed offsets are", "worker=%d partitions=%zu replayed=%lld ms=%lld",
-                 w->o.index, w->source_count, (long long)p.replayed, (long long)(now - w->restart_ms));
+        log_info("state is where the committed offsets are",
+                 "worker=%d partitions=%zu replayed=%lld ms=%lld", w->o.index, w->source_count,
+                 (long long)p.replayed, (long long)(now - w->restart_ms));
     else if (now >= w->progress_due_ms)
-        log_info("restoring state", "worker=%d tasks_left=%zu replayed=%lld remaining=%lld", w->o.index,
-                 p.tasks, (long long)p.replayed, (long long)p.remaining);
+        log_info("restoring state", "worker=%d tasks_left=%zu replayed=%lld remaining=%lld",
+                 w->o.index, p.tasks, (long long)p.replayed, (long long)p.remaining);
     else
         return;
     w->progress_due_ms = now + PROGRESS_MS;
 }
 
-/* Topics with as many partitions as there are tasks are shared out alike: who has a partition of one has it of all. Not if
- * the group's leader has not heard of a topic yet. */
+/* Topics with as many partitions as there are tasks are shared out alike: who has a partition of
+ * one has it of all. Not if the group's leader has not heard of a topic yet. */
 static bool assignment_is_whole(struct worker *w, struct err *e) {
     for (size_t i = 0; i < w->source_count; i++) {
         const struct source *s = &w->sources[i];

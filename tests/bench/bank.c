@@ -11,7 +11,8 @@
 
 #define BEGIN_MS INT64_C(1750000000000)
 #define DAY_MS INT64_C(86400000)
-/* Balances go round a prime number of cents in steps, so that none comes twice within that many versions. */
+/* Balances go round a prime number of cents in steps, so that none comes twice within that many
+ * versions. */
 #define BALANCES INT64_C(9999991)
 #define STEP INT64_C(104729)
 #define OFFSET INT64_C(7919)
@@ -96,10 +97,11 @@ static void put_key(struct bank_event *e, int64_t i) {
 
 static void put_account(struct bank_event *e, int64_t i, int64_t cents, int64_t at_ms) {
     put_key(e, i);
-    e->value_n = snprintf(e->value, sizeof e->value,
-                          "{\"account_id\":\"%s\",\"customer_id\":\"%" PRId64 "\",\"balance\":\"%" PRId64
-                          ".%02" PRId64 "\",\"account_type\":\"Savings\",\"updated_at\":%" PRId64 "}",
-                          e->key, i / BANK_ACCOUNTS_OF_CUSTOMER, cents / 100, cents % 100, at_ms);
+    e->value_n =
+        snprintf(e->value, sizeof e->value,
+                 "{\"account_id\":\"%s\",\"customer_id\":\"%" PRId64 "\",\"balance\":\"%" PRId64
+                 ".%02" PRId64 "\",\"account_type\":\"Savings\",\"updated_at\":%" PRId64 "}",
+                 e->key, i / BANK_ACCOUNTS_OF_CUSTOMER, cents / 100, cents % 100, at_ms);
 }
 
 int64_t bank_change_account(struct bank *b, int64_t i, struct bank_event *out) {

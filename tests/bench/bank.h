@@ -1,6 +1,7 @@
-/* bank: customers and accounts of the benchmark, and the next event of each. What was said of them so far is kept in a
- * file, so that the programs that take turns never repeat a balance by accident. Account i belongs to customer
- * i / BANK_ACCOUNTS_OF_CUSTOMER. The same calls in the same order give the same events. */
+/* bank: customers and accounts of the benchmark, and the next event of each. What was said of them
+ * so far is kept in a file, so that the programs that take turns never repeat a balance by
+ * accident. Account i belongs to customer i / BANK_ACCOUNTS_OF_CUSTOMER. The same calls in the same
+ * order give the same events. */
 #ifndef TESTS_BENCH_BANK_H
 #define TESTS_BENCH_BANK_H
 
@@ -18,8 +19,8 @@ struct bank_event {
     int key_n, value_n;
 };
 
-/* Opens `path`, or makes it, for the whole life of the process; ends the process with a message if it cannot, or if it
- * holds another number of accounts. */
+/* Opens `path`, or makes it, for the whole life of the process; ends the process with a message if
+ * it cannot, or if it holds another number of accounts. */
 struct bank *bank_open(const char *path, int64_t accounts);
 int64_t bank_accounts(const struct bank *b);
 int64_t bank_customers(const struct bank *b);
@@ -28,7 +29,8 @@ int64_t bank_customers(const struct bank *b);
 int64_t bank_change_account(struct bank *b, int64_t i, struct bank_event *out);
 /* Another name and loan, at a later time. */
 void bank_change_customer(struct bank *b, int64_t i, struct bank_event *out);
-/* Another balance than any before, `ms` before the newest event of the account, which stays the current one. */
+/* Another balance than any before, `ms` before the newest event of the account, which stays the
+ * current one. */
 void bank_late_account(struct bank *b, int64_t i, int64_t ms, struct bank_event *out);
 /* The current balance, at a later time. */
 void bank_repeat_account(struct bank *b, int64_t i, struct bank_event *out);

@@ -1,11 +1,13 @@
-/* cycle: the work of a processor's transactions without Kafka: records through the tasks, with the state in RocksDB, and
- * the internal messages back in. Prints for each phase the CPU time of this thread and of the whole process.
+/* cycle: the work of a processor's transactions without Kafka: records through the tasks, with the
+ * state in RocksDB, and the internal messages back in. Prints for each phase the CPU time of this
+ * thread and of the whole process.
  *
  *   cycle [ACCOUNTS [CHANGES [MEMORY]]]     MEMORY: state.memory.bytes
  *
- * Then what RocksDB alone takes for the same rows. Phases: insert (each account once), change (another balance), unchanged
- * (the same balance, later), refeed (the same of all accounts, in the order of their ids), customer (another name; each has
- * ten accounts), late (changes, one in twenty late). */
+ * Then what RocksDB alone takes for the same rows. Phases: insert (each account once), change
+ * (another balance), unchanged (the same balance, later), refeed (the same of all accounts, in the
+ * order of their ids), customer (another name; each has ten accounts), late (changes, one in twenty
+ * late). */
 #include "rocksdb_rate.h"
 #include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
@@ -27,7 +29,8 @@
 #define DAY_MS INT64_C(86400000) /* from one phase to the next: none has as many records */
 #define BEGIN_MS INT64_C(1700000000000)
 
-/* Records of a batch: of the input, or links and refs that were sent, to be read in the next one. */
+/* Records of a batch: of the input, or links and refs that were sent, to be read in the next one.
+ */
 struct inbox {
     struct buf bytes;
     struct letter {
@@ -59,7 +62,8 @@ static void fail(const char *text) {
     exit(1);
 }
 
-static void inbox_put(struct inbox *in, struct letter letter, struct slice key, struct slice value) {
+static void inbox_put(struct inbox *in, struct letter letter, struct slice key,
+                      struct slice value) {
     if (in->count == in->cap) {
         in->cap = in->cap == 0 ? 1024 : in->cap * 2;
         in->letters = mem_realloc(in->letters, in->cap * sizeof *in->letters);
@@ -78,8 +82,8 @@ static void bench_send(struct sink *sink, const struct sink_message *m) {
     b->sent_bytes += (int64_t)(m->key.n + m->value.n);
     if (m->topic != TOPIC_ACCOUNT_LINKS && m->topic != TOPIC_CUSTOMER_REFS)
         return;
-    inbox_put(&b->inboxes[b->writing], (struct letter){.topic = m->topic, .partition = m->partition}, m->key,
-              m->value);
+    inbox_put(&b->inboxes[b->writing],
+              (struct letter){.topic = m->topic, .partition = m->partition}, m->key, m->value);
 }
 
 /* As the worker does behind a backlog. */
@@ -96,7 +100,8 @@ static void keep(struct bench *b, bool all) {
 }
 
 /* Letters `from` … `to` - 1, whose bytes begin at `p`. Returns where they end. */
-static const char *want(struct bench *b, const struct inbox *in, size_t from, size_t to, const char *p) {
+static const char *want(struct bench *b, const struct inbox *in, size_t from, size_t to,
+                        const char *p) {
     for (size_t i = from; i < to; i++) {
         const struct letter *l = &in->letters[i];
         pipeline_want(&b->pipeline, &b->tasks[l->partition], l->topic, slice_of(p, l->key_n));
@@ -106,7 +111,8 @@ static const char *want(struct bench *b, const struct inbox *in, size_t from, si
     return p;
 }
 
-static void process(struct bench *b, const struct inbox *in, size_t from, size_t to, const char *p) {
+static void process(struct bench *b, const struct inbox *in, size_t from, size_t to,
+                    const char *p) {
     for (size_t i = from; i < to; i++) {
         const struct letter *l = &in->letters[i];
         struct input message = {
@@ -154,8 +160,8 @@ static int64_t cpu_us(clockid_t clock) {
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* The input that was fed, in batches, and all that follows from it. A function of its own, so that callgrind can be told
- * to count in it. */
+/* The input that was fed, in batches, and all that follows from it. A function of its own, so that
+ * callgrind can be told to count in it. */
 __attribute__((noinline)) static void work(struct bench *b) {
     b->thread_us = -cpu_us(CLOCK_THREAD_CPUTIME_ID);
     b->process_us = -cpu_us(CLOCK_PROCESS_CPUTIME_ID);
@@ -169,7 +175,8 @@ __attribute__((noinline)) static void work(struct bench *b) {
 
 static void feed(struct bench *b, enum topic topic, const char *key, const char *value) {
     int32_t partition = murmur2_partition(slice_str(key), PARTITIONS);
-    inbox_put(&b->input, (struct letter){.topic = topic, .partition = partition, .timestamp_ms = b->clock_ms},
+    inbox_put(&b->input,
+              (struct letter){.topic = topic, .partition = partition, .timestamp_ms = b->clock_ms},
               slice_str(key), slice_str(value));
     b->clock_ms++;
 }
@@ -198,7 +205,8 @@ static void feed_customer(struct bench *b, int64_t i, int64_t turn) {
     feed(b, TOPIC_CUSTOMERS, key, value);
 }
 
-/* Bytes that this process has read from and written to files so far: as repeatable as CPU time is not. */
+/* Bytes that this process has read from and written to files so far: as repeatable as CPU time is
+ * not. */
 struct io {
     long long read, written;
 };
@@ -211,8 +219,8 @@ static struct io io_so_far(void) {
     return io;
 }
 
-/* Each makes its input and then works. They are functions of their own, so that callgrind can be told to count in one of
- * them. */
+/* Each makes its input and then works. They are functions of their own, so that callgrind can be
+ * told to count in one of them. */
 __attribute__((noinline)) static void phase_insert(struct bench *b, int64_t n) {
     for (int64_t i = 0; i < n / ACCOUNTS_OF_CUSTOMER; i++)
         feed_customer(b, i, 0);
@@ -256,15 +264,18 @@ __attribute__((noinline)) static void phase_customer(struct bench *b, int64_t n)
     work(b);
 }
 
-/* Changes, and among them one in twenty that is late, between the versions of the phases insert and change. */
+/* Changes, and among them one in twenty that is late, between the versions of the phases insert and
+ * change. */
 __attribute__((noinline)) static void phase_late(struct bench *b, int64_t n) {
     int64_t late_ms = BEGIN_MS + DAY_MS + DAY_MS / 2;
     for (int64_t i = 0; i < n; i++)
-        feed_account_at(b, scattered(b, i), 1000 + i / b->accounts, i % 20 == 0 ? late_ms : b->clock_ms);
+        feed_account_at(b, scattered(b, i), 1000 + i / b->accounts,
+                        i % 20 == 0 ? late_ms : b->clock_ms);
     work(b);
 }
 
-static void run(struct bench *b, const char *name, void (*phase)(struct bench *, int64_t), int64_t n) {
+static void run(struct bench *b, const char *name, void (*phase)(struct bench *, int64_t),
+                int64_t n) {
     int64_t sent = b->sent, bytes = b->sent_bytes;
     b->clock_ms += DAY_MS;
     struct io before = io_so_far();
@@ -276,7 +287,8 @@ static void run(struct bench *b, const char *name, void (*phase)(struct bench *,
         "%6.0f bytes written\n",
         name, n, (double)b->thread_us / (double)n, (double)b->process_us / (double)n,
         (double)(b->sent - sent) / (double)n, (double)(b->sent_bytes - bytes) / (double)n,
-        (double)(after.read - before.read) / (double)n, (double)(after.written - before.written) / (double)n);
+        (double)(after.read - before.read) / (double)n,
+        (double)(after.written - before.written) / (double)n);
 }
 
 int main(int argc, char **argv) {
@@ -307,7 +319,8 @@ int main(int argc, char **argv) {
     run(&b, "refeed", phase_refeed, b.accounts);
     run(&b, "customer", phase_customer, changes / ACCOUNTS_OF_CUSTOMER);
     run(&b, "late", phase_late, changes);
-    (void)printf("state: %.1f bytes an account\n", (double)store_bytes(b.store) / (double)b.accounts);
+    (void)printf("state: %.1f bytes an account\n",
+                 (double)store_bytes(b.store) / (double)b.accounts);
     for (int p = 0; p < PARTITIONS; p++)
         task_release(&b.tasks[p]);
     pipeline_release(&b.pipeline);

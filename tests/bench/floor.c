@@ -1,16 +1,19 @@
-/* floor: what a processor's Kafka work costs without the processing. Reads the same input in the same transactions as
- * streamer does, and for each record writes as many messages, of the same sizes, to as many topics; but they are copies
- * of samples. What streamer costs above this is its own doing.
+/* floor: what a processor's Kafka work costs without the processing. Reads the same input in the
+ * same transactions as streamer does, and for each record writes as many messages, of the same
+ * sizes, to as many topics; but they are copies of samples. What streamer costs above this is its
+ * own doing.
  *
  *   floor PROPERTIES RECORDS SAMPLES
  *
- * PROPERTIES is what `streamer run` takes, with an app.id and topics of its own. It ends when RECORDS records are
- * committed and prints one line of JSON. SAMPLES holds for each output topic (numbers are little-endian):
+ * PROPERTIES is what `streamer run` takes, with an app.id and topics of its own. It ends when
+ * RECORDS records are committed and prints one line of JSON. SAMPLES holds for each output topic
+ * (numbers are little-endian):
  *
- *   u32 n, topic[n], u64 messages in all, u32 samples, then each: u32 key_n, u32 value_n, key, value
+ *   u32 n, topic[n], u64 messages in all, u32 samples, then each: u32 key_n, u32 value_n, key,
+ * value
  *
- * with value_n 0xffffffff for a tombstone. The settings of the clients are those of kafka.c, producer.c and
- * worker_group.c. */
+ * with value_n 0xffffffff for a tombstone. The settings of the clients are those of kafka.c,
+ * producer.c and worker_group.c. */
 #include "streamer/base/mem.h"
 #include "streamer/config/config.h"
 #include "streamer/kafka/kafka.h"
@@ -119,7 +122,8 @@ static void read_samples(struct floor *fl, const char *path) {
 
 /* --- clients --- */
 
-static void set(const struct floor *fl, rd_kafka_conf_t *conf, const char *name, const char *value) {
+static void set(const struct floor *fl, rd_kafka_conf_t *conf, const char *name,
+                const char *value) {
     struct err e;
     if (!kafka_conf_set_default(conf, &fl->config, name, value, &e))
         fail("setting", e.text);
@@ -131,7 +135,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
     *(m->err == RD_KAFKA_RESP_ERR_NO_ERROR ? &fl->delivered : &fl->failed) += 1;
 }
 
-static rd_kafka_t *client(struct floor *fl, rd_kafka_type_t type, const char *const settings[][2], size_t n) {
+static rd_kafka_t *client(struct floor *fl, rd_kafka_type_t type, const char *const settings[][2],
+                          size_t n) {
     struct err e;
     rd_kafka_conf_t *conf = kafka_conf(&fl->config, &e);
     if (conf == NULL)
@@ -184,8 +189,10 @@ static void start_consumer(struct floor *fl) {
     fl->consumer = client(fl, RD_KAFKA_CONSUMER, settings, ARRAY_LEN(settings));
     (void)rd_kafka_poll_set_consumer(fl->consumer);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(2);
-    (void)rd_kafka_topic_partition_list_add(list, fl->config.topics[TOPIC_CUSTOMERS], RD_KAFKA_PARTITION_UA);
-    (void)rd_kafka_topic_partition_list_add(list, fl->config.topics[TOPIC_ACCOUNTS], RD_KAFKA_PARTITION_UA);
+    (void)rd_kafka_topic_partition_list_add(list, fl->config.topics[TOPIC_CUSTOMERS],
+                                            RD_KAFKA_PARTITION_UA);
+    (void)rd_kafka_topic_partition_list_add(list, fl->config.topics[TOPIC_ACCOUNTS],
+                                            RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(fl->consumer, list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         fail("subscribe", rd_kafka_err2str(code));
@@ -198,7 +205,8 @@ static void collect(struct floor *fl) {
     size_t max = (size_t)fl->config.batch_max_records;
     int64_t deadline = INT64_MAX;
     while (fl->message_count < max) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(fl->consumer, fl->message_count == 0 ? POLL_MS : 0);
+        rd_kafka_message_t *m =
+            rd_kafka_consumer_poll(fl->consumer, fl->message_count == 0 ? POLL_MS : 0);
         if (m == NULL)
             break;
         if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -219,10 +227,11 @@ static rd_kafka_resp_err_t produce(struct floor *fl, const struct output *o, con
                                    const rd_kafka_message_t *cause) {
     rd_kafka_timestamp_type_t type;
     size_t value_n = s->value != NULL ? s->value_n : 0;
-    return rd_kafka_producev(fl->producer, RD_KAFKA_V_RKT(o->topic), RD_KAFKA_V_PARTITION(cause->partition),
-                             RD_KAFKA_V_KEY(s->key, s->key_n), RD_KAFKA_V_VALUE(s->value, value_n),
-                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                             RD_KAFKA_V_TIMESTAMP(rd_kafka_message_timestamp(cause, &type)), RD_KAFKA_V_END);
+    return rd_kafka_producev(
+        fl->producer, RD_KAFKA_V_RKT(o->topic), RD_KAFKA_V_PARTITION(cause->partition),
+        RD_KAFKA_V_KEY(s->key, s->key_n), RD_KAFKA_V_VALUE(s->value, value_n),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_TIMESTAMP(rd_kafka_message_timestamp(cause, &type)), RD_KAFKA_V_END);
 }
 
 static void send_one(struct floor *fl, struct output *o, const rd_kafka_message_t *cause) {
@@ -249,7 +258,8 @@ static void answer(struct floor *fl, const rd_kafka_message_t *cause) {
 
 static void note_offset(rd_kafka_topic_partition_list_t *offsets, const rd_kafka_message_t *m) {
     const char *topic = rd_kafka_topic_name(m->rkt);
-    rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_find(offsets, topic, m->partition);
+    rd_kafka_topic_partition_t *tp =
+        rd_kafka_topic_partition_list_find(offsets, topic, m->partition);
     if (tp == NULL)
         tp = rd_kafka_topic_partition_list_add(offsets, topic, m->partition);
     tp->offset = m->offset + 1;
@@ -265,7 +275,8 @@ static size_t transact(struct floor *fl, size_t at) {
         note_offset(offsets, fl->messages[at++]);
     }
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(fl->consumer);
-    check(rd_kafka_send_offsets_to_transaction(fl->producer, offsets, group, 15000), "send offsets");
+    check(rd_kafka_send_offsets_to_transaction(fl->producer, offsets, group, 15000),
+          "send offsets");
     check(rd_kafka_commit_transaction(fl->producer, 15000), "commit");
     rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(offsets);
@@ -295,7 +306,8 @@ static void report(const struct floor *fl) {
     (void)getrusage(RUSAGE_SELF, &used);
     (void)printf("{\"records\": %" PRIu64 ", \"transactions\": %" PRIu64 ", \"messages\": %" PRIu64
                  ", \"cpu_user_s\": %.3f, \"cpu_system_s\": %.3f}\n",
-                 fl->done, fl->transactions, fl->delivered, seconds(used.ru_utime), seconds(used.ru_stime));
+                 fl->done, fl->transactions, fl->delivered, seconds(used.ru_utime),
+                 seconds(used.ru_stime));
 }
 
 static void release(struct floor *fl) {

@@ -1,12 +1,15 @@
-/* hot: what one event costs an id that has a long history and many confirmations, without Kafka: rows read, rows and bytes
- * written, messages and bytes sent. test_hot.py compares short histories with long ones, and counts instructions, too.
+/* hot: what one event costs an id that has a long history and many confirmations, without Kafka:
+ * rows read, rows and bytes written, messages and bytes sent. test_hot.py compares short histories
+ * with long ones, and counts instructions, too.
  *
  *   hot build DIR VERSIONS CONFIRMATIONS   makes a state with one account for each kind of events
- *   hot run DIR VERSIONS CONFIRMATIONS     prints a line for each kind: of each of EVENTS events rows read, rows and bytes
- *                                          written, the largest of them; messages and bytes sent, the largest of them
+ *   hot run DIR VERSIONS CONFIRMATIONS     prints a line for each kind: of each of EVENTS events
+ * rows read, rows and bytes written, the largest of them; messages and bytes sent, the largest of
+ * them
  *
- * The history of each account is, a second apart: half of the versions, half of the confirmations, and both once more. They
- * are written in transactions, as the worker does. Two programs, so that callgrind sees only the second. */
+ * The history of each account is, a second apart: half of the versions, half of the confirmations,
+ * and both once more. They are written in transactions, as the worker does. Two programs, so that
+ * callgrind sees only the second. */
 #include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
@@ -33,7 +36,8 @@
 /* --- what is counted --- */
 
 struct meter {
-    int64_t rows_read, rows_written, bytes_written, largest_row, messages, bytes_sent, largest_message;
+    int64_t rows_read, rows_written, bytes_written, largest_row, messages, bytes_sent,
+        largest_message;
 };
 
 /* The only one: operations of a kv know of nothing else. */
@@ -104,7 +108,8 @@ static void pass_free(struct kv_cursor *c) {
 
 static struct kv_cursor *count_cursor(struct kv *kv, enum family f) {
     static const struct kv_cursor_ops ops = {
-        count_seek, count_seek_for_prev, count_next, count_prev, pass_valid, pass_key, pass_value, pass_free};
+        count_seek, count_seek_for_prev, count_next, count_prev, pass_valid,
+        pass_key,   pass_value,          pass_free};
     struct counting_cursor *c = mem_calloc(1, sizeof *c);
     *c = (struct counting_cursor){{&ops}, store_ops->cursor(kv, f)};
     return &c->base;
@@ -166,7 +171,8 @@ static void fail(const char *text) {
     exit(1);
 }
 
-static void put_letter(struct letters *l, struct letter letter, struct slice key, struct slice value) {
+static void put_letter(struct letters *l, struct letter letter, struct slice key,
+                       struct slice value) {
     if (l->n == l->cap) {
         l->cap = l->cap == 0 ? 1024 : l->cap * 2;
         l->p = mem_realloc(l->p, l->cap * sizeof *l->p);
@@ -199,7 +205,8 @@ static void process(struct bench *b, struct letters *l) {
     for (size_t i = 0; i < l->n; i++) {
         struct input in = {.topic = l->p[i].topic};
         in.record.key = slice_of(p, l->p[i].key_n);
-        in.record.value = l->p[i].has_value ? slice_of(p + l->p[i].key_n, l->p[i].value_n) : slice_null();
+        in.record.value =
+            l->p[i].has_value ? slice_of(p + l->p[i].key_n, l->p[i].value_n) : slice_null();
         in.record.timestamp_ms = l->p[i].timestamp_ms;
         in.record.replayed_at_ms = TIMESTAMP_NONE;
         p += l->p[i].key_n + l->p[i].value_n;
@@ -212,7 +219,8 @@ static void process(struct bench *b, struct letters *l) {
     buf_clear(&l->bytes);
 }
 
-/* The events that are counted. A function of its own, so that callgrind can be told to count in it. */
+/* The events that are counted. A function of its own, so that callgrind can be told to count in it.
+ */
 __attribute__((noinline)) static void work(struct bench *b) {
     process(b, &b->input);
 }
@@ -244,23 +252,25 @@ static void id_of(char id[static 32], const struct kind *k) {
 }
 
 /* The balance says which value it is. */
-static void put_record(struct bench *b, const struct kind *k, int64_t at, int64_t kafka_ms, int64_t value,
-                       int64_t position) {
+static void put_record(struct bench *b, const struct kind *k, int64_t at, int64_t kafka_ms,
+                       int64_t value, int64_t position) {
     char id[32], text[512], metadata[160] = "";
     id_of(id, k);
     if (k->origin == LOG)
-        (void)snprintf(metadata, sizeof metadata,
-                       ",\"__op\":\"u\",\"__source_connector\":\"postgresql\",\"__source_name\":\"bank\","
-                       "\"__source_lsn\":%" PRId64 ",\"__source_ts_ms\":%" PRId64,
-                       position, at);
+        (void)snprintf(
+            metadata, sizeof metadata,
+            ",\"__op\":\"u\",\"__source_connector\":\"postgresql\",\"__source_name\":\"bank\","
+            "\"__source_lsn\":%" PRId64 ",\"__source_ts_ms\":%" PRId64,
+            position, at);
     else if (k->origin == LOG_WITHOUT_POSITIONS)
-        (void)snprintf(metadata, sizeof metadata, ",\"__op\":\"u\",\"__source_ts_ms\":%" PRId64, at);
+        (void)snprintf(metadata, sizeof metadata, ",\"__op\":\"u\",\"__source_ts_ms\":%" PRId64,
+                       at);
     (void)snprintf(text, sizeof text,
                    "{\"account_id\":\"%s\",\"customer_id\":\"" CUSTOMER "\",\"balance\":\"%" PRId64
                    ".50\",\"account_type\":\"Savings\",\"updated_at\":%" PRId64 "%s}",
                    id, value, at, metadata);
-    put_letter(&b->input, (struct letter){.topic = TOPIC_ACCOUNTS, .timestamp_ms = kafka_ms}, slice_str(id),
-               slice_str(text));
+    put_letter(&b->input, (struct letter){.topic = TOPIC_ACCOUNTS, .timestamp_ms = kafka_ms},
+               slice_str(id), slice_str(text));
 }
 
 /* The next one of a log. */
@@ -271,11 +281,12 @@ static void put_next(struct bench *b, const struct kind *k, int64_t at, int64_t 
 static void put_tombstone(struct bench *b, const struct kind *k, int64_t kafka_ms) {
     char id[32];
     id_of(id, k);
-    put_letter(&b->input, (struct letter){.topic = TOPIC_ACCOUNTS, .timestamp_ms = kafka_ms}, slice_str(id),
-               slice_null());
+    put_letter(&b->input, (struct letter){.topic = TOPIC_ACCOUNTS, .timestamp_ms = kafka_ms},
+               slice_str(id), slice_null());
 }
 
-/* When the parts of a history begin: versions, confirmations, versions, confirmations; then its end. */
+/* When the parts of a history begin: versions, confirmations, versions, confirmations; then its
+ * end. */
 static int64_t part_ms(const struct bench *b, int part) {
     int64_t pairs = part / 2 * (b->versions / 2 + b->confirmations / 2);
     return BEGIN_MS + (pairs + part % 2 * (b->versions / 2)) * STEP_MS;
@@ -354,7 +365,8 @@ static void feed_tie(struct bench *b, const struct kind *k) {
 static void feed_resent(struct bench *b, const struct kind *k) {
     int64_t first = b->versions / 2 + b->confirmations / 2;
     for (int64_t i = first; i < first + EVENTS; i++)
-        put_record(b, k, BEGIN_MS + i * STEP_MS, part_ms(b, PART_END), value_at(b, i), LOG_BEGIN + 1 + i);
+        put_record(b, k, BEGIN_MS + i * STEP_MS, part_ms(b, PART_END), value_at(b, i),
+                   LOG_BEGIN + 1 + i);
 }
 
 static void feed_tombstone(struct bench *b, const struct kind *k) {
@@ -370,13 +382,15 @@ static void feed_tombstone_moves(struct bench *b, const struct kind *k) {
     for (int64_t i = 0; i < EVENTS; i++, at += 3 * STEP_MS) {
         put_next(b, k, at, values_of(b) + 2 * i);
         put_tombstone(b, k, at + 2 * STEP_MS);
-        put_record(b, k, at + STEP_MS, at + 2 * STEP_MS, values_of(b) + 2 * i + 1, ++b->log_position);
+        put_record(b, k, at + STEP_MS, at + 2 * STEP_MS, values_of(b) + 2 * i + 1,
+                   ++b->log_position);
     }
 }
 
 /* With each event the oldest confirmation leaves the late window. */
 static void confirm_and_expire(struct bench *b, const struct kind *k, int64_t from_ms) {
-    b->pipeline.env.order_options.late_window_ms = from_ms - STEP_MS - part_ms(b, PART_CONFIRMATIONS);
+    b->pipeline.env.order_options.late_window_ms =
+        from_ms - STEP_MS - part_ms(b, PART_CONFIRMATIONS);
     confirm(b, k, from_ms, EVENTS);
 }
 
@@ -384,7 +398,8 @@ static void feed_expired(struct bench *b, const struct kind *k) {
     confirm_and_expire(b, k, part_ms(b, PART_END));
 }
 
-/* There are as many confirmations as there may be: all records of the history that changed nothing. */
+/* There are as many confirmations as there may be: all records of the history that changed nothing.
+ */
 static void feed_dropped(struct bench *b, const struct kind *k) {
     b->pipeline.env.confirmations_max = b->confirmations / 2 * 2;
     confirm(b, k, part_ms(b, PART_END), EVENTS);
@@ -428,7 +443,8 @@ static const struct kind kinds[] = {
 /* --- the two programs --- */
 
 static void build(struct bench *b) {
-    const char *name = "{\"customer_id\":\"" CUSTOMER "\",\"customer_name\":\"Hot\",\"has_loan\":\"yes\"}";
+    const char *name =
+        "{\"customer_id\":\"" CUSTOMER "\",\"customer_name\":\"Hot\",\"has_loan\":\"yes\"}";
     put_letter(&b->input, (struct letter){.topic = TOPIC_CUSTOMERS, .timestamp_ms = BEGIN_MS},
                slice_str(CUSTOMER), slice_str(name));
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
@@ -451,8 +467,9 @@ static void run(struct bench *b, const struct kind *k) {
     phase(b, k);
     (void)printf("%-17s %.2f %.2f %.1f %" PRId64 " %.2f %.1f %" PRId64 "\n", k->name,
                  (double)meter.rows_read / EVENTS, (double)meter.rows_written / EVENTS,
-                 (double)meter.bytes_written / EVENTS, meter.largest_row, (double)meter.messages / EVENTS,
-                 (double)meter.bytes_sent / EVENTS, meter.largest_message);
+                 (double)meter.bytes_written / EVENTS, meter.largest_row,
+                 (double)meter.messages / EVENTS, (double)meter.bytes_sent / EVENTS,
+                 meter.largest_message);
     commit(b);
 }
 
@@ -462,7 +479,8 @@ static void open_bench(struct bench *b, const char *dir) {
     if (!config_load(&b->config, NULL, NULL, 0, &e))
         fail(e.text);
     b->config.late_window_ms = LONG_WINDOW_MS;
-    /* One sorted run of RocksDB, however long the histories are: with each run a cursor costs more, 16 at most. */
+    /* One sorted run of RocksDB, however long the histories are: with each run a cursor costs more,
+     * 16 at most. */
     b->config.state_memory_bytes = INT64_C(2) << 30;
     if ((b->store = store_open(dir, b->config.state_memory_bytes, 1, &e)) == NULL)
         fail(e.text);

@@ -2,10 +2,11 @@
  *
  *   latency BOOTSTRAP BANK_FILE ACCOUNTS RATE SECONDS WARMUP_SECONDS ACCOUNTS_TOPIC SUMMARY_TOPIC
  *
- * Sends RATE changes a second, each at its due time whatever became of those before (an open loop); another thread reads
- * the summary under read_committed and knows each change by its account and balance, which come only once. A latency
- * counts from the due time, so that a sender that is late itself hides nothing. Changes of the first WARMUP_SECONDS are
- * sent but not counted. Prints one line of JSON. */
+ * Sends RATE changes a second, each at its due time whatever became of those before (an open loop);
+ * another thread reads the summary under read_committed and knows each change by its account and
+ * balance, which come only once. A latency counts from the due time, so that a sender that is late
+ * itself hides nothing. Changes of the first WARMUP_SECONDS are sent but not counted. Prints one
+ * line of JSON. */
 #include "streamer/base/mem.h"
 #include "tests/bench/bank.h"
 #include "tests/bench/random.h"
@@ -76,7 +77,8 @@ static void index_change(struct probe *p, int64_t i) {
 }
 
 static struct change *find_change(struct probe *p, int64_t account, int64_t cents) {
-    for (size_t at = place_of(p, account, cents); p->index[at] != 0; at = (at + 1) & (p->index_size - 1)) {
+    for (size_t at = place_of(p, account, cents); p->index[at] != 0;
+         at = (at + 1) & (p->index_size - 1)) {
         struct change *c = &p->changes[p->index[at] - 1];
         if (c->account == account && c->cents == cents)
             return c;
@@ -106,11 +108,13 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
     p->failed += m->err != RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static rd_kafka_t *client(struct probe *p, rd_kafka_type_t type, const char *const settings[][2], size_t n) {
+static rd_kafka_t *client(struct probe *p, rd_kafka_type_t type, const char *const settings[][2],
+                          size_t n) {
     char why[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (size_t i = 0; i < n; i++)
-        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, sizeof why) != RD_KAFKA_CONF_OK)
+        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, sizeof why) !=
+            RD_KAFKA_CONF_OK)
             fail(settings[i][0], why);
     rd_kafka_conf_set_opaque(conf, p);
     if (type == RD_KAFKA_PRODUCER)
@@ -127,9 +131,11 @@ static void assign_ends(struct probe *p, rd_kafka_t *consumer) {
     const struct rd_kafka_metadata *md;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer, p->summary, NULL);
     rd_kafka_resp_err_t code = rd_kafka_metadata(consumer, 0, topic, &md, 30000);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || md->topic_cnt != 1 || md->topics[0].partition_cnt == 0)
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || md->topic_cnt != 1 ||
+        md->topics[0].partition_cnt == 0)
         fail("no topic", p->summary);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(md->topics[0].partition_cnt);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(md->topics[0].partition_cnt);
     for (int i = 0; i < md->topics[0].partition_cnt; i++) {
         int64_t low, high;
         code = rd_kafka_query_watermark_offsets(consumer, p->summary, i, &low, &high, 30000);
@@ -232,7 +238,8 @@ static void send_changes(struct probe *p, const char *topic_name) {
             p->sent_late_us = late;
         rd_kafka_resp_err_t code = rd_kafka_producev(
             producer, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-            RD_KAFKA_V_KEY(e->key, (size_t)e->key_n), RD_KAFKA_V_VALUE(e->value, (size_t)e->value_n),
+            RD_KAFKA_V_KEY(e->key, (size_t)e->key_n),
+            RD_KAFKA_V_VALUE(e->value, (size_t)e->value_n),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(due_us(p, i) / 1000),
             RD_KAFKA_V_END);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -269,8 +276,9 @@ static void report(const struct probe *p) {
                  ", \"missing\": %" PRId64
                  ", \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"p999_ms\": %.2f, \"max_ms\": %.2f, "
                  "\"sender_late_ms\": %.2f}\n",
-                 p->rate, p->count, n, p->count - p->come, at_ms(sorted, n, 0.5), at_ms(sorted, n, 0.99),
-                 at_ms(sorted, n, 0.999), at_ms(sorted, n, 1), (double)p->sent_late_us / 1000);
+                 p->rate, p->count, n, p->count - p->come, at_ms(sorted, n, 0.5),
+                 at_ms(sorted, n, 0.99), at_ms(sorted, n, 0.999), at_ms(sorted, n, 1),
+                 (double)p->sent_late_us / 1000);
     free(sorted);
 }
 
@@ -278,8 +286,9 @@ int main(int argc, char **argv) {
     static struct probe p;
     pthread_t reader;
     if (argc != 9)
-        fail("usage", "latency BOOTSTRAP BANK_FILE ACCOUNTS RATE SECONDS WARMUP_SECONDS ACCOUNTS_TOPIC "
-                      "SUMMARY_TOPIC");
+        fail("usage",
+             "latency BOOTSTRAP BANK_FILE ACCOUNTS RATE SECONDS WARMUP_SECONDS ACCOUNTS_TOPIC "
+             "SUMMARY_TOPIC");
     p.bootstrap = argv[1];
     p.rate = strtoll(argv[4], NULL, 10);
     p.warmup = p.rate * strtoll(argv[6], NULL, 10);

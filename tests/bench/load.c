@@ -1,11 +1,13 @@
 /* load: fills the input topics of the benchmark, as fast as it can.
  *
- *   load BOOTSTRAP WORKLOAD BANK_FILE ACCOUNTS [--count N] [--zipf S] [--seed N] [--customers-topic T]
+ *   load BOOTSTRAP WORKLOAD BANK_FILE ACCOUNTS [--count N] [--zipf S] [--seed N] [--customers-topic
+ * T]
  *        [--accounts-topic T]
  *
- * Workloads: accounts (every customer, then every account, once), changes (N changes of accounts), customer-mix (one in
- * ten is of a customer), late (one in twenty comes late), dirty (one in twenty is rejected), refeed (every account again,
- * one in a thousand changed). `--zipf S` makes some accounts change more often than others. Prints one line of JSON. */
+ * Workloads: accounts (every customer, then every account, once), changes (N changes of accounts),
+ * customer-mix (one in ten is of a customer), late (one in twenty comes late), dirty (one in twenty
+ * is rejected), refeed (every account again, one in a thousand changed). `--zipf S` makes some
+ * accounts change more often than others. Prints one line of JSON. */
 #include "streamer/base/mem.h"
 #include "tests/bench/bank.h"
 #include "tests/bench/random.h"
@@ -68,7 +70,8 @@ static void start_producer(struct load *l, const char *bootstrap, const char *cu
     char why[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, sizeof why) != RD_KAFKA_CONF_OK)
+        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, sizeof why) !=
+            RD_KAFKA_CONF_OK)
             fail(settings[i][0], why);
     rd_kafka_conf_set_opaque(conf, l);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
@@ -80,8 +83,8 @@ static void start_producer(struct load *l, const char *bootstrap, const char *cu
 }
 
 static void send_to(struct load *l, rd_kafka_topic_t *topic, struct bank_event *e) {
-    while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, e->value, (size_t)e->value_n,
-                            e->key, (size_t)e->key_n, NULL) != 0) {
+    while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, e->value,
+                            (size_t)e->value_n, e->key, (size_t)e->key_n, NULL) != 0) {
         if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             fail("produce", rd_kafka_err2str(rd_kafka_last_error()));
         (void)rd_kafka_poll(l->producer, 10);
@@ -160,7 +163,8 @@ static void load_customer_mix(struct load *l) {
             change_account(l, any_account(l));
 }
 
-/* Late by up to the time in which every account changes twice, on the average: most land between older versions. */
+/* Late by up to the time in which every account changes twice, on the average: most land between
+ * older versions. */
 static void load_late(struct load *l) {
     for (int64_t i = 0; i < l->count; i++) {
         struct bank_event e;
@@ -168,8 +172,8 @@ static void load_late(struct load *l) {
             change_account(l, any_account(l));
             continue;
         }
-        bank_late_account(l->bank, any_account(l), 1 + random_below(&l->random, 2 * bank_accounts(l->bank)),
-                          &e);
+        bank_late_account(l->bank, any_account(l),
+                          1 + random_below(&l->random, 2 * bank_accounts(l->bank)), &e);
         l->sent.late++;
         send_to(l, l->accounts, &e);
     }
@@ -218,9 +222,12 @@ static const struct workload *find_workload(const char *name) {
 
 int main(int argc, char **argv) {
     static const struct option options[] = {
-        {"count", required_argument, NULL, 'n'},          {"zipf", required_argument, NULL, 'z'},
-        {"seed", required_argument, NULL, 's'},           {"customers-topic", required_argument, NULL, 'c'},
-        {"accounts-topic", required_argument, NULL, 'a'}, {NULL, 0, NULL, 0},
+        {"count", required_argument, NULL, 'n'},
+        {"zipf", required_argument, NULL, 'z'},
+        {"seed", required_argument, NULL, 's'},
+        {"customers-topic", required_argument, NULL, 'c'},
+        {"accounts-topic", required_argument, NULL, 'a'},
+        {NULL, 0, NULL, 0},
     };
     struct load l = {.random = 1, .count = 100000};
     const char *customers = "customers", *accounts = "accounts";
@@ -251,11 +258,13 @@ int main(int argc, char **argv) {
     (void)clock_gettime(CLOCK_MONOTONIC, &end);
     if (left != RD_KAFKA_RESP_ERR_NO_ERROR || l.failed > 0)
         fail("not everything was delivered", rd_kafka_err2str(left));
-    double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
-    (void)printf(
-        "{\"customers\": %" PRId64 ", \"accounts\": %" PRId64 ", \"changes\": %" PRId64 ", \"late\": %" PRId64
-        ", \"dirty\": %" PRId64 ", \"bytes\": %" PRId64 ", \"seconds\": %.3f}\n",
-        l.sent.customers, l.sent.accounts, l.sent.changes, l.sent.late, l.sent.dirty, l.sent.bytes, seconds);
+    double seconds =
+        (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+    (void)printf("{\"customers\": %" PRId64 ", \"accounts\": %" PRId64 ", \"changes\": %" PRId64
+                 ", \"late\": %" PRId64 ", \"dirty\": %" PRId64 ", \"bytes\": %" PRId64
+                 ", \"seconds\": %.3f}\n",
+                 l.sent.customers, l.sent.accounts, l.sent.changes, l.sent.late, l.sent.dirty,
+                 l.sent.bytes, seconds);
     rd_kafka_topic_destroy(l.customers);
     rd_kafka_topic_destroy(l.accounts);
     rd_kafka_destroy(l.producer);

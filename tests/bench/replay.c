@@ -1,6 +1,7 @@
-/* replay: what a restore costs without Kafka. Records go through the tasks as in cycle.c, and all that they send is kept: the
- * topics. Then all of it is replayed into an empty store, partition by partition, as restore.c does it. Prints the CPU time
- * of this thread and of the whole process for each message.
+/* replay: what a restore costs without Kafka. Records go through the tasks as in cycle.c, and all
+ * that they send is kept: the topics. Then all of it is replayed into an empty store, partition by
+ * partition, as restore.c does it. Prints the CPU time of this thread and of the whole process for
+ * each message.
  *
  *   replay [ACCOUNTS [CHANGES [MESSAGES-OF-A-STEP…]]] */
 #include "state/rocksdb/store.h"
@@ -148,7 +149,8 @@ static void settle(struct bench *b) {
 }
 
 static void feed(struct bench *b, enum topic topic, const char *key, const char *value) {
-    process(b, topic, murmur2_partition(slice_str(key), PARTITIONS), slice_str(key), slice_str(value));
+    process(b, topic, murmur2_partition(slice_str(key), PARTITIONS), slice_str(key),
+            slice_str(value));
     b->clock_ms++;
     if (++b->fed % BATCH == 0)
         settle(b);
@@ -167,10 +169,11 @@ static void feed_account(struct bench *b, int64_t i, int64_t turn) {
 static void feed_customer(struct bench *b, int64_t i) {
     char key[32], value[256];
     (void)snprintf(key, sizeof key, "%" PRId64, i);
-    (void)snprintf(value, sizeof value,
-                   "{\"customer_id\":\"%s\",\"customer_name\":\"Customer Number %s\",\"has_loan\":\"yes\","
-                   "\"updated_at\":%" PRId64 "}",
-                   key, key, b->clock_ms);
+    (void)snprintf(
+        value, sizeof value,
+        "{\"customer_id\":\"%s\",\"customer_name\":\"Customer Number %s\",\"has_loan\":\"yes\","
+        "\"updated_at\":%" PRId64 "}",
+        key, key, b->clock_ms);
     feed(b, TOPIC_CUSTOMERS, key, value);
 }
 
@@ -200,7 +203,8 @@ __attribute__((noinline)) static size_t replay(struct bench *b, int32_t partitio
     struct catchup c;
     size_t at[TOPIC_COUNT] = {0}, all = 0;
     for (int t = 0; t < TOPIC_COUNT; t++)
-        ranges[t].high = topic_is_replayed((enum topic)t) ? (int64_t)b->logs[t][partition].count : 0;
+        ranges[t].high =
+            topic_is_replayed((enum topic)t) ? (int64_t)b->logs[t][partition].count : 0;
     catchup_init(&c, &b->tasks[partition], ranges, b->clock_ms);
     for (int turn = 0; !catchup_done(&c); turn++) {
         enum topic t = (enum topic)(turn % TOPIC_COUNT);
@@ -209,8 +213,8 @@ __attribute__((noinline)) static size_t replay(struct bench *b, int32_t partitio
         if (!topic_is_replayed(t) || c.streams[t].done)
             continue;
         for (; at[t] < end; at[t]++) {
-            (void)catchup_take(&c, &b->buffer, t, (int64_t)at[t], key_at(l, at[t]), value_at(l, at[t]),
-                               (struct history_headers){0});
+            (void)catchup_take(&c, &b->buffer, t, (int64_t)at[t], key_at(l, at[t]),
+                               value_at(l, at[t]), (struct history_headers){0});
             if (++all % b->step_messages == 0)
                 replay_step(b, &c);
         }
@@ -243,8 +247,9 @@ static void measure(struct bench *b, const struct task_meta *before) {
         messages += replay(b, p);
     thread = cpu_us(CLOCK_THREAD_CPUTIME_ID) - thread;
     whole = cpu_us(CLOCK_PROCESS_CPUTIME_ID) - whole;
-    (void)printf("%zu messages, %zu in a step: each %.2f us in the worker, %.2f us in all\n", messages,
-                 b->step_messages, (double)thread / (double)messages, (double)whole / (double)messages);
+    (void)printf("%zu messages, %zu in a step: each %.2f us in the worker, %.2f us in all\n",
+                 messages, b->step_messages, (double)thread / (double)messages,
+                 (double)whole / (double)messages);
     for (int p = 0; p < PARTITIONS; p++)
         check(&before[p], &b->tasks[p].meta);
     stop(b);

@@ -11,7 +11,8 @@
 
 /* Those that a change of an account writes to; the first two are read before. */
 enum { ACCOUNTS, CUSTOMERS, HISTORY, KINDS };
-static const enum family tables[KINDS] = {FAMILY_ACCOUNTS, FAMILY_CUSTOMERS, FAMILY_ACCOUNT_HISTORY};
+static const enum family tables[KINDS] = {FAMILY_ACCOUNTS, FAMILY_CUSTOMERS,
+                                          FAMILY_ACCOUNT_HISTORY};
 
 /* In the order of their keys. */
 struct rows {
@@ -111,8 +112,8 @@ static void read_changes(struct rate *r, int64_t changes) {
         for (int kind = ACCOUNTS; kind <= CUSTOMERS; kind++) {
             const struct row *row = &r->rows[kind].p[scattered(&r->rows[kind], i)];
             char *text = NULL;
-            rocksdb_pinnableslice_t *found =
-                rocksdb_get_pinned(r->db, r->read, r->rows[kind].bytes.p + row->at, row->key_n, &text);
+            rocksdb_pinnableslice_t *found = rocksdb_get_pinned(
+                r->db, r->read, r->rows[kind].bytes.p + row->at, row->key_n, &text);
             check(text);
             check(found == NULL ? "a row is missing" : NULL);
             rocksdb_pinnableslice_destroy(found);

@@ -4,10 +4,11 @@
 
 #include <stdint.h>
 
-/* Takes the rows of the store in `dir`, which nobody has open, into a new database of RocksDB's defaults (but lz4 and write
- * buffers of `buffer_bytes`) beside it. Then writes there, `changes` times, a row of each table that a change of an
- * account writes to, with the keys and values that are in the store, in atomic batches of `batch` changes sorted by key;
- * then reads as often the two rows that it has to read. Prints the CPU time of both for each change. */
+/* Takes the rows of the store in `dir`, which nobody has open, into a new database of RocksDB's
+ * defaults (but lz4 and write buffers of `buffer_bytes`) beside it. Then writes there, `changes`
+ * times, a row of each table that a change of an account writes to, with the keys and values that
+ * are in the store, in atomic batches of `batch` changes sorted by key; then reads as often the two
+ * rows that it has to read. Prints the CPU time of both for each change. */
 void rocksdb_rate(const char *dir, int64_t changes, int64_t batch, int64_t buffer_bytes);
 
 #endif

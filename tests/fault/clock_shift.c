@@ -1,6 +1,7 @@
-/* clock_shift: an LD_PRELOAD library that moves the wall clock of one program while it runs, as a step of the
- * machine's clock would: also for who is waiting at that moment until a wall clock time. The file
- * CLOCK_SHIFT_FILE holds the shift in ms, 8 bytes in the machine's order; it is looked at all the time. */
+/* clock_shift: an LD_PRELOAD library that moves the wall clock of one program while it runs, as a
+ * step of the machine's clock would: also for who is waiting at that moment until a wall clock
+ * time. The file CLOCK_SHIFT_FILE holds the shift in ms, 8 bytes in the machine's order; it is
+ * looked at all the time. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -102,12 +103,14 @@ int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attributes) {
     static int (*real)(pthread_cond_t *, const pthread_condattr_t *);
     clockid_t clock = CLOCK_REALTIME;
     if (real == NULL)
-        real = (int (*)(pthread_cond_t *, const pthread_condattr_t *))dlsym(RTLD_NEXT, "pthread_cond_init");
+        real = (int (*)(pthread_cond_t *, const pthread_condattr_t *))dlsym(RTLD_NEXT,
+                                                                            "pthread_cond_init");
     if (attributes != NULL)
         (void)pthread_condattr_getclock(attributes, &clock);
     for (size_t i = 0; i < sizeof steady / sizeof *steady; i++) {
         pthread_cond_t *nobody = NULL, *self = c;
-        (void)atomic_compare_exchange_strong(&steady[i], &self, NULL); /* the one that lay here before */
+        (void)atomic_compare_exchange_strong(&steady[i], &self,
+                                             NULL); /* the one that lay here before */
         if (clock != CLOCK_REALTIME && atomic_compare_exchange_strong(&steady[i], &nobody, c))
             break;
     }
@@ -141,7 +144,8 @@ int cnd_timedwait(cnd_t *c, mtx_t *m, const struct timespec *until) {
     static int (*real)(cnd_t *, mtx_t *, const struct timespec *);
     struct timespec end;
     if (real == NULL)
-        real = (int (*)(cnd_t *, mtx_t *, const struct timespec *))dlsym(RTLD_NEXT, "cnd_timedwait");
+        real =
+            (int (*)(cnd_t *, mtx_t *, const struct timespec *))dlsym(RTLD_NEXT, "cnd_timedwait");
     while (next_piece(until, &end)) {
         int result = real(c, m, &end);
         if (result != thrd_timedout)

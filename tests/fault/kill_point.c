@@ -1,9 +1,10 @@
-/* kill_point: linked around the program's calls (--wrap), ends it as kill -9 does at a named point of its cycle:
+/* kill_point: linked around the program's calls (--wrap), ends it as kill -9 does at a named point
+ * of its cycle:
  *
- *   KILL_POINT=send_offsets|commit|state|flush|delete_group|destroy   the call of librdkafka or RocksDB
- *   KILL_WHEN=before|after                 it is made
- *   KILL_NTH=N                             for the Nth time
- *   KILL_HOW=hang                          the call never comes back, instead; standard error says so
+ *   KILL_POINT=send_offsets|commit|state|flush|delete_group|destroy   the call of librdkafka or
+ * RocksDB KILL_WHEN=before|after                 it is made KILL_NTH=N for the Nth time
+ *   KILL_HOW=hang                          the call never comes back, instead; standard error says
+ * so
  */
 #include <librdkafka/rdkafka.h>
 #include <rocksdb/c.h>
@@ -22,7 +23,8 @@ static bool is_set(const char *name, const char *value) {
 /* The number of this call of `point`, counted from 1, is the one to die at. */
 static bool is_due(const char *point, atomic_int *calls) {
     const char *nth = getenv("KILL_NTH");
-    return nth != NULL && is_set("KILL_POINT", point) && atomic_fetch_add(calls, 1) + 1 == atoi(nth);
+    return nth != NULL && is_set("KILL_POINT", point) &&
+           atomic_fetch_add(calls, 1) + 1 == atoi(nth);
 }
 
 static void die_if(bool due, const char *when) {
@@ -36,20 +38,18 @@ static void die_if(bool due, const char *when) {
 }
 
 /* Named by the linker: __real_ is the call itself, __wrap_ is what the program gets. */
-rd_kafka_error_t *__real_rd_kafka_send_offsets_to_transaction(rd_kafka_t *rk,
-                                                              const rd_kafka_topic_partition_list_t *offsets,
-                                                              const rd_kafka_consumer_group_metadata_t *group,
-                                                              int timeout_ms);
-rd_kafka_error_t *__wrap_rd_kafka_send_offsets_to_transaction(rd_kafka_t *rk,
-                                                              const rd_kafka_topic_partition_list_t *offsets,
-                                                              const rd_kafka_consumer_group_metadata_t *group,
-                                                              int timeout_ms);
+rd_kafka_error_t *__real_rd_kafka_send_offsets_to_transaction(
+    rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets,
+    const rd_kafka_consumer_group_metadata_t *group, int timeout_ms);
+rd_kafka_error_t *__wrap_rd_kafka_send_offsets_to_transaction(
+    rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets,
+    const rd_kafka_consumer_group_metadata_t *group, int timeout_ms);
 rd_kafka_error_t *__real_rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout_ms);
 rd_kafka_error_t *__wrap_rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout_ms);
-void __real_rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options, rocksdb_writebatch_t *batch,
-                          char **error);
-void __wrap_rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options, rocksdb_writebatch_t *batch,
-                          char **error);
+void __real_rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options,
+                          rocksdb_writebatch_t *batch, char **error);
+void __wrap_rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options,
+                          rocksdb_writebatch_t *batch, char **error);
 rd_kafka_resp_err_t __real_rd_kafka_flush(rd_kafka_t *rk, int timeout_ms);
 rd_kafka_resp_err_t __wrap_rd_kafka_flush(rd_kafka_t *rk, int timeout_ms);
 void __real_rd_kafka_DeleteGroups(rd_kafka_t *rk, rd_kafka_DeleteGroup_t **groups, size_t count,
@@ -59,14 +59,14 @@ void __wrap_rd_kafka_DeleteGroups(rd_kafka_t *rk, rd_kafka_DeleteGroup_t **group
 void __real_rocksdb_destroy_db(const rocksdb_options_t *options, const char *dir, char **error);
 void __wrap_rocksdb_destroy_db(const rocksdb_options_t *options, const char *dir, char **error);
 
-rd_kafka_error_t *__wrap_rd_kafka_send_offsets_to_transaction(rd_kafka_t *rk,
-                                                              const rd_kafka_topic_partition_list_t *offsets,
-                                                              const rd_kafka_consumer_group_metadata_t *group,
-                                                              int timeout_ms) {
+rd_kafka_error_t *__wrap_rd_kafka_send_offsets_to_transaction(
+    rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets,
+    const rd_kafka_consumer_group_metadata_t *group, int timeout_ms) {
     static atomic_int calls;
     bool due = is_due("send_offsets", &calls);
     die_if(due, "before");
-    rd_kafka_error_t *error = __real_rd_kafka_send_offsets_to_transaction(rk, offsets, group, timeout_ms);
+    rd_kafka_error_t *error =
+        __real_rd_kafka_send_offsets_to_transaction(rk, offsets, group, timeout_ms);
     die_if(due, "after");
     return error;
 }
@@ -80,8 +80,8 @@ rd_kafka_error_t *__wrap_rd_kafka_commit_transaction(rd_kafka_t *rk, int timeout
     return error;
 }
 
-void __wrap_rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options, rocksdb_writebatch_t *batch,
-                          char **error) {
+void __wrap_rocksdb_write(rocksdb_t *db, const rocksdb_writeoptions_t *options,
+                          rocksdb_writebatch_t *batch, char **error) {
     static atomic_int calls;
     bool due = is_due("state", &calls);
     die_if(due, "before");

@@ -1,7 +1,8 @@
-/* slow_produce: linked around the program's calls (--wrap), makes each message cost time, as a slow disk or a starved machine
- * does:
+/* slow_produce: linked around the program's calls (--wrap), makes each message cost time, as a slow
+ * disk or a starved machine does:
  *
- *   PRODUCE_MS=N   at least so long takes each call of rd_kafka_produce. Messages with headers do not go through it.
+ *   PRODUCE_MS=N   at least so long takes each call of rd_kafka_produce. Messages with headers do
+ * not go through it.
  */
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
@@ -24,5 +25,6 @@ int __wrap_rd_kafka_produce(rd_kafka_topic_t *topic, int32_t partition, int flag
     const char *ms = getenv("PRODUCE_MS");
     if (ms != NULL)
         wait_ms(atol(ms));
-    return __real_rd_kafka_produce(topic, partition, flags, value, value_size, key, key_size, opaque);
+    return __real_rd_kafka_produce(topic, partition, flags, value, value_size, key, key_size,
+                                   opaque);
 }

@@ -1,13 +1,17 @@
-/* libFuzzer entry for the source and staging layers: any record is either accepted, and then what later
- * layers rely on holds, or refused with a reason; and the short way for flat records does as the tree does.
+/* libFuzzer entry for the source and staging layers: any record is either accepted, and then what
+ * later layers rely on holds, or refused with a reason; and the short way for flat records does as
+ * the tree does.
  *
- *   clang -std=c17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. \
- *     tests/fuzz/fuzz_decode.c streamer/decode*.c streamer/layers/staging/standardize.c streamer/model/event.c streamer/model/position.c \
+ *   clang -std=c17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined
+ * -fno-sanitize-recover=all -I. \
+ *     tests/fuzz/fuzz_decode.c streamer/decode*.c streamer/layers/staging/standardize.c
+ * streamer/model/event.c streamer/model/position.c \
  *     streamer/model/field_names.c streamer/base/nearest.c \
  *     streamer/base/{buf,digits,err,slice,mem,utf8,decimal,timestamp,json}.c -lcjson -lunistring
  *
- * Input: one byte of flags (bit 0: accounts; bit 1: there is a key; bit 2: the value is null; bit 3: more names are
- * configured), with a key one byte that says how long it is, the key, the value. */
+ * Input: one byte of flags (bit 0: accounts; bit 1: there is a key; bit 2: the value is null; bit
+ * 3: more names are configured), with a key one byte that says how long it is, the key, the value.
+ */
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
@@ -63,8 +67,10 @@ static bool id_is_read(enum entity entity, const struct decoded *d) {
 /* Of an accepted record, and of a refused one. */
 static void check_decoded(enum entity entity, const struct decoded *d) {
     for (int f = 0; f < FIELD_COUNT; f++)
-        assert(is_text(d->fields[f]) && ((d->unavailable & FIELD_BIT(f)) == 0 || d->fields[f].p == NULL));
-    assert(d->unavailable >> FIELD_COUNT == 0 && (d->unavailable & FIELD_BIT(row_id_field(entity))) == 0);
+        assert(is_text(d->fields[f]) &&
+               ((d->unavailable & FIELD_BIT(f)) == 0 || d->fields[f].p == NULL));
+    assert(d->unavailable >> FIELD_COUNT == 0 &&
+           (d->unavailable & FIELD_BIT(row_id_field(entity))) == 0);
     assert(!d->has_source_time || (is_time(d->source_time_ms) && d->source_time_ms != 0));
     assert(d->has_metadata || (!d->has_source_time && d->position.n == 0));
     assert(d->kind != CHANGE_TOMBSTONE || !d->has_metadata);
@@ -72,7 +78,8 @@ static void check_decoded(enum entity entity, const struct decoded *d) {
     assert(d->kind == CHANGE_UPSERT || d->fields[FIELD_UPDATED_AT].p == NULL);
     assert(d->kind == CHANGE_UPSERT || (d->unavailable == 0 && !d->is_read));
     assert(!d->id_is_from_key || d->kind == CHANGE_TOMBSTONE || d->kind == CHANGE_DELETE);
-    assert(d->position.n <= POSITION_MAX_BYTES && is_text(d->position) && is_text(d->strange_names));
+    assert(d->position.n <= POSITION_MAX_BYTES && is_text(d->position) &&
+           is_text(d->strange_names));
     if (d->position.n > 0)
         assert(position_comparable(d->position, d->position) &&
                position_compare(d->position, d->position) == 0);
@@ -104,10 +111,10 @@ static bool same(struct slice a, struct slice b) {
 }
 
 static struct decoder *new_decoder(bool configured) {
-    return decoder_new(
-        &(struct decoder_options){RECORD_MAX_BYTES,
-                                  {configured ? "customer_id=id,has_loan=loan,updated_at=__ts_ms" : NULL,
-                                   configured ? "balance=amount" : NULL}});
+    return decoder_new(&(struct decoder_options){
+        RECORD_MAX_BYTES,
+        {configured ? "customer_id=id,has_loan=loan,updated_at=__ts_ms" : NULL,
+         configured ? "balance=amount" : NULL}});
 }
 
 /* What came of it is what comes of it without the short way for flat records. */

@@ -50,8 +50,8 @@ static void fill(struct log_record *r, struct slice key, struct slice value, int
     r->timestamp_ms = timestamp_ms;
 }
 
-struct log_record *broker_produce(struct broker *b, enum topic topic, int32_t partition, struct slice key,
-                                  struct slice value, int64_t timestamp_ms) {
+struct log_record *broker_produce(struct broker *b, enum topic topic, int32_t partition,
+                                  struct slice key, struct slice value, int64_t timestamp_ms) {
     struct log_record *r = append(&b->logs[topic][partition]);
     fill(r, key, value, timestamp_ms);
     return r;
@@ -77,7 +77,8 @@ static void end_if_marked(struct broker *b, int txn) {
         b->open[t->producer] = -1;
 }
 
-/* Writes one of what is still to be written; the offsets are a log, too, and need not be the last one. */
+/* Writes one of what is still to be written; the offsets are a log, too, and need not be the last
+ * one. */
 static bool write_marker_of(struct broker *b, int txn, int *which) {
     struct txn *t = &b->txns[txn];
     for (int i = 0; i < TOPIC_COUNT; i++) {
@@ -145,7 +146,9 @@ bool broker_begin(struct broker *b, int producer, int epoch) {
 
 static struct txn *open_of(struct broker *b, int producer, int epoch) {
     int txn = b->open[producer];
-    return epoch == b->epochs[producer] && txn >= 0 && b->txns[txn].state == TXN_OPEN ? &b->txns[txn] : NULL;
+    return epoch == b->epochs[producer] && txn >= 0 && b->txns[txn].state == TXN_OPEN
+               ? &b->txns[txn]
+               : NULL;
 }
 
 int64_t broker_send(struct broker *b, int producer, int epoch, const struct sink_message *m,
@@ -212,7 +215,8 @@ bool broker_time_out(struct broker *b, int which) {
 
 static bool is_decided(const struct broker *b, const struct log_record *r, enum topic topic,
                        int32_t partition) {
-    return r->txn < 0 || r->marker || b->shows_all || b->txns[r->txn].logs[topic][partition] == MARKED;
+    return r->txn < 0 || r->marker || b->shows_all ||
+           b->txns[r->txn].logs[topic][partition] == MARKED;
 }
 
 static bool is_visible(const struct broker *b, const struct log_record *r) {
@@ -264,7 +268,8 @@ static bool same_key(const struct log_record *a, const struct log_record *b) {
     return slice_eq(buf_slice(&a->key), buf_slice(&b->key));
 }
 
-void broker_compact(struct broker *b, enum topic topic, int32_t partition, int64_t delete_retention_ms) {
+void broker_compact(struct broker *b, enum topic topic, int32_t partition,
+                    int64_t delete_retention_ms) {
     struct partition_log *l = &b->logs[topic][partition];
     int64_t end = broker_stable_end(b, topic, partition);
     for (int64_t i = l->start; i < end; i++) {
@@ -275,8 +280,8 @@ void broker_compact(struct broker *b, enum topic topic, int32_t partition, int64
             r->gone = is_visible(b, &l->records[k]) && same_key(r, &l->records[k]);
         if (r->has_value || r->gone)
             continue;
-        /* A link or ref whose end waits for longer than that is a known limit (README): its time begins when it has been
-         * processed. */
+        /* A link or ref whose end waits for longer than that is a known limit (README): its time
+         * begins when it has been processed. */
         bool waits = topic_is_consumed(topic) && i >= b->committed[topic][partition];
         if (r->cleaned_ms == 0 || waits)
             r->cleaned_ms = b->now_ms;

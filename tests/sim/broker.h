@@ -1,7 +1,7 @@
-/* broker: Apache Kafka as far as exactly-once is concerned, in memory. Logs with transactional records and markers,
- * which are written some time after a transaction has been decided; group offsets that belong to a transaction; epochs
- * of producers; generations of the group; compaction. Everything at once and in one thread: what happens when is the
- * schedule's business. */
+/* broker: Apache Kafka as far as exactly-once is concerned, in memory. Logs with transactional
+ * records and markers, which are written some time after a transaction has been decided; group
+ * offsets that belong to a transaction; epochs of producers; generations of the group; compaction.
+ * Everything at once and in one thread: what happens when is the schedule's business. */
 #ifndef TESTS_SIM_BROKER_H
 #define TESTS_SIM_BROKER_H
 
@@ -70,11 +70,11 @@ void broker_init(struct broker *b, const int32_t partitions[TOPIC_COUNT]);
 void broker_release(struct broker *b);
 
 /* A record of an input topic; the caller may give it headers. */
-struct log_record *broker_produce(struct broker *b, enum topic topic, int32_t partition, struct slice key,
-                                  struct slice value, int64_t timestamp_ms);
+struct log_record *broker_produce(struct broker *b, enum topic topic, int32_t partition,
+                                  struct slice key, struct slice value, int64_t timestamp_ms);
 
-/* A new producer with that transactional id: a transaction that is open is aborted, older producers are fenced.
- * Returns the epoch. */
+/* A new producer with that transactional id: a transaction that is open is aborted, older producers
+ * are fenced. Returns the epoch. */
 int broker_init_producer(struct broker *b, int producer);
 /* False: fenced. The one before it is done first. */
 bool broker_begin(struct broker *b, int producer, int epoch);
@@ -85,20 +85,24 @@ bool broker_send_offsets(struct broker *b, int producer, int epoch, int generati
                          const struct offset *offsets, int count);
 bool broker_commit(struct broker *b, int producer, int epoch);
 
-/* What happens by itself: one marker more (number `which` of those to be written), or the end of a transaction that
- * was open for too long. False: there is none. */
+/* What happens by itself: one marker more (number `which` of those to be written), or the end of a
+ * transaction that was open for too long. False: there is none. */
 bool broker_write_marker(struct broker *b, int which);
 bool broker_time_out(struct broker *b, int which);
 /* Lets compaction look at a log. */
-void broker_compact(struct broker *b, enum topic topic, int32_t partition, int64_t delete_retention_ms);
+void broker_compact(struct broker *b, enum topic topic, int32_t partition,
+                    int64_t delete_retention_ms);
 
-/* The next committed record at or behind *at, which is moved behind what is passed over; NULL: the end, which is *at. */
+/* The next committed record at or behind *at, which is moved behind what is passed over; NULL: the
+ * end, which is *at. */
 const struct log_record *broker_read(const struct broker *b, enum topic topic, int32_t partition,
                                      int64_t *at);
-int64_t broker_end(const struct broker *b, enum topic topic, int32_t partition); /* high watermark */
+int64_t broker_end(const struct broker *b, enum topic topic,
+                   int32_t partition); /* high watermark */
 int64_t broker_stable_end(const struct broker *b, enum topic topic,
                           int32_t partition); /* last stable offset */
-/* Whether no transaction that is not done has an offset of it. (Else nobody is told the committed one.) */
+/* Whether no transaction that is not done has an offset of it. (Else nobody is told the committed
+ * one.) */
 bool broker_offset_is_stable(const struct broker *b, enum topic topic, int32_t partition);
 
 #endif

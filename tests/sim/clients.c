@@ -123,7 +123,8 @@ static void give_assignment(struct kafka_client *c) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
     for (int t = 0; t < TOPIC_COUNT; t++)
         for (int32_t p = 0; topic_is_consumed((enum topic)t) && p < s->broker.partitions[t]; p++)
-            if ((enum topic)t != s->broker.unknown && owner_of(s, p, s->broker.partitions[t]) == c->id)
+            if ((enum topic)t != s->broker.unknown &&
+                owner_of(s, p, s->broker.partitions[t]) == c->id)
                 rd_kafka_topic_partition_list_add(list, s->config.topics[t], p);
     c->generation = s->broker.generation;
     sim_trace(s, c->instance, "gets %d partitions of generation %d", list->cnt, c->generation);
@@ -165,15 +166,16 @@ static struct kafka_client *new_member(const struct worker_kafka *k, const struc
     return c;
 }
 
-static struct kafka_client *new_reader(const struct worker_kafka *k, bool committed_only, struct err *e) {
+static struct kafka_client *new_reader(const struct worker_kafka *k, bool committed_only,
+                                       struct err *e) {
     struct kafka_client *c = new_client(k, READER);
     (void)e;
     c->committed_only = committed_only;
     return c;
 }
 
-static struct kafka_client *new_producer(const struct worker_kafka *k, const struct kafka_transactional *t,
-                                         struct err *e) {
+static struct kafka_client *new_producer(const struct worker_kafka *k,
+                                         const struct kafka_transactional *t, struct err *e) {
     struct kafka_client *c = new_client(k, PRODUCER);
     (void)e;
     c->writer = *t;
@@ -221,8 +223,8 @@ struct sim_message {
     const rd_kafka_headers_t *headers; /* NULL: none */
 };
 
-static struct sim_message *new_message(const struct kafka_client *c, const struct place *p, int64_t offset,
-                                       rd_kafka_resp_err_t code) {
+static struct sim_message *new_message(const struct kafka_client *c, const struct place *p,
+                                       int64_t offset, rd_kafka_resp_err_t code) {
     struct sim_message *m = mem_calloc(1, sizeof *m);
     *m = (struct sim_message){.m = {.err = code, .partition = p->partition, .offset = offset},
                               .topic = c->sim->config.topics[p->topic]};
@@ -276,7 +278,8 @@ static void wait(struct kafka_client *c, int timeout_ms) {
     instance_wait(c->instance);
 }
 
-/* librdkafka gives a static member up that the group has fenced, after a connection was lost for instance. */
+/* librdkafka gives a static member up that the group has fenced, after a connection was lost for
+ * instance. */
 static rd_kafka_message_t *fence(struct kafka_client *c) {
     static const struct place nowhere;
     c->is_fenced = true;
@@ -299,7 +302,8 @@ static rd_kafka_message_t *poll_member(struct kafka_client *c, int timeout_ms) {
         return NULL;
     }
     if (sim_strikes(s, 1))
-        c->member.failed(c->member.context, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "unknown topic");
+        c->member.failed(c->member.context, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+                         "unknown topic");
     rd_kafka_message_t *m = timeout_ms == 0 && rng_chance(&s->rng, 15) ? NULL : next_message(c);
     if (m == NULL && timeout_ms > 0) {
         wait(c, timeout_ms);
@@ -308,7 +312,8 @@ static rd_kafka_message_t *poll_member(struct kafka_client *c, int timeout_ms) {
     return m;
 }
 
-static ssize_t read_messages(struct kafka_client *c, int wait_ms, rd_kafka_message_t **messages, size_t n) {
+static ssize_t read_messages(struct kafka_client *c, int wait_ms, rd_kafka_message_t **messages,
+                             size_t n) {
     size_t most = 1 + (size_t)rng_below(&c->sim->rng, READ_MAX), count = 0;
     pause(c);
     while (count < most && count < n && (messages[count] = next_message(c)) != NULL)
@@ -318,7 +323,8 @@ static ssize_t read_messages(struct kafka_client *c, int wait_ms, rd_kafka_messa
     return (ssize_t)count;
 }
 
-static rd_kafka_resp_err_t assign(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list) {
+static rd_kafka_resp_err_t assign(struct kafka_client *c,
+                                  const rd_kafka_topic_partition_list_t *list) {
     pause(c);
     c->place_count = list != NULL ? list->cnt : 0;
     c->places = mem_realloc(c->places, ((size_t)c->place_count + 1) * sizeof *c->places);
@@ -331,8 +337,8 @@ static rd_kafka_resp_err_t assign(struct kafka_client *c, const rd_kafka_topic_p
 
 /* A member hears of a new generation in the background, before it is told so by a poll. */
 static rd_kafka_consumer_group_metadata_t *membership(struct kafka_client *c) {
-    return is_member(c) ? rd_kafka_consumer_group_metadata_new_with_genid(GROUP, c->sim->broker.generation,
-                                                                          "member", NULL)
+    return is_member(c) ? rd_kafka_consumer_group_metadata_new_with_genid(
+                              GROUP, c->sim->broker.generation, "member", NULL)
                         : NULL;
 }
 
@@ -342,8 +348,9 @@ static rd_kafka_resp_err_t fatal_error(struct kafka_client *c, char *text, size_
 }
 
 static int64_t end_heard(struct kafka_client *c, const char *topic, int32_t partition) {
-    return rng_chance(&c->sim->rng, 30) ? -1
-                                        : broker_end(&c->sim->broker, topic_named(c->sim, topic), partition);
+    return rng_chance(&c->sim->rng, 30)
+               ? -1
+               : broker_end(&c->sim->broker, topic_named(c->sim, topic), partition);
 }
 
 /* --- messages --- */
@@ -373,11 +380,11 @@ static rd_kafka_resp_err_t metadata(struct kafka_client *c, const struct rd_kafk
     if (sim_strikes(c->sim, 10))
         return RD_KAFKA_RESP_ERR__TRANSPORT;
     for (int t = 0; t < TOPIC_COUNT; t++)
-        c->topics[t] =
-            (rd_kafka_metadata_topic_t){.topic = c->sim->config.topics[t],
-                                        .partition_cnt = c->sim->broker.partitions[t],
-                                        .err = sim_strikes(c->sim, 2) ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
-                                                                      : RD_KAFKA_RESP_ERR_NO_ERROR};
+        c->topics[t] = (rd_kafka_metadata_topic_t){
+            .topic = c->sim->config.topics[t],
+            .partition_cnt = c->sim->broker.partitions[t],
+            .err = sim_strikes(c->sim, 2) ? RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
+                                          : RD_KAFKA_RESP_ERR_NO_ERROR};
     c->all = (struct rd_kafka_metadata){.topic_cnt = TOPIC_COUNT, .topics = c->topics};
     *all = &c->all;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -409,14 +416,15 @@ static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_part
         rd_kafka_topic_partition_t *tp = &list->elems[k];
         int64_t offset = s->broker.committed[topic_named(s, tp->topic)][tp->partition];
         tp->offset = offset >= 0 ? offset : RD_KAFKA_OFFSET_INVALID;
-        tp->err = sim_strikes(s, 2) ? RD_KAFKA_RESP_ERR_NOT_COORDINATOR : RD_KAFKA_RESP_ERR_NO_ERROR;
+        tp->err =
+            sim_strikes(s, 2) ? RD_KAFKA_RESP_ERR_NOT_COORDINATOR : RD_KAFKA_RESP_ERR_NO_ERROR;
     }
     pause(c);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list, int64_t *low,
-                       int64_t *high, int timeout_ms, struct err *e) {
+static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list,
+                       int64_t *low, int64_t *high, int timeout_ms, struct err *e) {
     const struct broker *b = &c->sim->broker;
     (void)timeout_ms;
     pause(c);
@@ -439,7 +447,8 @@ static void delete_records(struct kafka_client *c, const rd_kafka_topic_partitio
     (void)timeout_ms;
     for (int k = 0; k < before->cnt; k++) {
         struct partition_log *l =
-            &c->sim->broker.logs[topic_named(c->sim, before->elems[k].topic)][before->elems[k].partition];
+            &c->sim->broker
+                 .logs[topic_named(c->sim, before->elems[k].topic)][before->elems[k].partition];
         if (before->elems[k].offset > l->start)
             l->start = before->elems[k].offset;
     }
@@ -458,8 +467,8 @@ static void ask_rights(struct kafka_client *c, const struct rights *needed) {
     (void)c, (void)needed;
 }
 
-static bool rights_answered(struct kafka_client *c, const struct rights *needed, struct rights *missing,
-                            int timeout_ms) {
+static bool rights_answered(struct kafka_client *c, const struct rights *needed,
+                            struct rights *missing, int timeout_ms) {
     (void)c, (void)needed, (void)missing, (void)timeout_ms;
     return true;
 }
@@ -523,16 +532,17 @@ static void check_refresh(const struct kafka_client *c, const struct sink_messag
     const struct sim_worker *w = c->instance->running;
     if (w->worker->message_count == 0 && !c->sim->doubts &&
         (mutated(MUTATION_NONE) || mutated(MUTATION_NO_LOOK_AHEAD)))
-        fail_msg("partition %d: a rebuilt state is not what was emitted: a message to topic %d", m->partition,
-                 (int)m->topic);
+        fail_msg("partition %d: a rebuilt state is not what was emitted: a message to topic %d",
+                 m->partition, (int)m->topic);
 }
 
-static void trace_message(const struct kafka_client *c, const struct sink_message *m, int64_t offset) {
+static void trace_message(const struct kafka_client *c, const struct sink_message *m,
+                          int64_t offset) {
     bool is_text = m->topic <= TOPIC_CUSTOMER_PROFILE;
     sim_trace(c->sim, c->instance, "    sends topic %d partition %d offset %lld key %.*s %.*s%s",
-              (int)m->topic, m->partition, (long long)offset, (int)m->key.n, m->key.p != NULL ? m->key.p : "",
-              is_text ? (int)m->value.n : 0, m->value.p != NULL ? m->value.p : "",
-              m->value.p == NULL ? "tombstone" : "");
+              (int)m->topic, m->partition, (long long)offset, (int)m->key.n,
+              m->key.p != NULL ? m->key.p : "", is_text ? (int)m->value.n : 0,
+              m->value.p != NULL ? m->value.p : "", m->value.p == NULL ? "tombstone" : "");
 }
 
 static rd_kafka_resp_err_t produce(struct kafka_client *c, const struct sink_message *sent) {
@@ -571,8 +581,10 @@ static void serve(struct kafka_client *c, int timeout_ms) {
     c->delivery_count = 0;
 }
 
-static rd_kafka_error_t *send_offsets(struct kafka_client *c, const rd_kafka_topic_partition_list_t *offsets,
-                                      const rd_kafka_consumer_group_metadata_t *group, int timeout_ms) {
+static rd_kafka_error_t *send_offsets(struct kafka_client *c,
+                                      const rd_kafka_topic_partition_list_t *offsets,
+                                      const rd_kafka_consumer_group_metadata_t *group,
+                                      int timeout_ms) {
     struct sim *s = c->sim;
     struct offset all[64];
     (void)timeout_ms;
@@ -590,9 +602,11 @@ static rd_kafka_error_t *send_offsets(struct kafka_client *c, const rd_kafka_top
         all[k] = (struct offset){topic_named(s, tp->topic), tp->partition, tp->offset};
     }
     if (!broker_send_offsets(&s->broker, c->producer, c->epoch,
-                             rd_kafka_consumer_group_metadata_generation_id(group), all, offsets->cnt))
-        return failure(c->epoch == s->broker.epochs[c->producer] ? RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION
-                                                                 : RD_KAFKA_RESP_ERR__FENCED);
+                             rd_kafka_consumer_group_metadata_generation_id(group), all,
+                             offsets->cnt))
+        return failure(c->epoch == s->broker.epochs[c->producer]
+                           ? RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION
+                           : RD_KAFKA_RESP_ERR__FENCED);
     pause(c);
     return sim_strikes(s, 5) ? failure(RD_KAFKA_RESP_ERR__TIMED_OUT) : NULL;
 }
@@ -604,8 +618,10 @@ static rd_kafka_error_t *commit(struct kafka_client *c, int timeout_ms) {
     serve(c, 0);
     if (sim_strikes(s, 40))
         return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
-    if (c->broken != RD_KAFKA_RESP_ERR_NO_ERROR || !broker_commit(&s->broker, c->producer, c->epoch))
-        return failure(c->broken != RD_KAFKA_RESP_ERR_NO_ERROR ? c->broken : RD_KAFKA_RESP_ERR__FENCED);
+    if (c->broken != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        !broker_commit(&s->broker, c->producer, c->epoch))
+        return failure(c->broken != RD_KAFKA_RESP_ERR_NO_ERROR ? c->broken
+                                                               : RD_KAFKA_RESP_ERR__FENCED);
     sim_trace(s, c->instance, "committed");
     if (sim_strikes(s, 5))
         s->broker.now_ms += SLOW_MS;

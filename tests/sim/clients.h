@@ -1,4 +1,5 @@
-/* clients: the simulated broker as a worker meets it: struct worker_kafka, with the errors that the real one tells. */
+/* clients: the simulated broker as a worker meets it: struct worker_kafka, with the errors that the
+ * real one tells. */
 #ifndef TESTS_SIM_CLIENTS_H
 #define TESTS_SIM_CLIENTS_H
 

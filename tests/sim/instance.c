@@ -30,13 +30,15 @@ void instance_wait(struct instance *i) {
 
 /* --- life --- */
 
-/* How many links are part of a customer's row may be another number each time: so even the few accounts of most worlds go
- * over it, and come back to states that were written with another one. */
+/* How many links are part of a customer's row may be another number each time: so even the few
+ * accounts of most worlds go over it, and come back to states that were written with another one.
+ */
 static int64_t any_links_max(struct sim *s) {
     return rng_chance(&s->rng, 50) ? CUSTOMER_LINKS_MAX : rng_below(&s->rng, 4);
 }
 
-/* But for a right that is taken away, no fault of Kafka's or of the disk's is one that must end it. */
+/* But for a right that is taken away, no fault of Kafka's or of the disk's is one that must end it.
+ */
 static void on_failed(void *context) {
     const struct sim_worker *w = context;
     if (strstr(w->worker->result.text, "grant the right") != NULL)
@@ -69,7 +71,8 @@ static struct worker *make_worker(struct sim_worker *w) {
     return made;
 }
 
-/* What is committed is counted, whatever becomes of the state. Others may be about to count theirs. */
+/* What is committed is counted, whatever becomes of the state. Others may be about to count theirs.
+ */
 static void check_counts(struct sim_worker *w) {
     struct instance *i = w->instance;
     int64_t counted = 0, most = 0;
@@ -80,8 +83,8 @@ static void check_counts(struct sim_worker *w) {
     for (int t = 0; t < TOPIC_COUNT; t++)
         counted += metric_get(&i->metrics->emitted[t]);
     if (counted < i->committed || counted > i->committed + most)
-        fail_msg("instance %d: %lld messages are counted, committed are %lld", i->id, (long long)counted,
-                 (long long)i->committed);
+        fail_msg("instance %d: %lld messages are counted, committed are %lld", i->id,
+                 (long long)counted, (long long)i->committed);
 }
 
 /* A worker's thread. */
@@ -182,7 +185,8 @@ void instance_step(struct instance *i) {
 
 static bool is_read(const struct sim *s, const struct source *source) {
     int64_t at = source->next;
-    return source->located && broker_read(&s->broker, source->topic, source->partition, &at) == NULL &&
+    return source->located &&
+           broker_read(&s->broker, source->topic, source->partition, &at) == NULL &&
            at >= broker_end(&s->broker, source->topic, source->partition);
 }
 
@@ -213,7 +217,8 @@ void instance_check_age(const struct instance *i) {
         const struct worker *worker = i->workers[k].worker;
         for (int32_t p = 0; worker != NULL && p < i->sim->n; p++)
             if (atomic_load(&worker->stages[p]) == STAGE_READY &&
-                i->sim->broker.now_ms - worker->tasks[p].saved_meta.committed_ms > SIM_DELETE_RETENTION_MS)
+                i->sim->broker.now_ms - worker->tasks[p].saved_meta.committed_ms >
+                    SIM_DELETE_RETENTION_MS)
                 fail_msg("instance %d partition %d: the state seems too old to be used", i->id, p);
     }
 }
@@ -225,17 +230,18 @@ static void tell_worker(const struct sim_worker *w) {
         printf("  worker %d is not there\n", w->index);
         return;
     }
-    printf("  worker %d: phase %d, %s, %zu messages%s, generation %d of %d, last error: %s\n", w->index,
-           (int)worker_phase(worker), w->waits ? "waits" : "works", worker->message_count,
+    printf("  worker %d: phase %d, %s, %zu messages%s, generation %d of %d, last error: %s\n",
+           w->index, (int)worker_phase(worker), w->waits ? "waits" : "works", worker->message_count,
            worker->unwritten ? ", unwritten" : "",
-           worker->consumer != NULL ? client_generation(worker->consumer) : -1, s->broker.generation,
-           worker->last_error);
+           worker->consumer != NULL ? client_generation(worker->consumer) : -1,
+           s->broker.generation, worker->last_error);
     for (int32_t p = 0; p < s->n; p++)
         printf("    partition %d in stage %d\n", p, (int)atomic_load(&worker->stages[p]));
     for (size_t k = 0; k < worker->source_count; k++) {
         const struct source *source = &worker->sources[k];
-        printf("    topic %d partition %d: next %lld of %lld%s\n", (int)source->topic, source->partition,
-               (long long)source->next, (long long)broker_end(&s->broker, source->topic, source->partition),
+        printf("    topic %d partition %d: next %lld of %lld%s\n", (int)source->topic,
+               source->partition, (long long)source->next,
+               (long long)broker_end(&s->broker, source->topic, source->partition),
                source->located ? "" : ", not located");
     }
 }
@@ -248,24 +254,26 @@ void instance_tell(const struct instance *i) {
 
 /* --- what a restore must give --- */
 
-/* Rows that are a function of the topics. Not the meta data; not the refs: one whose accounts are gone may stay (replay.c);
- * of rows of accounts and customers, and of links, see put_part. */
+/* Rows that are a function of the topics. Not the meta data; not the refs: one whose accounts are
+ * gone may stay (replay.c); of rows of accounts and customers, and of links, see put_part. */
 static bool is_compared(enum family f) {
-    return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY || f == FAMILY_ACCOUNTS_BY_CUSTOMER ||
-           f == FAMILY_CUSTOMER_CONFIRMATIONS || f == FAMILY_ACCOUNT_CONFIRMATIONS;
+    return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY ||
+           f == FAMILY_ACCOUNTS_BY_CUSTOMER || f == FAMILY_CUSTOMER_CONFIRMATIONS ||
+           f == FAMILY_ACCOUNT_CONFIRMATIONS;
 }
 
 /* Compares two listings, and empties them. */
 static void check_same(const struct instance *i, int32_t p, const char *what, struct buf *got,
                        struct buf *expected) {
     if (!slice_eq(buf_slice(expected), buf_slice(got)))
-        fail_msg("instance %d partition %d: %s: not what the topics say\nstate:\n%stopics:\n%s", i->id, p,
-                 what, buf_cstr(got), buf_cstr(expected));
+        fail_msg("instance %d partition %d: %s: not what the topics say\nstate:\n%stopics:\n%s",
+                 i->id, p, what, buf_cstr(got), buf_cstr(expected));
     buf_clear(got);
     buf_clear(expected);
 }
 
-static void check_same_state(const struct instance *i, struct kv *rebuilt, int32_t p, bool links_wait) {
+static void check_same_state(const struct instance *i, struct kv *rebuilt, int32_t p,
+                             bool links_wait) {
     struct kv *own = memory_kv(i->store.partitions[p]);
     struct buf prefix = {0}, expected = {0}, got = {0};
     key_partition(&prefix, p);
@@ -288,7 +296,8 @@ static void check_same_state(const struct instance *i, struct kv *rebuilt, int32
     buf_release(&got);
 }
 
-static void find_ranges(const struct broker *b, int32_t p, struct catchup_range ranges[TOPIC_COUNT]) {
+static void find_ranges(const struct broker *b, int32_t p,
+                        struct catchup_range ranges[TOPIC_COUNT]) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         if (!topic_is_replayed((enum topic)t))
             continue;
@@ -317,9 +326,10 @@ static void replay_topic(struct catchup *c, struct replay_buffer *buffer, const 
             catchup_end_of_partition(c, topic, at);
             return;
         }
-        (void)catchup_take(
-            c, buffer, topic, at, buf_slice(&r->key), r->has_value ? buf_slice(&r->value) : slice_null(),
-            (struct history_headers){header_of(r, TASK_POSITION_HEADER), header_of(r, SINK_SOURCE_HEADER)});
+        (void)catchup_take(c, buffer, topic, at, buf_slice(&r->key),
+                           r->has_value ? buf_slice(&r->value) : slice_null(),
+                           (struct history_headers){header_of(r, TASK_POSITION_HEADER),
+                                                    header_of(r, SINK_SOURCE_HEADER)});
     }
 }
 
@@ -336,7 +346,8 @@ static bool rebuild(const struct instance *i, struct task_env *env, struct task 
     for (int t = 0; t < TOPIC_COUNT; t++) {
         if (!topic_is_replayed((enum topic)t))
             continue;
-        if (!c.streams[t].done) /* what is not decided yet was not there when the other one was planned */
+        if (!c.streams[t]
+                 .done) /* what is not decided yet was not there when the other one was planned */
             replay_topic(&c, &buffer, b, (enum topic)t);
         if (t % 2 == 0) /* some topics together, and each whole: all that is replaced is left out */
             catchup_apply(&c, env, &buffer);
@@ -369,17 +380,19 @@ static void check_state(struct instance *i, const struct task *own) {
     memory_free(memory);
 }
 
-/* Links and refs are input, too: what is behind their committed offsets is still to be processed. Unless others have the
- * partition by now. */
-static void check_positions(const struct instance *i, const struct sim_worker *w, const struct task *task) {
+/* Links and refs are input, too: what is behind their committed offsets is still to be processed.
+ * Unless others have the partition by now. */
+static void check_positions(const struct instance *i, const struct sim_worker *w,
+                            const struct task *task) {
     if (client_generation(w->worker->consumer) != i->sim->broker.generation)
         return;
     for (int t = 0; t < TOPIC_COUNT; t++) {
         int64_t committed = i->sim->broker.committed[t][task->partition];
         if (topic_is_replayed((enum topic)t) && topic_is_consumed((enum topic)t) &&
             task->meta.positions[t] != (committed > 0 ? committed : 0))
-            fail_msg("instance %d partition %d: topic %d: the state is at %lld, committed is %lld", i->id,
-                     task->partition, t, (long long)task->meta.positions[t], (long long)committed);
+            fail_msg("instance %d partition %d: topic %d: the state is at %lld, committed is %lld",
+                     i->id, task->partition, t, (long long)task->meta.positions[t],
+                     (long long)committed);
     }
 }
 
@@ -393,7 +406,8 @@ void instance_look(struct instance *i) {
         enum task_stage stage = atomic_load(&w->worker->stages[p]);
         const struct task *task = &w->worker->tasks[p];
         if (stage >= STAGE_RESTORING)
-            i->sim->doubts |= task->meta.rows[FAMILY_LINKS_AHEAD] + task->meta.rows[FAMILY_REFS_AHEAD] > 0;
+            i->sim->doubts |=
+                task->meta.rows[FAMILY_LINKS_AHEAD] + task->meta.rows[FAMILY_REFS_AHEAD] > 0;
         if (is_restored(stage) && !is_restored(w->seen[p])) {
             sim_trace(i->sim, i, "partition %d is restored", p);
             check_positions(i, w, task);

@@ -1,6 +1,6 @@
-/* instance: one running `streamer`: the real workers, each on a fiber of its own, on a simulated broker (clients.h) and with
- * a state in memory (state.h). A worker gives its turn away within any call of Kafka or of the state, where the process
- * can be killed, too. */
+/* instance: one running `streamer`: the real workers, each on a fiber of its own, on a simulated
+ * broker (clients.h) and with a state in memory (state.h). A worker gives its turn away within any
+ * call of Kafka or of the state, where the process can be killed, too. */
 #ifndef TESTS_SIM_INSTANCE_H
 #define TESTS_SIM_INSTANCE_H
 
@@ -15,7 +15,8 @@ struct sim_worker {
     struct fiber *fiber;             /* NULL: it has ended */
     struct worker *worker;           /* NULL: it is only being made */
     enum task_stage seen[SIM_N_MAX]; /* its tasks' stages when it was last looked at */
-    int64_t committed; /* messages, since its last step, of transactions that it knows to be committed */
+    int64_t committed; /* messages, since its last step, of transactions that it knows to be
+                          committed */
     bool waits;        /* it gave its turn away because there was nothing to read */
 };
 
@@ -45,7 +46,8 @@ void instance_stop(struct instance *i);
 void instance_release(struct instance *i); /* with its disk */
 /* One of its workers goes on for a while. */
 void instance_step(struct instance *i);
-/* The state of a task that is ready is not so old that it would not be used, also if nothing has changed for long. */
+/* The state of a task that is ready is not so old that it would not be used, also if nothing has
+ * changed for long. */
 void instance_check_age(const struct instance *i);
 /* Whether it has nothing to do, as far as it knows. */
 bool instance_is_idle(const struct instance *i);
@@ -56,7 +58,8 @@ void instance_tell(const struct instance *i);
 void instance_pause(struct instance *i);
 /* Gives its turn away for certain: there is nothing to do. */
 void instance_wait(struct instance *i);
-/* Looks whether a task has got ready since, and if so, whether its state is what a rebuild from the topics gives. */
+/* Looks whether a task has got ready since, and if so, whether its state is what a rebuild from the
+ * topics gives. */
 void instance_look(struct instance *i);
 
 #endif

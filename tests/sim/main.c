@@ -1,10 +1,11 @@
-/* sim: schedules of whole clusters in one process, from one seed each. Every schedule runs in a child, so that whatever
- * goes wrong there, an assertion or a sanitizer's report too, ends as a failed seed and the command that repeats it.
+/* sim: schedules of whole clusters in one process, from one seed each. Every schedule runs in a
+ * child, so that whatever goes wrong there, an assertion or a sanitizer's report too, ends as a
+ * failed seed and the command that repeats it.
  *
  *   sim [--seed N] [--schedules N] [--seconds N] [--events N] [--trace]
  *   sim_mutants --mutation NAME …                the same with a deliberate mistake (mutation.h)
- *   sim_mutants --mutations [--schedules N]      each of them must be found within N schedules, and those of the model in
- *                                                rules O1 to O10 (order_model.h)
+ *   sim_mutants --mutations [--schedules N]      each of them must be found within N schedules, and
+ * those of the model in rules O1 to O10 (order_model.h)
  */
 #include "fiber.h"
 #include "sim.h"
@@ -144,13 +145,13 @@ static double now(void) {
 static int run_schedules(const struct options *o) {
     double began = now();
     int64_t done = 0;
-    for (uint64_t seed = o->seed;
-         (o->schedules < 0 || done < o->schedules) && (o->seconds < 0 || now() - began < (double)o->seconds);
+    for (uint64_t seed = o->seed; (o->schedules < 0 || done < o->schedules) &&
+                                  (o->seconds < 0 || now() - began < (double)o->seconds);
          seed++, done++) {
         if (run_child(o, seed, false))
             continue;
-        printf("seed %llu failed; again: sim --seed %llu --events %d --trace\n", (unsigned long long)seed,
-               (unsigned long long)seed, o->events);
+        printf("seed %llu failed; again: sim --seed %llu --events %d --trace\n",
+               (unsigned long long)seed, (unsigned long long)seed, o->events);
         return 1;
     }
     printf("%lld schedules, %lld input records, %.0f a minute\n", (long long)done,

@@ -1,5 +1,6 @@
-/* mutation: deliberate mistakes, each of which the simulator must find. Those of Kafka are made by broker.c and clients.c, those
- * of the worker in copies of its files that mutations.cmake makes, for sim_mutants alone: the product knows of none. */
+/* mutation: deliberate mistakes, each of which the simulator must find. Those of Kafka are made by
+ * broker.c and clients.c, those of the worker in copies of its files that mutations.cmake makes,
+ * for sim_mutants alone: the product knows of none. */
 #ifndef TESTS_SIM_MUTATION_H
 #define TESTS_SIM_MUTATION_H
 

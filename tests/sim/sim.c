@@ -90,7 +90,8 @@ static void start(struct sim *s, int k, bool spoil) {
     struct instance *i = &s->instances[k];
     int producer = i->producer;
     bool is_new = spoil ? spoil_state(s, i) : true;
-    if (is_new && s->next_producer + s->workers <= BROKER_PRODUCERS) { /* its id was part of the state */
+    if (is_new &&
+        s->next_producer + s->workers <= BROKER_PRODUCERS) { /* its id was part of the state */
         producer = s->next_producer;
         s->next_producer += s->workers;
     }
@@ -145,7 +146,8 @@ static void put_row(struct buf *out, const struct world_change *c) {
                   : lacks(e, FIELD_BALANCE) ? slice_str(UNAVAILABLE)
                                             : buf_slice(&number));
     buf_put_str(out, ",\"account_type\":");
-    put_text(out, slice_str(lacks(e, FIELD_ACCOUNT_TYPE) ? UNAVAILABLE : account_type_name(e->account_type)));
+    put_text(out, slice_str(lacks(e, FIELD_ACCOUNT_TYPE) ? UNAVAILABLE
+                                                         : account_type_name(e->account_type)));
     buf_release(&number);
 }
 
@@ -207,17 +209,18 @@ static void produce(struct sim *s) {
     struct buf value = {0};
     if (rng_chance(&s->rng, 3)) {
         enum topic topic = rng_chance(&s->rng, 50) ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS;
-        (void)broker_produce(&s->broker, topic, (int32_t)rng_below(&s->rng, s->broker.partitions[topic]),
-                             slice_null(), slice_str("{\"customer_id\":"), 1 + s->produced);
+        (void)broker_produce(&s->broker, topic,
+                             (int32_t)rng_below(&s->rng, s->broker.partitions[topic]), slice_null(),
+                             slice_str("{\"customer_id\":"), 1 + s->produced);
         s->malformed++;
     } else {
         struct world_change c = world_make_change(&s->world);
         enum topic topic = c.event.entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS;
         bool tombstone = c.event.kind == CHANGE_TOMBSTONE;
         put_record(&value, &c);
-        struct log_record *r =
-            broker_produce(&s->broker, topic, c.record.input.partition, tombstone ? c.event.id : slice_null(),
-                           tombstone ? slice_null() : buf_slice(&value), c.record.kafka_ms);
+        struct log_record *r = broker_produce(
+            &s->broker, topic, c.record.input.partition, tombstone ? c.event.id : slice_null(),
+            tombstone ? slice_null() : buf_slice(&value), c.record.kafka_ms);
         if (c.record.by_time)
             r->headers = headers_of_replay(c.record.early_after_ms);
     }
@@ -237,11 +240,13 @@ static void compact_some(struct sim *s) {
     int32_t p = (int32_t)rng_below(&s->rng, s->n);
     if (topic_is_replayed(topic))
         broker_compact(&s->broker, topic, p, SIM_DELETE_RETENTION_MS);
-    if (topic_is_repartition(topic) && s->broker.committed[topic][p] > s->broker.logs[topic][p].start)
+    if (topic_is_repartition(topic) &&
+        s->broker.committed[topic][p] > s->broker.logs[topic][p].start)
         s->broker.logs[topic][p].start = s->broker.committed[topic][p]; /* DeleteRecords */
 }
 
-/* One of them stands still for days, the others go on meanwhile, and tombstones are cleaned away. */
+/* One of them stands still for days, the others go on meanwhile, and tombstones are cleaned away.
+ */
 static void long_pause(struct sim *s) {
     sim_trace(s, NULL, "a long time passes");
     for (int rounds = 0; rounds < 2; rounds++) {
@@ -285,8 +290,9 @@ static void freeze(struct sim *s, struct instance *i) {
 }
 
 static void hold_back(struct sim *s) {
-    s->delayed = rng_chance(&s->rng, 50) ? TOPIC_COUNT
-                                         : (enum topic)(TOPIC_REPARTITION_CUSTOMERS + rng_below(&s->rng, 4));
+    s->delayed = rng_chance(&s->rng, 50)
+                     ? TOPIC_COUNT
+                     : (enum topic)(TOPIC_REPARTITION_CUSTOMERS + rng_below(&s->rng, 4));
     sim_trace(s, NULL, "topic %d is held back", (int)s->delayed);
 }
 
@@ -400,17 +406,18 @@ static void weekend(struct sim *s) {
     drain(s);
 }
 
-/* Its order against the records of other partitions is open, and the history depends on it; so nothing else is under way.
- * Faults are. */
+/* Its order against the records of other partitions is open, and the history depends on it; so
+ * nothing else is under way. Faults are. */
 static void truncate_table(struct sim *s, int events) {
     struct buf value = {0};
-    struct world_change c = {.event = {.entity = rng_chance(&s->rng, 50) ? ENTITY_CUSTOMER : ENTITY_ACCOUNT}};
+    struct world_change c = {
+        .event = {.entity = rng_chance(&s->rng, 50) ? ENTITY_CUSTOMER : ENTITY_ACCOUNT}};
     drain(s);
     world_make_truncate(&s->world, &c);
     enum topic topic = c.event.entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS;
     put_truncate(&value, &c);
-    (void)broker_produce(&s->broker, topic, c.record.input.partition, slice_null(), buf_slice(&value),
-                         c.record.kafka_ms);
+    (void)broker_produce(&s->broker, topic, c.record.input.partition, slice_null(),
+                         buf_slice(&value), c.record.kafka_ms);
     buf_release(&value);
     s->produced++;
     s->calm = false;
@@ -431,8 +438,10 @@ static void export_results(struct sim *s) {
                 struct log_record *r = &l->records[k];
                 if (r->marker || r->txn < 0 || !s->broker.txns[r->txn].committed)
                     continue;
-                struct message m = {
-                    .topic = (enum topic)t, .partition = p, .has_key = true, .has_value = r->has_value};
+                struct message m = {.topic = (enum topic)t,
+                                    .partition = p,
+                                    .has_key = true,
+                                    .has_value = r->has_value};
                 buf_set(&m.key, buf_slice(&r->key));
                 buf_set(&m.value, buf_slice(&r->value));
                 cluster_append(&s->world.cluster, &m);
@@ -460,8 +469,9 @@ static int64_t broker_clock(const struct clock *c, clockid_t id) {
 
 static void init(struct sim *s, uint64_t seed, enum mutation mutation, enum order_mistake mistake,
                  bool trace) {
-    static const char *const sets[] = {"kafka.bootstrap.servers=none:1", "transaction.max.messages=3",
-                                       "batch.max.records=12", "retry.timeout=365d", "instance.id=i"};
+    static const char *const sets[] = {"kafka.bootstrap.servers=none:1",
+                                       "transaction.max.messages=3", "batch.max.records=12",
+                                       "retry.timeout=365d", "instance.id=i"};
     int32_t partitions[TOPIC_COUNT];
     struct err e;
     *s = (struct sim){
@@ -514,7 +524,8 @@ static void release(struct sim *s) {
     world_release(&s->world);
 }
 
-int64_t sim_run(uint64_t seed, int events, enum mutation mutation, enum order_mistake mistake, bool trace) {
+int64_t sim_run(uint64_t seed, int events, enum mutation mutation, enum order_mistake mistake,
+                bool trace) {
     struct sim *s = mem_calloc(1, sizeof *s);
     init(s, seed, mutation, mistake, trace);
     while (s->produced < events) {

@@ -30,7 +30,8 @@ struct sim {
     int32_t n;
     struct instance *instances; /* SIM_INSTANCES of them */
     int instance_count, workers;
-    /* The group: who has joined, in the order of the ids that they drew; and who of them is in the present generation. */
+    /* The group: who has joined, in the order of the ids that they drew; and who of them is in the
+     * present generation. */
     struct kafka_client *joined[SIM_MEMBERS];
     int joined_count;
     int64_t members[SIM_MEMBERS]; /* ids */
@@ -38,15 +39,17 @@ struct sim {
     int next_producer;
     int64_t produced, malformed; /* input records; of them no JSON */
     enum topic delayed;          /* nobody gets to read it; TOPIC_COUNT: none */
-    bool
-        doubts; /* something was ahead of a restore (task_replay_ahead): results may have come later for that */
-    bool calm;             /* no faults any more */
+    bool doubts; /* something was ahead of a restore (task_replay_ahead): results may have come
+                    later for that */
+    bool calm;   /* no faults any more */
     int truncate_permille; /* of input records */
 };
 
-/* Runs one schedule of about `events` input records. Fails (exit, with a message) if something is not as it must be.
- * `mistake`: what the model gets wrong, so that the results must differ. Returns the number of input records. */
-int64_t sim_run(uint64_t seed, int events, enum mutation mutation, enum order_mistake mistake, bool trace);
+/* Runs one schedule of about `events` input records. Fails (exit, with a message) if something is
+ * not as it must be. `mistake`: what the model gets wrong, so that the results must differ. Returns
+ * the number of input records. */
+int64_t sim_run(uint64_t seed, int events, enum mutation mutation, enum order_mistake mistake,
+                bool trace);
 
 /* A line of the trace. NULL: of none of them. */
 void sim_trace(const struct sim *s, const struct instance *i, const char *format, ...)

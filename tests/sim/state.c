@@ -55,12 +55,14 @@ void store_note_counted(struct store *s, int32_t partition) {
     s->counted[partition] = true;
 }
 
-bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_COUNT], struct err *e) {
+bool store_count_rows(struct store *s, int32_t partition, int64_t rows[FAMILY_COUNT],
+                      struct err *e) {
     struct buf prefix = {0};
     (void)e;
     key_partition(&prefix, partition);
     for (int f = 0; f < FAMILY_COUNT; f++)
-        rows[f] = count_family(memory_kv(s->partitions[partition]), (enum family)f, buf_slice(&prefix));
+        rows[f] =
+            count_family(memory_kv(s->partitions[partition]), (enum family)f, buf_slice(&prefix));
     buf_release(&prefix);
     return true;
 }
@@ -159,16 +161,17 @@ static void cursor_op_free(struct kv_cursor *c) {
 }
 
 static struct kv_cursor *op_cursor(struct kv *kv, enum family f) {
-    static const struct kv_cursor_ops ops = {cursor_op_seek,  cursor_op_seek_for_prev, cursor_op_next,
-                                             cursor_op_prev,  cursor_op_valid,         cursor_op_key,
-                                             cursor_op_value, cursor_op_free};
+    static const struct kv_cursor_ops ops = {
+        cursor_op_seek,  cursor_op_seek_for_prev, cursor_op_next,  cursor_op_prev,
+        cursor_op_valid, cursor_op_key,           cursor_op_value, cursor_op_free};
     struct state_cursor *c = mem_calloc(1, sizeof *c);
     *c = (struct state_cursor){.base = {&ops}, .batch = batch_of(kv), .family = f};
     return &c->base;
 }
 
 struct batch *batch_new(struct store *s) {
-    static const struct kv_ops ops = {.get = op_get, .put = op_put, .erase = op_erase, .cursor = op_cursor};
+    static const struct kv_ops ops = {
+        .get = op_get, .put = op_put, .erase = op_erase, .cursor = op_cursor};
     struct batch *b = mem_calloc(1, sizeof *b);
     *b = (struct batch){.kv = {.ops = &ops}, .store = s};
     return b;

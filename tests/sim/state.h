@@ -1,6 +1,6 @@
-/* state: the twin of state/rocksdb/store.h in memory, linked in its place: what a process has on its disk. The partitions are kept apart,
- * as the workers of a process have different ones in their hands at a time. It outlives the process, but for what a batch
- * has not committed. */
+/* state: the twin of state/rocksdb/store.h in memory, linked in its place: what a process has on
+ * its disk. The partitions are kept apart, as the workers of a process have different ones in their
+ * hands at a time. It outlives the process, but for what a batch has not committed. */
 #ifndef TESTS_SIM_STATE_H
 #define TESTS_SIM_STATE_H
 
@@ -12,7 +12,8 @@
 struct store {
     struct instance *instance;
     struct memory *partitions[SIM_N_MAX];
-    struct memory *older[SIM_N_MAX]; /* copies, as a lost tail or an old backup leaves them; NULL: none */
+    struct memory
+        *older[SIM_N_MAX]; /* copies, as a lost tail or an old backup leaves them; NULL: none */
     bool counted[SIM_N_MAX];
 };
 

@@ -1,5 +1,6 @@
-/* For ThreadSanitizer builds only: glibc's C11 threads, which librdkafka uses, in terms of pthreads. gcc's
- * ThreadSanitizer knows pthreads alone; a thread that thrd_create started would crash in it. */
+/* For ThreadSanitizer builds only: glibc's C11 threads, which librdkafka uses, in terms of
+ * pthreads. gcc's ThreadSanitizer knows pthreads alone; a thread that thrd_create started would
+ * crash in it. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -83,7 +84,8 @@ int cnd_wait(cnd_t *condition, mtx_t *mutex) {
 }
 
 int cnd_timedwait(cnd_t *condition, mtx_t *mutex, const struct timespec *until) {
-    return result(pthread_cond_timedwait((pthread_cond_t *)condition, (pthread_mutex_t *)mutex, until));
+    return result(
+        pthread_cond_timedwait((pthread_cond_t *)condition, (pthread_mutex_t *)mutex, until));
 }
 
 void cnd_destroy(cnd_t *condition) {

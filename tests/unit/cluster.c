@@ -15,7 +15,8 @@ void cluster_init(struct cluster *c, int32_t n) {
         .kv = memory_kv(c->memory),
         .sink = &c->pending.sink,
         .rates = &c->rates,
-        .order_options = {.late_window_ms = CLUSTER_WINDOW_MS, .future_window_ms = CLUSTER_FUTURE_MS},
+        .order_options = {.late_window_ms = CLUSTER_WINDOW_MS,
+                          .future_window_ms = CLUSTER_FUTURE_MS},
         .confirmations_max = 1000,
         .partitions = n,
         .fanout_max_rows = 1000,
@@ -254,7 +255,8 @@ void assert_change_only(const struct cluster *c) {
                 const struct message *before = previous(l, i), *m = &l->messages[i];
                 bool had = before != NULL && before->has_value;
                 if (!m->has_value && !had)
-                    fail_msg("topic %d: a tombstone for %.*s, which has no row", t, (int)m->key.n, m->key.p);
+                    fail_msg("topic %d: a tombstone for %.*s, which has no row", t, (int)m->key.n,
+                             m->key.p);
                 if (m->has_value && had && slice_eq(content(before), content(m)))
                     fail_msg("topic %d: %.*s twice", t, (int)m->key.n, m->key.p);
             }
@@ -263,8 +265,9 @@ void assert_change_only(const struct cluster *c) {
 }
 
 const char *part_name(enum part part) {
-    static const char *const names[PART_COUNT] = {"timelines of customers", "totals", "links",    "profiles",
-                                                  "timelines of accounts",  "joined", "summaries"};
+    static const char *const names[PART_COUNT] = {
+        "timelines of customers", "totals", "links",    "profiles",
+        "timelines of accounts",  "joined", "summaries"};
     return names[part];
 }
 
@@ -296,12 +299,14 @@ static bool put_totals(const struct totals *t, struct buf *out) {
 }
 
 static void put_link(struct slice account_id, const struct account_link *link, struct buf *out) {
-    buf_printf(out, " %.*s:%lld,%lld,%.*s", (int)account_id.n, account_id.p, (long long)link->partition,
-               (long long)link->balance_amount, (int)link->account_type.n, link->account_type.p);
+    buf_printf(out, " %.*s:%lld,%lld,%.*s", (int)account_id.n, account_id.p,
+               (long long)link->partition, (long long)link->balance_amount,
+               (int)link->account_type.n, link->account_type.p);
 }
 
 /* Those of the row and those outside of it in one order; as many as the totals say. */
-static bool put_links(struct kv *kv, struct slice key, const struct customer_row *r, struct buf *out) {
+static bool put_links(struct kv *kv, struct slice key, const struct customer_row *r,
+                      struct buf *out) {
     struct slice rest = r->links.items, id = slice_of("", 0);
     struct account_link inside = {0}, outside = {0};
     struct kv_cursor *c = kv_cursor(kv, FAMILY_LINKS);

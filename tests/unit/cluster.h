@@ -1,5 +1,6 @@
-/* cluster: all tasks of an application in one process, with the topics between them: what the tasks send is kept
- * in logs, and links and refs are read from there when the test says so. One state in memory for all of them. */
+/* cluster: all tasks of an application in one process, with the topics between them: what the tasks
+ * send is kept in logs, and links and refs are read from there when the test says so. One state in
+ * memory for all of them. */
 #ifndef TESTS_UNIT_CLUSTER_H
 #define TESTS_UNIT_CLUSTER_H
 
@@ -34,7 +35,8 @@ void cluster_release(struct cluster *c);
 
 /* Makes what was done permanent, as the worker does: messages, state, meta. Time passes. */
 void cluster_commit(struct cluster *c);
-/* Puts a committed message that came about elsewhere at the end of its log; takes its buffers over. */
+/* Puts a committed message that came about elsewhere at the end of its log; takes its buffers over.
+ */
 void cluster_append(struct cluster *c, const struct message *m);
 /* Forgets what was done since the last commit. */
 void cluster_rollback(struct cluster *c);
@@ -58,12 +60,12 @@ void cluster_settle(struct cluster *c);
 bool topic_is_kept(enum topic topic); /* what a restore reads */
 /* The last committed message of a key, wherever it is; NULL: none. */
 const struct message *cluster_last(const struct cluster *c, enum topic topic, const char *key);
-/* The last message of the key has that value; NULL: a tombstone, or none at all. For a mart `value` goes without
- * its calculated_at: what is before it is compared. */
+/* The last message of the key has that value; NULL: a tombstone, or none at all. For a mart `value`
+ * goes without its calculated_at: what is before it is compared. */
 void assert_row(const struct cluster *c, enum topic topic, const char *key, const char *value);
 
-/* In every log: no message says what the one before it with its key said, calculated_at aside, and there is no
- * tombstone for a key without a row. */
+/* In every log: no message says what the one before it with its key said, calculated_at aside, and
+ * there is no tombstone for a key without a row. */
 void assert_change_only(const struct cluster *c);
 /* What the rows of accounts and customers are made of. */
 enum part {
@@ -77,7 +79,8 @@ enum part {
     PART_COUNT
 };
 const char *part_name(enum part part);
-/* A line for each row of the partition that has the part, what was emitted as it was emitted. Returns how many. */
+/* A line for each row of the partition that has the part, what was emitted as it was emitted.
+ * Returns how many. */
 int64_t put_part(struct kv *kv, int32_t partition, enum part part, struct buf *out);
 
 /* Row counts, current accounts and orphans of every task's meta agree with what is in the state. */

@@ -74,8 +74,8 @@ static void put_alone(struct order_model *m, const struct order_model_options *o
         *there = *e;
 }
 
-/* O2: of two at one time the one with the later position in its partition wins; of two partitions, the one that
- * came last. True: it is what its time says now, and was not before. */
+/* O2: of two at one time the one with the later position in its partition wins; of two partitions,
+ * the one that came last. True: it is what its time says now, and was not before. */
 static bool put_by_time(struct order_model *m, const struct order_model_options *o,
                         const struct order_event *e) {
     struct order_event *there = event_at(m, e->at);
@@ -159,7 +159,8 @@ static bool is_log(const struct order_model_options *o, const struct order_recor
     return WRONG(o, O1_ALL_LOG) || (r->is_log && !WRONG(o, O1_ALL_BY_TIME));
 }
 
-/* A delete whose time is found by O6. A replayed one goes where its Kafka timestamp belongs (O10). */
+/* A delete whose time is found by O6. A replayed one goes where its Kafka timestamp belongs (O10).
+ */
 static bool is_timeless_delete(const struct order_record *r) {
     return !r->by_time && (r->kind == ORDER_TOMBSTONE || (r->kind == ORDER_DELETE && !r->has_time));
 }
@@ -180,7 +181,8 @@ static int64_t log_time(const struct order_model_options *o, const struct order_
 static int64_t own_time(const struct order_record *r) {
     return r->has_time ? r->at : r->kafka_ms;
 }
-static bool is_too_late(const struct order_model *m, const struct order_model_options *o, int64_t at) {
+static bool is_too_late(const struct order_model *m, const struct order_model_options *o,
+                        int64_t at) {
     return m->count > 0 && at < newest_event(m)->at - o->late_window_ms;
 }
 
@@ -221,9 +223,11 @@ static bool is_repeat(const struct order_model *m, const struct order_model_opti
         return false;
     if (r->position.at > m->position.at - (WRONG(o, O4_EQUAL) ? 0 : 1))
         return false;
-    /* A change that a snapshot row does not contain can lie before it (a transaction that wrote before the snapshot and
-     * committed behind it): it is no repeat unless it was seen before that row. */
-    if (m->position_is_read && !(comparable(o, &r->position, &m->seen) && r->position.at <= m->seen.at))
+    /* A change that a snapshot row does not contain can lie before it (a transaction that wrote
+     * before the snapshot and committed behind it): it is no repeat unless it was seen before that
+     * row. */
+    if (m->position_is_read &&
+        !(comparable(o, &r->position, &m->seen) && r->position.at <= m->seen.at))
         return false;
     return !is_newer(m, o, r) || WRONG(o, O4_NEWER_TOO);
 }
@@ -244,8 +248,8 @@ static void move_position(struct order_model *m, const struct order_model_option
 
 /* --- O8: a delete that was earlier --- */
 
-/* Whether the time is behind the event before a delete without time that is the newest event, and not behind the
- * delete. `or_at`: the time of the event before counts, too. */
+/* Whether the time is behind the event before a delete without time that is the newest event, and
+ * not behind the delete. `or_at`: the time of the event before counts, too. */
 static bool is_before_delete(const struct order_model *m, int64_t at, bool or_at) {
     const struct order_event *d = newest_event(m);
     if (d == NULL || !d->is_timeless || at > d->at)
@@ -279,7 +283,8 @@ struct order_model_floor order_model_floor_of(const struct order_model_options *
 
 /* Whether what has this position, time and place in the input lies before the truncate. */
 static bool lies_before(const struct order_model_options *o, const struct order_position *position,
-                        int64_t at, const struct order_input *input, const struct order_truncate *t) {
+                        int64_t at, const struct order_input *input,
+                        const struct order_truncate *t) {
     if (input->partition == t->input.partition && input->offset > t->input.offset &&
         !WRONG(o, O9_OFFSETS_IGNORED))
         return false;
@@ -298,7 +303,8 @@ void order_model_floor_raise(struct order_model_floor *floor, const struct order
     *floor = *t;
 }
 
-/* An end of an earlier truncate lies before this one, unless both say the same time: then it counts as this one's. */
+/* An end of an earlier truncate lies before this one, unless both say the same time: then it counts
+ * as this one's. */
 static bool is_end_by(const struct order_event *e, const struct order_truncate *t) {
     return e->is_end && e->at >= t->at;
 }
@@ -309,7 +315,8 @@ static bool is_ended_by(const struct order_model *m, const struct order_truncate
 }
 
 /* The newest event, the truncate's own end not counted. */
-static const struct order_event *newest_beside(const struct order_model *m, const struct order_truncate *t) {
+static const struct order_event *newest_beside(const struct order_model *m,
+                                               const struct order_truncate *t) {
     if (!is_ended_by(m, t))
         return newest_event(m);
     return m->count > 1 ? &m->events[m->count - 2] : NULL;
@@ -346,7 +353,8 @@ void order_model_truncate(struct order_model *m, const struct order_model_option
 
 /* Whether the truncate ends what the record says. `at`: the time of the record after O5. */
 static bool is_below(const struct order_model *m, const struct order_model_options *o,
-                     const struct order_model_floor *floor, const struct order_record *r, int64_t at) {
+                     const struct order_model_floor *floor, const struct order_record *r,
+                     int64_t at) {
     if (!floor->exists || is_timeless_delete(r))
         return false;
     const struct order_truncate *t = &floor->truncate;
@@ -372,7 +380,8 @@ static struct order_event event_of(const struct order_record *r, int64_t at, int
     };
 }
 
-/* What the record says at the time: unavailable digits are those of the version that holds there. False: none. */
+/* What the record says at the time: unavailable digits are those of the version that holds there.
+ * False: none. */
 static bool value_at(const struct order_model *m, const struct order_model_options *o,
                      const struct order_record *r, int64_t at, int *value) {
     *value = r->kind == ORDER_UPSERT ? r->value : MODEL_DELETED;
@@ -403,7 +412,8 @@ static int64_t log_place(struct order_model *m, const struct order_model_options
 }
 
 static enum order_outcome place_in_log(struct order_model *m, const struct order_model_options *o,
-                                       const struct order_model_floor *floor, const struct order_record *r) {
+                                       const struct order_model_floor *floor,
+                                       const struct order_record *r) {
     int64_t at = log_time(o, r);
     if (WRONG(o, O5_LOG_LATE) && is_too_late(m, o, at))
         return ORDER_TOO_LATE;
@@ -423,20 +433,23 @@ static enum order_outcome place_in_log(struct order_model *m, const struct order
     return ORDER_APPLIED;
 }
 
-/* The end of a truncate that the id has not met, for a record that was placed by time (floor_by_time). */
+/* The end of a truncate that the id has not met, for a record that was placed by time
+ * (floor_by_time). */
 static void end_by_time(struct order_model *m, const struct order_model_options *o,
                         const struct order_model_floor *floor, bool below) {
     if (below && is_current(m))
         put_end(m, o, &floor->truncate);
 }
 
-/* With order.* = event_time truncate is an event like any other; a replayed record is placed by O2 alone. */
+/* With order.* = event_time truncate is an event like any other; a replayed record is placed by O2
+ * alone. */
 static bool meets_floor(const struct order_model_options *o, const struct order_record *r) {
     return o->floor_by_time && !r->by_time;
 }
 
 static enum order_outcome place_by_time(struct order_model *m, const struct order_model_options *o,
-                                        const struct order_model_floor *floor, const struct order_record *r) {
+                                        const struct order_model_floor *floor,
+                                        const struct order_record *r) {
     int64_t newest = order_model_newest(m);
     int64_t at = is_timeless_delete(r) ? time_of_end(m, o, r->kafka_ms) : own_time(r);
     if (!is_timeless_delete(r) && is_too_late(m, o, at) && !WRONG(o, O5_NO_LATE))
@@ -512,16 +525,18 @@ static bool is_unseen_and_lost(const struct order_model *m, const struct order_m
     return m->count == 0 && r->kind == ORDER_DELETE && !r->has_time && WRONG(o, O6_UNSEEN_LOST);
 }
 
-/* An upsert, a delete, or a tombstone that is one, is placed; the outcome may be a refusal, and `m` is anything
- * then. */
+/* An upsert, a delete, or a tombstone that is one, is placed; the outcome may be a refusal, and `m`
+ * is anything then. */
 static enum order_outcome place(struct order_model *m, const struct order_model_options *o,
-                                const struct order_model_floor *floor, const struct order_record *r) {
+                                const struct order_model_floor *floor,
+                                const struct order_record *r) {
     if (is_unseen_and_lost(m, o, r))
         return ORDER_APPLIED;
     return is_log(o, r) ? place_in_log(m, o, floor, r) : place_by_time(m, o, floor, r);
 }
 
-/* What changed nothing and is older than the window is forgotten, except the event before a delete that may move.
+/* What changed nothing and is older than the window is forgotten, except the event before a delete
+ * that may move.
  */
 static void forget(struct order_model *m, const struct order_model_options *o) {
     for (size_t i = m->count; i > 0; i--) {
@@ -547,7 +562,8 @@ static enum order_outcome accept(struct order_model *m, const struct order_model
 
 /* Places the record; if it is refused, what happened is undone. */
 static enum order_outcome apply_event(struct order_model *m, const struct order_model_options *o,
-                                      const struct order_model_floor *floor, const struct order_record *r) {
+                                      const struct order_model_floor *floor,
+                                      const struct order_record *r) {
     count_behind_tombstone(m, o, r);
     struct order_model before = order_model_copy(m);
     enum order_outcome outcome = place(m, o, floor, r);
@@ -582,14 +598,16 @@ static enum order_outcome apply_rejected(struct order_model *m, const struct ord
     return ORDER_REFUSED;
 }
 
-static enum order_outcome apply_tombstone(struct order_model *m, const struct order_model_options *o,
+static enum order_outcome apply_tombstone(struct order_model *m,
+                                          const struct order_model_options *o,
                                           const struct order_model_floor *floor,
                                           const struct order_record *r) {
     if (m->came_last == ORDER_CAME_REPEAT && !r->by_time && !WRONG(o, O4_TOMBSTONE_COUNTS)) {
         m->counters.repeated++;
         return ORDER_UNCHANGED;
     }
-    bool is_companion = m->came_last == ORDER_CAME_DELETE && !r->by_time && !WRONG(o, O7_NO_COMPANIONS);
+    bool is_companion =
+        m->came_last == ORDER_CAME_DELETE && !r->by_time && !WRONG(o, O7_NO_COMPANIONS);
     bool is_unseen = m->count == 0;
     m->counters.tombstones_unknown += is_unseen;
     if (is_companion || !is_current(m)) {
@@ -602,7 +620,8 @@ static enum order_outcome apply_tombstone(struct order_model *m, const struct or
 }
 
 static enum order_outcome apply(struct order_model *m, const struct order_model_options *o,
-                                const struct order_model_floor *floor, const struct order_record *r) {
+                                const struct order_model_floor *floor,
+                                const struct order_record *r) {
     if (r->kind == ORDER_TOMBSTONE)
         return apply_tombstone(m, o, floor, r);
     if (is_repeat(m, o, r) && !(r->kind == ORDER_REJECTED && WRONG(o, OUTDATED_BY_REPEAT)))
@@ -613,7 +632,8 @@ static enum order_outcome apply(struct order_model *m, const struct order_model_
 }
 
 enum order_outcome order_model_apply(struct order_model *m, const struct order_model_options *o,
-                                     const struct order_model_floor *floor, const struct order_record *r) {
+                                     const struct order_model_floor *floor,
+                                     const struct order_record *r) {
     enum order_outcome outcome = apply(m, o, floor, r);
     m->counters.applied += outcome == ORDER_APPLIED;
     m->counters.unchanged += outcome == ORDER_UNCHANGED;

@@ -1,67 +1,70 @@
-/* order_model: how the records of one id are ordered and folded into versions, by the text of the contract (rules
- * O1 to O10, versions, outdated rows) and by nothing else: a reference for tests. It remembers every event that
- * won its time and folds them anew for each answer. Not made to be fast.
+/* order_model: how the records of one id are ordered and folded into versions, by the text of the
+ * contract (rules O1 to O10, versions, outdated rows) and by nothing else: a reference for tests.
+ * It remembers every event that won its time and folds them anew for each answer. Not made to be
+ * fast.
  *
- * An id is one order_model; the entity's truncates are one order_model_floor that all its ids share. */
+ * An id is one order_model; the entity's truncates are one order_model_floor that all its ids
+ * share. */
 #ifndef TESTS_UNIT_ORDER_MODEL_H
 #define TESTS_UNIT_ORDER_MODEL_H
 
 #include "support.h"
 
 /* What goes wrong on purpose: each is one rule misread. Tests must notice every one. */
-#define ORDER_MISTAKES(X)                                                                                    \
-    X(NONE)                                                                                                  \
-    X(O1_ALL_BY_TIME)       /* records of a log are placed by their times */                                 \
-    X(O1_ALL_LOG)           /* records without a source are placed as those of a log */                      \
-    X(O2_FIRST_WINS)        /* of two at one time the first stays */                                         \
-    X(O2_REPEAT_IS_NEW)     /* an exact repeat takes a new loaded_at */                                      \
-    X(O3_BY_CLOCK)          /* an older record of a log goes where its time belongs */                       \
-    X(O3_BESIDE)            /* it goes behind the newest event, which stays */                               \
-    X(O3_UNCOUNTED)         /* it is not counted as reordered */                                             \
-    X(O4_NO_REPEATS)        /* nothing is a repeat */                                                        \
-    X(O4_EQUAL)             /* an equal position makes a repeat */                                           \
-    X(O4_NEWER_TOO)         /* a newer record can be a repeat */                                             \
-    X(O4_READS_TOO)         /* a snapshot row can be a repeat */                                             \
-    X(O4_ANY_SOURCE)        /* positions of different databases are compared */                              \
-    X(O4_TIMELESS_IS_NEWER) /* a record without a time counts by its Kafka timestamp */                      \
-    X(O4_REPLACED_IS_NEWER) /* so does one whose time was replaced */                                        \
-    X(O4_UNCHANGED_STAYS)   /* a record that changes nothing does not move the position */                   \
-    X(O4_HIGHEST)           /* the position of the id never goes down */                                     \
-    X(O4_TOMBSTONE_COUNTS)  /* a tombstone behind a repeat is no repeat */                                   \
-    X(O5_NO_LATE)           /* nothing is too late */                                                        \
-    X(O5_NO_EARLY)          /* nothing is too early */                                                       \
-    X(O5_LOG_LATE)          /* a record of a log can be too late */                                          \
-    X(O5_LOG_FUTURE)        /* a record of a log keeps a time far ahead */                                   \
-    X(O6_AT_KAFKA_TIME)    /* a delete without time happens at its Kafka timestamp, even if that is older */ \
-    X(O6_UNSEEN_LOST)      /* a flattened delete of an id never seen is dropped */                           \
-    X(O6_UNSEEN_TOMBSTONE) /* a tombstone of an id never seen is kept */                                     \
-    X(O7_NO_COMPANIONS)    /* a tombstone behind a delete is a delete of its own */                          \
-    X(O7_LATE_HAS_NONE)    /* so it is behind a delete that was too late */                                  \
-    X(O7_EARLY_HAS_ONE)    /* a delete that was too early has a companion */                                 \
-    X(O7_NOT_FORGOTTEN)    /* an upsert between the two does not count */                                    \
-    X(O7_BAD_NOT_BETWEEN)  /* a rejected record between the two does not count */                            \
-    X(O7_KEY_IS_BETWEEN)   /* it counts even if its id was not read from its value */                        \
-    X(O7_REPLAY_BETWEEN)   /* a replayed record between the two counts */                                    \
-    X(O8_NOT_MOVED)        /* a delete without time stays where it was put */                                \
-    X(O8_BY_DELETES)       /* a delete moves it, too */                                                      \
-    X(O8_AT_EVENT)         /* so does a record at the time of the event before the delete */                 \
-    X(O8_COUNTED)          /* the record that moves it is counted as reordered */                            \
-    X(O8_UNCOUNTED)        /* records behind a tombstone are not counted */                                  \
-    X(O9_NOT_STRICT)       /* truncate ends rows of its own time */                                          \
-    X(O9_BY_TIME)          /* truncate is compared by time only */                                           \
-    X(O9_OFFSETS_IGNORED)  /* truncate ends rows that lie behind it in its partition */                      \
-    X(O9_NO_FLOOR)         /* truncate is forgotten */                                                       \
-    X(O9_FLOOR_ALWAYS)     /* truncate ends an older record even if the id has a newer event */              \
-    X(O9_MOVES_POSITION)   /* truncate sets the position of the id */                                        \
-    X(O9_END_STAYS)        /* a record from before the truncate goes behind the truncate's own end */        \
-    X(O10_BY_LOG)          /* a replayed record is placed as one of a log */                                 \
-    X(O10_MOVES_POSITION)  /* a replayed record moves the position */                                        \
-    X(O10_EARLY_BY_KAFKA)  /* a replayed record is too early by its Kafka timestamp */                       \
-    X(OUTDATED_BY_LATE)    /* a too late record makes a row outdated */                                      \
-    X(OUTDATED_BY_REPEAT)  /* a bad repeat makes a row outdated */                                           \
-    X(OUTDATED_BY_OLDER)   /* in event_time any bad record makes a row outdated */                           \
-    X(OUTDATED_STAYS)      /* an accepted record does not end it */                                          \
-    X(UNAVAILABLE_NEWEST)  /* unavailable attributes come from the current version */
+#define ORDER_MISTAKES(X)                                                                          \
+    X(NONE)                                                                                        \
+    X(O1_ALL_BY_TIME)       /* records of a log are placed by their times */                       \
+    X(O1_ALL_LOG)           /* records without a source are placed as those of a log */            \
+    X(O2_FIRST_WINS)        /* of two at one time the first stays */                               \
+    X(O2_REPEAT_IS_NEW)     /* an exact repeat takes a new loaded_at */                            \
+    X(O3_BY_CLOCK)          /* an older record of a log goes where its time belongs */             \
+    X(O3_BESIDE)            /* it goes behind the newest event, which stays */                     \
+    X(O3_UNCOUNTED)         /* it is not counted as reordered */                                   \
+    X(O4_NO_REPEATS)        /* nothing is a repeat */                                              \
+    X(O4_EQUAL)             /* an equal position makes a repeat */                                 \
+    X(O4_NEWER_TOO)         /* a newer record can be a repeat */                                   \
+    X(O4_READS_TOO)         /* a snapshot row can be a repeat */                                   \
+    X(O4_ANY_SOURCE)        /* positions of different databases are compared */                    \
+    X(O4_TIMELESS_IS_NEWER) /* a record without a time counts by its Kafka timestamp */            \
+    X(O4_REPLACED_IS_NEWER) /* so does one whose time was replaced */                              \
+    X(O4_UNCHANGED_STAYS)   /* a record that changes nothing does not move the position */         \
+    X(O4_HIGHEST)           /* the position of the id never goes down */                           \
+    X(O4_TOMBSTONE_COUNTS)  /* a tombstone behind a repeat is no repeat */                         \
+    X(O5_NO_LATE)           /* nothing is too late */                                              \
+    X(O5_NO_EARLY)          /* nothing is too early */                                             \
+    X(O5_LOG_LATE)          /* a record of a log can be too late */                                \
+    X(O5_LOG_FUTURE)        /* a record of a log keeps a time far ahead */                         \
+    X(O6_AT_KAFKA_TIME) /* a delete without time happens at its Kafka timestamp, even if that is   \
+                           older */                                                                \
+    X(O6_UNSEEN_LOST)   /* a flattened delete of an id never seen is dropped */                    \
+    X(O6_UNSEEN_TOMBSTONE) /* a tombstone of an id never seen is kept */                           \
+    X(O7_NO_COMPANIONS)    /* a tombstone behind a delete is a delete of its own */                \
+    X(O7_LATE_HAS_NONE)    /* so it is behind a delete that was too late */                        \
+    X(O7_EARLY_HAS_ONE)    /* a delete that was too early has a companion */                       \
+    X(O7_NOT_FORGOTTEN)    /* an upsert between the two does not count */                          \
+    X(O7_BAD_NOT_BETWEEN)  /* a rejected record between the two does not count */                  \
+    X(O7_KEY_IS_BETWEEN)   /* it counts even if its id was not read from its value */              \
+    X(O7_REPLAY_BETWEEN)   /* a replayed record between the two counts */                          \
+    X(O8_NOT_MOVED)        /* a delete without time stays where it was put */                      \
+    X(O8_BY_DELETES)       /* a delete moves it, too */                                            \
+    X(O8_AT_EVENT)         /* so does a record at the time of the event before the delete */       \
+    X(O8_COUNTED)          /* the record that moves it is counted as reordered */                  \
+    X(O8_UNCOUNTED)        /* records behind a tombstone are not counted */                        \
+    X(O9_NOT_STRICT)       /* truncate ends rows of its own time */                                \
+    X(O9_BY_TIME)          /* truncate is compared by time only */                                 \
+    X(O9_OFFSETS_IGNORED)  /* truncate ends rows that lie behind it in its partition */            \
+    X(O9_NO_FLOOR)         /* truncate is forgotten */                                             \
+    X(O9_FLOOR_ALWAYS)     /* truncate ends an older record even if the id has a newer event */    \
+    X(O9_MOVES_POSITION)   /* truncate sets the position of the id */                              \
+    X(O9_END_STAYS) /* a record from before the truncate goes behind the truncate's own end */     \
+    X(O10_BY_LOG)   /* a replayed record is placed as one of a log */                              \
+    X(O10_MOVES_POSITION) /* a replayed record moves the position */                               \
+    X(O10_EARLY_BY_KAFKA) /* a replayed record is too early by its Kafka timestamp */              \
+    X(OUTDATED_BY_LATE)   /* a too late record makes a row outdated */                             \
+    X(OUTDATED_BY_REPEAT) /* a bad repeat makes a row outdated */                                  \
+    X(OUTDATED_BY_OLDER)  /* in event_time any bad record makes a row outdated */                  \
+    X(OUTDATED_STAYS)     /* an accepted record does not end it */                                 \
+    X(UNAVAILABLE_NEWEST) /* unavailable attributes come from the current version */
 enum order_mistake {
 #define ORDER_MISTAKE(name) ORDER_MISTAKE_##name,
     ORDER_MISTAKES(ORDER_MISTAKE)
@@ -73,7 +76,8 @@ extern const char *const order_mistake_names[ORDER_MISTAKE_COUNT];
 struct order_model_options {
     int64_t late_window_ms, future_window_ms;
     /* Where the contract can be read in two ways; false: its letter. */
-    bool floor_by_time; /* O9's floor holds for records placed by time, too, not only for those of a log */
+    bool floor_by_time; /* O9's floor holds for records placed by time, too, not only for those of a
+                           log */
     bool forgets;       /* what changed nothing is forgotten once it is older than late_window_ms */
     enum order_mistake mistake;
 };
@@ -94,7 +98,8 @@ enum order_kind {
     ORDER_UPSERT,
     ORDER_DELETE, /* op d, flattened, Op=D; without a time of its own: `has_time` is false */
     ORDER_TOMBSTONE,
-    ORDER_REJECTED /* quarantined for what it says itself: a fault of the table in §4, malformed, too_large, … */
+    ORDER_REJECTED /* quarantined for what it says itself: a fault of the table in §4, malformed,
+                      too_large, … */
 };
 struct order_record {
     enum order_kind kind;
@@ -106,7 +111,8 @@ struct order_record {
     bool has_time;
     int64_t at;             /* its own time */
     int64_t kafka_ms;       /* the Kafka timestamp */
-    int64_t early_after_ms; /* what future_window_ms is counted from: kafka_ms, or quarantine.replayed_at */
+    int64_t early_after_ms; /* what future_window_ms is counted from: kafka_ms, or
+                               quarantine.replayed_at */
     struct order_position position;
     struct order_input input;
     bool id_from_value; /* of a rejected record (O7) */
@@ -135,7 +141,8 @@ struct order_model_floor {
     bool exists;
     struct order_truncate truncate; /* its `at` is its time after O5 */
 };
-/* The truncate with its time. In event_time it can be too early: then `there` is false, and nothing happens. */
+/* The truncate with its time. In event_time it can be too early: then `there` is false, and nothing
+ * happens. */
 struct order_model_floor order_model_floor_of(const struct order_model_options *o,
                                               const struct order_truncate *t);
 /* The entity's floor becomes `t`, unless `t` lies before it. */
@@ -162,9 +169,10 @@ struct order_model {
     size_t count, cap;
     enum { ORDER_CAME_OTHER, ORDER_CAME_DELETE, ORDER_CAME_REPEAT } came_last; /* O7 */
     struct order_position position; /* of the last record applied that carried one */
-    bool position_is_read;          /* that was a snapshot row; `seen` is the position before such rows */
+    bool position_is_read; /* that was a snapshot row; `seen` is the position before such rows */
     struct order_position seen;
-    struct order_position last; /* of the record that made or confirmed the newest event; may not be there */
+    struct order_position
+        last; /* of the record that made or confirmed the newest event; may not be there */
     struct order_input last_input; /* of that record */
     bool is_outdated;
     struct order_counters counters;
@@ -175,9 +183,10 @@ struct order_model order_model_copy(const struct order_model *m); /* the caller 
 
 /* `floor`: of the entity, as it is when the record is processed. */
 enum order_outcome order_model_apply(struct order_model *m, const struct order_model_options *o,
-                                     const struct order_model_floor *floor, const struct order_record *r);
-/* Ends the row if its last record lies before the truncate. To be called for each id of the entity, and the floor
- * is to be raised; in which order does not matter. */
+                                     const struct order_model_floor *floor,
+                                     const struct order_record *r);
+/* Ends the row if its last record lies before the truncate. To be called for each id of the entity,
+ * and the floor is to be raised; in which order does not matter. */
 void order_model_truncate(struct order_model *m, const struct order_model_options *o,
                           const struct order_model_floor *t);
 

@@ -75,7 +75,8 @@ void rig_run(struct rig *g, const struct input *in) {
     assert_good(g);
 }
 
-void rig_run_text(struct rig *g, enum topic topic, int32_t partition, const char *key, const char *value) {
+void rig_run_text(struct rig *g, enum topic topic, int32_t partition, const char *key,
+                  const char *value) {
     struct input in = rig_input(g, topic, partition, key, value);
     rig_run(g, &in);
 }
@@ -83,8 +84,8 @@ void rig_run_text(struct rig *g, enum topic topic, int32_t partition, const char
 /* --- what the pipeline sends to itself --- */
 
 static bool is_own(enum topic t) {
-    return t == TOPIC_REPARTITION_CUSTOMERS || t == TOPIC_REPARTITION_ACCOUNTS || t == TOPIC_ACCOUNT_LINKS ||
-           t == TOPIC_CUSTOMER_REFS;
+    return t == TOPIC_REPARTITION_CUSTOMERS || t == TOPIC_REPARTITION_ACCOUNTS ||
+           t == TOPIC_ACCOUNT_LINKS || t == TOPIC_CUSTOMER_REFS;
 }
 
 /* A message that was sent, with bytes of its own: those that were sent move when more are. */
@@ -157,9 +158,10 @@ int32_t rig_owner_of(const char *id) {
 void rig_assert_conserved(const struct rig *g) {
     const struct counts *c = &g->pipeline.env.counts;
     for (int e = 0; e < ENTITY_COUNT; e++) {
-        int64_t consumed = e == ENTITY_CUSTOMER
-                               ? c->consumed[TOPIC_CUSTOMERS] + c->consumed[TOPIC_REPARTITION_CUSTOMERS]
-                               : c->consumed[TOPIC_ACCOUNTS] + c->consumed[TOPIC_REPARTITION_ACCOUNTS];
+        int64_t consumed =
+            e == ENTITY_CUSTOMER
+                ? c->consumed[TOPIC_CUSTOMERS] + c->consumed[TOPIC_REPARTITION_CUSTOMERS]
+                : c->consumed[TOPIC_ACCOUNTS] + c->consumed[TOPIC_REPARTITION_ACCOUNTS];
         int64_t ended = c->applied[e] + c->unchanged[e] + c->forwarded[e];
         for (int r = 0; r < REASON_COUNT; r++)
             ended += c->quarantined[e][r];

@@ -1,5 +1,5 @@
-/* rig: a pipeline with all its tasks and one state in memory. What it sends is kept; what it sends to itself is
- * read when the test says so. */
+/* rig: a pipeline with all its tasks and one state in memory. What it sends is kept; what it sends
+ * to itself is read when the test says so. */
 #ifndef TESTS_UNIT_RIG_H
 #define TESTS_UNIT_RIG_H
 
@@ -10,8 +10,8 @@
 #define RIG_N 3
 #define RIG_NOW INT64_C(1707955200000) /* 2024-02-15T00:00:00Z */
 
-/* Stands for the headers of a record, as struct input's `headers` points to them: what the worker reads from
- * them. */
+/* Stands for the headers of a record, as struct input's `headers` points to them: what the worker
+ * reads from them. */
 struct rig_headers {
     bool by_time;
     int64_t replayed_at_ms; /* TIMESTAMP_NONE: none */
@@ -24,8 +24,9 @@ struct rig {
     struct capture sent;
     struct pipeline pipeline;
     struct task tasks[RIG_N];
-    int64_t offset;   /* of the next record that is made */
-    size_t delivered; /* how many of the messages sent were read again, if they are for the pipeline */
+    int64_t offset; /* of the next record that is made */
+    size_t
+        delivered; /* how many of the messages sent were read again, if they are for the pipeline */
 };
 /* The input topics have so many partitions. `sets`: settings, ended by NULL; NULL: none. */
 void rig_init(struct rig *g, int32_t customer_partitions, int32_t account_partitions,
@@ -37,7 +38,8 @@ struct input rig_input(struct rig *g, enum topic topic, int32_t partition, const
                        const char *value);
 /* The task is that of the partition, NULL beyond n. Until the record is done with. */
 void rig_run(struct rig *g, const struct input *in);
-void rig_run_text(struct rig *g, enum topic topic, int32_t partition, const char *key, const char *value);
+void rig_run_text(struct rig *g, enum topic topic, int32_t partition, const char *key,
+                  const char *value);
 /* Reads what was forwarded, and links and refs, until nothing waits. */
 void rig_deliver(struct rig *g);
 /* All tasks are lost, and made anew from the state. */

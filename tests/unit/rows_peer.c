@@ -66,7 +66,9 @@ void fill_row(const struct row_type *type, void *row, struct rng *r, bool for_js
             *(int64_t *)p = for_json ? any_time(r) : rng_any(r);
             break;
         case ROW_OPTIONAL_TIME:
-            *(int64_t *)p = rng_chance(r, 30) ? TIMESTAMP_NONE : for_json ? any_time(r) : rng_any(r);
+            *(int64_t *)p = rng_chance(r, 30) ? TIMESTAMP_NONE
+                            : for_json        ? any_time(r)
+                                              : rng_any(r);
             break;
         case ROW_TEXT:
         case ROW_BYTES:
@@ -234,7 +236,8 @@ static void set_field(avro_value_t *v, enum row_field_kind kind, const void *p) 
         set_decimal(v, *(const int128 *)p);
         break;
     case ROW_OPTIONAL_TIME:
-        assert_int_equal(avro_value_set_branch(v, *(const int64_t *)p != TIMESTAMP_NONE, &branch), 0);
+        assert_int_equal(avro_value_set_branch(v, *(const int64_t *)p != TIMESTAMP_NONE, &branch),
+                         0);
         if (*(const int64_t *)p == TIMESTAMP_NONE)
             assert_int_equal(avro_value_set_null(&branch), 0);
         else

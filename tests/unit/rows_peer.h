@@ -1,4 +1,5 @@
-/* rows_peer: values for rows, and the same rows by avro-c, which knows nothing of schemas/rows.c. A failure ends the test. */
+/* rows_peer: values for rows, and the same rows by avro-c, which knows nothing of schemas/rows.c. A
+ * failure ends the test. */
 #ifndef TESTS_UNIT_ROWS_PEER_H
 #define TESTS_UNIT_ROWS_PEER_H
 

@@ -35,7 +35,8 @@ bool rng_chance(struct rng *r, int percent) {
 }
 
 int64_t rng_any(struct rng *r) {
-    static const int64_t edges[] = {0, 1, -1, 63, 64, -64, -65, 127, 128, -128, -129, INT64_MAX, INT64_MIN};
+    static const int64_t edges[] = {0,   1,   -1,   63,   64,        -64,      -65,
+                                    127, 128, -128, -129, INT64_MAX, INT64_MIN};
     if (rng_chance(r, 30))
         return edges[rng_below(r, ARRAY_LEN(edges))];
     return (int64_t)rng_next(r) >> rng_below(r, 64);
@@ -158,7 +159,8 @@ bool model_add(struct model *m, int64_t late_window_ms, struct model_event e) {
     for (size_t i = 0; i < m->count; i++) {
         if (m->events[i].at != e.at)
             continue;
-        if (m->events[i].value != e.value) /* the later one wins; the same once more changes nothing */
+        if (m->events[i].value !=
+            e.value) /* the later one wins; the same once more changes nothing */
             m->events[i] = e;
         return true;
     }
@@ -175,8 +177,8 @@ static int by_time(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-struct model_version *model_versions(const struct model *m, size_t *count, struct model_event **unchanged,
-                                     size_t *unchanged_count) {
+struct model_version *model_versions(const struct model *m, size_t *count,
+                                     struct model_event **unchanged, size_t *unchanged_count) {
     struct model_event *sorted = mem_alloc((m->count + 1) * sizeof *sorted);
     struct model_event *same = mem_alloc((m->count + 1) * sizeof *same);
     struct model_version *versions = mem_alloc((m->count + 1) * sizeof *versions);
@@ -194,7 +196,8 @@ struct model_version *model_versions(const struct model *m, size_t *count, struc
             versions[n - 1].to = sorted[i].at;
         value = sorted[i].value;
         if (value != MODEL_DELETED)
-            versions[n++] = (struct model_version){sorted[i].at, TIMESTAMP_NONE, sorted[i].loaded_at, value};
+            versions[n++] =
+                (struct model_version){sorted[i].at, TIMESTAMP_NONE, sorted[i].loaded_at, value};
     }
     free(sorted);
     *count = n;
@@ -265,6 +268,7 @@ void remove_scratch(char *dir) {
 }
 
 struct rates default_rates(void) {
-    return (struct rates){
-        .tier_count = 3, .tiers = {{1000000, 10}, {2000000, 15}, {INT64_MAX, 20}}, .loan_bonus_milli = 5};
+    return (struct rates){.tier_count = 3,
+                          .tiers = {{1000000, 10}, {2000000, 15}, {INT64_MAX, 20}},
+                          .loan_bonus_milli = 5};
 }

@@ -1,5 +1,5 @@
-/* support: what the unit tests of the core share: random numbers, a sink that keeps what it is handed, a plain
- * model of one id's history, the content of a kv as text, a scratch directory. */
+/* support: what the unit tests of the core share: random numbers, a sink that keeps what it is
+ * handed, a plain model of one id's history, the content of a kv as text, a scratch directory. */
 #ifndef TESTS_UNIT_SUPPORT_H
 #define TESTS_UNIT_SUPPORT_H
 
@@ -57,9 +57,10 @@ struct capture {
 void capture_init(struct capture *c);
 void capture_release(struct capture *c);
 void capture_clear(struct capture *c);
-struct slice message_key(const struct message *m);                      /* p == NULL: null */
-struct slice message_value(const struct message *m);                    /* p == NULL: null */
-struct slice message_header(const struct message *m, const char *name); /* p == NULL: there is none */
+struct slice message_key(const struct message *m);   /* p == NULL: null */
+struct slice message_value(const struct message *m); /* p == NULL: null */
+struct slice message_header(const struct message *m,
+                            const char *name); /* p == NULL: there is none */
 /* The last message of the topic with that key, or NULL. */
 const struct message *capture_last(const struct capture *c, enum topic topic, const char *key);
 size_t capture_count(const struct capture *c, enum topic topic);
@@ -87,10 +88,10 @@ void model_init(struct model *m);
 void model_release(struct model *m);
 /* False: older than the window behind the newest; nothing changes. */
 bool model_add(struct model *m, int64_t late_window_ms, struct model_event e);
-/* The versions, ascending; the caller frees them. `unchanged` (NULL allowed): for each event, ascending by
- * time, whether it changed nothing, as a list of those events; the caller frees it. */
-struct model_version *model_versions(const struct model *m, size_t *count, struct model_event **unchanged,
-                                     size_t *unchanged_count);
+/* The versions, ascending; the caller frees them. `unchanged` (NULL allowed): for each event,
+ * ascending by time, whether it changed nothing, as a list of those events; the caller frees it. */
+struct model_version *model_versions(const struct model *m, size_t *count,
+                                     struct model_event **unchanged, size_t *unchanged_count);
 /* The value of the current version, or MODEL_DELETED. */
 int model_current(const struct model *m, int64_t *from);
 

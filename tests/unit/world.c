@@ -16,11 +16,11 @@ static const char *const account_ids[WORLD_ACCOUNTS] = {
     "B9", "C",   "C1", "C2", "C3",    "C4", "C5", "C6", "C7", "C8", "C9", "D",  "D1", "D2", "D3",
     "D4", "D5",  "D6", "D7", "D8",    "D9", "E",  "E1", "E2", "E3", "E4", "E5", "E6", "E7"};
 static const char *const names[] = {"ann", "b\"ob", "żółw"};
-static const int64_t amounts[] = {0,   50, 999999, 1000000, 1999999, 2000000, INT64_C(999999999999999999),
-                                  4321};
+static const int64_t amounts[] = {
+    0, 50, 999999, 1000000, 1999999, 2000000, INT64_C(999999999999999999), 4321};
 
-/* The digits of a value, which is what the model knows of it: of a customer the name and whether there is a loan, of an
- * account the customer, the amount and the type. */
+/* The digits of a value, which is what the model knows of it: of a customer the name and whether
+ * there is a loan, of an account the customer, the amount and the type. */
 enum { DIGIT_NAME = 0, DIGIT_LOAN = 1 };
 enum { DIGIT_CUSTOMER = 0, DIGIT_AMOUNT = 1, DIGIT_TYPE = 2 };
 static int digit(int value, int i) {
@@ -133,10 +133,12 @@ static void fill_log(struct world *w, struct order_record *record) {
 
 static struct order_record any_record(struct world *w, enum entity entity) {
     struct rng *r = &w->rng;
-    struct order_record record = {.kind = any_kind(r, &w->style), .kafka_ms = w->clock + rng_below(r, 20)};
+    struct order_record record = {.kind = any_kind(r, &w->style),
+                                  .kafka_ms = w->clock + rng_below(r, 20)};
     bool is_log = rng_chance(r, w->style.log_percent);
     record.early_after_ms = record.kafka_ms;
-    record.id_from_value = w->style.is_spelled || record.kind != ORDER_REJECTED || rng_chance(r, 80);
+    record.id_from_value =
+        w->style.is_spelled || record.kind != ORDER_REJECTED || rng_chance(r, 80);
     record.at = any_time(w);
     record.has_time = record.kind != ORDER_TOMBSTONE && rng_chance(r, 90);
     if (record.kind == ORDER_DELETE)
@@ -162,8 +164,8 @@ static struct order_record any_record(struct world *w, enum entity entity) {
 static struct slice position_text(struct world *w, const struct order_position *p) {
     char number[24];
     int n = snprintf(number, sizeof number, "%lld", (long long)p->at);
-    struct position_source source = {slice_str("postgresql"), slice_str(p->source == 0 ? "one" : "two"),
-                                     slice_null()};
+    struct position_source source = {slice_str("postgresql"),
+                                     slice_str(p->source == 0 ? "one" : "two"), slice_null()};
     struct slice parts[POSITION_PARTS] = {slice_of(number, (size_t)n)};
     buf_clear(&w->position_text);
     if (p->exists)
@@ -250,8 +252,8 @@ void world_make_truncate(struct world *w, struct world_change *c) {
     struct order_model_floor floor = order_model_floor_of(&w->options, &t);
     int count = entity == ENTITY_CUSTOMER ? WORLD_CUSTOMERS : WORLD_ACCOUNTS;
     for (int i = 0; i < count; i++)
-        order_model_truncate(entity == ENTITY_CUSTOMER ? &w->customers[i] : &w->accounts[i], &w->options,
-                             &floor);
+        order_model_truncate(entity == ENTITY_CUSTOMER ? &w->customers[i] : &w->accounts[i],
+                             &w->options, &floor);
     order_model_floor_raise(&w->floors[entity], &w->options, &floor);
     w->truncates[entity]++;
     c->outcome = ORDER_APPLIED;
@@ -275,8 +277,10 @@ static void choose_record(struct world *w, struct world_change *c) {
 
 struct world_change world_make_change(struct world *w) {
     struct rng *r = &w->rng;
-    struct world_change c = {.event = {.entity = rng_chance(r, 40) ? ENTITY_CUSTOMER : ENTITY_ACCOUNT}};
-    c.id = (int)rng_below(r, c.event.entity == ENTITY_CUSTOMER ? WORLD_CUSTOMERS : w->account_count);
+    struct world_change c = {
+        .event = {.entity = rng_chance(r, 40) ? ENTITY_CUSTOMER : ENTITY_ACCOUNT}};
+    c.id =
+        (int)rng_below(r, c.event.entity == ENTITY_CUSTOMER ? WORLD_CUSTOMERS : w->account_count);
     w->clock += rng_below(r, 15);
     if (rng_below(r, 1000) < w->style.truncate_permille) {
         world_make_truncate(w, &c);
@@ -285,7 +289,8 @@ struct world_change world_make_change(struct world *w) {
     choose_record(w, &c);
     fill_event(&c);
     choose_place(w, &c, world_place(w, c.event.entity, c.event.id));
-    c.outcome = order_model_apply(model_of(w, &c), &w->options, &w->floors[c.event.entity], &c.record);
+    c.outcome =
+        order_model_apply(model_of(w, &c), &w->options, &w->floors[c.event.entity], &c.record);
     w->refused += c.outcome != ORDER_APPLIED && c.outcome != ORDER_UNCHANGED;
     w->recent[w->made++ % WORLD_RECENT] = c;
     return c;
@@ -324,12 +329,13 @@ static void trace(const struct world_change *c) {
     const struct order_record *r = &c->record;
     if (getenv("WORLD_TRACE") == NULL)
         return;
-    printf("%s %.*s: value %x, unavailable %x,%s%s%s at %lld, kafka %lld, early after %lld, input %d@%lld",
-           c->is_truncate ? "truncate" : kinds[r->kind], (int)c->event.id.n,
-           c->event.id.p != NULL ? c->event.id.p : "", (unsigned)r->value, r->unavailable,
-           r->is_log ? " log" : "", r->by_time ? " by time" : "", r->is_read ? " read" : "",
-           (long long)(r->has_time ? r->at % 1000000 : -1), (long long)(r->kafka_ms % 1000000),
-           (long long)(r->early_after_ms % 1000000), r->input.partition, (long long)r->input.offset);
+    printf(
+        "%s %.*s: value %x, unavailable %x,%s%s%s at %lld, kafka %lld, early after %lld, input %d@%lld",
+        c->is_truncate ? "truncate" : kinds[r->kind], (int)c->event.id.n,
+        c->event.id.p != NULL ? c->event.id.p : "", (unsigned)r->value, r->unavailable,
+        r->is_log ? " log" : "", r->by_time ? " by time" : "", r->is_read ? " read" : "",
+        (long long)(r->has_time ? r->at % 1000000 : -1), (long long)(r->kafka_ms % 1000000),
+        (long long)(r->early_after_ms % 1000000), r->input.partition, (long long)r->input.offset);
     if (r->position.exists)
         printf(", position %lld of %d", (long long)r->position.at, r->position.source);
     printf(": outcome %d\n", (int)c->outcome);
@@ -344,8 +350,8 @@ void world_event(struct world *w) {
         apply_truncate(w, &c.event);
     } else if (c.record.kind == ORDER_REJECTED) {
         struct reason why = {.code = REASON_INVALID_BALANCE};
-        task_reject_event(&cluster->env, &cluster->tasks[murmur2_partition(c.event.id, cluster->n)], &c.event,
-                          &why);
+        task_reject_event(&cluster->env, &cluster->tasks[murmur2_partition(c.event.id, cluster->n)],
+                          &c.event, &why);
     } else {
         assert_int_equal(cluster_apply(cluster, &c.event), accepted);
         if (!accepted)
@@ -416,8 +422,8 @@ static void put_money(struct buf *out, __int128 cents) {
         INT64_C(1000000000000000); /* of what is before the point, if that takes more than one */
     __int128 whole = cents / 100;
     if (whole >= part)
-        buf_printf(out, "\"%lld%015lld.%02d\"", (long long)(whole / part), (long long)(whole % part),
-                   (int)(cents % 100));
+        buf_printf(out, "\"%lld%015lld.%02d\"", (long long)(whole / part),
+                   (long long)(whole % part), (int)(cents % 100));
     else
         buf_printf(out, "\"%lld.%02d\"", (long long)whole, (int)(cents % 100));
 }
@@ -487,8 +493,8 @@ static size_t check_history(const struct world *w, bool is_customer, int id) {
             put_customer_version(&text, &versions[i], id);
         else
             put_account_version(&text, &versions[i], id);
-        assert_row(&w->cluster, is_customer ? TOPIC_CUSTOMER_HISTORY : TOPIC_ACCOUNT_HISTORY, buf_cstr(&key),
-                   buf_cstr(&text));
+        assert_row(&w->cluster, is_customer ? TOPIC_CUSTOMER_HISTORY : TOPIC_ACCOUNT_HISTORY,
+                   buf_cstr(&key), buf_cstr(&text));
     }
     free(versions);
     buf_release(&key);
@@ -522,8 +528,8 @@ static void check_account(const struct world *w, int id) {
     int64_t from;
     struct buf joined = {0}, summary = {0};
     int a = order_model_current(&w->accounts[id], &from);
-    int customer =
-        a != MODEL_DELETED ? order_model_current(&w->customers[customer_of(a)], NULL) : MODEL_DELETED;
+    int customer = a != MODEL_DELETED ? order_model_current(&w->customers[customer_of(a)], NULL)
+                                      : MODEL_DELETED;
     if (customer != MODEL_DELETED) {
         buf_put_str(&joined, "{\"account_id\":");
         put_text(&joined, account_ids[id]);
@@ -531,7 +537,8 @@ static void check_account(const struct world *w, int id) {
         buf_set(&summary, buf_slice(&joined));
         buf_put_str(&joined, "\"customer_name\":");
         put_text(&joined, name_of(customer));
-        buf_printf(&joined, ",\"has_loan_flag\":%s,\"balance_amount\":", boolean(has_loan(customer)));
+        buf_printf(&joined,
+                   ",\"has_loan_flag\":%s,\"balance_amount\":", boolean(has_loan(customer)));
         put_money(&joined, cents_of(a));
         buf_printf(&joined, ",\"account_type\":\"%s\",\"valid_from_at\":", type_text(type_of(a)));
         put_time(&joined, from);
@@ -548,7 +555,8 @@ static void check_account(const struct world *w, int id) {
     bool has_summary = customer != MODEL_DELETED && type_of(a) == ACCOUNT_SAVINGS;
     assert_row(&w->cluster, TOPIC_ACCOUNT_WITH_CUSTOMER, account_ids[id],
                joined.n > 0 ? buf_cstr(&joined) : NULL);
-    assert_row(&w->cluster, TOPIC_ACCOUNT_SUMMARY, account_ids[id], has_summary ? buf_cstr(&summary) : NULL);
+    assert_row(&w->cluster, TOPIC_ACCOUNT_SUMMARY, account_ids[id],
+               has_summary ? buf_cstr(&summary) : NULL);
     buf_release(&joined);
     buf_release(&summary);
 }
@@ -569,13 +577,15 @@ static void check_profile(const struct world *w, int id) {
     if (accounts > 0) {
         buf_printf(&text, "{\"customer_id\":%s,\"customer_name\":", customer_ids[id]);
         put_text(&text, name_of(customer));
-        buf_printf(&text, ",\"has_loan_flag\":%s,\"total_accounts_count\":%lld,\"total_balance_amount\":",
+        buf_printf(&text,
+                   ",\"has_loan_flag\":%s,\"total_accounts_count\":%lld,\"total_balance_amount\":",
                    boolean(has_loan(customer)), (long long)accounts);
         put_money(&text, balance);
         buf_put_str(&text, ",\"total_annual_interest_amount\":");
         put_money(&text, interest);
     }
-    assert_row(&w->cluster, TOPIC_CUSTOMER_PROFILE, customer_ids[id], accounts > 0 ? buf_cstr(&text) : NULL);
+    assert_row(&w->cluster, TOPIC_CUSTOMER_PROFILE, customer_ids[id],
+               accounts > 0 ? buf_cstr(&text) : NULL);
     buf_release(&text);
 }
 
@@ -595,7 +605,8 @@ static void check_counts_of(const struct world *w, enum entity entity) {
     int64_t outdated = 0, counted = 0;
     int count = entity == ENTITY_CUSTOMER ? WORLD_CUSTOMERS : WORLD_ACCOUNTS;
     for (int i = 0; i < count; i++) {
-        const struct order_model *m = entity == ENTITY_CUSTOMER ? &w->customers[i] : &w->accounts[i];
+        const struct order_model *m =
+            entity == ENTITY_CUSTOMER ? &w->customers[i] : &w->accounts[i];
         add_counters(&sum, m);
         outdated += order_model_is_outdated(m);
     }

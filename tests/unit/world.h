@@ -1,5 +1,6 @@
-/* world: random changes of a few customers and accounts, run through a cluster and through the plain model, and
- * what the topics must say in the end: histories folded from all events, a join and sums over current versions. */
+/* world: random changes of a few customers and accounts, run through a cluster and through the
+ * plain model, and what the topics must say in the end: histories folded from all events, a join
+ * and sums over current versions. */
 #ifndef TESTS_UNIT_WORLD_H
 #define TESTS_UNIT_WORLD_H
 
@@ -37,7 +38,8 @@ struct world {
     struct rng rng;
     struct cluster cluster;
     struct world_style style;
-    int account_count; /* most worlds have a few; one in eight has more than fit a customer's row, mostly of one customer */
+    int account_count; /* most worlds have a few; one in eight has more than fit a customer's row,
+                          mostly of one customer */
     bool large;
     struct order_model customers[WORLD_CUSTOMERS], accounts[WORLD_ACCOUNTS];
     struct order_model_floor floors[ENTITY_COUNT];
@@ -56,20 +58,23 @@ void world_release(struct world *w);
 
 /* One random change, told to the model only. */
 struct world_change world_make_change(struct world *w);
-/* A truncate of a table, told to the model only: of the entity of `c->event`. Nothing else may be under way. */
+/* A truncate of a table, told to the model only: of the entity of `c->event`. Nothing else may be
+ * under way. */
 void world_make_truncate(struct world *w, struct world_change *c);
 /* The input partition of an id: the same for each of its records. */
 int32_t world_place(const struct world *w, enum entity entity, struct slice id);
 /* One random change; not committed. */
 void world_event(struct world *w);
-/* One random step, committed: a change, or a link or ref that is read, sometimes rolled back and done again. */
+/* One random step, committed: a change, or a link or ref that is read, sometimes rolled back and
+ * done again. */
 void world_step(struct world *w, int changes_percent);
 
 /* A whole life: many steps, with checks at quiet moments and at the end. */
 void world_run(struct world *w, uint64_t seed, int32_t n, int64_t fanout_max_rows,
                enum order_mistake mistake);
 
-/* The histories, and what is counted of records and outdated rows, are right at any time, the rest once nothing waits. */
+/* The histories, and what is counted of records and outdated rows, are right at any time, the rest
+ * once nothing waits. */
 void world_check_histories(const struct world *w);
 void world_check_counts(const struct world *w);
 void world_check_results(const struct world *w);

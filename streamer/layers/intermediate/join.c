@@ -1,7 +1,8 @@
 #include "streamer/layers/intermediate/join.h"
 
-bool join_account(struct slice account_id, const struct account_attributes *account, int64_t valid_from_at,
-                  const struct customer_ref *customer, struct account_with_customer_row *row) {
+bool join_account(struct slice account_id, const struct account_attributes *account,
+                  int64_t valid_from_at, const struct customer_ref *customer,
+                  struct account_with_customer_row *row) {
     if (customer == NULL || !customer->known)
         return false;
     *row = (struct account_with_customer_row){

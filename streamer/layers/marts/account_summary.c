@@ -27,7 +27,8 @@ bool account_summarize(const struct rates *rates, const struct account_with_cust
         .account_id = joined->account_id,
         .customer_id = joined->customer_id,
         .original_balance_amount = joined->balance_amount,
-        .interest_rate_pct = account_rate_milli(rates, joined->balance_amount, joined->has_loan_flag),
+        .interest_rate_pct =
+            account_rate_milli(rates, joined->balance_amount, joined->has_loan_flag),
         .annual_interest_amount = interest,
         .new_balance_amount = joined->balance_amount + interest,
         .calculated_at = now_ms,

@@ -22,14 +22,16 @@ static void insert_partition(struct totals *t, size_t at, int32_t partition, int
         t->partition_cap = t->partition_cap == 0 ? 4 : t->partition_cap * 2;
         t->partitions = mem_realloc(t->partitions, t->partition_cap * sizeof *t->partitions);
     }
-    memmove(&t->partitions[at + 1], &t->partitions[at], (t->partition_count - at) * sizeof *t->partitions);
+    memmove(&t->partitions[at + 1], &t->partitions[at],
+            (t->partition_count - at) * sizeof *t->partitions);
     t->partitions[at] = (struct totals_partition){partition, links};
     t->partition_count++;
 }
 
 static void remove_partition(struct totals *t, size_t at) {
     t->partition_count--;
-    memmove(&t->partitions[at], &t->partitions[at + 1], (t->partition_count - at) * sizeof *t->partitions);
+    memmove(&t->partitions[at], &t->partitions[at + 1],
+            (t->partition_count - at) * sizeof *t->partitions);
 }
 
 int64_t totals_links(const struct totals *t) {
@@ -54,7 +56,8 @@ static int64_t count_link(struct totals *t, int32_t partition, int times) {
     return links;
 }
 
-int64_t totals_add(struct totals *t, const struct rates *rates, const struct account_link *link, int times) {
+int64_t totals_add(struct totals *t, const struct rates *rates, const struct account_link *link,
+                   int times) {
     if (account_is_savings(link->account_type)) {
         t->sums.accounts += times;
         t->sums.balance += (int128)times * link->balance_amount;
@@ -100,8 +103,9 @@ bool totals_decode(struct slice *in, struct totals *t) {
     return ok && count == 0;
 }
 
-bool customer_profile(const struct totals *t, int64_t customer_id, const struct customer_ref *customer,
-                      int64_t now_ms, struct customer_profile_row *row) {
+bool customer_profile(const struct totals *t, int64_t customer_id,
+                      const struct customer_ref *customer, int64_t now_ms,
+                      struct customer_profile_row *row) {
     if (!customer->known || t->sums.accounts == 0)
         return false;
     *row = (struct customer_profile_row){

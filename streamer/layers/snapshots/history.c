@@ -9,8 +9,8 @@
 struct moment {
     int64_t at, loaded_at;
     bool deleted;
-    bool
-        inherits; /* a confirmation of the value before it: its attributes are those of whatever precedes it */
+    bool inherits; /* a confirmation of the value before it: its attributes are those of whatever
+                      precedes it */
     struct slice attributes;
 };
 
@@ -26,8 +26,8 @@ struct fold {
     size_t confirmation_count;
 };
 
-const struct version *neighbours_version_at(const struct neighbours *n, int64_t at, const struct timeline *t,
-                                            bool moves_end) {
+const struct version *neighbours_version_at(const struct neighbours *n, int64_t at,
+                                            const struct timeline *t, bool moves_end) {
     for (size_t i = 0; i < n->version_count; i++) {
         const struct version *v = &n->versions[i];
         bool open = v->to == TIMESTAMP_NONE || (moves_end && v->to == t->newest_event_at);
@@ -37,7 +37,8 @@ const struct version *neighbours_version_at(const struct neighbours *n, int64_t 
     return NULL;
 }
 
-/* The very event that is known already, as far as the timeline alone can tell: the daily re-feed. */
+/* The very event that is known already, as far as the timeline alone can tell: the daily re-feed.
+ */
 static bool is_known(const struct timeline *t, const struct history_event *e) {
     bool holds = !e->deleted && t->has_current && slice_eq(t->current.attributes, e->attributes);
     if (holds && e->at == t->current.from)
@@ -58,17 +59,19 @@ static void add_change(struct history *h, enum version_state before, struct vers
     h->changes[h->change_count++] = (struct version_change){before, after, v};
 }
 
-static void add_confirmation_change(struct history *h, struct confirmation c, bool gone, bool replaces) {
+static void add_confirmation_change(struct history *h, struct confirmation c, bool gone,
+                                    bool replaces) {
     h->confirmations[h->confirmation_count++] = (struct confirmation_change){c, gone, replaces};
 }
 
 /* The hot path: newer than everything before. */
 static void append(struct history *h, struct timeline *t, const struct history_event *e) {
     t->newest_event_at = e->at;
-    bool same =
-        e->deleted ? !t->has_current : t->has_current && slice_eq(t->current.attributes, e->attributes);
+    bool same = e->deleted ? !t->has_current
+                           : t->has_current && slice_eq(t->current.attributes, e->attributes);
     if (same) {
-        add_confirmation_change(h, (struct confirmation){e->at, e->deleted, e->loaded_at}, false, false);
+        add_confirmation_change(h, (struct confirmation){e->at, e->deleted, e->loaded_at}, false,
+                                false);
         return;
     }
     if (t->has_current) {
@@ -203,8 +206,9 @@ static void compare_confirmations(struct fold *f) {
 static void set_current(struct fold *f, struct timeline *t) {
     const struct version *last = f->version_count > 0 ? &f->versions[f->version_count - 1] : NULL;
     /* An event that is far behind leaves the current version out of its neighbours. */
-    bool is_near = !t->has_current || (f->near->version_count > 0 &&
-                                       f->near->versions[f->near->version_count - 1].to == TIMESTAMP_NONE);
+    bool is_near =
+        !t->has_current || (f->near->version_count > 0 &&
+                            f->near->versions[f->near->version_count - 1].to == TIMESTAMP_NONE);
     if (!is_near)
         return;
     t->has_current = last != NULL && last->to == TIMESTAMP_NONE;

@@ -1,13 +1,15 @@
-/* history: the snapshots layer, SCD2. Turns one event of one id into changes of that id's versions. Pure and
- * without regard to what the attributes are: two versions are equal when their attribute bytes are.
+/* history: the snapshots layer, SCD2. Turns one event of one id into changes of that id's versions.
+ * Pure and without regard to what the attributes are: two versions are equal when their attribute
+ * bytes are.
  *
- * The versions of an id are a function of the set of its accepted events (rule O2; README, "History"): sort them by time
- * and read the versions off. What is kept to make that true with bounded state: the versions themselves, and the
- * confirmations (timeline.h).
+ * The versions of an id are a function of the set of its accepted events (rule O2; README,
+ * "History"): sort them by time and read the versions off. What is kept to make that true with
+ * bounded state: the versions themselves, and the confirmations (timeline.h).
  *
- * An event can only change the version that covers its time, the version before that if the event lies on the boundary of
- * the two, and what the next event behind it is: the next version's start, an end, or a confirmation. So these, its
- * neighbours, are all that is looked at, however long the history is. */
+ * An event can only change the version that covers its time, the version before that if the event
+ * lies on the boundary of the two, and what the next event behind it is: the next version's start,
+ * an end, or a confirmation. So these, its neighbours, are all that is looked at, however long the
+ * history is. */
 #ifndef STREAMER_LAYERS_SNAPSHOTS_HISTORY_H
 #define STREAMER_LAYERS_SNAPSHOTS_HISTORY_H
 
@@ -32,15 +34,16 @@ struct neighbours {
     /* Ascending: the last two that start at or before the event, and the next one. */
     struct version versions[NEIGHBOUR_VERSIONS];
     size_t version_count;
-    /* Ascending: the one at the event's time, and the next one behind it, unless the next version starts before that. */
+    /* Ascending: the one at the event's time, and the next one behind it, unless the next version
+     * starts before that. */
     struct confirmation confirmations[NEIGHBOUR_CONFIRMATIONS];
     size_t confirmation_count;
 };
 
-/* The version that holds at a time, which these are the neighbours of; NULL: none. With `moves_end`, the version that the
- * newest event ends does not end there. */
-const struct version *neighbours_version_at(const struct neighbours *n, int64_t at, const struct timeline *t,
-                                            bool moves_end);
+/* The version that holds at a time, which these are the neighbours of; NULL: none. With
+ * `moves_end`, the version that the newest event ends does not end there. */
+const struct version *neighbours_version_at(const struct neighbours *n, int64_t at,
+                                            const struct timeline *t, bool moves_end);
 
 enum version_state { VERSION_ABSENT, VERSION_CLOSED, VERSION_CURRENT };
 
@@ -71,8 +74,9 @@ struct history {
 /* True if history_apply needs the event's neighbours (it is late, or a tie); else it needs none. */
 bool history_needs_neighbours(const struct timeline *t, const struct history_event *e);
 
-/* Applies an event. `n` are its neighbours where it needs them. Afterwards `h` says which rows and confirmations differ;
- * `t` has the new current version and newest event, but its confirmations and memory are as before. */
+/* Applies an event. `n` are its neighbours where it needs them. Afterwards `h` says which rows and
+ * confirmations differ; `t` has the new current version and newest event, but its confirmations and
+ * memory are as before. */
 void history_apply(struct history *h, struct timeline *t, const struct neighbours *n,
                    const struct history_event *e);
 

@@ -16,7 +16,8 @@ static bool is_not_behind(struct slice position, struct slice other) {
     return position_comparable(position, other) && position_compare(position, other) <= 0;
 }
 
-bool order_is_repeat(const struct order_options *o, const struct timeline *t, const struct event *e) {
+bool order_is_repeat(const struct order_options *o, const struct timeline *t,
+                     const struct event *e) {
     const struct order_memory *m = &t->memory;
     if (!e->is_log || e->is_read || !position_comparable(e->position, m->position) ||
         position_compare(e->position, m->position) >= 0)
@@ -48,7 +49,8 @@ static void place_end(const struct timeline *t, const struct event *e, struct pl
 
 /* --- the floor that a truncate leaves --- */
 
-/* Whether this truncate made the newest event. (An end that an earlier truncate made lies before this one.) */
+/* Whether this truncate made the newest event. (An end that an earlier truncate made lies before
+ * this one.) */
 static bool is_ended_by(const struct timeline *t, const struct order_floor *truncate) {
     return t->memory.end == END_TRUNCATE && t->newest_event_at >= truncate->at;
 }
@@ -59,7 +61,8 @@ static int64_t newest_but_end(const struct timeline *t, const struct order_floor
 }
 
 /* Whether the last record of an id, whose newest event is `newest`, lies before the truncate. */
-static bool last_lies_before(const struct timeline *t, int64_t newest, const struct order_floor *truncate) {
+static bool last_lies_before(const struct timeline *t, int64_t newest,
+                             const struct order_floor *truncate) {
     const struct order_memory *m = &t->memory;
     if (!truncate->by_time_only && m->position_is_last &&
         position_comparable(m->position, truncate->position))
@@ -67,8 +70,8 @@ static bool last_lies_before(const struct timeline *t, int64_t newest, const str
     return newest < truncate->at;
 }
 
-/* O9: whether the record, whose time is `at` after O3, lies before the truncate. `newest`: as newest_but_end says, or before
- * an end that moves. */
+/* O9: whether the record, whose time is `at` after O3, lies before the truncate. `newest`: as
+ * newest_but_end says, or before an end that moves. */
 static bool is_below(const struct order_options *o, const struct timeline *t, const struct event *e,
                      const struct order_floor *floor, int64_t newest, int64_t at) {
     if (!floor->exists || e->by_time || !(e->is_log || o->floor_holds_all[e->entity]))
@@ -83,7 +86,8 @@ static bool is_below(const struct order_options *o, const struct timeline *t, co
 }
 
 bool order_lies_before(const struct timeline *t, const struct order_floor *truncate) {
-    return t->newest_event_at != TIMESTAMP_NONE && last_lies_before(t, t->newest_event_at, truncate);
+    return t->newest_event_at != TIMESTAMP_NONE &&
+           last_lies_before(t, t->newest_event_at, truncate);
 }
 
 bool order_is_later(const struct order_floor *a, const struct order_floor *b) {
@@ -98,7 +102,8 @@ bool order_is_later(const struct order_floor *a, const struct order_floor *b) {
 
 /* --- records with a place --- */
 
-/* O8: an upsert behind the event before a delete that had no time of its own, and not behind the delete. */
+/* O8: an upsert behind the event before a delete that had no time of its own, and not behind the
+ * delete. */
 static bool is_between_end_and_before(const struct timeline *t, const struct event *e, int64_t at) {
     return e->kind == CHANGE_UPSERT && t->memory.end == END_TOMBSTONE && at <= t->newest_event_at &&
            at > t->memory.before_end;
@@ -115,8 +120,10 @@ int64_t order_end_of(const struct timeline *t, const struct order_floor *truncat
     return end_behind(t->newest_event_at, truncate);
 }
 
-/* Of a record below the floor, which is at `at` and the newest, the truncate's own end not counted. */
-static enum floor_side side_of(const struct timeline *t, const struct order_floor *floor, int64_t at) {
+/* Of a record below the floor, which is at `at` and the newest, the truncate's own end not counted.
+ */
+static enum floor_side side_of(const struct timeline *t, const struct order_floor *floor,
+                               int64_t at) {
     bool is_ended = is_ended_by(t, floor);
     int64_t end = end_behind(at, floor);
     if (end == at)
@@ -124,8 +131,9 @@ static enum floor_side side_of(const struct timeline *t, const struct order_floo
     return is_ended && end != t->newest_event_at ? SIDE_BELOW_AND_ON : SIDE_BELOW;
 }
 
-static void place_in_log(const struct order_options *o, const struct timeline *t, const struct event *e,
-                         const struct order_floor *floor, struct placement *p) {
+static void place_in_log(const struct order_options *o, const struct timeline *t,
+                         const struct event *e, const struct order_floor *floor,
+                         struct placement *p) {
     int64_t time = order_is_too_far_ahead(o, e) ? e->loaded_at_ms : e->event_at_ms;
     p->moves_end = is_between_end_and_before(t, e, time);
     int64_t newest = p->moves_end ? t->memory.before_end : newest_but_end(t, floor);
@@ -138,15 +146,17 @@ static void place_in_log(const struct order_options *o, const struct timeline *t
         p->side = side_of(t, floor, p->at);
 }
 
-/* Of a record that is no log's: O8 would make it current, or it is at the time of the event before the tombstone. */
+/* Of a record that is no log's: O8 would make it current, or it is at the time of the event before
+ * the tombstone. */
 static bool is_behind_tombstone(const struct timeline *t, const struct event *e) {
     return is_between_end_and_before(t, e, e->event_at_ms) ||
            (e->kind == CHANGE_UPSERT && t->memory.end == END_TOMBSTONE &&
             e->event_at_ms == t->memory.before_end);
 }
 
-static void place_by_time(const struct order_options *o, const struct timeline *t, const struct event *e,
-                          const struct order_floor *floor, struct placement *p) {
+static void place_by_time(const struct order_options *o, const struct timeline *t,
+                          const struct event *e, const struct order_floor *floor,
+                          struct placement *p) {
     int64_t newest = t->newest_event_at;
     p->at = e->event_at_ms;
     p->is_behind_tombstone = is_behind_tombstone(t, e);
@@ -158,8 +168,8 @@ static void place_by_time(const struct order_options *o, const struct timeline *
         p->side = SIDE_BELOW;
 }
 
-struct placement order_place(const struct order_options *o, const struct timeline *t, const struct event *e,
-                             const struct order_floor *floor) {
+struct placement order_place(const struct order_options *o, const struct timeline *t,
+                             const struct event *e, const struct order_floor *floor) {
     struct placement p = {.verdict = VERDICT_APPLY};
     if (e->kind == CHANGE_TOMBSTONE)
         p.verdict = judge_tombstone(t, e);
@@ -193,8 +203,8 @@ static void note_newest(struct order_memory *m, const struct placement *p, int64
 /* `is_last`: it is the id's last record, whether it says its position or not. */
 static void note_position(struct order_memory *m, const struct event *e, bool is_last) {
     bool carries = e->is_log && e->position.n > 0;
-    if (carries &&
-        !(m->position_is_last && m->position_is_read == e->is_read && slice_eq(m->position, e->position))) {
+    if (carries && !(m->position_is_last && m->position_is_read == e->is_read &&
+                     slice_eq(m->position, e->position))) {
         struct slice before = m->position_is_read ? m->seen : m->position;
         m->seen = e->is_read && is_not_behind(before, e->position) ? before : slice_of("", 0);
         m->position = e->position;
@@ -207,8 +217,8 @@ static void note_position(struct order_memory *m, const struct event *e, bool is
     }
 }
 
-void order_note_applied(struct timeline *t, const struct event *e, const struct placement *p, int64_t before,
-                        bool happened) {
+void order_note_applied(struct timeline *t, const struct event *e, const struct placement *p,
+                        int64_t before, bool happened) {
     struct order_memory *m = &t->memory;
     bool is_newest = placement_takes_end_away(p) || before == TIMESTAMP_NONE || p->at >= before;
     if (happened)

@@ -1,6 +1,7 @@
-/* order: where a record of an id belongs in the id's history: rules O2 to O10 (README, "Order of events"). A topic is a set
- * of events, told apart by their times, or a database's log, in which the partition's order is the truth and times only
- * label it. This turns a record of either into an event with a place; the history (history.h) knows of sets only. Pure. */
+/* order: where a record of an id belongs in the id's history: rules O2 to O10 (README, "Order of
+ * events"). A topic is a set of events, told apart by their times, or a database's log, in which
+ * the partition's order is the truth and times only label it. This turns a record of either into an
+ * event with a place; the history (history.h) knows of sets only. Pure. */
 #ifndef STREAMER_LAYERS_SNAPSHOTS_ORDER_H
 #define STREAMER_LAYERS_SNAPSHOTS_ORDER_H
 
@@ -12,8 +13,8 @@
 
 struct order_options {
     int64_t late_window_ms, future_window_ms;
-    bool floor_holds_all
-        [ENTITY_COUNT]; /* order.* = event_time: the floor of a truncate holds for all records, by time */
+    bool floor_holds_all[ENTITY_COUNT]; /* order.* = event_time: the floor of a truncate holds for
+                                           all records, by time */
 };
 
 /* The latest truncate of an entity, as far as this partition knows (rule O9). */
@@ -30,8 +31,8 @@ struct order_floor {
 enum verdict {
     VERDICT_APPLY,
     VERDICT_UNKNOWN_TOMBSTONE, /* of an id that was never seen */
-    VERDICT_IGNORE,    /* a tombstone of what is not there, or of a delete that said it already (O7) */
-    VERDICT_REPEAT,    /* O4 */
+    VERDICT_IGNORE, /* a tombstone of what is not there, or of a delete that said it already (O7) */
+    VERDICT_REPEAT, /* O4 */
     VERDICT_TOO_LATE,  /* O5 */
     VERDICT_TOO_EARLY, /* O5 */
 };
@@ -41,8 +42,10 @@ enum floor_side {
     SIDE_ABOVE,
     SIDE_BELOW,         /* before it, so that it ends the record's version */
     SIDE_BELOW_AT_ONCE, /* the same, at the record's own time: there is no such version */
-    SIDE_BELOW_ITS_END, /* the same; the end that it made before, which is not behind the record, moves there */
-    SIDE_BELOW_AND_ON, /* the same of a truncate without a time: that end goes, and comes again behind the record */
+    SIDE_BELOW_ITS_END, /* the same; the end that it made before, which is not behind the record,
+                           moves there */
+    SIDE_BELOW_AND_ON,  /* the same of a truncate without a time: that end goes, and comes again
+                           behind the record */
 };
 
 struct placement {
@@ -60,15 +63,17 @@ static inline bool placement_takes_end_away(const struct placement *p) {
     return p->moves_end || p->side == SIDE_BELOW_ITS_END || p->side == SIDE_BELOW_AND_ON;
 }
 
-/* O5: whether the record's own time is more than future.window ahead of its Kafka timestamp (of a replay: of its time). A log's
- * is not believed then; by event time the record is refused. */
+/* O5: whether the record's own time is more than future.window ahead of its Kafka timestamp (of a
+ * replay: of its time). A log's is not believed then; by event time the record is refused. */
 bool order_is_too_far_ahead(const struct order_options *o, const struct event *e);
 
-/* O4: whether a record, which may be a bad one, was applied before. (Of a tombstone order_place tells.) */
-bool order_is_repeat(const struct order_options *o, const struct timeline *t, const struct event *e);
+/* O4: whether a record, which may be a bad one, was applied before. (Of a tombstone order_place
+ * tells.) */
+bool order_is_repeat(const struct order_options *o, const struct timeline *t,
+                     const struct event *e);
 /* Where `e`, which is no truncate, belongs. */
-struct placement order_place(const struct order_options *o, const struct timeline *t, const struct event *e,
-                             const struct order_floor *floor);
+struct placement order_place(const struct order_options *o, const struct timeline *t,
+                             const struct event *e, const struct order_floor *floor);
 
 /* O9: whether the newest record of an id lies before the truncate. */
 bool order_lies_before(const struct timeline *t, const struct order_floor *truncate);
@@ -77,10 +82,10 @@ int64_t order_end_of(const struct timeline *t, const struct order_floor *truncat
 /* O9: whether `a` is the later one of two truncates. */
 bool order_is_later(const struct order_floor *a, const struct order_floor *b);
 
-/* What is remembered of a record that was applied. `before`: the newest event before it (TIMESTAMP_NONE: none);
- * `happened`: it is an event that was not known already. */
-void order_note_applied(struct timeline *t, const struct event *e, const struct placement *p, int64_t before,
-                        bool happened);
+/* What is remembered of a record that was applied. `before`: the newest event before it
+ * (TIMESTAMP_NONE: none); `happened`: it is an event that was not known already. */
+void order_note_applied(struct timeline *t, const struct event *e, const struct placement *p,
+                        int64_t before, bool happened);
 /* The same of the end that a truncate made at `at`; `before_end`: the newest event before that. */
 void order_note_truncated(struct timeline *t, int64_t before_end);
 /* The same of a record that was ignored, or a repeat. */

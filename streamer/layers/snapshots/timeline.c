@@ -53,7 +53,8 @@ const struct confirmation *timeline_find(const struct timeline *t, int64_t at) {
 void timeline_add(struct timeline *t, struct confirmation c) {
     if (t->confirmation_count == t->confirmation_cap) {
         t->confirmation_cap = t->confirmation_cap == 0 ? 8 : t->confirmation_cap * 2;
-        t->confirmations = mem_realloc(t->confirmations, t->confirmation_cap * sizeof *t->confirmations);
+        t->confirmations =
+            mem_realloc(t->confirmations, t->confirmation_cap * sizeof *t->confirmations);
     }
     size_t i = place_of(t, c.at);
     memmove(&t->confirmations[i + 1], &t->confirmations[i],
@@ -88,7 +89,8 @@ bool confirmation_decode(struct slice in, int64_t at, struct confirmation *c) {
     return get_confirmation(&in, at, c) && in.n == 0;
 }
 
-/* Each one's time is written as how long it is after the one before it, the first one's after `base`. */
+/* Each one's time is written as how long it is after the one before it, the first one's after
+ * `base`. */
 static void put_confirmations(const struct timeline *t, int64_t base, struct buf *out) {
     if (t->confirmation_count > 0)
         avro_put_long(out, (int64_t)t->confirmation_count);
@@ -155,9 +157,9 @@ static bool get_memory(struct slice *in, int64_t base, struct order_memory *m) {
     int64_t last, end, before;
     bool has_position;
     *m = nothing_to_remember;
-    if (!avro_get_long(in, &last) || last < 0 || last > LAST_REPEAT || !avro_get_long(in, &end) || end < 0 ||
-        end > END_TRUNCATE || !avro_get_long(in, &before) || !avro_get_bool(in, &m->outdated) ||
-        !avro_get_branch(in, &has_position))
+    if (!avro_get_long(in, &last) || last < 0 || last > LAST_REPEAT || !avro_get_long(in, &end) ||
+        end < 0 || end > END_TRUNCATE || !avro_get_long(in, &before) ||
+        !avro_get_bool(in, &m->outdated) || !avro_get_branch(in, &has_position))
         return false;
     m->last = (enum last_record)last;
     m->end = (enum newest_end)end;
@@ -166,7 +168,8 @@ static bool get_memory(struct slice *in, int64_t base, struct order_memory *m) {
     return !has_position ||
            (avro_get_bytes(in, &m->position) && position_is_valid(m->position) &&
             avro_get_bool(in, &m->position_is_last) && avro_get_bool(in, &m->position_is_read) &&
-            avro_get_bytes(in, &m->seen) && position_is_valid(m->seen) && avro_get_long(in, &m->revision));
+            avro_get_bytes(in, &m->seen) && position_is_valid(m->seen) &&
+            avro_get_long(in, &m->revision));
 }
 
 void id_memory_encode(const struct timeline *t, struct buf *out) {
@@ -227,7 +230,8 @@ static bool get_rest(struct slice *in, int64_t base, struct timeline *t) {
         return false;
     if (!has_rest)
         return true;
-    if (!avro_get_long(in, &t->outside_count) || t->outside_count < 0 || !avro_get_long(in, &oldest))
+    if (!avro_get_long(in, &t->outside_count) || t->outside_count < 0 ||
+        !avro_get_long(in, &oldest))
         return false;
     t->outside_oldest = t->outside_count == 0 ? TIMESTAMP_NONE : time_plus(base, oldest);
     return get_memory(in, base, &t->memory);
@@ -243,7 +247,8 @@ bool timeline_decode(struct slice *in, struct timeline *t) {
          !avro_get_bytes(in, &t->current.attributes)))
         return false;
     int64_t base = base_of(t);
-    if (!avro_get_long(in, &t->newest_event_at) || !get_confirmations(in, base, t) || !get_rest(in, base, t))
+    if (!avro_get_long(in, &t->newest_event_at) || !get_confirmations(in, base, t) ||
+        !get_rest(in, base, t))
         return false;
     t->current.loaded_at = time_plus(base, t->current.loaded_at);
     t->newest_event_at = time_plus(base, t->newest_event_at);

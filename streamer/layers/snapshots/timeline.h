@@ -1,9 +1,10 @@
-/* timeline: what is read and written for every event of an id: its current version, its newest event, the confirmations
- * that it holds, and what the order of a log has to remember. Pure.
+/* timeline: what is read and written for every event of an id: its current version, its newest
+ * event, the confirmations that it holds, and what the order of a log has to remember. Pure.
  *
- * Confirmations are events within the late window that changed nothing, but would if a late event came between. An id has
- * a few of them at most, which are part of its timeline; more of them have rows of their own, so that one more never costs
- * what all of them do. Where one is does not matter to anybody. */
+ * Confirmations are events within the late window that changed nothing, but would if a late event
+ * came between. An id has a few of them at most, which are part of its timeline; more of them have
+ * rows of their own, so that one more never costs what all of them do. Where one is does not matter
+ * to anybody. */
 #ifndef STREAMER_LAYERS_SNAPSHOTS_TIMELINE_H
 #define STREAMER_LAYERS_SNAPSHOTS_TIMELINE_H
 
@@ -21,13 +22,15 @@ struct version {
     struct slice attributes;
 };
 
-/* An event that changed nothing: the value that held then, or (deleted) that there was none then. */
+/* An event that changed nothing: the value that held then, or (deleted) that there was none then.
+ */
 struct confirmation {
     int64_t at;
     bool deleted;
     int64_t loaded_at;
 };
-#define CONFIRMATIONS_INSIDE 6 /* of a timeline; a list of an older version's topic may be longer */
+#define CONFIRMATIONS_INSIDE 6 /* of a timeline; a list of an older version's topic may be longer  \
+                                */
 
 /* What came last of an id, as far as a tombstone behind it has to know (rules O4, O7). */
 enum last_record {
@@ -47,13 +50,17 @@ enum newest_end {
 struct order_memory {
     enum last_record last;
     enum newest_end end;
-    int64_t before_end;    /* unless END_NONE: the newest event before the newest; TIMESTAMP_NONE: none */
-    bool outdated;         /* a record that came later was rejected; only where there is a current version */
-    struct slice position; /* of the last applied record that carried one (position.h); empty: none */
+    int64_t
+        before_end; /* unless END_NONE: the newest event before the newest; TIMESTAMP_NONE: none */
+    bool
+        outdated; /* a record that came later was rejected; only where there is a current version */
+    struct slice
+        position; /* of the last applied record that carried one (position.h); empty: none */
     bool position_is_last; /* that was the last record */
-    /* Whether it is a snapshot row's. Changes that the row does not contain can lie before it: of a transaction that wrote
-     * before the snapshot and committed behind it (seen with PostgreSQL). So only what lies not behind `seen`, the
-     * position that was there before such rows, is known to have been applied; empty: none was. */
+    /* Whether it is a snapshot row's. Changes that the row does not contain can lie before it: of a
+     * transaction that wrote before the snapshot and committed behind it (seen with PostgreSQL). So
+     * only what lies not behind `seen`, the position that was there before such rows, is known to
+     * have been applied; empty: none was. */
     bool position_is_read;
     struct slice seen;
     int64_t revision; /* counts up with each position, so that a restore knows the last one */
@@ -91,8 +98,8 @@ void timeline_add(struct timeline *t, struct confirmation c);
 /* Of one that is there. */
 void timeline_remove(struct timeline *t, int64_t at);
 
-/* In the state, where most times are written as how long they are behind another one: small numbers take few bytes. Such
- * differences wrap around, so that they are right for any two times. */
+/* In the state, where most times are written as how long they are behind another one: small numbers
+ * take few bytes. Such differences wrap around, so that they are right for any two times. */
 static inline int64_t time_after(int64_t at, int64_t base) {
     return (int64_t)((uint64_t)at - (uint64_t)base);
 }
@@ -100,22 +107,25 @@ static inline int64_t time_plus(int64_t base, int64_t after) {
     return (int64_t)((uint64_t)base + (uint64_t)after);
 }
 
-/* Avro binary: the field "timeline" of schemas/internal/account_row.avsc and customer_row.avsc. Reads from the front of `in` and
- * moves it behind. Slices of the decoded timeline point into `in`. */
+/* Avro binary: the field "timeline" of schemas/internal/account_row.avsc and customer_row.avsc.
+ * Reads from the front of `in` and moves it behind. Slices of the decoded timeline point into `in`.
+ */
 void timeline_encode(const struct timeline *t, struct buf *out);
 bool timeline_decode(struct slice *in, struct timeline *t);
 /* A closed version, by schemas/internal/version.avsc; `from` is part of its key. */
 void version_encode(const struct version *v, struct buf *out);
 bool version_decode(struct slice in, int64_t from, struct version *v);
-/* A confirmation in a row or message of its own, by schemas/internal/confirmation.avsc; `at` is part of its key. */
+/* A confirmation in a row or message of its own, by schemas/internal/confirmation.avsc; `at` is
+ * part of its key. */
 void confirmation_encode(const struct confirmation *c, struct buf *out);
 bool confirmation_decode(struct slice in, int64_t at, struct confirmation *c);
-/* What an id's own message in the confirmations topic says, by schemas/internal/id_memory.avsc: the timeline's confirmations and its
- * memory. */
+/* What an id's own message in the confirmations topic says, by schemas/internal/id_memory.avsc: the
+ * timeline's confirmations and its memory. */
 void id_memory_encode(const struct timeline *t, struct buf *out);
 /* Replaces confirmations and memory; but a position only if its revision is not lower. */
 bool id_memory_decode(struct slice in, struct timeline *t);
-/* The list of confirmations that older versions wrote there, by schemas/internal/confirmations.avsc. */
+/* The list of confirmations that older versions wrote there, by
+ * schemas/internal/confirmations.avsc. */
 bool confirmations_decode(struct slice in, struct timeline *t);
 
 #endif

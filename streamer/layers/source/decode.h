@@ -23,8 +23,9 @@
 struct decoder; /* one a thread */
 
 struct decoder_options {
-    size_t record_max_bytes;               /* a longer value is quarantined as too_large */
-    const char *field_names[ENTITY_COUNT]; /* more names, as field_names_init takes them; NULL: none */
+    size_t record_max_bytes; /* a longer value is quarantined as too_large */
+    const char
+        *field_names[ENTITY_COUNT]; /* more names, as field_names_init takes them; NULL: none */
 };
 
 struct decoder *decoder_new(const struct decoder_options *options);

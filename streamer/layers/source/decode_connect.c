@@ -67,8 +67,8 @@ static bool read_scale(const cJSON *item, int32_t *scale) {
 
 /* VariableScaleDecimal, with its schema or without. */
 static bool is_scale_and_value(const cJSON *item) {
-    return cJSON_IsObject(item) && cJSON_GetArraySize(item) == 2 && json_member(item, "scale") != NULL &&
-           json_member(item, "value") != NULL;
+    return cJSON_IsObject(item) && cJSON_GetArraySize(item) == 2 &&
+           json_member(item, "scale") != NULL && json_member(item, "value") != NULL;
 }
 
 /* The converter writes plain JSON numbers with decimal.format=NUMERIC. */

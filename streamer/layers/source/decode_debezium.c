@@ -35,8 +35,8 @@ static void refuse_operation(struct decoding *g, struct slice op) {
     struct slice text = utf8_cut(op, OPERATION_SHOWN_MAX);
     if (text.p == NULL)
         text = slice_str("null");
-    refuse(g, REASON_UNSUPPORTED_OP, "Unsupported operation: %.*s (supported: c, r, u, d, t)", (int)text.n,
-           text.p);
+    refuse(g, REASON_UNSUPPORTED_OP, "Unsupported operation: %.*s (supported: c, r, u, d, t)",
+           (int)text.n, text.p);
 }
 
 static void set_kind(struct decoded *out, enum operation operation) {
@@ -74,16 +74,18 @@ static bool is_absent(const cJSON *item) {
 
 static void refuse_row(struct decoding *g, const char *part, const cJSON *row) {
     if (cJSON_IsString(row) && foreign_is_json(json_text(row)))
-        refuse(g, REASON_MALFORMED,
-               "Malformed record: %s is a JSON text, not an object, as the connector for MongoDB sends it",
-               part);
+        refuse(
+            g, REASON_MALFORMED,
+            "Malformed record: %s is a JSON text, not an object, as the connector for MongoDB sends it",
+            part);
     else
         refuse(g, REASON_MALFORMED, "Malformed record: %s is not an object", part);
 }
 
 /* The row that says what the change is about; of a delete, it may be missing, of an operation that
  * is not supported too. */
-static void read_part(struct decoding *g, struct typed envelope, const char *part, bool is_optional) {
+static void read_part(struct decoding *g, struct typed envelope, const char *part,
+                      bool is_optional) {
     const cJSON *row = json_member(envelope.value, part);
     struct typed typed_row = {row, connect_member_schema(envelope.schema, part)};
     if (cJSON_IsObject(row))

@@ -16,7 +16,8 @@ static bool is_for_tree(struct slice name) {
 static bool read_others(const struct json_pair *pairs, size_t n, struct metadata *m) {
     *m = (struct metadata){0};
     for (size_t i = 0; i < n; i++)
-        if (metadata_take_flat(m, pairs[i].name, pairs[i].text) == MARK_COUNT && is_for_tree(pairs[i].name))
+        if (metadata_take_flat(m, pairs[i].name, pairs[i].text) == MARK_COUNT &&
+            is_for_tree(pairs[i].name))
             return false;
     return true;
 }

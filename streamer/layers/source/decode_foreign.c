@@ -91,7 +91,8 @@ static bool is_protobuf(struct slice value) {
 void foreign_refuse_text(struct decoding *g, const char *error) {
     struct slice value = g->record->value;
     if (is_protobuf(value))
-        refuse(g, REASON_MALFORMED, "Malformed record: the value is no JSON, but looks like Protobuf");
+        refuse(g, REASON_MALFORMED,
+               "Malformed record: the value is no JSON, but looks like Protobuf");
     else if (slice_has_prefix(value, slice_str("\xef\xbb\xbf")))
         refuse(g, REASON_MALFORMED, "Malformed JSON: a byte order mark before it");
     else

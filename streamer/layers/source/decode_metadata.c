@@ -12,7 +12,7 @@ struct member {
     enum mark mark;
 };
 
-#define MEMBER(name, mark)                                                                                   \
+#define MEMBER(name, mark)                                                                         \
     { {(name), sizeof(name) - 1}, mark }
 
 /* By length, for `source` has many members, and most of them are none of these. */
@@ -33,17 +33,21 @@ static const struct member used_members[] = {
 };
 static const struct {
     uint8_t first, count;
-} used_by_length[] = {[3] = {0, 4}, [4] = {4, 2}, [5] = {6, 1}, [9] = {7, 2}, [10] = {9, 3}, [15] = {12, 1}};
+} used_by_length[] = {
+    [3] = {0, 4}, [4] = {4, 2}, [5] = {6, 1}, [9] = {7, 2}, [10] = {9, 3}, [15] = {12, 1}};
 
 /* Those that only say that the record is Debezium's. */
 static const struct member other_members[] = {
-    MEMBER("table", MARK_OTHER),      MEMBER("db", MARK_OTHER),      MEMBER("schema", MARK_OTHER),
-    MEMBER("snapshot", MARK_OTHER),   MEMBER("version", MARK_OTHER), MEMBER("sequence", MARK_OTHER),
-    MEMBER("collection", MARK_OTHER), MEMBER("ts_us", MARK_OTHER),   MEMBER("ts_ns", MARK_OTHER),
-    MEMBER("txId", MARK_OTHER),       MEMBER("xmin", MARK_OTHER),    MEMBER("gtid", MARK_OTHER),
-    MEMBER("thread", MARK_OTHER),     MEMBER("query", MARK_OTHER),   MEMBER("lcr_position", MARK_OTHER),
-    MEMBER("rs_id", MARK_OTHER),      MEMBER("ssn", MARK_OTHER),     MEMBER("redo_thread", MARK_OTHER),
-    MEMBER("user_name", MARK_OTHER),  MEMBER("row_id", MARK_OTHER),
+    MEMBER("table", MARK_OTHER),        MEMBER("db", MARK_OTHER),
+    MEMBER("schema", MARK_OTHER),       MEMBER("snapshot", MARK_OTHER),
+    MEMBER("version", MARK_OTHER),      MEMBER("sequence", MARK_OTHER),
+    MEMBER("collection", MARK_OTHER),   MEMBER("ts_us", MARK_OTHER),
+    MEMBER("ts_ns", MARK_OTHER),        MEMBER("txId", MARK_OTHER),
+    MEMBER("xmin", MARK_OTHER),         MEMBER("gtid", MARK_OTHER),
+    MEMBER("thread", MARK_OTHER),       MEMBER("query", MARK_OTHER),
+    MEMBER("lcr_position", MARK_OTHER), MEMBER("rs_id", MARK_OTHER),
+    MEMBER("ssn", MARK_OTHER),          MEMBER("redo_thread", MARK_OTHER),
+    MEMBER("user_name", MARK_OTHER),    MEMBER("row_id", MARK_OTHER),
 };
 
 /* MARK_COUNT: none of them. */
@@ -57,7 +61,8 @@ static enum mark find_member(const struct member *members, size_t count, struct 
 static enum mark find_used(struct slice name) {
     if (name.n >= ARRAY_LEN(used_by_length))
         return MARK_COUNT;
-    return find_member(used_members + used_by_length[name.n].first, used_by_length[name.n].count, name);
+    return find_member(used_members + used_by_length[name.n].first, used_by_length[name.n].count,
+                       name);
 }
 
 static bool take_prefix(struct slice *name, struct slice prefix) {
@@ -146,7 +151,8 @@ static const struct {
 /* The first kind that is there. */
 static void read_position(struct decoding *g, const struct metadata *m) {
     struct buf *position = &g->decoder->position;
-    struct position_source source = {m->texts[MARK_CONNECTOR], m->texts[MARK_NAME], m->texts[MARK_SERVER_ID]};
+    struct position_source source = {m->texts[MARK_CONNECTOR], m->texts[MARK_NAME],
+                                     m->texts[MARK_SERVER_ID]};
     buf_clear(position);
     for (size_t i = 0; i < ARRAY_LEN(positions) && position->n == 0; i++) {
         struct slice parts[POSITION_PARTS];

@@ -34,7 +34,8 @@ struct decoding {
     const struct record *record;
     struct decoded *out;
     struct reason *why;
-    uint32_t refused; /* FIELD_BITs: there, but cannot be read; of FIELD_UPDATED_AT also the source's time */
+    uint32_t refused; /* FIELD_BITs: there, but cannot be read; of FIELD_UPDATED_AT also the
+                         source's time */
 };
 
 /* Notes a fault with the arguments of reason_set, unless there was one before. */
@@ -79,7 +80,7 @@ enum mark {
 /* What a record says of itself beside its row. */
 struct metadata {
     struct slice texts[MARK_COUNT]; /* p == NULL: missing or null */
-    uint32_t exists;                /* marks whose member is there: 1 << mark; the first one counts */
+    uint32_t exists; /* marks whose member is there: 1 << mark; the first one counts */
 };
 
 /* Whether a member of that name, with its "__", is metadata. */
@@ -126,7 +127,8 @@ void row_read(struct decoding *g, struct typed row, uint32_t wanted);
  * are fields. */
 bool row_find_flat(const struct decoding *g, const struct json_pair *pairs, size_t count,
                    const struct json_pair *found[FIELD_COUNT], uint32_t *unknown);
-void row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT], uint32_t wanted);
+void row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT],
+                   uint32_t wanted);
 /* Refuses an object or list. */
 void row_refuse_nested(struct decoding *g, const char *name, const cJSON *item);
 

@@ -156,14 +156,16 @@ void row_read(struct decoding *g, struct typed row, uint32_t wanted) {
             continue;
         any = true;
         if ((wanted & FIELD_BIT(f)) != 0)
-            row_read_field(g, f,
-                           (struct typed){found[f], connect_member_schema(row.schema, found[f]->string)});
+            row_read_field(
+                g, f,
+                (struct typed){found[f], connect_member_schema(row.schema, found[f]->string)});
     }
     if (!any)
         set_strange_names(g, row.value);
 }
 
-void row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT], uint32_t wanted) {
+void row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT],
+                   uint32_t wanted) {
     for (enum field f = 0; f < FIELD_COUNT; f++)
         if (found[f] != NULL && (wanted & FIELD_BIT(f)) != 0)
             set_text(g, f, found[f]->text);

@@ -8,8 +8,8 @@
 #define BALANCE_PRECISION 18
 #define BALANCE_SCALE 2
 
-/* The longest value that a reason quotes whole, in bytes: a reason becomes a header of a message that already
- * carries the whole value, and must not make it too large for the broker. */
+/* The longest value that a reason quotes whole, in bytes: a reason becomes a header of a message
+ * that already carries the whole value, and must not make it too large for the broker. */
 #define QUOTED_MAX_BYTES 4096
 
 #define KAFKA_NO_TIMESTAMP (-1)
@@ -48,13 +48,13 @@ static bool field_is_unavailable(const struct staging *g, enum field f) {
 }
 
 static bool is_yes(struct slice text) {
-    return slice_eq_nocase(text, "yes") || slice_eq_nocase(text, "y") || slice_eq_nocase(text, "true") ||
-           slice_eq_nocase(text, "1");
+    return slice_eq_nocase(text, "yes") || slice_eq_nocase(text, "y") ||
+           slice_eq_nocase(text, "true") || slice_eq_nocase(text, "1");
 }
 
 static bool is_no(struct slice text) {
-    return slice_eq_nocase(text, "no") || slice_eq_nocase(text, "n") || slice_eq_nocase(text, "false") ||
-           slice_eq_nocase(text, "0");
+    return slice_eq_nocase(text, "no") || slice_eq_nocase(text, "n") ||
+           slice_eq_nocase(text, "false") || slice_eq_nocase(text, "0");
 }
 
 /* `before`, the value as received, `after`. */
@@ -66,8 +66,8 @@ static bool refuse(struct staging *g, enum reason_code code, const char *before,
 }
 
 static bool refuse_too_large(struct staging *g, const char *field, size_t n) {
-    return reason_set(g->why, REASON_TOO_LARGE, "Too large: %s has %zu bytes, more than %d", field, n,
-                      TEXT_MAX_BYTES);
+    return reason_set(g->why, REASON_TOO_LARGE, "Too large: %s has %zu bytes, more than %d", field,
+                      n, TEXT_MAX_BYTES);
 }
 
 /* The id's field is not there; if none of the entity's is, the reader wants to see what is. */
@@ -75,7 +75,8 @@ static bool refuse_null_id(struct staging *g, enum reason_code code, const char 
     struct slice names = g->in->strange_names;
     if (names.p == NULL)
         return reason_set(g->why, code, "%s", text);
-    return reason_set(g->why, code, "%s (no known field is there, but: %.*s)", text, (int)names.n, names.p);
+    return reason_set(g->why, code, "%s (no known field is there, but: %.*s)", text, (int)names.n,
+                      names.p);
 }
 
 static bool check_customer_id(struct staging *g) {
@@ -85,7 +86,8 @@ static bool check_customer_id(struct staging *g) {
     if (field_is_null(g, FIELD_CUSTOMER_ID))
         return refuse_null_id(g, REASON_INVALID_CUSTOMER_ID, "Invalid customer_id: null or empty");
     if (decimal_parse_integer(text, &g->out->customer_id) != DECIMAL_OK)
-        return refuse(g, REASON_INVALID_CUSTOMER_ID, "Invalid customer_id: non-numeric value (", text, ")");
+        return refuse(g, REASON_INVALID_CUSTOMER_ID, "Invalid customer_id: non-numeric value (",
+                      text, ")");
     return true;
 }
 
@@ -134,7 +136,8 @@ static bool check_balance(struct staging *g) {
     if (text.n == 0)
         return reason_set(g->why, REASON_INVALID_BALANCE, "Invalid balance: null or empty");
     if (field_is_null(g, FIELD_BALANCE))
-        return refuse(g, REASON_INVALID_BALANCE, "Invalid balance: null representation (", text, ")");
+        return refuse(g, REASON_INVALID_BALANCE, "Invalid balance: null representation (", text,
+                      ")");
     int64_t cents;
     if (decimal_parse(text, BALANCE_PRECISION, BALANCE_SCALE, &cents) != DECIMAL_OK)
         return refuse(g, REASON_INVALID_BALANCE, "Invalid balance: non-numeric value (", text, ")");
@@ -149,14 +152,15 @@ static bool check_account_type(struct staging *g) {
     if (field_is_unavailable(g, FIELD_ACCOUNT_TYPE))
         return true;
     if (field_is_null(g, FIELD_ACCOUNT_TYPE))
-        return reason_set(g->why, REASON_INVALID_ACCOUNT_TYPE, "Invalid account_type: null or empty");
+        return reason_set(g->why, REASON_INVALID_ACCOUNT_TYPE,
+                          "Invalid account_type: null or empty");
     if (slice_eq_nocase(text, account_type_name(ACCOUNT_SAVINGS)))
         g->out->account_type = ACCOUNT_SAVINGS;
     else if (slice_eq_nocase(text, account_type_name(ACCOUNT_CHECKING)))
         g->out->account_type = ACCOUNT_CHECKING;
     else
-        return refuse(g, REASON_INVALID_ACCOUNT_TYPE, "Invalid account_type: must be Savings or Checking (",
-                      text, ")");
+        return refuse(g, REASON_INVALID_ACCOUNT_TYPE,
+                      "Invalid account_type: must be Savings or Checking (", text, ")");
     return true;
 }
 
@@ -178,7 +182,8 @@ static bool check_kafka_timestamp(struct staging *g) {
     if (time_is_valid(ms) && ms != KAFKA_NO_TIMESTAMP)
         return true;
     if (ms == KAFKA_NO_TIMESTAMP)
-        return reason_set(g->why, REASON_MALFORMED, "Malformed record: it has no Kafka timestamp (-1)");
+        return reason_set(g->why, REASON_MALFORMED,
+                          "Malformed record: it has no Kafka timestamp (-1)");
     return reason_set(
         g->why, REASON_MALFORMED,
         "Malformed record: its Kafka timestamp %lld is not epoch milliseconds of years 0001 to 9999",
@@ -217,8 +222,8 @@ static bool check_fields(struct staging *g) {
 static const uint32_t fields_of[ENTITY_COUNT] = {
     [ENTITY_CUSTOMER] =
         FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_CUSTOMER_NAME) | FIELD_BIT(FIELD_HAS_LOAN),
-    [ENTITY_ACCOUNT] = FIELD_BIT(FIELD_ACCOUNT_ID) | FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_BALANCE) |
-                       FIELD_BIT(FIELD_ACCOUNT_TYPE),
+    [ENTITY_ACCOUNT] = FIELD_BIT(FIELD_ACCOUNT_ID) | FIELD_BIT(FIELD_CUSTOMER_ID) |
+                       FIELD_BIT(FIELD_BALANCE) | FIELD_BIT(FIELD_ACCOUNT_TYPE),
 };
 
 /* --- what is set whether the record is accepted or not --- */
@@ -240,8 +245,9 @@ static bool read_updated_at(const struct staging *g, int64_t *ms) {
  * Kafka timestamp. */
 static void set_event_time(struct staging *g) {
     int64_t ms;
-    bool decides = g->out->kind == CHANGE_UPSERT && !g->in->has_source_time &&
-                   (!field_is_null(g, FIELD_UPDATED_AT) || field_is_unavailable(g, FIELD_UPDATED_AT));
+    bool decides =
+        g->out->kind == CHANGE_UPSERT && !g->in->has_source_time &&
+        (!field_is_null(g, FIELD_UPDATED_AT) || field_is_unavailable(g, FIELD_UPDATED_AT));
     g->out->event_at_ms = g->out->loaded_at_ms;
     if (g->in->has_source_time) {
         g->out->has_own_time = true;
@@ -272,8 +278,9 @@ static void set_account_key(struct staging *g) {
     g->out->id = buf_slice(&g->buffers->id);
 }
 
-static struct staging staging_begin(struct standardizer *s, enum entity entity, const struct decoded *d,
-                                    int64_t kafka_timestamp_ms, struct event *out) {
+static struct staging staging_begin(struct standardizer *s, enum entity entity,
+                                    const struct decoded *d, int64_t kafka_timestamp_ms,
+                                    struct event *out) {
     struct staging g = {.buffers = s, .in = d, .out = out};
     *out = (struct event){
         .entity = entity,

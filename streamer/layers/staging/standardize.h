@@ -20,7 +20,8 @@ void standardizer_release(struct standardizer *s);
  * log, and
  *
  *   id           if it could be read, else of no bytes. d->id_is_from_key tells where it is from.
- *   event_at_ms  the record's own time if that could be read, else the Kafka timestamp, also where that is no date
+ *   event_at_ms  the record's own time if that could be read, else the Kafka timestamp, also where
+ * that is no date
  *
  * An unavailable field is neither checked nor counted as null: event.unavailable says that the
  * owner must fill it in. Set by the caller: is_log, by_time, early_after_ms, source_partition,

@@ -84,9 +84,10 @@ static void test_decimal__parse_out_of_range(void **state) {
 }
 
 static const char *const not_numbers[] = {
-    "",    " ",    ".",   "+",   "-",     "e5",   ".e5",  "1e",  "1e+", "1e-", "1e1.5", "1.2.3", "1,000",
-    "0x1", "0x10", "NaN", "nan", "inf",   "1 ",   " 1",   "1_0", "++1", "+-1", "1e++1", "$5",    "1e5x",
-    "١",   "½",    "--1", "1d",  "1e5e5", "true", "null", "1-",  "1..", "..1", "1e 5",  "1.e",
+    "",      " ",     ".",     "+",     "-",    "e5",   ".e5",  "1e",  "1e+", "1e-",
+    "1e1.5", "1.2.3", "1,000", "0x1",   "0x10", "NaN",  "nan",  "inf", "1 ",  " 1",
+    "1_0",   "++1",   "+-1",   "1e++1", "$5",   "1e5x", "١",    "½",   "--1", "1d",
+    "1e5e5", "true",  "null",  "1-",    "1..",  "..1",  "1e 5", "1.e",
 };
 
 static void test_decimal__parse_not_a_number(void **state) {
@@ -100,7 +101,8 @@ static void test_decimal__parse_not_a_number(void **state) {
     int64_t v;
     assert_int_equal(decimal_parse(slice_null(), 18, 2, &v), DECIMAL_NOT_A_NUMBER);
     assert_int_equal(decimal_parse(slice_of("1\0", 2), 18, 2, &v), DECIMAL_NOT_A_NUMBER);
-    assert_int_equal(decimal_parse(slice_of("123", 2), 18, 2, &v), DECIMAL_OK); /* reads no further than n */
+    assert_int_equal(decimal_parse(slice_of("123", 2), 18, 2, &v),
+                     DECIMAL_OK); /* reads no further than n */
     assert_int_equal(v, 1200);
 }
 
@@ -124,8 +126,9 @@ static void test_decimal__parse_other_precisions(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int64_t v = 0;
-        assert_int_equal(decimal_parse(slice_str(cases[i].text), cases[i].precision, cases[i].scale, &v),
-                         cases[i].result);
+        assert_int_equal(
+            decimal_parse(slice_str(cases[i].text), cases[i].precision, cases[i].scale, &v),
+            cases[i].result);
         if (cases[i].result == DECIMAL_OK)
             assert_int_equal(v, cases[i].value);
     }
@@ -352,7 +355,8 @@ static void test_decimal__divide_rounds_half_away_from_zero(void **state) {
         assert_true(decimal_divide(cases[i].numerator, cases[i].denominator) == cases[i].quotient);
     assert_true(decimal_divide(INT128_MAX, INT128_MAX) == 1);
     assert_true(decimal_divide(INT128_MIN, INT128_MAX) == -1);
-    assert_true(decimal_divide(INT128_MAX - 1, INT128_MAX) == 1); /* twice the rest would overflow */
+    assert_true(decimal_divide(INT128_MAX - 1, INT128_MAX) ==
+                1); /* twice the rest would overflow */
     assert_true(decimal_divide(INT128_MIN, 1) == INT128_MIN);
 }
 
@@ -397,8 +401,8 @@ static void test_decimal__bytes_are_the_fewest(void **state) {
     struct rng r = rng_seeded(7);
     struct buf out = {0};
     for (int i = 0; i < 100000; i++) {
-        int128 v =
-            (int128)((unsigned __int128)rng_any(&r) << 64 | (uint64_t)rng_next(&r)) >> rng_below(&r, 128);
+        int128 v = (int128)((unsigned __int128)rng_any(&r) << 64 | (uint64_t)rng_next(&r)) >>
+                   rng_below(&r, 128);
         if (rng_chance(&r, 30))
             v = (int128)1 << rng_below(&r, 127);
         if (rng_chance(&r, 50))
@@ -448,8 +452,10 @@ static void test_decimal__put_scaled(void **state) {
         {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfb", 18, 38,
          "-0.00000000000000000000000000000000000005"},
         {"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17, 2, "3402823669209384634633746074317682114.56"},
-        {"\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17, -1, "-3402823669209384634633746074317682114560"},
-        {"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17, 39, "340282366920938463463374607431768211456e-39"},
+        {"\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17, -1,
+         "-3402823669209384634633746074317682114560"},
+        {"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 17, 39,
+         "340282366920938463463374607431768211456e-39"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         check_scaled(slice_of(cases[i].bytes, cases[i].n), cases[i].scale, cases[i].text);
@@ -482,8 +488,8 @@ static void test_decimal__put_scaled_agrees_with_put(void **state) {
     struct rng r = rng_seeded(8);
     struct buf bytes = {0}, expected = {0}, out = {0};
     for (int i = 0; i < 20000; i++) {
-        int128 v =
-            (int128)((unsigned __int128)rng_any(&r) << 64 | (uint64_t)rng_next(&r)) >> rng_below(&r, 128);
+        int128 v = (int128)((unsigned __int128)rng_any(&r) << 64 | (uint64_t)rng_next(&r)) >>
+                   rng_below(&r, 128);
         int scale = (int)rng_below(&r, 39);
         buf_clear(&bytes);
         for (int64_t n = rng_below(&r, 48); n > 0; n--)

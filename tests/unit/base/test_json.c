@@ -147,10 +147,10 @@ static void test_json__texts(void **state) {
     (void)state;
     struct json j;
     json_init(&j);
-    const cJSON *root =
-        parse(&j, "{\"int\":9007199254740993,\"dec\":1000.10,\"exp\":-1.5E+3,\"digits\":\"123\","
-                  "\"empty\":\"\",\"yes\":true,\"no\":false,\"null\":null,\"object\":{},\"list\":[1],"
-                  "\"esc\":\"\\u00e4\\ud83d\\ude00\\n\\u0001\",\"twice\":1,\"twice\":2}");
+    const cJSON *root = parse(
+        &j, "{\"int\":9007199254740993,\"dec\":1000.10,\"exp\":-1.5E+3,\"digits\":\"123\","
+            "\"empty\":\"\",\"yes\":true,\"no\":false,\"null\":null,\"object\":{},\"list\":[1],"
+            "\"esc\":\"\\u00e4\\ud83d\\ude00\\n\\u0001\",\"twice\":1,\"twice\":2}");
     assert_non_null(root);
     assert_member_text(root, "int", "9007199254740993");
     assert_member_text(root, "dec", "1000.10");

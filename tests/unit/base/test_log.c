@@ -82,7 +82,8 @@ static void test_log__json(void **state) {
     log_set_format(LOG_JSON);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const char *line = captured(cases[i].log, &out);
-        assert_string_equal(line + strlen("{\"time\":\"2026-11-28T09:00:00.000"), cases[i].after_time);
+        assert_string_equal(line + strlen("{\"time\":\"2026-11-28T09:00:00.000"),
+                            cases[i].after_time);
     }
     log_set_format(LOG_LOGFMT);
     buf_release(&out);

@@ -1,4 +1,5 @@
-/* Expected values: org.apache.kafka.common.utils.Utils.murmur2 and toPositive(hash) % n of kafka-clients 4.3.1. */
+/* Expected values: org.apache.kafka.common.utils.Utils.murmur2 and toPositive(hash) % n of
+ * kafka-clients 4.3.1. */
 #include "support.h"
 
 #include "streamer/base/mem.h"

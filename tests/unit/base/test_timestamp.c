@@ -147,12 +147,14 @@ static void test_timestamp__parse_refuses(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int64_t ms;
-        if (timestamp_parse_iso(slice_str(cases[i]), &ms) || timestamp_parse(slice_str(cases[i]), &ms))
+        if (timestamp_parse_iso(slice_str(cases[i]), &ms) ||
+            timestamp_parse(slice_str(cases[i]), &ms))
             fail_msg("%s", cases[i]);
     }
     int64_t ms;
     assert_false(timestamp_parse(slice_null(), &ms));
-    assert_true(timestamp_parse_iso(slice_of("2024-02-15T", 10), &ms)); /* reads no further than n */
+    assert_true(
+        timestamp_parse_iso(slice_of("2024-02-15T", 10), &ms)); /* reads no further than n */
 }
 
 struct number {

@@ -141,9 +141,12 @@ static void test_arguments__refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arguments__all_forms), cmocka_unit_test(test_arguments__attached_values),
-        cmocka_unit_test(test_arguments__of_csv),    cmocka_unit_test(test_arguments__options_end),
-        cmocka_unit_test(test_arguments__none),      cmocka_unit_test(test_arguments__refused),
+        cmocka_unit_test(test_arguments__all_forms),
+        cmocka_unit_test(test_arguments__attached_values),
+        cmocka_unit_test(test_arguments__of_csv),
+        cmocka_unit_test(test_arguments__options_end),
+        cmocka_unit_test(test_arguments__none),
+        cmocka_unit_test(test_arguments__refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

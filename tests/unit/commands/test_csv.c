@@ -35,8 +35,8 @@ static void put_row(struct buf *out, size_t n, struct slice (*get)(const struct 
     }
 }
 
-/* The whole file as text, as "[name][name] 2:[field][field] 3:…"; where it is wrong, "!" and the error
- * follow. */
+/* The whole file as text, as "[name][name] 2:[field][field] 3:…"; where it is wrong, "!" and the
+ * error follow. */
 static void read_all(const char *from, struct buf *out) {
     struct err e = {0};
     buf_clear(out);
@@ -65,7 +65,8 @@ struct test_case {
 static void check_cases(const struct test_case *cases, size_t n) {
     struct buf out = {0};
     for (size_t i = 0; i < n; i++) {
-        write_file(slice_of(cases[i].content, cases[i].n != 0 ? cases[i].n : strlen(cases[i].content)));
+        write_file(
+            slice_of(cases[i].content, cases[i].n != 0 ? cases[i].n : strlen(cases[i].content)));
         read_all(path, &out);
         if (strcmp(buf_cstr(&out), cases[i].expected) != 0)
             fail_msg("case %zu:\n%s\ninstead of\n%s", i, buf_cstr(&out), cases[i].expected);
@@ -78,10 +79,11 @@ static void test_csv__rfc_4180(void **state) {
     (void)state;
     static const struct test_case cases[] = {
         /* RFC 4180, section 2, rules 1 to 7 */
-        {"a,b,c\r\naaa,bbb,ccc\r\nzzz,yyy,xxx\r\n", "[a][b][c] 2:[aaa][bbb][ccc] 3:[zzz][yyy][xxx]", 0},
-        {"a,b,c\r\naaa,bbb,ccc\r\nzzz,yyy,xxx", "[a][b][c] 2:[aaa][bbb][ccc] 3:[zzz][yyy][xxx]", 0},
-        {"a,b,c\r\n\"aaa\",\"bbb\",\"ccc\"\r\nzzz,yyy,xxx", "[a][b][c] 2:[aaa][bbb][ccc] 3:[zzz][yyy][xxx]",
+        {"a,b,c\r\naaa,bbb,ccc\r\nzzz,yyy,xxx\r\n", "[a][b][c] 2:[aaa][bbb][ccc] 3:[zzz][yyy][xxx]",
          0},
+        {"a,b,c\r\naaa,bbb,ccc\r\nzzz,yyy,xxx", "[a][b][c] 2:[aaa][bbb][ccc] 3:[zzz][yyy][xxx]", 0},
+        {"a,b,c\r\n\"aaa\",\"bbb\",\"ccc\"\r\nzzz,yyy,xxx",
+         "[a][b][c] 2:[aaa][bbb][ccc] 3:[zzz][yyy][xxx]", 0},
         {"a,b,c\r\n\"aaa\",\"b \r\nbb\",\"ccc\"\r\nzzz,yyy,xxx",
          "[a][b][c] 2:[aaa][b \r\nbb][ccc] 4:[zzz][yyy][xxx]", 0},
         {"a,b,c\r\n\"aaa\",\"b\"\"bb\",\"ccc\"", "[a][b][c] 2:[aaa][b\"bb][ccc]", 0},
@@ -110,7 +112,8 @@ static void test_csv__accepted(void **state) {
         {"a,b\n\"x,y\",\"\n\"\n", "[a][b] 2:[x,y][\n]", 0},
         {"a\n\"x\ry\"\n", "[a] 2:[x\ry]", 0},
         {"a,b\n1,\"2\"\r", "[a][b] 2:[1][2]", 0},
-        {"Customer ID,\"na\"\"me\"\n1,M\xC3\xBCller\n", "[Customer ID][na\"me] 2:[1][M\xC3\xBCller]", 0},
+        {"Customer ID,\"na\"\"me\"\n1,M\xC3\xBCller\n",
+         "[Customer ID][na\"me] 2:[1][M\xC3\xBCller]", 0},
         {"\xEF\xBB\xBF\xEF\xBB\xBF"
          "a,b\n1,2\n",
          "[a][b] 2:[1][2]", 0},
@@ -127,10 +130,13 @@ static void test_csv__refused(void **state) {
     static const struct test_case cases[] = {
         {"a,b\n1,2\n3,\"x\n\ny",
          "[a][b] 2:[1][2]!test_csv.csv:3: the quote that opens here is never closed, close it", 0},
-        {"a,b\n1\n", "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row", 0},
+        {"a,b\n1\n",
+         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row", 0},
         {"a,b\n1,2\n\n1,2,3\n",
-         "[a][b] 2:[1][2]!test_csv.csv:4: too many fields: 3, but the header has 2, correct the row", 0},
-        {"a,b\n \n", "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row", 0},
+         "[a][b] 2:[1][2]!test_csv.csv:4: too many fields: 3, but the header has 2, correct the row",
+         0},
+        {"a,b\n \n",
+         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row", 0},
         {"a,b\n1,x\"y\n",
          "[a][b]!test_csv.csv:2: there is a quote inside a field without quotes, quote the field and double "
          "the quote",
@@ -140,12 +146,17 @@ static void test_csv__refused(void **state) {
          "the quote",
          0},
         {"a,b\n1,\"x\n\"y\n",
-         "[a][b]!test_csv.csv:3: there is text after a closing quote, double a quote inside quotes", 0},
+         "[a][b]!test_csv.csv:3: there is text after a closing quote, double a quote inside quotes",
+         0},
         {"a,b\n1,\"x\"  \n",
-         "[a][b]!test_csv.csv:2: there is text after a closing quote, double a quote inside quotes", 0},
-        {"a,b\n1,\xFF\n", "[a][b]!test_csv.csv:2: field 2 is not valid UTF-8, save the file as UTF-8", 0},
-        {"a,b\n\xC3,\xA4\n", "[a][b]!test_csv.csv:2: field 1 is not valid UTF-8, save the file as UTF-8", 0},
-        {"a\n\xED\xA0\x80\n", "[a]!test_csv.csv:2: field 1 is not valid UTF-8, save the file as UTF-8", 0},
+         "[a][b]!test_csv.csv:2: there is text after a closing quote, double a quote inside quotes",
+         0},
+        {"a,b\n1,\xFF\n",
+         "[a][b]!test_csv.csv:2: field 2 is not valid UTF-8, save the file as UTF-8", 0},
+        {"a,b\n\xC3,\xA4\n",
+         "[a][b]!test_csv.csv:2: field 1 is not valid UTF-8, save the file as UTF-8", 0},
+        {"a\n\xED\xA0\x80\n",
+         "[a]!test_csv.csv:2: field 1 is not valid UTF-8, save the file as UTF-8", 0},
         {"\xE4,b\n", "!test_csv.csv:1: field 1 is not valid UTF-8, save the file as UTF-8", 0},
         {"a\n\n1\0\n", "[a]!test_csv.csv:3: there is a NUL byte, save the file as UTF-8 text", 6},
         {"\xFF\xFE\x61\0", "!test_csv.csv:1: the file is UTF-16, save it as UTF-8", 4},
@@ -153,18 +164,21 @@ static void test_csv__refused(void **state) {
          "[a]!test_csv.csv:2: there is a carriage return without a line feed, save the file with LF or CRLF",
          0},
         {"a\r1\r",
-         "!test_csv.csv:1: there is a carriage return without a line feed, save the file with LF or CRLF", 0},
+         "!test_csv.csv:1: there is a carriage return without a line feed, save the file with LF or CRLF",
+         0},
         {"a,\n", "!test_csv.csv:1: column 2 has no name, give it one", 0},
         {"a, ,c\n", "!test_csv.csv:1: column 2 has no name, give it one", 0},
         {"\n,\n", "!test_csv.csv:2: column 1 has no name, give it one", 0},
         {"a,b, a\n", "!test_csv.csv:1: columns 1 and 3 are both called \"a\", rename one", 0},
-        {"\n\n", "!test_csv.csv:3: the file is empty, it needs a header line with the names of the columns",
+        {"\n\n",
+         "!test_csv.csv:3: the file is empty, it needs a header line with the names of the columns",
          0},
     };
     check_cases(cases, ARRAY_LEN(cases));
     static const struct test_case empty[] = {
         {"\xEF\xBB\xBF",
-         "!test_csv.csv:1: the file is empty, it needs a header line with the names of the columns", 0},
+         "!test_csv.csv:1: the file is empty, it needs a header line with the names of the columns",
+         0},
     };
     check_cases(empty, ARRAY_LEN(empty));
 }
@@ -174,12 +188,13 @@ static void test_csv__other_files(void **state) {
     (void)state;
     static const struct test_case cases[] = {
         {"id;name\n1;2\n", "!test_csv.csv:1: separated by ';', not by ','; use --delimiter ';'", 0},
-        {"\n\"id\";\"na,me\"\n1;2\n", "!test_csv.csv:2: separated by ';', not by ','; use --delimiter ';'",
-         0},
+        {"\n\"id\";\"na,me\"\n1;2\n",
+         "!test_csv.csv:2: separated by ';', not by ','; use --delimiter ';'", 0},
         {"id\tname\n", "!test_csv.csv:1: separated by '\\t', not by ','; use --delimiter '\\t'", 0},
         {"id|name", "!test_csv.csv:1: separated by '|', not by ','; use --delimiter '|'", 0},
         {"sep=;\na,b\n", "!test_csv.csv:2: separated by ',', not by ';'; use --delimiter ','", 0},
-        {"\x1F\x8B\x08\0", "!test_csv.csv: is gzip: zcat test_csv.csv | streamer feed customers -", 4},
+        {"\x1F\x8B\x08\0", "!test_csv.csv: is gzip: zcat test_csv.csv | streamer feed customers -",
+         4},
         {"PK\x03\x04\x14\0",
          "!test_csv.csv: is a zip archive or a workbook, save the table in it as CSV in UTF-8", 6},
     };
@@ -197,7 +212,8 @@ static void test_csv__delimiter(void **state) {
     assert_non_null(c);
     assert_true(slice_eq(csv_column_name(c, 1), slice_str("b|c")));
     assert_int_equal(csv_next(c, &e), CSV_ROW);
-    assert_true(slice_eq(csv_field(c, 0), slice_str("1;2")) && slice_eq(csv_field(c, 1), slice_str("x\"|")));
+    assert_true(slice_eq(csv_field(c, 0), slice_str("1;2")) &&
+                slice_eq(csv_field(c, 1), slice_str("x\"|")));
     csv_close(c);
     (void)unlink(path);
 }
@@ -238,7 +254,8 @@ static void test_csv__column_limit(void **state) {
     buf_put_str(&content, ",one_more");
     write_file(buf_slice(&content));
     assert_null(csv_open(path, &wide, &e));
-    assert_string_equal(e.text, "test_csv.csv:1: there are 10001 columns, at most 10000 are supported");
+    assert_string_equal(e.text,
+                        "test_csv.csv:1: there are 10001 columns, at most 10000 are supported");
     buf_release(&content);
     (void)unlink(path);
 }

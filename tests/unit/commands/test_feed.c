@@ -77,8 +77,8 @@ static struct feed_options few_columns(enum entity entity) {
     };
 }
 
-static int feed_few_columns(const struct config *c, enum entity entity, const char *const *files, size_t n,
-                            struct feed_result *result, struct err *e) {
+static int feed_few_columns(const struct config *c, enum entity entity, const char *const *files,
+                            size_t n, struct feed_result *result, struct err *e) {
     struct feed_options o = few_columns(entity);
     return feed_files(c, entity, files, n, &o, result, e);
 }
@@ -169,7 +169,8 @@ static void test_feed__rows_become_json_keyed_by_id(void **state) {
     static const struct {
         const char *key, *value;
     } expected[] = {
-        {"1", "{\"Customer ID\":\" 1 \",\"customer_name\":\" O\\\"Neil,\\nAnn \",\"has-loan\":\"Yes\"}"},
+        {"1",
+         "{\"Customer ID\":\" 1 \",\"customer_name\":\" O\\\"Neil,\\nAnn \",\"has-loan\":\"Yes\"}"},
         {"2", "{\"Customer ID\":\"2\",\"customer_name\":\"B\xC3\xB6\\\\b\",\"has-loan\":\"\"}"},
         {NULL, "{\"Customer ID\":\"\",\"customer_name\":\"nobody\",\"has-loan\":\"No\"}"},
         {NULL, "{\"Customer ID\":\" \",\"customer_name\":\"blank\",\"has-loan\":\"No\"}"},
@@ -204,18 +205,21 @@ static void test_feed__several_files_with_their_own_columns(void **state) {
     const struct message *m =
         find(messages, 3, "{\"customer_id\":\"2\",\"ACCOUNT-ID\":\"A3\",\"note\":\"x\"}");
     assert_string_equal(m->key, "A3");
-    assert_string_equal(find(messages, 3, "{\"account_id\":\"A1\",\"customer_id\":\"1\"}")->key, "A1");
+    assert_string_equal(find(messages, 3, "{\"account_id\":\"A1\",\"customer_id\":\"1\"}")->key,
+                        "A1");
     release_messages(messages, 3);
     config_release(&c);
 }
 
-/* More rows than the producer's queue holds, so that it is full now and then; order by key is kept. */
+/* More rows than the producer's queue holds, so that it is full now and then; order by key is kept.
+ */
 static void test_feed__full_queue(void **state) {
     (void)state;
     enum { ROWS = 3000 };
     struct config c;
     struct err e = {0};
-    const char *sets[] = {"topic.customers=full", "kafka.queue.buffering.max.messages=50", "log.level=error"};
+    const char *sets[] = {"topic.customers=full", "kafka.queue.buffering.max.messages=50",
+                          "log.level=error"};
     assert_true(config_load(&c, NULL, sets, ARRAY_LEN(sets), &e));
     create_topic("full");
     struct buf content = {0};
@@ -232,7 +236,8 @@ static void test_feed__full_queue(void **state) {
     for (size_t i = 0; i < ROWS; i++) {
         char expected[100];
         int id = messages[i].key[0] - '0';
-        (void)snprintf(expected, sizeof expected, "{\"customer_id\":\"%d\",\"n\":\"%d\"}", id, next[id]);
+        (void)snprintf(expected, sizeof expected, "{\"customer_id\":\"%d\",\"n\":\"%d\"}", id,
+                       next[id]);
         assert_string_equal(messages[i].value, expected);
         next[id] += 7;
     }
@@ -256,7 +261,8 @@ static void test_feed__rate(void **state) {
 }
 
 /* Expects a failure with this exit code and text, and this many rows in the topic "faults". */
-static void expect_fault(const char *const *files, size_t n, int code, const char *text, uint64_t rows) {
+static void expect_fault(const char *const *files, size_t n, int code, const char *text,
+                         uint64_t rows) {
     struct config c;
     load(&c, "faults");
     struct feed_result result;
@@ -272,10 +278,11 @@ static void test_feed__faults_in_files(void **state) {
     create_topic("faults");
     const char *files[] = {path, second_path};
     write_file(path, "customer_id,a\n1,x\n2,x\n3\n");
-    expect_fault(files, 1, 2,
-                 "test_feed.csv:4: too few fields: 1, but the header has 2, correct the row; 2 rows were "
-                 "published",
-                 2);
+    expect_fault(
+        files, 1, 2,
+        "test_feed.csv:4: too few fields: 1, but the header has 2, correct the row; 2 rows were "
+        "published",
+        2);
     write_file(path, "customer_id,a\n1,x\n");
     write_file(second_path, "\nid,\"na\nme\"\n1,x\n");
     expect_fault(files, 2, 2,
@@ -285,15 +292,17 @@ static void test_feed__faults_in_files(void **state) {
     write_file(second_path, "customer_id,CustomerID\n1,x\n");
     expect_fault(
         files, 2, 2,
-        "test_feed_2.csv:1: more than one column customer_id among customer_id, CustomerID, rename one", 0);
+        "test_feed_2.csv:1: more than one column customer_id among customer_id, CustomerID, rename one",
+        0);
     files[1] = "no/such.csv";
-    expect_fault(files, 2, 2, "no/such.csv: cannot open: No such file or directory, check the path", 0);
+    expect_fault(files, 2, 2, "no/such.csv: cannot open: No such file or directory, check the path",
+                 0);
     release_messages(consume("faults", 2), 2);
 }
 
 /* A header that is refused; nothing is asked of Kafka. */
-static void expect_header_refused(enum entity entity, const char *header, const struct feed_options *o,
-                                  const char *text) {
+static void expect_header_refused(enum entity entity, const char *header,
+                                  const struct feed_options *o, const char *text) {
     struct config c;
     load(&c, "headers");
     struct feed_result result;
@@ -347,7 +356,8 @@ static void test_feed__maps_that_cannot_be(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct feed_options o = {.maps = &cases[i].map, .map_count = 1};
-        expect_header_refused(ENTITY_CUSTOMER, "customer_id,name,has_loan,loan\n", &o, cases[i].error);
+        expect_header_refused(ENTITY_CUSTOMER, "customer_id,name,has_loan,loan\n", &o,
+                              cases[i].error);
     }
     static const char *const missing[] = {"customer_id", "loan"};
     struct feed_options o = {.missing = &missing[0], .missing_count = 1};
@@ -365,7 +375,8 @@ static void test_feed__mapped_columns(void **state) {
     (void)state;
     const char *sets[] = {"topic.customers=mapped", "fields.customers=customer_id=cust_no",
                           "log.level=error"};
-    const char *maps[] = {"Full Name = customer_name", "changed=updated_at"}, *missing[] = {"has_loan"};
+    const char *maps[] = {"Full Name = customer_name", "changed=updated_at"},
+               *missing[] = {"has_loan"};
     struct config c;
     struct err e = {0};
     assert_true(config_load(&c, NULL, sets, ARRAY_LEN(sets), &e));
@@ -409,14 +420,16 @@ static void test_feed__delivery_fails(void **state) {
     load(&c, "denied");
     create_topic("denied");
     write_file(path, "customer_id\n1\n2\n");
-    rd_kafka_mock_push_request_errors(cluster, PRODUCE_API, 2, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+    rd_kafka_mock_push_request_errors(cluster, PRODUCE_API, 2,
+                                      RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
                                       RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
     struct feed_result result;
     struct err e = {0};
     int code = feed_few_columns(&c, ENTITY_CUSTOMER, &path, 1, &result, &e);
     rd_kafka_mock_clear_request_errors(cluster, PRODUCE_API);
     assert_int_equal(code, 1);
-    assert_non_null(strstr(e.text, "kafka: a row could not be delivered: topic denied: missing Write for"));
+    assert_non_null(
+        strstr(e.text, "kafka: a row could not be delivered: topic denied: missing Write for"));
     assert_null(strchr(e.text, '\n'));
     config_release(&c);
 }
@@ -428,7 +441,8 @@ static void test_feed__delivery_is_retried(void **state) {
     load(&c, "retried");
     create_topic("retried");
     write_file(path, "customer_id\n1\n2\n3\n");
-    rd_kafka_mock_push_request_errors(cluster, PRODUCE_API, 2, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+    rd_kafka_mock_push_request_errors(cluster, PRODUCE_API, 2,
+                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
                                       RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
     struct feed_result result;
     struct err e = {0};

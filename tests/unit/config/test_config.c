@@ -138,15 +138,17 @@ static void test_config__file_forms(void **state) {
 
 static void test_config__file_errors(void **state) {
     (void)state;
-    expect_file_refused("app.id=a\nlate.windw=3d\n",
-                        "test_config.properties:2: late.windw: unknown key, did you mean late.window?");
+    expect_file_refused(
+        "app.id=a\nlate.windw=3d\n",
+        "test_config.properties:2: late.windw: unknown key, did you mean late.window?");
     expect_file_refused("\n\nbootstrap.servers=a:1\n",
                         "test_config.properties:3: bootstrap.servers: unknown key, "
                         "did you mean kafka.bootstrap.servers?");
     expect_file_refused("app.id=a\n#\napp.id=a\n",
                         "test_config.properties:3: app.id: is set a second time (first in "
                         "line 1), remove one");
-    expect_file_refused("app.id\n", "test_config.properties:1: this is not a setting, write key=value");
+    expect_file_refused("app.id\n",
+                        "test_config.properties:1: this is not a setting, write key=value");
     expect_file_refused("=x\n", "test_config.properties:1: this is not a setting, write key=value");
     expect_file_refused(
         "partitions=many\n",
@@ -164,11 +166,13 @@ static void test_config__file_errors(void **state) {
     struct err e = {0};
     write_file("app.id=a\nstate.dir=b\0c\n", 21);
     assert_false(config_load(&c, path, NULL, 0, &e));
-    assert_string_equal(e.text, "test_config.properties:2: there is a NUL byte, save the file as UTF-8 text");
+    assert_string_equal(
+        e.text, "test_config.properties:2: there is a NUL byte, save the file as UTF-8 text");
     (void)unlink(path);
     assert_false(config_load(&c, "no/such/file", NULL, 0, &e));
     assert_string_equal(
-        e.text, "no/such/file: cannot open the configuration file: No such file or directory, check -c");
+        e.text,
+        "no/such/file: cannot open the configuration file: No such file or directory, check -c");
     assert_false(config_load(&c, "/", NULL, 0, &e));
     assert_string_equal(e.text, "/: cannot read the configuration file: Is a directory, check -c");
 }
@@ -218,7 +222,8 @@ static void test_config__environment(void **state) {
          "STREAMER_KAFKA_SECURITY_PROTOCOL?"},
         {"STREAMER_QWERTZUIOP", "x",
          "STREAMER_QWERTZUIOP: unknown environment variable, `streamer help` lists the valid keys"},
-        {"STREAMER_LATE_WINDOW", "-1d", "STREAMER_LATE_WINDOW: late.window: \"-1d\" is not a duration"},
+        {"STREAMER_LATE_WINDOW", "-1d",
+         "STREAMER_LATE_WINDOW: late.window: \"-1d\" is not a duration"},
         {"STREAMER_KAFKA_GROUP_ID", "x",
          "STREAMER_KAFKA_GROUP_ID: kafka.group.id: cannot be set: the consumer "
          "group is the application, use app.id"},
@@ -257,9 +262,15 @@ static void test_config__durations(void **state) {
         const char *set;
         int64_t ms;
     } cases[] = {
-        {"late.window=3d", 259200000}, {"late.window=2h", 7200000}, {"late.window=10m", 600000},
-        {"late.window=15s", 15000},    {"late.window=100ms", 100},  {"late.window=1500ms", 1500},
-        {"late.window=0s", 0},         {"late.window=0d", 0},       {"late.window=3650d", 315360000000},
+        {"late.window=3d", 259200000},
+        {"late.window=2h", 7200000},
+        {"late.window=10m", 600000},
+        {"late.window=15s", 15000},
+        {"late.window=100ms", 100},
+        {"late.window=1500ms", 1500},
+        {"late.window=0s", 0},
+        {"late.window=0d", 0},
+        {"late.window=3650d", 315360000000},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct config c;
@@ -293,12 +304,14 @@ static void test_config__durations(void **state) {
 /* Who writes 3 may mean days or milliseconds: the message has the forms that are in range. */
 static void test_config__durations_without_unit(void **state) {
     (void)state;
-    expect_refused("late.window=3", "--set: late.window: 3: a duration needs its unit: 3d, 3h, 3m, 3s, 3ms");
+    expect_refused("late.window=3",
+                   "--set: late.window: 3: a duration needs its unit: 3d, 3h, 3m, 3s, 3ms");
     expect_refused("retry.timeout=900", "900: a duration needs its unit: 900h, 900m, 900s, 900ms");
     expect_refused("batch.max.ms=100", "100: a duration needs its unit: 100ms");
     expect_refused("future.window=0", "0: a duration needs its unit: 0s");
     expect_refused("batch.max.ms=0", "0: a duration needs its unit, use 1ms to 1m");
-    expect_refused("transaction.timeout=1000000", "1000000: a duration needs its unit, use 1s to 15m");
+    expect_refused("transaction.timeout=1000000",
+                   "1000000: a duration needs its unit, use 1s to 15m");
     struct config c;
     load_set(&c, "kafka.linger.ms=5"); /* is librdkafka's, which takes numbers */
     assert_string_equal(c.kafka[0].value, "5");
@@ -319,7 +332,8 @@ static void test_config__integers(void **state) {
     expect_refused("batch.max.records=--1", "is not a whole number");
     expect_refused("replication.factor=0", "--set: replication.factor: 0 is out of range");
     expect_refused("replication.factor=-2", "is out of range, use -1 to 100");
-    expect_refused("log.level=verbose", "\"verbose\" is not a log level, use debug, info, warn or error");
+    expect_refused("log.level=verbose",
+                   "\"verbose\" is not a log level, use debug, info, warn or error");
 }
 
 static void test_config__names(void **state) {
@@ -335,7 +349,8 @@ static void test_config__names(void **state) {
     expect_refused("app.id=b\xC3\xA4nk", "is not a valid name");
     expect_refused("app.id=a b", "is not a valid name");
     expect_refused("app.id=..", "is not allowed by Kafka");
-    expect_refused("topic.customers=a/b", "topic.customers: \"a/b\" is not a valid name, use 1 to 249");
+    expect_refused("topic.customers=a/b",
+                   "topic.customers: \"a/b\" is not a valid name, use 1 to 249");
     expect_refused("instance.id=a b", "is not a valid name");
     expect_refused("state.dir=", "is empty");
     expect_refused(
@@ -344,16 +359,24 @@ static void test_config__names(void **state) {
     expect_refused("topic.quarantine=customer.history", "is taken by topic.customer_history");
     expect_refused("topic.quarantine=streamer-owners",
                    "--set: topic.quarantine: \"streamer-owners\" is taken by topic.owners");
-    expect_refused("topic.owners=accounts", "--set: topic.owners: \"accounts\" is taken by topic.accounts");
-    expect_refused("topic.owners=streamer-confirmations", "is taken by an internal topic of app.id");
-    expect_refused("topic.quarantine=streamer-confirmations",
-                   "topic.quarantine: \"streamer-confirmations\" is taken by an internal topic of app.id");
+    expect_refused("topic.owners=accounts",
+                   "--set: topic.owners: \"accounts\" is taken by topic.accounts");
+    expect_refused("topic.owners=streamer-confirmations",
+                   "is taken by an internal topic of app.id");
+    expect_refused(
+        "topic.quarantine=streamer-confirmations",
+        "topic.quarantine: \"streamer-confirmations\" is taken by an internal topic of app.id");
 }
 
 static void test_config__listen(void **state) {
     (void)state;
-    static const char *const good[] = {
-        "", "127.0.0.1:9464", "[::1]:9464", "[::]:0", "localhost:1", "0.0.0.0:65535", "my-host.example_1:80"};
+    static const char *const good[] = {"",
+                                       "127.0.0.1:9464",
+                                       "[::1]:9464",
+                                       "[::]:0",
+                                       "localhost:1",
+                                       "0.0.0.0:65535",
+                                       "my-host.example_1:80"};
     static const char *const bad[] = {
         "9464",        ":9464",     "127.0.0.1",     "127.0.0.1:",      "::1:9464",
         "[::1]",       "[::1]9464", "[]:9464",       "127.0.0.1:65536", "a b:1",
@@ -446,15 +469,17 @@ static void test_config__other_syntax(void **state) {
     expect_refused("app.id=\"x\"", "--set: app.id: no quotes around a value, write app.id=x");
     expect_refused("state.dir='/a b'", "state.dir: no quotes around a value, write state.dir=/a b");
     expect_refused("kafka.client.id=\"x\"", "no quotes around a value, write kafka.client.id=x");
-    expect_refused("app.id=x # mine",
-                   "--set: app.id: no comments behind a value, put what follows '#' into a line of");
+    expect_refused(
+        "app.id=x # mine",
+        "--set: app.id: no comments behind a value, put what follows '#' into a line of");
     expect_refused("state.dir=/a\t# mine", "state.dir: no comments behind a value");
     expect_refused("kafka.bootstrap.servers=h:9092 # one", "no comments behind a value");
     expect_refused("kafka.security.protocol=ssl # open", "no comments behind a value");
     expect_refused("kafka.sasl.password: geheim",
                    "--set: \"kafka.sasl.password\" has no '=', write --set key=value");
-    expect_file_refused("app.id: x\n",
-                        "test_config.properties:1: app.id: write '=', not ':', between key and value");
+    expect_file_refused(
+        "app.id: x\n",
+        "test_config.properties:1: app.id: write '=', not ':', between key and value");
     expect_file_refused(
         "app.id=a\nkafka.sasl.password: ge=heim\n",
         "test_config.properties:2: kafka.sasl.password: write '=', not ':', between key and value");
@@ -471,7 +496,8 @@ static void test_config__sasl_needs_a_mechanism(void **state) {
     expect_refused(
         "kafka.security.protocol=sasl_ssl",
         "--set: kafka.security.protocol: sasl_ssl needs a mechanism, set kafka.sasl.mechanism (SCRAM-SHA-512, ");
-    static const char *const others[] = {"kafka.sasl.mechanism=PLAIN", "kafka.sasl.mechanisms=GSSAPI",
+    static const char *const others[] = {"kafka.sasl.mechanism=PLAIN",
+                                         "kafka.sasl.mechanisms=GSSAPI",
                                          "kafka.sasl.kerberos.principal=streamer"};
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         const char *sets[] = {"kafka.security.protocol=SASL_PLAINTEXT", others[i]};
@@ -521,7 +547,8 @@ static void test_config__rates(void **state) {
         {"1:-0.1,*:0.02", "is not a rate"},
         {"1:,*:0.02", "is not a rate"},
         {"*:2", "is not a rate"},
-        {"1:0,2:0,3:0,4:0,5:0,6:0,7:0,8:0,9:0,10:0,11:0,12:0,13:0,14:0,15:0,16:0,*:0", "more than 16 tiers"},
+        {"1:0,2:0,3:0,4:0,5:0,6:0,7:0,8:0,9:0,10:0,11:0,12:0,13:0,14:0,15:0,16:0,*:0",
+         "more than 16 tiers"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         char set[200];
@@ -571,7 +598,8 @@ static void test_config__kafka_refused(void **state) {
         {"enable.idempotence", "remove it"},
         {"acks", "streamer always uses acks=all, remove it"},
         {"request.required.acks", "streamer always uses acks=all, remove it"},
-        {"sasl.jaas.config", "only Java clients have it, set kafka.sasl.username and kafka.sasl.password"},
+        {"sasl.jaas.config",
+         "only Java clients have it, set kafka.sasl.username and kafka.sasl.password"},
         {"ssl.truststore.location", "set kafka.ssl.ca.location to a PEM file"},
         {"partition.assignment.strategy", "remove it"},
         {"enable.partition.eof", "remove it"},
@@ -602,7 +630,8 @@ static void test_config__kafka_refused(void **state) {
     expect_refused("kafka.=1", "librdkafka has no such property");
 }
 
-/* Whatever librdkafka names as a callback or takes only from a program is refused with a reason of ours. */
+/* Whatever librdkafka names as a callback or takes only from a program is refused with a reason of
+ * ours. */
 static void test_config__kafka_callbacks_refused(void **state) {
     (void)state;
     struct kafka_property_names names;
@@ -622,10 +651,11 @@ static void test_config__kafka_callbacks_refused(void **state) {
 
 static void test_config__kafka_passed(void **state) {
     (void)state;
-    static const char *const sets[] = {"kafka.check.crcs=true",      "kafka.security.protocol=sasl_ssl",
-                                       "kafka.sasl.mechanism=PLAIN", "kafka.sasl.username=u",
-                                       "kafka.sasl.password=p=q",    "kafka.max.poll.interval.ms=60000",
-                                       "kafka.compression.type=zstd"};
+    static const char *const sets[] = {
+        "kafka.check.crcs=true",      "kafka.security.protocol=sasl_ssl",
+        "kafka.sasl.mechanism=PLAIN", "kafka.sasl.username=u",
+        "kafka.sasl.password=p=q",    "kafka.max.poll.interval.ms=60000",
+        "kafka.compression.type=zstd"};
     struct config c;
     struct err e = {0};
     if (!load(&c, NULL, sets, ARRAY_LEN(sets), &e))
@@ -673,16 +703,22 @@ static void test_config__secrets(void **state) {
                                          "ssl.key.pem",
                                          "sasl.oauthbearer.config",
                                          "sasl.oauthbearer.client.secret"};
-    static const char *const open[] = {
-        "sasl.mechanism", "sasl.mechanisms",  "security.protocol",    "ssl.ca.location",
-        "client.id",      "ssl.key.location", "sasl.kerberos.keytab", "sasl.oauthbearer.token.endpoint.url"};
+    static const char *const open[] = {"sasl.mechanism",
+                                       "sasl.mechanisms",
+                                       "security.protocol",
+                                       "ssl.ca.location",
+                                       "client.id",
+                                       "ssl.key.location",
+                                       "sasl.kerberos.keytab",
+                                       "sasl.oauthbearer.token.endpoint.url"};
     for (size_t i = 0; i < ARRAY_LEN(secret); i++)
         assert_true(kafka_property_is_secret(secret[i]));
     for (size_t i = 0; i < ARRAY_LEN(open); i++)
         assert_false(kafka_property_is_secret(open[i]));
 }
 
-/* Whether librdkafka redacted a property when it told of its settings (debug=conf); on the thread that makes the client. */
+/* Whether librdkafka redacted a property when it told of its settings (debug=conf); on the thread
+ * that makes the client. */
 static void note_redacted(const rd_kafka_t *rk, int level, const char *facility, const char *text) {
     (void)level, (void)facility;
     bool *redacted = rd_kafka_opaque(rk);
@@ -706,7 +742,8 @@ static bool librdkafka_redacts(const char *name) {
     return redacted;
 }
 
-/* All that librdkafka itself does not show can come from a file and is masked, but for paths of files. */
+/* All that librdkafka itself does not show can come from a file and is masked, but for paths of
+ * files. */
 static void test_config__secrets_are_librdkafkas(void **state) {
     (void)state;
     struct kafka_property_names names;
@@ -715,7 +752,8 @@ static void test_config__secrets_are_librdkafkas(void **state) {
     for (size_t i = 0; i < names.count; i++) {
         const char *name = names.names[i];
         if (kafka_property_refusal(name) != NULL || strcmp(name, "ssl.key.location") == 0 ||
-            strcmp(name, "sasl.oauthbearer.assertion.private.key.file") == 0 || !librdkafka_redacts(name))
+            strcmp(name, "sasl.oauthbearer.assertion.private.key.file") == 0 ||
+            !librdkafka_redacts(name))
             continue;
         char file[200];
         (void)snprintf(file, sizeof file, "%s.file", name);
@@ -794,7 +832,8 @@ static void test_config__secret_file_errors(void **state) {
     (void)state;
     const char *set = "kafka.sasl.password.file=test_config.secret";
     expect_refused(
-        set, "--set: kafka.sasl.password.file: cannot open test_config.secret: No such file or directory");
+        set,
+        "--set: kafka.sasl.password.file: cannot open test_config.secret: No such file or directory");
     expect_refused("kafka.sasl.password.file=/",
                    "--set: kafka.sasl.password.file: cannot read /: Is a directory");
     expect_refused("kafka.sasl.password.file=", "--set: kafka.sasl.password.file: is empty");
@@ -815,12 +854,14 @@ static void test_config__secret_file_errors(void **state) {
     free(long_text);
     expect_refused(set, "test_config.secret holds more than 65536 bytes");
     write_secret("s3cret\n", 7);
-    expect_file_refused("kafka.sasl.password=s3cret\nkafka.sasl.password.file=test_config.secret\n",
-                        "test_config.properties:2: kafka.sasl.password.file: test_config.properties:1 sets "
-                        "kafka.sasl.password, remove one of the two");
-    expect_file_refused("kafka.sasl.password.file=test_config.secret\nkafka.sasl.password=s3cret\n",
-                        "test_config.properties:2: kafka.sasl.password: test_config.properties:1 sets "
-                        "kafka.sasl.password.file, remove one of the two");
+    expect_file_refused(
+        "kafka.sasl.password=s3cret\nkafka.sasl.password.file=test_config.secret\n",
+        "test_config.properties:2: kafka.sasl.password.file: test_config.properties:1 sets "
+        "kafka.sasl.password, remove one of the two");
+    expect_file_refused(
+        "kafka.sasl.password.file=test_config.secret\nkafka.sasl.password=s3cret\n",
+        "test_config.properties:2: kafka.sasl.password: test_config.properties:1 sets "
+        "kafka.sasl.password.file, remove one of the two");
     (void)unlink(secret_path);
     expect_refused("kafka.sasl.pasword.file=x", "did you mean kafka.sasl.password.file?");
     expect_refused("kafka.linger.ms.file=x", "librdkafka has no such property");

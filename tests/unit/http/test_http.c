@@ -55,7 +55,8 @@ static void handle(void *context, const struct http_request *request, struct htt
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
         memset(buf_reserve(&reply->body, BIG_BYTES), 'x', BIG_BYTES);
         reply->body.n = BIG_BYTES;
-    } else if (strcmp(buf_cstr(&segment), "empty") == 0 || strcmp(buf_cstr(&segment), "health") == 0) {
+    } else if (strcmp(buf_cstr(&segment), "empty") == 0 ||
+               strcmp(buf_cstr(&segment), "health") == 0) {
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
     } else if (strcmp(buf_cstr(&segment), "later") == 0) {
         defer(f, request);
@@ -70,9 +71,11 @@ static void handle(void *context, const struct http_request *request, struct htt
     } else if (strcmp(buf_cstr(&segment), "echo") == 0) {
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain; charset=utf-8"};
         const char *as_of = http_parameter(request, "as_of");
-        buf_printf(&reply->body, "path=%s as_of=%s", request->path, as_of != NULL ? as_of : "(none)");
+        buf_printf(&reply->body, "path=%s as_of=%s", request->path,
+                   as_of != NULL ? as_of : "(none)");
         for (size_t i = 0; i < request->parameter_count; i++)
-            buf_printf(&reply->body, " [%s=%s]", request->parameters[i].name, request->parameters[i].value);
+            buf_printf(&reply->body, " [%s=%s]", request->parameters[i].name,
+                       request->parameters[i].value);
         buf_put_byte(&reply->body, '\n');
     } else {
         http_reply_error(reply, 404, "no such path");
@@ -105,8 +108,8 @@ static void start(struct fixture *f, int64_t max_connections, int64_t deadline_m
     struct http_options o = options(f, "127.0.0.1:0");
     struct err e = {0};
     o.max_connections = max_connections;
-    o.limits =
-        (struct http_limits){.first_ms = deadline_ms, .next_ms = deadline_ms, .answer_ms = deadline_ms};
+    o.limits = (struct http_limits){
+        .first_ms = deadline_ms, .next_ms = deadline_ms, .answer_ms = deadline_ms};
     f->server = http_start(&o, &e);
     if (f->server == NULL)
         fail_msg("%s", e.text);
@@ -177,7 +180,8 @@ static const char *read_reply(int fd, struct buf *out) {
         ssize_t n = recv(fd, buf_reserve(out, 1), 1, 0);
         assert_int_equal(n, 1);
         out->n++;
-        const char *end = strstr(buf_cstr(out), "\r\n\r\n"), *length = strstr(out->p, "Content-Length: ");
+        const char *end = strstr(buf_cstr(out), "\r\n\r\n"),
+                   *length = strstr(out->p, "Content-Length: ");
         if (end != NULL && out->p + out->n == end + 4 + atoi(length + strlen("Content-Length: ")))
             return out->p;
     }
@@ -194,7 +198,8 @@ static const char *ask(struct fixture *f, const char *text, struct buf *out) {
 
 static const char *get(struct fixture *f, const char *target, struct buf *out) {
     char text[4096];
-    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", target);
+    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                   target);
     return ask(f, text, out);
 }
 
@@ -314,14 +319,16 @@ static void test_http__other_methods_are_refused(void **state) {
     struct buf reply = {0};
     for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
         char text[256];
-        (void)snprintf(text, sizeof text, "%s /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-                       methods[i]);
+        (void)snprintf(text, sizeof text,
+                       "%s /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", methods[i]);
         ask(f, text, &reply);
         assert_int_equal(status_of(reply.p), 405);
         assert_header(reply.p, "Allow: GET, HEAD");
-        assert_string_equal(body_of(reply.p), "{\"error\": \"method not allowed: use GET or HEAD\"}\n");
+        assert_string_equal(body_of(reply.p),
+                            "{\"error\": \"method not allowed: use GET or HEAD\"}\n");
     }
-    ask(f, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", &reply);
+    ask(f, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
+        &reply);
     assert_int_equal(status_of(reply.p), 405);
     assert_int_equal(atomic_load(&f->calls), 0);
     buf_release(&reply);
@@ -343,12 +350,14 @@ static void test_http__a_request_body_is_refused(void **state) {
         assert_string_equal(body_of(reply.p), "{\"error\": \"no request body is accepted\"}\n");
     }
     assert_int_equal(atomic_load(&f->calls), 0);
-    ask(f, "GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", &reply);
+    ask(f, "GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        &reply);
     assert_int_equal(status_of(reply.p), 200);
     buf_release(&reply);
 }
 
-/* DNS rebinding: a browser that was made to ask this address tells the name by which it was made to. */
+/* DNS rebinding: a browser that was made to ask this address tells the name by which it was made
+ * to. */
 static void test_http__unknown_hosts_are_refused(void **state) {
     static const struct {
         const char *host;
@@ -386,7 +395,8 @@ static void test_http__unknown_hosts_are_refused(void **state) {
     char text[256];
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int before = atomic_load(&f->calls);
-        (void)snprintf(text, sizeof text, "GET /echo HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+        (void)snprintf(text, sizeof text,
+                       "GET /echo HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
                        cases[i].host);
         if (status_of(ask(f, text, &reply)) != cases[i].status)
             fail_msg("Host: %s: %s", cases[i].host, reply.p);
@@ -430,8 +440,9 @@ static void test_http__the_token_is_asked_for(void **state) {
     f->server = http_start(&o, &e);
     assert_non_null(f->server);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
-                       cases[i].target, cases[i].header);
+        (void)snprintf(text, sizeof text,
+                       "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", cases[i].target,
+                       cases[i].header);
         if (status_of(ask(f, text, &reply)) != cases[i].status)
             fail_msg("%s %s: %s", cases[i].target, cases[i].header, reply.p);
         if (cases[i].status == 401)
@@ -518,7 +529,8 @@ static void test_http__path_segments_are_decoded_one_by_one(void **state) {
     struct buf out = {0};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         bool exists = http_path_segment(cases[i].path, cases[i].index, &out);
-        if (exists != (cases[i].segment != NULL) || (exists && strcmp(buf_cstr(&out), cases[i].segment) != 0))
+        if (exists != (cases[i].segment != NULL) ||
+            (exists && strcmp(buf_cstr(&out), cases[i].segment) != 0))
             fail_msg("segment %d of %s", cases[i].index, cases[i].path);
     }
     buf_release(&out);
@@ -729,7 +741,8 @@ static void test_http__idle_and_slow_connections_make_room(void **state) {
     }
 }
 
-/* Who asks for much and does not read is answered for a while. Health has room meanwhile, others are told to come back. */
+/* Who asks for much and does not read is answered for a while. Health has room meanwhile, others
+ * are told to come back. */
 static void test_http__slow_readers_leave_room_for_health(void **state) {
     struct fixture *f = *state;
     restart(f, LIMIT, LONG_MS);
@@ -782,7 +795,8 @@ static void drip_until_cut(int fd, const char *start_text) {
 static void test_http__slow_requests_are_cut(void **state) {
     static const char *const starts[] = {
         "", "GET /echo", "GET /echo HTTP/1.1\r\nHost: x\r\nX-a: ",
-        "GET /echo HTTP/1.1\r\nHost: x\r\n\r\nGET /again HTTP/1.1\r\nX-a: ", /* the first one is good */
+        "GET /echo HTTP/1.1\r\nHost: x\r\n\r\nGET /again HTTP/1.1\r\nX-a: ", /* the first one is
+                                                                                good */
     };
     struct fixture *f = *state;
     restart(f, 4, 100);
@@ -914,7 +928,8 @@ static void test_http__another_machines_address_is_named(void **state) {
     assert_null(start_at(f, "192.0.2.1:9464", &e));
     assert_int_equal(e.class, ERR_STOP);
     assert_string_equal(
-        e.text, "http.listen=192.0.2.1:9464: not an address of this machine; use one, or 0.0.0.0 for all");
+        e.text,
+        "http.listen=192.0.2.1:9464: not an address of this machine; use one, or 0.0.0.0 for all");
 }
 
 static void test_http__stops_with_connections_open(void **state) {

@@ -165,7 +165,8 @@ static void assert_json(struct http_reply *reply, const char *path) {
 }
 
 /* The body without the line's end. */
-static void assert_answer(const struct rig *g, const char *path, const char *as_of, const char *expected) {
+static void assert_answer(const struct rig *g, const char *path, const char *as_of,
+                          const char *expected) {
     struct http_reply reply = ask(g, path, as_of);
     if (reply.status != 200)
         fail_msg("%s: %d %s", path, reply.status, buf_cstr(&reply.body));
@@ -184,16 +185,16 @@ static void assert_status(const struct rig *g, const char *path, const char *as_
     buf_release(&reply.body);
 }
 
-#define ANN(loan, loaded, from, to)                                                                          \
-    "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":" loan                                   \
-    ",\"loaded_at\":\"2024-02-" loaded "T00:00:00.001Z\",\"valid_from_at\":\"2024-02-" from                  \
+#define ANN(loan, loaded, from, to)                                                                \
+    "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":" loan                         \
+    ",\"loaded_at\":\"2024-02-" loaded "T00:00:00.001Z\",\"valid_from_at\":\"2024-02-" from        \
     "T00:00:00.000Z\",\"valid_to_at\":" to "}"
 #define ANN_FIRST ANN("false", "15", "15", "\"2024-02-16T00:00:00.000Z\"")
 #define ANN_NOW ANN("true", "17", "17", "null")
-#define ACCOUNT(id, balance, day, to)                                                                        \
-    "{\"account_id\":\"" id "\",\"customer_id\":7,\"balance_amount\":\"" balance                             \
-    "\",\"account_type\":\"savings\","                                                                       \
-    "\"loaded_at\":\"2024-02-" day "T00:00:00.001Z\",\"valid_from_at\":\"2024-02-" day                       \
+#define ACCOUNT(id, balance, day, to)                                                              \
+    "{\"account_id\":\"" id "\",\"customer_id\":7,\"balance_amount\":\"" balance                   \
+    "\",\"account_type\":\"savings\","                                                             \
+    "\"loaded_at\":\"2024-02-" day "T00:00:00.001Z\",\"valid_from_at\":\"2024-02-" day             \
     "T00:00:00.000Z\",\"valid_to_at\":" to "}"
 
 static void test_query__current(void **state) {
@@ -204,7 +205,8 @@ static void test_query__current(void **state) {
     assert_answer(g, "/v1/customers/7/", NULL, ANN_NOW);
     assert_answer(g, "/v1/accounts/A", NULL, ACCOUNT("A", "2.00", "16", "null"));
     assert_answer(g, "/v1/accounts/A1", NULL, ACCOUNT("A1", "3.00", "15", "null"));
-    assert_answer(g, "/v1/accounts/%C3%84%2f%20%25%3F%22", NULL, ACCOUNT("Ä/ %?\\\"", "4.00", "15", "null"));
+    assert_answer(g, "/v1/accounts/%C3%84%2f%20%25%3F%22", NULL,
+                  ACCOUNT("Ä/ %?\\\"", "4.00", "15", "null"));
     assert_status(g, "/v1/customers/-1", NULL, 404); /* deleted */
     assert_status(g, "/v1/customers/8", NULL, 404);  /* not committed */
     assert_status(g, "/v1/customers/-7", NULL, 404);
@@ -239,10 +241,11 @@ static void test_query__as_of(void **state) {
     assert_answer(g, "/v1/accounts/A", "2024-02-15",
                   ACCOUNT("A", "1.00", "15", "\"2024-02-16T00:00:00.000Z\""));
     assert_answer(g, "/v1/accounts/A", "2024-02-16", ACCOUNT("A", "2.00", "16", "null"));
-    assert_answer(g, "/v1/customers/-1", "2024-02-15T10:00Z",
-                  "{\"customer_id\":-1,\"customer_name\":\"old\",\"has_loan_flag\":false,"
-                  "\"loaded_at\":\"2024-02-15T00:00:00.001Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
-                  "\"valid_to_at\":\"2024-02-16T00:00:00.000Z\"}");
+    assert_answer(
+        g, "/v1/customers/-1", "2024-02-15T10:00Z",
+        "{\"customer_id\":-1,\"customer_name\":\"old\",\"has_loan_flag\":false,"
+        "\"loaded_at\":\"2024-02-15T00:00:00.001Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
+        "\"valid_to_at\":\"2024-02-16T00:00:00.000Z\"}");
     assert_status(g, "/v1/customers/999", "2024-02-15", 404);
     static const char *const bad[] = {"",     "yesterday",   "2024-02-30", "2024-02-15T25:00Z",
                                       "1e99", "2024-02-15\""};
@@ -255,8 +258,8 @@ static void test_query__history(void **state) {
     assert_answer(g, "/v1/customers/7/history", NULL, "[" ANN_FIRST "," ANN_NOW "]");
     assert_answer(g, "/v1/customers/+7.0/history/", NULL, "[" ANN_FIRST "," ANN_NOW "]");
     assert_answer(g, "/v1/accounts/A/history", NULL,
-                  "[" ACCOUNT("A", "1.00", "15",
-                              "\"2024-02-16T00:00:00.000Z\"") "," ACCOUNT("A", "2.00", "16", "null") "]");
+                  "[" ACCOUNT("A", "1.00", "15", "\"2024-02-16T00:00:00.000Z\"") "," ACCOUNT(
+                      "A", "2.00", "16", "null") "]");
     assert_answer(g, "/v1/accounts/A1/history", NULL, "[" ACCOUNT("A1", "3.00", "15", "null") "]");
     assert_status(g, "/v1/customers/999/history", NULL, 404);
     assert_status(g, "/v1/accounts/a/history", NULL, 404);
@@ -347,8 +350,14 @@ static void test_query__damaged_state(void **state) {
         {FAMILY_ACCOUNTS, "/v1/accounts/X/history", false, {"", 0}},
         {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\1\2\0\6\0\0\0", 7}},
         {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\2\2", 2}},
-        {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\2\2\0\0", 4}},       /* no attributes */
-        {FAMILY_ACCOUNT_HISTORY, "/v1/accounts/A/history", true, {"\2\2\0\6\0\0\4", 7}}, /* no such type */
+        {FAMILY_ACCOUNT_HISTORY,
+         "/v1/accounts/A/history",
+         true,
+         {"\2\2\0\0", 4}}, /* no attributes */
+        {FAMILY_ACCOUNT_HISTORY,
+         "/v1/accounts/A/history",
+         true,
+         {"\2\2\0\6\0\0\4", 7}}, /* no such type */
         {FAMILY_ACCOUNTS,
          "/v1/account_summary/X",
          false,

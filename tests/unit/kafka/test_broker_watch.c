@@ -23,7 +23,8 @@ static rd_kafka_t *new_client(const char *servers, struct broker_watch *watch) {
     assert_true(kafka_conf_set(conf, "bootstrap.servers", servers, &e));
     assert_true(kafka_conf_set(conf, "reconnect.backoff.ms", "10", &e));
     assert_true(kafka_conf_set(conf, "reconnect.backoff.max.ms", "50", &e));
-    assert_true(kafka_conf_set(conf, "enable.sparse.connections", "false", &e)); /* so that each is tried */
+    assert_true(
+        kafka_conf_set(conf, "enable.sparse.connections", "false", &e)); /* so that each is tried */
     assert_true(watch == NULL || broker_watch_conf(watch, conf, &e));
     rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, &e);
     assert_non_null(client);
@@ -67,7 +68,8 @@ static void address_of(const struct fixture *f, int id, char *out, size_t n) {
 
 static void ask(rd_kafka_t *client) {
     const struct rd_kafka_metadata *metadata;
-    assert_int_equal(rd_kafka_metadata(client, 1, NULL, &metadata, 60000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_int_equal(rd_kafka_metadata(client, 1, NULL, &metadata, 60000),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_metadata_destroy(metadata);
 }
 

@@ -32,7 +32,7 @@ static void test_owners__decide(void **state) {
         {"", ""},
         {"a owned p q", "p=a q=a"},
         {"a owned p\nb owned q", "p=a q=b"},
-        {"a owned p\na owned p q", "p=a q=a"},         /* several instances start at once; a topic is new */
+        {"a owned p\na owned p q", "p=a q=a"}, /* several instances start at once; a topic is new */
         {"a owned p q\nb owned q r", "p=a q=a"},       /* the second one gets nothing, not a part */
         {"a owned p q\nb owned q p", "p=a q=a"},       /* in whichever order they are named */
         {"a owned p\nb owned p\na owned p", "p=a"},    /* asking again loses nothing */
@@ -69,8 +69,9 @@ static void test_owners__decide(void **state) {
 static void test_owners__not_understood(void **state) {
     static const struct {
         const char *key, *value;
-    } cases[] = {{NULL, "owned p"}, {"", "owned p"},  {"b", NULL},    {"b", ""},         {"b", "owned"},
-                 {"b", "owned "},   {"b", "given p"}, {"b", "own p"}, {"b", "ownedp q"}, {"b", " owned p"}};
+    } cases[] = {{NULL, "owned p"}, {"", "owned p"},  {"b", NULL},      {"b", ""},
+                 {"b", "owned"},    {"b", "owned "},  {"b", "given p"}, {"b", "own p"},
+                 {"b", "ownedp q"}, {"b", " owned p"}};
     struct owners o = {0};
     (void)state;
     assert_true(owners_apply(&o, slice_str("a"), slice_str("owned p")));
@@ -108,8 +109,9 @@ static void test_owners__of_what(void **state) {
     assert_true(owners_allow(&o, &c, NULL));
     assert_false(owners_have(&o, &c, NULL));
     ask_for_all(&o, &c, OWNERS_OWNED);
-    static const char *const results[] = {"customer_history", "account_history", "account_with_customer",
-                                          "account_summary",  "profiles",        "quarantine"};
+    static const char *const results[] = {
+        "customer_history", "account_history", "account_with_customer",
+        "account_summary",  "profiles",        "quarantine"};
     assert_int_equal(o.count, ARRAY_LEN(results));
     for (size_t i = 0; i < ARRAY_LEN(results); i++)
         assert_string_equal(owners_find(&o, results[i])->app_id, "bank");
@@ -140,10 +142,11 @@ static void test_owners__refusals(void **state) {
     assert_false(owners_have(&o, &bank, NULL));
     assert_false(owners_allow(&o, &other, &e));
     assert_int_equal(e.class, ERR_CONFIG);
-    assert_string_equal(e.text,
-                        "topic profiles belongs to app.id bank (says topic streamer-owners): give another "
-                        "name for it (topic.customer_profile) or use app.id bank");
-    /* Also of a topic that app.id had and has no more: its offsets and its state may be there still. */
+    assert_string_equal(
+        e.text, "topic profiles belongs to app.id bank (says topic streamer-owners): give another "
+                "name for it (topic.customer_profile) or use app.id bank");
+    /* Also of a topic that app.id had and has no more: its offsets and its state may be there
+     * still. */
     apply_lines(&o, "bank resetting former");
     assert_true(owners_are_whole(&o, &other, &e));
     assert_false(owners_are_whole(&o, &bank, &e));

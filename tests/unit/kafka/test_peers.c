@@ -52,7 +52,8 @@ static void test_peers__who_is_believed(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct config c = {.http_peers = cases[i].peers, .http_tls_certificate = cases[i].certificate};
+        struct config c = {.http_peers = cases[i].peers,
+                           .http_tls_certificate = cases[i].certificate};
         if (peer_is_believed(&c, slice_str(cases[i].url)) != cases[i].is_believed)
             fail_msg("%s: %s", cases[i].peers, cases[i].url);
     }

@@ -70,8 +70,8 @@ static bool transaction(struct fixture *f, struct producer *p, struct err *e) {
     return producer_commit(p, f->offsets, f->group, e);
 }
 
-/* librdkafka asks again for a group's coordinator only when a connection begins or ends: while the one that it knows is
- * gone it would wait for ever. */
+/* librdkafka asks again for a group's coordinator only when a connection begins or ends: while the
+ * one that it knows is gone it would wait for ever. */
 static void test_producer__dead_group_coordinator(void **state) {
     (void)state;
     struct err e = {0};

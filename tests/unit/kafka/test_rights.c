@@ -1,4 +1,5 @@
-/* What the message about a missing right says. What Kafka says of rights is tests/system/test_rights.py's business. */
+/* What the message about a missing right says. What Kafka says of rights is
+ * tests/system/test_rights.py's business. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
@@ -25,7 +26,8 @@ static void test_rights__message(void **state) {
          true,
          "topic customers: missing Read for user alice, grant that (kafka-acls.sh --add --allow-principal User:alice "
          "--operation Read --topic customers)"},
-        {{.of = {[TOPIC_QUARANTINE] = BIT(WRITE) | BIT(DESCRIBE_CONFIGS), [RIGHTS_GROUP] = BIT(READ)}},
+        {{.of = {[TOPIC_QUARANTINE] = BIT(WRITE) | BIT(DESCRIBE_CONFIGS),
+                 [RIGHTS_GROUP] = BIT(READ)}},
          false,
          "topic quarantine: missing Write, DescribeConfigs; group bank: missing Read for this user, grant that "
          "(kafka-acls.sh --add --allow-principal User:NAME --operation Write --operation DescribeConfigs --topic "
@@ -55,7 +57,8 @@ static void test_rights__message(void **state) {
     }
 }
 
-/* With names as long as Kafka allows the message says how many it leaves out, and still how to grant. */
+/* With names as long as Kafka allows the message says how many it leaves out, and still how to
+ * grant. */
 static void test_rights__long_names(void **state) {
     (void)state;
     struct config c;
@@ -70,7 +73,8 @@ static void test_rights__long_names(void **state) {
     missing.of[TOPIC_CUSTOMERS] = 0;
     (void)rights_deny(&c, &missing, &e);
     assert_non_null(strstr(
-        e.text, " more, which `streamer check --connect` lists, for this user, grant that (kafka-acls.sh "));
+        e.text,
+        " more, which `streamer check --connect` lists, for this user, grant that (kafka-acls.sh "));
     assert_int_equal(e.text[strlen(e.text) - 1], ')');
     config_release(&c);
     buf_release(&name);

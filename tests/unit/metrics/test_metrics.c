@@ -161,29 +161,31 @@ static void test_metrics__all_that_can_occur_starts_at_zero(void **state) {
                  "streamer_records_emitted_total{topic=\"app-refs\"} 0\n"
                  "streamer_records_emitted_total{topic=\"app-confirmations\"} 0\n"
                  "# HELP streamer_records_quarantined_total ");
-    expect(text, "# TYPE streamer_records_quarantined_total counter\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"malformed\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"unsupported_op\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"unknown_schema\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"too_large\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_customer_id\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_name\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_has_loan\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_updated_at\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"too_late\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"customers\",code=\"too_early\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"malformed\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"unsupported_op\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"unknown_schema\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"too_large\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_customer_id\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_account_id\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_balance\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_account_type\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_updated_at\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"too_late\"} 0\n"
-                 "streamer_records_quarantined_total{entity=\"accounts\",code=\"too_early\"} 0\n"
-                 "# HELP streamer_records_applied_total ");
+    expect(
+        text,
+        "# TYPE streamer_records_quarantined_total counter\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"malformed\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"unsupported_op\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"unknown_schema\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"too_large\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_customer_id\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_name\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_has_loan\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"invalid_updated_at\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"too_late\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"customers\",code=\"too_early\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"malformed\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"unsupported_op\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"unknown_schema\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"too_large\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_customer_id\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_account_id\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_balance\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_account_type\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_updated_at\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"too_late\"} 0\n"
+        "streamer_records_quarantined_total{entity=\"accounts\",code=\"too_early\"} 0\n"
+        "# HELP streamer_records_applied_total ");
     expect(text, "# TYPE streamer_null_values_total counter\n"
                  "streamer_null_values_total{entity=\"customers\",field=\"customer_id\"} 0\n"
                  "streamer_null_values_total{entity=\"customers\",field=\"customer_name\"} 0\n"
@@ -230,7 +232,8 @@ static void test_metrics__every_figure_has_its_place(void **state) {
     const char *text = render(f);
     expect(text, "streamer_records_consumed_total{topic=\"accounts\"} 1\n");
     expect(text, "streamer_records_emitted_total{topic=\"app-confirmations\"} 2\n");
-    expect(text, "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_balance\"} 3\n");
+    expect(text,
+           "streamer_records_quarantined_total{entity=\"accounts\",code=\"invalid_balance\"} 3\n");
     expect(text, "streamer_records_applied_total{entity=\"customers\"} 4\n"
                  "streamer_records_applied_total{entity=\"accounts\"} 0\n");
     expect(text, "streamer_records_unchanged_total{entity=\"customers\"} 0\n"
@@ -257,7 +260,8 @@ static void test_metrics__every_figure_has_its_place(void **state) {
                  "streamer_records_tombstones_unknown_total{entity=\"accounts\"} 0\n");
     expect(text, "streamer_outdated_rows{entity=\"customers\"} 0\n"
                  "streamer_outdated_rows{entity=\"accounts\"} 21\n");
-    expect(text, "streamer_records_quarantined_total{entity=\"customers\",code=\"too_early\"} 22\n");
+    expect(text,
+           "streamer_records_quarantined_total{entity=\"customers\",code=\"too_early\"} 22\n");
 }
 
 static void test_metrics__histogram_buckets_are_cumulative_and_inclusive(void **state) {
@@ -308,8 +312,9 @@ static void test_metrics__seconds_are_exact_decimals(void **state) {
         int64_t us;
         const char *sum;
     } cases[] = {
-        {0, "0"},       {1, "0.000001"},  {1234, "0.001234"}, {100000, "0.1"},           {10, "0.00001"},
-        {1000000, "1"}, {10000000, "10"}, {1500000, "1.5"},   {123456789, "123.456789"},
+        {0, "0"},         {1, "0.000001"},  {1234, "0.001234"},
+        {100000, "0.1"},  {10, "0.00001"},  {1000000, "1"},
+        {10000000, "10"}, {1500000, "1.5"}, {123456789, "123.456789"},
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -318,7 +323,8 @@ static void test_metrics__seconds_are_exact_decimals(void **state) {
         metric_set(&h->sum_us, 0);
         histogram_observe(h, cases[i].us, 1);
         char line[128];
-        (void)snprintf(line, sizeof line, "streamer_transaction_commit_seconds_sum %s\n", cases[i].sum);
+        (void)snprintf(line, sizeof line, "streamer_transaction_commit_seconds_sum %s\n",
+                       cases[i].sum);
         expect(render(f), line);
     }
 }
@@ -334,8 +340,9 @@ static void test_metrics__freshness_is_left_out_until_there_is_an_event(void **s
 
     metric_set(&f->metrics->newest_event_ms[ENTITY_CUSTOMER], NOW_MS + 500);
     metric_set(&f->metrics->newest_event_ms[ENTITY_ACCOUNT], NOW_MS);
-    expect(render(f), "streamer_freshness_lag_seconds{entity=\"customers\"} 0\n" /* never negative */
-                      "streamer_freshness_lag_seconds{entity=\"accounts\"} 0\n");
+    expect(render(f),
+           "streamer_freshness_lag_seconds{entity=\"customers\"} 0\n" /* never negative */
+           "streamer_freshness_lag_seconds{entity=\"accounts\"} 0\n");
 
     metric_set(&f->metrics->newest_event_ms[ENTITY_CUSTOMER], TIMESTAMP_MAX);
     metric_set(&f->metrics->newest_event_ms[ENTITY_ACCOUNT], TIMESTAMP_MIN);
@@ -352,11 +359,12 @@ static void test_metrics__lag_is_of_assigned_partitions_only(void **state) {
     metric_set(&f->metrics->lag[TOPIC_CUSTOMERS].lag[0], 0);
     metric_set(&f->metrics->lag[TOPIC_CUSTOMERS].lag[11], 4000000000);
     metric_set(&f->metrics->lag[TOPIC_ACCOUNT_LINKS].lag[0], 7);
-    expect(render(f), "# TYPE streamer_consumer_lag_records gauge\n"
-                      "streamer_consumer_lag_records{topic=\"customers\",partition=\"0\"} 0\n"
-                      "streamer_consumer_lag_records{topic=\"customers\",partition=\"11\"} 4000000000\n"
-                      "streamer_consumer_lag_records{topic=\"app-links\",partition=\"0\"} 7\n"
-                      "# HELP streamer_processing_latency_seconds ");
+    expect(render(f),
+           "# TYPE streamer_consumer_lag_records gauge\n"
+           "streamer_consumer_lag_records{topic=\"customers\",partition=\"0\"} 0\n"
+           "streamer_consumer_lag_records{topic=\"customers\",partition=\"11\"} 4000000000\n"
+           "streamer_consumer_lag_records{topic=\"app-links\",partition=\"0\"} 7\n"
+           "# HELP streamer_processing_latency_seconds ");
 
     metric_set(&f->metrics->lag[TOPIC_CUSTOMERS].lag[11], -1); /* revoked */
     expect_none(render(f), "partition=\"11\"");
@@ -395,7 +403,8 @@ static void test_metrics__no_series_comes_twice(void **state) {
     for (const char *line = text; *line != '\0' && line[1] != '\0'; line = strchr(line + 1, '\n')) {
         if (line[1] == '#')
             continue;
-        char series[256]; /* from the line break to the space before the value; no label value has one */
+        char series[256]; /* from the line break to the space before the value; no label value has
+                             one */
         (void)snprintf(series, sizeof series, "%.*s", (int)strcspn(line, " ") + 1, line);
         assert_int_equal(count(text, series), 1);
     }

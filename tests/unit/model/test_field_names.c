@@ -28,7 +28,8 @@ static void test_field_names__find(void **state) {
     struct err e;
     assert_true(field_names_init(
         &n, ENTITY_CUSTOMER,
-        "has_loan=loan,customer_id=A Very Long Name Of A Customer's Number, updated_at = größe ", &e));
+        "has_loan=loan,customer_id=A Very Long Name Of A Customer's Number, updated_at = größe ",
+        &e));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         for (size_t next = 0; next <= n.count; next++) { /* wherever the search begins */
             size_t from = next;
@@ -61,10 +62,12 @@ static void test_field_names__refuses(void **state) {
         {ENTITY_CUSTOMER, "has_loan= _-", "has_loan has no name, write has_loan=NAME"},
         {ENTITY_CUSTOMER, "has_loan=loan,customer_id=LOAN",
          "\"LOAN\" is already a name of has_loan, remove it"},
-        {ENTITY_CUSTOMER, "has_loan=loan,has_loan=loan", "\"loan\" is already a name of has_loan, remove it"},
+        {ENTITY_CUSTOMER, "has_loan=loan,has_loan=loan",
+         "\"loan\" is already a name of has_loan, remove it"},
         {ENTITY_CUSTOMER, "has_loan=customer id",
          "\"customer id\" is already a name of customer_id, remove it"},
-        {ENTITY_CUSTOMER, "customer_id=name", "\"name\" is already a name of customer_name, remove it"},
+        {ENTITY_CUSTOMER, "customer_id=name",
+         "\"name\" is already a name of customer_name, remove it"},
         {ENTITY_ACCOUNT, "account_type=Op",
          "\"Op\" cannot be a field's name: it is the operation of AWS DMS"},
     };
@@ -84,7 +87,8 @@ static void test_field_names__long_names(void **state) {
     for (int n = FIELD_NAME_MAX_BYTES; n <= FIELD_NAME_MAX_BYTES + 1; n++) {
         struct buf text = {0};
         buf_printf(&text, "has_loan=%0*d", n, 1);
-        assert_int_equal(check_customer_field_names(buf_cstr(&text), &e), n == FIELD_NAME_MAX_BYTES);
+        assert_int_equal(check_customer_field_names(buf_cstr(&text), &e),
+                         n == FIELD_NAME_MAX_BYTES);
         buf_release(&text);
     }
     assert_string_equal(e.text, "a name of has_loan is longer than 128 bytes");

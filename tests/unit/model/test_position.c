@@ -38,7 +38,8 @@ static void test_position__text(void **state) {
         {{.kind = POSITION_BINLOG, .parts = {"log", "154"}}, 'b', "log|154"},
         {{.kind = POSITION_BINLOG, .parts = {NULL, "154"}}, 'b', "|154"},
         {{.kind = POSITION_BINLOG, .parts = {"bin|log\n.7"}}, 'b', "7"},
-        {{.kind = POSITION_COMMIT_LSN, .parts = {"00000027:00000758:0005", "00000027:00000758:0003", "1"}},
+        {{.kind = POSITION_COMMIT_LSN,
+          .parts = {"00000027:00000758:0005", "00000027:00000758:0003", "1"}},
          'c',
          "00000027:00000758:0005|00000027:00000758:0003|1"},
         {{.kind = POSITION_COMMIT_LSN, .parts = {"00000027:00000758:0005", "NULL", "null"}},
@@ -62,8 +63,10 @@ static void test_position__text(void **state) {
 /* null, 0 and empty count as not there, and so do parts that would break the text. */
 static void test_position__none(void **state) {
     (void)state;
-    static const char long_part[] = "12345678901234567890123456789012345678901234567890123456789012345";
-    static const char *const absent[] = {NULL, "", " ", "0", "000", "null", "NULL", "1|2", "1\n2", long_part};
+    static const char long_part[] =
+        "12345678901234567890123456789012345678901234567890123456789012345";
+    static const char *const absent[] = {NULL,   "",     " ",   "0",    "000",
+                                         "null", "NULL", "1|2", "1\n2", long_part};
     struct buf out = {0};
     for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
         for (enum position_kind kind = 0; kind < POSITION_KINDS; kind++) {
@@ -88,7 +91,8 @@ static void test_position__comparable(void **state) {
         {{POSITION_BINLOG, {"b.1", "1"}, "mysql", "bank2", "5"}, false},
         {{POSITION_BINLOG, {"b.1", "1"}, "mariadb", "bank", "5"}, false},
         {{POSITION_BINLOG, {"b.1", "1"}, "mysql", "bank", NULL}, false},
-        {{POSITION_BINLOG, {"b.1", "1"}, "mysqlb", "ank", "5"}, false}, /* the texts are told apart */
+        {{POSITION_BINLOG, {"b.1", "1"}, "mysqlb", "ank", "5"},
+         false}, /* the texts are told apart */
         {{POSITION_SCN, {"1", "1"}, "mysql", "bank", "5"}, false},
     };
     struct buf a = {0}, b = {0};
@@ -125,7 +129,8 @@ static void test_position__order(void **state) {
     static const struct place pairs[][2] = {
         /* numbers as numbers */
         {{.kind = POSITION_LSN, .parts = {"9"}}, {.kind = POSITION_LSN, .parts = {"10"}}},
-        {{.kind = POSITION_LSN, .parts = {"24023128"}}, {.kind = POSITION_LSN, .parts = {"024023129"}}},
+        {{.kind = POSITION_LSN, .parts = {"24023128"}},
+         {.kind = POSITION_LSN, .parts = {"024023129"}}},
         {{.kind = POSITION_LSN, .parts = {"9223372036854775807"}},
          {.kind = POSITION_LSN, .parts = {"18446744073709551616"}}},
         /* a file by its number: the log goes on in the next one, whatever its name has before it */
@@ -142,7 +147,8 @@ static void test_position__order(void **state) {
          {.kind = POSITION_COMMIT_LSN, .parts = {"00000027:00000a58:0001"}}},
         {{.kind = POSITION_COMMIT_LSN, .parts = {"1:1", "9:9", "9"}},
          {.kind = POSITION_COMMIT_LSN, .parts = {"1:2", "0:1", "1"}}},
-        {{.kind = POSITION_COMMIT_LSN, .parts = {"9"}}, {.kind = POSITION_COMMIT_LSN, .parts = {"1:1"}}},
+        {{.kind = POSITION_COMMIT_LSN, .parts = {"9"}},
+         {.kind = POSITION_COMMIT_LSN, .parts = {"1:1"}}},
         /* an absent part is the lowest */
         {{.kind = POSITION_SCN, .parts = {NULL, "9"}}, {.kind = POSITION_SCN, .parts = {"1", "1"}}},
         {{.kind = POSITION_SCN, .parts = {"5"}}, {.kind = POSITION_SCN, .parts = {"5", "1"}}},

@@ -10,8 +10,9 @@
 #include <stdio.h>
 
 static const struct row_type *const types[] = {
-    &customer_history_type, &account_history_type,     &account_with_customer_type, &account_summary_type,
-    &customer_profile_type, &customer_attributes_type, &account_link_type,          &customer_ref_type,
+    &customer_history_type, &account_history_type,  &account_with_customer_type,
+    &account_summary_type,  &customer_profile_type, &customer_attributes_type,
+    &account_link_type,     &customer_ref_type,
 };
 
 /* A row of any type. */
@@ -108,7 +109,8 @@ static void test_rows__avro(void **state) {
             row_put_avro(type, &row, &bytes);
             peer_set(peer, type, &row);
             assert_bytes_equal(type->name, buf_slice(&bytes), peer_encode(peer));
-            peer_decode(peer, buf_slice(&bytes)); /* and what it has read, it writes again as it was */
+            peer_decode(peer,
+                        buf_slice(&bytes)); /* and what it has read, it writes again as it was */
             assert_bytes_equal(type->name, peer_encode(peer), buf_slice(&bytes));
             buf_put_str(&bytes, "rest");
             struct slice in = buf_slice(&bytes);
@@ -192,7 +194,8 @@ static void test_rows__avro_longs(void **state) {
     }
 }
 
-/* Whatever the bytes are: slices stay inside of them, and nothing is read outside (the sanitizer looks). */
+/* Whatever the bytes are: slices stay inside of them, and nothing is read outside (the sanitizer
+ * looks). */
 static void check_slices(const struct row_type *type, const void *row, struct slice bytes) {
     for (size_t i = 0; i < type->field_count; i++) {
         if (type->fields[i].kind != ROW_TEXT && type->fields[i].kind != ROW_BYTES)
@@ -236,13 +239,15 @@ static void test_rows__avro_refused(void **state) {
          {"\x04"
           "a",
           2}}, /* longer than what is there */
-        {&customer_attributes_type, {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10}}, /* INT64_MIN long */
-        {&customer_attributes_type, {"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10}}, /* INT64_MAX long */
+        {&customer_attributes_type,
+         {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10}}, /* INT64_MIN long */
+        {&customer_attributes_type,
+         {"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10}},         /* INT64_MAX long */
         {&account_link_type, {"\x02\0\0", 3}},                      /* a decimal of no bytes */
         {&account_link_type, {"\x02\x12\1\0\0\0\0\0\0\0\0\0", 12}}, /* over 64 bits */
         {&account_link_type, {"\x02\x22\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20}}, /* 17 bytes */
-        {&customer_history_type, {"\0\0\0\0\0\x04\0", 7}},                          /* no such branch */
-        {&customer_history_type, {"\0\0\0\0\0\1\0", 7}},                            /* branch -1 */
+        {&customer_history_type, {"\0\0\0\0\0\x04\0", 7}}, /* no such branch */
+        {&customer_history_type, {"\0\0\0\0\0\1\0", 7}},   /* branch -1 */
         {&account_link_type,
          {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\0\2\0\0", 14}}, /* a long of 11 bytes */
     };
@@ -270,7 +275,8 @@ static void test_rows__json_text(void **state) {
     (void)state;
     assert_json(
         &customer_history_type,
-        &(struct customer_history_row){1001, slice_str("änne \"o'neil\"\n"), true, t + 1, t, TIMESTAMP_NONE},
+        &(struct customer_history_row){1001, slice_str("änne \"o'neil\"\n"), true, t + 1, t,
+                                       TIMESTAMP_NONE},
         "{\"customer_id\":1001,\"customer_name\":\"änne \\\"o'neil\\\"\\n\",\"has_loan_flag\":true,"
         "\"loaded_at\":\"2024-02-15T00:00:00.001Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
         "\"valid_to_at\":null}");
@@ -360,7 +366,8 @@ static void change_text(struct buf *text, struct rng *r) {
         text->n = at;
         if (rng_chance(r, 50))
             buf_put_str(text, insertions[rng_below(r, ARRAY_LEN(insertions))]);
-        size_t skip = rng_chance(r, 50) ? 0 : (size_t)rng_below(r, (int64_t)(rest.n < 4 ? rest.n : 4));
+        size_t skip =
+            rng_chance(r, 50) ? 0 : (size_t)rng_below(r, (int64_t)(rest.n < 4 ? rest.n : 4));
         buf_put_slice(text, slice_of(rest.p + skip, rest.n - skip));
     }
     buf_release(&rest);
@@ -403,9 +410,10 @@ static bool is_wide(const struct row_type *type, const void *row) {
     for (size_t i = 0; i < type->field_count; i++) {
         enum row_field_kind kind = type->fields[i].kind;
         const void *p = (const char *)row + type->fields[i].offset;
-        int128 v = kind == ROW_TOTAL                                            ? *(const int128 *)p
-                   : kind == ROW_LONG || kind == ROW_AMOUNT || kind == ROW_RATE ? *(const int64_t *)p
-                                                                                : 0;
+        int128 v = kind == ROW_TOTAL ? *(const int128 *)p
+                   : kind == ROW_LONG || kind == ROW_AMOUNT || kind == ROW_RATE
+                       ? *(const int64_t *)p
+                       : 0;
         if (v > max || v < -max)
             return true;
     }
@@ -520,7 +528,8 @@ static void test_rows__json_decimals(void **state) {
             "\"total_accounts_count\":1,\"total_balance_amount\":\"%s\","
             "\"total_annual_interest_amount\":\"0.00\",\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}",
             cases[i].text);
-        if (row_get_json(&customer_profile_type, json_parse(&json, buf_slice(&text)), &row) != cases[i].ok)
+        if (row_get_json(&customer_profile_type, json_parse(&json, buf_slice(&text)), &row) !=
+            cases[i].ok)
             fail_msg("%s", cases[i].text);
         buf_clear(&text);
         if (cases[i].ok) {
@@ -553,19 +562,26 @@ static void test_rows__same_content(void **state) {
                 *(int128 *)p ^= (int128)1 << 100;
             else
                 *(int64_t *)p ^= INT64_C(1) << 40;
-            assert_int_equal(row_same_content(types[i], &a, &b), strcmp(field->name, "calculated_at") == 0);
+            assert_int_equal(row_same_content(types[i], &a, &b),
+                             strcmp(field->name, "calculated_at") == 0);
         }
     }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows__schemas),        cmocka_unit_test(test_rows__avro),
-        cmocka_unit_test(test_rows__avro_truncated), cmocka_unit_test(test_rows__avro_longs),
-        cmocka_unit_test(test_rows__avro_garbage),   cmocka_unit_test(test_rows__avro_refused),
-        cmocka_unit_test(test_rows__json_text),      cmocka_unit_test(test_rows__json_there_and_back),
-        cmocka_unit_test(test_rows__json_scan),      cmocka_unit_test(test_rows__json_refused),
-        cmocka_unit_test(test_rows__json_decimals),  cmocka_unit_test(test_rows__same_content),
+        cmocka_unit_test(test_rows__schemas),
+        cmocka_unit_test(test_rows__avro),
+        cmocka_unit_test(test_rows__avro_truncated),
+        cmocka_unit_test(test_rows__avro_longs),
+        cmocka_unit_test(test_rows__avro_garbage),
+        cmocka_unit_test(test_rows__avro_refused),
+        cmocka_unit_test(test_rows__json_text),
+        cmocka_unit_test(test_rows__json_there_and_back),
+        cmocka_unit_test(test_rows__json_scan),
+        cmocka_unit_test(test_rows__json_refused),
+        cmocka_unit_test(test_rows__json_decimals),
+        cmocka_unit_test(test_rows__same_content),
     };
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
 }

@@ -14,7 +14,8 @@ static void test_forward__targets(void **state) {
         {{.path = "/v1/accounts/A1/history/"}, "/v1/accounts/A1/history?forwarded=1"},
         {{.path = "/v1/%61ccounts/%41%2f%20%C3%84"}, "/v1/accounts/A%2F%20%C3%84?forwarded=1"},
         {{.path = "/v1/accounts/..%2F.."}, "/v1/accounts/..%2F..?forwarded=1"},
-        {{.path = "/v1/accounts/%0d%0aX-Evil:%20y"}, "/v1/accounts/%0D%0AX-Evil%3A%20y?forwarded=1"},
+        {{.path = "/v1/accounts/%0d%0aX-Evil:%20y"},
+         "/v1/accounts/%0D%0AX-Evil%3A%20y?forwarded=1"},
         {{.path = "/v1/accounts/a\"b@c"}, "/v1/accounts/a%22b%40c?forwarded=1"},
         {{.path = "/v1/accounts/A",
           .parameters = {{"as_of", "2024-02-15T10:00+01:00&x"}},
@@ -55,7 +56,9 @@ static void test_forward__come_back_later(void **state) {
         {{false, false}, false, "the instances are sharing the partitions out"},
         {{false, false}, true, "the instances are sharing the partitions out"},
         {{false, true}, true, "this instance does not have the id's partition any more"},
-        {{false, true}, false, "another instance has the id's partition, and http.peers is not set"},
+        {{false, true},
+         false,
+         "another instance has the id's partition, and http.peers is not set"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -64,7 +67,8 @@ static void test_forward__come_back_later(void **state) {
         struct http_request request = {.path = "/v1/accounts/A"};
         struct http_reply reply = {0}, expected = {0};
         if (cases[i].was_sent_on)
-            request.parameters[request.parameter_count++] = (struct http_parameter){ROUTE_FORWARDED, "1"};
+            request.parameters[request.parameter_count++] =
+                (struct http_parameter){ROUTE_FORWARDED, "1"};
         forward_reply(&f, &request, 3, &reply);
         http_reply_later(&expected, cases[i].reason);
         assert_int_equal(reply.status, 503);
@@ -82,7 +86,7 @@ static void test_forward__answers_of_others(void **state) {
     } cases[] = {
         {200, 200, true, false},  {400, 400, true, false}, {404, 404, true, false},
         {500, 500, true, false},  {503, 503, true, true},  {0, 503, false, true}, /* no answer */
-        {401, 502, false, false},                                                 /* another token */
+        {401, 502, false, false}, /* another token */
         {403, 502, false, false}, /* it does not know its own name */
         {307, 502, false, false}, /* never followed */
     };
@@ -94,7 +98,8 @@ static void test_forward__answers_of_others(void **state) {
         forward_put_answer(&answer, "http://a:1", &reply);
         assert_int_equal(reply.status, cases[i].expected);
         assert_int_equal(reply.is_for_now, cases[i].is_for_now);
-        assert_string_equal(reply.content_type, cases[i].passes ? "text/x-theirs" : "application/json");
+        assert_string_equal(reply.content_type,
+                            cases[i].passes ? "text/x-theirs" : "application/json");
         assert_int_equal(strcmp(buf_cstr(&reply.body), "theirs") == 0, cases[i].passes);
         buf_release(&answer.body);
         buf_release(&reply.body);

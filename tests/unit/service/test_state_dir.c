@@ -1,4 +1,5 @@
-/* state_dir: what does not fit is set aside, with a line in the log, and a new store takes its place. */
+/* state_dir: what does not fit is set aside, with a line in the log, and a new store takes its
+ * place. */
 #include "support.h"
 
 #include "state/rocksdb/seal.h"
@@ -190,8 +191,9 @@ static void test_state_dir__is_looked_at(void **state) {
     assert_int_equal(g.log.n, 0);
     assert_true(store_put_fact(s, "state", slice_str("format=5 app.id=bank partitions=3"), &e));
     store_close(s);
-    assert_string_equal(look(&g, &e),
-                        "holds another version's state, `streamer run` sets it aside and rebuilds it");
+    assert_string_equal(
+        look(&g, &e),
+        "holds another version's state, `streamer run` sets it aside and rebuilds it");
     assert_true(!was_set_aside(&g));
     rig_release(&g);
 }

@@ -82,7 +82,8 @@ static void test_keys__order_of_numbers(void **state) {
     buf_release(&b);
 }
 
-/* An account's versions lie together: no other account's come between, whatever its id begins with. */
+/* An account's versions lie together: no other account's come between, whatever its id begins with.
+ */
 static void test_keys__order_of_accounts(void **state) {
     static const char *const ids[] = {"A",  "A\1", "A\1\1", "A\x7f", "A0",
                                       "AA", "A|",  "B",     "Ä",     "\xf4\x8f\xbf\xbf"};

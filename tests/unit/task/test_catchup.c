@@ -54,7 +54,8 @@ static void test_catchup__lost_topic(void **state) {
     struct task_meta m = meta_at(10, NOW);
     ranges_of(0, 10, ranges);
     assert_int_equal(catchup_lost_topic(&m, ranges), TOPIC_COUNT);
-    ranges[TOPIC_ACCOUNT_LINKS].high = ranges[TOPIC_CUSTOMER_REFS].high = 3; /* offsets that were reset */
+    ranges[TOPIC_ACCOUNT_LINKS].high = ranges[TOPIC_CUSTOMER_REFS].high =
+        3; /* offsets that were reset */
     assert_int_equal(catchup_lost_topic(&m, ranges), TOPIC_COUNT);
     ranges[TOPIC_ACCOUNT_SUMMARY].high = 9;
     assert_int_equal(catchup_lost_topic(&m, ranges), TOPIC_ACCOUNT_SUMMARY);
@@ -91,7 +92,8 @@ static void test_catchup__ends(void **state) {
     ranges_of(5, 5, ranges);
     catchup_init(&c, &task, ranges, NOW);
     assert_true(catchup_done(&c));
-    assert_false(catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION)); /* there was nothing to read */
+    assert_false(
+        catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION)); /* there was nothing to read */
     task_release(&task);
 }
 
@@ -102,8 +104,8 @@ static struct slice link_value(struct buf *out, int64_t cents) {
     return buf_slice(out);
 }
 
-/* What lies behind the target is only looked at, after what lies before it, and does not take its place. Nothing is read or
- * written before it is applied. */
+/* What lies behind the target is only looked at, after what lies before it, and does not take its
+ * place. Nothing is read or written before it is applied. */
 static void test_catchup__behind_the_target(void **state) {
     (void)state;
     struct cluster cluster;
@@ -122,8 +124,8 @@ static void test_catchup__behind_the_target(void **state) {
                              (struct history_headers){0}));
     assert_true(catchup_take(&c, &buffer, links, 1, slice_str("1|B"), link_value(&value, 200),
                              (struct history_headers){0}));
-    assert_false(
-        catchup_take(&c, &buffer, links, 2, slice_str("1|A"), slice_null(), (struct history_headers){0}));
+    assert_false(catchup_take(&c, &buffer, links, 2, slice_str("1|A"), slice_null(),
+                              (struct history_headers){0}));
     assert_false(catchup_take(&c, &buffer, links, 0, slice_str("1|A"), slice_null(),
                               (struct history_headers){0})); /* once more */
     assert_int_equal(rows[FAMILY_LINKS], 0);
@@ -140,8 +142,8 @@ static void test_catchup__behind_the_target(void **state) {
     cluster_release(&cluster);
 }
 
-/* A catch-up from what an earlier one has left, which had read "1|A" ahead: at 2, while 2 was committed. Returns how many
- * links are marked then. */
+/* A catch-up from what an earlier one has left, which had read "1|A" ahead: at 2, while 2 was
+ * committed. Returns how many links are marked then. */
 static int64_t marks_after(struct cluster *cluster, bool is_there_still) {
     struct replay_buffer buffer = {0};
     struct catchup c;
@@ -156,7 +158,8 @@ static int64_t marks_after(struct cluster *cluster, bool is_there_still) {
     catchup_end_of_partition(&c, TOPIC_ACCOUNT_LINKS, 3);
     catchup_end_of_partition(&c, TOPIC_CUSTOMER_REFS, 0);
     assert_true(catchup_done(&c));
-    assert_false(catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION)); /* nothing was replayed */
+    assert_false(
+        catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION)); /* nothing was replayed */
     catchup_apply(&c, &cluster->env, &buffer);
     catchup_note_positions(&c);
     assert_int_equal(task->meta.positions[TOPIC_ACCOUNT_LINKS], 2);
@@ -164,14 +167,16 @@ static int64_t marks_after(struct cluster *cluster, bool is_there_still) {
     return task->meta.rows[FAMILY_LINKS_AHEAD];
 }
 
-/* Compaction may take away what was never read. Its mark would keep the customer's profile as it is for good. */
+/* Compaction may take away what was never read. Its mark would keep the customer's profile as it is
+ * for good. */
 static void test_catchup__marks_are_looked_at_anew(void **state) {
     (void)state;
     struct cluster cluster;
     cluster_init(&cluster, 1);
     struct task *task = &cluster.tasks[0];
     task_replay_ahead(&cluster.env, task, TOPIC_ACCOUNT_LINKS, slice_str("1|A"));
-    task_replay_ahead(&cluster.env, task, TOPIC_ACCOUNT_LINKS, slice_str("2|B")); /* is gone by now */
+    task_replay_ahead(&cluster.env, task, TOPIC_ACCOUNT_LINKS,
+                      slice_str("2|B")); /* is gone by now */
     task_replay_ahead(&cluster.env, task, TOPIC_CUSTOMER_REFS, slice_str("2"));
     assert_int_equal(task->meta.rows[FAMILY_LINKS_AHEAD], 2);
     assert_int_equal(marks_after(&cluster, true), 1);

@@ -1,5 +1,5 @@
-/* pipeline: where a record goes, what the quarantine says of it, and what is counted. What a log asks for is in
- * test_pipeline_log.c. */
+/* pipeline: where a record goes, what the quarantine says of it, and what is counted. What a log
+ * asks for is in test_pipeline_log.c. */
 #include "rig.h"
 
 #include "streamer/base/mem.h"
@@ -22,7 +22,7 @@ static void assert_as_received(const struct message *m, const struct input *in) 
 /* --- where a record goes --- */
 
 #define CUSTOMER(id) "{\"customer_id\":\"" id "\",\"name\":\"Ann\",\"has_loan\":\"no\"}"
-#define ACCOUNT(id)                                                                                          \
+#define ACCOUNT(id)                                                                                \
     "{\"account_id\":\"" id "\",\"customer_id\":1,\"balance\":\"1\",\"account_type\":\"savings\"}"
 
 static void test_pipeline__in_place(void **state) {
@@ -40,9 +40,10 @@ static void test_pipeline__in_place(void **state) {
     const struct message *m = &g.sent.messages[0];
     assert_int_equal(m->topic, TOPIC_CUSTOMER_HISTORY);
     assert_int_equal(m->partition, rig_owner_of("7"));
-    assert_text(message_value(m), "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
-                                  "\"loaded_at\":\"2024-02-14T23:59:59.000Z\","
-                                  "\"valid_from_at\":\"2024-02-14T23:59:59.000Z\",\"valid_to_at\":null}");
+    assert_text(message_value(m),
+                "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
+                "\"loaded_at\":\"2024-02-14T23:59:59.000Z\","
+                "\"valid_from_at\":\"2024-02-14T23:59:59.000Z\",\"valid_to_at\":null}");
     assert_int_equal(m->timestamp_ms, 0);
     assert_null(m->headers_from);
     struct buf source = {0};
@@ -68,7 +69,8 @@ static void test_pipeline__forward(void **state) {
         rig_init(&g, cases[i].input_partitions, cases[i].input_partitions, NULL);
         assert_int_equal(rig_owner_of("1001"), 0);
         g.offset = 1234567890123;
-        struct input in = rig_input(&g, TOPIC_CUSTOMERS, cases[i].partition, "some key", CUSTOMER(" 1001 "));
+        struct input in =
+            rig_input(&g, TOPIC_CUSTOMERS, cases[i].partition, "some key", CUSTOMER(" 1001 "));
         rig_run(&g, &in);
         assert_int_equal(g.sent.count, 1);
         const struct message *m = &g.sent.messages[0];
@@ -81,7 +83,8 @@ static void test_pipeline__forward(void **state) {
         assert_int_equal(g.pipeline.env.counts.forwarded[ENTITY_CUSTOMER], 1);
         assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_CUSTOMERS], 1);
         for (int e = 0; e < ENTITY_COUNT; e++)
-            assert_int_equal(g.pipeline.env.counts.applied[e] + g.pipeline.env.counts.unchanged[e], 0);
+            assert_int_equal(g.pipeline.env.counts.applied[e] + g.pipeline.env.counts.unchanged[e],
+                             0);
         rig_release(&g);
     }
 }
@@ -95,11 +98,12 @@ static void test_pipeline__forwarded(void **state) {
     assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_REPARTITION_ACCOUNTS], 1);
     assert_int_equal(g.pipeline.env.counts.forwarded[ENTITY_ACCOUNT], 0);
     /* What nobody but streamer can have put there, and it did not: stop. */
-    struct input in =
-        rig_input(&g, TOPIC_REPARTITION_ACCOUNTS, (rig_owner_of("A001") + 1) % N, NULL, ACCOUNT("A001"));
+    struct input in = rig_input(&g, TOPIC_REPARTITION_ACCOUNTS, (rig_owner_of("A001") + 1) % N,
+                                NULL, ACCOUNT("A001"));
     (void)pipeline_process(&g.pipeline, &g.tasks[in.partition], &in);
     assert_int_equal(memory_kv(g.memory)->err.class, ERR_STOP);
-    assert_non_null(strstr(memory_kv(g.memory)->err.text, g.config.topics[TOPIC_REPARTITION_ACCOUNTS]));
+    assert_non_null(
+        strstr(memory_kv(g.memory)->err.text, g.config.topics[TOPIC_REPARTITION_ACCOUNTS]));
     rig_release(&g);
 }
 
@@ -129,7 +133,8 @@ static void test_pipeline__quarantine(void **state) {
     (void)state;
     rig_init(&g, N, 5, NULL);
     g.offset = 41;
-    struct input in = rig_input(&g, TOPIC_CUSTOMERS, 2, NULL, "{\"customer_id\":\"x\",\"name\":\"Ann\"}");
+    struct input in =
+        rig_input(&g, TOPIC_CUSTOMERS, 2, NULL, "{\"customer_id\":\"x\",\"name\":\"Ann\"}");
     rig_run(&g, &in);
     assert_quarantined(&g, &in, 2,
                        "quarantine.code=invalid_customer_id\n"
@@ -137,7 +142,8 @@ static void test_pipeline__quarantine(void **state) {
                        "quarantine.topic=customers\nquarantine.partition=2\nquarantine.offset=41\n"
                        "quarantine.at=2024-02-15T00:00:00.000Z\n");
     /* A partition that quarantine has not. */
-    in = rig_input(&g, TOPIC_ACCOUNTS, 4, "", "{\"account_id\":\" \",\"customer_id\":1,\"balance\":\"-1\"}");
+    in = rig_input(&g, TOPIC_ACCOUNTS, 4, "",
+                   "{\"account_id\":\" \",\"customer_id\":1,\"balance\":\"-1\"}");
     rig_run(&g, &in);
     assert_quarantined(&g, &in, 1,
                        "quarantine.code=invalid_account_id\n"
@@ -164,15 +170,17 @@ static void test_pipeline__quarantine(void **state) {
     rig_release(&g);
 }
 
-/* Found to be too late only by the task that owns the id: quarantined as from where its producer put it. */
+/* Found to be too late only by the task that owns the id: quarantined as from where its producer
+ * put it. */
 static void test_pipeline__quarantine_of_a_forwarded_record(void **state) {
     struct rig g;
     (void)state;
     rig_init(&g, 5, 5, NULL);
     int32_t p = rig_owner_of("7");
     rig_run_text(&g, TOPIC_REPARTITION_CUSTOMERS, p, NULL, CUSTOMER("7"));
-    struct input in = rig_input(&g, TOPIC_REPARTITION_CUSTOMERS, p, NULL,
-                                "{\"customer_id\":7,\"name\":\"Bob\",\"updated_at\":\"2024-02-13\"}");
+    struct input in =
+        rig_input(&g, TOPIC_REPARTITION_CUSTOMERS, p, NULL,
+                  "{\"customer_id\":7,\"name\":\"Bob\",\"updated_at\":\"2024-02-13\"}");
     in.source_partition = 4;
     in.source_offset = 99;
     rig_run(&g, &in);
@@ -182,8 +190,8 @@ static void test_pipeline__quarantine_of_a_forwarded_record(void **state) {
     assert_as_received(m, &in);
     const char *headers = buf_cstr(&g.sent.messages[g.sent.count - 1].headers);
     assert_non_null(strstr(headers, "quarantine.code=too_late\n"));
-    assert_non_null(
-        strstr(headers, "quarantine.topic=customers\nquarantine.partition=4\nquarantine.offset=99\n"));
+    assert_non_null(strstr(
+        headers, "quarantine.topic=customers\nquarantine.partition=4\nquarantine.offset=99\n"));
     assert_null(strstr(headers, PIPELINE_SOURCE_HEADER));
     assert_int_equal(g.pipeline.env.counts.quarantined[ENTITY_CUSTOMER][REASON_TOO_LATE], 1);
     rig_release(&g);
@@ -259,11 +267,16 @@ static void test_pipeline__foreign_internal_messages(void **state) {
         const char *key;
         struct slice value;
     } cases[] = {
-        {TOPIC_ACCOUNT_LINKS, NULL, {NULL, 0}},           {TOPIC_ACCOUNT_LINKS, "1", {"\1\0\2\0\2a", 6}},
-        {TOPIC_ACCOUNT_LINKS, "x|A", {"\1\0\2\0\2a", 6}}, {TOPIC_ACCOUNT_LINKS, "1|A", {"", 0}},
-        {TOPIC_ACCOUNT_LINKS, "1|A", {"\2\0\2\0\2a", 6}}, {TOPIC_ACCOUNT_LINKS, "1|A", {"\1\0\2\0\4a", 6}},
-        {TOPIC_CUSTOMER_REFS, NULL, {NULL, 0}},           {TOPIC_CUSTOMER_REFS, "x", {"\1\1\6ann\1", 7}},
-        {TOPIC_CUSTOMER_REFS, "1", {"\2\1\6ann\1", 7}},   {TOPIC_CUSTOMER_REFS, "1", {"\1\1\6ann", 6}},
+        {TOPIC_ACCOUNT_LINKS, NULL, {NULL, 0}},
+        {TOPIC_ACCOUNT_LINKS, "1", {"\1\0\2\0\2a", 6}},
+        {TOPIC_ACCOUNT_LINKS, "x|A", {"\1\0\2\0\2a", 6}},
+        {TOPIC_ACCOUNT_LINKS, "1|A", {"", 0}},
+        {TOPIC_ACCOUNT_LINKS, "1|A", {"\2\0\2\0\2a", 6}},
+        {TOPIC_ACCOUNT_LINKS, "1|A", {"\1\0\2\0\4a", 6}},
+        {TOPIC_CUSTOMER_REFS, NULL, {NULL, 0}},
+        {TOPIC_CUSTOMER_REFS, "x", {"\1\1\6ann\1", 7}},
+        {TOPIC_CUSTOMER_REFS, "1", {"\2\1\6ann\1", 7}},
+        {TOPIC_CUSTOMER_REFS, "1", {"\1\1\6ann", 6}},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -304,11 +317,12 @@ static const char *any_value(struct rng *r, char *text, size_t size, bool is_cus
             what < 45 ? "?" : (const char *[]){"1", "2", "3", "4"}[rng_below(r, 4)],
             rng_chance(r, 5) ? "" : "ann", rng_chance(r, 50) ? "yes" : "no", day, tail);
     else
-        (void)snprintf(text, size,
-                       "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":%d,\"account_type\":\"%s\","
-                       "\"updated_at\":\"2024-02-%d\"%s}",
-                       (int)rng_below(r, 5), (int)rng_below(r, 4), (int)rng_below(r, 3) - (what < 45),
-                       rng_chance(r, 5) ? "gold" : "savings", day, tail);
+        (void)snprintf(
+            text, size,
+            "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":%d,\"account_type\":\"%s\","
+            "\"updated_at\":\"2024-02-%d\"%s}",
+            (int)rng_below(r, 5), (int)rng_below(r, 4), (int)rng_below(r, 3) - (what < 45),
+            rng_chance(r, 5) ? "gold" : "savings", day, tail);
     return text;
 }
 
@@ -318,7 +332,8 @@ static const char *any_change(struct rng *r, char *text, size_t size, bool is_cu
     char row[128], op = ops[rng_below(r, rng_chance(r, 10) ? 8 : 7)];
     if (is_customer)
         (void)snprintf(row, sizeof row, "{\"customer_id\":%d,\"name\":\"%s\",\"has_loan\":%d}",
-                       (int)rng_below(r, 5), rng_chance(r, 90) ? "ann" : "__debezium_unavailable_value",
+                       (int)rng_below(r, 5),
+                       rng_chance(r, 90) ? "ann" : "__debezium_unavailable_value",
                        (int)rng_below(r, 4) % 3);
     else
         (void)snprintf(
@@ -326,14 +341,16 @@ static const char *any_change(struct rng *r, char *text, size_t size, bool is_cu
             "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":%d,\"account_type\":\"savings\"}",
             (int)rng_below(r, 5), (int)rng_below(r, 5), (int)rng_below(r, 4) - 1);
     bool is_delete = op == 'd';
-    (void)snprintf(text, size,
-                   "{\"before\":%s,\"after\":%s,\"op\":\"%c\",\"source\":{\"ts_ms\":%lld,\"lsn\":%d}}",
-                   is_delete ? row : "null", is_delete || op == 't' ? "null" : row, op,
-                   (long long)(RIG_NOW - 1000 - rng_below(r, 60000)), (int)rng_below(r, 40));
+    (void)snprintf(
+        text, size,
+        "{\"before\":%s,\"after\":%s,\"op\":\"%c\",\"source\":{\"ts_ms\":%lld,\"lsn\":%d}}",
+        is_delete ? row : "null", is_delete || op == 't' ? "null" : row, op,
+        (long long)(RIG_NOW - 1000 - rng_below(r, 60000)), (int)rng_below(r, 40));
     return text;
 }
 
-/* consumed = applied + unchanged + quarantined + forwarded, whatever comes, in pieces of any size. */
+/* consumed = applied + unchanged + quarantined + forwarded, whatever comes, in pieces of any size.
+ */
 static void check_conservation(uint64_t seed, int log_percent) {
     static const int32_t partitions[] = {1, N, 5};
     struct rng r = rng_seeded(seed);
@@ -403,7 +420,8 @@ static struct kv_cursor *spy_cursor(struct kv *kv, enum family f) {
     return kv_cursor(((struct spy *)kv)->inner, f);
 }
 
-/* Wants what the record needs, then processes it: so many rows were wanted, and each of them is asked for. */
+/* Wants what the record needs, then processes it: so many rows were wanted, and each of them is
+ * asked for. */
 static void assert_wanted(struct rig *g, const struct input *in, size_t rows) {
     static const struct kv_ops ops = {spy_get, spy_put, spy_erase, spy_cursor, spy_want, NULL};
     struct spy spy = {.kv = {.ops = &ops}, .inner = memory_kv(g->memory)};
@@ -454,7 +472,8 @@ static void test_pipeline__wanted_rows_are_asked_for(void **state) {
     assert_text_wanted(&g, TOPIC_REPARTITION_CUSTOMERS, rig_owner_of("2"), "2", CUSTOMER("2"), 1);
     /* Keys that say no id by themselves. */
     assert_text_wanted(&g, TOPIC_ACCOUNTS, rig_owner_of("A"), NULL, ACCOUNT("A"), 0);
-    assert_text_wanted(&g, TOPIC_ACCOUNTS, rig_owner_of("A"), "{\"account_id\":\"A\"}", ACCOUNT("A"), 0);
+    assert_text_wanted(&g, TOPIC_ACCOUNTS, rig_owner_of("A"), "{\"account_id\":\"A\"}",
+                       ACCOUNT("A"), 0);
     assert_text_wanted(&g, TOPIC_CUSTOMERS, rig_owner_of("1"), "one", CUSTOMER("1"), 0);
     rig_release(&g);
     rig_init(&g, N + 1, N + 1, NULL); /* the record goes elsewhere */

@@ -1,5 +1,5 @@
-/* pipeline, with the small inputs of tests/data/cdc (README there): what is emitted in the end is what
- * tests/model/test_model.py says of them. */
+/* pipeline, with the small inputs of tests/data/cdc (README there): what is emitted in the end is
+ * what tests/model/test_model.py says of them. */
 #include "rig.h"
 
 #include "streamer/base/mem.h"
@@ -21,7 +21,8 @@ static void put_utf8(struct buf *out, unsigned c) {
     }
 }
 
-/* A JSON string behind its first quote. (The parser of the program refuses \u0000, which is in one.) */
+/* A JSON string behind its first quote. (The parser of the program refuses \u0000, which is in
+ * one.) */
 static void unescape(const char *p, struct buf *out) {
     buf_clear(out);
     for (; *p != '"'; p++) {
@@ -50,7 +51,8 @@ static void unhex(const char *p, struct buf *out) {
         buf_put_byte(out, (char)byte);
 }
 
-/* The member `name` of the line, or its hexadecimal form. Returns whether it is there and not null. */
+/* The member `name` of the line, or its hexadecimal form. Returns whether it is there and not null.
+ */
 static bool read_bytes(const char *line, const char *name, struct buf *out) {
     char start[32];
     (void)snprintf(start, sizeof start, "\"%s_hex\": \"", name);
@@ -85,8 +87,8 @@ static struct input input_of(struct rig *g, const char *line, struct line *l) {
 }
 
 /* Customer 9, then at most `max` lines of the file. The input topics have `inputs` partitions. */
-static void play(struct rig *g, const char *file, const char *order, int32_t inputs, bool deliver_each,
-                 int max) {
+static void play(struct rig *g, const char *file, const char *order, int32_t inputs,
+                 bool deliver_each, int max) {
     const char *sets[] = {"late.window=3d", order, NULL};
     char path[256], *text = NULL;
     size_t size = 0;
@@ -96,8 +98,8 @@ static void play(struct rig *g, const char *file, const char *order, int32_t inp
     if (f == NULL)
         fail_msg("%s is not there", path);
     rig_init(g, inputs, inputs, sets);
-    struct input nine =
-        rig_input(g, TOPIC_CUSTOMERS, 0, NULL, "{\"customer_id\":9,\"name\":\"Nine\",\"has_loan\":\"no\"}");
+    struct input nine = rig_input(g, TOPIC_CUSTOMERS, 0, NULL,
+                                  "{\"customer_id\":9,\"name\":\"Nine\",\"has_loan\":\"no\"}");
     nine.record.timestamp_ms = INT64_C(1795000000000);
     rig_run(g, &nine);
     rig_deliver(g);
@@ -124,22 +126,22 @@ struct row {
 
 /* Times are of November 2026: "27T17:20:00.000". */
 #define AT(time) "\"2026-11-" time "Z\""
-#define FROM_TO(loaded, from, to)                                                                            \
+#define FROM_TO(loaded, from, to)                                                                  \
     ",\"loaded_at\":" AT(loaded) ",\"valid_from_at\":" from ",\"valid_to_at\":" to "}"
-#define CUSTOMER(id, name, loan)                                                                             \
+#define CUSTOMER(id, name, loan)                                                                   \
     "{\"customer_id\":" id ",\"customer_name\":\"" name "\",\"has_loan_flag\":" loan
-#define ACCOUNT(id, customer, balance)                                                                       \
-    "{\"account_id\":\"" id "\",\"customer_id\":" customer ",\"balance_amount\":\"" balance                  \
+#define ACCOUNT(id, customer, balance)                                                             \
+    "{\"account_id\":\"" id "\",\"customer_id\":" customer ",\"balance_amount\":\"" balance        \
     "\",\"account_type\":\"savings\""
-#define JOINED(id, customer, balance, from)                                                                  \
-    "{\"account_id\":\"" id "\"," customer ",\"balance_amount\":\"" balance                                  \
+#define JOINED(id, customer, balance, from)                                                        \
+    "{\"account_id\":\"" id "\"," customer ",\"balance_amount\":\"" balance                        \
     "\",\"account_type\":\"savings\",\"valid_from_at\":" from "}"
-#define SUMMARY(id, customer, balance, rate, interest, new)                                                  \
-    "{\"account_id\":\"" id "\",\"customer_id\":" customer ",\"original_balance_amount\":\"" balance         \
-    "\",\"interest_rate_pct\":\"" rate "\",\"annual_interest_amount\":\"" interest                           \
-    "\",\"new_balance_amount\":\"" new "\""
-#define PROFILE(customer, count, balance, interest)                                                          \
-    "{" customer ",\"total_accounts_count\":" count ",\"total_balance_amount\":\"" balance                   \
+#define SUMMARY(id, customer, balance, rate, interest, new)                                        \
+    "{\"account_id\":\"" id "\",\"customer_id\":" customer                                         \
+    ",\"original_balance_amount\":\"" balance "\",\"interest_rate_pct\":\"" rate                   \
+    "\",\"annual_interest_amount\":\"" interest "\",\"new_balance_amount\":\"" new "\""
+#define PROFILE(customer, count, balance, interest)                                                \
+    "{" customer ",\"total_accounts_count\":" count ",\"total_balance_amount\":\"" balance         \
     "\",\"total_annual_interest_amount\":\"" interest "\""
 #define NINE "\"customer_id\":9,\"customer_name\":\"nine\",\"has_loan_flag\":false"
 #define ANN "\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":true"
@@ -147,10 +149,10 @@ struct row {
 #define OF_CUSTOMER TOPIC_CUSTOMER_HISTORY
 #define OF_ACCOUNT TOPIC_ACCOUNT_HISTORY
 /* What an account of customer 9 leads to. */
-#define OF_NINE(id, balance, from, rate, interest, new)                                                      \
-    {TOPIC_ACCOUNT_WITH_CUSTOMER, id, JOINED(id, NINE, balance, from)},                                      \
-        {TOPIC_ACCOUNT_SUMMARY, id, SUMMARY(id, "9", balance, rate, interest, new)}, {                       \
-        TOPIC_CUSTOMER_PROFILE, "9", PROFILE(NINE, "1", balance, interest)                                   \
+#define OF_NINE(id, balance, from, rate, interest, new)                                            \
+    {TOPIC_ACCOUNT_WITH_CUSTOMER, id, JOINED(id, NINE, balance, from)},                            \
+        {TOPIC_ACCOUNT_SUMMARY, id, SUMMARY(id, "9", balance, rate, interest, new)}, {             \
+        TOPIC_CUSTOMER_PROFILE, "9", PROFILE(NINE, "1", balance, interest)                         \
     }
 
 #define ROWS_MAX 12
@@ -163,7 +165,7 @@ struct expected {
         const char *said; /* in the reason */
         const char *id;   /* NULL: could not be read */
     } refused[REFUSED_MAX];
-    int64_t applied, unchanged;                                        /* of the lines, of both entities */
+    int64_t applied, unchanged; /* of the lines, of both entities */
     int64_t reordered, repeated, behind_tombstone, tombstones_unknown; /* of accounts */
 };
 
@@ -173,18 +175,21 @@ static const struct expected cases[] = {
                ACCOUNT("C38", "9", "100.00")
                    FROM_TO("27T19:20:00.000", AT("27T17:20:00.000"), AT("27T17:20:11.000"))},
               {OF_ACCOUNT, "C38|1795800011000",
-               ACCOUNT("C38", "9", "150.00") FROM_TO("27T19:20:00.000", AT("27T17:20:11.000"), "null")},
+               ACCOUNT("C38", "9", "150.00")
+                   FROM_TO("27T19:20:00.000", AT("27T17:20:11.000"), "null")},
               OF_NINE("C38", "150.00", AT("27T17:20:11.000"), "0.010", "1.50", "151.50")},
      .applied = 3,
      .reordered = 1},
     {.file = "bom-in-json-name",
      .rows = {{OF_CUSTOMER, "8081|1795807200000",
-               CUSTOMER("8081", "a", "true") FROM_TO("27T19:20:00.000", AT("27T19:20:00.000"), "null")},
+               CUSTOMER("8081", "a", "true")
+                   FROM_TO("27T19:20:00.000", AT("27T19:20:00.000"), "null")},
               {OF_CUSTOMER, "8082|1706745600000",
                CUSTOMER("8082", "a", "false")
                    FROM_TO("27T19:20:00.000", "\"2024-02-01T00:00:00.000Z\"", "null")},
               {OF_CUSTOMER, "8083|1795807200000",
-               CUSTOMER("8083", "a", "false") FROM_TO("27T19:20:00.000", AT("27T19:20:00.000"), "null")}},
+               CUSTOMER("8083", "a", "false")
+                   FROM_TO("27T19:20:00.000", AT("27T19:20:00.000"), "null")}},
      .applied = 3},
     {.file = "dms-op-column",
      .rows = {{OF_CUSTOMER, "8121|1795800000001",
@@ -193,7 +198,8 @@ static const struct expected cases[] = {
      .applied = 2},
     {.file = "double-encoded",
      .rows = {{OF_ACCOUNT, "C32|1795800000000",
-               ACCOUNT("C32", "9", "5.00") FROM_TO("27T17:20:00.000", AT("27T17:20:00.000"), "null")},
+               ACCOUNT("C32", "9", "5.00")
+                   FROM_TO("27T17:20:00.000", AT("27T17:20:00.000"), "null")},
               OF_NINE("C32", "5.00", AT("27T17:20:00.000"), "0.010", "0.05", "5.05")},
      .refused = {{REASON_MALFORMED, "encoded twice", NULL}, {REASON_MALFORMED, "JSON", NULL}},
      .applied = 1},
@@ -205,31 +211,35 @@ static const struct expected cases[] = {
     {.file = "kafka-timestamp-minus-1", .refused = {{REASON_MALFORMED, "timestamp", "8111"}}},
     {.file = "magic-0-is-not-avro",
      .rows = {{OF_CUSTOMER, "8092|1795807200000",
-               CUSTOMER("8092", "l", "false") FROM_TO("27T19:20:00.000", AT("27T19:20:00.000"), "null")}},
-     .refused = {{REASON_UNKNOWN_SCHEMA, "wire format", NULL}, {REASON_UNKNOWN_SCHEMA, "binary key", NULL}},
+               CUSTOMER("8092", "l", "false")
+                   FROM_TO("27T19:20:00.000", AT("27T19:20:00.000"), "null")}},
+     .refused = {{REASON_UNKNOWN_SCHEMA, "wire format", NULL},
+                 {REASON_UNKNOWN_SCHEMA, "binary key", NULL}},
      .applied = 1},
     {.file = "null-decimal-microseconds-unavailable",
-     .rows = {{OF_CUSTOMER, "1|1795820400000",
-               CUSTOMER("1", "ann", "false")
-                   FROM_TO("27T23:00:00.000", AT("27T23:00:00.000"), AT("27T23:00:00.004"))},
-              {OF_CUSTOMER, "1|1795820400004",
-               CUSTOMER("1", "ann", "true") FROM_TO("27T23:00:00.005", AT("27T23:00:00.004"), "null")},
-              {OF_ACCOUNT, "N1|1795820400001",
-               ACCOUNT("N1", "1", "100.00")
-                   FROM_TO("27T23:00:00.001", AT("27T23:00:00.001"), AT("27T23:00:00.002"))},
-              {OF_ACCOUNT, "N6|1795820390000",
-               ACCOUNT("N6", "1", "100.50") FROM_TO("27T23:00:00.003", AT("27T22:59:50.000"), "null")},
-              {OF_ACCOUNT, "N7|1795820390123",
-               ACCOUNT("N7", "1", "5.00") FROM_TO("27T23:00:00.004", AT("27T22:59:50.123"), "null")},
-              {TOPIC_ACCOUNT_WITH_CUSTOMER, "N6", JOINED("N6", ANN, "100.50", AT("27T22:59:50.000"))},
-              {TOPIC_ACCOUNT_WITH_CUSTOMER, "N7", JOINED("N7", ANN, "5.00", AT("27T22:59:50.123"))},
-              {TOPIC_ACCOUNT_SUMMARY, "N6", SUMMARY("N6", "1", "100.50", "0.015", "1.51", "102.01")},
-              {TOPIC_ACCOUNT_SUMMARY, "N7", SUMMARY("N7", "1", "5.00", "0.015", "0.08", "5.08")},
-              {TOPIC_CUSTOMER_PROFILE, "1", PROFILE(ANN, "2", "105.50", "1.59")}},
+     .rows =
+         {{OF_CUSTOMER, "1|1795820400000",
+           CUSTOMER("1", "ann", "false")
+               FROM_TO("27T23:00:00.000", AT("27T23:00:00.000"), AT("27T23:00:00.004"))},
+          {OF_CUSTOMER, "1|1795820400004",
+           CUSTOMER("1", "ann", "true") FROM_TO("27T23:00:00.005", AT("27T23:00:00.004"), "null")},
+          {OF_ACCOUNT, "N1|1795820400001",
+           ACCOUNT("N1", "1", "100.00")
+               FROM_TO("27T23:00:00.001", AT("27T23:00:00.001"), AT("27T23:00:00.002"))},
+          {OF_ACCOUNT, "N6|1795820390000",
+           ACCOUNT("N6", "1", "100.50") FROM_TO("27T23:00:00.003", AT("27T22:59:50.000"), "null")},
+          {OF_ACCOUNT, "N7|1795820390123",
+           ACCOUNT("N7", "1", "5.00") FROM_TO("27T23:00:00.004", AT("27T22:59:50.123"), "null")},
+          {TOPIC_ACCOUNT_WITH_CUSTOMER, "N6", JOINED("N6", ANN, "100.50", AT("27T22:59:50.000"))},
+          {TOPIC_ACCOUNT_WITH_CUSTOMER, "N7", JOINED("N7", ANN, "5.00", AT("27T22:59:50.123"))},
+          {TOPIC_ACCOUNT_SUMMARY, "N6", SUMMARY("N6", "1", "100.50", "0.015", "1.51", "102.01")},
+          {TOPIC_ACCOUNT_SUMMARY, "N7", SUMMARY("N7", "1", "5.00", "0.015", "0.08", "5.08")},
+          {TOPIC_CUSTOMER_PROFILE, "1", PROFILE(ANN, "2", "105.50", "1.59")}},
      .applied = 6},
     {.file = "oracle-number-typed",
      .rows = {{OF_CUSTOMER, "8361|1795807200000",
-               CUSTOMER("8361", "ora", "true") FROM_TO("27T19:20:00.000", AT("27T19:20:00.000"), "null")}},
+               CUSTOMER("8361", "ora", "true")
+                   FROM_TO("27T19:20:00.000", AT("27T19:20:00.000"), "null")}},
      .applied = 1},
     {.file = "other-cdc-formats",
      .refused = {{REASON_MALFORMED, "Maxwell", NULL},
@@ -252,13 +262,15 @@ static const struct expected cases[] = {
                ACCOUNT("C39", "9", "100.00")
                    FROM_TO("27T17:20:00.000", AT("26T00:00:00.000"), AT("27T17:20:01.000"))},
               {OF_ACCOUNT, "C39|1795800001000",
-               ACCOUNT("C39", "9", "120.00") FROM_TO("27T17:20:03.000", AT("27T17:20:01.000"), "null")},
+               ACCOUNT("C39", "9", "120.00")
+                   FROM_TO("27T17:20:03.000", AT("27T17:20:01.000"), "null")},
               OF_NINE("C39", "120.00", AT("27T17:20:01.000"), "0.010", "1.20", "121.20")},
      .applied = 4,
      .reordered = 2},
     {.file = "struct-text-key",
      .rows = {{OF_ACCOUNT, "C37|1795800000000",
-               ACCOUNT("C37", "9", "5.00") FROM_TO("27T17:20:00.000", AT("27T17:20:00.000"), "null")},
+               ACCOUNT("C37", "9", "5.00")
+                   FROM_TO("27T17:20:00.000", AT("27T17:20:00.000"), "null")},
               OF_NINE("C37", "5.00", AT("27T17:20:00.000"), "0.010", "0.05", "5.05")},
      .applied = 1,
      .unchanged = 1,
@@ -270,7 +282,8 @@ static const struct expected cases[] = {
                ACCOUNT("C16", "9", "456.00")
                    FROM_TO("27T17:20:00.010", AT("27T17:20:00.000"), AT("27T17:20:05.000"))},
               {OF_ACCOUNT, "C16|1795800005000",
-               ACCOUNT("C16", "9", "45600.00") FROM_TO("27T17:20:07.002", AT("27T17:20:05.000"), "null")},
+               ACCOUNT("C16", "9", "45600.00")
+                   FROM_TO("27T17:20:07.002", AT("27T17:20:05.000"), "null")},
               OF_NINE("C16", "45600.00", AT("27T17:20:05.000"), "0.020", "912.00", "46512.00")},
      .applied = 3,
      .unchanged = 4,
@@ -280,7 +293,8 @@ static const struct expected cases[] = {
                ACCOUNT("C16", "9", "456.00")
                    FROM_TO("27T17:20:00.010", AT("27T17:20:00.000"), AT("27T17:20:05.000"))},
               {OF_ACCOUNT, "C16|1795800005000",
-               ACCOUNT("C16", "9", "45600.00") FROM_TO("27T17:20:07.005", AT("27T17:20:05.000"), "null")},
+               ACCOUNT("C16", "9", "45600.00")
+                   FROM_TO("27T17:20:07.005", AT("27T17:20:05.000"), "null")},
               OF_NINE("C16", "45600.00", AT("27T17:20:05.000"), "0.020", "912.00", "46512.00")},
      .applied = 5,
      .unchanged = 2},
@@ -310,11 +324,11 @@ static size_t live_rows(const struct rig *g) {
 static void check_row(const struct rig *g, const struct expected *x, const struct row *r) {
     const struct message *m = capture_last(&g->sent, r->topic, r->key);
     struct slice value = m != NULL ? message_value(m) : slice_null(), wanted = slice_str(r->value);
-    bool same =
-        value.p != NULL && (is_mart(r->topic) ? slice_has_prefix(value, wanted) : slice_eq(value, wanted));
+    bool same = value.p != NULL &&
+                (is_mart(r->topic) ? slice_has_prefix(value, wanted) : slice_eq(value, wanted));
     if (!same)
-        fail_msg("%s: %s is %.*s, not %s", x->file, r->key, (int)value.n, value.p != NULL ? value.p : "",
-                 r->value);
+        fail_msg("%s: %s is %.*s, not %s", x->file, r->key, (int)value.n,
+                 value.p != NULL ? value.p : "", r->value);
 }
 
 static void check_rows(const struct rig *g, const struct expected *x) {
@@ -336,10 +350,11 @@ static void check_refused(const struct rig *g, const struct expected *x) {
                 continue;
             struct slice id = message_header(m, "quarantine.id");
             const char *wanted = x->refused[count].id;
-            found = slice_eq(message_header(m, "quarantine.code"),
-                             slice_str(reason_code_name(x->refused[count].code))) &&
-                    strstr(buf_cstr(&m->headers), x->refused[count].said) != NULL &&
-                    (wanted == NULL ? id.p == NULL : id.p != NULL && slice_eq(id, slice_str(wanted)));
+            found =
+                slice_eq(message_header(m, "quarantine.code"),
+                         slice_str(reason_code_name(x->refused[count].code))) &&
+                strstr(buf_cstr(&m->headers), x->refused[count].said) != NULL &&
+                (wanted == NULL ? id.p == NULL : id.p != NULL && slice_eq(id, slice_str(wanted)));
         }
         if (!found)
             fail_msg("%s: none is %s (%s)", x->file, reason_code_name(x->refused[count].code),
@@ -354,12 +369,15 @@ static void check_counts(const struct rig *g, const struct expected *x) {
     int64_t applied = c->applied[ENTITY_CUSTOMER] + c->applied[ENTITY_ACCOUNT] - 1; /* customer 9 */
     int64_t unchanged = c->unchanged[ENTITY_CUSTOMER] + c->unchanged[ENTITY_ACCOUNT];
     if (applied != x->applied || unchanged != x->unchanged)
-        fail_msg("%s: %lld applied, %lld unchanged", x->file, (long long)applied, (long long)unchanged);
-    if (c->reordered[ENTITY_ACCOUNT] != x->reordered || c->repeated[ENTITY_ACCOUNT] != x->repeated ||
+        fail_msg("%s: %lld applied, %lld unchanged", x->file, (long long)applied,
+                 (long long)unchanged);
+    if (c->reordered[ENTITY_ACCOUNT] != x->reordered ||
+        c->repeated[ENTITY_ACCOUNT] != x->repeated ||
         c->behind_tombstone[ENTITY_ACCOUNT] != x->behind_tombstone ||
         c->tombstones_unknown[ENTITY_ACCOUNT] != x->tombstones_unknown)
-        fail_msg("%s: %lld reordered, %lld repeated, %lld behind a tombstone, %lld unknown", x->file,
-                 (long long)c->reordered[ENTITY_ACCOUNT], (long long)c->repeated[ENTITY_ACCOUNT],
+        fail_msg("%s: %lld reordered, %lld repeated, %lld behind a tombstone, %lld unknown",
+                 x->file, (long long)c->reordered[ENTITY_ACCOUNT],
+                 (long long)c->repeated[ENTITY_ACCOUNT],
                  (long long)c->behind_tombstone[ENTITY_ACCOUNT],
                  (long long)c->tombstones_unknown[ENTITY_ACCOUNT]);
 }
@@ -378,7 +396,8 @@ static void test_pipeline_cases__as_the_model_says(void **state) {
     }
 }
 
-/* An update of a key comes as a delete, its tombstone and a create. With positions a second copy is a repeat. */
+/* An update of a key comes as a delete, its tombstone and a create. With positions a second copy is
+ * a repeat. */
 static void test_pipeline_cases__a_second_copy_emits_nothing(void **state) {
     struct rig once, twice;
     (void)state;

@@ -1,5 +1,5 @@
-/* pipeline, for the records that a database's log asks for: bad ones that the owner of their id judges,
- * truncates, what results say of their cause, columns without a value. */
+/* pipeline, for the records that a database's log asks for: bad ones that the owner of their id
+ * judges, truncates, what results say of their cause, columns without a value. */
 #include "rig.h"
 
 #include "streamer/base/mem.h"
@@ -16,13 +16,15 @@
 /* --- records --- */
 
 /* Debezium's envelope of PostgreSQL. lsn 0: no position. */
-static const char *change(struct buf *out, const char *op, int64_t at, int64_t lsn, const char *row) {
+static const char *change(struct buf *out, const char *op, int64_t at, int64_t lsn,
+                          const char *row) {
     bool is_delete = strcmp(op, "d") == 0;
     buf_clear(out);
-    buf_printf(out,
-               "{\"before\":%s,\"after\":%s,\"source\":{\"connector\":\"postgresql\",\"name\":\"bank\","
-               "\"ts_ms\":%lld,\"lsn\":%lld},\"op\":\"%s\"}",
-               is_delete ? row : "null", is_delete ? "null" : row, (long long)at, (long long)lsn, op);
+    buf_printf(
+        out,
+        "{\"before\":%s,\"after\":%s,\"source\":{\"connector\":\"postgresql\",\"name\":\"bank\","
+        "\"ts_ms\":%lld,\"lsn\":%lld},\"op\":\"%s\"}",
+        is_delete ? row : "null", is_delete ? "null" : row, (long long)at, (long long)lsn, op);
     return buf_cstr(out);
 }
 
@@ -32,15 +34,16 @@ static const char *customer_row(struct buf *out, int id, const char *name) {
     return buf_cstr(out);
 }
 
-static void run_change(struct rig *g, enum topic topic, int32_t partition, const char *op, int64_t at,
-                       int64_t lsn, const char *row) {
+static void run_change(struct rig *g, enum topic topic, int32_t partition, const char *op,
+                       int64_t at, int64_t lsn, const char *row) {
     struct buf value = {0};
     rig_run_text(g, topic, partition, NULL, change(&value, op, at, lsn, row));
     buf_release(&value);
 }
 
-#define ACCOUNT(id, balance)                                                                                 \
-    "{\"account_id\":\"" id "\",\"customer_id\":1,\"balance\":\"" balance "\",\"account_type\":\"savings\"}"
+#define ACCOUNT(id, balance)                                                                       \
+    "{\"account_id\":\"" id "\",\"customer_id\":1,\"balance\":\"" balance                          \
+    "\",\"account_type\":\"savings\"}"
 #define CUSTOMER(id, name) "{\"customer_id\":\"" id "\",\"name\":\"" name "\",\"has_loan\":\"no\"}"
 
 static const struct counts *counts_of(const struct rig *g) {
@@ -57,9 +60,11 @@ static struct message *last_refused(const struct rig *g) {
 }
 
 /* The last message of the quarantine has that code and id (NULL: no such header). */
-static void assert_refused(const struct rig *g, const char *what, const char *code, const char *id) {
+static void assert_refused(const struct rig *g, const char *what, const char *code,
+                           const char *id) {
     struct message *m = last_refused(g);
-    struct slice got = message_header(m, "quarantine.code"), got_id = message_header(m, "quarantine.id");
+    struct slice got = message_header(m, "quarantine.code"),
+                 got_id = message_header(m, "quarantine.id");
     if (!slice_eq(got, slice_str(code)))
         fail_msg("%s: not %s, but %s", what, code, buf_cstr(&m->headers));
     if (id == NULL ? got_id.p != NULL : got_id.p == NULL || !slice_eq(got_id, slice_str(id)))
@@ -78,7 +83,8 @@ static const char *history_key(struct buf *out, const char *id, int64_t at) {
 }
 
 /* The version that begins at `from` ends at `to`; TIMESTAMP_NONE: it is current. */
-static void assert_version(const struct rig *g, enum topic topic, const char *id, int64_t from, int64_t to) {
+static void assert_version(const struct rig *g, enum topic topic, const char *id, int64_t from,
+                           int64_t to) {
     struct buf key = {0}, end = {0};
     const struct message *m = capture_last(&g->sent, topic, history_key(&key, id, from));
     buf_put_str(&end, "\"valid_to_at\":");
@@ -91,7 +97,8 @@ static void assert_version(const struct rig *g, enum topic topic, const char *id
     }
     if (m == NULL)
         fail_msg("no version %s", buf_cstr(&key));
-    else if (strstr(buf_cstr(&g->sent.messages[m - g->sent.messages].value), buf_cstr(&end)) == NULL)
+    else if (strstr(buf_cstr(&g->sent.messages[m - g->sent.messages].value), buf_cstr(&end)) ==
+             NULL)
         fail_msg("%s is %.*s, without %s", buf_cstr(&key), (int)m->value.n, buf_slice(&m->value).p,
                  buf_cstr(&end));
     buf_release(&key);
@@ -109,14 +116,14 @@ static void test_pipeline_log__bad_records_go_to_the_owner(void **state) {
         {"a balance", NULL, ACCOUNT("A", "-1"), "invalid_balance", "A", TOPIC_ACCOUNTS},
         {"an id with white space around it", "k", ACCOUNT(" A ", "-1"), "invalid_balance", "A",
          TOPIC_ACCOUNTS},
-        {"a customer's id in another writing", NULL, CUSTOMER("1001.0", "null"), "invalid_name", "1001",
-         TOPIC_CUSTOMERS},
+        {"a customer's id in another writing", NULL, CUSTOMER("1001.0", "null"), "invalid_name",
+         "1001", TOPIC_CUSTOMERS},
         {"an operation", NULL,
          "{\"before\":null,\"after\":" ACCOUNT("A", "1") ",\"op\":\"x\",\"source\":{\"ts_ms\":1}}",
          "unsupported_op", "A", TOPIC_ACCOUNTS},
         {"a list where a value belongs", NULL,
-         "{\"account_id\":\"A\",\"customer_id\":1,\"balance\":[1],\"account_type\":\"savings\"}", "malformed",
-         "A", TOPIC_ACCOUNTS},
+         "{\"account_id\":\"A\",\"customer_id\":1,\"balance\":[1],\"account_type\":\"savings\"}",
+         "malformed", "A", TOPIC_ACCOUNTS},
         {"a time", NULL,
          "{\"customer_id\":1001,\"name\":\"Ann\",\"has_loan\":\"no\",\"updated_at\":\"soon\"}",
          "invalid_updated_at", "1001", TOPIC_CUSTOMERS},
@@ -130,7 +137,8 @@ static void test_pipeline_log__bad_records_go_to_the_owner(void **state) {
         for (size_t k = 0; k < ARRAY_LEN(places); k++) {
             struct rig g;
             char place[96];
-            enum entity entity = cases[i].topic == TOPIC_CUSTOMERS ? ENTITY_CUSTOMER : ENTITY_ACCOUNT;
+            enum entity entity =
+                cases[i].topic == TOPIC_CUSTOMERS ? ENTITY_CUSTOMER : ENTITY_ACCOUNT;
             rig_init(&g, places[k].input_partitions, places[k].input_partitions, NULL);
             g.offset = 77;
             rig_run_text(&g, cases[i].topic, places[k].partition, cases[i].key, cases[i].value);
@@ -204,14 +212,16 @@ static void test_pipeline_log__outdated(void **state) {
     buf_clear(&text);
     buf_printf(&text, "%s,\"updated_at\":%lld}", bad, (long long)RIG_NOW - 2000);
     rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL, buf_cstr(&text));
-    rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL,
-                 "{\"customer_id\":7,\"name\":\"Bo\",\"has_loan\":\"no\",\"updated_at\":\"2024-01-01\"}");
+    rig_run_text(
+        &g, TOPIC_CUSTOMERS, 0, NULL,
+        "{\"customer_id\":7,\"name\":\"Bo\",\"has_loan\":\"no\",\"updated_at\":\"2024-01-01\"}");
     rig_deliver(&g);
     assert_refused(&g, "the last", "too_late", "7");
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 0);
     /* In a log any does, for it came later. */
-    rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL,
-                 change(&value, "u", T0, 5, "{\"customer_id\":7,\"name\":\"\",\"has_loan\":\"no\"}"));
+    rig_run_text(
+        &g, TOPIC_CUSTOMERS, 0, NULL,
+        change(&value, "u", T0, 5, "{\"customer_id\":7,\"name\":\"\",\"has_loan\":\"no\"}"));
     rig_deliver(&g);
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 1);
     run_change(&g, TOPIC_CUSTOMERS, 0, "d", RIG_NOW, 6, "{\"customer_id\":7}");
@@ -244,7 +254,8 @@ static void test_pipeline_log__bad_repeats(void **state) {
     rig_deliver(&g);
     assert_refused(&g, "behind", "invalid_name", "7");
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 1);
-    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL); /* ends the customer: a bad record lies between */
+    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7",
+                 NULL); /* ends the customer: a bad record lies between */
     rig_deliver(&g);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", T0 + 10, RIG_NOW - 1000);
     rig_assert_conserved(&g);
@@ -279,7 +290,8 @@ static void test_pipeline_log__truncate(void **state) {
         int64_t forwarded = c->forwarded[ENTITY_CUSTOMER],
                 consumed = c->consumed[TOPIC_REPARTITION_CUSTOMERS];
         run_change(&g, TOPIC_CUSTOMERS, partition, "t", T0 + 50, 0, "null");
-        /* To all tasks, once, and by the way of its partition's records: in place is done at once. */
+        /* To all tasks, once, and by the way of its partition's records: in place is done at once.
+         */
         assert_int_equal(c->applied[ENTITY_CUSTOMER], CUSTOMERS + in_place);
         assert_int_equal(c->forwarded[ENTITY_CUSTOMER] - forwarded, !in_place);
         rig_deliver(&g);
@@ -297,8 +309,10 @@ static void test_pipeline_log__truncate(void **state) {
         run_change(&g, TOPIC_CUSTOMERS, 0, "c", T0 + 20, 0, customer_row(&row, 1002, "Bo"));
         rig_deliver(&g);
         /* (Of one partition, a record behind the truncate never lies before it.) */
-        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1001", T0 + 20, inputs[i] > 1 ? T0 + 50 : TIMESTAMP_NONE);
-        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1002", T0 + 20, inputs[i] > 1 ? T0 + 50 : TIMESTAMP_NONE);
+        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1001", T0 + 20,
+                       inputs[i] > 1 ? T0 + 50 : TIMESTAMP_NONE);
+        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1002", T0 + 20,
+                       inputs[i] > 1 ? T0 + 50 : TIMESTAMP_NONE);
         assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1", T0 + 60, TIMESTAMP_NONE);
         rig_assert_conserved(&g);
         rig_release(&g);
@@ -306,8 +320,9 @@ static void test_pipeline_log__truncate(void **state) {
     }
 }
 
-static enum topic results[] = {TOPIC_CUSTOMER_HISTORY, TOPIC_ACCOUNT_HISTORY, TOPIC_ACCOUNT_WITH_CUSTOMER,
-                               TOPIC_ACCOUNT_SUMMARY, TOPIC_CUSTOMER_PROFILE};
+static enum topic results[] = {TOPIC_CUSTOMER_HISTORY, TOPIC_ACCOUNT_HISTORY,
+                               TOPIC_ACCOUNT_WITH_CUSTOMER, TOPIC_ACCOUNT_SUMMARY,
+                               TOPIC_CUSTOMER_PROFILE};
 
 /* Both have emitted the same rows, as often. */
 static void assert_same_results(const struct rig *a, const struct rig *b) {
@@ -325,8 +340,8 @@ static void assert_same_results(const struct rig *a, const struct rig *b) {
     }
 }
 
-/* Customers with an account each; then a truncate in pieces of `max` rows, with a restart behind the first of
- * them if `restarts`. Returns how many pieces there were. */
+/* Customers with an account each; then a truncate in pieces of `max` rows, with a restart behind
+ * the first of them if `restarts`. Returns how many pieces there were. */
 static int run_pieces(struct rig *g, enum topic topic, int64_t max, bool restarts) {
     struct buf text = {0};
     int pieces = 1;
@@ -334,9 +349,10 @@ static int run_pieces(struct rig *g, enum topic topic, int64_t max, bool restart
     run_customers(g, T0, N);
     for (int id = 1; id <= CUSTOMERS; id++) {
         buf_clear(&text);
-        buf_printf(&text,
-                   "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":1,\"account_type\":\"savings\"}",
-                   id, id);
+        buf_printf(
+            &text,
+            "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":1,\"account_type\":\"savings\"}",
+            id, id);
         run_change(g, TOPIC_ACCOUNTS, id % N, "c", T0 + 1, 0, buf_cstr(&text));
     }
     rig_deliver(g);
@@ -403,7 +419,8 @@ static void test_pipeline_log__truncate_refused(void **state) {
             assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1", T0, TIMESTAMP_NONE);
         }
         rig_deliver(&g);
-        if (cases[i].code == NULL) /* O5: a log's time beyond future.window becomes the Kafka timestamp */
+        if (cases[i].code ==
+            NULL) /* O5: a log's time beyond future.window becomes the Kafka timestamp */
             assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1", T0,
                            cases[i].at > RIG_NOW ? RIG_NOW - 1000 : cases[i].at);
         rig_assert_conserved(&g);
@@ -421,8 +438,9 @@ static void test_pipeline_log__truncate_by_time(void **state) {
     run_change(&g, TOPIC_CUSTOMERS, 1, "t", T0 + 50, 0, "null");
     run_change(&g, TOPIC_CUSTOMERS, 2, "c", T0 + 20, 0, customer_row(&row, 1, "Ann"));
     run_change(&g, TOPIC_CUSTOMERS, 2, "c", T0 + 50, 0, customer_row(&row, 2, "Ann"));
-    struct input replayed = rig_input(&g, TOPIC_CUSTOMERS, 2, NULL,
-                                      "{\"customer_id\":3,\"name\":\"Ann\",\"updated_at\":\"2024-02-14\"}");
+    struct input replayed =
+        rig_input(&g, TOPIC_CUSTOMERS, 2, NULL,
+                  "{\"customer_id\":3,\"name\":\"Ann\",\"updated_at\":\"2024-02-14\"}");
     replayed.record.by_time = true;
     static const struct rig_headers by_header = {true, TIMESTAMP_NONE};
     replayed.headers = &by_header;
@@ -430,7 +448,8 @@ static void test_pipeline_log__truncate_by_time(void **state) {
     rig_deliver(&g);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1", T0 + 20, T0 + 50);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "2", T0 + 50, TIMESTAMP_NONE);
-    assert_version(&g, TOPIC_CUSTOMER_HISTORY, "3", INT64_C(1707868800000), TIMESTAMP_NONE); /* O10 */
+    assert_version(&g, TOPIC_CUSTOMER_HISTORY, "3", INT64_C(1707868800000),
+                   TIMESTAMP_NONE); /* O10 */
     rig_assert_conserved(&g);
     rig_release(&g);
     buf_release(&row);
@@ -461,8 +480,10 @@ static void test_pipeline_log__source_headers(void **state) {
     put_source(account, sizeof account, TOPIC_ACCOUNTS, &a);
     assert_string_equal(customer, "customers/4@100");
     struct buf key = {0};
-    rig_assert_header(&g, TOPIC_CUSTOMER_HISTORY, history_key(&key, "1", RIG_NOW - 1000), SOURCE(customer));
-    rig_assert_header(&g, TOPIC_ACCOUNT_HISTORY, history_key(&key, "A", RIG_NOW - 1000), SOURCE(account));
+    rig_assert_header(&g, TOPIC_CUSTOMER_HISTORY, history_key(&key, "1", RIG_NOW - 1000),
+                      SOURCE(customer));
+    rig_assert_header(&g, TOPIC_ACCOUNT_HISTORY, history_key(&key, "A", RIG_NOW - 1000),
+                      SOURCE(account));
     /* The account came, though it is a ref that answers its link. */
     rig_assert_header(&g, TOPIC_ACCOUNT_LINKS, "1|A", SOURCE(account));
     rig_assert_header(&g, TOPIC_CUSTOMER_REFS, "1", SOURCE(account));
@@ -477,14 +498,15 @@ static void test_pipeline_log__source_headers(void **state) {
     rig_assert_header(&g, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", SOURCE(account));
     rig_assert_header(&g, TOPIC_CUSTOMER_PROFILE, "1", SOURCE(account));
     /* The customer changes. */
-    struct input d =
-        rig_input(&g, TOPIC_CUSTOMERS, 0, NULL,
-                  "{\"customer_id\":1,\"name\":\"Bo\",\"has_loan\":1,\"updated_at\":\"2024-02-15\"}");
+    struct input d = rig_input(
+        &g, TOPIC_CUSTOMERS, 0, NULL,
+        "{\"customer_id\":1,\"name\":\"Bo\",\"has_loan\":1,\"updated_at\":\"2024-02-15\"}");
     rig_run(&g, &d);
     rig_deliver(&g);
     put_source(later, sizeof later, TOPIC_CUSTOMERS, &d);
     rig_assert_header(&g, TOPIC_CUSTOMER_REFS, "1", SOURCE(later));
-    rig_assert_header(&g, TOPIC_CUSTOMER_HISTORY, history_key(&key, "1", RIG_NOW - 1000), SOURCE(later));
+    rig_assert_header(&g, TOPIC_CUSTOMER_HISTORY, history_key(&key, "1", RIG_NOW - 1000),
+                      SOURCE(later));
     rig_assert_header(&g, TOPIC_CUSTOMER_HISTORY, history_key(&key, "1", RIG_NOW), SOURCE(later));
     rig_assert_header(&g, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", SOURCE(later));
     rig_assert_header(&g, TOPIC_ACCOUNT_SUMMARY, "A", SOURCE(later));
@@ -512,7 +534,8 @@ static void test_pipeline_log__source_headers(void **state) {
     buf_release(&key);
 }
 
-/* An account that waited for its customer names the customer's record: that is what made the row. */
+/* An account that waited for its customer names the customer's record: that is what made the row.
+ */
 static void test_pipeline_log__source_of_an_orphan(void **state) {
     struct rig g;
     char customer[64];
@@ -529,15 +552,16 @@ static void test_pipeline_log__source_of_an_orphan(void **state) {
     rig_release(&g);
 }
 
-/* output.headers=none: no result names its source; but the position of an id is there, for a restore needs
- * it. */
+/* output.headers=none: no result names its source; but the position of an id is there, for a
+ * restore needs it. */
 static void test_pipeline_log__no_source_headers(void **state) {
     static const char *const none[] = {"output.headers=none", NULL};
     (void)state;
     for (int k = 0; k < 2; k++) {
         struct rig g;
         struct buf row = {0}, key = {0}, header = {0}, position = {0};
-        const struct position_source source = {slice_str("postgresql"), slice_str("bank"), slice_null()};
+        const struct position_source source = {slice_str("postgresql"), slice_str("bank"),
+                                               slice_null()};
         const struct slice parts[POSITION_PARTS] = {slice_str("9")};
         position_put(&position, POSITION_LSN, &source, parts);
         buf_printf(&header, "1:1:%s", buf_cstr(&position));
@@ -549,8 +573,8 @@ static void test_pipeline_log__no_source_headers(void **state) {
         for (size_t i = 0; i < g.sent.count; i++)
             told += message_header(&g.sent.messages[i], SINK_SOURCE_HEADER).p != NULL;
         assert_int_equal(told > 0, k == 0);
-        rig_assert_header(&g, TOPIC_CUSTOMER_HISTORY, history_key(&key, "1", T0), TASK_POSITION_HEADER,
-                          buf_cstr(&header));
+        rig_assert_header(&g, TOPIC_CUSTOMER_HISTORY, history_key(&key, "1", T0),
+                          TASK_POSITION_HEADER, buf_cstr(&header));
         rig_assert_header(&g, TOPIC_ACCOUNT_HISTORY, history_key(&key, "A", RIG_NOW - 1000),
                           TASK_POSITION_HEADER, NULL);
         rig_release(&g);
@@ -583,15 +607,16 @@ static void run_behind_tombstones(struct rig *g) {
     static const char *const ids[] = {"7", "8"};
     for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
         char value[128];
-        (void)snprintf(value, sizeof value,
-                       "{\"customer_id\":%s,\"name\":\"Ann\",\"updated_at\":\"2024-02-14T12:00:00\"}",
-                       ids[i]);
+        (void)snprintf(
+            value, sizeof value,
+            "{\"customer_id\":%s,\"name\":\"Ann\",\"updated_at\":\"2024-02-14T12:00:00\"}", ids[i]);
         rig_run_text(g, TOPIC_CUSTOMERS, 0, NULL, value);
         rig_run_text(g, TOPIC_CUSTOMERS, 0, ids[i], NULL);
         for (int k = 0; k < 3; k++) {
-            (void)snprintf(value, sizeof value,
-                           "{\"customer_id\":%s,\"name\":\"Bo\",\"updated_at\":\"2024-02-14T13:00:0%d\"}",
-                           ids[i], k);
+            (void)snprintf(
+                value, sizeof value,
+                "{\"customer_id\":%s,\"name\":\"Bo\",\"updated_at\":\"2024-02-14T13:00:0%d\"}",
+                ids[i], k);
             rig_run_text(g, TOPIC_CUSTOMERS, 0, NULL, value);
         }
     }
@@ -634,27 +659,31 @@ static void test_pipeline_log__unavailable(void **state) {
     struct buf key = {0};
     (void)state;
     rig_init(&g, 5, 5, NULL);
-    run_change(&g, TOPIC_CUSTOMERS, 0, "c", T0, 1, "{\"customer_id\":1,\"name\":\"Ann\",\"has_loan\":false}");
+    run_change(&g, TOPIC_CUSTOMERS, 0, "c", T0, 1,
+               "{\"customer_id\":1,\"name\":\"Ann\",\"has_loan\":false}");
     run_change(&g, TOPIC_CUSTOMERS, 0, "u", T0 + 5, 2,
                "{\"customer_id\":1,\"name\":\"" UNAVAILABLE "\",\"has_loan\":true}");
     run_change(&g, TOPIC_ACCOUNTS, 0, "c", T0, 3, ACCOUNT("A", "5"));
     run_change(&g, TOPIC_ACCOUNTS, 0, "u", T0 + 5, 4,
-               "{\"account_id\":\"A\",\"customer_id\":\"" UNAVAILABLE "\",\"balance\":\"6\",\"account_type\":"
+               "{\"account_id\":\"A\",\"customer_id\":\"" UNAVAILABLE
+               "\",\"balance\":\"6\",\"account_type\":"
                "\"" UNAVAILABLE "\"}");
     rig_deliver(&g);
     assert_refused_count(&g, 0);
-    assert_last(&g.sent, TOPIC_CUSTOMER_HISTORY, history_key(&key, "1", T0 + 5),
-                "{\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":true,"
-                "\"loaded_at\":\"2024-02-14T23:59:59.000Z\",\"valid_from_at\":\"2024-02-14T23:58:20.005Z\","
-                "\"valid_to_at\":null}");
-    assert_last(&g.sent, TOPIC_ACCOUNT_HISTORY, history_key(&key, "A", T0 + 5),
-                "{\"account_id\":\"A\",\"customer_id\":1,\"balance_amount\":\"6.00\",\"account_type\":"
-                "\"savings\",\"loaded_at\":\"2024-02-14T23:59:59.000Z\",\"valid_from_at\":"
-                "\"2024-02-14T23:58:20.005Z\",\"valid_to_at\":null}");
+    assert_last(
+        &g.sent, TOPIC_CUSTOMER_HISTORY, history_key(&key, "1", T0 + 5),
+        "{\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":true,"
+        "\"loaded_at\":\"2024-02-14T23:59:59.000Z\",\"valid_from_at\":\"2024-02-14T23:58:20.005Z\","
+        "\"valid_to_at\":null}");
+    assert_last(
+        &g.sent, TOPIC_ACCOUNT_HISTORY, history_key(&key, "A", T0 + 5),
+        "{\"account_id\":\"A\",\"customer_id\":1,\"balance_amount\":\"6.00\",\"account_type\":"
+        "\"savings\",\"loaded_at\":\"2024-02-14T23:59:59.000Z\",\"valid_from_at\":"
+        "\"2024-02-14T23:58:20.005Z\",\"valid_to_at\":null}");
     /* All of them: it changes nothing. */
     run_change(&g, TOPIC_ACCOUNTS, 0, "u", T0 + 6, 5,
-               "{\"account_id\":\"A\",\"customer_id\":\"" UNAVAILABLE "\",\"balance\":\"" UNAVAILABLE
-               "\",\"account_type\":\"" UNAVAILABLE "\"}");
+               "{\"account_id\":\"A\",\"customer_id\":\"" UNAVAILABLE
+               "\",\"balance\":\"" UNAVAILABLE "\",\"account_type\":\"" UNAVAILABLE "\"}");
     rig_deliver(&g);
     assert_int_equal(counts_of(&g)->unchanged[ENTITY_ACCOUNT], 1);
     assert_int_equal(rig_outdated(&g, ENTITY_ACCOUNT), 0);
@@ -663,8 +692,8 @@ static void test_pipeline_log__unavailable(void **state) {
     buf_release(&key);
 }
 
-/* Without a version that says it the record is malformed, judged by the owner of the id after the table's
- * faults. */
+/* Without a version that says it the record is malformed, judged by the owner of the id after the
+ * table's faults. */
 static void test_pipeline_log__unavailable_without_a_version(void **state) {
     struct rig g;
     (void)state;
@@ -694,7 +723,8 @@ static void test_pipeline_log__unavailable_without_a_version(void **state) {
     struct input late = rig_input(&g, TOPIC_CUSTOMERS, 0, NULL, CUSTOMER("1", "Ann"));
     rig_run(&g, &late);
     rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL,
-                 "{\"customer_id\":1,\"name\":\"" UNAVAILABLE "\",\"updated_at\":\"2024-02-14T22:00\"}");
+                 "{\"customer_id\":1,\"name\":\"" UNAVAILABLE
+                 "\",\"updated_at\":\"2024-02-14T22:00\"}");
     rig_deliver(&g);
     assert_refused(&g, "before the first version", "malformed", "1");
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 0);
@@ -736,8 +766,9 @@ static void test_pipeline_log__dms_upserts(void **state) {
     struct rig g;
     (void)state;
     rig_init(&g, N, N, NULL);
-    rig_run_text(&g, TOPIC_CUSTOMERS, 1, NULL,
-                 "{\"Op\":\"I\",\"customer_id\":7,\"name\":\"Ann\",\"updated_at\":\"2024-02-14T12:00\"}");
+    rig_run_text(
+        &g, TOPIC_CUSTOMERS, 1, NULL,
+        "{\"Op\":\"I\",\"customer_id\":7,\"name\":\"Ann\",\"updated_at\":\"2024-02-14T12:00\"}");
     rig_run_text(&g, TOPIC_CUSTOMERS, 1, NULL, "{\"Op\":\"U\",\"customer_id\":7,\"name\":\"Bo\"}");
     rig_deliver(&g);
     assert_int_equal(counts_of(&g)->unknown_fields[ENTITY_CUSTOMER], 0);
@@ -801,8 +832,8 @@ static void test_pipeline_log__by_header(void **state) {
     rig_init(&g, 5, 5, NULL);
     run_change(&g, TOPIC_CUSTOMERS, 0, "c", T0, 5, customer_row(&row, 7, "Ann"));
     run_change(&g, TOPIC_CUSTOMERS, 0, "u", T0 + 50, 9, customer_row(&row, 7, "Bo"));
-    struct input in =
-        rig_input(&g, TOPIC_CUSTOMERS, 0, NULL, change(&value, "u", T0 + 20, 7, customer_row(&row, 7, "Cy")));
+    struct input in = rig_input(&g, TOPIC_CUSTOMERS, 0, NULL,
+                                change(&value, "u", T0 + 20, 7, customer_row(&row, 7, "Cy")));
     in.record.by_time = true;
     in.record.replayed_at_ms = headers.replayed_at_ms;
     in.headers = &headers;
@@ -826,7 +857,8 @@ static void test_pipeline_log__by_header(void **state) {
     in.headers = &headers;
     rig_run(&g, &in);
     rig_deliver(&g);
-    assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", RIG_NOW + INT64_C(10) * 86400000, TIMESTAMP_NONE);
+    assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", RIG_NOW + INT64_C(10) * 86400000,
+                   TIMESTAMP_NONE);
     rig_assert_conserved(&g);
     rig_release(&g);
     buf_release(&row);

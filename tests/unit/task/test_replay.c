@@ -1,5 +1,6 @@
-/* The state is a cache of committed topics: folding what a task has sent, and the links and refs that it has read,
- * gives the state that the task has; compaction may have left out all but the last message of each key. */
+/* The state is a cache of committed topics: folding what a task has sent, and the links and refs
+ * that it has read, gives the state that the task has; compaction may have left out all but the
+ * last message of each key. */
 #include "support.h"
 
 #include "cluster.h"
@@ -60,7 +61,8 @@ static void erase_partition(struct memory *m, int32_t partition) {
 }
 
 static void snapshot_take(struct snapshot *s, const struct cluster *c, int32_t partition) {
-    *s = (struct snapshot){.partition = partition, .memory = memory_new(), .meta = c->tasks[partition].meta};
+    *s = (struct snapshot){
+        .partition = partition, .memory = memory_new(), .meta = c->tasks[partition].meta};
     copy_partition(memory_kv(c->memory), memory_kv(s->memory), partition);
     for (int t = 0; t < TOPIC_COUNT; t++) {
         const struct log *l = &c->logs[t][partition];
@@ -100,10 +102,11 @@ static bool superseded(const struct log *l, size_t i, size_t end) {
 
 enum compaction { COMPACT_NOTHING, COMPACT_SOME, COMPACT_ALL };
 
-/* Folds what lies between the snapshot's positions and now into `memory` and `t`; the topics take turns at random,
- * each in its own order. One by one, or many together, of which those that others replace are left out. */
-static void replay(struct cluster *c, const struct snapshot *s, struct memory *memory, struct task *t,
-                   enum compaction compaction, struct rng *r) {
+/* Folds what lies between the snapshot's positions and now into `memory` and `t`; the topics take
+ * turns at random, each in its own order. One by one, or many together, of which those that others
+ * replace are left out. */
+static void replay(struct cluster *c, const struct snapshot *s, struct memory *memory,
+                   struct task *t, enum compaction compaction, struct rng *r) {
     struct kv *own = c->env.kv;
     int64_t own_links_max = c->env.links_max;
     struct catchup catchup = {.task = t};
@@ -126,7 +129,8 @@ static void replay(struct cluster *c, const struct snapshot *s, struct memory *m
         left--;
         if (l->compacted[i])
             continue;
-        bool gone = compaction != COMPACT_NOTHING && superseded(l, i, replay_end(c, topic, t->partition)) &&
+        bool gone = compaction != COMPACT_NOTHING &&
+                    superseded(l, i, replay_end(c, topic, t->partition)) &&
                     (compaction == COMPACT_ALL || rng_chance(r, 50));
         if (!gone)
             replay_buffer_put(&buffer, topic, false, message_key(&l->messages[i]),
@@ -145,21 +149,25 @@ static void replay(struct cluster *c, const struct snapshot *s, struct memory *m
 
 /* --- comparing --- */
 
-/* Whether this is what the next ref says: a part of its fan-out was committed, but it does not count as read. */
-static bool half_read(const struct cluster *c, int32_t partition, struct slice id, struct slice stored) {
+/* Whether this is what the next ref says: a part of its fan-out was committed, but it does not
+ * count as read. */
+static bool half_read(const struct cluster *c, int32_t partition, struct slice id,
+                      struct slice stored) {
     const struct log *l = &c->logs[TOPIC_CUSTOMER_REFS][partition];
     size_t i = l->consumed;
     while (i < l->count && l->compacted[i])
         i++;
     if (i == l->count || !slice_eq(buf_slice(&l->messages[i].key), id) || !l->messages[i].has_value)
         return false;
-    struct slice value = buf_slice(&l->messages[i].value); /* but for the format bytes, they are the same */
+    struct slice value =
+        buf_slice(&l->messages[i].value); /* but for the format bytes, they are the same */
     return slice_eq(slice_of(value.p + 1, value.n - 1), slice_of(stored.p + 1, stored.n - 1));
 }
 
-/* Two differences are allowed. A ref whose fan-out is not through is stored already. And a task that has a ref keeps it when a tombstone comes while an
- * account has come back: the new ref is on its way; the replay erases it, for it does not know when the account
- * came back. So a ref may be missing, until that one is read. */
+/* Two differences are allowed. A ref whose fan-out is not through is stored already. And a task
+ * that has a ref keeps it when a tombstone comes while an account has come back: the new ref is on
+ * its way; the replay erases it, for it does not know when the account came back. So a ref may be
+ * missing, until that one is read. */
 /* A ref that the live task has and the replayed one has not. */
 static void check_missing_ref(const struct cluster *c, int32_t partition, struct slice id) {
     const struct log *l = &c->logs[TOPIC_CUSTOMER_REFS][partition];
@@ -193,7 +201,8 @@ static void assert_same_refs(const struct cluster *c, struct kv *live, struct kv
     }
     cursor_free(cursor);
     cursor = kv_cursor(replayed, FAMILY_CUSTOMER_REFS);
-    for (cursor_seek(cursor, buf_slice(&prefix)); cursor_in(cursor, buf_slice(&prefix)); cursor_next(cursor))
+    for (cursor_seek(cursor, buf_slice(&prefix)); cursor_in(cursor, buf_slice(&prefix));
+         cursor_next(cursor))
         assert_true(kv_get(live, FAMILY_CUSTOMER_REFS, cursor_key(cursor), &value));
     cursor_free(cursor);
     buf_release(&prefix);
@@ -201,14 +210,17 @@ static void assert_same_refs(const struct cluster *c, struct kv *live, struct kv
     buf_release(&id);
 }
 
-static void assert_same_text(struct buf *live, struct buf *replayed, const char *what, int32_t partition) {
+static void assert_same_text(struct buf *live, struct buf *replayed, const char *what,
+                             int32_t partition) {
     if (!slice_eq(buf_slice(live), buf_slice(replayed)))
-        fail_msg("%s of partition %d: is\n%s, not\n%s", what, partition, buf_cstr(replayed), buf_cstr(live));
+        fail_msg("%s of partition %d: is\n%s, not\n%s", what, partition, buf_cstr(replayed),
+                 buf_cstr(live));
     buf_clear(live);
     buf_clear(replayed);
 }
 
-static void assert_same_state(const struct cluster *c, struct memory *replayed, const struct task *t) {
+static void assert_same_state(const struct cluster *c, struct memory *replayed,
+                              const struct task *t) {
     struct kv *live = memory_kv(c->memory), *other = memory_kv(replayed);
     const struct task_meta *expected = &c->tasks[t->partition].meta;
     struct buf prefix = {0}, a = {0}, b = {0};
@@ -220,7 +232,8 @@ static void assert_same_state(const struct cluster *c, struct memory *replayed, 
             continue;
         }
         if (f == FAMILY_CUSTOMERS || f == FAMILY_LINKS)
-            continue; /* which links lie in a customer's row depends on the order in which they came */
+            continue; /* which links lie in a customer's row depends on the order in which they came
+                       */
         put_family(live, (enum family)f, buf_slice(&prefix), &a);
         put_family(other, (enum family)f, buf_slice(&prefix), &b);
         assert_same_text(&a, &b, family_name((enum family)f), t->partition);
@@ -270,7 +283,8 @@ static void run_equality(uint64_t seed, int32_t n) {
     size_t count = 0;
     world_init(&world, n, seed);
     world.cluster.env.fanout_max_rows = 1 + rng_below(&world.rng, 3);
-    world.cluster.env.links_max = rng_chance(&world.rng, 50) ? CUSTOMER_LINKS_MAX : rng_below(&world.rng, 4);
+    world.cluster.env.links_max =
+        rng_chance(&world.rng, 50) ? CUSTOMER_LINKS_MAX : rng_below(&world.rng, 4);
     if (rng_chance(&world.rng, 20))
         world.cluster.env.confirmations_max = 2;
     int64_t steps = 20 + rng_below(&world.rng, 120);
@@ -310,7 +324,8 @@ static void mutate(struct buf *b, struct rng *r) {
     }
 }
 
-/* Each is taken or refused with an error that is to stop the program; nothing is read outside of it. */
+/* Each is taken or refused with an error that is to stop the program; nothing is read outside of
+ * it. */
 static void test_replay__foreign_messages(void **state) {
     (void)state;
     int refused = 0, taken = 0;
@@ -330,7 +345,8 @@ static void test_replay__foreign_messages(void **state) {
             buf_set(&key, buf_slice(&m->key));
             buf_set(&value, buf_slice(&m->value));
             mutate(rng_chance(r, 30) ? &key : &value, r);
-            struct slice body = m->has_value && rng_chance(r, 95) ? buf_slice(&value) : slice_null();
+            struct slice body =
+                m->has_value && rng_chance(r, 95) ? buf_slice(&value) : slice_null();
             if (topic == TOPIC_ACCOUNT_LINKS && rng_chance(r, 50))
                 task_apply_link(&c->env, &c->tasks[0], buf_slice(&key), body);
             else if (topic == TOPIC_CUSTOMER_REFS && rng_chance(r, 50))
@@ -354,17 +370,19 @@ static void test_replay__foreign_messages(void **state) {
 
 /* --- tasks that go on after they have lost their state --- */
 
-/* Leaves the last message of each key and, by chance, some more; what nobody has read yet is no exception. */
+/* Leaves the last message of each key and, by chance, some more; what nobody has read yet is no
+ * exception. */
 static void compact_log(struct log *l, struct rng *r) {
-    size_t end =
-        l->count > 0 ? (size_t)rng_below(r, (int64_t)l->count + 1) : 0; /* the rest is the active segment */
+    size_t end = l->count > 0 ? (size_t)rng_below(r, (int64_t)l->count + 1)
+                              : 0; /* the rest is the active segment */
     for (size_t i = 0; i < end; i++)
         if (superseded(l, i, end) && rng_chance(r, 80))
             l->compacted[i] = true;
 }
 
-/* Compaction may have taken the end of a link that was read already, because of a later message that was not. So
- * after a replay of links, those with an unread message are taken back: they are new again when it is read. */
+/* Compaction may have taken the end of a link that was read already, because of a later message
+ * that was not. So after a replay of links, those with an unread message are taken back: they are
+ * new again when it is read. */
 static void take_back_unread_links(struct cluster *c, struct task *t) {
     const struct log *l = &c->logs[TOPIC_ACCOUNT_LINKS][t->partition];
     for (size_t i = l->consumed; i < l->count; i++)
@@ -395,7 +413,8 @@ static void run_restarts(uint64_t seed, int32_t n) {
     struct snapshot snapshots[CLUSTER_MAX];
     world_init(&world, n, seed);
     world.cluster.env.fanout_max_rows = 1 + rng_below(&world.rng, 3);
-    world.cluster.env.links_max = rng_chance(&world.rng, 50) ? CUSTOMER_LINKS_MAX : rng_below(&world.rng, 4);
+    world.cluster.env.links_max =
+        rng_chance(&world.rng, 50) ? CUSTOMER_LINKS_MAX : rng_below(&world.rng, 4);
     for (int32_t p = 0; p < n; p++)
         snapshot_empty(&snapshots[p], p);
     int64_t steps = 20 + rng_below(&world.rng, 200);

@@ -1,4 +1,5 @@
-/* The rows of accounts and customers, which have arrays and optional parts, against schemas/<name>.avsc with avro-c. */
+/* The rows of accounts and customers, which have arrays and optional parts, against
+ * schemas/<name>.avsc with avro-c. */
 #include "rows_peer.h"
 
 #include "streamer/base/mem.h"
@@ -68,8 +69,8 @@ static struct slice any_position(struct rng *r, struct buf *out) {
     return buf_slice(out);
 }
 
-/* `positions`: the id's position and the one that was seen before it. What there is nothing of, has the value
- * that a cleared timeline has. */
+/* `positions`: the id's position and the one that was seen before it. What there is nothing of, has
+ * the value that a cleared timeline has. */
 static void fill_memory(struct order_memory *m, struct rng *r, struct buf positions[2]) {
     *m = (struct order_memory){.before_end = TIMESTAMP_NONE};
     if (rng_chance(r, 50)) {
@@ -114,7 +115,8 @@ static void fill_timeline(struct timeline *t, struct rng *r, struct slice attrib
 }
 
 /* `base`: what times are counted from. */
-static void peer_set_confirmations(const avro_value_t *record, const struct timeline *t, int64_t base) {
+static void peer_set_confirmations(const avro_value_t *record, const struct timeline *t,
+                                   int64_t base) {
     avro_value_t array = member(record, "confirmations");
     for (size_t i = 0; i < t->confirmation_count; i++) {
         avro_value_t item;
@@ -127,8 +129,8 @@ static void peer_set_confirmations(const avro_value_t *record, const struct time
     }
 }
 
-static void peer_set_memory(const avro_value_t *record, const struct order_memory *m, const char *before_end,
-                            int64_t base) {
+static void peer_set_memory(const avro_value_t *record, const struct order_memory *m,
+                            const char *before_end, int64_t base) {
     avro_value_t v = member(record, "memory");
     set_enum(&v, "last", m->last);
     set_enum(&v, "end", m->end);
@@ -165,7 +167,8 @@ static void peer_set_timeline(const avro_value_t *row, const struct timeline *t)
     if (!has_rest)
         return;
     set_long(&rest, "outside_count", t->outside_count);
-    set_long(&rest, "outside_oldest_after", t->outside_count > 0 ? minus(t->outside_oldest, base) : 0);
+    set_long(&rest, "outside_oldest_after",
+             t->outside_count > 0 ? minus(t->outside_oldest, base) : 0);
     peer_set_memory(&rest, &t->memory, "before_end_after", base);
 }
 
@@ -190,7 +193,8 @@ static void assert_same_timelines(const struct timeline *a, const struct timelin
     assert_true(a->newest_event_at == b->newest_event_at && a->has_current == b->has_current);
     if (a->has_current) {
         assert_true(b->current.to == TIMESTAMP_NONE);
-        assert_true(a->current.from == b->current.from && a->current.loaded_at == b->current.loaded_at);
+        assert_true(a->current.from == b->current.from &&
+                    a->current.loaded_at == b->current.loaded_at);
         assert_true(slice_eq(a->current.attributes, b->current.attributes));
     }
     assert_same_confirmations(a, b);
@@ -223,7 +227,8 @@ static void fill_joined(struct account_case *c, struct rng *r) {
         j->balance_amount ^= 1;
         break;
     case 2:
-        j->account_type = slice_str(slice_eq(j->account_type, slice_str("savings")) ? "checking" : "savings");
+        j->account_type =
+            slice_str(slice_eq(j->account_type, slice_str("savings")) ? "checking" : "savings");
         break;
     case 3:
         j->valid_from_at ^= 1;
@@ -237,9 +242,11 @@ static void fill_joined(struct account_case *c, struct rng *r) {
 
 static void fill_summary(struct account_case *c, struct rng *r) {
     struct account_summary_row *s = &c->row.summary;
-    int64_t rate = rng_chance(r, 80) ? rng_below(r, 1000) : rng_any(r), balance = c->current.balance_amount;
+    int64_t rate = rng_chance(r, 80) ? rng_below(r, 1000) : rng_any(r),
+            balance = c->current.balance_amount;
     int128 product = (int128)balance * rate;
-    int128 interest = (product < 0 ? product - 500 : product + 500) / 1000, sum = balance + interest;
+    int128 interest = (product < 0 ? product - 500 : product + 500) / 1000,
+           sum = balance + interest;
     bool fits = (int64_t)interest == interest && (int64_t)sum == sum;
     *s = (struct account_summary_row){slice_str("A|1"),  c->current.customer_id, balance,   rate,
                                       (int64_t)interest, (int64_t)sum,           rng_any(r)};
@@ -295,9 +302,9 @@ static void peer_set_account(struct peer *p, const struct account_case *c) {
     v = set_branch(&p->value, "summary", r->has_summary);
     if (r->has_summary) {
         set_long(&v, "interest_rate_pct", r->summary.interest_rate_pct);
-        set_long(
-            &v, "calculated_after",
-            minus(r->summary.calculated_at, r->timeline.has_current ? r->timeline.current.loaded_at : 0));
+        set_long(&v, "calculated_after",
+                 minus(r->summary.calculated_at,
+                       r->timeline.has_current ? r->timeline.current.loaded_at : 0));
         avro_value_t own = set_branch(&v, "own", c->summary_is_own);
         if (c->summary_is_own) {
             set_long(&own, "customer_id", r->summary.customer_id);
@@ -323,10 +330,12 @@ static void assert_same_accounts(const struct account_row *a, const struct accou
         assert_same_rows(&account_summary_type, &a->summary, &b->summary);
     assert_int_equal(a->origin.exists, b->origin.exists);
     if (a->origin.exists)
-        assert_true(a->origin.partition == b->origin.partition && a->origin.offset == b->origin.offset);
+        assert_true(a->origin.partition == b->origin.partition &&
+                    a->origin.offset == b->origin.offset);
 }
 
-/* As avro-c has it; back as it was; and still what it was when the version that it leans on is another one. */
+/* As avro-c has it; back as it was; and still what it was when the version that it leans on is
+ * another one. */
 static void test_state_rows__account(void **state) {
     (void)state;
     struct peer *peer = peer_new("account_row");
@@ -369,7 +378,8 @@ static void test_state_rows__attributes_and_links(void **state) {
     struct rng r = rng_seeded(13);
     for (int k = 0; k < 2000; k++) {
         struct account_attributes back, a = {rng_any(&r), rng_any(&r), any_account_type(&r)};
-        struct account_link link_back, link = {rng_below(&r, INT32_MAX), rng_any(&r), any_account_type(&r)};
+        struct account_link link_back,
+            link = {rng_below(&r, INT32_MAX), rng_any(&r), any_account_type(&r)};
         struct version v = {rng_any(&r), rng_any(&r), rng_any(&r), nasty_text(&r)};
         struct buf bytes = {0};
         account_attributes_encode(&a, &bytes);
@@ -430,11 +440,11 @@ static void fill_totals(struct totals *t, struct rng *r) {
     t->sums = (struct customer_totals){0};
     t->partition_count = (size_t)rng_below(r, rng_chance(r, 10) ? CUSTOMER_PARTITIONS_MAX : 4);
     if (t->partition_count > 0)
-        t->sums = (struct customer_totals){rng_chance(r, 80) ? rng_below(r, 3) : rng_any(r), any_total(r),
-                                           any_total(r), any_total(r)};
+        t->sums = (struct customer_totals){rng_chance(r, 80) ? rng_below(r, 3) : rng_any(r),
+                                           any_total(r), any_total(r), any_total(r)};
     for (size_t i = 0; i < t->partition_count; i++)
-        t->partitions[i] =
-            (struct totals_partition){(int32_t)rng_below(r, INT32_MAX), 1 + rng_below(r, INT32_MAX)};
+        t->partitions[i] = (struct totals_partition){(int32_t)rng_below(r, INT32_MAX),
+                                                     1 + rng_below(r, INT32_MAX)};
 }
 
 /* Ids "00" … in order. */
@@ -445,7 +455,8 @@ static void fill_links(struct customer_case *c, struct rng *r) {
         struct customer_links_place p;
         char id[4];
         (void)snprintf(id, sizeof id, "%02d", (int)i);
-        c->links[i] = (struct account_link){rng_below(r, INT32_MAX), rng_any(r), any_account_type(r)};
+        c->links[i] =
+            (struct account_link){rng_below(r, INT32_MAX), rng_any(r), any_account_type(r)};
         assert_true(customer_links_find(&c->row.links, slice_str(id), &p));
         customer_links_change(&c->row.links, &p, slice_str(id), &c->links[i], &c->bytes[i % 2]);
     }
@@ -568,8 +579,8 @@ static void test_state_rows__customer(void **state) {
     struct rng r = rng_seeded(12);
     struct confirmation confirmations[CONFIRMATIONS_MAX];
     struct totals_partition partitions[CUSTOMER_PARTITIONS_MAX];
-    struct customer_case c = {
-        .row = {.timeline = {.confirmations = confirmations}, .totals = {.partitions = partitions}}};
+    struct customer_case c = {.row = {.timeline = {.confirmations = confirmations},
+                                      .totals = {.partitions = partitions}}};
     struct customer_row back = {0}, again = {0};
     struct buf bytes = {0}, attributes = {0}, changed = {0}, expected = {0};
     for (int k = 0; k < 4000; k++) {
@@ -602,7 +613,8 @@ static void test_state_rows__customer(void **state) {
     peer_free(peer);
 }
 
-/* What can be read can be written. The copy is of just that size, so that a read behind it is seen. */
+/* What can be read can be written. The copy is of just that size, so that a read behind it is seen.
+ */
 static void decode_both(struct slice bytes, struct account_row *a, struct customer_row *c) {
     char *copy = mem_alloc(bytes.n);
     struct buf again = {0};
@@ -622,8 +634,8 @@ static void test_state_rows__damaged_rows(void **state) {
     struct confirmation confirmations[CONFIRMATIONS_MAX];
     struct totals_partition partitions[CUSTOMER_PARTITIONS_MAX];
     struct account_case a = {.row = {.timeline = {.confirmations = confirmations}}};
-    struct customer_case c = {
-        .row = {.timeline = {.confirmations = confirmations}, .totals = {.partitions = partitions}}};
+    struct customer_case c = {.row = {.timeline = {.confirmations = confirmations},
+                                      .totals = {.partitions = partitions}}};
     struct account_row account = {0};
     struct customer_row customer = {0};
     struct buf bytes = {0}, attributes = {0};
@@ -646,7 +658,8 @@ static void test_state_rows__damaged_rows(void **state) {
         }
         decode_both(buf_slice(&bytes), &account, &customer);
         for (int i = 0; i < 20 && bytes.n > 0; i++) {
-            bytes.p[rng_below(&r, (int64_t)bytes.n)] = (char)rng_below(&r, rng_chance(&r, 50) ? 5 : 256);
+            bytes.p[rng_below(&r, (int64_t)bytes.n)] =
+                (char)rng_below(&r, rng_chance(&r, 50) ? 5 : 256);
             decode_both(buf_slice(&bytes), &account, &customer);
         }
     }
@@ -727,7 +740,8 @@ static void test_state_rows__confirmation(void **state) {
     peer_free(peer);
 }
 
-/* The lists that version 0.1.0 wrote, as avro-c writes them. They replace confirmations and nothing else. */
+/* The lists that version 0.1.0 wrote, as avro-c writes them. They replace confirmations and nothing
+ * else. */
 static void test_state_rows__confirmations_of_0_1_0(void **state) {
     (void)state;
     struct peer *peer = peer_new("confirmations");

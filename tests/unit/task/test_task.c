@@ -15,22 +15,24 @@ static void apply(struct cluster *c, struct event e) {
     cluster_commit(c);
 }
 
-static void customer(struct cluster *c, const char *id, int64_t at, const char *name, bool has_loan) {
+static void customer(struct cluster *c, const char *id, int64_t at, const char *name,
+                     bool has_loan) {
     apply(c, customer_event(id, at, name, has_loan));
 }
 
-static void account(struct cluster *c, const char *id, int64_t at, int64_t customer_id, int64_t cents) {
+static void account(struct cluster *c, const char *id, int64_t at, int64_t customer_id,
+                    int64_t cents) {
     apply(c, account_event(id, at, customer_id, cents, ACCOUNT_SAVINGS));
 }
 
-#define SUMMARY(id, balance, rate, interest, sum)                                                            \
-    "{\"account_id\":\"" id "\",\"customer_id\":1,\"original_balance_amount\":\"" balance                    \
-    "\",\"interest_rate_pct\":\"" rate "\",\"annual_interest_amount\":\"" interest                           \
+#define SUMMARY(id, balance, rate, interest, sum)                                                  \
+    "{\"account_id\":\"" id "\",\"customer_id\":1,\"original_balance_amount\":\"" balance          \
+    "\",\"interest_rate_pct\":\"" rate "\",\"annual_interest_amount\":\"" interest                 \
     "\",\"new_balance_amount\":\"" sum "\""
 
-#define PROFILE(name, loan, count, balance, interest)                                                        \
-    "{\"customer_id\":1,\"customer_name\":\"" name "\",\"has_loan_flag\":" loan                              \
-    ",\"total_accounts_count\":" count ",\"total_balance_amount\":\"" balance                                \
+#define PROFILE(name, loan, count, balance, interest)                                              \
+    "{\"customer_id\":1,\"customer_name\":\"" name "\",\"has_loan_flag\":" loan                    \
+    ",\"total_accounts_count\":" count ",\"total_balance_amount\":\"" balance                      \
     "\",\"total_annual_interest_amount\":\"" interest "\""
 
 /* --- one thing at a time --- */
@@ -39,10 +41,11 @@ static void test_task__first_messages(void **state) {
     (void)state;
     cluster_init(&shared, 1);
     customer(&shared, "1", 1000, "ann", false);
-    assert_row(&shared, TOPIC_CUSTOMER_HISTORY, "1|1000",
-               "{\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
-               "\"loaded_at\":\"1970-01-01T00:00:01.007Z\",\"valid_from_at\":\"1970-01-01T00:00:01.000Z\","
-               "\"valid_to_at\":null}");
+    assert_row(
+        &shared, TOPIC_CUSTOMER_HISTORY, "1|1000",
+        "{\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
+        "\"loaded_at\":\"1970-01-01T00:00:01.007Z\",\"valid_from_at\":\"1970-01-01T00:00:01.000Z\","
+        "\"valid_to_at\":null}");
     assert_null(cluster_last(&shared, TOPIC_CUSTOMER_PROFILE, "1"));
     account(&shared, "A", 1000, 1, 1650000);
     assert_row(
@@ -50,23 +53,27 @@ static void test_task__first_messages(void **state) {
         "{\"account_id\":\"A\",\"customer_id\":1,\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
         "\"loaded_at\":\"1970-01-01T00:00:01.007Z\",\"valid_from_at\":\"1970-01-01T00:00:01.000Z\","
         "\"valid_to_at\":null}");
-    assert_null(
-        cluster_last(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A")); /* its customer is not known here yet */
+    assert_null(cluster_last(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER,
+                             "A")); /* its customer is not known here yet */
     assert_int_equal(task_orphans(&shared.tasks[0]), 1);
     cluster_settle(&shared);
     assert_int_equal(task_orphans(&shared.tasks[0]), 0);
-    assert_row(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A",
-               "{\"account_id\":\"A\",\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
-               "\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
-               "\"valid_from_at\":\"1970-01-01T00:00:01.000Z\"}");
-    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "16500.00", "0.015", "247.50", "16747.50"));
-    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "1", "16500.00", "247.50"));
+    assert_row(
+        &shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A",
+        "{\"account_id\":\"A\",\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
+        "\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
+        "\"valid_from_at\":\"1970-01-01T00:00:01.000Z\"}");
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A",
+               SUMMARY("A", "16500.00", "0.015", "247.50", "16747.50"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
+               PROFILE("ann", "false", "1", "16500.00", "247.50"));
     assert_meta(&shared);
     assert_change_only(&shared);
     cluster_release(&shared);
 }
 
-/* A loan raises the rate of all that customer's savings accounts, wherever they live, and of nobody else's. */
+/* A loan raises the rate of all that customer's savings accounts, wherever they live, and of nobody
+ * else's. */
 static void test_task__customer_change_reaches_all_accounts(void **state) {
     static const char *const ids[] = {"A", "B", "C", "D", "E", "F", "G"};
     (void)state;
@@ -93,7 +100,8 @@ static void test_task__customer_change_reaches_all_accounts(void **state) {
         &shared, TOPIC_ACCOUNT_SUMMARY, "other",
         "{\"account_id\":\"other\",\"customer_id\":2,\"original_balance_amount\":\"100.00\","
         "\"interest_rate_pct\":\"0.010\",\"annual_interest_amount\":\"1.00\",\"new_balance_amount\":\"101.00\"");
-    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "true", "7", "700.00", "10.50"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
+               PROFILE("ann", "true", "7", "700.00", "10.50"));
     assert_change_only(&shared);
     assert_meta(&shared);
     cluster_release(&shared);
@@ -130,8 +138,10 @@ static void test_task__account_moves(void **state) {
     assert_non_null(cluster_last(&shared, TOPIC_CUSTOMER_PROFILE, "2"));
     account(&shared, "A", 2000, 1, 10000);
     cluster_settle(&shared);
-    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "100.00", "0.010", "1.00", "101.00"));
-    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "1", "100.00", "1.00"));
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A",
+               SUMMARY("A", "100.00", "0.010", "1.00", "101.00"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
+               PROFILE("ann", "false", "1", "100.00", "1.00"));
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "2", NULL);
     assert_false(cluster_last(&shared, TOPIC_CUSTOMER_PROFILE, "2")->has_value);
     int64_t links = 0, refs = 0;
@@ -158,8 +168,8 @@ static void test_task__account_moves(void **state) {
     cluster_release(&shared);
 }
 
-/* An account leaves and is back before the end of its ref is read: the ref that is there serves until the answer
- * comes, and no row goes away in between. */
+/* An account leaves and is back before the end of its ref is read: the ref that is there serves
+ * until the answer comes, and no row goes away in between. */
 static void test_task__account_comes_back(void **state) {
     (void)state;
     cluster_init(&shared, 1);
@@ -182,7 +192,8 @@ static void test_task__account_comes_back(void **state) {
     (void)cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0);
     account(&shared, "A", 1300, 1, 30000);
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined + 1);
-    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "300.00", "0.010", "3.00", "303.00"));
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A",
+               SUMMARY("A", "300.00", "0.010", "3.00", "303.00"));
     cluster_settle(&shared);
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined + 1);
     assert_change_only(&shared);
@@ -213,8 +224,10 @@ static struct kv_cursor *counting_cursor(struct kv *kv, enum family f) {
 
 /* An account that stays with its customer knows it by its own last row. */
 static void test_task__ref_is_not_read_again(void **state) {
-    static const struct kv_ops ops = {
-        .get = counting_get, .put = counting_put, .erase = counting_erase, .cursor = counting_cursor};
+    static const struct kv_ops ops = {.get = counting_get,
+                                      .put = counting_put,
+                                      .erase = counting_erase,
+                                      .cursor = counting_cursor};
     (void)state;
     cluster_init(&shared, 1);
     customer(&shared, "1", 1000, "ann", true);
@@ -224,7 +237,8 @@ static void test_task__ref_is_not_read_again(void **state) {
     shared.env.kv = &counting.kv;
     account(&shared, "A", 1100, 1, 20000);
     assert_int_equal(counting.gets[FAMILY_CUSTOMER_REFS], 0);
-    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "200.00", "0.015", "3.00", "203.00"));
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A",
+               SUMMARY("A", "200.00", "0.015", "3.00", "203.00"));
     account(&shared, "A", 1200, 2, 20000); /* nothing is known of that one */
     assert_int_equal(counting.gets[FAMILY_CUSTOMER_REFS], 1);
     assert_int_equal(counting.gets[FAMILY_ACCOUNTS], 2);
@@ -234,8 +248,9 @@ static void test_task__ref_is_not_read_again(void **state) {
     cluster_release(&shared);
 }
 
-/* An account goes to a customer whose ref is in doubt, so its row stays as it was; when it comes back, the customer has
- * another name, which no ref will tell again: another account is there all the time. */
+/* An account goes to a customer whose ref is in doubt, so its row stays as it was; when it comes
+ * back, the customer has another name, which no ref will tell again: another account is there all
+ * the time. */
 static void test_task__row_of_an_absence(void **state) {
     (void)state;
     cluster_init(&shared, 1);
@@ -259,8 +274,10 @@ static void test_task__row_of_an_absence(void **state) {
     account(&shared, "A", 1300, 1, 20000);
     account(&shared, "A", 1400, 1, 10000);
     cluster_settle(&shared);
-    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "100.00", "0.015", "1.50", "101.50"));
-    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "B", SUMMARY("B", "100.00", "0.015", "1.50", "101.50"));
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A",
+               SUMMARY("A", "100.00", "0.015", "1.50", "101.50"));
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "B",
+               SUMMARY("B", "100.00", "0.015", "1.50", "101.50"));
     assert_change_only(&shared);
     cluster_release(&shared);
 }
@@ -279,13 +296,16 @@ static void test_task__deletes(void **state) {
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", NULL);
     customer(&shared, "1", 3000, "ann", false); /* comes back: so does all that hangs on it */
     cluster_settle(&shared);
-    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", SUMMARY("A", "100.00", "0.010", "1.00", "101.00"));
-    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "2", "300.00", "3.00"));
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A",
+               SUMMARY("A", "100.00", "0.010", "1.00", "101.00"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
+               PROFILE("ann", "false", "2", "300.00", "3.00"));
     apply(&shared, end_event(ENTITY_ACCOUNT, CHANGE_TOMBSTONE, "A", 4000));
     cluster_settle(&shared);
     assert_row(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", NULL);
     assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A", NULL);
-    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "1", "200.00", "2.00"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
+               PROFILE("ann", "false", "1", "200.00", "2.00"));
     assert_change_only(&shared);
     assert_meta(&shared);
     cluster_release(&shared);
@@ -325,7 +345,8 @@ static void test_task__late_events_leave_the_marts_alone(void **state) {
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined);
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_LINKS][0].count, links);
     assert_int_equal(shared.logs[TOPIC_CUSTOMER_REFS][0].count, refs);
-    account(&shared, "A", 1080, 1, 20000); /* moves the current one's start: the joined row shows it */
+    account(&shared, "A", 1080, 1,
+            20000); /* moves the current one's start: the joined row shows it */
     cluster_settle(&shared);
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined + 1);
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_LINKS][0].count, links);
@@ -383,7 +404,8 @@ static void test_task__repeats(void **state) {
     cluster_release(&shared);
 }
 
-/* An event that confirms: to the confirmations topic and nowhere else, and gone again once it is too old. */
+/* An event that confirms: to the confirmations topic and nowhere else, and gone again once it is
+ * too old. */
 static void test_task__confirmations(void **state) {
     (void)state;
     cluster_init(&shared, 1);
@@ -444,8 +466,8 @@ static void test_task__fanout_of_exactly_one_chunk(void **state) {
     cluster_release(&shared);
 }
 
-/* The transaction of the third chunk is given up, and later all state in memory is lost: the rows that are
- * committed are not sent again, and none is left out. */
+/* The transaction of the third chunk is given up, and later all state in memory is lost: the rows
+ * that are committed are not sent again, and none is left out. */
 static void test_task__fanout_rolled_back(void **state) {
     (void)state;
     init_fanout(&shared, 2);
@@ -491,11 +513,13 @@ static void assert_links(int64_t outside) {
     assert_meta(&shared);
 }
 
-/* Up to the bound no link has a row of its own, and none is looked for; what is over it has. A place that becomes free is
- * taken by the next new link. */
+/* Up to the bound no link has a row of its own, and none is looked for; what is over it has. A
+ * place that becomes free is taken by the next new link. */
 static void test_task__links_outside_of_the_row(void **state) {
-    static const struct kv_ops ops = {
-        .get = counting_get, .put = counting_put, .erase = counting_erase, .cursor = counting_cursor};
+    static const struct kv_ops ops = {.get = counting_get,
+                                      .put = counting_put,
+                                      .erase = counting_erase,
+                                      .cursor = counting_cursor};
     (void)state;
     char id[8];
     cluster_init(&shared, 1);
@@ -557,8 +581,10 @@ static void test_task__links_with_long_ids(void **state) {
         account(&shared, id, 1000, 1, 10000);
     }
     cluster_settle(&shared);
-    assert_links(2); /* two of them take 3000 bytes, three would take more than CUSTOMER_LINKS_BYTES */
-    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "4", "400.00", "4.00"));
+    assert_links(
+        2); /* two of them take 3000 bytes, three would take more than CUSTOMER_LINKS_BYTES */
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
+               PROFILE("ann", "false", "4", "400.00", "4.00"));
     cluster_release(&shared);
 }
 
@@ -575,11 +601,14 @@ static void test_task__links_outside_and_other_rates(void **state) {
     }
     cluster_settle(&shared);
     assert_links(3);
-    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "5", "500.00", "5.00"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
+               PROFILE("ann", "false", "5", "500.00", "5.00"));
     shared.rates.tiers[0].rate_milli = 30;
     cluster_refresh(&shared, 0);
-    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", PROFILE("ann", "false", "5", "500.00", "15.00"));
-    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A004", SUMMARY("A004", "100.00", "0.030", "3.00", "103.00"));
+    assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
+               PROFILE("ann", "false", "5", "500.00", "15.00"));
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A004",
+               SUMMARY("A004", "100.00", "0.030", "3.00", "103.00"));
     assert_links(3);
     assert_change_only(&shared);
     cluster_release(&shared);
@@ -711,7 +740,8 @@ static struct kv_cursor *failing_cursor(struct kv *kv, enum family f) {
     return kv_cursor(((struct failing *)kv)->inner, f);
 }
 
-/* Each step first with a state that fails somewhere, which is rolled back, and then as it should be. */
+/* Each step first with a state that fails somewhere, which is rolled back, and then as it should
+ * be. */
 static void test_task__failing_state(void **state) {
     static const struct kv_ops ops = {
         .get = failing_get, .put = failing_put, .erase = failing_erase, .cursor = failing_cursor};

@@ -1,5 +1,5 @@
-/* task_history: what an event has to know of its id's history, read from the state; the confirmations that are kept there;
- * the header of history rows. The rest of it: test_task.c. */
+/* task_history: what an event has to know of its id's history, read from the state; the
+ * confirmations that are kept there; the header of history rows. The rest of it: test_task.c. */
 #include "cluster.h"
 
 #include "rows_peer.h"
@@ -38,8 +38,8 @@ static void test_task_history__position_header(void **state) {
         struct order_memory got = {.last = LAST_DELETE, .before_end = 7, .outdated = true};
         task_put_position_header(&m, &header);
         assert_true(task_get_position_header(buf_slice(&header), &got));
-        assert_true(slice_eq(got.position, m.position) && got.position_is_last == m.position_is_last &&
-                    got.revision == m.revision);
+        assert_true(slice_eq(got.position, m.position) &&
+                    got.position_is_last == m.position_is_last && got.revision == m.revision);
         assert_true(got.position_is_read == m.position_is_read && slice_eq(got.seen, m.seen));
         assert_true(got.last == LAST_DELETE && got.before_end == 7 && got.outdated);
     }
@@ -87,7 +87,8 @@ static void test_task_history__position_header_revision(void **state) {
     assert_true(task_get_position_header(slice_str("5:1:l0123456789abcdef:20"), &m));
     assert_text(m.position, "l0123456789abcdef:20");
     assert_int_equal(m.revision, 5);
-    assert_true(task_get_position_header(slice_str("6:3:l0123456789abcdef:9\tl0123456789abcdef:5"), &m));
+    assert_true(
+        task_get_position_header(slice_str("6:3:l0123456789abcdef:9\tl0123456789abcdef:5"), &m));
     assert_true(task_get_position_header(slice_str("5:1:l0123456789abcdef:20"), &m));
     assert_true(m.position_is_last && m.position_is_read);
     assert_text(m.seen, "l0123456789abcdef:5");
@@ -148,7 +149,8 @@ struct one {
     struct model model; /* of all that was applied */
 };
 
-static void one_init(struct one *o, enum entity entity, int64_t late_window_ms, int64_t confirmations_max) {
+static void one_init(struct one *o, enum entity entity, int64_t late_window_ms,
+                     int64_t confirmations_max) {
     cluster_init(&o->cluster, 1);
     o->cluster.env.order_options.late_window_ms = late_window_ms;
     o->cluster.env.order_options.future_window_ms = 10 * WIDE;
@@ -169,11 +171,13 @@ static void one_release(struct one *o) {
 static bool one_apply(struct one *o, struct model_event m) {
     struct event e = end_event(o->entity, CHANGE_DELETE, o->id.p, m.at);
     if (m.value != MODEL_DELETED)
-        e = o->entity == ENTITY_CUSTOMER ? customer_event(o->id.p, m.at, names[m.value], false)
-                                         : account_event(o->id.p, m.at, 7, m.value, ACCOUNT_SAVINGS);
+        e = o->entity == ENTITY_CUSTOMER
+                ? customer_event(o->id.p, m.at, names[m.value], false)
+                : account_event(o->id.p, m.at, 7, m.value, ACCOUNT_SAVINGS);
     e.loaded_at_ms = e.early_after_ms = m.loaded_at;
     bool accepted = cluster_apply(&o->cluster, &e);
-    assert_int_equal(accepted, model_add(&o->model, o->cluster.env.order_options.late_window_ms, m));
+    assert_int_equal(accepted,
+                     model_add(&o->model, o->cluster.env.order_options.late_window_ms, m));
     return accepted;
 }
 
@@ -255,12 +259,14 @@ static int64_t confirmation_count(struct one *o) {
 /* --- neighbours --- */
 
 static bool same_version(const struct model_version *a, const struct model_version *b) {
-    return a->from == b->from && a->to == b->to && a->loaded_at == b->loaded_at && a->value == b->value;
+    return a->from == b->from && a->to == b->to && a->loaded_at == b->loaded_at &&
+           a->value == b->value;
 }
 
-/* The last two versions that start at or before `at`, and the next one. Inside the current version it is all there is to
- * know: nothing can touch the one before. */
-static void check_near_versions(struct one *o, int64_t at, const struct model_version *all, size_t count) {
+/* The last two versions that start at or before `at`, and the next one. Inside the current version
+ * it is all there is to know: nothing can touch the one before. */
+static void check_near_versions(struct one *o, int64_t at, const struct model_version *all,
+                                size_t count) {
     const struct neighbours *n = &o->cluster.env.neighbours;
     size_t end = 0, i = 0;
     while (end < count && all[end].from <= at)
@@ -276,8 +282,9 @@ static void check_near_versions(struct one *o, int64_t at, const struct model_ve
 }
 
 /* The one at `at`, and the next one unless the next version starts before it. */
-static void check_near_confirmations(struct one *o, int64_t at, const struct model_version *all, size_t count,
-                                     const struct model_event *unchanged, size_t unchanged_count) {
+static void check_near_confirmations(struct one *o, int64_t at, const struct model_version *all,
+                                     size_t count, const struct model_event *unchanged,
+                                     size_t unchanged_count) {
     const struct neighbours *n = &o->cluster.env.neighbours;
     size_t i = 0, next = 0;
     while (next < count && all[next].from <= at)
@@ -333,7 +340,8 @@ static void test_task_history__neighbours(void **state) {
         int64_t range = 20 + rng_below(&r, 200), steps = 1 + rng_below(&r, 80);
         one_init(&o, seed % 2 == 0 ? ENTITY_CUSTOMER : ENTITY_ACCOUNT, WIDE, 1000);
         for (int64_t i = 0; i < steps; i++) {
-            struct model_event e = {rng_below(&r, range) - 20, 1000 + i, (int)rng_below(&r, values)};
+            struct model_event e = {rng_below(&r, range) - 20, 1000 + i,
+                                    (int)rng_below(&r, values)};
             if (rng_chance(&r, deletes))
                 e.value = MODEL_DELETED;
             assert_true(one_apply(&o, e));
@@ -419,8 +427,8 @@ static void test_task_history__confirmations_max_random(void **state) {
         one_init(&o, seed % 2 == 0 ? ENTITY_CUSTOMER : ENTITY_ACCOUNT, 1000, most);
         for (int i = 0; i < 60; i++) {
             now += rng_below(&r, 5);
-            assert_true(
-                one_apply(&o, (struct model_event){now - rng_below(&r, 40), i, (int)rng_below(&r, 4) - 1}));
+            assert_true(one_apply(
+                &o, (struct model_event){now - rng_below(&r, 40), i, (int)rng_below(&r, 4) - 1}));
             assert_well_formed(&o);
             assert_true(confirmation_count(&o) <= most);
         }
@@ -440,8 +448,9 @@ static void test_task_history__old_confirmations(void **state) {
             size_t n, unchanged_count;
             struct model_event *unchanged;
             now += rng_below(&r, 8);
-            (void)one_apply(&o, (struct model_event){now - (rng_chance(&r, 40) ? rng_below(&r, window) : 0),
-                                                     i, (int)rng_below(&r, 3) - 1});
+            (void)one_apply(
+                &o, (struct model_event){now - (rng_chance(&r, 40) ? rng_below(&r, window) : 0), i,
+                                         (int)rng_below(&r, 3) - 1});
             free(model_versions(&o.model, &n, &unchanged, &unchanged_count));
             int64_t needed = 0;
             for (size_t k = 0; k < unchanged_count; k++)
@@ -462,7 +471,8 @@ static void test_task_history__old_confirmations(void **state) {
 
 #define OLD_CONFIRMATIONS 3000
 
-/* All confirmations of an id in one message, as often as the topic has it: the format's byte, blocks, their end. */
+/* All confirmations of an id in one message, as often as the topic has it: the format's byte,
+ * blocks, their end. */
 static void put_old_message(struct buf *out, int64_t count) {
     buf_clear(out);
     buf_put_byte(out, MESSAGE_FORMAT);
@@ -476,7 +486,8 @@ static void put_old_message(struct buf *out, int64_t count) {
 }
 
 static void replay_text(struct one *o, enum topic topic, const char *key, struct slice value) {
-    task_replay(&o->cluster.env, o->task, topic, slice_str(key), value, (struct history_headers){0});
+    task_replay(&o->cluster.env, o->task, topic, slice_str(key), value,
+                (struct history_headers){0});
     if (kv_failed(o->cluster.env.kv))
         fail_msg("%s", o->cluster.env.kv->err.text);
 }
@@ -517,7 +528,8 @@ static void check_restore(struct one *o) {
     for (size_t t = 0; t < ARRAY_LEN(topics); t++) {
         const struct log *l = &o->cluster.logs[topics[t]][0];
         for (size_t i = 0; i < l->count; i++)
-            replay_text(&r, topics[t], buf_cstr(&l->messages[i].key), message_value(&l->messages[i]));
+            replay_text(&r, topics[t], buf_cstr(&l->messages[i].key),
+                        message_value(&l->messages[i]));
     }
     for (size_t i = 0; i < o->model.count; i++)
         assert_true(model_add(&r.model, WIDE, o->model.events[i]));
@@ -526,8 +538,8 @@ static void check_restore(struct one *o) {
     one_release(&r);
 }
 
-/* They are read back, however many they are, and the id goes on: what is late finds them, and new ones get rows of
- * their own. */
+/* They are read back, however many they are, and the id goes on: what is late finds them, and new
+ * ones get rows of their own. */
 static void test_task_history__confirmations_of_0_1_0(void **state) {
     (void)state;
     struct one o;
@@ -550,8 +562,9 @@ static void test_task_history__confirmations_of_0_1_0(void **state) {
     assert_as_model(&o);
     check_restore(&o);
     assert_true(one_apply(&o, (struct model_event){20, 5002, 2})); /* at a confirmation's time, */
-    assert_true(one_apply(&o, (struct model_event){17000, 5003, MODEL_DELETED})); /* a delete between them, */
-    assert_true(one_apply(&o, (struct model_event){40000, 5004, 3}));             /* and the next version */
+    assert_true(one_apply(
+        &o, (struct model_event){17000, 5003, MODEL_DELETED}));       /* a delete between them, */
+    assert_true(one_apply(&o, (struct model_event){40000, 5004, 3})); /* and the next version */
     assert_as_model(&o);
     check_restore(&o);
     one_release(&o);
@@ -569,7 +582,8 @@ static void test_task_history__confirmations_of_0_1_0_random(void **state) {
             assert_true(model_add(&o.model, WIDE, (struct model_event){10 * i, i, 0}));
         for (int i = 0; i < 8; i++) {
             int64_t at = rng_below(&r, 3010) * 10 + (rng_chance(&r, 50) ? 5 : 0);
-            assert_true(one_apply(&o, (struct model_event){at, 5000 + i, (int)rng_below(&r, 4) - 1}));
+            assert_true(
+                one_apply(&o, (struct model_event){at, 5000 + i, (int)rng_below(&r, 4) - 1}));
         }
         assert_as_model(&o);
         check_restore(&o);
@@ -644,9 +658,11 @@ static void test_task_history__floor_bytes(void **state) {
         assert_int_equal(avro_value_set_long(&v, e.source_offset), 0);
         assert_bytes_equal("floor", slice_of(m->value.p + 1, m->value.n - 1), peer_encode(peer));
         const struct order_floor *floor = task_floor(&o.cluster.env, o.task, o.entity);
-        assert_true(floor->exists && floor->at == e.event_at_ms && floor->has_own_time == e.has_own_time &&
-                    floor->by_time_only == !e.is_log && slice_eq(floor->position, e.position) &&
-                    floor->source_partition == e.source_partition && floor->source_offset == e.source_offset);
+        assert_true(floor->exists && floor->at == e.event_at_ms &&
+                    floor->has_own_time == e.has_own_time && floor->by_time_only == !e.is_log &&
+                    slice_eq(floor->position, e.position) &&
+                    floor->source_partition == e.source_partition &&
+                    floor->source_offset == e.source_offset);
         one_release(&o);
     }
     buf_release(&position);

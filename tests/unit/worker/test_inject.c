@@ -1,7 +1,8 @@
-/* Error codes of a broker, injected into transactional requests on the in-process broker: a commit that is told to have
- * gone through has; all else costs the producer, has a class by what is to be done, and a new producer goes on. Which
- * codes librdkafka mends itself, and which end the transaction: by the protocol's meaning of the code, and by
- * librdkafka's documentation of its transactional errors. */
+/* Error codes of a broker, injected into transactional requests on the in-process broker: a commit
+ * that is told to have gone through has; all else costs the producer, has a class by what is to be
+ * done, and a new producer goes on. Which codes librdkafka mends itself, and which end the
+ * transaction: by the protocol's meaning of the code, and by librdkafka's documentation of its
+ * transactional errors. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
@@ -93,7 +94,8 @@ static void rig_init(struct rig *g) {
     assert_non_null(g->host);
     g->cluster = rd_kafka_mock_cluster_new(g->host, 1);
     assert_non_null(g->cluster);
-    buf_printf(&servers, "kafka.bootstrap.servers=%s", rd_kafka_mock_cluster_bootstraps(g->cluster));
+    buf_printf(&servers, "kafka.bootstrap.servers=%s",
+               rd_kafka_mock_cluster_bootstraps(g->cluster));
     const char *const sets[] = {buf_cstr(&servers), "transaction.timeout=3s", "kafka.log_level=0"};
     if (!config_load(&g->config, NULL, sets, ARRAY_LEN(sets), &e))
         fail_msg("%s", e.text);
@@ -116,8 +118,10 @@ static struct producer *new_producer(struct rig *g, const char *id, struct err *
 
 /* One message, one offset, a commit. */
 static bool transact(struct rig *g, struct producer *p, struct err *e) {
-    struct sink_message m = {
-        .topic = TOPIC_ACCOUNT_SUMMARY, .key = slice_str("A"), .value = slice_str("{}"), .timestamp_ms = 1};
+    struct sink_message m = {.topic = TOPIC_ACCOUNT_SUMMARY,
+                             .key = slice_str("A"),
+                             .value = slice_str("{}"),
+                             .timestamp_ms = 1};
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(offsets, g->config.topics[TOPIC_ACCOUNTS], 0)->offset = 1;
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new("group");
@@ -140,15 +144,16 @@ static enum outcome outcome_of(bool ok, const struct err *e) {
                                     : LOST_RETRY;
 }
 
-static void check_outcome(size_t api, rd_kafka_resp_err_t code, enum outcome got, const struct err *e) {
+static void check_outcome(size_t api, rd_kafka_resp_err_t code, enum outcome got,
+                          const struct err *e) {
     for (size_t i = 0; i < ARRAY_LEN(certain); i++)
         if (certain[i].api == apis[api].api && certain[i].code == code && certain[i].outcome != got)
-            fail_msg("%s %s: outcome %d, must be %d: %s", apis[api].name, rd_kafka_err2name(code), (int)got,
-                     (int)certain[i].outcome, got != COMMITTED ? e->text : "");
+            fail_msg("%s %s: outcome %d, must be %d: %s", apis[api].name, rd_kafka_err2name(code),
+                     (int)got, (int)certain[i].outcome, got != COMMITTED ? e->text : "");
 }
 
-/* All with the same transactional id: the mock cluster draws producer ids at random, and takes one that it drew before
- * for the earlier id's. */
+/* All with the same transactional id: the mock cluster draws producer ids at random, and takes one
+ * that it drew before for the earlier id's. */
 static void try_one(struct rig *g, size_t api, rd_kafka_resp_err_t code) {
     struct err e = {0};
     struct producer *p = new_producer(g, "t", &e);
@@ -168,7 +173,8 @@ static void try_one(struct rig *g, size_t api, rd_kafka_resp_err_t code) {
         return;
     p = new_producer(g, "t", &e); /* goes on */
     if (p == NULL || !transact(g, p, &e))
-        fail_msg("after %s %s a new producer fails: %s", apis[api].name, rd_kafka_err2name(code), e.text);
+        fail_msg("after %s %s a new producer fails: %s", apis[api].name, rd_kafka_err2name(code),
+                 e.text);
     producer_free(p);
 }
 
@@ -188,7 +194,8 @@ static void test_inject__what_is_certain(void **state) {
     rig_release(&g);
 }
 
-/* librdkafka sends EndTxn again over a new connection: the commit goes through, and the producer is not used again. */
+/* librdkafka sends EndTxn again over a new connection: the commit goes through, and the producer is
+ * not used again. */
 static void test_inject__broken_connection(void **state) {
     (void)state;
     struct rig g;

@@ -1,5 +1,5 @@
-/* What a worker begins its tasks with. Kafka is a stand-in (the group's offsets), and so is the restore, which the linker
- * puts around the calls (--wrap): what was asked to be restored. */
+/* What a worker begins its tasks with. Kafka is a stand-in (the group's offsets), and so is the
+ * restore, which the linker puts around the calls (--wrap): what was asked to be restored. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
@@ -19,7 +19,7 @@ static struct world {
     struct topic_layout layout;
     struct metrics *metrics;
     atomic_int state_owners[N];
-    int32_t let_go;         /* whose holder gives up while committed offsets are asked for; -1: nobody's */
+    int32_t let_go; /* whose holder gives up while committed offsets are asked for; -1: nobody's */
     int nothing_committed;  /* the group has no offsets when it is asked that many times */
     int64_t deleted_before; /* the start of every partition */
     int writes;             /* of the state */
@@ -57,20 +57,22 @@ static void free_metadata(const struct rd_kafka_metadata *all) {
     (void)all;
 }
 
-static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_partition_list_t *list, int ms) {
+static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_partition_list_t *list,
+                                     int ms) {
     (void)c, (void)ms;
     for (int i = 0; i < list->cnt; i++)
-        list->elems[i].offset = world.nothing_committed > 0
-                                    ? RD_KAFKA_OFFSET_INVALID
-                                    : offset_of(topic_named(list->elems[i].topic), list->elems[i].partition);
+        list->elems[i].offset =
+            world.nothing_committed > 0
+                ? RD_KAFKA_OFFSET_INVALID
+                : offset_of(topic_named(list->elems[i].topic), list->elems[i].partition);
     world.nothing_committed -= world.nothing_committed > 0;
     if (world.let_go >= 0)
         atomic_store(&world.state_owners[world.let_go], 0);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list, int64_t *low,
-                       int64_t *high, int timeout_ms, struct err *e) {
+static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_list_t *list,
+                       int64_t *low, int64_t *high, int timeout_ms, struct err *e) {
     (void)c, (void)timeout_ms, (void)e;
     for (int i = 0; i < list->cnt; i++) {
         low[i] = world.deleted_before;
@@ -79,8 +81,10 @@ static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_li
     return true;
 }
 
-static const struct worker_kafka kafka = {
-    .metadata = metadata, .free_metadata = free_metadata, .committed = committed, .watermarks = watermarks};
+static const struct worker_kafka kafka = {.metadata = metadata,
+                                          .free_metadata = free_metadata,
+                                          .committed = committed,
+                                          .watermarks = watermarks};
 
 struct kafka_client *__wrap_restore_client(const struct restore *r);
 struct kafka_client *__wrap_restore_client(const struct restore *r) {
@@ -88,10 +92,12 @@ struct kafka_client *__wrap_restore_client(const struct restore *r) {
     return NULL;
 }
 
-bool __wrap_restore_add(struct restore *r, struct task_env *env, const struct restore_request *requests,
-                        size_t count, int64_t now_ms, struct err *e);
-bool __wrap_restore_add(struct restore *r, struct task_env *env, const struct restore_request *requests,
-                        size_t count, int64_t now_ms, struct err *e) {
+bool __wrap_restore_add(struct restore *r, struct task_env *env,
+                        const struct restore_request *requests, size_t count, int64_t now_ms,
+                        struct err *e);
+bool __wrap_restore_add(struct restore *r, struct task_env *env,
+                        const struct restore_request *requests, size_t count, int64_t now_ms,
+                        struct err *e) {
     (void)r, (void)env, (void)now_ms, (void)e;
     for (size_t i = 0; i < count; i++)
         world.requests[world.request_count++] = requests[i];
@@ -136,7 +142,8 @@ void __wrap_worker_publish_lag(struct worker *w) {
     (void)w;
 }
 
-/* A worker that has just been given these partitions of all consumed topics but `lacking` (TOPIC_COUNT: of all). */
+/* A worker that has just been given these partitions of all consumed topics but `lacking`
+ * (TOPIC_COUNT: of all). */
 static struct worker *new_worker(const int32_t *partitions, size_t count, enum topic lacking) {
     struct err e = {0};
     world = (struct world){.let_go = -1, .layout.n = N};
@@ -160,8 +167,10 @@ static struct worker *new_worker(const int32_t *partitions, size_t count, enum t
     for (size_t i = 0; i < count; i++)
         for (int t = 0; t < TOPIC_COUNT; t++)
             if (topic_is_consumed((enum topic)t) && (enum topic)t != lacking)
-                w->sources[w->source_count++] = (struct source){
-                    .topic = (enum topic)t, .partition = partitions[i], .next = -1, .committed = -1};
+                w->sources[w->source_count++] = (struct source){.topic = (enum topic)t,
+                                                                .partition = partitions[i],
+                                                                .next = -1,
+                                                                .committed = -1};
     for (size_t i = 0; i < count; i++)
         if (lacking != TOPIC_ACCOUNT_LINKS)
             atomic_store(&w->stages[partitions[i]], STAGE_WAITING);
@@ -208,8 +217,8 @@ static void test_worker_tasks__begin_where_the_group_is(void **state) {
     free_worker(w);
 }
 
-/* A task that another worker of the process still has is not begun before its own offsets were asked for, at whatever
- * moment it gets free. */
+/* A task that another worker of the process still has is not begun before its own offsets were
+ * asked for, at whatever moment it gets free. */
 static void test_worker_tasks__let_go_while_asking(void **state) {
     (void)state;
     struct worker *w = new_worker((int32_t[]){0, 1}, 2, TOPIC_COUNT);
@@ -239,7 +248,8 @@ static void test_worker_tasks__assignment_that_lacks_a_topic(void **state) {
     }
 }
 
-/* Who says `what` must be right: it asked a moment ago, and others may have gone on with the partition since. */
+/* Who says `what` must be right: it asked a moment ago, and others may have gone on with the
+ * partition since. */
 static void assert_ends(struct worker *w, enum err_class class, const char *what) {
     struct err e = {0};
     assert_false(worker_advance_tasks(w, &e));
@@ -282,8 +292,8 @@ static rd_kafka_error_t *init_transactions(struct kafka_client *c, int timeout_m
     return NULL;
 }
 
-static struct kafka_client *new_producer(const struct worker_kafka *k, const struct kafka_transactional *t,
-                                         struct err *e) {
+static struct kafka_client *new_producer(const struct worker_kafka *k,
+                                         const struct kafka_transactional *t, struct err *e) {
     static char any;
     (void)k, (void)t, (void)e;
     return (struct kafka_client *)&any;
@@ -294,7 +304,8 @@ static bool free_client(struct kafka_client *c) {
     return true;
 }
 
-/* Where no transaction can be begun, what the last ones have left in memory is written all the same, not replayed. */
+/* Where no transaction can be begun, what the last ones have left in memory is written all the
+ * same, not replayed. */
 static void test_worker_tasks__no_transaction_can_be_begun(void **state) {
     (void)state;
     struct err e = {0};

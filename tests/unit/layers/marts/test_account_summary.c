@@ -57,7 +57,8 @@ static void test_account_summary__random_interest(void **state) {
             rates.tiers[k].rate_milli = (int32_t)rng_below(&r, 1001);
         }
         if (rates.tier_count > 1 && rng_chance(&r, 20)) /* at an edge */
-            balance = rates.tiers[rng_below(&r, rates.tier_count - 1)].below_cents - rng_below(&r, 2);
+            balance =
+                rates.tiers[rng_below(&r, rates.tier_count - 1)].below_cents - rng_below(&r, 2);
         bool has_loan = rng_chance(&r, 50);
         int64_t rate = -1;
         for (int k = rates.tier_count; k > 0; k--)
@@ -76,8 +77,8 @@ static void test_account_summary__row(void **state) {
     (void)state;
     struct rates rates = default_rates();
     struct account_summary_row row;
-    struct account_with_customer_row joined = {slice_str("A001"),    7, slice_str("alice"), true, 1650000,
-                                               slice_str("savings"), 99};
+    struct account_with_customer_row joined = {
+        slice_str("A001"), 7, slice_str("alice"), true, 1650000, slice_str("savings"), 99};
     assert_true(account_summarize(&rates, &joined, 1234, &row));
     assert_text(row.account_id, "A001");
     assert_int_equal(row.customer_id, 7);

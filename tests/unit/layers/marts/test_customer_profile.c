@@ -49,9 +49,9 @@ static void test_customer_profile__add_and_subtract(void **state) {
         for (int i = 0; i < 150; i++) {
             int64_t left;
             if (n < LINKS_MAX && rng_chance(&r, n < 4 ? 90 : 50)) {
-                links[n] =
-                    (struct account_link){rng_below(&r, 4), rng_below(&r, INT64_C(1000000000000000000)),
-                                          slice_str(rng_chance(&r, 60) ? "savings" : "checking")};
+                links[n] = (struct account_link){
+                    rng_below(&r, 4), rng_below(&r, INT64_C(1000000000000000000)),
+                    slice_str(rng_chance(&r, 60) ? "savings" : "checking")};
                 left = totals_add(&t, &rates, &links[n], 1);
                 assert_int_equal(left, links_of(&t, (int32_t)links[n].partition));
                 n++;
@@ -107,7 +107,8 @@ static void test_customer_profile__row(void **state) {
     struct rates rates = default_rates();
     struct totals t = {0};
     struct customer_profile_row row;
-    struct customer_ref customer = {true, slice_str("alice"), false}, unknown = {false, slice_str(""), false};
+    struct customer_ref customer = {true, slice_str("alice"), false},
+                        unknown = {false, slice_str(""), false};
     struct account_link savings = {0, 1650000, slice_str("savings")},
                         checking = {1, 500, slice_str("checking")};
     assert_false(customer_profile(&t, 7, &customer, 99, &row)); /* no account at all */

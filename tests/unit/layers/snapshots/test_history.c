@@ -1,6 +1,7 @@
-/* Driven as task.c does it: the timeline goes through its bytes between two events, and history_apply sees the event's
- * neighbours only. Confirmations are kept as task_history.c keeps them: a few in the timeline, the others in rows of
- * their own, and those that no accepted event can come before are forgotten. */
+/* Driven as task.c does it: the timeline goes through its bytes between two events, and
+ * history_apply sees the event's neighbours only. Confirmations are kept as task_history.c keeps
+ * them: a few in the timeline, the others in rows of their own, and those that no accepted event
+ * can come before are forgotten. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
@@ -30,7 +31,7 @@ static int value_of(struct slice attributes) {
 struct shelf {
     int64_t late_window_ms;
     int forgets_at_once; /* confirmations, with one event */
-    bool ends_move;      /* deletes that are the newest event have no time of their own (rules O6, O8) */
+    bool ends_move; /* deletes that are the newest event have no time of their own (rules O6, O8) */
     struct history history;
     struct timeline timeline;
     struct buf bytes; /* of the timeline; empty: none yet */
@@ -61,7 +62,8 @@ static void shelf_load(struct shelf *s) {
     if (in.n > 0)
         assert_true(timeline_decode(&in, &s->timeline));
     assert_int_equal(s->timeline.outside_count, s->outside_count);
-    assert_true(s->timeline.outside_oldest == (s->outside_count > 0 ? s->outside[0].at : TIMESTAMP_NONE));
+    assert_true(s->timeline.outside_oldest ==
+                (s->outside_count > 0 ? s->outside[0].at : TIMESTAMP_NONE));
 }
 
 static void shelf_save(struct shelf *s) {
@@ -133,7 +135,8 @@ static void insert_outside(struct shelf *s, struct confirmation c) {
 }
 
 static const struct confirmation *find_confirmation(struct shelf *s, int64_t at) {
-    const struct confirmation *inside = timeline_find(&s->timeline, at), *outside = find_outside(s, at);
+    const struct confirmation *inside = timeline_find(&s->timeline, at),
+                              *outside = find_outside(s, at);
     assert_true(inside == NULL || outside == NULL);
     return inside != NULL ? inside : outside;
 }
@@ -141,12 +144,13 @@ static const struct confirmation *find_confirmation(struct shelf *s, int64_t at)
 /* All, ascending by time; the caller frees. */
 static struct confirmation *all_confirmations(const struct shelf *s, size_t *count) {
     const struct timeline *t = &s->timeline;
-    struct confirmation *all = mem_alloc((t->confirmation_count + s->outside_count + 1) * sizeof *all);
+    struct confirmation *all =
+        mem_alloc((t->confirmation_count + s->outside_count + 1) * sizeof *all);
     size_t i = 0, j = 0;
     *count = 0;
     while (i < t->confirmation_count || j < s->outside_count) {
-        bool is_inside =
-            j == s->outside_count || (i < t->confirmation_count && t->confirmations[i].at < s->outside[j].at);
+        bool is_inside = j == s->outside_count ||
+                         (i < t->confirmation_count && t->confirmations[i].at < s->outside[j].at);
         all[(*count)++] = is_inside ? t->confirmations[i++] : s->outside[j++];
     }
     return all;
@@ -215,7 +219,8 @@ static void check_version_at(const struct shelf *s, const struct history_event *
     const struct version *got = neighbours_version_at(n, e->at, &s->timeline, e->moves_end);
     for (size_t i = 0; i < shelf_version_count(s); i++) {
         struct version v = shelf_version(s, i);
-        bool ends = v.to != TIMESTAMP_NONE && !(e->moves_end && v.to == s->timeline.newest_event_at);
+        bool ends =
+            v.to != TIMESTAMP_NONE && !(e->moves_end && v.to == s->timeline.newest_event_at);
         if (e->at < v.from || (ends && e->at >= v.to))
             continue;
         assert_true(got != NULL && got->from == v.from && slice_eq(got->attributes, v.attributes));
@@ -317,7 +322,8 @@ static struct history_event as_history_event(struct model_event e, bool moves_en
 }
 
 /* history_apply leaves what it is not to touch, and touches nothing where the event was known. */
-static void apply_and_check(struct shelf *s, const struct neighbours *n, const struct history_event *h) {
+static void apply_and_check(struct shelf *s, const struct neighbours *n,
+                            const struct history_event *h) {
     struct buf whole[2] = {{0}}, memory[2] = {{0}};
     timeline_encode(&s->timeline, &whole[0]);
     id_memory_encode(&s->timeline, &memory[0]);
@@ -379,7 +385,8 @@ static void describe(struct buf *out, const struct model_version *v, size_t n) {
     buf_clear(out);
     for (size_t i = 0; i < n; i++) {
         struct slice name = attributes_of(v[i].value);
-        buf_printf(out, "%s%.*s[%lld,", i > 0 ? " " : "", (int)name.n, name.p, (long long)v[i].from);
+        buf_printf(out, "%s%.*s[%lld,", i > 0 ? " " : "", (int)name.n, name.p,
+                   (long long)v[i].from);
         if (v[i].to == TIMESTAMP_NONE)
             buf_put_str(out, "…)");
         else
@@ -388,14 +395,16 @@ static void describe(struct buf *out, const struct model_version *v, size_t n) {
     }
 }
 
-static const struct model_event *find_event(const struct model_event *events, size_t n, int64_t at) {
+static const struct model_event *find_event(const struct model_event *events, size_t n,
+                                            int64_t at) {
     for (size_t i = 0; i < n; i++)
         if (events[i].at == at)
             return &events[i];
     return NULL;
 }
 
-/* The confirmations are those events that changed nothing, of which only old ones may have been forgotten. */
+/* The confirmations are those events that changed nothing, of which only old ones may have been
+ * forgotten. */
 static void compare_confirmations(struct shelf *s, const struct model_event *unchanged, size_t n) {
     size_t count;
     struct confirmation *all = all_confirmations(s, &count);
@@ -407,7 +416,8 @@ static void compare_confirmations(struct shelf *s, const struct model_event *unc
         assert_true(s->forgets_at_once != ALL_AT_ONCE || all[i].at >= needed_from(s));
     }
     for (size_t i = 0; i < n; i++)
-        assert_true(unchanged[i].at < needed_from(s) || find_confirmation(s, unchanged[i].at) != NULL);
+        assert_true(unchanged[i].at < needed_from(s) ||
+                    find_confirmation(s, unchanged[i].at) != NULL);
     free(all);
 }
 
@@ -416,7 +426,8 @@ static void compare(struct shelf *s, const struct model *m, const char *what, ui
     size_t n, expected_count, unchanged_count;
     struct model_event *unchanged;
     struct model_version *got = shelf_all(s, &n);
-    struct model_version *expected = model_versions(m, &expected_count, &unchanged, &unchanged_count);
+    struct model_version *expected =
+        model_versions(m, &expected_count, &unchanged, &unchanged_count);
     struct buf a = {0}, b = {0};
     describe(&a, got, n);
     describe(&b, expected, expected_count);
@@ -531,9 +542,13 @@ static void test_history__repeats_need_no_neighbours(void **state) {
         {"a5 -10", {10, 9, MODEL_DELETED}, true},
         {"-5 -10", {5, 9, MODEL_DELETED}, false},
         {"-5 a10", {5, 9, 0}, true},
-        {"a5 a10 b20 b30", {10, 9, 1}, true}, /* a confirmation of another version than the current */
+        {"a5 a10 b20 b30",
+         {10, 9, 1},
+         true}, /* a confirmation of another version than the current */
         {"a5 a10 a15 a20 a25 a30 a35 a40", {35, 9, 0}, false},
-        {"a5 a10 a15 a20 a25 a30 a35 a40", {40, 9, 0}, true}, /* a confirmation with a row of its own */
+        {"a5 a10 a15 a20 a25 a30 a35 a40",
+         {40, 9, 0},
+         true}, /* a confirmation with a row of its own */
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -549,7 +564,8 @@ static void test_history__repeats_need_no_neighbours(void **state) {
 
 /* --- any order of arrival --- */
 
-static void run_order(const struct model_event *events, const size_t *order, size_t n, uint64_t seed) {
+static void run_order(const struct model_event *events, const size_t *order, size_t n,
+                      uint64_t seed) {
     struct model m;
     model_init(&m);
     shelf_init(&shared, 1000);
@@ -608,7 +624,8 @@ static void test_history__any_order(void **state) {
         int64_t at = rng_below(&r, 100) - 50;
         for (size_t i = 0; i < n; i++) {
             at += 1 + rng_below(&r, 20);
-            events[i] = (struct model_event){at, rng_below(&r, 1000000), (int)rng_below(&r, values + 1) - 1};
+            events[i] = (struct model_event){at, rng_below(&r, 1000000),
+                                             (int)rng_below(&r, values + 1) - 1};
             order[i] = i;
         }
         for (int times = 0; times < 6; times++) {
@@ -657,7 +674,8 @@ static void run_random(uint64_t seed, struct random_counts *counts) {
         counts->outside += shared.outside_count > 0;
         compare(&shared, &m, "random", seed);
     }
-    counts->forgotten += (int64_t)(m.count - shared.timeline.confirmation_count - shared.outside_count);
+    counts->forgotten +=
+        (int64_t)(m.count - shared.timeline.confirmation_count - shared.outside_count);
     model_release(&m);
     shelf_release(&shared);
 }
@@ -689,7 +707,8 @@ static void test_history__other_options(void **state) {
     assert_true(shelf_apply(&shared, (struct model_event){50, 11, 0})); /* the same once more */
     compare(&shared, &m, "narrow", 0);
     assert_int_equal(shared.timeline.confirmation_count + shared.outside_count, 2);
-    shared.late_window_ms = 1000; /* wider again: what is forgotten stays so, and versions are well-formed */
+    shared.late_window_ms =
+        1000; /* wider again: what is forgotten stays so, and versions are well-formed */
     assert_true(shelf_apply(&shared, (struct model_event){30, 12, 1}));
     size_t n;
     struct buf text = {0};
@@ -719,7 +738,8 @@ static void model_drop_newest(struct model *m) {
     m->newest = newest;
 }
 
-/* An upsert behind the event before the delete, and not behind the delete, when the newest event is that. */
+/* An upsert behind the event before the delete, and not behind the delete, when the newest event is
+ * that. */
 static void move_end(struct shelf *s, struct model *m, struct rng *r, struct model_event e) {
     int64_t end = s->timeline.newest_event_at, before = s->timeline.memory.before_end;
     int64_t room = before == TIMESTAMP_NONE ? 20 : end - before;
@@ -754,7 +774,8 @@ static void run_moves(uint64_t seed, struct move_counts *counts) {
             move_end(&shared, &m, &r, e);
             counts->moved++;
             counts->ties += m.newest == newest;
-            counts->same += shared.history.confirmation_count > 0 && !shared.history.confirmations[0].gone;
+            counts->same +=
+                shared.history.confirmation_count > 0 && !shared.history.confirmations[0].gone;
             counts->outside += shared.outside_count > 0;
         } else {
             now += rng_below(&r, 8);
@@ -778,14 +799,16 @@ static void test_history__moves_end(void **state) {
         assert_true(c.moved > 10000 && c.ties > 3000 && c.same > 3000 && c.outside > 1000);
 }
 
-/* The last event comes behind a delete without a time of its own, which the text has as its newest one. */
+/* The last event comes behind a delete without a time of its own, which the text has as its newest
+ * one. */
 static void test_history__moves_end_examples(void **state) {
     static const struct {
         const char *events;
         struct model_event e;
         const char *versions;
     } cases[] = {
-        /* Deleted and inserted again within the connector's lag: the new row is alive from its own time on. */
+        /* Deleted and inserted again within the connector's lag: the new row is alive from its own
+           time on. */
         {"a5 -10", {8, 9, 1}, "alice[5,8)@1 bob[8,…)@9"},
         {"a5 -10", {10, 9, 1}, "alice[5,10)@1 bob[10,…)@9"},
         {"a5 -10", {6, 9, 0}, "alice[5,…)@1"},
@@ -823,7 +846,8 @@ static void test_history__moves_end_examples(void **state) {
 
 /* --- far behind --- */
 
-/* What an event changes, it finds among its neighbours, however long the history is; and the whole is right. */
+/* What an event changes, it finds among its neighbours, however long the history is; and the whole
+ * is right. */
 static void test_history__far_behind(void **state) {
     enum { VERSIONS = 5000, EVENTS = 2500 };
     struct rng r = rng_seeded(5);
@@ -837,7 +861,8 @@ static void test_history__far_behind(void **state) {
     }
     assert_int_equal(shared.closed_count, VERSIONS - 1);
     for (int64_t i = 0; i < EVENTS; i++) {
-        struct model_event e = {rng_below(&r, INT64_C(10) * VERSIONS), 100000 + i, (int)rng_below(&r, 4) - 1};
+        struct model_event e = {rng_below(&r, INT64_C(10) * VERSIONS), 100000 + i,
+                                (int)rng_below(&r, 4) - 1};
         bool is_known = model_knows(&m, e);
         assert_true(shelf_apply(&shared, e) && model_add(&m, shared.late_window_ms, e));
         assert_int_equal(shared.history.happened, !is_known);

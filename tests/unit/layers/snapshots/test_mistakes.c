@@ -1,6 +1,6 @@
-/* Deliberate mistakes in the model of the order of events, at least one for each of the rules O1 to O10: random worlds must
- * tell the program from a model that has one. A world ends its process where something is not as the model says, so each
- * runs in a child. */
+/* Deliberate mistakes in the model of the order of events, at least one for each of the rules O1 to
+ * O10: random worlds must tell the program from a model that has one. A world ends its process
+ * where something is not as the model says, so each runs in a child. */
 #include "world.h"
 
 #include "streamer/base/mem.h"

@@ -1,5 +1,5 @@
-/* order: what README, "Order of events", says of a record, rule by rule. late.window is 100 and future.window
- * 50 here. */
+/* order: what README, "Order of events", says of a record, rule by rule. late.window is 100 and
+ * future.window 50 here. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
@@ -91,7 +91,8 @@ static const char *verdict_name(enum verdict v) {
 }
 
 static const char *side_name(enum floor_side side) {
-    static const char *const names[] = {"above", "below", "below at once", "below its end", "below and on"};
+    static const char *const names[] = {"above", "below", "below at once", "below its end",
+                                        "below and on"};
     return names[side];
 }
 
@@ -99,7 +100,8 @@ static const char *side_name(enum floor_side side) {
 static void assert_placement(const char *what, const struct placement *got,
                              const struct placement *expected) {
     if (got->verdict != expected->verdict)
-        fail_msg("%s: %s, not %s", what, verdict_name(got->verdict), verdict_name(expected->verdict));
+        fail_msg("%s: %s, not %s", what, verdict_name(got->verdict),
+                 verdict_name(expected->verdict));
     if (got->is_behind_tombstone != expected->is_behind_tombstone)
         fail_msg("%s: behind a tombstone %d", what, got->is_behind_tombstone);
     if (got->verdict != VERDICT_APPLY)
@@ -140,9 +142,15 @@ static void test_order__by_time(void **state) {
         {"O2: a newer one", {.newest = 1000}, {.at = 1001}, {.at = 1001}},
         {"O2: a late one goes where its time belongs", {.newest = 1000}, {.at = 950}, {.at = 950}},
         {"O2: a tie", {.newest = 1000}, {.at = 1000}, {.at = 1000}},
-        {"O2: without a time of its own", {.newest = 1000}, {.at = NEVER, .kafka = 990}, {.at = 990}},
+        {"O2: without a time of its own",
+         {.newest = 1000},
+         {.at = NEVER, .kafka = 990},
+         {.at = 990}},
         {"O2: a late delete", {.newest = 1000}, {.kind = CHANGE_DELETE, .at = 950}, {.at = 950}},
-        {"O5: late.window behind the newest is in time", {.newest = 1000}, {.at = 900}, {.at = 900}},
+        {"O5: late.window behind the newest is in time",
+         {.newest = 1000},
+         {.at = 900},
+         {.at = 900}},
         {"O5: older is not", {.newest = 1000}, {.at = 899}, {.verdict = VERDICT_TOO_LATE}},
         {"O5: a delete neither",
          {.newest = 1000},
@@ -196,7 +204,10 @@ static void test_order__log(void **state) {
          {.newest = 1000},
          {.is_log = true, .at = 1},
          {.at = 1000, .is_reordered = true}},
-        {"O5: nothing is early", {.newest = 1000}, {.is_log = true, .at = 1550, .kafka = 1500}, {.at = 1550}},
+        {"O5: nothing is early",
+         {.newest = 1000},
+         {.is_log = true, .at = 1550, .kafka = 1500},
+         {.at = 1550}},
         {"O5: a time beyond future.window becomes Kafka's timestamp",
          {.newest = 1000},
          {.is_log = true, .at = 1551, .kafka = 1500},
@@ -226,7 +237,10 @@ static void test_order__repeats(void **state) {
          {1000, .lsn = "9"},
          {.is_log = true, .at = 1000, .lsn = "5"},
          {.verdict = VERDICT_REPEAT}},
-        {"O4: before, but newer", {1000, .lsn = "9"}, {.is_log = true, .at = 1001, .lsn = "5"}, {.at = 1001}},
+        {"O4: before, but newer",
+         {1000, .lsn = "9"},
+         {.is_log = true, .at = 1001, .lsn = "5"},
+         {.at = 1001}},
         {"O4: numbers by their value",
          {1000, .lsn = "100"},
          {.is_log = true, .at = 990, .lsn = "99"},
@@ -239,7 +253,10 @@ static void test_order__repeats(void **state) {
          {1000, .lsn = "9"},
          {.is_log = true, .at = 1000, .lsn = "9"},
          {.at = 1000}},
-        {"O4: nor does an equal time", {.newest = 1000}, {.is_log = true, .at = 1000}, {.at = 1000}},
+        {"O4: nor does an equal time",
+         {.newest = 1000},
+         {.is_log = true, .at = 1000},
+         {.at = 1000}},
         {"O4: the record has no position",
          {1000, .lsn = "9"},
          {.is_log = true, .at = 990},
@@ -293,9 +310,9 @@ static void test_order__repeats(void **state) {
     check_places(cases, ARRAY_LEN(cases));
 }
 
-/* A row of a snapshot carries the position at which the snapshot was taken. Changes that it does not
- * contain can carry lower ones: only what lies not behind the position before such rows is known to be
- * contained. */
+/* A row of a snapshot carries the position at which the snapshot was taken. Changes that it does
+ * not contain can carry lower ones: only what lies not behind the position before such rows is
+ * known to be contained. */
 static void test_order__repeats_behind_snapshot_rows(void **state) {
     static const struct place_case cases[] = {
         {"O4: before the row, and behind what was there before it",
@@ -1062,7 +1079,10 @@ static void test_order__latest_truncate(void **state) {
          {.at = 1000, .lsn = "9", .partition = 1},
          {.at = 1500, .lsn = "5"},
          false},
-        {"O9: equal positions", {.at = 1000, .lsn = "9", .partition = 1}, {.at = 1500, .lsn = "9"}, true},
+        {"O9: equal positions",
+         {.at = 1000, .lsn = "9", .partition = 1},
+         {.at = 1500, .lsn = "9"},
+         true},
         {"O9: one without a position: by time",
          {.at = 1001, .lsn = "5", .partition = 1},
          {.at = 1000},
@@ -1084,7 +1104,8 @@ static void test_order__latest_truncate(void **state) {
     (void)state;
     struct buf texts[2] = {{0}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct order_floor a = floor_of(&cases[i].a, &texts[0]), b = floor_of(&cases[i].b, &texts[1]);
+        struct order_floor a = floor_of(&cases[i].a, &texts[0]),
+                           b = floor_of(&cases[i].b, &texts[1]);
         if (!order_is_later(&a, &b))
             fail_msg("%s: not later", cases[i].what);
         if (b.exists && order_is_later(&b, &a) != cases[i].both)
@@ -1129,8 +1150,14 @@ static void test_order__note_applied(void **state) {
          .was_known = true,
          .last = LAST_DELETE,
          .before_end = NEVER},
-        {"O7: an upsert behind a delete", {1000, .last = LAST_DELETE}, {.at = 1001}, .before_end = NEVER},
-        {"O7: an upsert behind a repeat", {1000, .last = LAST_REPEAT}, {.at = 1001}, .before_end = NEVER},
+        {"O7: an upsert behind a delete",
+         {1000, .last = LAST_DELETE},
+         {.at = 1001},
+         .before_end = NEVER},
+        {"O7: an upsert behind a repeat",
+         {1000, .last = LAST_REPEAT},
+         {.at = 1001},
+         .before_end = NEVER},
         {"O7: a tombstone is no delete that another may follow",
          {.newest = 1000},
          {CHANGE_TOMBSTONE, .at = NEVER, .kafka = 1500},
@@ -1320,7 +1347,10 @@ static void test_order__note_applied(void **state) {
          .lsn = "7",
          .position_is_last = true,
          .revisions = 1},
-        {"order=event_time: no position", {.newest = 1000}, {.at = 1001, .lsn = "7"}, .before_end = NEVER},
+        {"order=event_time: no position",
+         {.newest = 1000},
+         {.at = 1001, .lsn = "7"},
+         .before_end = NEVER},
         {"O10: moves no position, and is not between a delete and its companion",
          {1000, .last = LAST_DELETE, .lsn = "5", .position_is_last = true},
          {.by_time = true, .at = 950, .lsn = "7"},
@@ -1348,15 +1378,18 @@ static void test_order__note_applied(void **state) {
         assert_int_equal(p.verdict, VERDICT_APPLY);
         order_note_applied(&t, &e, &p, cases[i].id.newest, !cases[i].was_known);
         const struct order_memory *m = &t.memory;
-        if (m->last != cases[i].last || m->end != cases[i].end || m->before_end != cases[i].before_end)
-            fail_msg("%s: last %d, end %d, before it %lld", cases[i].what, (int)m->last, (int)m->end,
-                     (long long)m->before_end);
+        if (m->last != cases[i].last || m->end != cases[i].end ||
+            m->before_end != cases[i].before_end)
+            fail_msg("%s: last %d, end %d, before it %lld", cases[i].what, (int)m->last,
+                     (int)m->end, (long long)m->before_end);
         if (!slice_eq(m->position, buf_slice(&texts[2])) ||
             m->position_is_last != cases[i].position_is_last || m->revision != cases[i].revisions)
             fail_msg("%s: position %.*s, last %d, revision %lld", cases[i].what, (int)m->position.n,
                      m->position.p, m->position_is_last, (long long)m->revision);
-        if (m->position_is_read != cases[i].position_is_read || !slice_eq(m->seen, buf_slice(&texts[3])))
-            fail_msg("%s: read %d, seen %.*s", cases[i].what, m->position_is_read, (int)m->seen.n, m->seen.p);
+        if (m->position_is_read != cases[i].position_is_read ||
+            !slice_eq(m->seen, buf_slice(&texts[3])))
+            fail_msg("%s: read %d, seen %.*s", cases[i].what, m->position_is_read, (int)m->seen.n,
+                     m->seen.p);
     }
     for (int k = 0; k < 4; k++)
         buf_release(&texts[k]);
@@ -1561,7 +1594,8 @@ static void test_order__note_rejected(void **state) {
         e.id_is_from_key = !cases[i].id_is_of_value;
         order_note_rejected(&t, &e, cases[i].code);
         if (timeline_is_outdated(&t) != cases[i].outdated || t.memory.last != cases[i].last)
-            fail_msg("%s: outdated %d, last %d", cases[i].what, timeline_is_outdated(&t), (int)t.memory.last);
+            fail_msg("%s: outdated %d, last %d", cases[i].what, timeline_is_outdated(&t),
+                     (int)t.memory.last);
         /* Once outdated, it stays so whatever else is rejected. */
         t.memory.outdated = true;
         order_note_rejected(&t, &e, cases[i].code);
@@ -1571,8 +1605,8 @@ static void test_order__note_rejected(void **state) {
     buf_release(&b);
 }
 
-/* O4, "judged before everything else": a bad record that is a repeat says nothing, and a tombstone behind it
- * is one, too. */
+/* O4, "judged before everything else": a bad record that is a repeat says nothing, and a tombstone
+ * behind it is one, too. */
 static void test_order__bad_repeats(void **state) {
     static const struct {
         const char *what;
@@ -1580,8 +1614,12 @@ static void test_order__bad_repeats(void **state) {
         bool is_repeat;
     } cases[] = {
         {"before, and older", {.is_log = true, .at = 990, .lsn = "5"}, true},
-        {"its own time cannot be read", {.is_log = true, .at = NEVER, .kafka = 5000, .lsn = "5"}, true},
-        {"its time is beyond future.window", {.is_log = true, .at = 9999, .kafka = 5000, .lsn = "5"}, true},
+        {"its own time cannot be read",
+         {.is_log = true, .at = NEVER, .kafka = 5000, .lsn = "5"},
+         true},
+        {"its time is beyond future.window",
+         {.is_log = true, .at = 9999, .kafka = 5000, .lsn = "5"},
+         true},
         {"newer", {.is_log = true, .at = 1001, .lsn = "5"}, false},
         {"behind", {.is_log = true, .at = 990, .lsn = "10"}, false},
         {"without a position", {.is_log = true, .at = 990}, false},
@@ -1594,7 +1632,8 @@ static void test_order__bad_repeats(void **state) {
     struct buf texts[3] = {{0}};
     const struct rec end = {CHANGE_TOMBSTONE, .is_log = true, .at = NEVER, .kafka = 5000};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct timeline t = timeline_of(&(struct id){1000, .lsn = "9", .last = LAST_DELETE}, &texts[0]);
+        struct timeline t =
+            timeline_of(&(struct id){1000, .lsn = "9", .last = LAST_DELETE}, &texts[0]);
         struct event e = event_of(&cases[i].rec, &texts[1]), tombstone = event_of(&end, &texts[2]);
         if (order_is_repeat(&options, &t, &e) != cases[i].is_repeat)
             fail_msg("%s: %d", cases[i].what, !cases[i].is_repeat);
@@ -1611,7 +1650,8 @@ static void test_order__bad_repeats(void **state) {
         buf_release(&texts[k]);
 }
 
-/* §4: an outdated row is up to date again once an event is accepted that came later, or is not older. */
+/* §4: an outdated row is up to date again once an event is accepted that came later, or is not
+ * older. */
 static void test_order__outdated_ends(void **state) {
     static const struct {
         const char *what;
@@ -1655,7 +1695,8 @@ static void test_order__outdated_ends(void **state) {
 static void test_order__kafka_timestamps_at_the_ends(void **state) {
     (void)state;
     struct order_options o = {.future_window_ms = 86400000};
-    struct event e = {.has_own_time = true, .event_at_ms = 1700000000000, .early_after_ms = INT64_MAX};
+    struct event e = {
+        .has_own_time = true, .event_at_ms = 1700000000000, .early_after_ms = INT64_MAX};
     assert_false(order_is_too_far_ahead(&o, &e));
     e.early_after_ms = INT64_MIN;
     assert_true(order_is_too_far_ahead(&o, &e));

@@ -1,5 +1,5 @@
-/* The reference model of the order of events: tables derived by hand from the contract, random logs against what
- * the database holds, and each deliberate mistake, which one of them must notice. */
+/* The reference model of the order of events: tables derived by hand from the contract, random logs
+ * against what the database holds, and each deliberate mistake, which one of them must notice. */
 #include "order_model.h"
 
 #include "streamer/base/mem.h"
@@ -12,15 +12,15 @@
 
 /* Records, separated by ';', each of words:
  *   u12 an upsert of 0x12 | d a delete | T a tombstone | x a rejected record | t a truncate
- *   @5 its own time | k9 Kafka timestamp | q50 quarantine.replayed_at | p10 position | s2 source of it
- *   n1 input partition | o3 input offset | w2 unavailable digits
- *   e event_time | b O10 | r op r | i the id was read from the key only
- * Defaults: the i-th record has the Kafka timestamp 1000 + i, offset i, partition 0, source 1, and is of a log.
- * Windows: late 30, future 1000. */
+ *   @5 its own time | k9 Kafka timestamp | q50 quarantine.replayed_at | p10 position | s2 source of
+ * it n1 input partition | o3 input offset | w2 unavailable digits e event_time | b O10 | r op r | i
+ * the id was read from the key only Defaults: the i-th record has the Kafka timestamp 1000 + i,
+ * offset i, partition 0, source 1, and is of a log. Windows: late 30, future 1000. */
 struct row {
     const char *rule, *script;
-    /* Outcomes (a applied, u unchanged, l too late, e too early, m malformed, x rejected, t truncate), then
-     * versions as value[from,to)loaded_at, then counters that are not 0, then "outdated". */
+    /* Outcomes (a applied, u unchanged, l too late, e too early, m malformed, x rejected, t
+     * truncate), then versions as value[from,to)loaded_at, then counters that are not 0, then
+     * "outdated". */
     const char *result;
 };
 
@@ -48,19 +48,22 @@ static const struct row rows[] = {
     {"O3 the Kafka timestamp is replaced, too", "u1 @50; u2 k40", "aa|2[50,)40|reordered 1"},
 
     {"O4 before", "u1 @5 p10; u2 @6 p20; u1 @5 p10", "aau|1[5,6)1001 2[6,)1002|repeated 1"},
-    {"O4 equal proves nothing", "u1 @5 p10; u2 @6 p10; u3 @5 p10", "aaa|1[5,6)1001 3[6,)1003|reordered 1"},
+    {"O4 equal proves nothing", "u1 @5 p10; u2 @6 p10; u3 @5 p10",
+     "aaa|1[5,6)1001 3[6,)1003|reordered 1"},
     {"O4 newer is none", "u1 @5 p20; u2 @6 p10", "aa|1[5,6)1001 2[6,)1002|"},
     {"O4 of the same time is not newer", "u1 @5 p20; u2 @5 p10", "au|1[5,)1001|repeated 1"},
     {"O4 without time is not newer", "u1 @5 p20; u2 p10", "au|1[5,)1001|repeated 1"},
     {"O4 nor is a replaced time", "u1 @5 p20; u2 @9000 p10", "au|1[5,)1001|repeated 1"},
     {"O4 comparable", "u1 @5 p20; u2 @5 p10 s2", "aa|2[5,)1002|"},
     {"O4 without positions", "u1 @5; u2 @6; u1 @5", "aaa|1[5,)1001|reordered 1"},
-    {"O4 the last that carried one", "u1 @5 p20; u2 @6; u3 @5 p10", "aau|1[5,6)1001 2[6,)1002|repeated 1"},
+    {"O4 the last that carried one", "u1 @5 p20; u2 @6; u3 @5 p10",
+     "aau|1[5,6)1001 2[6,)1002|repeated 1"},
     {"O4 op r", "u1 @5 p20; u2 @5 p10 r; u3 @5 p15", "aaa|3[5,)1003|"},
     {"O4 unchanged moves it", "u1 @5 p10; u1 @6 p20; u2 @5 p15", "auu|1[5,)1001|repeated 1"},
     {"O4 it goes down", "u1 @5 p20; u2 @6 p10; u3 @6 p15", "aaa|1[5,6)1001 3[6,)1003|"},
     {"O4 tombstone", "u1 @5 p10; u2 @6 p20; d @4 p5; T", "aauu|1[5,6)1001 2[6,)1002|repeated 2"},
-    {"O4 tombstones", "u1 @5 p10; u2 @6 p20; u3 @4 p5; T; T", "aauuu|1[5,6)1001 2[6,)1002|repeated 3"},
+    {"O4 tombstones", "u1 @5 p10; u2 @6 p20; u3 @4 p5; T; T",
+     "aauuu|1[5,6)1001 2[6,)1002|repeated 3"},
     {"O4 case 16", "u1 @0 p10; d @5 p20; T; u2 @5 p30; d @5 p20; T; u2 @5 p30",
      "aauauuu|1[0,5)1001 2[5,)1004|repeated 2"},
     {"O4 not in event_time", "u1 @5 p20 e; u2 @5 p10 e", "aa|2[5,)1002|"},
@@ -77,11 +80,14 @@ static const struct row rows[] = {
     {"O6 flattened", "u1 @50; d k40", "aa|1[50,51)1001|"},
     {"O6 in event_time", "u1 @50 e; d k40 e", "aa|1[50,51)1001|"},
     {"O6 never late", "u1 @90 e; d k40 e", "aa|1[90,91)1001|"},
-    {"O6 a delete of an id never seen", "d k60 e; u1 @40 e", "ua|1[40,60)1002|late 1 behind_tombstone 1"},
+    {"O6 a delete of an id never seen", "d k60 e; u1 @40 e",
+     "ua|1[40,60)1002|late 1 behind_tombstone 1"},
     {"O6 a tombstone of one", "T k60 e; u1 @40 e", "ua|1[40,)1002|tombstones_unknown 1"},
-    {"O6 a tombstone of one that is gone", "u1 @5; T k9; T k20; u2 @8", "aaua|1[5,8)1001 2[8,)1004|"},
+    {"O6 a tombstone of one that is gone", "u1 @5; T k9; T k20; u2 @8",
+     "aaua|1[5,8)1001 2[8,)1004|"},
 
-    {"O7 behind a late delete", "u1 @5 e; u2 @20 e; d @10 e; T k30", "aaau|1[5,10)1001 2[20,)1002|late 1"},
+    {"O7 behind a late delete", "u1 @5 e; u2 @20 e; d @10 e; T k30",
+     "aaau|1[5,10)1001 2[20,)1002|late 1"},
     {"O7 behind one too late", "u1 @50 e; d @19 e; T k60", "alu|1[50,)1001|"},
     {"O7 not behind one too early", "u1 @50 k60 e; d @2000 k61 e; T k62", "aea|1[50,62)60|"},
     {"O7 only one", "u1 @50 e; d @19 e; T k60; T k61", "alua|1[50,61)1001|"},
@@ -106,8 +112,10 @@ static const struct row rows[] = {
     {"O8 case 39", "u1 @5 e; T k20; u1 @5 e; u2 @7 e",
      "aaua|1[5,7)1001 2[7,20)1004|late 2 behind_tombstone 2"},
     {"O8 counts what is too late", "u1 @5 e; T k60; u2 @7 e", "aal|1[5,60)1001|behind_tombstone 1"},
-    {"O8 not by a delete with a time", "u1 @5 e; d @20 e; u2 @7 e", "aaa|1[5,7)1001 2[7,20)1003|late 1"},
-    {"O8 not before the event before", "u1 @5 e; T k20; u2 @4 e", "aaa|2[4,5)1003 1[5,20)1001|late 1"},
+    {"O8 not by a delete with a time", "u1 @5 e; d @20 e; u2 @7 e",
+     "aaa|1[5,7)1001 2[7,20)1003|late 1"},
+    {"O8 not before the event before", "u1 @5 e; T k20; u2 @4 e",
+     "aaa|2[4,5)1003 1[5,20)1001|late 1"},
 
     {"O9 ends", "u1 @5; t @8", "at|1[5,8)1001|"},
     {"O9 strictly", "u1 @8; t @8", "at|1[8,)1001|"},
@@ -135,13 +143,15 @@ static const struct row rows[] = {
     {"O9 floor, a delete", "u1 @5 n1; t @8; d @6 n1", "ata|1[5,6)1001|"},
     {"O9 floor, a newer event", "u1 @5 n1; t @8; u2 @9 n1; u3 @6 n1",
      "ataa|1[5,8)1001 3[9,)1004|reordered 1"},
-    {"O9 floor, a newer event that has no position", "u1 @5 p10 n1; t @8 p20; u2 @9 n1; u3 @6 p15 n1",
-     "ataa|1[5,8)1001 3[9,)1004|reordered 1"},
+    {"O9 floor, a newer event that has no position",
+     "u1 @5 p10 n1; t @8 p20; u2 @9 n1; u3 @6 p15 n1", "ataa|1[5,8)1001 3[9,)1004|reordered 1"},
     {"O9 floor, a newer event by position", "u1 @5 p10 n1; t @8 p20; u2 @9 p30 n1; u3 @6 p15 n1 r",
      "ataa|1[5,8)1001 3[9,)1004|reordered 1"},
     {"O9 floor, a record of its time or newer by position", "t @8 p20; u1 @9 p10 n1", "tu||"},
-    {"O9 floor, a row that it moved the end of", "u1 @5 p5 n1; t @8 p20; u2 @9 p10 n1", "ata|1[5,9)1001|"},
-    {"O9 floor, the position stays", "u1 @5 p10 n1; t @8 p30; u2 @6 p20 n1", "ata|1[5,6)1001 2[6,8)1003|"},
+    {"O9 floor, a row that it moved the end of", "u1 @5 p5 n1; t @8 p20; u2 @9 p10 n1",
+     "ata|1[5,9)1001|"},
+    {"O9 floor, the position stays", "u1 @5 p10 n1; t @8 p30; u2 @6 p20 n1",
+     "ata|1[5,6)1001 2[6,8)1003|"},
     {"O9 floor, not for a repeat", "u1 @5 p10 n1; u2 @6 p20 n1; t @8 p30; u1 @5 p10 n1",
      "aatu|1[5,6)1001 2[6,8)1002|repeated 1"},
     {"O9 floor, re-sent as a whole", "u1 @5 n1; u2 @6 n1; t @8; u1 @5 n1; u2 @6 n1",
@@ -155,11 +165,13 @@ static const struct row rows[] = {
      "aaa|2[5,10)1002 3[10,)1003|late 1 reordered 1"},
     {"O10 current if newest", "u1 @10; u2 @12 b", "aa|1[10,12)1001 2[12,)1002|"},
     {"O10 no repeat", "u1 @10 p20; u2 @5 p10 b", "aa|2[5,10)1002 1[10,)1001|late 1"},
-    {"O10 early by replayed_at", "u1 @3600 k1000 q2500 b; u1 @3500 k1000 q2500 b", "ea|1[3500,)1000|"},
+    {"O10 early by replayed_at", "u1 @3600 k1000 q2500 b; u1 @3500 k1000 q2500 b",
+     "ea|1[3500,)1000|"},
     {"O10 late", "u1 @50; u2 @10 b", "al|1[50,)1001|"},
     {"O10 truncate by the time of what is current", "u1 @5 p30; u2 @6 b; t @8 p20",
      "aat|1[5,6)1001 2[6,8)1002|"},
-    {"O10 truncate, not by what is late", "u1 @9; u2 @6 b; t @8", "aat|2[6,9)1002 1[9,)1001|late 1"},
+    {"O10 truncate, not by what is late", "u1 @9; u2 @6 b; t @8",
+     "aat|2[6,9)1002 1[9,)1001|late 1"},
 
     {"outdated, log", "u1 @5; x @3", "ax|1[5,)1001|outdated"},
     {"O4 a bad record, too", "u1 @5 p20; x @5 p10", "au|1[5,)1001|repeated 1"},
@@ -170,14 +182,17 @@ static const struct row rows[] = {
     {"outdated, too early, older", "u1 @50 k60 e; u2 @2000 k40 e", "ae|1[50,)60|"},
     {"outdated, too late", "u1 @50 e; u2 @1 e", "al|1[50,)1001|"},
     {"outdated, ends", "u1 @5; x @6; u2 @7", "axa|1[5,7)1001 2[7,)1003|"},
-    {"outdated, ends by an older record of a log", "u1 @5; x @6; u2 @3", "axa|2[5,)1003|reordered 1"},
+    {"outdated, ends by an older record of a log", "u1 @5; x @6; u2 @3",
+     "axa|2[5,)1003|reordered 1"},
     {"outdated, not by an older event", "u1 @5 e; x @6 e; u2 @4 e",
      "axa|2[4,5)1003 1[5,)1001|late 1 outdated"},
     {"outdated, ends by one as new", "u1 @5 e; x @6 e; u1 @5 e", "axu|1[5,)1001|"},
-    {"outdated, not by a repeat", "u1 @5 p20; x @6; u1 @4 p10", "axu|1[5,)1001|repeated 1 outdated"},
+    {"outdated, not by a repeat", "u1 @5 p20; x @6; u1 @4 p10",
+     "axu|1[5,)1001|repeated 1 outdated"},
     {"outdated, only current rows", "u1 @5; d @6; x @7", "aax|1[5,6)1001|"},
     {"outdated, an id never seen", "x @5; u1 @6", "xa|1[6,)1002|"},
-    {"outdated, gone", "u1 @5; x @7; T k9; u2 @8 b", "axaa|1[5,8)1001 2[8,9)1004|late 1 behind_tombstone 1"},
+    {"outdated, gone", "u1 @5; x @7; T k9; u2 @8 b",
+     "axaa|1[5,8)1001 2[8,9)1004|late 1 behind_tombstone 1"},
     {"outdated, truncated", "u1 @5; x @6; t @8", "axt|1[5,8)1001|"},
 
     {"unavailable", "u12 @5; u3 @6 w2", "aa|12[5,6)1001 13[6,)1002|"},
@@ -187,7 +202,8 @@ static const struct row rows[] = {
     {"unavailable, late", "u12 @5 e; u22 @20 e; u3 @10 w2 e",
      "aaa|12[5,10)1001 13[10,20)1003 22[20,)1002|late 1"},
     {"unavailable, before the first", "u12 @20 e; u3 @10 w2 e", "am|12[20,)1001|"},
-    {"unavailable, place after O3", "u12 @5; u22 @9; u3 @7 w2", "aaa|12[5,9)1001 23[9,)1003|reordered 1"},
+    {"unavailable, place after O3", "u12 @5; u22 @9; u3 @7 w2",
+     "aaa|12[5,9)1001 23[9,)1003|reordered 1"},
     {"unavailable, malformed leaves O8 alone", "d k20; u3 @7 w2; u1 @21", "uma|1[21,)1003|"},
 };
 
@@ -272,7 +288,8 @@ static struct item parse_item(char *text, int i) {
 }
 
 static struct order_truncate truncate_of(const struct order_record *r) {
-    return (struct order_truncate){r->is_log, r->has_time, r->at, r->kafka_ms, r->position, r->input};
+    return (struct order_truncate){r->is_log,   r->has_time, r->at,
+                                   r->kafka_ms, r->position, r->input};
 }
 
 static void put_versions(struct buf *out, const struct order_model *m) {
@@ -325,10 +342,12 @@ static char apply_item(struct script *s, const struct item *item) {
 }
 
 static struct order_model_options options_with(enum order_mistake mistake) {
-    return (struct order_model_options){.late_window_ms = 30, .future_window_ms = 1000, .mistake = mistake};
+    return (struct order_model_options){
+        .late_window_ms = 30, .future_window_ms = 1000, .mistake = mistake};
 }
 
-static void run_script(const char *text, const struct order_model_options *options, struct buf *out) {
+static void run_script(const char *text, const struct order_model_options *options,
+                       struct buf *out) {
     struct script s = {.options = *options};
     char *copy = mem_strdup(text), *rest = NULL;
     int i = 0;
@@ -350,8 +369,8 @@ static int rows_that_differ(const struct order_model_options *options, bool show
         run_script(rows[i].script, options, &out);
         bool same = slice_eq(buf_slice(&out), slice_str(rows[i].result));
         if (!same && show)
-            print_error("%s: %s\n  is  %.*s\n  not %s\n", rows[i].rule, rows[i].script, (int)out.n, out.p,
-                        rows[i].result);
+            print_error("%s: %s\n  is  %.*s\n  not %s\n", rows[i].rule, rows[i].script, (int)out.n,
+                        out.p, rows[i].result);
         n += !same;
         buf_release(&out);
     }
@@ -410,15 +429,17 @@ struct change { /* what the database did, as the connector tells it */
 };
 struct log {
     struct change changes[LOG_MAX];
-    size_t count, sent_once; /* the first `sent_once` are the log, each once; the others are re-sent */
-    int live;                /* what the database holds in the end */
+    size_t count,
+        sent_once; /* the first `sent_once` are the log, each once; the others are re-sent */
+    int live;      /* what the database holds in the end */
 };
 
 static int64_t any_of(struct rng *r, const int64_t *values, size_t n) {
     return values[rng_below(r, (int64_t)n)];
 }
-#define ANY_OF(r, ...)                                                                                       \
-    any_of(r, (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define ANY_OF(r, ...)                                                                             \
+    any_of(r, (const int64_t[]){__VA_ARGS__},                                                      \
+           sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
 static struct log random_database(struct rng *r) {
     struct log l = {.live = MODEL_DELETED};
@@ -487,10 +508,11 @@ static void send_truncate(struct script *s, const struct change *c, struct order
     order_model_floor_raise(&s->floor, &s->options, &floor);
 }
 
-static void send_change(struct script *s, const struct format *f, const struct change *c, int64_t kafka_ms) {
+static void send_change(struct script *s, const struct format *f, const struct change *c,
+                        int64_t kafka_ms) {
     const bool is_delete = c->value == MODEL_DELETED;
-    const struct order_position position = {f->has_positions, f->some_equal ? c->position / 4 : c->position,
-                                            1};
+    const struct order_position position = {f->has_positions,
+                                            f->some_equal ? c->position / 4 : c->position, 1};
     const struct order_record tombstone = {.kind = ORDER_TOMBSTONE, .kafka_ms = kafka_ms + 1};
     const struct order_record r = {
         .kind = is_delete ? ORDER_DELETE : ORDER_UPSERT,
@@ -519,7 +541,8 @@ static struct order_model play(const struct log *l, size_t count, const struct f
     int64_t kafka_ms = 1000;
     order_model_init(&s.model);
     for (size_t i = 0; i < count; i++) {
-        kafka_ms = (kafka_ms > l->changes[i].at ? kafka_ms : l->changes[i].at) + ANY_OF(&lag, 1, 5, 200);
+        kafka_ms =
+            (kafka_ms > l->changes[i].at ? kafka_ms : l->changes[i].at) + ANY_OF(&lag, 1, 5, 200);
         send_change(&s, f, &l->changes[i], kafka_ms);
     }
     return s.model;
@@ -537,7 +560,8 @@ static bool same_history(const struct order_model *a, const struct order_model *
 
 static const char *check_log(uint64_t seed, const struct format *f, enum order_mistake mistake) {
     const struct log l = random_log(seed);
-    struct order_model once = play(&l, l.sent_once, f, mistake), all = play(&l, l.count, f, mistake);
+    struct order_model once = play(&l, l.sent_once, f, mistake),
+                       all = play(&l, l.count, f, mistake);
     const char *fault = NULL;
     if (order_model_current(&once, NULL) != l.live || order_model_current(&all, NULL) != l.live)
         fault = "the current row is not what the database holds";
@@ -562,7 +586,8 @@ static void test_order_model__ends_with_what_the_database_holds(void **state) {
 
 /* --- true clocks: what was so when --- */
 
-/* Clock and position only rise; deletes, inserts and truncates, which arrive earlier or later than the rest. */
+/* Clock and position only rise; deletes, inserts and truncates, which arrive earlier or later than
+ * the rest. */
 static struct log true_log(uint64_t seed) {
     struct rng r = rng_seeded(seed);
     struct log l = {.live = MODEL_DELETED};
@@ -599,7 +624,8 @@ static int as_of(const struct order_model *m, int64_t at) {
     return value;
 }
 
-static const char *check_true_log(uint64_t seed, const struct format *f, enum order_mistake mistake) {
+static const char *check_true_log(uint64_t seed, const struct format *f,
+                                  enum order_mistake mistake) {
     const struct log l = true_log(seed);
     struct order_model m = play(&l, l.count, f, mistake);
     const char *fault = NULL;
@@ -608,9 +634,11 @@ static const char *check_true_log(uint64_t seed, const struct format *f, enum or
         fault = "the current row is not what the database holds";
     for (size_t i = 0; i < l.count; i++)
         truncates += l.changes[i].is_truncate;
-    for (size_t i = 0; i < l.count && truncates < 2; i++) { /* of two truncates only the latest is known */
+    for (size_t i = 0; i < l.count && truncates < 2;
+         i++) { /* of two truncates only the latest is known */
         const struct change *c = &l.changes[i];
-        bool is_known = c->value != MODEL_DELETED || (!c->is_truncate && !f->tombstones_only && !f->timeless);
+        bool is_known =
+            c->value != MODEL_DELETED || (!c->is_truncate && !f->tombstones_only && !f->timeless);
         if (is_known && as_of(&m, c->at) != c->value)
             fault = "as of a change, it is not what the database held then";
     }
@@ -650,7 +678,8 @@ static void test_order_model__mistakes_are_noticed(void **state) {
     for (enum order_mistake i = ORDER_MISTAKE_NONE + 1; i < ORDER_MISTAKE_COUNT; i++) {
         int by_rows = rows_that_notice(i), by_logs = logs_that_notice(i);
         if (getenv("SHOW") != NULL)
-            print_message("%s: %d rows, %d random logs\n", order_mistake_names[i], by_rows, by_logs);
+            print_message("%s: %d rows, %d random logs\n", order_mistake_names[i], by_rows,
+                          by_logs);
         if (by_rows == 0) {
             print_error("%s: no row of the table notices it\n", order_mistake_names[i]);
             missed++;
@@ -696,11 +725,12 @@ static void test_order_model__event_time_is_a_function_of_the_set(void **state) 
         struct order_record records[SET_MAX];
         struct buf first = {0}, second = {0};
         for (size_t i = 0; i < SET_MAX; i++)
-            records[i] = (struct order_record){.kind = rng_chance(&r, 20) ? ORDER_DELETE : ORDER_UPSERT,
-                                               .value = (int)rng_below(&r, 3),
-                                               .has_time = true,
-                                               .at = rng_below(&r, 10),
-                                               .input = {0, (int64_t)i}};
+            records[i] =
+                (struct order_record){.kind = rng_chance(&r, 20) ? ORDER_DELETE : ORDER_UPSERT,
+                                      .value = (int)rng_below(&r, 3),
+                                      .has_time = true,
+                                      .at = rng_below(&r, 10),
+                                      .input = {0, (int64_t)i}};
         put_set_history(&first, records, SET_MAX);
         shuffle(&r, records, SET_MAX);
         put_set_history(&second, records, SET_MAX);

@@ -26,8 +26,8 @@ static void assert_confirmations(const struct timeline *t, const char *expected)
     struct buf text = {0};
     for (size_t i = 0; i < t->confirmation_count; i++) {
         const struct confirmation *c = &t->confirmations[i];
-        buf_printf(&text, "%s%lld%s@%lld", i > 0 ? " " : "", (long long)c->at, c->deleted ? "x" : "",
-                   (long long)c->loaded_at);
+        buf_printf(&text, "%s%lld%s@%lld", i > 0 ? " " : "", (long long)c->at,
+                   c->deleted ? "x" : "", (long long)c->loaded_at);
     }
     assert_string_equal(buf_cstr(&text), expected);
     buf_release(&text);
@@ -138,7 +138,8 @@ static void test_timeline__confirmations_random(void **state) {
             if (c == NULL)
                 continue;
             assert_ptr_equal(c, &t.confirmations[i++]);
-            assert_true(c->at == at && c->loaded_at == loaded[at] && c->deleted == (loaded[at] % 2 == 0));
+            assert_true(c->at == at && c->loaded_at == loaded[at] &&
+                        c->deleted == (loaded[at] % 2 == 0));
         }
         assert_int_equal(i, t.confirmation_count);
     }
@@ -170,7 +171,8 @@ static void assert_same_timeline(const struct timeline *a, const struct timeline
     assert_int_equal(a->has_current, b->has_current);
     if (a->has_current) {
         assert_true(b->current.to == TIMESTAMP_NONE);
-        assert_true(a->current.from == b->current.from && a->current.loaded_at == b->current.loaded_at);
+        assert_true(a->current.from == b->current.from &&
+                    a->current.loaded_at == b->current.loaded_at);
         assert_true(slice_eq(a->current.attributes, b->current.attributes));
     }
     assert_same_confirmations(a, b);
@@ -211,8 +213,10 @@ static void fill_timeline(struct timeline *t, struct rng *r, struct buf position
     }
 }
 
-/* No part of the bytes passes for the whole. A part is of just its size, so that a read behind it is seen. */
-static void assert_no_part_decodes(struct slice bytes, bool (*decode)(struct slice in, struct timeline *t),
+/* No part of the bytes passes for the whole. A part is of just its size, so that a read behind it
+ * is seen. */
+static void assert_no_part_decodes(struct slice bytes,
+                                   bool (*decode)(struct slice in, struct timeline *t),
                                    struct timeline *t) {
     for (size_t n = 0; n < bytes.n; n++) {
         char *part = mem_alloc(n);
@@ -267,7 +271,8 @@ static void test_timeline__id_memory_bytes(void **state) {
         assert_same_confirmations(&t, &got);
         assert_same_memory(&t.memory, &got.memory);
         /* Nothing else of the timeline is in there. */
-        assert_true(got.newest_event_at == TIMESTAMP_NONE && !got.has_current && got.outside_count == 0);
+        assert_true(got.newest_event_at == TIMESTAMP_NONE && !got.has_current &&
+                    got.outside_count == 0);
         assert_no_part_decodes(buf_slice(&bytes), id_memory_decode, &got);
         timeline_release(&t);
     }
@@ -349,8 +354,10 @@ static void test_timeline__refused_bytes(void **state) {
         {"a position of nothing but a head", REST "\2" HEAD "\1\0\0\2", 34, false},
         {"a position without its colon", REST "\2\x26l0123456789abcdef01\1\0\0\2", 35, false},
         {"a position behind its bytes", REST "\2\x7el0123456789abcdef:1\1\0\0\2", 35, false},
-        {"a position before it of nothing but a head", REST "\2" POSITION "\1\1" HEAD "\2", 53, false},
-        {"a position before it that is cut", REST "\2" POSITION "\1\1\x26l0123456789abcdef", 51, false},
+        {"a position before it of nothing but a head", REST "\2" POSITION "\1\1" HEAD "\2", 53,
+         false},
+        {"a position before it that is cut", REST "\2" POSITION "\1\1\x26l0123456789abcdef", 51,
+         false},
         {"a position without its revision", REST "\2" POSITION "\1\0\0", 34, false},
     };
     (void)state;
@@ -363,7 +370,8 @@ static void test_timeline__refused_bytes(void **state) {
 
 /* --- which position is the last one --- */
 
-/* A message replaces what it says; but messages of a compacted topic and headers of history rows come in any order. */
+/* A message replaces what it says; but messages of a compacted topic and headers of history rows
+ * come in any order. */
 static void test_timeline__id_memory_revision(void **state) {
     static const struct {
         const char *had, *says; /* an lsn, or "": none */
@@ -401,9 +409,10 @@ static void test_timeline__id_memory_revision(void **state) {
         timeline_add(&m, (struct confirmation){80, false, 90});
         id_memory_encode(&m, &bytes);
         assert_true(id_memory_decode(buf_slice(&bytes), &t));
-        if (!slice_eq(t.memory.position, buf_slice(&expected)) || t.memory.revision != cases[i].revision)
-            fail_msg("case %zu: %.*s, revision %lld", i, (int)t.memory.position.n, t.memory.position.p,
-                     (long long)t.memory.revision);
+        if (!slice_eq(t.memory.position, buf_slice(&expected)) ||
+            t.memory.revision != cases[i].revision)
+            fail_msg("case %zu: %.*s, revision %lld", i, (int)t.memory.position.n,
+                     t.memory.position.p, (long long)t.memory.revision);
         /* The five belong together, and the others are replaced in any case. */
         bool stays = slice_eq(t.memory.position, buf_slice(&had)) && had.n > 0;
         assert_int_equal(t.memory.position_is_last, stays);

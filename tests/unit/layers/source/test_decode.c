@@ -31,14 +31,16 @@ static struct slice slice_or_null(const char *s) {
 static void check_fields(const struct decoded *got, const struct sample *s) {
     for (int f = 0; f < FIELD_COUNT; f++) {
         struct slice expected = slice_or_null(s->fields[f]);
-        if ((got->fields[f].p == NULL) != (expected.p == NULL) || !slice_eq(got->fields[f], expected))
-            fail_msg("%s: field %d is %.*s, not %s", s->value, f, (int)got->fields[f].n, got->fields[f].p,
-                     s->fields[f]);
+        if ((got->fields[f].p == NULL) != (expected.p == NULL) ||
+            !slice_eq(got->fields[f], expected))
+            fail_msg("%s: field %d is %.*s, not %s", s->value, f, (int)got->fields[f].n,
+                     got->fields[f].p, s->fields[f]);
     }
 }
 
 static void check_sample(struct decoder *d, enum entity entity, const struct sample *s) {
-    struct record r = {.key = slice_or_null(s->key), .value = slice_or_null(s->value), .timestamp_ms = 7};
+    struct record r = {
+        .key = slice_or_null(s->key), .value = slice_or_null(s->value), .timestamp_ms = 7};
     struct decoded got;
     struct reason why = {0};
     bool ok = decode(d, entity, &r, &got, &why);
@@ -48,8 +50,8 @@ static void check_sample(struct decoder *d, enum entity entity, const struct sam
     if (ok) {
         if (got.kind != s->kind || got.unknown_fields != s->unknown_fields ||
             got.unavailable != s->unavailable)
-            fail_msg("%s: kind %d, %u unknown, %x unavailable", s->value, got.kind, got.unknown_fields,
-                     got.unavailable);
+            fail_msg("%s: kind %d, %u unknown, %x unavailable", s->value, got.kind,
+                     got.unknown_fields, got.unavailable);
         assert_int_equal(got.has_source_time, s->source_time_ms != 0);
         if (got.has_source_time)
             assert_int_equal(got.source_time_ms, s->source_time_ms);
@@ -104,7 +106,8 @@ static void test_decode__flat_customers(void **state) {
         {.value = "{}"},
         {.value = "{\"customer_id\":\"\"}", .fields = {CID = ""}},
         /* the own name beats the alias, wherever it stands and whatever it holds */
-        {.value = "{\"name\":\"alias\",\"customer_name\":\"own\",\"has_loan_flag\":\"a\",\"has_loan\":\"o\"}",
+        {.value =
+             "{\"name\":\"alias\",\"customer_name\":\"own\",\"has_loan_flag\":\"a\",\"has_loan\":\"o\"}",
          .fields = {NAME = "own", LOAN = "o"}},
         {.value = "{\"customer_name\":\"own\",\"name\":\"alias\"}", .fields = {NAME = "own"}},
         {.value = "{\"customer_name\":null,\"name\":\"alias\"}", .fields = {NAME = NULL}},
@@ -117,7 +120,8 @@ static void test_decode__flat_customers(void **state) {
              "{\"customer_id\":1,\"account_id\":\"A\",\"balance\":{},\"x\":[1],\"\":1,\"customer_ids\":1}",
          .fields = {CID = "1"},
          .unknown_fields = 5},
-        {.value = "{\"customer_id\":1,\"op\":\"t\",\"source\":\"web\",\"ts_ms\":\"x\",\"schema\":1}",
+        {.value =
+             "{\"customer_id\":1,\"op\":\"t\",\"source\":\"web\",\"ts_ms\":\"x\",\"schema\":1}",
          .fields = {CID = "1"},
          .unknown_fields = 4},
         {.value = "{\"customer_id\":1,\"a_name_that_is_much_longer_than_any_known_name\":1}",
@@ -139,12 +143,15 @@ static void test_decode__invisible_marks_before_names(void **state) {
         {.value = "{\"\xef\xbb\xbfupdated_at\":\"2024-02-01\",\"customer_id\":\"8082\"}",
          .fields = {CID = "8082", AT = "2024-02-01"}},
         {.value = "{\"\\ufeffcustomer_id\":\"8083\"}", .fields = {CID = "8083"}},
-        {.value = "{\"\xe2\x80\x8b\xef\xbb\xbf\xef\xbb\xbf Customer ID\":\"5\"}", .fields = {CID = "5"}},
+        {.value = "{\"\xe2\x80\x8b\xef\xbb\xbf\xef\xbb\xbf Customer ID\":\"5\"}",
+         .fields = {CID = "5"}},
         /* within a name they do */
         {.value = "{\"customer\xe2\x80\x8b_id\":1,\"name\":\"A\",\"has_loan\xef\xbb\xbf\":1}",
          .fields = {NAME = "A"},
          .unknown_fields = 2},
-        {.value = "{\"\xef\xbb\xbf\":1,\"name\":\"A\"}", .fields = {NAME = "A"}, .unknown_fields = 1},
+        {.value = "{\"\xef\xbb\xbf\":1,\"name\":\"A\"}",
+         .fields = {NAME = "A"},
+         .unknown_fields = 1},
     };
     check_samples(ENTITY_CUSTOMER, samples, ARRAY_LEN(samples));
 }
@@ -155,7 +162,8 @@ static void test_decode__flat_accounts(void **state) {
         {.value =
              "{\"account_id\":\"A001\",\"customer_id\":1,\"balance\":1000.10,\"account_type\":\"Savings\"}",
          .fields = {AID = "A001", CID = "1", BALANCE = "1000.10", TYPE = "Savings"}},
-        {.value = "{\"AccountID\":7,\"Customer ID\":\"1\",\"balance_amount\":\" 5 \",\"ACCOUNT-TYPE\":false}",
+        {.value =
+             "{\"AccountID\":7,\"Customer ID\":\"1\",\"balance_amount\":\" 5 \",\"ACCOUNT-TYPE\":false}",
          .fields = {AID = "7", CID = "1", BALANCE = " 5 ", TYPE = "false"}},
         {.value = "{\"balance_amount\":1,\"Balance\":2}", .fields = {BALANCE = "2"}},
         {.value = "{\"balance_amount\":1,\"balanceAmount\":2}", .fields = {BALANCE = "1"}},
@@ -196,7 +204,8 @@ static void test_decode__malformed_values(void **state) {
     check_samples(ENTITY_CUSTOMER, samples, ARRAY_LEN(samples));
     static const struct sample account_samples[] = {
         {.value = "{\"account_id\":\"A\",\"customer_id\":{}}", .code = REASON_MALFORMED},
-        {.value = "{\"account_id\":\"A\",\"balance_amount\":{\"scale\":2}}", .code = REASON_MALFORMED},
+        {.value = "{\"account_id\":\"A\",\"balance_amount\":{\"scale\":2}}",
+         .code = REASON_MALFORMED},
     };
     check_samples(ENTITY_ACCOUNT, account_samples, ARRAY_LEN(account_samples));
 }
@@ -210,7 +219,8 @@ static void test_decode__magic_zero_is_a_registrys(void **state) {
     assert_false(decode(d, ENTITY_CUSTOMER, &r, &got, &why));
     assert_int_equal(why.code, REASON_UNKNOWN_SCHEMA);
     assert_non_null(strstr(buf_cstr(&why.text), "schema.registry.url"));
-    assert_non_null(strstr(buf_cstr(&why.text), "registry wire format (Avro, JSON Schema or Protobuf)"));
+    assert_non_null(
+        strstr(buf_cstr(&why.text), "registry wire format (Avro, JSON Schema or Protobuf)"));
     /* and so it is in the key of a tombstone */
     r = (struct record){.key = slice_of("\0\0\0\0\1\2", 6), .value = slice_null()};
     assert_false(decode(d, ENTITY_CUSTOMER, &r, &got, &why));
@@ -250,12 +260,16 @@ static void test_decode__tombstones(void **state) {
         {.key = "\"1001\"", .kind = CHANGE_TOMBSTONE, .fields = {CID = "1001"}},
         {.key = " \"10\\u00301\" ", .kind = CHANGE_TOMBSTONE, .fields = {CID = "1001"}},
         {.key = "{\"customer_id\":1001}", .kind = CHANGE_TOMBSTONE, .fields = {CID = "1001"}},
-        {.key = "{\"CustomerID\":\"1001\",\"x\":{}}", .kind = CHANGE_TOMBSTONE, .fields = {CID = "1001"}},
+        {.key = "{\"CustomerID\":\"1001\",\"x\":{}}",
+         .kind = CHANGE_TOMBSTONE,
+         .fields = {CID = "1001"}},
         {.key = "{\"schema\":{},\"payload\":{\"customer_id\":5}}",
          .kind = CHANGE_TOMBSTONE,
          .fields = {CID = "5"}},
         {.key = "{\"schema\":null,\"payload\":5}", .kind = CHANGE_TOMBSTONE, .fields = {CID = "5"}},
-        {.key = "{\"schema\":{},\"payload\":\"5\"}", .kind = CHANGE_TOMBSTONE, .fields = {CID = "5"}},
+        {.key = "{\"schema\":{},\"payload\":\"5\"}",
+         .kind = CHANGE_TOMBSTONE,
+         .fields = {CID = "5"}},
         {.key = "{\"schema\":{},\"payload\":null}", .kind = CHANGE_TOMBSTONE},
         {.key = "{\"id\":1001}", .kind = CHANGE_TOMBSTONE},
         {.key = "{}", .kind = CHANGE_TOMBSTONE},
@@ -319,35 +333,41 @@ static void test_decode__zero_byte_in_a_key(void **state) {
 }
 
 #define AFTER "\"after\":{\"customer_id\":1,\"customer_name\":\"Bob\",\"has_loan\":\"no\"}"
-#define BOB                                                                                                  \
+#define BOB                                                                                        \
     { CID = "1", NAME = "Bob", LOAN = "no" }
 
 static void test_decode__debezium_envelopes(void **state) {
     (void)state;
     static const struct sample samples[] = {
-        {.value = "{\"op\":\"c\",\"before\":null," AFTER ",\"source\":{\"ts_ms\":5,\"x\":1},\"ts_ms\":9}",
+        {.value = "{\"op\":\"c\",\"before\":null," AFTER
+                  ",\"source\":{\"ts_ms\":5,\"x\":1},\"ts_ms\":9}",
          .fields = BOB,
          .source_time_ms = 5},
         {.value = "{\"op\":\"r\"," AFTER "}", .fields = BOB},
-        {.value = "{\"op\":\"u\",\"before\":{\"customer_id\":{}}," AFTER ",\"source\":{\"ts_ms\":\" 5.0 \"}}",
+        {.value = "{\"op\":\"u\",\"before\":{\"customer_id\":{}}," AFTER
+                  ",\"source\":{\"ts_ms\":\" 5.0 \"}}",
          .fields = BOB,
          .source_time_ms = 5},
-        {.value = "{\"schema\":{\"type\":\"struct\"},\"payload\":{\"op\":\"c\"," AFTER "}}", .fields = BOB},
-        {.value = "{\"schema\":null,\"payload\":{\"op\":\"c\"," AFTER ",\"source\":null}}", .fields = BOB},
+        {.value = "{\"schema\":{\"type\":\"struct\"},\"payload\":{\"op\":\"c\"," AFTER "}}",
+         .fields = BOB},
+        {.value = "{\"schema\":null,\"payload\":{\"op\":\"c\"," AFTER ",\"source\":null}}",
+         .fields = BOB},
         {.value = "{\"op\":\"u\",\"after\":{\"customer_id\":1,\"x\":1,\"y\":{}}}",
          .fields = {CID = "1"},
          .unknown_fields = 2},
         /* deletes: the id from before, else from the key */
         {
             .key = "9",
-            .value = "{\"op\":\"d\",\"before\":{\"customer_id\":1,\"customer_name\":{},\"updated_at\":\"2024-"
-                     "01-01\"},"
-                     "\"after\":null}",
+            .value =
+                "{\"op\":\"d\",\"before\":{\"customer_id\":1,\"customer_name\":{},\"updated_at\":\"2024-"
+                "01-01\"},"
+                "\"after\":null}",
             .kind = CHANGE_DELETE,
             .fields = {CID = "1"}, /* updated_at is that of the row's last change */
         },
         {.key = "9",
-         .value = "{\"op\":\"d\",\"before\":{\"customer_id\":1,\"updated_at\":{}},\"source\":{\"ts_ms\":5}}",
+         .value =
+             "{\"op\":\"d\",\"before\":{\"customer_id\":1,\"updated_at\":{}},\"source\":{\"ts_ms\":5}}",
          .kind = CHANGE_DELETE,
          .fields = {CID = "1"},
          .source_time_ms = 5},
@@ -356,7 +376,10 @@ static void test_decode__debezium_envelopes(void **state) {
          .kind = CHANGE_DELETE,
          .fields = {CID = "9"},
          .source_time_ms = 5},
-        {.key = "9", .value = "{\"op\":\"d\",\"after\":null}", .kind = CHANGE_DELETE, .fields = {CID = "9"}},
+        {.key = "9",
+         .value = "{\"op\":\"d\",\"after\":null}",
+         .kind = CHANGE_DELETE,
+         .fields = {CID = "9"}},
         {.key = "9",
          .value = "{\"op\":\"d\",\"before\":{\"updated_at\":\"2024-01-01\"}}",
          .kind = CHANGE_DELETE,
@@ -368,7 +391,9 @@ static void test_decode__debezium_envelopes(void **state) {
         {.key = NULL, .value = "{\"op\":\"d\",\"before\":null}", .code = REASON_MALFORMED},
         {.key = "{", .value = "{\"op\":\"d\",\"before\":null}", .code = REASON_MALFORMED},
         {.key = "9", .value = "{\"op\":\"d\",\"before\":[1]}", .code = REASON_MALFORMED},
-        {.key = "9", .value = "{\"op\":\"d\",\"before\":{\"customer_id\":{}}}", .code = REASON_MALFORMED},
+        {.key = "9",
+         .value = "{\"op\":\"d\",\"before\":{\"customer_id\":{}}}",
+         .code = REASON_MALFORMED},
         {.key = "9",
          .value = "{\"op\":\"d\",\"before\":{\"customer_id\":1,\"updated_at\":[]}}",
          .kind = CHANGE_DELETE,
@@ -384,7 +409,8 @@ static void test_decode__debezium_envelopes(void **state) {
         {.value = "{\"op\":\"c\"," AFTER ",\"source\":{\"ts_ms\":1.5}}", .code = REASON_MALFORMED},
         {.value = "{\"op\":\"c\"," AFTER ",\"source\":{\"ts_ms\":true}}", .code = REASON_MALFORMED},
         {.value = "{\"op\":\"c\"," AFTER ",\"source\":{\"ts_ms\":{}}}", .code = REASON_MALFORMED},
-        {.value = "{\"op\":\"c\"," AFTER ",\"source\":{\"ts_ms\":\"2024-01-01\"}}", .code = REASON_MALFORMED},
+        {.value = "{\"op\":\"c\"," AFTER ",\"source\":{\"ts_ms\":\"2024-01-01\"}}",
+         .code = REASON_MALFORMED},
         {.value = "{\"op\":\"c\"," AFTER ",\"source\":{\"ts_ms\":253402300800000}}",
          .code = REASON_MALFORMED},
         {.value = "{\"op\":\"m\",\"source\":{\"ts_ms\":5},\"message\":{\"prefix\":\"x\"}}",
@@ -424,7 +450,8 @@ static void test_decode__dms_operations(void **state) {
         {.value = "{\"Op\":\"U\",\"customer_id\":\"8121\",\"x\":1}",
          .fields = {CID = "8121"},
          .unknown_fields = 1},
-        {.value = "{\"Op\":\"D\",\"customer_id\":\"8121\",\"name\":\"Bo\",\"updated_at\":\"2024-01-01\"}",
+        {.value =
+             "{\"Op\":\"D\",\"customer_id\":\"8121\",\"name\":\"Bo\",\"updated_at\":\"2024-01-01\"}",
          .kind = CHANGE_DELETE,
          .fields = {CID = "8121"}},
         {.value = "{\"schema\":{},\"payload\":{\"customer_id\":1,\"Op\":\"D\"}}",
@@ -448,7 +475,8 @@ static void test_decode__dms_operations(void **state) {
 static void test_decode__unavailable_values(void **state) {
     (void)state;
     static const struct sample samples[] = {
-        {.value = "{\"op\":\"u\",\"after\":{\"customer_id\":1,\"name\":" UNAVAILABLE ",\"has_loan\":true}}",
+        {.value = "{\"op\":\"u\",\"after\":{\"customer_id\":1,\"name\":" UNAVAILABLE
+                  ",\"has_loan\":true}}",
          .fields = {CID = "1", LOAN = "true"},
          .unavailable = FIELD_BIT(FIELD_CUSTOMER_NAME)},
         {.value = "{\"customer_id\":1,\"name\":" UNAVAILABLE ",\"has_loan\":" UNAVAILABLE "}",
@@ -463,7 +491,8 @@ static void test_decode__unavailable_values(void **state) {
         {.value = "{\"customer_id\":1,\"name\":\" __debezium_unavailable_value\"}",
          .fields = {CID = "1", NAME = " __debezium_unavailable_value"}},
         {.value = "{\"customer_id\":" UNAVAILABLE "}", .code = REASON_MALFORMED},
-        {.value = "{\"op\":\"u\",\"after\":{\"customer_id\":" UNAVAILABLE "}}", .code = REASON_MALFORMED},
+        {.value = "{\"op\":\"u\",\"after\":{\"customer_id\":" UNAVAILABLE "}}",
+         .code = REASON_MALFORMED},
         {.key = "{\"customer_id\":" UNAVAILABLE "}", .code = REASON_MALFORMED},
     };
     check_samples(ENTITY_CUSTOMER, samples, ARRAY_LEN(samples));
@@ -471,8 +500,8 @@ static void test_decode__unavailable_values(void **state) {
         {.value = "{\"account_id\":\"A\",\"customer_id\":" UNAVAILABLE ",\"balance\":" UNAVAILABLE
                   ",\"account_type\":" UNAVAILABLE "}",
          .fields = {AID = "A"},
-         .unavailable =
-             FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_BALANCE) | FIELD_BIT(FIELD_ACCOUNT_TYPE)},
+         .unavailable = FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_BALANCE) |
+                        FIELD_BIT(FIELD_ACCOUNT_TYPE)},
         {.value =
              "{\"schema\":{\"fields\":[{\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":"
              "{\"scale\":\"2\"},\"field\":\"balance\"}]},\"payload\":{\"account_id\":\"A\",\"balance\":" UNAVAILABLE
@@ -489,16 +518,23 @@ static void test_decode__truncates(void **state) {
         {.value = "{\"op\":\"t\",\"before\":null,\"after\":null,\"source\":{\"ts_ms\":5}}",
          .kind = CHANGE_TRUNCATE,
          .source_time_ms = 5},
-        {.value = "{\"op\":\"t\",\"source\":{\"ts_ms\":5}}", .kind = CHANGE_TRUNCATE, .source_time_ms = 5},
+        {.value = "{\"op\":\"t\",\"source\":{\"ts_ms\":5}}",
+         .kind = CHANGE_TRUNCATE,
+         .source_time_ms = 5},
         {.value = "{\"schema\":{},\"payload\":{\"op\":\"t\",\"before\":null,\"after\":null}}",
          .kind = CHANGE_TRUNCATE},
-        {.value = "{\"__op\":\"t\",\"__source_ts_ms\":5}", .kind = CHANGE_TRUNCATE, .source_time_ms = 5},
+        {.value = "{\"__op\":\"t\",\"__source_ts_ms\":5}",
+         .kind = CHANGE_TRUNCATE,
+         .source_time_ms = 5},
         /* of no id, whatever else there is */
         {.key = "9",
          .value = "{\"account_id\":\"A\",\"__op\":\"t\",\"balance\":{}}",
          .kind = CHANGE_TRUNCATE},
-        {.value = "{\"op\":\"t\",\"after\":null,\"source\":{\"ts_ms\":\"x\"}}", .code = REASON_MALFORMED},
-        {.value = "{\"op\":\"t\",\"account_id\":\"A\"}", .fields = {AID = "A"}, .unknown_fields = 1},
+        {.value = "{\"op\":\"t\",\"after\":null,\"source\":{\"ts_ms\":\"x\"}}",
+         .code = REASON_MALFORMED},
+        {.value = "{\"op\":\"t\",\"account_id\":\"A\"}",
+         .fields = {AID = "A"},
+         .unknown_fields = 1},
     };
     check_samples(ENTITY_ACCOUNT, samples, ARRAY_LEN(samples));
 }
@@ -511,7 +547,8 @@ static void test_decode__source_time_of_zero(void **state) {
         {.value = "{\"op\":\"c\"," AFTER ",\"source\":{\"ts_ms\":\"0\"}}", .fields = BOB},
         {.value = "{\"customer_id\":1,\"__source_ts_ms\":0,\"updated_at\":\"2024-01-01\"}",
          .fields = {CID = "1", AT = "2024-01-01"}},
-        {.value = "{\"customer_id\":1,\"__ts_ms\":5}", .fields = {CID = "1"}}, /* the connector's clock */
+        {.value = "{\"customer_id\":1,\"__ts_ms\":5}",
+         .fields = {CID = "1"}}, /* the connector's clock */
     };
     check_samples(ENTITY_CUSTOMER, samples, ARRAY_LEN(samples));
 }
@@ -519,8 +556,9 @@ static void test_decode__source_time_of_zero(void **state) {
 static void test_decode__debezium_flattened(void **state) {
     (void)state;
     static const struct sample samples[] = {
-        {.value = "{\"account_id\":\"A\",\"__op\":\"u\",\"__deleted\":\"false\",\"__source_ts_ms\":5,\"__"
-                  "table\":\"t\"}",
+        {.value =
+             "{\"account_id\":\"A\",\"__op\":\"u\",\"__deleted\":\"false\",\"__source_ts_ms\":5,\"__"
+             "table\":\"t\"}",
          .fields = {AID = "A"},
          .source_time_ms = 5},
         {.value = "{\"account_id\":\"A\",\"__source_ts_ms\":\"1707955200000\"}",
@@ -535,14 +573,17 @@ static void test_decode__debezium_flattened(void **state) {
         {.value = "{\"account_id\":\"A\",\"balance\":1,\"updated_at\":5,\"__deleted\":\"TRUE\"}",
          .kind = CHANGE_DELETE,
          .fields = {AID = "A"}},
-        {.value = "{\"account_id\":\"A\",\"__op\":\"d\"}", .kind = CHANGE_DELETE, .fields = {AID = "A"}},
+        {.value = "{\"account_id\":\"A\",\"__op\":\"d\"}",
+         .kind = CHANGE_DELETE,
+         .fields = {AID = "A"}},
         {.value = "{\"schema\":{},\"payload\":{\"account_id\":\"A\",\"__deleted\":\"true\"}}",
          .kind = CHANGE_DELETE,
          .fields = {AID = "A"}},
         {.key = "B", .value = "{\"account_id\":null,\"__op\":\"d\"}", .kind = CHANGE_DELETE},
         {.value = "{\"account_id\":\"A\",\"__deleted\":1}", .fields = {AID = "A"}},
         {.value = "{\"account_id\":\"A\",\"__op\":\"\"}", .code = REASON_UNSUPPORTED_OP},
-        {.value = "{\"account_id\":\"A\",\"__op\":\"x\",\"__deleted\":true}", .code = REASON_UNSUPPORTED_OP},
+        {.value = "{\"account_id\":\"A\",\"__op\":\"x\",\"__deleted\":true}",
+         .code = REASON_UNSUPPORTED_OP},
         {.value = "{\"account_id\":\"A\",\"__op\":\"x\",\"balance\":[]}", .code = REASON_MALFORMED},
         {.value = "{\"account_id\":\"A\",\"__op\":[]}", .code = REASON_MALFORMED},
         {.value = "{\"account_id\":\"A\",\"__deleted\":{}}", .code = REASON_MALFORMED},
@@ -553,14 +594,16 @@ static void test_decode__debezium_flattened(void **state) {
 }
 
 /* An envelope whose schema types one field of the row. */
-static void check_typed(const char *field, const char *type_schema, const char *value, const char *expected) {
+static void check_typed(const char *field, const char *type_schema, const char *value,
+                        const char *expected) {
     struct buf text = {0};
-    buf_printf(&text,
-               "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"field\":\"before\",\"fields\":[]},"
-               "{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"field\":\"other\"},%s],\"field\":"
-               "\"after\"}]},"
-               "\"payload\":{\"op\":\"c\",\"after\":{\"account_id\":\"A\",\"%s\":%s}}}",
-               type_schema, field, value);
+    buf_printf(
+        &text,
+        "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"field\":\"before\",\"fields\":[]},"
+        "{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"field\":\"other\"},%s],\"field\":"
+        "\"after\"}]},"
+        "\"payload\":{\"op\":\"c\",\"after\":{\"account_id\":\"A\",\"%s\":%s}}}",
+        type_schema, field, value);
     struct sample s = {.value = buf_cstr(&text), .fields = {AID = "A"}};
     if (expected == NULL)
         s.code = REASON_MALFORMED;
@@ -570,11 +613,16 @@ static void check_typed(const char *field, const char *type_schema, const char *
     buf_release(&text);
 }
 
-#define DECIMAL_SCHEMA(parameters)                                                                           \
-    "{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\"," parameters                     \
+#define DECIMAL_SCHEMA(parameters)                                                                 \
+    "{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\"," parameters           \
     "\"field\":\"balance\"}"
-#define ZEROS_63                                                                                             \
-    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" /* base64 of so many bytes */
+#define ZEROS_63                                                                                     \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" /* base64 \
+                                                                                              of     \
+                                                                                              so     \
+                                                                                              many   \
+                                                                                              bytes  \
+                                                                                            */
 #define SCALE(s) DECIMAL_SCHEMA("\"parameters\":{\"scale\":" s "},")
 
 static void test_decode__precise_decimals(void **state) {
@@ -593,8 +641,10 @@ static void test_decode__precise_decimals(void **state) {
         {SCALE("\"-39\""), "\"BQ==\"", "5e39"},
         {SCALE("\"-2\""), "\"AA==\"", "0"},
         {SCALE("\"10\""), "\"AQ==\"", "0.0000000001"},
-        {SCALE("\"2\""), "\"f////////////////////w==\"", "1701411834604692317316873037158841057.27"},
-        {SCALE("\"2\""), "\"gAAAAAAAAAAAAAAAAAAAAA==\"", "-1701411834604692317316873037158841057.28"},
+        {SCALE("\"2\""), "\"f////////////////////w==\"",
+         "1701411834604692317316873037158841057.27"},
+        {SCALE("\"2\""), "\"gAAAAAAAAAAAAAAAAAAAAA==\"",
+         "-1701411834604692317316873037158841057.28"},
         {SCALE("\"2000000000\""), "\"BQ==\"", "5e-2000000000"},
         {SCALE("\"2\""), "\"AAAAAAAAAAAAAAAAAAAAAAE=\"", "0.01"}, /* 17 bytes */
         /* 64 bytes: 2^511 - 1 and -2^511 */
@@ -623,24 +673,28 @@ static void test_decode__precise_decimals(void **state) {
         {DECIMAL_SCHEMA(""), "\"GS1Q\"", NULL},
         {SCALE("\"2\""), "16500.5", "16500.5"}, /* decimal.format=NUMERIC */
         {"{\"type\":\"string\",\"field\":\"balance\"}", "\"GS1Q\"", "GS1Q"},
-        {"{\"name\":\"org.apache.kafka.connect.data.Decimal\",\"field\":\"Balance\"}", "\"GS1Q\"", "GS1Q"},
+        {"{\"name\":\"org.apache.kafka.connect.data.Decimal\",\"field\":\"Balance\"}", "\"GS1Q\"",
+         "GS1Q"},
         {"7", "\"GS1Q\"", "GS1Q"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         check_typed("balance", cases[i].schema, cases[i].value, cases[i].expected);
     static const struct sample samples[] = {
-        {.value = "{\"schema\":{\"fields\":[" SCALE("\"2\"") "]},\"payload\":{\"balance\":\"GS1Q\"}}",
+        {.value =
+             "{\"schema\":{\"fields\":[" SCALE("\"2\"") "]},\"payload\":{\"balance\":\"GS1Q\"}}",
          .fields = {BALANCE = "16500.00"}},
         {.value = "{\"schema\":{\"fields\":[" SCALE("\"2\"") "]},\"payload\":{\"balance\":null}}"},
-        {.value = "{\"schema\":[],\"payload\":{\"balance\":\"GS1Q\"}}", .fields = {BALANCE = "GS1Q"}},
+        {.value = "{\"schema\":[],\"payload\":{\"balance\":\"GS1Q\"}}",
+         .fields = {BALANCE = "GS1Q"}},
     };
     check_samples(ENTITY_ACCOUNT, samples, ARRAY_LEN(samples));
 }
 
-/* VariableScaleDecimal, with its schema or without: exactly {"scale", "value"} where a value belongs. */
+/* VariableScaleDecimal, with its schema or without: exactly {"scale", "value"} where a value
+ * belongs. */
 static void test_decode__variable_scale_decimals(void **state) {
     (void)state;
-#define STRUCT_SCHEMA                                                                                        \
+#define STRUCT_SCHEMA                                                                              \
     "{\"type\":\"struct\",\"name\":\"io.debezium.data.VariableScaleDecimal\",\"field\":\"balance\"}"
     static const struct {
         const char *value, *expected;
@@ -679,14 +733,15 @@ static void test_decode__variable_scale_decimals(void **state) {
 
 static void test_decode__precise_decimal_ids(void **state) {
     (void)state;
-#define ID_SCHEMA                                                                                            \
-    "{\"fields\":[{\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"0\"},"     \
+#define ID_SCHEMA                                                                                        \
+    "{\"fields\":[{\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"0\"}," \
     "\"field\":\"CUSTOMER_ID\"}]}"
     static const struct sample samples[] = {
         {.key = "{\"schema\":" ID_SCHEMA ",\"payload\":{\"CUSTOMER_ID\":\"A+k=\"}}",
          .kind = CHANGE_TOMBSTONE,
          .fields = {CID = "1001"}},
-        {.value = "{\"schema\":" ID_SCHEMA ",\"payload\":{\"CUSTOMER_ID\":\"A+k=\",\"__deleted\":true}}",
+        {.value =
+             "{\"schema\":" ID_SCHEMA ",\"payload\":{\"CUSTOMER_ID\":\"A+k=\",\"__deleted\":true}}",
          .kind = CHANGE_DELETE,
          .fields = {CID = "1001"}},
         {.value = "{\"schema\":{\"fields\":[{\"field\":\"before\",\"fields\":[{\"name\":"
@@ -718,8 +773,10 @@ struct typed_time {
 
 static void check_typed_time(struct decoder *d, const struct typed_time *t) {
     struct buf text = {0};
-    buf_printf(&text, "{\"schema\":{\"fields\":[%s]},\"payload\":{\"account_id\":\"A\",\"updated_at\":%s}}",
-               t->schema, t->value);
+    buf_printf(
+        &text,
+        "{\"schema\":{\"fields\":[%s]},\"payload\":{\"account_id\":\"A\",\"updated_at\":%s}}",
+        t->schema, t->value);
     struct record r = {.value = buf_slice(&text)};
     struct decoded got;
     struct reason why = {0};
@@ -736,11 +793,13 @@ static void check_typed_time(struct decoder *d, const struct typed_time *t) {
 static void test_decode__typed_times(void **state) {
     (void)state;
     static const struct typed_time cases[] = {
-        {TIME_SCHEMA("io.debezium.time.Timestamp"), "1707955200123", UPDATED_AT_MS, "1707955200123"},
+        {TIME_SCHEMA("io.debezium.time.Timestamp"), "1707955200123", UPDATED_AT_MS,
+         "1707955200123"},
         {TIME_SCHEMA("io.debezium.time.Timestamp"), "5", UPDATED_AT_MS, "5"},
         {TIME_SCHEMA("org.apache.kafka.connect.data.Timestamp"), "1707955200123", UPDATED_AT_MS,
          "1707955200123"},
-        {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "1707955200123999", UPDATED_AT_MS, "1707955200123"},
+        {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "1707955200123999", UPDATED_AT_MS,
+         "1707955200123"},
         /* cut as 23:59:59.999999 is */
         {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "-1", UPDATED_AT_MS, "-1"},
         {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "-1000", UPDATED_AT_MS, "-1"},
@@ -752,27 +811,32 @@ static void test_decode__typed_times(void **state) {
         {TIME_SCHEMA("io.debezium.time.Date"), "9223372036854775807", UPDATED_AT_MS,
          "796899343984252629724800000"},
         {TIME_SCHEMA("org.apache.kafka.connect.data.Date"), "-1", UPDATED_AT_MS, "-86400000"},
-        {TIME_SCHEMA("io.debezium.time.ZonedTimestamp"), "\"2024-02-15T01:00:00.5+01:00\"", UPDATED_AT_MS,
-         "1707955200500"},
-        {TIME_SCHEMA("io.debezium.time.IsoDate"), "\"2024-02-15Z\"", UPDATED_AT_MS, "1707955200000"},
+        {TIME_SCHEMA("io.debezium.time.ZonedTimestamp"), "\"2024-02-15T01:00:00.5+01:00\"",
+         UPDATED_AT_MS, "1707955200500"},
+        {TIME_SCHEMA("io.debezium.time.IsoDate"), "\"2024-02-15Z\"", UPDATED_AT_MS,
+         "1707955200000"},
         {TIME_SCHEMA("io.debezium.time.IsoTimestamp"), "\"2024-02-15T00:00:00Z\"", UPDATED_AT_MS,
          "1707955200000"},
         {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "null", UPDATED_AT_TEXT, NULL},
-        {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "\"2024-02-15\"", UPDATED_AT_NO_DATE, "2024-02-15"},
+        {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "\"2024-02-15\"", UPDATED_AT_NO_DATE,
+         "2024-02-15"},
         {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "1.5", UPDATED_AT_NO_DATE, "1.5"},
         {TIME_SCHEMA("io.debezium.time.ZonedTimestamp"), "1707955200123", UPDATED_AT_NO_DATE,
          "1707955200123"},
         {TIME_SCHEMA("io.debezium.time.Year"), "2024", UPDATED_AT_NO_DATE, "2024"},
         {TIME_SCHEMA("io.debezium.time.Time"), "3600000", UPDATED_AT_NO_DATE, "3600000"},
         {TIME_SCHEMA("io.debezium.time.MicroTime"), "3600000000", UPDATED_AT_NO_DATE, "3600000000"},
-        {TIME_SCHEMA("io.debezium.time.NanoTime"), "3600000000000", UPDATED_AT_NO_DATE, "3600000000000"},
-        {TIME_SCHEMA("io.debezium.time.ZonedTime"), "\"10:00:00Z\"", UPDATED_AT_NO_DATE, "10:00:00Z"},
+        {TIME_SCHEMA("io.debezium.time.NanoTime"), "3600000000000", UPDATED_AT_NO_DATE,
+         "3600000000000"},
+        {TIME_SCHEMA("io.debezium.time.ZonedTime"), "\"10:00:00Z\"", UPDATED_AT_NO_DATE,
+         "10:00:00Z"},
         {TIME_SCHEMA("io.debezium.time.IsoTime"), "\"10:00:00Z\"", UPDATED_AT_NO_DATE, "10:00:00Z"},
         {TIME_SCHEMA("io.debezium.time.MicroDuration"), "1707955200123999", UPDATED_AT_NO_DATE,
          "1707955200123999"},
         {TIME_SCHEMA("io.debezium.time.Interval"), "\"P1Y\"", UPDATED_AT_NO_DATE, "P1Y"},
         {TIME_SCHEMA("io.debezium.data.Enum"), "\"2024-02-15\"", UPDATED_AT_NO_DATE, "2024-02-15"},
-        {TIME_SCHEMA("org.apache.kafka.connect.data.Time"), "3600000", UPDATED_AT_NO_DATE, "3600000"},
+        {TIME_SCHEMA("org.apache.kafka.connect.data.Time"), "3600000", UPDATED_AT_NO_DATE,
+         "3600000"},
         {PLAIN_SCHEMA("bytes"), "\"20240215\"", UPDATED_AT_NO_DATE, "20240215"},
         /* these types say nothing about a time: as without a schema */
         {PLAIN_SCHEMA("int64"), "1707955200123", UPDATED_AT_TEXT, "1707955200123"},
@@ -820,8 +884,9 @@ static void test_decode__configured_names(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(samples); i++)
         check_sample(d, ENTITY_CUSTOMER, &samples[i]);
     /* accounts have their own */
-    static const struct sample account = {
-        .value = "{\"account_id\":\"A\",\"cust_no\":1}", .fields = {AID = "A"}, .unknown_fields = 1};
+    static const struct sample account = {.value = "{\"account_id\":\"A\",\"cust_no\":1}",
+                                          .fields = {AID = "A"},
+                                          .unknown_fields = 1};
     check_sample(d, ENTITY_ACCOUNT, &account);
     decoder_free(d);
 }
@@ -859,7 +924,8 @@ static void test_decode__foreign_formats_are_named(void **state) {
         {"{\"before\":null,\"after\":\"{\\\"customer_id\\\":8333}\",\"op\":\"c\",\"source\":{\"connector\":\"mongodb\"}}",
          "MongoDB"},
         {"\"{\\\"customer_id\\\": 8321, \\\"name\\\": \\\"A\\\"}\"", "encoded twice?"},
-        {"{\"schema\":{\"type\":\"string\"},\"payload\":\"{\\\"customer_id\\\":1}\"}", "encoded twice?"},
+        {"{\"schema\":{\"type\":\"string\"},\"payload\":\"{\\\"customer_id\\\":1}\"}",
+         "encoded twice?"},
         {"\x08\xc1\x3e\x12\x01"
          "A",
          "Protobuf"},
@@ -872,9 +938,11 @@ static void test_decode__foreign_formats_are_named(void **state) {
         check_names(ENTITY_CUSTOMER, cases[i][0], cases[i][1]);
     /* and others are not taken for them */
     check_reason(ENTITY_CUSTOMER, "hello", "Malformed JSON: expected a value at byte 0");
-    check_reason(ENTITY_CUSTOMER, "1,Bo,yes\n", "Malformed JSON: something follows the value at byte 1");
+    check_reason(ENTITY_CUSTOMER, "1,Bo,yes\n",
+                 "Malformed JSON: something follows the value at byte 1");
     static const struct sample samples[] = {
-        {.value = "{\"customer_id\":1,\"database\":\"b\",\"table\":\"t\",\"type\":\"x\",\"op_type\":\"y\"}",
+        {.value =
+             "{\"customer_id\":1,\"database\":\"b\",\"table\":\"t\",\"type\":\"x\",\"op_type\":\"y\"}",
          .fields = {CID = "1"},
          .unknown_fields = 4},
         {.value = "{\"customer_id\":1,\"data\":{},\"type\":\"x\",\"id\":5}",

@@ -1,5 +1,5 @@
-/* The short way for flat records against json_parse and the tree, over texts that are made up from pieces and then
- * damaged. */
+/* The short way for flat records against json_parse and the tree, over texts that are made up from
+ * pieces and then damaged. */
 #include "streamer/base/mem.h"
 #include "streamer/layers/source/decode_parts.h"
 #include "support.h"
@@ -132,7 +132,8 @@ static void put_space(struct rng *r, struct buf *out) {
 
 /* Most of the time of the first, well-formed and frequent kinds, so that most texts are records. */
 static void put_value(struct rng *r, struct buf *out) {
-    static const char *const usual[] = {"null", "true", "1001", "-1.50", "\"A001\"", "\"d\"", "\"text\\n\""};
+    static const char *const usual[] = {"null",     "true",  "1001",       "-1.50",
+                                        "\"A001\"", "\"d\"", "\"text\\n\""};
     if (rng_chance(r, 80))
         buf_put_str(out, pick(r, usual, ARRAY_LEN(usual)));
     else
@@ -239,7 +240,8 @@ static bool compare_text(struct json *j, struct slice text) {
     bool flat = json_flat(text, pairs, MEMBERS_MAX, &count);
     const cJSON *root = json_parse(j, text);
     if (flat != is_flat(root, text) || (flat && !same_members(root, pairs, count)))
-        fail_msg("flat: %d, but json_parse differs: %.*s (%s)", flat, (int)text.n, text.p, j->error);
+        fail_msg("flat: %d, but json_parse differs: %.*s (%s)", flat, (int)text.n, text.p,
+                 j->error);
     return flat;
 }
 
@@ -281,8 +283,9 @@ static bool same_decoded(const struct decoded *a, const struct decoded *b) {
             return false;
     }
     if (!same(a->position, b->position) || !same(a->strange_names, b->strange_names) ||
-        a->unavailable != b->unavailable || a->has_metadata != b->has_metadata || a->is_read != b->is_read ||
-        a->id_is_from_key != b->id_is_from_key || a->updated_at_type != b->updated_at_type)
+        a->unavailable != b->unavailable || a->has_metadata != b->has_metadata ||
+        a->is_read != b->is_read || a->id_is_from_key != b->id_is_from_key ||
+        a->updated_at_type != b->updated_at_type)
         return false;
     return a->kind == b->kind && a->has_source_time == b->has_source_time &&
            a->source_time_ms == b->source_time_ms && a->unknown_fields == b->unknown_fields;
@@ -295,19 +298,21 @@ struct side {
 };
 
 /* Both sides do the same, to the text of the reason. Returns whether the record was accepted. */
-static bool compare_record(struct side *flat, struct side *tree, enum entity entity, struct slice value) {
+static bool compare_record(struct side *flat, struct side *tree, enum entity entity,
+                           struct slice value) {
     struct record r = {.key = slice_str("7"), .value = value};
     bool ok = decode(flat->decoder, entity, &r, &flat->decoded, &flat->why);
     if (decode(tree->decoder, entity, &r, &tree->decoded, &tree->why) != ok ||
         flat->why.code != tree->why.code || !same_decoded(&flat->decoded, &tree->decoded) ||
         (!ok && !slice_eq(buf_slice(&flat->why.text), buf_slice(&tree->why.text))))
-        fail_msg("%.*s: %d %s, as a tree %d %s", (int)value.n, value.p, ok, buf_cstr(&flat->why.text), !ok,
-                 buf_cstr(&tree->why.text));
+        fail_msg("%.*s: %d %s, as a tree %d %s", (int)value.n, value.p, ok,
+                 buf_cstr(&flat->why.text), !ok, buf_cstr(&tree->why.text));
     return ok;
 }
 
 static void side_init(struct side *s, bool tree_only) {
-    *s = (struct side){.decoder = decoder_new(&(struct decoder_options){.record_max_bytes = RECORD_MAX})};
+    *s = (struct side){.decoder =
+                           decoder_new(&(struct decoder_options){.record_max_bytes = RECORD_MAX})};
     s->decoder->tree_only = tree_only;
 }
 
@@ -327,7 +332,8 @@ static void test_decode_flat__records(void **state) {
     for (int i = 0; i < TEXTS; i++) {
         make_text(&r, &out);
         struct slice text = copy(&out);
-        accepted += compare_record(&flat, &tree, i % 2 == 0 ? ENTITY_CUSTOMER : ENTITY_ACCOUNT, text);
+        accepted +=
+            compare_record(&flat, &tree, i % 2 == 0 ? ENTITY_CUSTOMER : ENTITY_ACCOUNT, text);
         free((char *)(uintptr_t)text.p);
     }
     assert_true(accepted > TEXTS / 10 && accepted < TEXTS * 9 / 10);

@@ -15,7 +15,8 @@ struct outcome {
 };
 
 static void run(struct outcome *o, enum entity entity, const char *key, const char *value) {
-    *o = (struct outcome){.decoder = decoder_new(&(struct decoder_options){.record_max_bytes = RECORD_MAX})};
+    *o = (struct outcome){
+        .decoder = decoder_new(&(struct decoder_options){.record_max_bytes = RECORD_MAX})};
     struct record r = {.key = key != NULL ? slice_str(key) : slice_null(),
                        .value = value != NULL ? slice_str(value) : slice_null()};
     o->ok = decode(o->decoder, entity, &r, &o->decoded, &o->why);
@@ -40,8 +41,8 @@ static void test_decode_metadata__which_records_have_it(void **state) {
         {"{\"op\":\"t\",\"source\":{\"ts_ms\":5}}", true, false},
         {"{\"op\":\"c\",\"after\":{\"customer_id\":1}}", false, false},
         {"{\"op\":\"r\",\"after\":{\"customer_id\":1},\"source\":null}", false, true},
-        {"{\"schema\":{},\"payload\":{\"op\":\"r\",\"after\":{\"customer_id\":1},\"source\":{}}}", true,
-         true},
+        {"{\"schema\":{},\"payload\":{\"op\":\"r\",\"after\":{\"customer_id\":1},\"source\":{}}}",
+         true, true},
         {"{\"customer_id\":1,\"name\":\"A\"}", false, false},
         {"{\"customer_id\":1,\"x\":1}", false, false},
         {"{\"customer_id\":1,\"__op\":\"u\"}", true, false},
@@ -72,7 +73,8 @@ static void test_decode_metadata__which_records_have_it(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct outcome o;
         run(&o, ENTITY_CUSTOMER, "1", cases[i].value);
-        if (!o.ok || o.decoded.has_metadata != cases[i].has_metadata || o.decoded.is_read != cases[i].is_read)
+        if (!o.ok || o.decoded.has_metadata != cases[i].has_metadata ||
+            o.decoded.is_read != cases[i].is_read)
             fail_msg("%s: %d %d", cases[i].value, o.decoded.has_metadata, o.decoded.is_read);
         outcome_release(&o);
     }
@@ -147,13 +149,15 @@ static void test_decode_metadata__positions(void **state) {
          "sqlserver",
          "bank",
          NULL},
-        {ENVELOPE("\"connector\":\"oracle\",\"name\":\"bank\",\"scn\":\"1513734\",\"commit_scn\":1513735"),
+        {ENVELOPE(
+             "\"connector\":\"oracle\",\"name\":\"bank\",\"scn\":\"1513734\",\"commit_scn\":1513735"),
          POSITION_SCN,
          {"1513735", "1513734"},
          "oracle",
          "bank",
          NULL},
-        {ENVELOPE("\"connector\":\"oracle\",\"name\":\"bank\",\"scn\":\"1513734\",\"commit_scn\":null"),
+        {ENVELOPE(
+             "\"connector\":\"oracle\",\"name\":\"bank\",\"scn\":\"1513734\",\"commit_scn\":null"),
          POSITION_SCN,
          {NULL, "1513734"},
          "oracle",
@@ -182,10 +186,20 @@ static void test_decode_metadata__positions(void **state) {
          NULL,
          NULL,
          NULL},
-        {FLAT("\"__commit_scn\":\"5\",\"__source_scn\":\"4\""), POSITION_SCN, {"5", "4"}, NULL, NULL, NULL},
+        {FLAT("\"__commit_scn\":\"5\",\"__source_scn\":\"4\""),
+         POSITION_SCN,
+         {"5", "4"},
+         NULL,
+         NULL,
+         NULL},
         /* one that only seems to be there leaves the next kind */
         {ENVELOPE("\"lsn\":null,\"scn\":\"4\""), POSITION_SCN, {NULL, "4"}, NULL, NULL, NULL},
-        {ENVELOPE("\"lsn\":0,\"file\":\"\",\"pos\":9"), POSITION_BINLOG, {NULL, "9"}, NULL, NULL, NULL},
+        {ENVELOPE("\"lsn\":0,\"file\":\"\",\"pos\":9"),
+         POSITION_BINLOG,
+         {NULL, "9"},
+         NULL,
+         NULL,
+         NULL},
         {ENVELOPE("\"lsn\":{},\"scn\":\"4\""), POSITION_SCN, {NULL, "4"}, NULL, NULL, NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -273,13 +287,15 @@ static void check_refused(const struct refused *s) {
     struct slice id = d->fields[FIELD_ACCOUNT_ID];
     if (o.ok || o.why.code != s->code || d->kind != s->kind || (id.p == NULL) != (s->id == NULL) ||
         !slice_eq(id, slice_or_null(s->id)))
-        fail_msg("%s: %s, kind %d, id %.*s", s->value, buf_cstr(&o.why.text), d->kind, (int)id.n, id.p);
+        fail_msg("%s: %s, kind %d, id %.*s", s->value, buf_cstr(&o.why.text), d->kind, (int)id.n,
+                 id.p);
     if (d->has_source_time != (s->source_time_ms != 0) ||
         (d->has_source_time && d->source_time_ms != s->source_time_ms) ||
         d->has_metadata != s->has_metadata || d->is_read != s->is_read ||
-        (d->position.n > 0) != s->has_position || (id.p != NULL && d->id_is_from_key != s->from_key))
-        fail_msg("%s: time %lld metadata %d read %d position %zu", s->value, (long long)d->source_time_ms,
-                 d->has_metadata, d->is_read, d->position.n);
+        (d->position.n > 0) != s->has_position ||
+        (id.p != NULL && d->id_is_from_key != s->from_key))
+        fail_msg("%s: time %lld metadata %d read %d position %zu", s->value,
+                 (long long)d->source_time_ms, d->has_metadata, d->is_read, d->position.n);
     outcome_release(&o);
 }
 
@@ -289,33 +305,34 @@ static void test_decode_metadata__of_a_refused_record(void **state) {
         {"{\"account_id\":\"A\",\"balance\":[]}", REASON_MALFORMED, CHANGE_UPSERT, .id = "A"},
         {"{\"balance\":[],\"account_id\":\"A\",\"__op\":\"r\",\"__lsn\":5,\"__source_ts_ms\":7}",
          REASON_MALFORMED, CHANGE_UPSERT, "A", 7, true, true, true, false},
-        {"{\"account_id\":\"A\",\"__op\":\"x\",\"__lsn\":5}", REASON_UNSUPPORTED_OP, CHANGE_UPSERT, .id = "A",
-         .has_metadata = true, .has_position = true},
-        {"{\"account_id\":\"A\",\"__op\":[],\"__deleted\":true}", REASON_MALFORMED, CHANGE_DELETE, .id = "A",
-         .has_metadata = true},
-        {"{\"account_id\":\"A\",\"__source_ts_ms\":\"soon\",\"__lsn\":5}", REASON_MALFORMED, CHANGE_UPSERT,
+        {"{\"account_id\":\"A\",\"__op\":\"x\",\"__lsn\":5}", REASON_UNSUPPORTED_OP, CHANGE_UPSERT,
          .id = "A", .has_metadata = true, .has_position = true},
+        {"{\"account_id\":\"A\",\"__op\":[],\"__deleted\":true}", REASON_MALFORMED, CHANGE_DELETE,
+         .id = "A", .has_metadata = true},
+        {"{\"account_id\":\"A\",\"__source_ts_ms\":\"soon\",\"__lsn\":5}", REASON_MALFORMED,
+         CHANGE_UPSERT, .id = "A", .has_metadata = true, .has_position = true},
         {"{\"account_id\":{},\"__lsn\":5}", REASON_MALFORMED, CHANGE_UPSERT, .has_metadata = true,
          .has_position = true},
-        {"{\"account_id\":\"__debezium_unavailable_value\",\"x\":1}", REASON_MALFORMED, CHANGE_UPSERT,
-         .id = NULL},
+        {"{\"account_id\":\"__debezium_unavailable_value\",\"x\":1}", REASON_MALFORMED,
+         CHANGE_UPSERT, .id = NULL},
         {"{\"op\":\"r\",\"after\":{\"balance\":{},\"account_id\":\"A\"},\"source\":{\"ts_ms\":7,\"lsn\":5}}",
          REASON_MALFORMED, CHANGE_UPSERT, "A", 7, true, true, true, false},
         {"{\"op\":\"c\",\"after\":{\"account_id\":\"A\"},\"source\":{\"ts_ms\":\"x\",\"lsn\":5}}",
          REASON_MALFORMED, CHANGE_UPSERT, .id = "A", .has_metadata = true, .has_position = true},
-        {"{\"op\":\"c\",\"after\":{\"account_id\":\"A\"},\"source\":[]}", REASON_MALFORMED, CHANGE_UPSERT,
-         .id = "A"},
-        {"{\"op\":\"c\",\"after\":null,\"source\":{\"ts_ms\":7,\"lsn\":5}}", REASON_MALFORMED, CHANGE_UPSERT,
-         NULL, 7, true, false, true, false},
-        {"{\"op\":\"x\",\"after\":{\"account_id\":\"A\"},\"source\":{\"ts_ms\":7}}", REASON_UNSUPPORTED_OP,
-         CHANGE_UPSERT, .id = "A", .source_time_ms = 7, .has_metadata = true},
-        {"{\"op\":\"m\",\"source\":{\"ts_ms\":7},\"message\":{}}", REASON_UNSUPPORTED_OP, CHANGE_UPSERT,
-         .source_time_ms = 7, .has_metadata = true},
-        {"{\"op\":\"d\",\"before\":{\"account_id\":\"A\"},\"source\":{\"ts_ms\":\"x\"}}", REASON_MALFORMED,
-         CHANGE_DELETE, .id = "A", .has_metadata = true},
+        {"{\"op\":\"c\",\"after\":{\"account_id\":\"A\"},\"source\":[]}", REASON_MALFORMED,
+         CHANGE_UPSERT, .id = "A"},
+        {"{\"op\":\"c\",\"after\":null,\"source\":{\"ts_ms\":7,\"lsn\":5}}", REASON_MALFORMED,
+         CHANGE_UPSERT, NULL, 7, true, false, true, false},
+        {"{\"op\":\"x\",\"after\":{\"account_id\":\"A\"},\"source\":{\"ts_ms\":7}}",
+         REASON_UNSUPPORTED_OP, CHANGE_UPSERT, .id = "A", .source_time_ms = 7,
+         .has_metadata = true},
+        {"{\"op\":\"m\",\"source\":{\"ts_ms\":7},\"message\":{}}", REASON_UNSUPPORTED_OP,
+         CHANGE_UPSERT, .source_time_ms = 7, .has_metadata = true},
+        {"{\"op\":\"d\",\"before\":{\"account_id\":\"A\"},\"source\":{\"ts_ms\":\"x\"}}",
+         REASON_MALFORMED, CHANGE_DELETE, .id = "A", .has_metadata = true},
         /* the value lacks the id: the key's */
-        {"{\"op\":\"d\",\"before\":null,\"source\":{\"ts_ms\":\"x\"}}", REASON_MALFORMED, CHANGE_DELETE,
-         .id = "K", .has_metadata = true, .from_key = true},
+        {"{\"op\":\"d\",\"before\":null,\"source\":{\"ts_ms\":\"x\"}}", REASON_MALFORMED,
+         CHANGE_DELETE, .id = "K", .has_metadata = true, .from_key = true},
         /* the value has it, but it cannot be read: not the key's */
         {"{\"op\":\"d\",\"before\":{\"account_id\":[]},\"source\":{\"ts_ms\":7}}", REASON_MALFORMED,
          CHANGE_DELETE, .source_time_ms = 7, .has_metadata = true},
@@ -328,7 +345,8 @@ static void test_decode_metadata__of_a_refused_record(void **state) {
         check_refused(&cases[i]);
 }
 
-/* A source time that is there but cannot be read decides all the same: updated_at does not take its place. */
+/* A source time that is there but cannot be read decides all the same: updated_at does not take its
+ * place. */
 static void test_decode_metadata__unreadable_source_time_hides_updated_at(void **state) {
     (void)state;
     static const char *const cases[] = {

@@ -175,12 +175,14 @@ static void test_standardize__names(void **state) {
         {"null", "Invalid name: null or empty"},
         {"N/A", "Invalid name: null or empty"},
         {" nOnE ", "Invalid name: null or empty"},
-        /* nothing to be seen: no-break, ideographic and zero-width space, byte order mark, next line */
+        /* nothing to be seen: no-break, ideographic and zero-width space, byte order mark, next
+           line */
         {"\xc2\xa0", "Invalid name: null or empty"},
         {" \xe3\x80\x80 \xc2\x85", "Invalid name: null or empty"},
         {"\xe2\x80\x8b\xef\xbb\xbf", "Invalid name: null or empty"},
     };
-    check_refusals(ENTITY_CUSTOMER, FIELD_CUSTOMER_NAME, REASON_INVALID_NAME, refused, ARRAY_LEN(refused));
+    check_refusals(ENTITY_CUSTOMER, FIELD_CUSTOMER_NAME, REASON_INVALID_NAME, refused,
+                   ARRAY_LEN(refused));
     static const struct refusal accepted[] = {
         {"nulla", "nulla"},
         {"0", "0"},
@@ -239,7 +241,8 @@ static void test_standardize__has_loan(void **state) {
         {"ja", "Invalid has_loan value: ja"},         {"-1", "Invalid has_loan value: -1"},
         {"1.0.0", "Invalid has_loan value: 1.0.0"},   {"0x1", "Invalid has_loan value: 0x1"},
     };
-    check_refusals(ENTITY_CUSTOMER, FIELD_HAS_LOAN, REASON_INVALID_HAS_LOAN, refused, ARRAY_LEN(refused));
+    check_refusals(ENTITY_CUSTOMER, FIELD_HAS_LOAN, REASON_INVALID_HAS_LOAN, refused,
+                   ARRAY_LEN(refused));
 }
 
 static void test_standardize__account_ids(void **state) {
@@ -249,7 +252,8 @@ static void test_standardize__account_ids(void **state) {
         {"Null", "Invalid account_id: null or empty"}, {"n/a", "Invalid account_id: null or empty"},
         {"NONE", "Invalid account_id: null or empty"},
     };
-    check_refusals(ENTITY_ACCOUNT, FIELD_ACCOUNT_ID, REASON_INVALID_ACCOUNT_ID, refused, ARRAY_LEN(refused));
+    check_refusals(ENTITY_ACCOUNT, FIELD_ACCOUNT_ID, REASON_INVALID_ACCOUNT_ID, refused,
+                   ARRAY_LEN(refused));
 }
 
 static void test_standardize__balances(void **state) {
@@ -295,7 +299,8 @@ static void test_standardize__balances(void **state) {
         {"-0.005", "Invalid balance: negative value (-0.005)"},
         {" -50.00 ", "Invalid balance: negative value (-50.00)"},
     };
-    check_refusals(ENTITY_ACCOUNT, FIELD_BALANCE, REASON_INVALID_BALANCE, refused, ARRAY_LEN(refused));
+    check_refusals(ENTITY_ACCOUNT, FIELD_BALANCE, REASON_INVALID_BALANCE, refused,
+                   ARRAY_LEN(refused));
 }
 
 static void test_standardize__account_types(void **state) {
@@ -304,8 +309,9 @@ static void test_standardize__account_types(void **state) {
         const char *text;
         enum account_type type;
     } accepted[] = {
-        {"savings", ACCOUNT_SAVINGS},   {" SAVINGS ", ACCOUNT_SAVINGS},   {"Savings", ACCOUNT_SAVINGS},
-        {"checking", ACCOUNT_CHECKING}, {"cHECKING\n", ACCOUNT_CHECKING},
+        {"savings", ACCOUNT_SAVINGS},     {" SAVINGS ", ACCOUNT_SAVINGS},
+        {"Savings", ACCOUNT_SAVINGS},     {"checking", ACCOUNT_CHECKING},
+        {"cHECKING\n", ACCOUNT_CHECKING},
     };
     for (size_t i = 0; i < ARRAY_LEN(accepted); i++) {
         struct outcome o;
@@ -357,16 +363,20 @@ static void test_standardize__event_time(void **state) {
         assert_int_equal(o.event.loaded_at_ms, KAFKA_TIME);
         outcome_release(&o);
     }
-#define ACCEPTED                                                                                             \
-    " (accepted: an ISO-8601 date or date-time of years 0001 to 9999, or epoch seconds, milliseconds, "      \
+#define ACCEPTED                                                                                        \
+    " (accepted: an ISO-8601 date or date-time of years 0001 to 9999, or epoch seconds, milliseconds, " \
     "microseconds or nanoseconds of years 1973 to 2286)"
     static const struct refusal refused[] = {
-        {" soon ", "Invalid updated_at: soon" ACCEPTED}, {"true", "Invalid updated_at: true" ACCEPTED},
-        {"123", "Invalid updated_at: 123" ACCEPTED},     {"930101", "Invalid updated_at: 930101" ACCEPTED},
+        {" soon ", "Invalid updated_at: soon" ACCEPTED},
+        {"true", "Invalid updated_at: true" ACCEPTED},
+        {"123", "Invalid updated_at: 123" ACCEPTED},
+        {"930101", "Invalid updated_at: 930101" ACCEPTED},
         {"45337", "Invalid updated_at: 45337" ACCEPTED},
     };
-    check_refusals(ENTITY_CUSTOMER, FIELD_UPDATED_AT, REASON_INVALID_UPDATED_AT, refused, ARRAY_LEN(refused));
-    check_refusals(ENTITY_ACCOUNT, FIELD_UPDATED_AT, REASON_INVALID_UPDATED_AT, refused, ARRAY_LEN(refused));
+    check_refusals(ENTITY_CUSTOMER, FIELD_UPDATED_AT, REASON_INVALID_UPDATED_AT, refused,
+                   ARRAY_LEN(refused));
+    check_refusals(ENTITY_ACCOUNT, FIELD_UPDATED_AT, REASON_INVALID_UPDATED_AT, refused,
+                   ARRAY_LEN(refused));
 }
 
 static void test_standardize__kafka_timestamp_out_of_range(void **state) {
@@ -391,9 +401,10 @@ static void test_standardize__no_kafka_timestamp(void **state) {
     assert_refused(&o, REASON_MALFORMED, "Malformed record: it has no Kafka timestamp (-1)");
 }
 
-/* Removes the faults of a record one by one; each time the next in the table's order must come up. */
-static void check_order(enum entity entity, const enum field order[], const enum reason_code codes[],
-                        size_t n) {
+/* Removes the faults of a record one by one; each time the next in the table's order must come up.
+ */
+static void check_order(enum entity entity, const enum field order[],
+                        const enum reason_code codes[], size_t n) {
     struct decoded d = {.kind = CHANGE_UPSERT};
     for (int f = 0; f < FIELD_COUNT; f++)
         d.fields[f] = slice_str(f == FIELD_CUSTOMER_NAME || f == FIELD_ACCOUNT_ID ? "" : "bad");
@@ -415,14 +426,15 @@ static void test_standardize__first_failure_counts(void **state) {
     (void)state;
     static const enum field customer[] = {FIELD_CUSTOMER_ID, FIELD_CUSTOMER_NAME, FIELD_HAS_LOAN,
                                           FIELD_UPDATED_AT};
-    static const enum reason_code customer_codes[] = {REASON_INVALID_CUSTOMER_ID, REASON_INVALID_NAME,
-                                                      REASON_INVALID_HAS_LOAN, REASON_INVALID_UPDATED_AT};
+    static const enum reason_code customer_codes[] = {REASON_INVALID_CUSTOMER_ID,
+                                                      REASON_INVALID_NAME, REASON_INVALID_HAS_LOAN,
+                                                      REASON_INVALID_UPDATED_AT};
     check_order(ENTITY_CUSTOMER, customer, customer_codes, ARRAY_LEN(customer));
     static const enum field account[] = {FIELD_ACCOUNT_ID, FIELD_CUSTOMER_ID, FIELD_BALANCE,
                                          FIELD_ACCOUNT_TYPE, FIELD_UPDATED_AT};
-    static const enum reason_code account_codes[] = {REASON_INVALID_ACCOUNT_ID, REASON_INVALID_CUSTOMER_ID,
-                                                     REASON_INVALID_BALANCE, REASON_INVALID_ACCOUNT_TYPE,
-                                                     REASON_INVALID_UPDATED_AT};
+    static const enum reason_code account_codes[] = {
+        REASON_INVALID_ACCOUNT_ID, REASON_INVALID_CUSTOMER_ID, REASON_INVALID_BALANCE,
+        REASON_INVALID_ACCOUNT_TYPE, REASON_INVALID_UPDATED_AT};
     check_order(ENTITY_ACCOUNT, account, account_codes, ARRAY_LEN(account));
 }
 
@@ -467,8 +479,10 @@ static void test_standardize__deletes_check_the_id_only(void **state) {
 /* Of no id; only its time counts. */
 static void test_standardize__truncates(void **state) {
     (void)state;
-    struct decoded d = {
-        .kind = CHANGE_TRUNCATE, .has_source_time = true, .source_time_ms = 5, .position = slice_str("l")};
+    struct decoded d = {.kind = CHANGE_TRUNCATE,
+                        .has_source_time = true,
+                        .source_time_ms = 5,
+                        .position = slice_str("l")};
     struct outcome o;
     run(&o, ENTITY_ACCOUNT, &d);
     assert_true(o.ok);
@@ -509,7 +523,8 @@ static void test_standardize__typed_times(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct decoded d = good_account();
         d.updated_at_type = cases[i].type;
-        d.fields[FIELD_UPDATED_AT] = cases[i].text != NULL ? slice_str(cases[i].text) : slice_null();
+        d.fields[FIELD_UPDATED_AT] =
+            cases[i].text != NULL ? slice_str(cases[i].text) : slice_null();
         struct outcome o;
         run(&o, ENTITY_ACCOUNT, &d);
         assert_int_equal(o.ok, cases[i].ok);
@@ -536,7 +551,8 @@ static void test_standardize__unavailable_fields(void **state) {
 
     d = (struct decoded){.kind = CHANGE_UPSERT};
     d.fields[FIELD_ACCOUNT_ID] = slice_str("A");
-    d.unavailable = FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_BALANCE) | FIELD_BIT(FIELD_ACCOUNT_TYPE);
+    d.unavailable =
+        FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_BALANCE) | FIELD_BIT(FIELD_ACCOUNT_TYPE);
     run(&o, ENTITY_ACCOUNT, &d);
     assert_true(o.ok);
     assert_int_equal(o.event.unavailable, d.unavailable);
@@ -731,8 +747,8 @@ static void test_standardize__reasons_are_bounded(void **state) {
     run_with(&o, ENTITY_ACCOUNT, FIELD_BALANCE, text);
     assert_int_equal(o.why.code, REASON_INVALID_BALANCE);
     assert_in_range(o.why.text.n, 4096, 4096 + 100);
-    assert_true(
-        slice_has_prefix(buf_slice(&o.why.text), slice_str("Invalid balance: non-numeric value (ää")));
+    assert_true(slice_has_prefix(buf_slice(&o.why.text),
+                                 slice_str("Invalid balance: non-numeric value (ää")));
     assert_non_null(strstr(buf_cstr(&o.why.text), "ä…)"));
     outcome_release(&o);
     free(text);

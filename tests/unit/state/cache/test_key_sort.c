@@ -1,4 +1,5 @@
-/* key_sort beside qsort: short keys and long ones, zeros in them, the same one more than once, ends that decide. */
+/* key_sort beside qsort: short keys and long ones, zeros in them, the same one more than once, ends
+ * that decide. */
 #include "support.h"
 
 #include "state/cache/key_sort.h"
@@ -30,7 +31,8 @@ static int compare(const void *a, const void *b) {
     return (x->n > y->n) - (x->n < y->n);
 }
 
-/* `common` bytes alike, then a few kinds of bytes, so that many begin alike and some are the same. */
+/* `common` bytes alike, then a few kinds of bytes, so that many begin alike and some are the same.
+ */
 static struct key random_key(struct rng *rng, size_t common) {
     static const char kinds[] = {'\0', '\1', 'a', '\x7f', '\xff'};
     struct key k = {.n = common + (size_t)rng_below(rng, KEY_BYTES - (int64_t)common)};

@@ -1,4 +1,5 @@
-/* row_cache against a plain array: what is dirty is there, what is found is right, and memory is bounded. */
+/* row_cache against a plain array: what is dirty is there, what is found is right, and memory is
+ * bounded. */
 #include "support.h"
 
 #include "state/cache/row_cache.h"
@@ -70,7 +71,8 @@ static void change(struct rig *g, int f, int64_t k) {
     struct twin *t = &g->twins[f][k];
     t->now = rng_chance(&g->rng, 30) ? -1 : g->numbers++;
     t->dirty = true;
-    struct row *r = row_cache_own(&g->cache, tables[f], make_key(g, k), (size_t)rng_below(&g->rng, 50));
+    struct row *r =
+        row_cache_own(&g->cache, tables[f], make_key(g, k), (size_t)rng_below(&g->rng, 50));
     row_cache_change(&g->cache, r, make_value(g, t->now));
 }
 

@@ -39,7 +39,8 @@ static void commit(struct batch *b) {
         fail_msg("%s", e.text);
 }
 
-static void put_text(struct batch *b, enum family f, int32_t partition, const char *key, const char *value) {
+static void put_text(struct batch *b, enum family f, int32_t partition, const char *key,
+                     const char *value) {
     struct buf k = {0};
     key_text(&k, partition, slice_str(key));
     kv_put(batch_kv(b), f, buf_slice(&k), slice_str(value));
@@ -175,7 +176,8 @@ static void write_both(struct rng *r, struct twins *t, enum family f) {
     buf_release(&key);
 }
 
-/* So much that the commit makes a file of its own (commit.c). Not among what assert_same_content prints. */
+/* So much that the commit makes a file of its own (commit.c). Not among what assert_same_content
+ * prints. */
 static void put_much(struct kv *kv, int64_t number) {
     const size_t bytes = 60000;
     struct buf key = {0}, value = {0};
@@ -217,8 +219,8 @@ static void assert_same_committed(struct twins *t) {
 }
 
 static void twins_step(struct rng *r, struct twins *t) {
-    static const enum family families[] = {FAMILY_LINKS, FAMILY_CUSTOMER_HISTORY, FAMILY_ACCOUNT_HISTORY,
-                                           FAMILY_ACCOUNTS};
+    static const enum family families[] = {FAMILY_LINKS, FAMILY_CUSTOMER_HISTORY,
+                                           FAMILY_ACCOUNT_HISTORY, FAMILY_ACCOUNTS};
     enum family f = families[rng_below(r, ARRAY_LEN(families))];
     int64_t what = rng_below(r, 100);
     if (rng_chance(r, 20))
@@ -273,7 +275,8 @@ static void test_store__twin(void **state) {
     remove_scratch(dir);
 }
 
-/* Partitions go from one batch to the other and back, or are wiped: what a batch has kept in memory is never out of date. */
+/* Partitions go from one batch to the other and back, or are wiped: what a batch has kept in memory
+ * is never out of date. */
 static void test_store__batches_take_turns(void **state) {
     (void)state;
     struct err e;
@@ -493,7 +496,8 @@ static int64_t rows_of_owner(struct batch *b, int64_t customer_id) {
     int64_t count = 0;
     key_customer(&owner, 1, customer_id);
     struct kv_cursor *c = kv_cursor(batch_kv(b), FAMILY_LINKS);
-    for (cursor_seek(c, buf_slice(&owner)); cursor_in(c, buf_slice(&owner)); cursor_next(c), count++) {
+    for (cursor_seek(c, buf_slice(&owner)); cursor_in(c, buf_slice(&owner));
+         cursor_next(c), count++) {
         assert_true(slice_compare(cursor_key(c), buf_slice(&last)) > 0);
         buf_set(&last, cursor_key(c));
     }
@@ -529,7 +533,8 @@ static void test_store__owners_in_a_large_batch(void **state) {
     struct store *s = open_store(dir);
     struct batch *b = batch_new(s);
     int64_t kept = 0;
-    for (int64_t to = OWNERS; to <= OWNERS * 400; to *= 2) { /* a cursor now and then: what it uses grows */
+    for (int64_t to = OWNERS; to <= OWNERS * 400;
+         to *= 2) { /* a cursor now and then: what it uses grows */
         kept += put_links_of_all(b, to == OWNERS ? 0 : to / 2, to);
         for (int64_t owner = 0; owner < OWNERS; owner++)
             assert_int_equal(rows_of_owner(b, owner), kept);
@@ -596,7 +601,8 @@ static char *find_file(const char *dir, const char *part) {
         struct buf path = {0};
         struct stat st;
         buf_printf(&path, "%s/%s", dir, entry->d_name);
-        if (strstr(entry->d_name, part) != NULL && stat(buf_cstr(&path), &st) == 0 && st.st_size > largest) {
+        if (strstr(entry->d_name, part) != NULL && stat(buf_cstr(&path), &st) == 0 &&
+            st.st_size > largest) {
             largest = st.st_size;
             free(found);
             found = mem_strdup(buf_cstr(&path));
@@ -610,8 +616,8 @@ static char *find_file(const char *dir, const char *part) {
 
 /* --- opening and closing --- */
 
-/* What main() does in a process of its own: this program, started anew. (A fork of a process that has threads may
- * hang in the first lock that one of them held.) Returns the exit code. */
+/* What main() does in a process of its own: this program, started anew. (A fork of a process that
+ * has threads may hang in the first lock that one of them held.) Returns the exit code. */
 static int in_other_process(const char *what, const char *dir, const char *value) {
     fflush(NULL);
     pid_t pid = vfork();
@@ -647,9 +653,9 @@ static unsigned long free_blocks(const char *dir) {
 
 #define NO_DISK 77
 
-/* The commit's file is made, but there is no room on the disk for RocksDB's copy of it. Returns 7 if that is an error to
- * try again, of which nothing is left, and the next one succeeds once there is room; NO_DISK without the right to mount
- * a disk of its own. */
+/* The commit's file is made, but there is no room on the disk for RocksDB's copy of it. Returns 7
+ * if that is an error to try again, of which nothing is left, and the next one succeeds once there
+ * is room; NO_DISK without the right to mount a disk of its own. */
 static int fill_disk(const char *dir) {
     struct err e = {0};
     struct buf balloon = {0};
@@ -673,7 +679,8 @@ static int fill_disk(const char *dir) {
     bool ok = batch_commit(b, &e);
     if (free_blocks(dir) < room)
         fprintf(stderr, "the failed commit left something behind\n");
-    if (ok || free_blocks(dir) < room || e.class != ERR_RETRY || strstr(e.text, "No space left") == NULL)
+    if (ok || free_blocks(dir) < room || e.class != ERR_RETRY ||
+        strstr(e.text, "No space left") == NULL)
         return 1;
     assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", NULL);
     (void)unlink(buf_cstr(&balloon));
@@ -711,8 +718,8 @@ static int write_and_crash(const char *dir, const char *value) {
     return 7;
 }
 
-/* Writes the same rows again and again: some get into table files on the way, by their number or because much is written
- * with them, the last ones are in the log. */
+/* Writes the same rows again and again: some get into table files on the way, by their number or
+ * because much is written with them, the last ones are in the log. */
 static int grow(const char *dir, bool then_close) {
     struct err e = {0};
     struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
@@ -766,9 +773,9 @@ static long peak_kib(void) {
     return kib;
 }
 
-/* Writes much more than the cache holds and reads it all. Returns 7 if no more memory was ever in use than the cache, as
- * much again for what is not in a table yet, and what the process, its threads and a compaction at work take: all of
- * that does not depend on the size of the state. */
+/* Writes much more than the cache holds and reads it all. Returns 7 if no more memory was ever in
+ * use than the cache, as much again for what is not in a table yet, and what the process, its
+ * threads and a compaction at work take: all of that does not depend on the size of the state. */
 static int stay_small(const char *dir) {
     struct err e = {0};
     int64_t rows[FAMILY_COUNT];
@@ -835,8 +842,8 @@ static rlim_t set_limit(__rlimit_resource_t what, rlim_t soft) {
 }
 
 /* A commit that makes a file fails under that limit, with that text, and nothing of it is there. */
-static void fail_under_limit(struct store *s, struct batch *b, __rlimit_resource_t what, rlim_t soft,
-                             const char *says) {
+static void fail_under_limit(struct store *s, struct batch *b, __rlimit_resource_t what,
+                             rlim_t soft, const char *says) {
     struct err e = {0};
     put_much(batch_kv(b), 4);
     put_text(b, FAMILY_LINKS, 1, "k", "never");
@@ -897,7 +904,8 @@ static void test_store__counted_once(void **state) {
     assert_int_equal(stat(log, &st), 0);
     assert_int_equal(truncate(log, st.st_size + 1), 0);
     free(log);
-    rlim_t before = set_limit(RLIMIT_NOFILE, 0); /* an open that fails does not lose the seal that tells */
+    rlim_t before =
+        set_limit(RLIMIT_NOFILE, 0); /* an open that fails does not lose the seal that tells */
     assert_null(store_open(dir, MEMORY_BYTES, 1, &e));
     (void)set_limit(RLIMIT_NOFILE, before);
     struct store *s = open_store(dir);
@@ -977,7 +985,8 @@ static void test_store__bad_directory(void **state) {
     remove_scratch(dir);
 }
 
-/* A state with tables that this version does not have: refused with a word that tells, for the caller to set it aside. */
+/* A state with tables that this version does not have: refused with a word that tells, for the
+ * caller to set it aside. */
 static void test_store__other_version(void **state) {
     (void)state;
     char *dir = make_scratch(), *text = NULL;
@@ -993,10 +1002,11 @@ static void test_store__other_version(void **state) {
     for (size_t i = 0; i < n; i++)
         each[i] = options;
     rocksdb_options_set_uint64add_merge_operator(options);
-    rocksdb_t *db =
-        rocksdb_open_column_families(options, dir, (int)n, (const char *const *)names, each, families, &text);
+    rocksdb_t *db = rocksdb_open_column_families(options, dir, (int)n, (const char *const *)names,
+                                                 each, families, &text);
     assert_null(text);
-    rocksdb_column_family_handle_destroy(rocksdb_create_column_family(db, options, "customer_totals", &text));
+    rocksdb_column_family_handle_destroy(
+        rocksdb_create_column_family(db, options, "customer_totals", &text));
     assert_null(text);
     for (size_t i = 0; i < n; i++)
         rocksdb_column_family_handle_destroy(families[i]);
@@ -1050,8 +1060,8 @@ static void fetch_every(struct kv *kv, int from, int to, int step) {
     buf_release(&key);
 }
 
-/* In the write buffer, of which no estimate tells: what is fetched side by side, every other row being absent, and with so many
- * rows between that the scan gives up, is what is there. */
+/* In the write buffer, of which no estimate tells: what is fetched side by side, every other row
+ * being absent, and with so many rows between that the scan gives up, is what is there. */
 static void test_store__fetch(void **state) {
     (void)state;
     static const int steps[] = {1, 40};
@@ -1250,8 +1260,9 @@ static void test_store__damaged_manifest(void **state) {
     remove_scratch(dir);
 }
 
-/* The store is closed cleanly or not, then any part of the end of its MANIFEST gets lost, with which RocksDB itself
- * opens most of the time, at the newest position. The same rows are written anew all the time: their number says nothing. */
+/* The store is closed cleanly or not, then any part of the end of its MANIFEST gets lost, with
+ * which RocksDB itself opens most of the time, at the newest position. The same rows are written
+ * anew all the time: their number says nothing. */
 static void cut_manifest(bool clean) {
     struct err e;
     bool refused = false;
@@ -1327,7 +1338,8 @@ static void test_store__damaged_table(void **state) {
     fetch_every(batch_kv(b), 3500, 4500, 1); /* side by side: by a scan */
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     batch_clear(b);
-    assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000", NULL); /* nor taken for absent by the scan */
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000",
+                 NULL); /* nor taken for absent by the scan */
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
     assert_non_null(strstr(batch_kv(b)->err.text, "start again"));
