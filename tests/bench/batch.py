@@ -88,24 +88,34 @@ class Warehouse:
         }
         with tempfile.TemporaryFile("w+") as output:
             begin = time.monotonic()
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
             _pid, status, usage = os.wait4(process.pid, 0)
             wall = time.monotonic() - begin
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode != 0:
                 output.seek(0)
-                raise DbtRunFailed(f"{' '.join(command)}: exit code {process.returncode}\n{output.read()}")
-        return Cost(wall, usage.ru_utime + usage.ru_stime, self._model_seconds(), usage.ru_maxrss / 1024)
+                raise DbtRunFailed(
+                    f"{' '.join(command)}: exit code {process.returncode}\n{output.read()}"
+                )
+        return Cost(
+            wall, usage.ru_utime + usage.ru_stime, self._model_seconds(), usage.ru_maxrss / 1024
+        )
 
     def _model_seconds(self) -> float:
         """Of the last build: the models' times added up. Two run at a time, so it can exceed the wall time."""
         results = self.target / "run_results.json"
         if not results.exists():
             return 0.0
-        return sum(result["execution_time"] for result in json.loads(results.read_text())["results"])
+        return sum(
+            result["execution_time"] for result in json.loads(results.read_text())["results"]
+        )
 
 
-def measure(directory: Path, run: int, seed: int, accounts: int, customers: int, changed: int) -> dict[str, Cost]:
+def measure(
+    directory: Path, run: int, seed: int, accounts: int, customers: int, changed: int
+) -> dict[str, Cost]:
     feeds = write_batch_feeds(directory / "feeds", seed, accounts, customers, changed)
     warehouse = Warehouse(directory / f"full{run}")
     warehouse.parse()
@@ -126,9 +136,13 @@ def table(costs: dict[str, list[Cost]]) -> str:
     head = ("dbt", "wall s", "CPU s", "in models s", "max RSS MiB", "wall from, to")
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for case, runs in costs.items():
-        wall, cpu, models, rss = (statistics.median(getattr(cost, name) for cost in runs) for name in names)
+        wall, cpu, models, rss = (
+            statistics.median(getattr(cost, name) for cost in runs) for name in names
+        )
         walls = [cost.wall_seconds for cost in runs]
-        lines.append(f"| {case} | {wall:.1f} | {cpu:.1f} | {models:.1f} | {rss:.0f} | {min(walls):.1f} to {max(walls):.1f} |")
+        lines.append(
+            f"| {case} | {wall:.1f} | {cpu:.1f} | {models:.1f} | {rss:.0f} | {min(walls):.1f} to {max(walls):.1f} |"
+        )
     return "\n".join(lines)
 
 
@@ -136,11 +150,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--accounts", type=int, default=50_000)
     parser.add_argument("--customers", type=int, default=10_000)
-    parser.add_argument("--changed", type=int, default=47, help="accounts that differ on the second night")
+    parser.add_argument(
+        "--changed", type=int, default=47, help="accounts that differ on the second night"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    sizes = {"seed": options.seed, "accounts": options.accounts, "customers": options.customers, "changed": options.changed}
+    sizes = {
+        "seed": options.seed,
+        "accounts": options.accounts,
+        "customers": options.customers,
+        "changed": options.changed,
+    }
     costs: dict[str, list[Cost]] = {case: [] for case in CASES}
     directory = Path(tempfile.mkdtemp(prefix="streamer-batch-"))
     try:
@@ -148,7 +169,10 @@ def main() -> None:
             for case, cost in measure(directory, run, **sizes).items():
                 costs[case].append(cost)
                 rounded = {name: round(value, 3) for name, value in asdict(cost).items()}
-                print(json.dumps({"engine": "dbt", "case": case, "run": run} | sizes | rounded), flush=True)
+                print(
+                    json.dumps({"engine": "dbt", "case": case, "run": run} | sizes | rounded),
+                    flush=True,
+                )
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print(table(costs))

@@ -38,7 +38,13 @@ FOREVER = {"retention.ms": "-1"}
 # Unlike in the tests: a compiler that optimizes, no compaction of segments that are full, and the garbage collector of
 # Kafka's own start script: the serial one stops the broker for 40 to 60 ms at a time.
 BROKER_CONFIG = {"log.segment.bytes": str(2**31 - 1)}
-BROKER_JVM = ["-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35"]
+BROKER_JVM = [
+    "-Xms1g",
+    "-Xmx1g",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+]
 # Workload -> the program's name for it and its options.
 WORKLOADS = {
     "insert": ("accounts",),
@@ -57,7 +63,9 @@ MIB = 1 << 20
 class Run:
     """One round of all workloads over all peers."""
 
-    def __init__(self, number: int, broker: KafkaBroker, directory: Path, options: argparse.Namespace) -> None:
+    def __init__(
+        self, number: int, broker: KafkaBroker, directory: Path, options: argparse.Namespace
+    ) -> None:
         self.number = number
         self.broker = broker
         self.options = options
@@ -84,7 +92,11 @@ class Run:
             for peer in [p for p in self.peers if p.gives_results]:
                 for part in self.options.parts:
                     if peer in self.peers:
-                        self._attempt(peer, part, {"latency": self._time_results, "restore": self._restore}[part])
+                        self._attempt(
+                            peer,
+                            part,
+                            {"latency": self._time_results, "restore": self._restore}[part],
+                        )
         finally:
             for peer in self.peers:
                 self._stop_quietly(peer)
@@ -99,14 +111,25 @@ class Run:
     def _make(self, kind: type[Peer]) -> Peer:
         directory = self.directory / kind.name
         app_id = f"{self.prefix}-{kind.name}"
-        return kind(self.broker, directory, app_id, self.inputs, self.options.partitions, self.options.settings)
+        return kind(
+            self.broker,
+            directory,
+            app_id,
+            self.inputs,
+            self.options.partitions,
+            self.options.settings,
+        )
 
     def _attempt(self, peer: Peer, workload: str, step: Callable[[Peer], None]) -> None:
         """A peer that fails is out of this run; the others go on."""
         try:
             step(peer)
         except (AssertionError, OSError) as e:
-            print(f"run {self.number}, {workload}: {peer.name} failed: {e}", file=sys.stderr, flush=True)
+            print(
+                f"run {self.number}, {workload}: {peer.name} failed: {e}",
+                file=sys.stderr,
+                flush=True,
+            )
             self.failures += 1
             self._stop_quietly(peer)
             self.peers.remove(peer)
@@ -119,7 +142,12 @@ class Run:
             *(self.broker.bootstrap, WORKLOADS[workload][0], self.bank, self.options.accounts),
             *WORKLOADS[workload][1:],
             *("--count", self.options.changes, "--seed", self.options.seed),
-            *("--customers-topic", self.inputs["customers"], "--accounts-topic", self.inputs["accounts"]),
+            *(
+                "--customers-topic",
+                self.inputs["customers"],
+                "--accounts-topic",
+                self.inputs["accounts"],
+            ),
         )
         self.loaded = said
         self.records += said["customers"] + said["accounts"]
@@ -131,7 +159,9 @@ class Run:
         if isinstance(peer, FloorPeer):
             peer.plans[workload] = self._plan(workload)
         group = Group(self.broker, peer.app_id, self.inputs.values())
-        watch = Watch(self.broker, group, peer.log, peer.summary_topic if peer.gives_results else None)
+        watch = Watch(
+            self.broker, group, peer.log, peer.summary_topic if peer.gives_results else None
+        )
         watch.begin(peer.start(workload, new))
         watch.until_consumed(self.records)
         peer.wait_caught_up()
@@ -142,7 +172,11 @@ class Run:
             write_plan(self._plan(workload), peer)
             self._check_counts(workload, counts)
         peer.stop()
-        rate, cpu, broker_cpu = seen.seconds_per_record(), seen.cpu_per_record(), seen.broker_cpu_per_record()
+        rate, cpu, broker_cpu = (
+            seen.seconds_per_record(),
+            seen.cpu_per_record(),
+            seen.broker_cpu_per_record(),
+        )
         if workload == "changes" and rate:
             self.speed[peer.name] = 1 / rate
         self._note(
@@ -159,7 +193,9 @@ class Run:
         )
 
     def _check_counts(self, workload: str, counts: Mapping[str, float]) -> None:
-        assert counts["quarantined"] == self.loaded["dirty"], f"{workload}: {counts} after {self.loaded}"
+        assert counts["quarantined"] == self.loaded["dirty"], (
+            f"{workload}: {counts} after {self.loaded}"
+        )
         if workload == "refeed":
             same = self.loaded["accounts"] - self.loaded["changes"]
             assert counts["unchanged"] == same, f"{workload}: {counts} after {self.loaded}"
@@ -171,16 +207,25 @@ class Run:
 
     def _time_results(self, peer: Peer) -> None:
         """Whatever was sent to time the peers before is worked off first."""
-        self._note(peer, "state", state_bytes_per_account=disk_bytes(peer.state_dir) / self.options.accounts)
+        self._note(
+            peer,
+            "state",
+            state_bytes_per_account=disk_bytes(peer.state_dir) / self.options.accounts,
+        )
         group = Group(self.broker, peer.app_id, self.inputs.values())
         pid = peer.start("latency", 0)
         peer.wait_ready()
         self._wait_consumed(peer, pid, group)
         half = int(self.speed.get(peer.name, 2 * FALLBACK_RATE) / 2)
-        for workload, rate in (("latency, 1,000/s", STEADY_RATE), ("latency, half of the maximum", half)):
+        for workload, rate in (
+            ("latency, 1,000/s", STEADY_RATE),
+            ("latency, half of the maximum", half),
+        ):
             said = self._latency(peer, min(rate, self.options.rate_max))
             self._wait_consumed(peer, pid, group)
-            assert said["missing"] == 0 or not self.options.small, f"{peer.name}, {workload}: {said}"
+            assert said["missing"] == 0 or not self.options.small, (
+                f"{peer.name}, {workload}: {said}"
+            )
             self._note(peer, workload, **said)
         group.close()
         peer.stop()
@@ -222,8 +267,16 @@ class Run:
 
     def _note(self, peer: Peer, workload: str, **measures: float | None) -> None:
         load = os.getloadavg()[0]
-        result = {"run": self.number, "peer": peer.name, "workload": workload, **measures, "load_average": load}
-        line = json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()})
+        result = {
+            "run": self.number,
+            "peer": peer.name,
+            "workload": workload,
+            **measures,
+            "load_average": load,
+        }
+        line = json.dumps(
+            {k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}
+        )
         with (self.options.output / "results.jsonl").open("a") as file:
             file.write(line + "\n")
         print(line, flush=True)
@@ -262,31 +315,59 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--accounts", type=int, default=1_000_000)
-    parser.add_argument("--changes", type=int, default=2_000_000, help="records of each workload but insert and refeed")
+    parser.add_argument(
+        "--changes",
+        type=int,
+        default=2_000_000,
+        help="records of each workload but insert and refeed",
+    )
     parser.add_argument("--partitions", type=int, default=2)
-    parser.add_argument("--peers", help="streamer first; by default all of them, with --small streamer,floor")
-    parser.add_argument("--workloads", default="insert,changes", help=f"insert first; of {','.join(WORKLOADS)}, or all")
-    parser.add_argument("--parts", default="latency,restore", help="what comes after the workloads; may be empty")
+    parser.add_argument(
+        "--peers", help="streamer first; by default all of them, with --small streamer,floor"
+    )
+    parser.add_argument(
+        "--workloads",
+        default="insert,changes",
+        help=f"insert first; of {','.join(WORKLOADS)}, or all",
+    )
+    parser.add_argument(
+        "--parts", default="latency,restore", help="what comes after the workloads; may be empty"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency-seconds", type=int, default=30)
     parser.add_argument("--warmup-seconds", type=int, default=5)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of streamer and floor")
-    parser.add_argument("--small", action="store_true", help="one small run of all workloads: does it work")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="of streamer and floor"
+    )
+    parser.add_argument(
+        "--small", action="store_true", help="one small run of all workloads: does it work"
+    )
     options = parser.parse_args()
     options.rate_max, options.output = sys.maxsize, OUTPUT
-    options.peers = options.peers or ("streamer,floor" if options.small else "streamer,floor,kafka-streams")
+    options.peers = options.peers or (
+        "streamer,floor" if options.small else "streamer,floor,kafka-streams"
+    )
     if options.small:
         options.output = OUTPUT / "small"
-        options.runs, options.accounts, options.changes, options.workloads = 1, 20_000, 20_000, "all"
+        options.runs, options.accounts, options.changes, options.workloads = (
+            1,
+            20_000,
+            20_000,
+            "all",
+        )
         options.latency_seconds, options.warmup_seconds, options.rate_max = 5, 1, FALLBACK_RATE
-    options.workloads = list(WORKLOADS) if options.workloads == "all" else options.workloads.split(",")
+    options.workloads = (
+        list(WORKLOADS) if options.workloads == "all" else options.workloads.split(",")
+    )
     options.parts = [part for part in options.parts.split(",") if part]
     options.settings = dict(setting.split("=", 1) for setting in options.set)
     if set(options.parts) - {"latency", "restore"}:
         parser.error("--parts has latency and restore")
     unknown = set(options.workloads) - WORKLOADS.keys()
     if unknown or options.workloads[0] != "insert":
-        parser.error(f"--workloads begins with insert and has no {', '.join(sorted(unknown)) or 'other beginning'}")
+        parser.error(
+            f"--workloads begins with insert and has no {', '.join(sorted(unknown)) or 'other beginning'}"
+        )
     return options
 
 

@@ -18,13 +18,68 @@ CUSTOMERS_HEADER = ("Customer ID", "Name", "HasLoan", "Updated At")
 ACCOUNTS_HEADER = ("AccountID", "customer-id", "Balance", "Account_Type", "Branch", "updated_at")
 FIRST_NIGHT = datetime.datetime(2025, 3, 1, 2, 0, tzinfo=datetime.timezone.utc)
 
-GIVEN_NAMES = ("Zoë", "Łukasz", "ÅSA", "Maeve", "İpek", "José", "Иван", "Amina", "Grace", "김", "太郎", "Tomáš", "Li", "ΝΊΚΟΣ")
-FAMILY_NAMES = ("Fischer", "Nowak", "LINDQVIST", "O'Brien", "Yılmaz", "García", "Петров", "Diallo", "Wei", "Straßmann", "山田", "Ðorđević")
+GIVEN_NAMES = (
+    "Zoë",
+    "Łukasz",
+    "ÅSA",
+    "Maeve",
+    "İpek",
+    "José",
+    "Иван",
+    "Amina",
+    "Grace",
+    "김",
+    "太郎",
+    "Tomáš",
+    "Li",
+    "ΝΊΚΟΣ",
+)
+FAMILY_NAMES = (
+    "Fischer",
+    "Nowak",
+    "LINDQVIST",
+    "O'Brien",
+    "Yılmaz",
+    "García",
+    "Петров",
+    "Diallo",
+    "Wei",
+    "Straßmann",
+    "山田",
+    "Ðorđević",
+)
 BRANCHES = ("Zürich, HB", "Lund", "Osaka", "Cork, Patrick St", "İzmir", "Sevilla", 'Köln "Dom"', "")
 LOANS = ("Yes", "no", "Y", "N", "TRUE", "false", "1", "0", "", "null", "None")
-TYPES = ("Savings", "savings", "SAVINGS", " Savings ", "Savings", "Savings", "Savings", "Checking", "checking", "CHECKING")
-TIER_EDGES = ("0", "9999.99", "9999.995", "10000", "19999.99", "19999.995", "20000.00", "33.335", "2.675", "1.5E+4", "1e4",
-              "+75.5", ".5", " 250.00 ", "-0.004", "9999999999999999.99")
+TYPES = (
+    "Savings",
+    "savings",
+    "SAVINGS",
+    " Savings ",
+    "Savings",
+    "Savings",
+    "Savings",
+    "Checking",
+    "checking",
+    "CHECKING",
+)
+TIER_EDGES = (
+    "0",
+    "9999.99",
+    "9999.995",
+    "10000",
+    "19999.99",
+    "19999.995",
+    "20000.00",
+    "33.335",
+    "2.675",
+    "1.5E+4",
+    "1e4",
+    "+75.5",
+    ".5",
+    " 250.00 ",
+    "-0.004",
+    "9999999999999999.99",
+)
 
 # What makes a row dirty: (column, value)s. The first fault of a row counts.
 DIRTY_CUSTOMERS = (
@@ -52,7 +107,9 @@ class BatchFeeds:
     changed_only: Path
 
 
-def write_batch_feeds(directory: Path, seed: int, accounts: int, customers: int, changed: int) -> BatchFeeds:
+def write_batch_feeds(
+    directory: Path, seed: int, accounts: int, customers: int, changed: int
+) -> BatchFeeds:
     rng = random.Random(seed)
     feeds = BatchFeeds(directory / "full", directory / "changed_full", directory / "changed_only")
     customer_rows = [customer_row(rng, i) for i in range(1, customers + 1)]
@@ -61,10 +118,17 @@ def write_batch_feeds(directory: Path, seed: int, accounts: int, customers: int,
     dirty = soil(rng, account_rows, DIRTY_ACCOUNTS)
     # An account without a time counts as changed when it is read, so it must not be older than its change.
     candidates = [i for i, row in enumerate(account_rows) if i not in dirty and row[5] != ""]
-    changes = {i: changed_account(rng, account_rows[i], customers) for i in sorted(rng.sample(candidates, changed))}
+    changes = {
+        i: changed_account(rng, account_rows[i], customers)
+        for i in sorted(rng.sample(candidates, changed))
+    }
 
     write_drop(feeds.full, customer_rows, account_rows)
-    write_drop(feeds.changed_full, customer_rows, [changes.get(i, row) for i, row in enumerate(account_rows)])
+    write_drop(
+        feeds.changed_full,
+        customer_rows,
+        [changes.get(i, row) for i, row in enumerate(account_rows)],
+    )
     write_drop(feeds.changed_only, [], changes.values())
     return feeds
 
@@ -78,7 +142,14 @@ def customer_row(rng: random.Random, number: int) -> Row:
 
 def account_row(rng: random.Random, number: int, customers: int) -> Row:
     owner = number_in_odd_clothes(rng, rng.randint(1, customers))
-    return [f"A-{number:07}", owner, balance_text(rng), rng.choice(TYPES), rng.choice(BRANCHES), time_text(rng)]
+    return [
+        f"A-{number:07}",
+        owner,
+        balance_text(rng),
+        rng.choice(TYPES),
+        rng.choice(BRANCHES),
+        time_text(rng),
+    ]
 
 
 def changed_account(rng: random.Random, row: Row, customers: int) -> Row:
@@ -93,10 +164,19 @@ def changed_account(rng: random.Random, row: Row, customers: int) -> Row:
         owner = str(rng.randint(1, customers))
     elif kind < 0.3:
         owner = str(customers + rng.randint(1, 1000))
-    return [account_id, owner, balance, account_type, branch, updated_at.strftime("%Y-%m-%dT%H:%M:%SZ")]
+    return [
+        account_id,
+        owner,
+        balance,
+        account_type,
+        branch,
+        updated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    ]
 
 
-def soil(rng: random.Random, rows: list[Row], faults: tuple[tuple[tuple[int, str], ...], ...]) -> set[int]:
+def soil(
+    rng: random.Random, rows: list[Row], faults: tuple[tuple[tuple[int, str], ...], ...]
+) -> set[int]:
     """Makes one row in a hundred dirty, at least one for each fault. Returns which."""
     count = max(len(rows) // 100, len(faults))
     dirty = rng.sample(range(len(rows)), count)

@@ -45,13 +45,18 @@ class Group:
         settings = {"group.id": group, "isolation.level": "read_committed", "log_level": 0}
         self._consumer = Consumer({"bootstrap.servers": broker.bootstrap, **settings})
         partitions = broker.topics()
-        self._places = [TopicPartition(topic, p) for topic in topics for p in range(partitions[topic])]
+        self._places = [
+            TopicPartition(topic, p) for topic in topics for p in range(partitions[topic])
+        ]
 
     def consumed(self) -> int:
         """Records, by what it has committed."""
         while True:
             try:
-                return sum(max(place.offset, 0) for place in self._consumer.committed(self._places, timeout=60))
+                return sum(
+                    max(place.offset, 0)
+                    for place in self._consumer.committed(self._places, timeout=60)
+                )
             except KafkaException as e:
                 if e.args[0].code() not in COORDINATOR_MOVES:
                     raise
@@ -100,7 +105,9 @@ class Catchup:
 class Watch:
     """Looks at a process while it works off a backlog. To be made before the process starts."""
 
-    def __init__(self, broker: KafkaBroker, group: Group, log: Path, results_topic: str | None) -> None:
+    def __init__(
+        self, broker: KafkaBroker, group: Group, log: Path, results_topic: str | None
+    ) -> None:
         """`log`: of the process, for what it said before it failed."""
         self._broker = broker
         self._group = group
@@ -125,7 +132,9 @@ class Watch:
     def point(self) -> Point:
         consumed = self._group.consumed()
         self.catchup.peak_bytes = max(self.catchup.peak_bytes, peak_memory(self._pid))
-        return Point(time.monotonic(), consumed, cpu_seconds(self._pid), cpu_seconds(self._broker.pid))
+        return Point(
+            time.monotonic(), consumed, cpu_seconds(self._pid), cpu_seconds(self._broker.pid)
+        )
 
     def until_consumed(self, total: int) -> None:
         """Returns when the group has committed so many records; fails if the process ends before, or hangs."""
@@ -137,14 +146,22 @@ class Watch:
                 seen, seen_at = now.consumed, now.at
                 if self.catchup.first is None:
                     self.catchup.first = now
-            assert seen >= total or not ended, f"ended after {seen} of {total} records\n{tail(self._log)}"
-            assert now.at - seen_at < HANG_S, f"hangs after {seen} of {total} records\n{tail(self._log)}"
+            assert seen >= total or not ended, (
+                f"ended after {seen} of {total} records\n{tail(self._log)}"
+            )
+            assert now.at - seen_at < HANG_S, (
+                f"hangs after {seen} of {total} records\n{tail(self._log)}"
+            )
             self._look_for_result()
             time.sleep(POLL_S)
         assert seen == total, f"consumed {seen} of {total} records"
 
     def _look_for_result(self) -> None:
-        if self._topic is not None and self.catchup.first_result_s is None and self._count_results() > self._results:
+        if (
+            self._topic is not None
+            and self.catchup.first_result_s is None
+            and self._count_results() > self._results
+        ):
             self.catchup.first_result_s = time.monotonic() - self.catchup.started
 
     def finish(self) -> Catchup:

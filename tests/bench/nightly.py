@@ -31,7 +31,13 @@ class Night:
     """One processor with topics of its own."""
 
     def __init__(self, broker: KafkaBroker, directory: Path, run: int) -> None:
-        results = ("customer_history", "account_history", "account_with_customer", "account_summary", "customer_profile")
+        results = (
+            "customer_history",
+            "account_history",
+            "account_with_customer",
+            "account_summary",
+            "customer_profile",
+        )
         names = {name: f"night{run}.{name}" for name in (*INPUTS, *results, "quarantine")}
         settings = {f"topic.{name}": topic for name, topic in names.items()}
         self.broker = broker
@@ -56,11 +62,18 @@ class Night:
 
     def first_timestamp(self, before: dict[str, dict[int, int]]) -> float:
         """Seconds since the epoch, of the oldest input record behind `before`."""
-        stamps = [m.timestamp()[1] for name in INPUTS for m in self.read(self.streamer.topic(name), before[name])]
+        stamps = [
+            m.timestamp()[1]
+            for name in INPUTS
+            for m in self.read(self.streamer.topic(name), before[name])
+        ]
         return min(stamps) / 1000
 
     def ends(self) -> dict[str, dict[int, int]]:
-        return {name: self.broker.end_offsets(self.streamer.topic(name)) for name in (*INPUTS, "account_history")}
+        return {
+            name: self.broker.end_offsets(self.streamer.topic(name))
+            for name in (*INPUTS, "account_history")
+        }
 
     def read(self, topic: str, begin: dict[int, int]) -> list:
         """The first of each partition behind `begin`."""
@@ -74,7 +87,11 @@ class Night:
 
     def reader(self, topic: str, begin: dict[int, int]) -> Consumer:
         consumer = Consumer(
-            {"bootstrap.servers": self.broker.bootstrap, "group.id": "night", "isolation.level": "read_committed"}
+            {
+                "bootstrap.servers": self.broker.bootstrap,
+                "group.id": "night",
+                "isolation.level": "read_committed",
+            }
         )
         consumer.assign([TopicPartition(topic, p, offset) for p, offset in begin.items()])
         return consumer
@@ -117,7 +134,10 @@ def measure(broker: KafkaBroker, directory: Path, run: int, feeds) -> dict[str, 
     before, cpu = night.ends(), cpu_seconds(pid)
     night.feed(feeds.changed_full)
     night.catch_up()
-    costs["changed_full"] = {"wall": time.time() - night.first_timestamp(before), "cpu": cpu_seconds(pid) - cpu}
+    costs["changed_full"] = {
+        "wall": time.time() - night.first_timestamp(before),
+        "cpu": cpu_seconds(pid) - cpu,
+    }
     night.streamer.stop()
 
     night = Night(broker, directory, run + 1000)  # a night that has not seen the changes yet
@@ -152,14 +172,21 @@ def main() -> None:
             for run in range(options.runs):
                 for case, cost in measure(broker, directory, run, feeds).items():
                     costs[case].append(cost)
-                    print(json.dumps({"engine": "streamer", "case": case, "run": run} | cost), flush=True)
+                    print(
+                        json.dumps({"engine": "streamer", "case": case, "run": run} | cost),
+                        flush=True,
+                    )
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print("| streamer | wall s | CPU s | max RSS MiB | wall from, to |\n|---|---|---|---|---|")
     for case, runs in costs.items():
-        wall, cpu, rss = (statistics.median(cost[name] for cost in runs) for name in ("wall", "cpu", "rss"))
+        wall, cpu, rss = (
+            statistics.median(cost[name] for cost in runs) for name in ("wall", "cpu", "rss")
+        )
         walls = [cost["wall"] for cost in runs]
-        print(f"| {case} | {wall:.3f} | {cpu:.2f} | {rss:.0f} | {min(walls):.3f} to {max(walls):.3f} |")
+        print(
+            f"| {case} | {wall:.3f} | {cpu:.2f} | {rss:.0f} | {min(walls):.3f} to {max(walls):.3f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -50,14 +50,19 @@ class KafkaStreamsPeer:
         self._properties = directory / "peer.properties"
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
+        self._properties.write_text(
+            "".join(f"{key}={value}\n" for key, value in self.settings.items())
+        )
 
     def __enter__(self) -> "KafkaStreamsPeer":
         self.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is not None:
             print(tail(self.output))
@@ -113,32 +118,46 @@ class KafkaStreamsPeer:
         """The name on the broker of an input, result or quarantine topic."""
         return self.settings.get(f"names.{name}", name)
 
-    def wait_drained(self, broker: KafkaBroker, consumed: Mapping[str, int], deadline_s: float = 120) -> None:
+    def wait_drained(
+        self, broker: KafkaBroker, consumed: Mapping[str, int], deadline_s: float = 120
+    ) -> None:
         """Until everything that follows from the `consumed` input records of each topic is committed.
 
         Input first, then the internal topics in the order of flow. What is in a cache of state when its input is
         committed does not exist: Kafka Streams flushes them in the same transaction.
         """
         for name, count in consumed.items():
-            self._wait(f"done with {count} {name}", partial(self._input_done, broker, name, count), deadline_s)
+            self._wait(
+                f"done with {count} {name}",
+                partial(self._input_done, broker, name, count),
+                deadline_s,
+            )
         repartitions = REPARTITIONS if self.settings.get("repartition") != "never" else ()
         for suffix in (*repartitions, *INTERNAL_INPUTS):
             topic = f"{self.app_id}-{suffix}"
-            self._wait(f"done with {topic}", partial(self._internal_done, broker, topic), deadline_s)
+            self._wait(
+                f"done with {topic}", partial(self._internal_done, broker, topic), deadline_s
+            )
         for name in (*RESULTS, "quarantine"):
             topic = self.topic(name)
-            self._wait(f"done with writing {topic}", partial(broker.no_transaction_open, topic), deadline_s)
+            self._wait(
+                f"done with writing {topic}", partial(broker.no_transaction_open, topic), deadline_s
+            )
 
     def _input_done(self, broker: KafkaBroker, name: str, count: int) -> bool:
         committed = broker.committed_offsets(self.app_id, self.topic(name))
-        return sum(committed.values()) == count and committed == broker.end_offsets(self.topic(name))
+        return sum(committed.values()) == count and committed == broker.end_offsets(
+            self.topic(name)
+        )
 
     def _internal_done(self, broker: KafkaBroker, topic: str) -> bool:
         """Records, not offsets, because a transaction's marker may follow the last record."""
         if not broker.no_transaction_open(topic):
             return False
         committed = broker.committed_offsets(self.app_id, topic)
-        return committed == broker.end_offsets(topic) or not read_topic(broker.bootstrap, topic, committed)
+        return committed == broker.end_offsets(topic) or not read_topic(
+            broker.bootstrap, topic, committed
+        )
 
     def _wait(self, what: str, check: Callable[[], bool], deadline_s: float = 120) -> None:
         wait_until(what, check, self.output, self._process, deadline_s)

@@ -98,8 +98,12 @@ class StreamerPeer(Peer):
 
     def counts(self, workload: str) -> dict[str, float]:
         metrics = self._streamer.metrics()
-        consumed = sum(total(metrics, "streamer_records_consumed_total", topic=t) for t in self.inputs.values())
-        assert consumed == self._records, f"streamer consumed {consumed:.0f} of {self._records} records"
+        consumed = sum(
+            total(metrics, "streamer_records_consumed_total", topic=t) for t in self.inputs.values()
+        )
+        assert consumed == self._records, (
+            f"streamer consumed {consumed:.0f} of {self._records} records"
+        )
         return {
             "quarantined": total(metrics, "streamer_records_quarantined_total"),
             "unchanged": total(metrics, "streamer_records_unchanged_total"),
@@ -157,7 +161,9 @@ class FloorPeer(Peer):
         super().__init__(*arguments)
         self.plans: dict[str, Path] = {}  # of each workload; set before start()
         self._properties = self.directory / "floor.properties"
-        self._properties.write_text("".join(f"{key}={value}\n" for key, value in properties_of(self).items()))
+        self._properties.write_text(
+            "".join(f"{key}={value}\n" for key, value in properties_of(self).items())
+        )
         self._output = self.directory / "output"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -165,7 +171,12 @@ class FloorPeer(Peer):
         plan = read_plan(self.plans[workload], self.app_id, self.directory / "samples")
         for topic in plan.keys() - self.broker.topics().keys():
             self.broker.topic_create(topic, self.partitions, {"cleanup.policy": "compact"})
-        arguments = [str(FLOOR), str(self._properties), str(records), str(self.directory / "samples")]
+        arguments = [
+            str(FLOOR),
+            str(self._properties),
+            str(records),
+            str(self.directory / "samples"),
+        ]
         with self._output.open("wb") as output, self.log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [*DIE_WITH_PARENT, *arguments], stdout=output, stderr=errors, env=environment()
@@ -184,7 +195,9 @@ class FloorPeer(Peer):
         code = self._process.wait(60)
         assert code == 0, f"floor: exit code {code}\n{tail(self.log)}"
         said = json.loads(self._output.read_text())
-        assert (said["records"], said["messages"]) == self._expected, f"floor: {said}, expected {self._expected}"
+        assert (said["records"], said["messages"]) == self._expected, (
+            f"floor: {said}, expected {self._expected}"
+        )
         return {"transactions": said["transactions"], "messages": said["messages"]}
 
     def stop(self) -> None:
@@ -195,7 +208,10 @@ class FloorPeer(Peer):
 
 
 # A member that stops leaves its group, and one that dies is found out as soon: else each start waits for 45 s.
-LIKE_STREAMER = {"consumer.internal.leave.group.on.close": "true", "consumer.session.timeout.ms": "10000"}
+LIKE_STREAMER = {
+    "consumer.internal.leave.group.on.close": "true",
+    "consumer.session.timeout.ms": "10000",
+}
 
 
 class StreamsPeer(Peer):
@@ -211,7 +227,12 @@ class StreamsPeer(Peer):
             self.directory,
             self.broker.bootstrap,
             self.app_id,
-            {**settings, "partitions": str(self.partitions), "repartition": "never", **LIKE_STREAMER},
+            {
+                **settings,
+                "partitions": str(self.partitions),
+                "repartition": "never",
+                **LIKE_STREAMER,
+            },
         )
         self.log = self._program.output
 
@@ -223,7 +244,10 @@ class StreamsPeer(Peer):
         self._program.wait_ready()
 
     def wait_caught_up(self) -> None:
-        consumed = {name: sum(self.broker.end_offsets(topic).values()) for name, topic in self.inputs.items()}
+        consumed = {
+            name: sum(self.broker.end_offsets(topic).values())
+            for name, topic in self.inputs.items()
+        }
         self._program.wait_drained(self.broker, consumed)
 
     def stop(self) -> None:
@@ -239,7 +263,9 @@ def write_plan(path: Path, peer: StreamerPeer) -> None:
         for topic, count in sorted(peer.emitted().items()):
             samples = read_samples(peer.broker, topic)
             name = topic.removeprefix(peer.app_id).encode()
-            file.write(struct.pack("<I", len(name)) + name + struct.pack("<QI", count, len(samples)))
+            file.write(
+                struct.pack("<I", len(name)) + name + struct.pack("<QI", count, len(samples))
+            )
             for key, value in samples:
                 file.write(struct.pack("<II", len(key), NO_VALUE if value is None else len(value)))
                 file.write(key + (value or b""))
@@ -267,12 +293,18 @@ def read_plan(path: Path, app_id: str, samples: Path) -> dict[str, int]:
 
 def read_samples(broker: KafkaBroker, topic: str) -> list[tuple[bytes, bytes | None]]:
     """The last messages of each partition; the bytes of headers are counted to the value."""
-    settings = {"group.id": "bench-sampler", "isolation.level": "read_committed", "enable.partition.eof": True}
+    settings = {
+        "group.id": "bench-sampler",
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+    }
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "log_level": 0, **settings})
     samples: list[tuple[bytes, bytes | None]] = []
     try:
         ends = broker.end_offsets(topic)
-        consumer.assign([TopicPartition(topic, p, max(end - SAMPLES, 0)) for p, end in ends.items()])
+        consumer.assign(
+            [TopicPartition(topic, p, max(end - SAMPLES, 0)) for p, end in ends.items()]
+        )
         unfinished = set(ends)
         while unfinished:
             m = consumer.poll(60)
@@ -291,7 +323,9 @@ def read_samples(broker: KafkaBroker, topic: str) -> list[tuple[bytes, bytes | N
 
 def find_peers(names: list[str]) -> dict[str, type[Peer]]:
     """Those of the names that there are; says which are not."""
-    known: dict[str, type[Peer]] = {peer.name: peer for peer in (StreamerPeer, PlainStreamerPeer, FloorPeer)}
+    known: dict[str, type[Peer]] = {
+        peer.name: peer for peer in (StreamerPeer, PlainStreamerPeer, FloorPeer)
+    }
     if importlib.util.find_spec("peer_kafka_streams") is not None:
         if (importlib.import_module("peer_kafka_streams").BUILD / "classes").is_dir():
             known[StreamsPeer.name] = StreamsPeer

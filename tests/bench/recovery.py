@@ -26,7 +26,9 @@ CHANGES = 1000
 
 def feed(broker: KafkaBroker, partitions: int, accounts: int, turn: int) -> None:
     """Every tenth account's number is also a customer's; balances change with each turn."""
-    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 20, "partitioner": "murmur2_random"})
+    producer = Producer(
+        {"bootstrap.servers": broker.bootstrap, "linger.ms": 20, "partitioner": "murmur2_random"}
+    )
     at = 1_700_000_000_000 + turn * 1000
 
     def send(topic: str, key: int, value: str) -> None:
@@ -39,7 +41,11 @@ def feed(broker: KafkaBroker, partitions: int, accounts: int, turn: int) -> None
 
     for i in range(accounts):
         if i % 10 == 0:
-            send("customers", i, f'{{"customer_id":{i},"customer_name":"Customer {i} {turn}","updated_at":{at}}}')
+            send(
+                "customers",
+                i,
+                f'{{"customer_id":{i},"customer_name":"Customer {i} {turn}","updated_at":{at}}}',
+            )
         balance, owner = (i * 37 + turn) % 30000, i - i % 10
         send(
             "accounts",
@@ -49,12 +55,23 @@ def feed(broker: KafkaBroker, partitions: int, accounts: int, turn: int) -> None
     assert producer.flush(120) == 0
 
 
-def make(broker: KafkaBroker, directory: Path, partitions: int, name: str, static: bool) -> Streamer:
-    results = ("customer_history", "account_history", "account_with_customer", "account_summary", "customer_profile")
+def make(
+    broker: KafkaBroker, directory: Path, partitions: int, name: str, static: bool
+) -> Streamer:
+    results = (
+        "customer_history",
+        "account_history",
+        "account_with_customer",
+        "account_summary",
+        "customer_profile",
+    )
     settings = {
         "app.id": f"recovery{partitions}",
         "kafka.bootstrap.servers": broker.bootstrap,
-        **{f"topic.{t}": f"{t}{partitions}" for t in ("customers", "accounts", *results, "quarantine")},
+        **{
+            f"topic.{t}": f"{t}{partitions}"
+            for t in ("customers", "accounts", *results, "quarantine")
+        },
         "kafka.session.timeout.ms": "6000",
         "instance.id": name if static else "",
     }
@@ -94,7 +111,9 @@ def caught_up(s: Streamer) -> None:
     s.wait_lag_zero()
 
 
-def run_cases(broker: KafkaBroker, directory: Path, partitions: int, rows: int, runs: int) -> list[Case]:
+def run_cases(
+    broker: KafkaBroker, directory: Path, partitions: int, rows: int, runs: int
+) -> list[Case]:
     for topic in ("customers", "accounts"):
         broker.topic_create(f"{topic}{partitions}", partitions)
     feed(broker, partitions, rows * partitions, 0)
@@ -132,7 +151,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--partitions", type=int, nargs="*", default=[1, 2, 4])
     options = parser.parse_args()
-    head = ("case", "partitions", "records read back", "seconds, median", "from, to", "records read back a second")
+    head = (
+        "case",
+        "partitions",
+        "records read back",
+        "seconds, median",
+        "from, to",
+        "records read back a second",
+    )
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     directory = Path(tempfile.mkdtemp(prefix="streamer-recovery-"))
     try:

@@ -58,7 +58,9 @@ def spread(values: Sequence[float]) -> Spread:
 
 def ratios(values: Mapping[int, float], base: Mapping[int, float]) -> list[float]:
     """Of each run in which both were measured."""
-    return [values[run] / base[run] for run in sorted(values.keys() & base.keys()) if base[run] != 0]
+    return [
+        values[run] / base[run] for run in sorted(values.keys() & base.keys()) if base[run] != 0
+    ]
 
 
 def summarize(results: Iterable[Result]) -> list[Row]:
@@ -76,8 +78,14 @@ def summarize(results: Iterable[Result]) -> list[Row]:
     for place in ((w, m, p) for w in workloads for m in MEASURES for p in peers):
         if place not in by_place:
             continue
-        found = ratios(by_place[place], by_place.get((place[0], place[1], BASE), {})) if place[2] != BASE else []
-        rows.append(Row(*place, spread(list(by_place[place].values())), spread(found) if found else None))
+        found = (
+            ratios(by_place[place], by_place.get((place[0], place[1], BASE), {}))
+            if place[2] != BASE
+            else []
+        )
+        rows.append(
+            Row(*place, spread(list(by_place[place].values())), spread(found) if found else None)
+        )
     return rows
 
 
@@ -95,7 +103,13 @@ def table(rows: Iterable[Row]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        cells = [row.workload, MEASURES[row.measure][0], row.peer, *cells_of(row.value), *cells_of(row.ratio)]
+        cells = [
+            row.workload,
+            MEASURES[row.measure][0],
+            row.peer,
+            *cells_of(row.value),
+            *cells_of(row.ratio),
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -111,7 +125,11 @@ COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
 
 
 def svg(rows: Iterable[Row]) -> str:
-    bars = [row for row in rows if row.ratio is not None and row.ratio.low > 0 and MEASURES[row.measure][1]]
+    bars = [
+        row
+        for row in rows
+        if row.ratio is not None and row.ratio.low > 0 and MEASURES[row.measure][1]
+    ]
     peers = list(dict.fromkeys(row.peer for row in bars))
     ends = [end for row in bars if row.ratio for end in (row.ratio.low, row.ratio.high)]
     low = min(math.floor(math.log2(min(ends, default=1))), -1)  # powers of two
@@ -130,7 +148,9 @@ def svg(rows: Iterable[Row]) -> str:
     for power in range(low, high + 1):
         at, name = x(2.0**power), f"{2**power}" if power >= 0 else f"1/{2**-power}"
         colour = "black" if power == 0 else "#dddddd"
-        parts.append(f'<line x1="{at:.1f}" y1="{TOP - 8}" x2="{at:.1f}" y2="{height - 12}" stroke="{colour}"/>')
+        parts.append(
+            f'<line x1="{at:.1f}" y1="{TOP - 8}" x2="{at:.1f}" y2="{height - 12}" stroke="{colour}"/>'
+        )
         parts.append(f'<text x="{at:.1f}" y="{TOP - 12}" text-anchor="middle">{name}</text>')
     for i, row in enumerate(bars):
         assert row.ratio is not None

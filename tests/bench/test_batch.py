@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 import duckdb
 import pytest
 from batch import Warehouse
-from feeds import ACCOUNTS_HEADER, CUSTOMERS_HEADER, DIRTY_ACCOUNTS, DIRTY_CUSTOMERS, write_batch_feeds, write_csv
+from feeds import (
+    ACCOUNTS_HEADER,
+    CUSTOMERS_HEADER,
+    DIRTY_ACCOUNTS,
+    DIRTY_CUSTOMERS,
+    write_batch_feeds,
+    write_csv,
+)
 from model import ID_FIELD, Model, normalized, to_text
 
 SAMPLE = Path(__file__).parents[1] / "data"
@@ -20,7 +27,13 @@ FIRST_NIGHT_MS = 1_740_794_400_000  # 2025-03-01T02:00Z
 NIGHT_MS = 86_400_000
 REASON_CODES = {
     "customers": {"invalid_customer_id", "invalid_name", "invalid_has_loan", "invalid_updated_at"},
-    "accounts": {"invalid_account_id", "invalid_customer_id", "invalid_balance", "invalid_account_type", "invalid_updated_at"},
+    "accounts": {
+        "invalid_account_id",
+        "invalid_customer_id",
+        "invalid_balance",
+        "invalid_account_type",
+        "invalid_updated_at",
+    },
 }
 
 
@@ -44,7 +57,11 @@ class Expected:
         for topic in ("customers", "accounts"):
             with (drop / f"{topic}.csv").open(encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
-                    id_ = next(value for name, value in row.items() if normalized(name) == normalized(ID_FIELD[topic]))
+                    id_ = next(
+                        value
+                        for name, value in row.items()
+                        if normalized(name) == normalized(ID_FIELD[topic])
+                    )
                     key = (to_text(id_) or "").encode() or None
                     self.model.apply(topic, 0, self.offset, at_ms, key, json.dumps(row).encode())
                     self.offset += 1
@@ -54,14 +71,18 @@ class Expected:
         return sorted(rows.values(), key=row_order)
 
     def quarantine(self) -> Counter[Refused]:
-        return Counter(refused(entry) for entry in self.model.quarantine() if entry["code"] != "too_late")
+        return Counter(
+            refused(entry) for entry in self.model.quarantine() if entry["code"] != "too_late"
+        )
 
 
 def refused(entry: dict[str, Any]) -> Refused:
     record = json.loads(entry["value"])
     reason = entry["reason"]
     if entry["code"] == "invalid_updated_at":
-        text = next(to_text(value) for name, value in record.items() if normalized(name) == "updatedat")
+        text = next(
+            to_text(value) for name, value in record.items() if normalized(name) == "updatedat"
+        )
         accepted = (
             "an ISO-8601 date or date-time of years 0001 to 9999, "
             "or epoch seconds, milliseconds, microseconds or nanoseconds of years 1973 to 2286"
@@ -88,12 +109,21 @@ class Actual:
 
     def mart(self, name: str) -> list[dict[str, Any]]:
         rows = self.rows(f"select * exclude (calculated_at, loaded_at) from main_marts.{name}")
-        return sorted(({column: as_text(value) for column, value in row.items()} for row in rows), key=row_order)
+        return sorted(
+            ({column: as_text(value) for column, value in row.items()} for row in rows),
+            key=row_order,
+        )
 
     def quarantine(self) -> Counter[Refused]:
         rows = self.rows("select source_table, code, reason, record from main_staging.quarantine")
         return Counter(
-            Refused(row["source_table"], row["code"], row["reason"], tuple(json.loads(row["record"]).values())) for row in rows
+            Refused(
+                row["source_table"],
+                row["code"],
+                row["reason"],
+                tuple(json.loads(row["record"]).values()),
+            )
+            for row in rows
         )
 
 
@@ -167,26 +197,78 @@ CUSTOMER_NIGHTS = {
     "takes a loan": ([["Ann", "no", "2025-01-01"]], [["Ann", "yes", "2025-03-01"]], []),
     "is renamed": ([["Ann", "no", "2025-01-01"]], [["Anna", "no", "2025-03-01"]], []),
     "comes later than its account": ([], [["Ann", "no", "2024-01-01"]], []),
-    "is dirty for a night": ([["Ann", "no", "2025-01-01"]], [["", "no", "2025-03-01"]], [["Ann", "1", "2025-03-02"]]),
+    "is dirty for a night": (
+        [["Ann", "no", "2025-01-01"]],
+        [["", "no", "2025-03-01"]],
+        [["Ann", "1", "2025-03-02"]],
+    ),
     "is missing for a night": ([["Ann", "no", "2025-01-01"]], [], [["Ann", "yes", "2025-03-02"]]),
-    "has a loan by number": ([["Ann", "1.0", "1735689600"]], [["Ann", "0e5", "1740787200000000"]], []),
-    "cannot be seen": ([["\u00a0\ufeff", "no", "2025-01-01"]], [["\u3000", "no", "2025-03-01"]], []),
-    "is told in nanoseconds": ([["Ann", "no", "17356896000"]], [["Ann", "1", "1740873600000000000"]], []),
+    "has a loan by number": (
+        [["Ann", "1.0", "1735689600"]],
+        [["Ann", "0e5", "1740787200000000"]],
+        [],
+    ),
+    "cannot be seen": (
+        [["\u00a0\ufeff", "no", "2025-01-01"]],
+        [["\u3000", "no", "2025-03-01"]],
+        [],
+    ),
+    "is told in nanoseconds": (
+        [["Ann", "no", "17356896000"]],
+        [["Ann", "1", "1740873600000000000"]],
+        [],
+    ),
     "has leading zeros": ([["Ann", "no", "0001740787200"]], [["Ann", "yes", "1740873600000"]], []),
     "has no time": ([["Ann", "no", ""]], [["Ann", "yes", ""]], [["Ann", "yes", ""]]),
-    "is told twice for one time": ([["Ann", "no", "2025-01-01"], ["Eve", "1", "2025-01-01"]], [], []),
-    "is late": ([["Ann", "no", "2025-03-01"]], [["Ann", "yes", "2025-02-28"]], [["Ann", "yes", "2025-03-02"]]),
+    "is told twice for one time": (
+        [["Ann", "no", "2025-01-01"], ["Eve", "1", "2025-01-01"]],
+        [],
+        [],
+    ),
+    "is late": (
+        [["Ann", "no", "2025-03-01"]],
+        [["Ann", "yes", "2025-02-28"]],
+        [["Ann", "yes", "2025-03-02"]],
+    ),
 }
 
 # Owner, balance and type of account B-1, B-2, ... in each of three nights.
 ACCOUNT_NIGHTS = {
-    "moves and returns": (("101", "100", "Savings"), ("102", "100", "Savings"), ("101", "100", "Savings")),
-    "moves to an unknown customer": (("101", "100", "Savings"), ("999", "100", "Savings"), ("102", "100", "Savings")),
-    "leaves a customer without any": (("103", "100", "Savings"), ("102", "100", "Savings"), ("102", "100", "Savings")),
-    "is no savings account for a night": (("101", "1", "Savings"), ("101", "1", "Checking"), ("101", "1", "Savings")),
-    "is the only one, and no savings any more": (("104", "1", "Savings"), ("104", "1", "Checking"), ("104", "1", "Checking")),
-    "is dirty for a night": (("101", "100", "Savings"), ("101", "-100", "Savings"), ("101", "300", "Savings")),
-    "crosses tiers": (("102", "9999.99", "Savings"), ("102", "10000", "Savings"), ("102", "20000", "Savings")),
+    "moves and returns": (
+        ("101", "100", "Savings"),
+        ("102", "100", "Savings"),
+        ("101", "100", "Savings"),
+    ),
+    "moves to an unknown customer": (
+        ("101", "100", "Savings"),
+        ("999", "100", "Savings"),
+        ("102", "100", "Savings"),
+    ),
+    "leaves a customer without any": (
+        ("103", "100", "Savings"),
+        ("102", "100", "Savings"),
+        ("102", "100", "Savings"),
+    ),
+    "is no savings account for a night": (
+        ("101", "1", "Savings"),
+        ("101", "1", "Checking"),
+        ("101", "1", "Savings"),
+    ),
+    "is the only one, and no savings any more": (
+        ("104", "1", "Savings"),
+        ("104", "1", "Checking"),
+        ("104", "1", "Checking"),
+    ),
+    "is dirty for a night": (
+        ("101", "100", "Savings"),
+        ("101", "-100", "Savings"),
+        ("101", "300", "Savings"),
+    ),
+    "crosses tiers": (
+        ("102", "9999.99", "Savings"),
+        ("102", "10000", "Savings"),
+        ("102", "20000", "Savings"),
+    ),
     "largest balance": (("101", "9999999999999999.99", "Savings"),) * 3,
 }
 
@@ -203,21 +285,37 @@ def test_batch__three_nights_by_hand(tmp_path: Path) -> None:
 
 
 def customers_of_night(number: int) -> list[list[str]]:
-    owners = [[str(id_), f"Owner {id_}", "yes" if id_ % 2 else "no", "2025-01-01"] for id_ in range(101, 105)]
-    cases = [[str(id_), *row] for id_, nights in enumerate(CUSTOMER_NIGHTS.values(), 1) for row in nights[number]]
+    owners = [
+        [str(id_), f"Owner {id_}", "yes" if id_ % 2 else "no", "2025-01-01"]
+        for id_ in range(101, 105)
+    ]
+    cases = [
+        [str(id_), *row]
+        for id_, nights in enumerate(CUSTOMER_NIGHTS.values(), 1)
+        for row in nights[number]
+    ]
     return owners + cases
 
 
 def accounts_of_night(number: int) -> list[list[str]]:
-    plain = [[f"A-{id_}", str(id_), "15000", "Savings", "", "2025-01-01"] for id_ in range(1, len(CUSTOMER_NIGHTS) + 1)]
+    plain = [
+        [f"A-{id_}", str(id_), "15000", "Savings", "", "2025-01-01"]
+        for id_ in range(1, len(CUSTOMER_NIGHTS) + 1)
+    ]
     date = f"2025-03-0{number + 1}"
-    cases = [[f"B-{id_}", *nights[number], "", date] for id_, nights in enumerate(ACCOUNT_NIGHTS.values(), 1)]
+    cases = [
+        [f"B-{id_}", *nights[number], "", date]
+        for id_, nights in enumerate(ACCOUNT_NIGHTS.values(), 1)
+    ]
     return plain + cases
 
 
 def test_feeds__same_seed_same_bytes(tmp_path: Path) -> None:
     sizes = {"accounts": 500, "customers": 100, "changed": 10}
-    drops = [write_batch_feeds(tmp_path / name, seed, **sizes) for name, seed in (("a", 7), ("b", 7), ("c", 8))]
+    drops = [
+        write_batch_feeds(tmp_path / name, seed, **sizes)
+        for name, seed in (("a", 7), ("b", 7), ("c", 8))
+    ]
     one, same, other = ((drop.full / "accounts.csv").read_bytes() for drop in drops)
     assert one == same != other
 

@@ -68,8 +68,16 @@ def instructions_of(out: Path, part: int) -> float:
 def measure(directory: Path, history: tuple[str, str]) -> dict[str, Cost]:
     state, out = directory / "state", directory / "out"
     subprocess.run([HOT, "build", state, *history], check=True)
-    callgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--toggle-collect=work*", "--dump-after=phase*"]
-    done = subprocess.run([*callgrind, HOT, "run", state, *history], capture_output=True, text=True, check=False)
+    callgrind = [
+        "valgrind",
+        "--tool=callgrind",
+        f"--callgrind-out-file={out}",
+        "--toggle-collect=work*",
+        "--dump-after=phase*",
+    ]
+    done = subprocess.run(
+        [*callgrind, HOT, "run", state, *history], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     costs = {}
     for part, line in enumerate(done.stdout.splitlines(), start=1):
@@ -101,8 +109,12 @@ def test_is_small(kind: str, costs: tuple[dict[str, Cost], dict[str, Cost]]) -> 
         assert by_kind[kind].largest_row <= ROW_MAX
 
 
-@pytest.mark.parametrize(("kind", "most"), [("unchanged", CONFIRMATION), ("unchanged_log", CONFIRMATION_OF_LOG)])
-def test_confirmation(kind: str, most: dict[str, float], costs: tuple[dict[str, Cost], dict[str, Cost]]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "most"), [("unchanged", CONFIRMATION), ("unchanged_log", CONFIRMATION_OF_LOG)]
+)
+def test_confirmation(
+    kind: str, most: dict[str, float], costs: tuple[dict[str, Cost], dict[str, Cost]]
+) -> None:
     for by_kind in costs:
         cost = vars(by_kind[kind])
         assert all(cost[what] <= limit for what, limit in most.items()), cost

@@ -26,7 +26,14 @@ RECORDS = 30000
 TOLERANCE = 0.10
 # Thousands of instructions a record, on Debian 12's libraries. A customer has ten accounts. Which of "unchanged" and
 # "refeed" pays for a commit that falls between them depends on the size of rows: 8.6 and 9.9 became 9.3 and 9.1.
-EXPECTED = {"insert": 32.4, "change": 27.1, "unchanged": 9.0, "refeed": 9.4, "customer": 167.4, "late": 30.4}
+EXPECTED = {
+    "insert": 32.4,
+    "change": 27.1,
+    "unchanged": 9.0,
+    "refeed": 9.4,
+    "customer": 167.4,
+    "late": 30.4,
+}
 RECORDS_OF = dict.fromkeys(EXPECTED, RECORDS) | {"customer": RECORDS // 10}
 
 SMALL_MEMORY = 8 << 20
@@ -48,8 +55,18 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     """Thousands of instructions a record, by phase."""
     out = tmp_path_factory.mktemp("callgrind") / "out"
     counted_in = ["--toggle-collect=work*"]  # the input is made before
-    dumps = [f"--dump-before=phase_{phase}" for phase in EXPECTED] + [f"--dump-after=phase_{phase}" for phase in EXPECTED]
-    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *counted_in, *dumps, str(CYCLE), *2 * [str(RECORDS)]]
+    dumps = [f"--dump-before=phase_{phase}" for phase in EXPECTED] + [
+        f"--dump-after=phase_{phase}" for phase in EXPECTED
+    ]
+    command = [
+        "valgrind",
+        "--tool=callgrind",
+        f"--callgrind-out-file={out}",
+        *counted_in,
+        *dumps,
+        str(CYCLE),
+        *2 * [str(RECORDS)],
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = {}
@@ -82,4 +99,6 @@ def moved() -> dict[str, tuple[int, int]]:
 @pytest.mark.parametrize("phase", EXPECTED_BYTES)
 def test_bytes(phase: str, moved: dict[str, tuple[int, int]]) -> None:
     assert moved.keys() == EXPECTED_BYTES.keys(), f"cycle has printed {moved}"
-    assert moved[phase] == pytest.approx(EXPECTED_BYTES[phase], rel=BYTES_TOLERANCE), f"counted: {moved}"
+    assert moved[phase] == pytest.approx(EXPECTED_BYTES[phase], rel=BYTES_TOLERANCE), (
+        f"counted: {moved}"
+    )

@@ -28,13 +28,20 @@ class Scenario:
     """The peer with topics of its own on a broker that others use too, and what went in."""
 
     def __init__(
-        self, broker: KafkaBroker, directory: Path, partitions: tuple[int, int], settings: Mapping[str, str]
+        self,
+        broker: KafkaBroker,
+        directory: Path,
+        partitions: tuple[int, int],
+        settings: Mapping[str, str],
     ) -> None:
         self._broker = broker
         self._app_id = f"peer{next(_numbers)}"
         self._names = {name: f"{self._app_id}.{name}" for name in (*INPUTS, *RESULTS, "quarantine")}
         self._partitions = max(partitions)
-        counts = {**dict.fromkeys(self._names, self._partitions), **dict(zip(INPUTS, partitions, strict=True))}
+        counts = {
+            **dict.fromkeys(self._names, self._partitions),
+            **dict(zip(INPUTS, partitions, strict=True)),
+        }
         for name, topic in self._names.items():
             # Results too: compaction removes rows before their tombstones, and every message is looked at here.
             broker.topic_create(topic, counts[name], FOREVER)
@@ -47,7 +54,10 @@ class Scenario:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.peer.__exit__(kind, error, trace)
         if kind is None:
@@ -68,10 +78,16 @@ class Scenario:
 
 
 def benchmark_records(
-    partitions: tuple[int, int], mode: str, seeds: Iterable[int] = range(FIRST_SEED, FIRST_SEED + SEEDS)
+    partitions: tuple[int, int],
+    mode: str,
+    seeds: Iterable[int] = range(FIRST_SEED, FIRST_SEED + SEEDS),
 ) -> list[Input]:
     """What the benchmark feeds is flat, untyped and by event time, and so is what the peer must know."""
-    return [r for r in load(EVENTS, partitions, mode, seeds) if _FLAT.search(r.label) and b'"scale"' not in r.value]
+    return [
+        r
+        for r in load(EVENTS, partitions, mode, seeds)
+        if _FLAT.search(r.label) and b'"scale"' not in r.value
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +103,11 @@ def benchmark_records(
     ],
 )
 def test_model(
-    broker: KafkaBroker, tmp_path: Path, mode: str, partitions: tuple[int, int], settings: dict[str, str]
+    broker: KafkaBroker,
+    tmp_path: Path,
+    mode: str,
+    partitions: tuple[int, int],
+    settings: dict[str, str],
 ) -> None:
     with Scenario(broker, tmp_path, partitions, settings) as s:
         s.peer.start()

@@ -60,13 +60,22 @@ def test_summarize__leaves_out_what_was_not_measured():
 
 
 def test_summarize__keeps_the_order_of_workloads():
-    rows = summarize([result(1, "streamer", workload, rate=1) for workload in ("zipf", "insert", "changes")])
+    rows = summarize(
+        [result(1, "streamer", workload, rate=1) for workload in ("zipf", "insert", "changes")]
+    )
     assert [row.workload for row in rows] == ["zipf", "insert", "changes"]
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (1234567.8, "1,234,568"), (123.4, "123"), (12.34, "12.3"), (1.234, "1.23"), (0.01234, "0.0123")],
+    [
+        (0, "0"),
+        (1234567.8, "1,234,568"),
+        (123.4, "123"),
+        (12.34, "12.3"),
+        (1.234, "1.23"),
+        (0.01234, "0.0123"),
+    ],
 )
 def test_number__three_digits(value, text):
     assert number(value) == text

@@ -43,7 +43,10 @@ class Tally:
     def table(self) -> list[str]:
         if not self.faults:
             return []
-        rows = [f"  {name:<44} {self.faults[name]:>6} {self.records[name]:>9} {self.right[name]:>6}" for name in self.faults]
+        rows = [
+            f"  {name:<44} {self.faults[name]:>6} {self.records[name]:>9} {self.right[name]:>6}"
+            for name in self.faults
+        ]
         return [
             f"fault campaign, seed {SEED} (again: CHAOS_SEED={SEED})",
             f"  {'fault':<44} {'faults':>6} {'records':>9} {'right':>6}   runs without a lost, doubled or wrong row",
@@ -68,7 +71,11 @@ class Reader(threading.Thread):
         self._topics = topics
         self._stopping = threading.Event()
         self._last: dict[tuple[str, bytes], tuple[str, int]] = {}
-        settings = {"group.id": "a-reader", "isolation.level": "read_committed", "auto.offset.reset": "earliest"}
+        settings = {
+            "group.id": "a-reader",
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+        }
         self._consumer = Consumer({"bootstrap.servers": bootstrap, "log_level": 0, **settings})
 
     def run(self) -> None:
@@ -95,7 +102,11 @@ class Reader(threading.Thread):
         row = json.loads(value)
         row.pop("calculated_at", None)
         content = json.dumps(row, sort_keys=True)
-        amount = row.get("balance_amount") or row.get("original_balance_amount") or row["total_balance_amount"]
+        amount = (
+            row.get("balance_amount")
+            or row.get("original_balance_amount")
+            or row["total_balance_amount"]
+        )
         number = int(amount.replace(".", ""))
         before = self._last.get((topic, key))
         if before is not None and number < before[1]:

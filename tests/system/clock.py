@@ -13,7 +13,9 @@ class Clock:
     def __init__(self, directory: Path) -> None:
         library = directory / "clock_shift.so"
         source = ROOT / "tests" / "fault" / "clock_shift.c"
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, source], check=True)
+        subprocess.run(
+            ["gcc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", library, source], check=True
+        )
         self._file = directory / "clock_shift"
         self._file.write_bytes(struct.pack("=q", 0))
         self.environment = {"LD_PRELOAD": str(library), "CLOCK_SHIFT_FILE": str(self._file)}

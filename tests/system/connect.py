@@ -55,9 +55,13 @@ class Connect:
     A kill therefore makes every connector send again what came since then.
     """
 
-    def __init__(self, directory: Path, bootstrap: str, connectors: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, directory: Path, bootstrap: str, connectors: Mapping[str, Mapping[str, str]]
+    ) -> None:
         """`connectors`: the properties of each by its name."""
-        assert LIBRARIES.is_dir(), f"no {LIBRARIES}: `./dev system` fetches Kafka Connect and Debezium"
+        assert LIBRARIES.is_dir(), (
+            f"no {LIBRARIES}: `./dev system` fetches Kafka Connect and Debezium"
+        )
         directory.mkdir(parents=True)
         (self._port,) = free_ports(1)
         self.log = directory / "connect.log"
@@ -77,14 +81,19 @@ class Connect:
         }
         write_properties(directory / "worker.properties", worker)
         for name, properties in connectors.items():
-            write_properties(directory / f"{name}.properties", {"name": name, "tasks.max": "1", **properties})
+            write_properties(
+                directory / f"{name}.properties", {"name": name, "tasks.max": "1", **properties}
+            )
 
     def __enter__(self) -> "Connect":
         self.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is not None:
             print(tail(self.log))

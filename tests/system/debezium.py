@@ -72,7 +72,9 @@ class Tail:
         fresh: list[Message] = []
         while any(self._at[place] < end for place, end in ends.items()):
             m = self._consumer.poll(60)
-            assert m is not None, f"nothing from the broker for 60 s; at {self._at}, ends are {ends}"
+            assert m is not None, (
+                f"nothing from the broker for 60 s; at {self._at}, ends are {ends}"
+            )
             error, topic, partition, offset = m.error(), m.topic(), m.partition(), m.offset()
             assert topic is not None and partition is not None and offset is not None, error
             if error:
@@ -90,7 +92,11 @@ class Tail:
 def payload(data: bytes | None) -> Any:
     """Of a JSON key or value, with or without its schema."""
     whole = None if data is None else json.loads(data)
-    return whole["payload"] if isinstance(whole, dict) and whole.keys() == {"schema", "payload"} else whole
+    return (
+        whole["payload"]
+        if isinstance(whole, dict) and whole.keys() == {"schema", "payload"}
+        else whole
+    )
 
 
 def source_of(message: Message) -> dict[str, Any]:
@@ -110,8 +116,14 @@ def describe(message: Message) -> str:
     text = message.value
     if isinstance(value, dict) and "source" in value:
         source = value["source"]
-        marks = {name: source.get(name) for name in ("lsn", "file", "pos", "row", "snapshot") if name in source}
-        text = f"op={value['op']} ts_ms={source['ts_ms']} {marks} after={value.get('after')}".encode()
+        marks = {
+            name: source.get(name)
+            for name in ("lsn", "file", "pos", "row", "snapshot")
+            if name in source
+        }
+        text = (
+            f"op={value['op']} ts_ms={source['ts_ms']} {marks} after={value.get('after')}".encode()
+        )
     elif isinstance(value, dict):
         text = json.dumps(value).encode()
     shown = "null" if text is None else text.decode()
@@ -123,7 +135,9 @@ def quarantine_headers(message: Message) -> dict[str, str]:
     """Without their prefix."""
     prefix = "quarantine."
     return {
-        key.removeprefix(prefix): (value or b"").decode() for key, value in message.headers if key.startswith(prefix)
+        key.removeprefix(prefix): (value or b"").decode()
+        for key, value in message.headers
+        if key.startswith(prefix)
     }
 
 
@@ -169,7 +183,10 @@ class Feed:
 
     def settle(self) -> None:
         """Until streamer has done all that is in its topics, and its results are here."""
-        counts = {entity: sum(self._broker.end_offsets(topic).values()) for entity, topic in self.inputs.items()}
+        counts = {
+            entity: sum(self._broker.end_offsets(topic).values())
+            for entity, topic in self.inputs.items()
+        }
         self.streamer.wait_drained(self._broker, counts)
         if self._tail is None:
             self._tail = Tail(self._broker, self._topics.values())
@@ -191,7 +208,9 @@ class Feed:
         got: Counter[str] = Counter(quarantine_headers(message)["code"] for message in fresh)
         if got == Counter(expected):
             return []
-        shown = [f"    {quarantine_headers(m)['reason']}: {describe(m)}" for m in fresh[:SHOWN_MESSAGES]]
+        shown = [
+            f"    {quarantine_headers(m)['reason']}: {describe(m)}" for m in fresh[:SHOWN_MESSAGES]
+        ]
         return [f"[{self.name}] quarantine: expected {dict(expected)}, got {dict(got)}", *shown]
 
     def histories(self, entity: str) -> dict[str, list[State]]:
@@ -239,7 +258,10 @@ class Truth:
         return {id_: row for id_, row in self._query(f"select id, result from audit.{name}")}
 
     def outdated(self, entity: str) -> set[str]:
-        return {id_ for (id_,) in self._query(f"select id from audit.outdated where entity = '{entity}'")}
+        return {
+            id_
+            for (id_,) in self._query(f"select id from audit.outdated where entity = '{entity}'")
+        }
 
     def last_event(self) -> int:
         ((seq,),) = self._query("select coalesce(max(seq), 0) from audit.events")
@@ -247,11 +269,18 @@ class Truth:
 
     def events(self, entity: str) -> list[Event]:
         """Every state that was committed, in order."""
-        found = self._query(f"select seq, id, state, valid from audit.events where entity = '{entity}' order by seq")
-        return [Event(seq, id_, None if state is None else tuple(state), valid) for seq, id_, state, valid in found]
+        found = self._query(
+            f"select seq, id, state, valid from audit.events where entity = '{entity}' order by seq"
+        )
+        return [
+            Event(seq, id_, None if state is None else tuple(state), valid)
+            for seq, id_, state, valid in found
+        ]
 
 
-def pasts(events: Sequence[Event], repeats: Sequence[tuple[int, int]] = ()) -> dict[str, list[State]]:
+def pasts(
+    events: Sequence[Event], repeats: Sequence[tuple[int, int]] = ()
+) -> dict[str, list[State]]:
     """What streamer may have seen of each id, in order; refused states left out.
 
     `repeats`: stretches of the events that were sent again, as (behind, up to).
@@ -297,7 +326,12 @@ def shorten(found: Sequence[State]) -> str:
     def one(item: State) -> str:
         return "(gone)" if item is None else "/".join(str(part)[:24] for part in item)
 
-    return " → ".join([*(["…"] if len(found) > SHOWN_MESSAGES else []), *(one(i) for i in found[-SHOWN_MESSAGES:])])
+    return " → ".join(
+        [
+            *(["…"] if len(found) > SHOWN_MESSAGES else []),
+            *(one(i) for i in found[-SHOWN_MESSAGES:]),
+        ]
+    )
 
 
 # --- all of it together
@@ -313,7 +347,9 @@ class Database(Protocol):
 class Rig:
     """A database, a Connect worker with a connector for each format, and a streamer for each feed."""
 
-    def __init__(self, broker: KafkaBroker, database: Database, connect: Connect, feeds: Sequence[Feed]) -> None:
+    def __init__(
+        self, broker: KafkaBroker, database: Database, connect: Connect, feeds: Sequence[Feed]
+    ) -> None:
         """The input topics are there."""
         self.connect = connect
         self.feeds = {feed.name: feed for feed in feeds}
@@ -377,12 +413,16 @@ class Rig:
         def done() -> bool:
             for message in self._read():
                 if message.value is not None and text in message.value:
-                    missing[message.topic].discard(key_id(message, self._entities[message.topic]) or "")
+                    missing[message.topic].discard(
+                        key_id(message, self._entities[message.topic]) or ""
+                    )
                     covered[message.topic].add(message.partition)
             return not any(missing.values())
 
         self.connect.wait(f"done with marker {self._markers}", done)
-        assert all(len(partitions) == PARTITIONS for partitions in covered.values()), f"choose other ids: {covered}"
+        assert all(len(partitions) == PARTITIONS for partitions in covered.values()), (
+            f"choose other ids: {covered}"
+        )
 
     def wait_messages(self, what: str, wanted: Callable[[Message], bool], count: int) -> None:
         """Until so many messages of all topics are such."""
@@ -428,12 +468,16 @@ class Rig:
                     for id_, what in sorted(wrong.items())[:SHOWN]
                 ]
                 if len(wrong) > SHOWN:
-                    complaints.append(f"[{name}] history of {entity}: {len(wrong)} ids are wrong in all")
+                    complaints.append(
+                        f"[{name}] history of {entity}: {len(wrong)} ids are wrong in all"
+                    )
         assert not complaints, "\n" + "\n".join(complaints)
 
     def _check_mart(self, feed: Feed, mart: str, expected: Mapping[str, Row]) -> list[str]:
         got = feed.rows[mart]
-        differing = {key: "" for key in expected.keys() | got.keys() if expected.get(key) != got.get(key)}
+        differing = {
+            key: "" for key in expected.keys() | got.keys() if expected.get(key) != got.get(key)
+        }
         wrong = self._news(feed.name, mart, differing)
         if not wrong:
             return []
@@ -441,7 +485,9 @@ class Rig:
         have = {id_: row for id_, row in got.items() if id_ in wrong}
         entity = {"account_summary": "accounts", "customer_profile": "customers"}[mart]
         explained = [self.explain(feed.name, entity, id_) for id_ in sorted(wrong)[:SHOWN]]
-        return [f"[{feed.name}] {complaint}" for complaint in check_rows(mart, want, have)] + explained
+        return [
+            f"[{feed.name}] {complaint}" for complaint in check_rows(mart, want, have)
+        ] + explained
 
     def _news(self, name: str, table: str, wrong: Mapping[str, str]) -> dict[str, str]:
         """Without what was wrong before: each test complains about its own rows."""
@@ -460,7 +506,9 @@ class Rig:
                 lines.append(describe(message))
         for message in feed.quarantine:
             headers = quarantine_headers(message)
-            if headers["topic"] == topic and (message.key is None or key_id(message, entity) == id_):
+            if headers["topic"] == topic and (
+                message.key is None or key_id(message, entity) == id_
+            ):
                 place = f"{headers['partition']}@{headers['offset']}"
                 lines.append(f"quarantined {place} {headers['code']}: {headers['reason']}")
         return "\n".join(f"    {line}" for line in lines[-SHOWN_MESSAGES:])

@@ -116,14 +116,19 @@ class KafkaBroker:
     def add_listener(self, name: str, port: int, advertised_port: int) -> None:
         """Before the first start: one more, whose clients are told another port (of a proxy)."""
         self._config["listeners"] += f",{name}://127.0.0.1:{port}"
-        self._config["advertised.listeners"] = f"PLAINTEXT://{self.bootstrap},{name}://127.0.0.1:{advertised_port}"
+        self._config["advertised.listeners"] = (
+            f"PLAINTEXT://{self.bootstrap},{name}://127.0.0.1:{advertised_port}"
+        )
 
     def __enter__(self) -> "KafkaBroker":
         self.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is not None:
             print(tail(self._log))
@@ -187,10 +192,20 @@ class KafkaBroker:
 
     def _format(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text("".join(f"{key}={value}\n" for key, value in self._config.items()))
+        self._properties.write_text(
+            "".join(f"{key}={value}\n" for key, value in self._config.items())
+        )
         cluster = "c3RyZWFtZXItdGVzdHMtMQ"
         standalone = [] if "controller.quorum.voters" in self._config else ["--standalone"]
-        arguments = ["format", *standalone, "-t", cluster, "-c", str(self._properties), *self._format_options()]
+        arguments = [
+            "format",
+            *standalone,
+            "-t",
+            cluster,
+            "-c",
+            str(self._properties),
+            *self._format_options(),
+        ]
         self._tool("kafka.tools.StorageTool", *arguments)
 
     def _format_options(self) -> list[str]:
@@ -211,18 +226,29 @@ class KafkaBroker:
         if "trying to send transaction markers" not in self._log.read_text()[self._log_read :]:
             return False
         self._log_read = len(self._log.read_text())
-        tool, servers = "org.apache.kafka.tools.TransactionsCommand", ("--bootstrap-server", self.bootstrap)
-        found = self._tool(tool, *servers, "find-hanging", "--broker-id", "1", "--max-transaction-timeout", "0")
+        tool, servers = (
+            "org.apache.kafka.tools.TransactionsCommand",
+            ("--bootstrap-server", self.bootstrap),
+        )
+        found = self._tool(
+            tool, *servers, "find-hanging", "--broker-id", "1", "--max-transaction-timeout", "0"
+        )
         for line in found.splitlines()[1:]:
             topic, partition, start = (line.split()[i] for i in (0, 1, 5))
             where = ("--topic", topic, "--partition", partition, "--start-offset", start)
-            self._tool(tool, *servers, "abort", *where, unless="Could not find any open transactions")  # it has ended since
+            self._tool(
+                tool, *servers, "abort", *where, unless="Could not find any open transactions"
+            )  # it has ended since
         return True
 
     def _tool(self, main_class: str, *arguments: str, unless: str | None = None) -> str:
         """What it prints. It must succeed, unless it fails with that text."""
         done = subprocess.run(
-            java(self._directory, main_class, *arguments), capture_output=True, text=True, timeout=300, check=False
+            java(self._directory, main_class, *arguments),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         said = f"{done.stdout}\n{done.stderr}"
         assert done.returncode == 0 or (unless and unless in said), f"{main_class} failed\n{said}"
@@ -235,14 +261,27 @@ class KafkaBroker:
 
     # --- topics
 
-    def topic_create(self, name: str, partitions: int, config: Mapping[str, str] | None = None) -> None:
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=self.replication, config=dict(config or {}))
+    def topic_create(
+        self, name: str, partitions: int, config: Mapping[str, str] | None = None
+    ) -> None:
+        topic = NewTopic(
+            name,
+            num_partitions=partitions,
+            replication_factor=self.replication,
+            config=dict(config or {}),
+        )
         self.admin.create_topics([topic])[name].result(60)
-        wait_until(f"topic {name} with its leaders", lambda: self._has_leaders(name), self._log, self._process)
+        wait_until(
+            f"topic {name} with its leaders",
+            lambda: self._has_leaders(name),
+            self._log,
+            self._process,
+        )
 
     def topic_alter(self, name: str, config: Mapping[str, str]) -> None:
         entries = [
-            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+            for key, value in config.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
         self.admin.incremental_alter_configs([resource])[resource].result(60)
@@ -254,7 +293,9 @@ class KafkaBroker:
 
     def topic_delete(self, name: str) -> None:
         self.admin.delete_topics([name])[name].result(60)
-        wait_until(f"topic {name} gone", lambda: name not in self.topics(), self._log, self._process)
+        wait_until(
+            f"topic {name} gone", lambda: name not in self.topics(), self._log, self._process
+        )
 
     def topics_delete(self, names: Iterable[str]) -> None:
         for future in self.admin.delete_topics(list(names)).values():
@@ -263,7 +304,11 @@ class KafkaBroker:
     def topics(self) -> dict[str, int]:
         """The number of partitions of every topic, Kafka's own left out."""
         found = self.admin.list_topics(timeout=60).topics
-        return {name: len(topic.partitions) for name, topic in found.items() if not name.startswith("__")}
+        return {
+            name: len(topic.partitions)
+            for name, topic in found.items()
+            if not name.startswith("__")
+        }
 
     def topic_bytes(self, prefix: str) -> int:
         """Of the log segments of all topics that begin so."""
@@ -281,13 +326,17 @@ class KafkaBroker:
 
     # --- positions
 
-    def end_offsets(self, topic: str, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED) -> dict[int, int]:
+    def end_offsets(
+        self, topic: str, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
+    ) -> dict[int, int]:
         """Of each partition: the last stable offset (or the high watermark), which counts transaction markers."""
         found = self.ends_of(self._partitions(topic), isolation)
         return {partition: end for (_, partition), end in found.items()}
 
     def ends_of(
-        self, partitions: Sequence[TopicPartition], isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
+        self,
+        partitions: Sequence[TopicPartition],
+        isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
     ) -> dict[tuple[str, int], int]:
         """The same of any partitions, by topic and partition, in one request."""
         wanted = {tp: OffsetSpec.latest() for tp in partitions}
@@ -295,7 +344,10 @@ class KafkaBroker:
         def ask() -> dict[tuple[str, int], int] | None:
             found = self.admin.list_offsets(wanted, isolation_level=isolation, request_timeout=60)
             try:
-                return {(tp.topic, tp.partition): future.result(60).offset for tp, future in found.items()}
+                return {
+                    (tp.topic, tp.partition): future.result(60).offset
+                    for tp, future in found.items()
+                }
             except KafkaException as e:
                 if e.args[0].code() in LEADER_MOVES:
                     return None
@@ -342,8 +394,19 @@ class KafkaBroker:
         output = self._tool(
             "org.apache.kafka.tools.consumer.ConsoleConsumer",
             *["--bootstrap-server", self.bootstrap, "--topic", topic, "--from-beginning"],
-            *["--isolation-level", "read_committed", "--max-messages", str(count), "--timeout-ms", "60000"],
-            *[part for key, value in settings.items() for part in ("--formatter-property", f"{key}={value}")],
+            *[
+                "--isolation-level",
+                "read_committed",
+                "--max-messages",
+                str(count),
+                "--timeout-ms",
+                "60000",
+            ],
+            *[
+                part
+                for key, value in settings.items()
+                for part in ("--formatter-property", f"{key}={value}")
+            ],
         )
         rows = [line.split(separator) for line in output.splitlines()]
         return [(None if k == null else k, None if v == null else v) for k, v in rows]
@@ -366,8 +429,12 @@ class KafkaCluster(KafkaBroker):
         }
         small = ["-Xmx256m", *JVM[1:]]
         ids = range(1, self.replication + 1)
-        self.nodes = [KafkaBroker(directory / str(n), {**common, "node.id": str(n)}, small) for n in ids]
-        voters = ",".join(f"{n}@127.0.0.1:{node.controller_port}" for n, node in zip(ids, self.nodes, strict=True))
+        self.nodes = [
+            KafkaBroker(directory / str(n), {**common, "node.id": str(n)}, small) for n in ids
+        ]
+        voters = ",".join(
+            f"{n}@127.0.0.1:{node.controller_port}" for n, node in zip(ids, self.nodes, strict=True)
+        )
         for node in self.nodes:
             node._config["controller.quorum.voters"] = voters
             del node._config["controller.quorum.bootstrap.servers"]

@@ -28,7 +28,9 @@ AUDIENCE = "kafka"
 
 
 def openssl(*arguments: str | Path, stdin: bytes = b"") -> bytes:
-    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, input=stdin).stdout
+    return subprocess.run(
+        ["openssl", *arguments], check=True, capture_output=True, input=stdin
+    ).stdout
 
 
 class Authority:
@@ -39,7 +41,17 @@ class Authority:
         self._directory = directory
         self._key, self.certificate = directory / "ca.key", directory / "ca.pem"
         openssl(
-            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=the bank's authority"),
+            *(
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "3650",
+                "-subj",
+                "/CN=the bank's authority",
+            ),
             *("-keyout", self._key, "-out", self.certificate),
         )
 
@@ -48,7 +60,18 @@ class Authority:
         key, request = self._directory / f"{name}.key", self._directory / f"{name}.csr"
         extensions, both = self._directory / f"{name}.ext", self._directory / f"{name}.pem"
         extensions.write_text(f"subjectAltName={alternative}\n")
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        openssl(
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            key,
+            "-out",
+            request,
+        )
         certificate = self._directory / f"{name}.crt"
         if expired:  # x509 of Debian 12's openssl cannot choose the times, ca can
             config = self._directory / "ca.conf"
@@ -59,13 +82,40 @@ class Authority:
             )
             (self._directory / "serial").write_text("77\n")
             openssl(
-                *("ca", "-batch", "-notext", "-config", config, "-cert", self.certificate, "-keyfile", self._key),
-                *("-startdate", "20200101000000Z", "-enddate", "20200201000000Z", "-extfile", extensions),
+                *(
+                    "ca",
+                    "-batch",
+                    "-notext",
+                    "-config",
+                    config,
+                    "-cert",
+                    self.certificate,
+                    "-keyfile",
+                    self._key,
+                ),
+                *(
+                    "-startdate",
+                    "20200101000000Z",
+                    "-enddate",
+                    "20200201000000Z",
+                    "-extfile",
+                    extensions,
+                ),
                 *("-in", request, "-out", certificate),
             )
         else:
             openssl(
-                *("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial"),
+                *(
+                    "x509",
+                    "-req",
+                    "-in",
+                    request,
+                    "-CA",
+                    self.certificate,
+                    "-CAkey",
+                    self._key,
+                    "-CAcreateserial",
+                ),
                 *("-days", "365", "-extfile", extensions, "-out", certificate),
             )
         both.write_text(key.read_text() + certificate.read_text())
@@ -74,7 +124,16 @@ class Authority:
     def encrypted_key(self, name: str) -> Path:
         """The key of issue(name), under KEY_PASSWORD."""
         target = self._directory / f"{name}.encrypted.key"
-        openssl("pkcs8", "-topk8", "-in", self._directory / f"{name}.key", "-out", target, "-passout", f"pass:{KEY_PASSWORD}")
+        openssl(
+            "pkcs8",
+            "-topk8",
+            "-in",
+            self._directory / f"{name}.key",
+            "-out",
+            target,
+            "-passout",
+            f"pass:{KEY_PASSWORD}",
+        )
         return target
 
 
@@ -90,8 +149,24 @@ class TokenServer:
         self.asked_for = 0
         key = directory / "token.key"
         openssl("genrsa", "-out", key, "2048")
-        modulus = bytes.fromhex(openssl("rsa", "-in", key, "-noout", "-modulus").decode().strip().removeprefix("Modulus="))
-        self._keys = {"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "1", "n": base64url(modulus), "e": "AQAB"}]}
+        modulus = bytes.fromhex(
+            openssl("rsa", "-in", key, "-noout", "-modulus")
+            .decode()
+            .strip()
+            .removeprefix("Modulus=")
+        )
+        self._keys = {
+            "keys": [
+                {
+                    "kty": "RSA",
+                    "alg": "RS256",
+                    "use": "sig",
+                    "kid": "1",
+                    "n": base64url(modulus),
+                    "e": "AQAB",
+                }
+            ]
+        }
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         url = f"http://127.0.0.1:{self._server.server_port}"
         self.token_url, self.keys_url = f"{url}/token", f"{url}/keys"
@@ -105,16 +180,26 @@ class TokenServer:
     def _token(self, audience: str) -> str:
         now = int(time.time())
         claims = {"sub": CLIENT_ID, "aud": audience, "iat": now, "exp": now + 3600}
-        text = ".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "1"}, claims))
+        text = ".".join(
+            base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "1"}, claims)
+        )
         return f"{text}.{base64url(openssl('dgst', '-sha256', '-sign', self._key, stdin=text.encode()))}"
 
-    def _answer_to(self, authorization: str, form: Mapping[str, list[str]]) -> tuple[int, dict[str, str]]:
+    def _answer_to(
+        self, authorization: str, form: Mapping[str, list[str]]
+    ) -> tuple[int, dict[str, str]]:
         """The scope that is asked for is the token's audience."""
         self.asked_for += 1
         expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         if authorization != f"Basic {expected}":
-            return 401, {"error": "invalid_client", "error_description": "unknown client or wrong secret"}
-        return 200, {"access_token": self._token(form.get("scope", [AUDIENCE])[0]), "token_type": "Bearer"}
+            return 401, {
+                "error": "invalid_client",
+                "error_description": "unknown client or wrong secret",
+            }
+        return 200, {
+            "access_token": self._token(form.get("scope", [AUDIENCE])[0]),
+            "token_type": "Bearer",
+        }
 
     def _handler(server) -> type[http.server.BaseHTTPRequestHandler]:  # noqa: N805: self is the request's
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -163,12 +248,20 @@ class Realm:
             f"[kdcdefaults]\nkdc_listen = 127.0.0.1:{port}\nkdc_tcp_listen = 127.0.0.1:{port}\n"
             f"[realms]\n{REALM} = {{\ndatabase_name = {directory}/principal\nkey_stash_file = {directory}/stash\n}}\n"
         )
-        self._environment = {**os.environ, "KRB5_CONFIG": str(self.config), "KRB5_KDC_PROFILE": str(kdc)}
+        self._environment = {
+            **os.environ,
+            "KRB5_CONFIG": str(self.config),
+            "KRB5_KDC_PROFILE": str(kdc),
+        }
         self._directory = directory
         self._run("kdb5_util", "create", "-s", "-r", REALM, "-P", PASSWORD)
         self.broker_keytab, self.keytab = self._keytab(SERVICE), self._keytab(PRINCIPAL)
-        self._kdc = subprocess.Popen([*DIE_WITH_PARENT, "krb5kdc", "-n", "-r", REALM], env=self._environment)
-        wait_until("a KDC that answers", lambda: self._answers(port), directory / "kdc.log", self._kdc)
+        self._kdc = subprocess.Popen(
+            [*DIE_WITH_PARENT, "krb5kdc", "-n", "-r", REALM], env=self._environment
+        )
+        wait_until(
+            "a KDC that answers", lambda: self._answers(port), directory / "kdc.log", self._kdc
+        )
 
     def close(self) -> None:
         self._kdc.terminate()
@@ -202,7 +295,14 @@ class GuardedBroker(KafkaBroker):
         self.realm = Realm(directory / "realm")
         self.authority = Authority(directory / "authority")
         self.stranger = Authority(directory / "stranger")
-        protocols = {"TLS": "SSL", "MTLS": "SSL", "SASL": "SASL_SSL", "EXPIRED": "SSL", "ELSEWHERE": "SSL", "AGAIN": "SASL_PLAINTEXT"}
+        protocols = {
+            "TLS": "SSL",
+            "MTLS": "SSL",
+            "SASL": "SASL_SSL",
+            "EXPIRED": "SSL",
+            "ELSEWHERE": "SSL",
+            "AGAIN": "SASL_PLAINTEXT",
+        }
         ports = dict(zip(protocols, free_ports(len(protocols)), strict=True))
         self.addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
         self.doorman = Doorman(self.addresses["AGAIN"])
@@ -241,7 +341,9 @@ class GuardedBroker(KafkaBroker):
             config[f"listener.name.sasl.{mechanism}.sasl.jaas.config"] = module
         config["listener.name.sasl.sasl.kerberos.service.name"] = SERVICE.split("/")[0]
         prefix = "listener.name.sasl.oauthbearer.sasl"
-        config[f"{prefix}.server.callback.handler.class"] = f"{OAUTHBEARER}.OAuthBearerValidatorCallbackHandler"
+        config[f"{prefix}.server.callback.handler.class"] = (
+            f"{OAUTHBEARER}.OAuthBearerValidatorCallbackHandler"
+        )
         config[f"{prefix}.oauthbearer.jwks.endpoint.url"] = self.tokens.keys_url
         config[f"{prefix}.oauthbearer.expected.audience"] = AUDIENCE
         allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={self.tokens.keys_url}"
@@ -251,12 +353,17 @@ class GuardedBroker(KafkaBroker):
         jvm = [*JVM, allowed, f"-Djava.security.krb5.conf={self.realm.config}"]
         super().__init__(directory, {**config, **(extra or {})}, jvm)
         advertised = {"PLAINTEXT": self.bootstrap, **self.addresses, "AGAIN": self.doorman.address}
-        self._config["advertised.listeners"] = ",".join(f"{name}://{address}" for name, address in advertised.items())
+        self._config["advertised.listeners"] = ",".join(
+            f"{name}://{address}" for name, address in advertised.items()
+        )
         for name, address in self.addresses.items():
             self._config["listeners"] += f",{name}://{address}"
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         super().__exit__(kind, error, trace)
         self.tokens.close()
@@ -277,7 +384,9 @@ class GuardedBroker(KafkaBroker):
         return str(file)
 
     def _format_options(self) -> list[str]:
-        users = [f"{user.upper()}=[name={user},password={PASSWORD}]" for user in USERS if user != "plain"]
+        users = [
+            f"{user.upper()}=[name={user},password={PASSWORD}]" for user in USERS if user != "plain"
+        ]
         return [option for user in users for option in ("--add-scram", user)]
 
 

@@ -39,7 +39,10 @@ class MariaDb:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is not None:
             print(tail(self.log))
@@ -50,10 +53,19 @@ class MariaDb:
 
     def _options(self) -> list[str]:
         # It refuses to run as root unless that is said.
-        return ["--no-defaults", f"--user={getpass.getuser()}", f"--datadir={self._directory / 'data'}"]
+        return [
+            "--no-defaults",
+            f"--user={getpass.getuser()}",
+            f"--datadir={self._directory / 'data'}",
+        ]
 
     def _create(self) -> None:
-        command = ["mariadb-install-db", *self._options(), "--auth-root-authentication-method=normal", "--skip-test-db"]
+        command = [
+            "mariadb-install-db",
+            *self._options(),
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"mariadb-install-db failed\n{done.stdout}\n{done.stderr}"
 
@@ -62,7 +74,14 @@ class MariaDb:
         socket = f"--socket={self._directory / 'socket'}"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*DIE_WITH_PARENT, "mariadbd", *self._options(), f"--port={self.port}", socket, "--skip-name-resolve"]
+                [
+                    *DIE_WITH_PARENT,
+                    "mariadbd",
+                    *self._options(),
+                    f"--port={self.port}",
+                    socket,
+                    "--skip-name-resolve",
+                ]
                 + options,
                 stdout=log,
                 stderr=log,

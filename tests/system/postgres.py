@@ -40,7 +40,15 @@ def as_owner() -> list[str]:
     """PostgreSQL refuses to run as root: then the user of Debian's package runs it."""
     if os.geteuid() != 0:
         return DIE_WITH_PARENT
-    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", "--pdeathsig", "KILL", "--"]
+    return [
+        "setpriv",
+        f"--reuid={USER}",
+        f"--regid={USER}",
+        "--init-groups",
+        "--pdeathsig",
+        "KILL",
+        "--",
+    ]
 
 
 class Postgres:
@@ -63,7 +71,10 @@ class Postgres:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is not None:
             print(tail(self.log))
@@ -77,7 +88,9 @@ class Postgres:
             shutil.chown(data, USER, USER)
         options = ["-A", "trust", "-U", USER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         command = [*as_owner(), program("initdb"), "-D", str(data), *options]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self._directory, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=self._directory, check=False
+        )
         assert done.returncode == 0, f"initdb failed\n{done.stdout}\n{done.stderr}"
 
     def _start(self) -> None:
@@ -114,5 +127,10 @@ class Postgres:
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Each statement commits by itself, unless it is inside of `with connection.transaction()`."""
         return psycopg.connect(
-            host="127.0.0.1", port=self.port, user=USER, dbname="postgres", autocommit=True, connect_timeout=60
+            host="127.0.0.1",
+            port=self.port,
+            user=USER,
+            dbname="postgres",
+            autocommit=True,
+            connect_timeout=60,
         )

@@ -8,17 +8,31 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import confluent_kafka
-from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    TopicPartition,
+)
 
 Row = dict[str, Any]
 Headers = list[tuple[str, bytes | None]]
 
-RESULTS = ("customer_history", "account_history", "account_with_customer", "account_summary", "customer_profile")
+RESULTS = (
+    "customer_history",
+    "account_history",
+    "account_with_customer",
+    "account_summary",
+    "customer_profile",
+)
 HISTORIES = ("customer_history", "account_history")
 MARTS = ("account_summary", "customer_profile")
 ENTITY_OF = {"customer_history": "customers", "account_history": "accounts"}
 # Come after those that the record had, and before quarantine.id, which not all have.
-QUARANTINE_HEADERS = tuple(f"quarantine.{name}" for name in ("code", "reason", "topic", "partition", "offset", "at"))
+QUARANTINE_HEADERS = tuple(
+    f"quarantine.{name}" for name in ("code", "reason", "topic", "partition", "offset", "at")
+)
 ID_HEADER, SOURCE_HEADER, POSITION_HEADER = "quarantine.id", "streamer.source", "streamer.position"
 NO_KNOWN_FIELD = " (no known field is there, but: "
 SHOWN = 5
@@ -89,7 +103,9 @@ def _read_to_end(consumer: Consumer, unfinished: set[int]) -> list[Message]:
     messages: list[Message] = []
     while unfinished:
         m = consumer.poll(60)
-        assert m is not None, f"nothing from the broker for 60 s; partitions {unfinished} are not at their end"
+        assert m is not None, (
+            f"nothing from the broker for 60 s; partitions {unfinished} are not at their end"
+        )
         if m.error():
             assert m.error().code() == KafkaError._PARTITION_EOF, m.error()
             unfinished.discard(m.partition())
@@ -101,7 +117,12 @@ def _read_to_end(consumer: Consumer, unfinished: set[int]) -> list[Message]:
 def received(m: confluent_kafka.Message) -> Message:
     kind, timestamp_ms = m.timestamp()
     topic, partition, offset = m.topic(), m.partition(), m.offset()
-    assert kind != TIMESTAMP_NOT_AVAILABLE and topic is not None and partition is not None and offset is not None
+    assert (
+        kind != TIMESTAMP_NOT_AVAILABLE
+        and topic is not None
+        and partition is not None
+        and offset is not None
+    )
     headers = cast(Headers, list(m.headers() or []))
     return Message(topic, partition, offset, timestamp_ms, m.key(), m.value(), headers)
 
@@ -132,18 +153,24 @@ def murmur2(data: bytes) -> int:
 
 def check_rows(topic: str, expected: Mapping[str, Row], got: Mapping[str, Row]) -> list[str]:
     """The first few keys that differ, expected against got."""
-    differing = sorted(key for key in expected.keys() | got.keys() if expected.get(key) != got.get(key))
+    differing = sorted(
+        key for key in expected.keys() | got.keys() if expected.get(key) != got.get(key)
+    )
     complaints = []
     for key in differing[:SHOWN]:
         want, have = expected.get(key), got.get(key)
         if want is None or have is None:
             complaints.append(f"{topic} {key}:\n  expected {_show(want)}\n  got      {_show(have)}")
         else:
-            fields = [f for f in sorted(want.keys() | have.keys()) if want.get(f, ...) != have.get(f, ...)]
+            fields = [
+                f for f in sorted(want.keys() | have.keys()) if want.get(f, ...) != have.get(f, ...)
+            ]
             shown = [f"\n  {f}: expected {_field(want, f)}, got {_field(have, f)}" for f in fields]
             complaints.append(f"{topic} {key}:{''.join(shown)}")
     if len(differing) > SHOWN:
-        complaints.append(f"{topic}: {len(differing)} of {len(expected)} expected keys differ in all")
+        complaints.append(
+            f"{topic}: {len(differing)} of {len(expected)} expected keys differ in all"
+        )
     return complaints
 
 
@@ -155,7 +182,9 @@ def check_partitions(topic: str, messages: Iterable[Message], partitions: int) -
         entity_id = key.rsplit("|", 1)[0] if topic in HISTORIES else key
         want = murmur2(entity_id.encode()) % partitions
         if message.partition != want:
-            complaints.append(f"{topic} {key}: expected in partition {want}, got {message.partition}")
+            complaints.append(
+                f"{topic} {key}: expected in partition {want}, got {message.partition}"
+            )
     return complaints[:SHOWN]
 
 
@@ -184,7 +213,9 @@ def check_calculated_at(topic: str, messages: Iterable[Message]) -> list[str]:
     return complaints[:SHOWN]
 
 
-def check_sources(topic: str, messages: Iterable[Message], records: Mapping[Place, InputRecord]) -> list[str]:
+def check_sources(
+    topic: str, messages: Iterable[Message], records: Mapping[Place, InputRecord]
+) -> list[str]:
     """streamer.source names an input record that can have caused the message; streamer.position is in histories only.
 
     An account's record causes rows of that account and the profile, a customer's rows of the customer. A truncate has no id.
@@ -205,7 +236,9 @@ def check_sources(topic: str, messages: Iterable[Message], records: Mapping[Plac
             ids = [owner_before, owners.get(key)]
             complaint = complaint or check_source(topic, key, ids, sources[0].decode(), records)
         if complaint:
-            complaints.append(f"{topic} {key} at {m.partition}/{m.offset}: {complaint}; headers are {m.headers}")
+            complaints.append(
+                f"{topic} {key} at {m.partition}/{m.offset}: {complaint}; headers are {m.headers}"
+            )
     return complaints[:SHOWN]
 
 
@@ -217,7 +250,11 @@ def check_other_headers(topic: str, m: Message, names: list[str]) -> str | None:
 
 
 def check_source(
-    topic: str, key: str, owners: list[str | None], source: str, records: Mapping[Place, InputRecord]
+    topic: str,
+    key: str,
+    owners: list[str | None],
+    source: str,
+    records: Mapping[Place, InputRecord],
 ) -> str | None:
     match = _SOURCE.match(source)
     record = records.get((match[1], int(match[2]), int(match[3]))) if match else None
@@ -225,7 +262,11 @@ def check_source(
         return "no such input record"
     if topic in HISTORIES:
         id_ = key.rsplit("|", 1)[0]
-        return None if record.entity == ENTITY_OF[topic] and record.id in (id_, None) else f"record is {record}"
+        return (
+            None
+            if record.entity == ENTITY_OF[topic] and record.id in (id_, None)
+            else f"record is {record}"
+        )
     wanted = [key] if topic == "customer_profile" else owners
     if record.entity == "accounts" and topic != "customer_profile":
         wanted = [key]
@@ -260,14 +301,18 @@ def check_quarantine(
         if tuple(own) != names or None in own.values():
             complaints.append(f"quarantine {m.partition}/{m.offset}: headers are {m.headers}")
             continue
-        text = {name.removeprefix("quarantine."): (value or b"").decode() for name, value in own.items()}
+        text = {
+            name.removeprefix("quarantine."): (value or b"").decode() for name, value in own.items()
+        }
         place = (text["topic"], int(text["partition"]), int(text["offset"]))
         record = (*place, text["code"], m.key, m.value, m.timestamp_ms)
         got[record] += 1
         if record in want:
             complaints += [f"quarantine {place}: {c}" for c in check_rejection(want[record], text)]
         if records is not None and (place not in records or kept != records[place].headers):
-            complaints.append(f"quarantine {place}: expected headers of {records.get(place)}, got {kept}")
+            complaints.append(
+                f"quarantine {place}: expected headers of {records.get(place)}, got {kept}"
+            )
     complaints = complaints[:SHOWN]
     missing, extra = Counter(want.keys()) - got, got - Counter(want.keys())
     for title, records in (("missing", missing), ("unexpected", extra)):

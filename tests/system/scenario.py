@@ -24,7 +24,11 @@ _numbers = itertools.count(1)
 
 
 def load(
-    events: int, partitions: tuple[int, int], mode: str, seeds: Iterable[int] = (FIRST_SEED,), large: bool = True
+    events: int,
+    partitions: tuple[int, int],
+    mode: str,
+    seeds: Iterable[int] = (FIRST_SEED,),
+    large: bool = True,
 ) -> list[Input]:
     """Events of several seeds, one seed after the other, on disjoint ids."""
     records: list[Input] = []
@@ -85,7 +89,13 @@ class Fed:
         self.counts = Counter({name: 0 for name in INPUTS})
         self.records: dict[Place, InputRecord] = {}
         self._topic_names = topic_names
-        settings = {"enable.idempotence": idempotence, "max.in.flight": 1, "linger.ms": 1, "request.timeout.ms": 5000, **CLIENT}
+        settings = {
+            "enable.idempotence": idempotence,
+            "max.in.flight": 1,
+            "linger.ms": 1,
+            "request.timeout.ms": 5000,
+            **CLIENT,
+        }
         self._producer = Producer({"bootstrap.servers": bootstrap, **settings})
 
     def feed(self, records: Sequence[Input]) -> None:
@@ -109,13 +119,17 @@ class Fed:
             )
             self._producer.poll(0)
         left = self._producer.flush(120)
-        assert left == 0 and len(offsets) == len(records), f"{left} of {len(records)} records are not in Kafka"
+        assert left == 0 and len(offsets) == len(records), (
+            f"{left} of {len(records)} records are not in Kafka"
+        )
         for index, record in enumerate(records):
             self._remember(record, offsets[index])
 
     def _remember(self, r: Input, offset: int) -> None:
         self.counts[r.topic] += 1
-        id_ = self.model.apply(r.topic, r.partition, offset, r.timestamp_ms, r.key, r.value, r.headers)
+        id_ = self.model.apply(
+            r.topic, r.partition, offset, r.timestamp_ms, r.key, r.value, r.headers
+        )
         topic = self._topic_names[r.topic]
         self.records[(topic, r.partition, offset)] = InputRecord(
             r.topic, list(r.headers), None if id_ is None else str(id_)
@@ -154,7 +168,10 @@ class Scenario:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.streamer.__exit__(kind, error, trace)
         if kind is None:
@@ -173,7 +190,10 @@ class Scenario:
     def written(self) -> int:
         """Messages in the result topics, committed or not."""
         topics = set(self.broker.topics()) & {self.names[name] for name in RESULTS}
-        return sum(sum(self.broker.end_offsets(t, IsolationLevel.READ_UNCOMMITTED).values()) for t in topics)
+        return sum(
+            sum(self.broker.end_offsets(t, IsolationLevel.READ_UNCOMMITTED).values())
+            for t in topics
+        )
 
     def check(self) -> None:
         """The results are what the model says."""
@@ -194,7 +214,11 @@ class EmbeddedScenario:
     def __init__(self, directory: Path, partitions: int, workers: int = 1) -> None:
         self.names = {name: name for name in (*INPUTS, *RESULTS, "quarantine")}
         self.partitions = partitions
-        settings = {"record.max.bytes": str(RECORD_MAX_BYTES), "partitions": str(partitions), "workers": str(workers)}
+        settings = {
+            "record.max.bytes": str(RECORD_MAX_BYTES),
+            "partitions": str(partitions),
+            "workers": str(workers),
+        }
         self.streamer = EmbeddedStreamer(directory / "embedded", settings)
 
     def __enter__(self) -> "EmbeddedScenario":
@@ -204,7 +228,10 @@ class EmbeddedScenario:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.streamer.__exit__(kind, error, trace)
 

@@ -18,10 +18,17 @@ from process import DIE_WITH_PARENT, free_ports, tail, wait_until
 from results import RESULTS, read_topic
 
 BINARY = Path(os.environ.get("STREAMER_BIN", ROOT / "build" / "release" / "streamer"))
-WITH_FAULTS = ROOT / "build" / "release" / "tests" / "streamer_with_faults"  # tests/fault: what its environment is to say
+WITH_FAULTS = (
+    ROOT / "build" / "release" / "tests" / "streamer_with_faults"
+)  # tests/fault: what its environment is to say
 INPUTS = ("customers", "accounts")
 # Internal topics that are input too, in the order in which records flow through them.
-INTERNAL_INPUTS = ("repartition-customers", "repartition-accounts", "account-links", "customer-refs")
+INTERNAL_INPUTS = (
+    "repartition-customers",
+    "repartition-accounts",
+    "account-links",
+    "customer-refs",
+)
 
 Labels = tuple[tuple[str, str], ...]
 Metrics = dict[tuple[str, Labels], float]
@@ -36,7 +43,9 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")}
 
 
-def run_once(*arguments: str, input_text: str = "", deadline_s: float = 120) -> "subprocess.CompletedProcess[str]":
+def run_once(
+    *arguments: str, input_text: str = "", deadline_s: float = 120
+) -> "subprocess.CompletedProcess[str]":
     """A command that ends by itself."""
     return subprocess.run(
         [*DIE_WITH_PARENT, str(BINARY), *arguments],
@@ -66,7 +75,9 @@ def parse_metrics(text: str) -> Metrics:
 
 def total(metrics: Metrics, name: str, **labels: str) -> float:
     """The sum over every label set of `name` that has these labels."""
-    return sum(v for (n, have), v in metrics.items() if n == name and set(labels.items()) <= set(have))
+    return sum(
+        v for (n, have), v in metrics.items() if n == name and set(labels.items()) <= set(have)
+    )
 
 
 class Streamer:
@@ -98,7 +109,10 @@ class Streamer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is not None:
             print(tail(self.stderr))
@@ -107,7 +121,9 @@ class Streamer:
     def configure(self, settings: Mapping[str, str]) -> None:
         """Writes them, too, into its properties, which it reads when it starts, or when it is told to."""
         self.settings |= settings
-        self.properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
+        self.properties.write_text(
+            "".join(f"{key}={value}\n" for key, value in self.settings.items())
+        )
 
     # --- its life
 
@@ -238,10 +254,16 @@ class Streamer:
 
     def consumed_offsets(self, broker: KafkaBroker) -> int:
         """How many input records are committed so far (input topics hold no transaction markers)."""
-        return sum(sum(broker.committed_offsets(self.app_id, self.topic(name)).values()) for name in INPUTS)
+        return sum(
+            sum(broker.committed_offsets(self.app_id, self.topic(name)).values()) for name in INPUTS
+        )
 
     def wait_consumed(self, broker: KafkaBroker, count: int) -> None:
-        self._wait(f"{count} records committed", lambda: self.consumed_offsets(broker) >= count, every_s=0.01)
+        self._wait(
+            f"{count} records committed",
+            lambda: self.consumed_offsets(broker) >= count,
+            every_s=0.01,
+        )
 
     def wait_drained(self, broker: KafkaBroker, consumed: Mapping[str, int]) -> None:
         """Until everything that follows from the `consumed` input records of each topic is committed.
@@ -259,14 +281,18 @@ class Streamer:
 
     def _input_done(self, broker: KafkaBroker, name: str, count: int) -> bool:
         committed = broker.committed_offsets(self.app_id, self.topic(name))
-        return sum(committed.values()) == count and committed == broker.end_offsets(self.topic(name))
+        return sum(committed.values()) == count and committed == broker.end_offsets(
+            self.topic(name)
+        )
 
     def _internal_done(self, broker: KafkaBroker, topic: str) -> bool:
         """Records, not offsets, because a transaction's marker may follow the last record."""
         if not broker.no_transaction_open(topic):
             return False
         committed = broker.committed_offsets(self.app_id, topic)
-        return committed == broker.end_offsets(topic) or not read_topic(broker.bootstrap, topic, committed)
+        return committed == broker.end_offsets(topic) or not read_topic(
+            broker.bootstrap, topic, committed
+        )
 
     def wait_lag_zero(self) -> None:
         """As a dashboard sees it: in two scrapes in a row."""
@@ -297,7 +323,9 @@ class EmbeddedStreamer(Streamer):
 
     def bootstrap(self) -> str:
         """The address of the broker inside, from the log."""
-        self._wait("telling its broker's address", lambda: _BOOTSTRAP.search(self.stderr.read_text()))
+        self._wait(
+            "telling its broker's address", lambda: _BOOTSTRAP.search(self.stderr.read_text())
+        )
         match = _BOOTSTRAP.search(self.stderr.read_text())
         assert match
         return match[1]
@@ -317,11 +345,22 @@ class EmbeddedStreamer(Streamer):
         internal = [self.internal_topic(suffix) for suffix in INTERNAL_INPUTS]
         return (
             all(done(self.topic(name), count) for name, count in consumed.items())
-            and all(done(topic, total(metrics, "streamer_records_emitted_total", topic=topic)) for topic in internal)
+            and all(
+                done(topic, total(metrics, "streamer_records_emitted_total", topic=topic))
+                for topic in internal
+            )
             and self._lag() == 0
             and self._progress() == before
         )
 
     def _progress(self) -> list[tuple[str, Labels, float]]:
-        names = ("streamer_records_consumed_total", "streamer_records_emitted_total", "streamer_transactions_total")
-        return sorted((name, labels, value) for (name, labels), value in self.metrics().items() if name in names)
+        names = (
+            "streamer_records_consumed_total",
+            "streamer_records_emitted_total",
+            "streamer_transactions_total",
+        )
+        return sorted(
+            (name, labels, value)
+            for (name, labels), value in self.metrics().items()
+            if name in names
+        )

@@ -19,7 +19,9 @@ from results import RESULTS, compacted, read_topic
 from scenario import Scenario, load
 from streamer import WITH_FAULTS, Streamer, total
 
-POINTS = [(point, when) for point in ("send_offsets", "commit", "state") for when in ("before", "after")]
+POINTS = [
+    (point, when) for point in ("send_offsets", "commit", "state") for when in ("before", "after")
+]
 QUICK = {"batch.max.records": "20", "kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
 
 
@@ -30,19 +32,25 @@ def counters(first: int, count: int, partitions: tuple[int, int]) -> list[Input]
         at = 1_707_955_200_000 + i * 1000
         if i < 5:
             value = f'{{"customer_id":{i},"customer_name":"C{i}","updated_at":{at}}}'
-            records.append(Input("customers", i % partitions[0], None, value.encode(), at, (), "", "counter"))
+            records.append(
+                Input("customers", i % partitions[0], None, value.encode(), at, (), "", "counter")
+            )
         account = i % 20
         value = (
             f'{{"account_id":"K{account}","customer_id":{account % 5},"balance":"{i}.{i % 100:02d}",'
             f'"account_type":"Savings","updated_at":{at}}}'
         )
-        records.append(Input("accounts", account % partitions[1], None, value.encode(), at, (), "", "counter"))
+        records.append(
+            Input("accounts", account % partitions[1], None, value.encode(), at, (), "", "counter")
+        )
     return records
 
 
 def answers(s: Streamer, s_ids: dict[str, set[str]]) -> dict[str, Any]:
     """Everything that it answers for those ids."""
-    paths = [f"/v1/{kind}/{i}/history" for kind in ("customers", "accounts") for i in sorted(s_ids[kind])]
+    paths = [
+        f"/v1/{kind}/{i}/history" for kind in ("customers", "accounts") for i in sorted(s_ids[kind])
+    ]
     paths += [f"/v1/account_summary/{i}" for i in sorted(s_ids["accounts"])]
     paths += [f"/v1/customer_profile/{i}" for i in sorted(s_ids["customers"])]
     return {path: s.get(path) for path in paths}
@@ -52,7 +60,11 @@ def ids_of(s: Scenario) -> dict[str, set[str]]:
     def of(topic: str) -> set[str]:
         messages = read_topic(s.broker.bootstrap, s.names[topic])
         # Percent-encoding is another test's.
-        return {k for k in (m.key_text.rsplit("|", 1)[0] for m in messages) if k.isascii() and k.replace("-", "").isalnum()}
+        return {
+            k
+            for k in (m.key_text.rsplit("|", 1)[0] for m in messages)
+            if k.isascii() and k.replace("-", "").isalnum()
+        }
 
     return {"customers": of("customer_history"), "accounts": of("account_history")}
 
@@ -96,7 +108,9 @@ def test_chaos__kill(broker: KafkaBroker, tmp_path: Path, seed: int) -> None:
                 s.fed.feed(records[150 * turn : 150 * (turn + 1)])
                 time.sleep(rng.uniform(0.2, 2))
             else:
-                nth = rng.randrange(1, 3 if point[0] == "state" else 12)  # the state is written less often
+                nth = rng.randrange(
+                    1, 3 if point[0] == "state" else 12
+                )  # the state is written less often
                 names = {"KILL_POINT": point[0], "KILL_WHEN": point[1], "KILL_NTH": str(nth)}
                 s.streamer.binary = WITH_FAULTS
                 s.streamer.start(names)
@@ -124,7 +138,9 @@ def test_chaos__storm(broker: KafkaBroker, tmp_path: Path, seed: int) -> None:
         instances = [s.streamer, *others]
         s.streamer.start()
         s.streamer.wait_ready()
-        with reading(broker.bootstrap, [s.names[name] for name in RESULTS if name != "customer_history"]) as reader:
+        with reading(
+            broker.bootstrap, [s.names[name] for name in RESULTS if name != "customer_history"]
+        ) as reader:
             try:
                 for turn in range(EVENTS):
                     s.fed.feed(counters(100 * turn, 100, partitions))
@@ -188,7 +204,9 @@ def test_chaos__end_txn(tmp_path: Path) -> None:
             proxy.seconds = rng.choice([0.05, 0.3, 1, 3])
             proxy.mode = ("late", "drop", "delay")[turn % 3]
             s.fed.feed(records[120 * turn : 120 * (turn + 1)])
-            wait_until("an EndTxn in the proxy's hands", lambda: proxy.mode == "", s.streamer.stderr)
+            wait_until(
+                "an EndTxn in the proxy's hands", lambda: proxy.mode == "", s.streamer.stderr
+            )
             time.sleep(rng.uniform(0, 1))
         s.wait_drained()
         s.check()
@@ -204,7 +222,9 @@ def test_chaos__two_with_one_instance_id(broker: KafkaBroker, tmp_path: Path, se
         records = load(400, (2, 2), "keyed", [seed], large=False)
         with s.streamer, second:
             s.fed.feed(records)
-            wait_until("one of them gone", lambda: s.streamer.runs() != second.runs(), s.streamer.stderr)
+            wait_until(
+                "one of them gone", lambda: s.streamer.runs() != second.runs(), s.streamer.stderr
+            )
             gone, stays = (second, s.streamer) if s.streamer.runs() else (s.streamer, second)
             assert gone.wait_exit() == 1
             assert "instance.id=one: another process has the same" in gone.stderr.read_text()
@@ -216,7 +236,15 @@ def test_chaos__two_with_one_instance_id(broker: KafkaBroker, tmp_path: Path, se
 def test_chaos__poison(broker: KafkaBroker, tmp_path: Path) -> None:
     """Each once in quarantine; memory does not grow with their number."""
     count = runs(10_000, 1_000_000)
-    kinds = [b"", b"{", b"[1]", b"\xff\xfe", b'{"account_id":{}}', b'{"account_id":"A","customer_id":"x"}', b"\x00" * 9]
+    kinds = [
+        b"",
+        b"{",
+        b"[1]",
+        b"\xff\xfe",
+        b'{"account_id":{}}',
+        b'{"account_id":"A","customer_id":"x"}',
+        b"\x00" * 9,
+    ]
     with Scenario(broker, tmp_path, (1, 1), {"batch.max.records": "500"}) as s:
         producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 20})
         topic = s.names["accounts"]
@@ -225,7 +253,11 @@ def test_chaos__poison(broker: KafkaBroker, tmp_path: Path) -> None:
             for i in range(first, first + number):
                 while True:
                     try:
-                        producer.produce(topic, value=kinds[i % len(kinds)] + b" " * (i % 50), key=str(i).encode())
+                        producer.produce(
+                            topic,
+                            value=kinds[i % len(kinds)] + b" " * (i % 50),
+                            key=str(i).encode(),
+                        )
                         break
                     except BufferError:
                         producer.poll(0.1)
@@ -252,8 +284,15 @@ def test_chaos__poison(broker: KafkaBroker, tmp_path: Path) -> None:
 def test_chaos__tombstones_are_gone(tmp_path: Path) -> None:
     """An old state comes back after the ends of its rows were cleaned away from the topics."""
     quick = {"log.cleaner.backoff.ms": "200", "log.initial.task.delay.ms": "100"}
-    at_once = {"segment.ms": "1", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "500"}
-    with KafkaBroker(tmp_path / "kafka", quick) as broker, Scenario(broker, tmp_path, (2, 2), QUICK) as s:
+    at_once = {
+        "segment.ms": "1",
+        "min.cleanable.dirty.ratio": "0.001",
+        "delete.retention.ms": "500",
+    }
+    with (
+        KafkaBroker(tmp_path / "kafka", quick) as broker,
+        Scenario(broker, tmp_path, (2, 2), QUICK) as s,
+    ):
         state, backup = Path(s.streamer.settings["state.dir"]), tmp_path / "backup"
         s.fed.feed(counters(0, 40, (2, 2)))
         s.streamer.start()
@@ -261,13 +300,23 @@ def test_chaos__tombstones_are_gone(tmp_path: Path) -> None:
         s.streamer.stop()
         shutil.copytree(state, backup)
         for topic in [s.names[name] for name in RESULTS] + [
-            s.streamer.internal_topic(name) for name in ("account-links", "customer-refs", "confirmations")
+            s.streamer.internal_topic(name)
+            for name in ("account-links", "customer-refs", "confirmations")
         ]:
             broker.topic_alter(topic, at_once)
         s.streamer.start()
         at = 1_707_955_300_000
         gone = [
-            Input("accounts", a % 2, None, f'{{"account_id":"K{a}","__deleted":"true","updated_at":{at}}}'.encode(), at, (), "", "")
+            Input(
+                "accounts",
+                a % 2,
+                None,
+                f'{{"account_id":"K{a}","__deleted":"true","updated_at":{at}}}'.encode(),
+                at,
+                (),
+                "",
+                "",
+            )
             for a in range(10)
         ]
         s.fed.feed(gone)
@@ -284,7 +333,11 @@ def test_chaos__tombstones_are_gone(tmp_path: Path) -> None:
                 fresh.append(Input("accounts", a % 2, None, value.encode(), at, (), "", ""))
             s.fed.feed(fresh)
             time.sleep(1)
-            return all(m.value is not None for m in read_topic(broker.bootstrap, joined) if m.key_text in {f"K{a}" for a in range(10)})
+            return all(
+                m.value is not None
+                for m in read_topic(broker.bootstrap, joined)
+                if m.key_text in {f"K{a}" for a in range(10)}
+            )
 
         wait_until("tombstones cleaned away", cleaned, s.streamer.stderr)
         s.wait_drained()
@@ -335,9 +388,10 @@ if LARGE:
     @pytest.mark.parametrize("seed", seeds(50))
     def test_chaos__broker(own_broker: KafkaBroker, tmp_path: Path, seed: int) -> None:
         """The small setting is test_faults.py."""
-        assert any(survives_restart(own_broker, tmp_path / str(turn), seed + 1000 * turn) for turn in range(6)), (
-            "Kafka itself tore a transaction each time"
-        )
+        assert any(
+            survives_restart(own_broker, tmp_path / str(turn), seed + 1000 * turn)
+            for turn in range(6)
+        ), "Kafka itself tore a transaction each time"
 
     def survives_restart(own_broker: KafkaBroker, directory: Path, seed: int) -> bool:
         """False: Kafka itself tore a transaction, so that nothing can be said of the results."""

@@ -21,7 +21,10 @@ Done = subprocess.CompletedProcess[str]
 def properties(directory: Path, **settings: str) -> str:
     """A properties file; `_` in a name stands for `.`."""
     path = directory / "my.properties"
-    lines = {"state.dir": str(directory / "state"), **{k.replace("_", "."): v for k, v in settings.items()}}
+    lines = {
+        "state.dir": str(directory / "state"),
+        **{k.replace("_", "."): v for k, v in settings.items()},
+    }
     path.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
     return str(path)
 
@@ -53,7 +56,9 @@ def test_cli__bad_value(tmp_path: Path) -> None:
     assert_refused(done, "my.properties:2", "batch.max.records", "1")
 
 
-@pytest.mark.parametrize("key", ["isolation.level", "group.id", "enable.auto.commit", "transactional.id", "acks"])
+@pytest.mark.parametrize(
+    "key", ["isolation.level", "group.id", "enable.auto.commit", "transactional.id", "acks"]
+)
 def test_cli__refused_kafka_keys(key: str) -> None:
     assert_refused(run_once("check", "--set", f"kafka.{key}=0"), f"kafka.{key}", "cannot be set")
 
@@ -70,14 +75,22 @@ MISTAKES = [
     (["check", "--set", 'app.id="x"'], "no quotes around a value, write app.id=x"),
     (["check", "--set", "app.id=x # mine"], "no comments behind a value"),
     (["check", "--set", "kafka.bootstrap.servers=http://h:9092"], "no such scheme, write h:9092"),
-    (["check", "--set", "kafka.security.protocol=sasl_ssl"], "set kafka.sasl.mechanism (SCRAM-SHA-512, "),
-    (["check", "--set", "kafka.sasl.jaas.config=x"], "set kafka.sasl.username and kafka.sasl.password"),
+    (
+        ["check", "--set", "kafka.security.protocol=sasl_ssl"],
+        "set kafka.sasl.mechanism (SCRAM-SHA-512, ",
+    ),
+    (
+        ["check", "--set", "kafka.sasl.jaas.config=x"],
+        "set kafka.sasl.username and kafka.sasl.password",
+    ),
     (["check", "--set", "kafka.acks=1"], "streamer always uses acks=all, remove it"),
     (["help", "fed"], "did you mean feed?"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "help_given"), MISTAKES, ids=[" ".join(a) for a, _ in MISTAKES])
+@pytest.mark.parametrize(
+    ("arguments", "help_given"), MISTAKES, ids=[" ".join(a) for a, _ in MISTAKES]
+)
 def test_cli__mistakes(arguments: list[str], help_given: str) -> None:
     """What people type, and what helps."""
     done = run_once(*arguments)
@@ -111,9 +124,20 @@ def test_cli__tells_its_librdkafka(arguments: list[str]) -> None:
 
 
 def test_cli__check_says_which_logins_can_work() -> None:
-    (line,) = [line for line in run_once("check").stdout.splitlines() if line.startswith("librdkafka")]
+    (line,) = [
+        line for line in run_once("check").stdout.splitlines() if line.startswith("librdkafka")
+    ]
     features = set(line.split(" with ")[1].split(","))
-    assert features >= {"ssl", "sasl_gssapi", "sasl_plain", "sasl_scram", "sasl_oauthbearer", "oidc", "lz4", "zstd"}
+    assert features >= {
+        "ssl",
+        "sasl_gssapi",
+        "sasl_plain",
+        "sasl_scram",
+        "sasl_oauthbearer",
+        "oidc",
+        "lz4",
+        "zstd",
+    }
 
 
 def test_cli__check_of_a_good_file(tmp_path: Path) -> None:
@@ -137,7 +161,9 @@ def feed(broker: KafkaBroker, topic: str, *files: Path | str, input_text: str = 
 def test_cli__feed(broker: KafkaBroker, tmp_path: Path) -> None:
     broker.topic_create("fed", 3)
     one, two = tmp_path / "1.csv", tmp_path / "2.csv"
-    one.write_text('customer_id,customer_name,has_loan\r\n1,"Smith, ""Jo""",Yes\r\n2,"two\nlines",\r\n')
+    one.write_text(
+        'customer_id,customer_name,has_loan\r\n1,"Smith, ""Jo""",Yes\r\n2,"two\nlines",\r\n'
+    )
     two.write_text("has_loan,customer_id,customer_name\nnone,3,Ünal\n")
     done = feed(broker, "fed", one, two)
     assert done.returncode == 0, done
@@ -179,20 +205,34 @@ def test_cli__feed_of_gzip(broker: KafkaBroker, tmp_path: Path) -> None:
 def test_cli__feed_of_other_files(broker: KafkaBroker, tmp_path: Path) -> None:
     """Refused before the first row is published, with what helps; and that does help."""
     broker.topic_create("others", 1)
-    good, wrong, semi, typo = (tmp_path / f"{name}.csv" for name in ("good", "accounts", "semi", "typo"))
+    good, wrong, semi, typo = (
+        tmp_path / f"{name}.csv" for name in ("good", "accounts", "semi", "typo")
+    )
     good.write_text("customer_id,name,has_loan\n1,Ann,yes\n")
     wrong.write_text("account_id,customer_id,balance,account_type\nA1,1,5,Savings\n")
     semi.write_text("customer_id;name;has_loan\n1;Ann;yes\n")
     typo.write_text("customer_id,name,loan\n1,Ann,yes\n")
     no_loan = "typo.csv:1: no column has_loan or has_loan_flag"
-    assert_refused(feed(broker, "others", good, wrong), "accounts.csv:1: no column customer_name or name", "feed accounts?")
+    assert_refused(
+        feed(broker, "others", good, wrong),
+        "accounts.csv:1: no column customer_name or name",
+        "feed accounts?",
+    )
     assert_refused(feed(broker, "others", semi), "semi.csv:1: separated by ';'", "--delimiter ';'")
-    assert_refused(feed(broker, "others", typo), no_loan, "--map loan=has_loan", "--missing has_loan")
+    assert_refused(
+        feed(broker, "others", typo), no_loan, "--map loan=has_loan", "--missing has_loan"
+    )
     assert read_topic(broker.bootstrap, "others") == []
-    for helps, file in ((["--delimiter", ";"], semi), (["--map", "loan=has_loan"], typo), (["--missing", "has_loan"], typo)):
+    for helps, file in (
+        (["--delimiter", ";"], semi),
+        (["--map", "loan=has_loan"], typo),
+        (["--missing", "has_loan"], typo),
+    ):
         done = feed(broker, "others", *helps, file)
         assert done.returncode == 0, done
-    has_loan = [json.loads(m.value or b"").get("has_loan") for m in read_topic(broker.bootstrap, "others")]
+    has_loan = [
+        json.loads(m.value or b"").get("has_loan") for m in read_topic(broker.bootstrap, "others")
+    ]
     assert has_loan == ["yes", "yes", None]
 
 
@@ -209,7 +249,10 @@ def test_cli__a_failing_run_ends_with_a_line_of_the_log(tmp_path: Path) -> None:
         done = run_once("run", *arguments)
         assert done.returncode == 2 and done.stdout == "", done
         last = done.stderr.splitlines()[-1]
-        assert re.match(r'time=\S+ level=error msg="failed" exit_code=2 reason="', last) and says in last, done.stderr
+        assert (
+            re.match(r'time=\S+ level=error msg="failed" exit_code=2 reason="', last)
+            and says in last
+        ), done.stderr
 
 
 def test_cli__log_as_json(tmp_path: Path) -> None:
@@ -218,7 +261,9 @@ def test_cli__log_as_json(tmp_path: Path) -> None:
     done = run_once("run", "--set", "log.format=json", "--set", f"state.dir={file}")
     last = json.loads(done.stderr.splitlines()[-1])
     assert last.keys() == {"time", "level", "msg", "exit_code", "reason"}
-    assert (last["level"], last["exit_code"]) == ("error", "2") and f"state.dir={file}" in last["reason"]
+    assert (last["level"], last["exit_code"]) == ("error", "2") and f"state.dir={file}" in last[
+        "reason"
+    ]
 
 
 def test_cli__signals_change_the_log_level(tmp_path: Path) -> None:
@@ -230,7 +275,11 @@ def test_cli__signals_change_the_log_level(tmp_path: Path) -> None:
             return [json.loads(line) for line in s.stderr.read_text().splitlines()]
 
         def changes() -> list[tuple[str, str]]:
-            return [(line["was"], line["log.level"]) for line in lines() if line["msg"] == "log level changed"]
+            return [
+                (line["was"], line["log.level"])
+                for line in lines()
+                if line["msg"] == "log level changed"
+            ]
 
         def send(sent: signal.Signals, was: str, now: str) -> None:
             os.kill(s.pid, sent)

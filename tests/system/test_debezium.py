@@ -119,7 +119,11 @@ class Updates:
         self._postgres = postgres
         self._stop = threading.Event()
         self._errors: list[BaseException] = []
-        work = [self._round_by_round, self._once, *(partial(self._slowly, i) for i in range(self.SLOW))]
+        work = [
+            self._round_by_round,
+            self._once,
+            *(partial(self._slowly, i) for i in range(self.SLOW)),
+        ]
         self._threads = [threading.Thread(target=self._run, args=(one,)) for one in work]
 
     def __enter__(self) -> "Updates":
@@ -149,7 +153,8 @@ class Updates:
                     (f"S{first:05}", f"S{first + 19:05}"),
                 )
                 connection.execute(
-                    "update bank.customers set has_loan = not has_loan where customer_id = %s", (first // 5 + 1,)
+                    "update bank.customers set has_loan = not has_loan where customer_id = %s",
+                    (first // 5 + 1,),
                 )
             if self._stop.wait(0.02):
                 return
@@ -186,7 +191,9 @@ def bank() -> Iterator[Bank]:
     with Postgres() as postgres:
         bank = Bank(postgres)
         for f in FORMATS:
-            bank.execute(f"create table bank.signals_{f.name} (id varchar(64), type varchar(32), data varchar(2048))")
+            bank.execute(
+                f"create table bank.signals_{f.name} (id varchar(64), type varchar(32), data varchar(2048))"
+            )
         bank.execute(
             f"""
             insert into bank.customers (customer_id, customer_name, has_loan)
@@ -215,7 +222,9 @@ def rig(broker: KafkaBroker, bank: Bank, tmp_path_factory: pytest.TempPathFactor
     connectors = {f.name: connector(bank.postgres, f.name, f.connector) for f in FORMATS}
     feeds = [Feed(broker, directory, f.name, inputs[f.name], f.settings) for f in FORMATS]
     feeds.append(Feed(broker, directory, AUTO, inputs["flat"], {}))
-    with running(broker, bank, Connect(directory / "connect", broker.bootstrap, connectors), feeds) as rig:
+    with running(
+        broker, bank, Connect(directory / "connect", broker.bootstrap, connectors), feeds
+    ) as rig:
         with Updates(bank.postgres):
             rig.start()
         yield rig
@@ -325,7 +334,9 @@ AGAIN = tuple(f"G{i:02}" for i in range(30))
 
 def test_debezium__deleted_and_inserted_again(rig: Rig, bank: Bank) -> None:
     """In one transaction, and within the connector's lag: the new row lives."""
-    bank.execute("insert into bank.customers (customer_id, customer_name) values (1201, 'Gone and back')")
+    bank.execute(
+        "insert into bank.customers (customer_id, customer_name) values (1201, 'Gone and back')"
+    )
     for id_ in AGAIN:
         bank.execute(f"insert into bank.accounts values ('{id_}', 1201, 1, 'Savings')")
     rig.catch_up()
@@ -372,7 +383,9 @@ def test_debezium__order_not_set(rig: Rig, bank: Bank) -> None:
     What was inserted again within the connector's lag stays gone then, and streamer says so.
     """
     ids = tuple(f"N{i}" for i in range(5))
-    bank.execute("insert into bank.customers (customer_id, customer_name) values (1301, 'Nobody said log')")
+    bank.execute(
+        "insert into bank.customers (customer_id, customer_name) values (1301, 'Nobody said log')"
+    )
     for id_ in ids:
         bank.execute(f"insert into bank.accounts values ('{id_}', 1301, 1, 'Savings')")
     rig.settle(AUTO)
@@ -426,7 +439,9 @@ def test_debezium__toast(rig: Rig, bank: Bank) -> None:
     rig.settle(*ALL)
     for name in ALL:
         assert rig.feeds[name].check_quarantine({"malformed": 1}) == [], name
-        assert not any(key.startswith("1499|") for key in rig.feeds[name].rows["customer_history"]), name
+        assert not any(
+            key.startswith("1499|") for key in rig.feeds[name].rows["customer_history"]
+        ), name
     bank.execute(
         f"""
         update bank.customers set customer_name = {LONG} || 'known' where customer_id = 1499;
@@ -503,7 +518,10 @@ def test_debezium__snapshot_by_signal(rig: Rig, bank: Bank, kind: str, mark: str
 
 
 def snapshot_rows(rig: Rig, mark: str) -> int:
-    return sum(source_of(message).get("snapshot") == mark for message in rig.messages("envelope", "accounts"))
+    return sum(
+        source_of(message).get("snapshot") == mark
+        for message in rig.messages("envelope", "accounts")
+    )
 
 
 def test_debezium__refused_rows(rig: Rig, bank: Bank) -> None:
@@ -596,7 +614,9 @@ def test_debezium__log_sent_again(rig: Rig, bank: Bank) -> None:
             tail = rig.messages(name, entity)[ends[topic] :]
             twice = Counter((m.partition, m.key, stripped(m)) for m in tail[: first[topic]])
             again = Counter((m.partition, m.key, stripped(m)) for m in tail[first[topic] :])
-            assert len(twice) > 10 and not twice - again, f"{topic}: {len(tail)} messages, {first[topic]} before"
+            assert len(twice) > 10 and not twice - again, (
+                f"{topic}: {len(tail)} messages, {first[topic]} before"
+            )
             assert not any(payload(m.value)["op"] == "r" for m in tail if source_of(m)), topic
     rig.repeats["flat"].append((behind, up_to))
     # Of customers with a long name that were deleted at last, what came before that says no name, and nothing else
@@ -613,7 +633,11 @@ def stripped(message: Message) -> str:
     """Without what says when the connector worked."""
     value = payload(message.value)
     if isinstance(value, dict):
-        value = {key: part for key, part in value.items() if not key.startswith("ts_") and key != "source"}
+        value = {
+            key: part
+            for key, part in value.items()
+            if not key.startswith("ts_") and key != "source"
+        }
         value["lsn"] = source_of(message).get("lsn")
     return json.dumps(value, sort_keys=True)
 
@@ -669,7 +693,10 @@ def test_debezium__truncate(rig: Rig, bank: Bank) -> None:
         truncates = [m for m in rig.messages(name, "accounts")[ends[topic] :] if m.key is None]
         assert len(truncates) == (2 if name in ENVELOPES else 0), name
     for name in FLATTENED:
-        summaries, expected = rig.feeds[name].rows["account_summary"], rig.truth.mart("account_summary")
+        summaries, expected = (
+            rig.feeds[name].rows["account_summary"],
+            rig.truth.mart("account_summary"),
+        )
         assert {key: summaries.get(key) for key in expected} == expected, name
         assert len(summaries) > len(expected) + ACCOUNTS // 2, name
     # All of it comes again, and what was inserted behind the truncates lives.

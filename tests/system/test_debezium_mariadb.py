@@ -119,7 +119,8 @@ class Updates:
                         (f"S{first:05}", f"S{first + 9:05}"),
                     )
                     cursor.execute(
-                        "update bank.customers set has_loan = not has_loan where customer_id = %s", (first // 10 + 1,)
+                        "update bank.customers set has_loan = not has_loan where customer_id = %s",
+                        (first // 10 + 1,),
                     )
                     if self._stop.wait(0.02):
                         return
@@ -148,12 +149,22 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
 def rig(broker: KafkaBroker, bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """Everything runs, and the connectors took their snapshots while rows changed."""
     directory = tmp_path_factory.mktemp("debezium")
-    connectors = {f.name: connector(bank.server, 2 + i, directory, f) for i, f in enumerate(FORMATS)}
+    connectors = {
+        f.name: connector(bank.server, 2 + i, directory, f) for i, f in enumerate(FORMATS)
+    }
     feeds = [
-        Feed(broker, directory, f.name, {entity: f"{f.name}.bank.{entity}" for entity in INPUTS}, f.settings)
+        Feed(
+            broker,
+            directory,
+            f.name,
+            {entity: f"{f.name}.bank.{entity}" for entity in INPUTS},
+            f.settings,
+        )
         for f in FORMATS
     ]
-    with running(broker, bank, Connect(directory / "connect", broker.bootstrap, connectors), feeds) as rig:
+    with running(
+        broker, bank, Connect(directory / "connect", broker.bootstrap, connectors), feeds
+    ) as rig:
         with Updates(bank.server):
             rig.start()
         yield rig
@@ -266,7 +277,9 @@ def test_debezium_mariadb__log_sent_again(rig: Rig, bank: Bank) -> None:
             tail = rig.messages(name, entity)[ends[topic] :]
             once = Counter((m.partition, m.key, place(m)) for m in tail[: first[topic]])
             again = Counter((m.partition, m.key, place(m)) for m in tail[first[topic] :])
-            assert len(once) > 10 and not once - again, f"{topic}: {len(tail)} messages, {first[topic]} before"
+            assert len(once) > 10 and not once - again, (
+                f"{topic}: {len(tail)} messages, {first[topic]} before"
+            )
     rig.check()
     for name in rig.feeds:
         assert rig.metric(name, "records_repeated_total", entity="accounts") > 0, name
@@ -277,7 +290,9 @@ def place(message: Message) -> tuple[Any, ...]:
     value = payload(message.value)
     if value is None:
         return ()
-    source = source_of(message) or {key.removeprefix("__source_"): part for key, part in value.items()}
+    source = source_of(message) or {
+        key.removeprefix("__source_"): part for key, part in value.items()
+    }
     return source["file"], source["pos"], source["row"]
 
 

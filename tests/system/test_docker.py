@@ -21,8 +21,12 @@ DOCKER = ROOT / "docker"
 DASHBOARD = DOCKER / "grafana" / "dashboards" / "streamer.json"
 
 
-def run(*command: str | Path, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
+def run(
+    *command: str | Path, env: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env=env
+    )
 
 
 def succeeds(*command: str | Path) -> None:
@@ -71,7 +75,8 @@ def queries() -> list[str]:
 
 def test_docker__every_query_is_promql(tmp_path: Path) -> None:
     rules = [
-        {"record": f"query:{i}", "expr": query.replace("$__rate_interval", "1m")} for i, query in enumerate(queries())
+        {"record": f"query:{i}", "expr": query.replace("$__rate_interval", "1m")}
+        for i, query in enumerate(queries())
     ]
     assert rules
     file = tmp_path / "queries.yml"
@@ -84,7 +89,11 @@ def test_docker__alerts_and_dashboard_ask_for_metrics_that_exist() -> None:
     exported = set(re.findall(r'"((?:streamer|process)_[a-z_]+)"', source))
     for histogram in ("streamer_processing_latency_seconds", "streamer_transaction_commit_seconds"):
         exported |= {f"{histogram}_bucket", f"{histogram}_sum", f"{histogram}_count"}
-    asked = set(re.findall(r"(?:streamer|process)_[a-z_]+", " ".join([*queries(), *(a["expr"] for a in alerts())])))
+    asked = set(
+        re.findall(
+            r"(?:streamer|process)_[a-z_]+", " ".join([*queries(), *(a["expr"] for a in alerts())])
+        )
+    )
     assert asked
     assert asked - exported == set()
 
@@ -93,7 +102,10 @@ def test_docker__prometheus_scrapes_the_job_that_alerts_expect() -> None:
     (scrape,) = load(DOCKER / "prometheus.yml")["scrape_configs"]
     assert scrape["job_name"] == "streamer"
     assert scrape["static_configs"] == [{"targets": ["streamer:9464"]}]
-    assert load(DOCKER / "compose.yml")["services"]["streamer"]["environment"]["STREAMER_HTTP_HOSTS"] == "streamer"
+    assert (
+        load(DOCKER / "compose.yml")["services"]["streamer"]["environment"]["STREAMER_HTTP_HOSTS"]
+        == "streamer"
+    )
 
 
 # --- Grafana
@@ -111,7 +123,14 @@ def test_docker__panels_use_the_provisioned_datasource() -> None:
 
 def test_docker__compose_file_follows_the_compose_specification() -> None:
     succeeds(
-        *[sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", DOCKER / "compose.yml"]
+        *[
+            sys.executable,
+            "-m",
+            "check_jsonschema",
+            "--builtin-schema",
+            "vendor.compose-spec",
+            DOCKER / "compose.yml",
+        ]
     )
 
 
@@ -171,7 +190,9 @@ def test_docker__what_the_image_copies_is_there() -> None:
 def test_docker__what_the_image_is_built_from_is_there() -> None:
     kept = (DOCKER / "Dockerfile.dockerignore").read_text().splitlines()
     sources = {line.removeprefix("!") for line in kept if line.startswith("!")}
-    mounted = set(re.findall(r"source=([^,]+)", " ".join(argument for _, argument in instructions())))
+    mounted = set(
+        re.findall(r"source=([^,]+)", " ".join(argument for _, argument in instructions()))
+    )
     assert mounted <= sources
     assert [source for source in sorted(sources) if not (ROOT / source).exists()] == []
 
@@ -186,10 +207,14 @@ def test_docker__what_the_image_is_built_from_is_enough(tmp_path: Path) -> None:
     (tmp_path / "build").mkdir()
     if (ROOT / "build" / "deps").exists():
         (tmp_path / "build" / "deps").symlink_to(ROOT / "build" / "deps")
-    (command,) = [argument for name, argument in instructions() if name == "RUN" and "cmake" in argument]
+    (command,) = [
+        argument for name, argument in instructions() if name == "RUN" and "cmake" in argument
+    ]
     configure = command.split("&&")[0]
     succeeds("sh", "-c", f"cd {tmp_path} && {configure}")
-    assert "streamer/main.c" in (tmp_path / "build" / "release" / "compile_commands.json").read_text()
+    assert (
+        "streamer/main.c" in (tmp_path / "build" / "release" / "compile_commands.json").read_text()
+    )
 
 
 def test_docker__image_and_compose_set_keys_that_exist(tmp_path: Path) -> None:
@@ -235,4 +260,6 @@ def test_docker__health_check_asks_healthz(status: int, healthy: bool) -> None:
     command = argument[argument.index("CMD ") + len("CMD ") :]
     with health_server(status) as port:
         assert (run(*json.loads(command.replace("/9464", f"/{port}"))).returncode == 0) == healthy
-    assert run(*json.loads(command.replace("/9464", f"/{port}"))).returncode != 0  # nothing listens any more
+    assert (
+        run(*json.loads(command.replace("/9464", f"/{port}"))).returncode != 0
+    )  # nothing listens any more

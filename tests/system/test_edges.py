@@ -21,7 +21,9 @@ def test_edges__lost_group_offsets_stop_it(broker: KafkaBroker, tmp_path: Path) 
         s.wait_drained()
         s.streamer.stop()
         before = len(read_topic(broker.bootstrap, s.names["quarantine"]))
-        admin = AdminClient({"bootstrap.servers": broker.bootstrap})  # must live until the answer is there
+        admin = AdminClient(
+            {"bootstrap.servers": broker.bootstrap}
+        )  # must live until the answer is there
         admin.delete_consumer_groups([s.app_id])[s.app_id].result(60)
         s.streamer.start()
         assert s.streamer.wait_exit() == 1
@@ -37,7 +39,11 @@ def test_edges__timestamps_from_the_future(broker: KafkaBroker, tmp_path: Path) 
             broker.topic_alter(s.names[name], FUTURE)
         producer = Producer({"bootstrap.servers": broker.bootstrap})
         future_ms = 4102444800000  # 2100-01-01
-        producer.produce(s.names["customers"], value=b'{"customer_id":7,"customer_name":"Ann"}', timestamp=future_ms)
+        producer.produce(
+            s.names["customers"],
+            value=b'{"customer_id":7,"customer_name":"Ann"}',
+            timestamp=future_ms,
+        )
         producer.produce(s.names["customers"], value=b"not JSON", timestamp=future_ms)
         producer.flush()
         s.fed.counts["customers"] += 2
@@ -53,20 +59,31 @@ def test_edges__timestamps_from_the_future(broker: KafkaBroker, tmp_path: Path) 
 def test_edges__transactional_producer(broker: KafkaBroker, tmp_path: Path) -> None:
     """Aborted records and markers at the end of an input leave no lag, and no gap for the next start."""
     with Scenario(broker, tmp_path, (1, 1)) as s:
-        producer = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": f"{s.app_id}-feeder"})
+        producer = Producer(
+            {"bootstrap.servers": broker.bootstrap, "transactional.id": f"{s.app_id}-feeder"}
+        )
         producer.init_transactions()
-        for name, end in (("Ann", producer.commit_transaction), ("Bob", producer.abort_transaction)):
+        for name, end in (
+            ("Ann", producer.commit_transaction),
+            ("Bob", producer.abort_transaction),
+        ):
             producer.begin_transaction()
-            producer.produce(s.names["customers"], value=f'{{"customer_id":7,"customer_name":"{name}"}}'.encode())
+            producer.produce(
+                s.names["customers"], value=f'{{"customer_id":7,"customer_name":"{name}"}}'.encode()
+            )
             producer.flush()
             end()
         s.streamer.start()
         s.streamer.wait_ready()
         s.streamer.wait_lag_zero()
-        topic = s.names["customers"]  # whose last marker may be written a little after abort_transaction has returned
+        topic = s.names[
+            "customers"
+        ]  # whose last marker may be written a little after abort_transaction has returned
         wait_until(
             "committed behind the markers",
-            lambda: broker.end_offsets(topic) == {0: 4} == broker.committed_offsets(s.app_id, topic),
+            lambda: (
+                broker.end_offsets(topic) == {0: 4} == broker.committed_offsets(s.app_id, topic)
+            ),
             s.streamer.stderr,
         )
         (version,) = read_topic(broker.bootstrap, s.names["customer_history"])

@@ -8,18 +8,26 @@ from kafka import KafkaBroker
 from scenario import Scenario, load
 
 PARTITIONS = (2, 3)
-SHORT_SESSION = {"batch.max.records": "20", "kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
+SHORT_SESSION = {
+    "batch.max.records": "20",
+    "kafka.session.timeout.ms": "6000",
+    "transaction.timeout": "5s",
+}
 
 
 @pytest.mark.parametrize(("how", "moment", "down_s"), [("stop", 300, 0), ("kill", 800, 8)])
-def test_faults__broker_restarts(own_broker: KafkaBroker, tmp_path: Path, how: str, moment: int, down_s: int) -> None:
+def test_faults__broker_restarts(
+    own_broker: KafkaBroker, tmp_path: Path, how: str, moment: int, down_s: int
+) -> None:
     """Once for longer than the session lives, soon after the group was joined."""
-    assert any(survives_restart(own_broker, tmp_path / str(turn), how, moment, down_s) for turn in range(6)), (
-        "Kafka itself tore a transaction each time"
-    )
+    assert any(
+        survives_restart(own_broker, tmp_path / str(turn), how, moment, down_s) for turn in range(6)
+    ), "Kafka itself tore a transaction each time"
 
 
-def survives_restart(own_broker: KafkaBroker, directory: Path, how: str, moment: int, down_s: int) -> bool:
+def survives_restart(
+    own_broker: KafkaBroker, directory: Path, how: str, moment: int, down_s: int
+) -> bool:
     """False: Kafka itself tore a transaction, so that nothing can be said of the results."""
     with Scenario(own_broker, directory, PARTITIONS, SHORT_SESSION) as s:
         s.fed.feed(load(1500, PARTITIONS, "scattered"))

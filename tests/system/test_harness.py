@@ -26,7 +26,9 @@ from streamer import INPUTS, parse_metrics, total
 
 
 def transactional(broker: KafkaBroker, name: str) -> Producer:
-    producer = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": name, "log_level": 0})
+    producer = Producer(
+        {"bootstrap.servers": broker.bootstrap, "transactional.id": name, "log_level": 0}
+    )
     producer.init_transactions(60)
     return producer
 
@@ -91,13 +93,17 @@ def test_feed__is_what_kafka_holds(broker: KafkaBroker, mode: str) -> None:
         assert len(got) == fed.counts[name]
         want = [r for r in records if r.topic == name]
         for p in range(3):
-            assert [(m.key, m.value, m.timestamp_ms, m.headers) for m in got if m.partition == p] == [
+            assert [
+                (m.key, m.value, m.timestamp_ms, m.headers) for m in got if m.partition == p
+            ] == [
                 (r.key, r.value, r.timestamp_ms, list(r.headers)) for r in want if r.partition == p
             ]
         assert all(fed.records[(topic, m.partition, m.offset)].headers == m.headers for m in got)
 
 
-def message(key: str, row: dict[str, object] | None, offset: int = 0, partition: int = 0) -> Message:
+def message(
+    key: str, row: dict[str, object] | None, offset: int = 0, partition: int = 0
+) -> Message:
     value = None if row is None else json.dumps(row).encode()
     return Message("t", partition, offset, 0, key.encode(), value, [])
 
@@ -132,7 +138,10 @@ def test_results__rows_that_differ() -> None:
     ],
 )
 def test_results__changes_only(rows: list[dict[str, object] | None], wrong: int) -> None:
-    assert len(check_changes_only("t", [message("k", row, at) for at, row in enumerate(rows)])) == wrong
+    assert (
+        len(check_changes_only("t", [message("k", row, at) for at, row in enumerate(rows)]))
+        == wrong
+    )
 
 
 def test_results__partitions() -> None:
@@ -142,11 +151,18 @@ def test_results__partitions() -> None:
     right = partition_of(b"a|b", 5)
     assert check_partitions("account_history", [message("a|b|123", {}, partition=right)], 5) == []
     assert check_partitions("account_summary", [message("a|b", {}, partition=right)], 5) == []
-    assert len(check_partitions("account_summary", [message("a|b", {}, partition=(right + 1) % 5)], 5)) == 1
+    assert (
+        len(check_partitions("account_summary", [message("a|b", {}, partition=(right + 1) % 5)], 5))
+        == 1
+    )
 
 
 def rejected(
-    offset: int = 7, code: str = "malformed", reason: str = "why", value: bytes = b"{", id_: str | None = None
+    offset: int = 7,
+    code: str = "malformed",
+    reason: str = "why",
+    value: bytes = b"{",
+    id_: str | None = None,
 ) -> Message:
     own = {
         "code": code,
@@ -157,7 +173,10 @@ def rejected(
         "at": "now",
         **({} if id_ is None else {"id": id_}),
     }
-    headers: Headers = [("mine", b"\xff"), *((f"quarantine.{name}", text.encode()) for name, text in own.items())]
+    headers: Headers = [
+        ("mine", b"\xff"),
+        *((f"quarantine.{name}", text.encode()) for name, text in own.items()),
+    ]
     return Message("quarantine", 0, 0, 1000, b"k", value, headers)
 
 
@@ -168,7 +187,9 @@ def test_results__quarantine() -> None:
     inputs = {("in.customers", 2, 7): InputRecord("customers", [("mine", b"\xff")], None)}
 
     def complaints(messages: list[Message], reason: str | None = None, **more: object) -> int:
-        return len(check_quarantine(messages, [{**record, "reason": reason, **more}], names, inputs))
+        return len(
+            check_quarantine(messages, [{**record, "reason": reason, **more}], names, inputs)
+        )
 
     assert complaints([rejected()]) == 0
     assert complaints([rejected()], "why") == 0
@@ -217,14 +238,19 @@ RECORDS = {
     ],
 )
 def test_results__sources(topic: str, key: str, source: str, is_right: bool) -> None:
-    row: dict[str, object] = {"customer_id": 5, **({"account_id": key} if topic.startswith("account") else {})}
+    row: dict[str, object] = {
+        "customer_id": 5,
+        **({"account_id": key} if topic.startswith("account") else {}),
+    }
     m = replace(message(key, row), headers=[("streamer.source", source.encode())])
     gone = replace(m, value=None, offset=1)
     assert len(check_sources(topic, [m, gone], RECORDS)) == (0 if is_right else 2)
     assert len(check_sources(topic, [replace(m, headers=[])], RECORDS)) == 1
     assert len(check_sources(topic, [replace(m, headers=m.headers * 2)], RECORDS)) == 1
     placed = replace(m, headers=[*m.headers, ("streamer.position", b"1:0:lsn 5")])
-    assert len(check_sources(topic, [placed], RECORDS)) == (0 if is_right and "history" in topic else 1)
+    assert len(check_sources(topic, [placed], RECORDS)) == (
+        0 if is_right and "history" in topic else 1
+    )
     assert len(check_sources(topic, [replace(placed, value=None)], RECORDS)) == 1
 
 

@@ -35,7 +35,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def ask(url: str, headers: Mapping[str, str] | None = None, authority: Path | None = None, follow: bool = False) -> Answer:
+def ask(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    authority: Path | None = None,
+    follow: bool = False,
+) -> Answer:
     """The answer, whatever its status."""
     context = ssl.create_default_context(cafile=authority) if authority else None
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
@@ -111,7 +116,9 @@ def is_ready(url: str, authority: Path) -> bool:
         ("/healthz", {"Host": "evil.example.com"}, 403),
     ],
 )
-def test_http__who_may_ask(guarded: Guarded, path: str, headers: dict[str, str], status: int) -> None:
+def test_http__who_may_ask(
+    guarded: Guarded, path: str, headers: dict[str, str], status: int
+) -> None:
     assert ask(guarded.url + path, headers, guarded.authority).status == status
 
 
@@ -120,7 +127,10 @@ def test_http__old_tls_is_refused(guarded: Guarded) -> None:
     context = ssl.create_default_context(cafile=guarded.authority)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(("127.0.0.1", guarded.port)) as plain, pytest.raises(ssl.SSLError, match="EOF"):
+    with (
+        socket.create_connection(("127.0.0.1", guarded.port)) as plain,
+        pytest.raises(ssl.SSLError, match="EOF"),
+    ):
         context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
@@ -138,7 +148,11 @@ def test_http__slow_connections_leave_room(guarded: Guarded, sent: bytes) -> Non
 
 
 def check(tmp_path: Path, **settings: str) -> tuple[int, str]:
-    arguments = [part for key, value in settings.items() for part in ("--set", f"{key.replace('_', '.')}={value}")]
+    arguments = [
+        part
+        for key, value in settings.items()
+        for part in ("--set", f"{key.replace('_', '.')}={value}")
+    ]
     done = run_once("check", *arguments)
     return done.returncode, done.stderr
 
@@ -156,15 +170,30 @@ def test_http__files_are_checked(tmp_path: Path) -> None:
     certificate.write_text((tmp_path / "authority" / "one.crt").read_text())
     assert check(tmp_path, http_tls_certificate=one, http_tls_key=one) == (0, "")
     for settings, problem in (
-        ({"http_token_file": missing}, f"http.token.file={missing}: cannot be read: No such file or directory"),
+        (
+            {"http_token_file": missing},
+            f"http.token.file={missing}: cannot be read: No such file or directory",
+        ),
         ({"http_token_file": str(token)}, f"http.token.file={token}: holds no token"),
         ({"http_token_file": str(cut)}, f"http.token.file={cut}: is no text"),
         ({"http_token_file": str(empty)}, f"http.token.file={empty}: holds no token"),
         ({"http_tls_ca": missing}, f"http.tls.ca={missing}: cannot be read"),
-        ({"http_tls_certificate": missing, "http_tls_key": one}, f"http.tls.certificate={missing}: cannot be read"),
-        ({"http_tls_certificate": one, "http_tls_key": missing}, f"http.tls.key={missing}: cannot be read"),
-        ({"http_tls_certificate": str(certificate), "http_tls_key": other}, "not a certificate and its key in PEM"),
-        ({"http_tls_certificate": str(empty), "http_tls_key": one}, "not a certificate and its key in PEM"),
+        (
+            {"http_tls_certificate": missing, "http_tls_key": one},
+            f"http.tls.certificate={missing}: cannot be read",
+        ),
+        (
+            {"http_tls_certificate": one, "http_tls_key": missing},
+            f"http.tls.key={missing}: cannot be read",
+        ),
+        (
+            {"http_tls_certificate": str(certificate), "http_tls_key": other},
+            "not a certificate and its key in PEM",
+        ),
+        (
+            {"http_tls_certificate": str(empty), "http_tls_key": one},
+            "not a certificate and its key in PEM",
+        ),
     ):
         code, stderr = check(tmp_path, **settings)
         assert (code, stderr.count("\n")) == (2, 1) and problem in stderr, stderr
@@ -174,7 +203,10 @@ def test_http__nothing_is_open_beyond_loopback_by_mistake(tmp_path: Path) -> Non
     (port,) = free_ports(1)
     done = run_once("run", "--embedded", "--set", f"http.listen=0.0.0.0:{port}")
     assert done.returncode == 2
-    assert f"http.listen: 0.0.0.0:{port} is reachable from other machines; set http.token.file" in done.stderr
+    assert (
+        f"http.listen: 0.0.0.0:{port} is reachable from other machines; set http.token.file"
+        in done.stderr
+    )
 
 
 # --- several instances
@@ -197,7 +229,10 @@ class Instance(NamedTuple):
 
     def has_partitions(self) -> bool:
         answer = self.ask("/metrics")
-        return answer.status == 200 and total(parse_metrics(answer.body), "streamer_assigned_partitions") > 0
+        return (
+            answer.status == 200
+            and total(parse_metrics(answer.body), "streamer_assigned_partitions") > 0
+        )
 
 
 class Bank:
@@ -254,7 +289,11 @@ class Bank:
         return row
 
     def is_right(self, account: str, answer: Answer) -> bool:
-        return answer.status == 200 and self.row_of(answer) == self.scenario.fed.model.expected()["account_summary"][account]
+        return (
+            answer.status == 200
+            and self.row_of(answer)
+            == self.scenario.fed.model.expected()["account_summary"][account]
+        )
 
 
 def is_later(answer: Answer) -> bool:
@@ -275,7 +314,11 @@ def test_http__instances_answer_for_each_other(broker: KafkaBroker, tmp_path: Pa
             the_owner_is_killed(bank, redirecting, proxying)
             who_is_not_believed_is_not_asked(bank, proxying)
             who_is_frozen_holds_nobody_up(bank, proxying)
-            assert TOKEN not in redirecting.streamer.stderr.read_text() + proxying.streamer.stderr.read_text()
+            assert (
+                TOKEN
+                not in redirecting.streamer.stderr.read_text()
+                + proxying.streamer.stderr.read_text()
+            )
         finally:
             redirecting.streamer.kill()
             proxying.streamer.kill()
@@ -290,7 +333,9 @@ def redirects_lead_to_the_owner(bank: Bank, redirecting: Instance, proxying: Ins
     accounts = theirs(bank, redirecting)
     assert 0 < len(accounts) < len(bank.ids)
     path = f"/v1/accounts/{quote(accounts[0], safe='')}"
-    wait_until("redirecting", lambda: redirecting.ask(path).status == 307, redirecting.streamer.stderr)
+    wait_until(
+        "redirecting", lambda: redirecting.ask(path).status == 307, redirecting.streamer.stderr
+    )
     for id_ in bank.ids:
         answer = redirecting.ask(bank.path(id_))
         if id_ in accounts:
@@ -311,21 +356,42 @@ def redirects_lead_to_the_owner(bank: Bank, redirecting: Instance, proxying: Ins
 
 def curl_follows(asked: Instance, path: str, *options: str) -> tuple[int, str]:
     header = f"Authorization: {BEARER['Authorization']}"
-    command = ["curl", "-sS", "-L", "--cacert", str(asked.authority), "-H", header, "-w", "%{http_code}", *options]
-    done = subprocess.run([*command, asked.url + path], capture_output=True, text=True, timeout=60, check=True)
+    command = [
+        "curl",
+        "-sS",
+        "-L",
+        "--cacert",
+        str(asked.authority),
+        "-H",
+        header,
+        "-w",
+        "%{http_code}",
+        *options,
+    ]
+    done = subprocess.run(
+        [*command, asked.url + path], capture_output=True, text=True, timeout=60, check=True
+    )
     return int(done.stdout[-3:]), done.stdout[:-3]
 
 
 def answers_come_through(bank: Bank, redirecting: Instance, proxying: Instance) -> None:
     accounts = theirs(bank, proxying)
     assert accounts
-    wait_until("proxying", lambda: proxying.ask(bank.path(accounts[0])).status == 200, proxying.streamer.stderr)
+    wait_until(
+        "proxying",
+        lambda: proxying.ask(bank.path(accounts[0])).status == 200,
+        proxying.streamer.stderr,
+    )
     for id_ in bank.ids:
         assert bank.is_right(id_, proxying.ask(bank.path(id_)))
     path = f"/v1/accounts/{quote(accounts[0], safe='')}"
     for target in (path, f"{path}/history", f"{path}?as_of=0001-01-01", f"{path}?as_of=nonsense"):
         there, here = redirecting.ask(target), proxying.ask(target)
-        assert (here.status, here.body, here.headers["Content-Type"]) == (there.status, there.body, "application/json")
+        assert (here.status, here.body, here.headers["Content-Type"]) == (
+            there.status,
+            there.body,
+            "application/json",
+        )
 
 
 def new_clients_ask_on(bank: Bank, redirecting: Instance, proxying: Instance) -> None:
@@ -357,17 +423,28 @@ def the_owner_is_killed(bank: Bank, redirecting: Instance, proxying: Instance) -
 
 def who_is_not_believed_is_not_asked(bank: Bank, proxying: Instance) -> None:
     """One instance that believes nobody of this machine, and tells no URL."""
-    doubting = bank.start("doubting", "redirect", http_peers="bank.example", http_advertised_url="", http_metrics_open="true")
+    doubting = bank.start(
+        "doubting",
+        "redirect",
+        http_peers="bank.example",
+        http_advertised_url="",
+        http_metrics_open="true",
+    )
     try:
         assert ask(f"{doubting.url}/metrics", authority=doubting.authority).status == 200
         assert ask(f"{proxying.url}/metrics", authority=proxying.authority).status == 401
         bank.wait_shared(doubting, proxying)
         for asked, problem in (
-            (doubting, "the URL of the instance that has the id's partition does not match http.peers"),
+            (
+                doubting,
+                "the URL of the instance that has the id's partition does not match http.peers",
+            ),
             (proxying, "another instance has the id's partition and tells no http.advertised.url"),
         ):
             path = bank.path(theirs(bank, asked)[0])
-            wait_until(problem, lambda a=asked, p=path, t=problem: says(a.ask(p), t), asked.streamer.stderr)
+            wait_until(
+                problem, lambda a=asked, p=path, t=problem: says(a.ask(p), t), asked.streamer.stderr
+            )
         doubting.streamer.stop()
     finally:
         doubting.streamer.kill()

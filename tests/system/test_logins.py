@@ -9,7 +9,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from logins import CLIENT_ID, CLIENT_SECRET, KEY_PASSWORD, PASSWORD, PRINCIPAL, USERS, Doorman, GuardedBroker
+from logins import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    KEY_PASSWORD,
+    PASSWORD,
+    PRINCIPAL,
+    USERS,
+    Doorman,
+    GuardedBroker,
+)
 from process import DIE_WITH_PARENT, free_ports, tail, wait_until
 from scenario import Scenario, load
 from streamer import BINARY, Streamer, environment, run_once
@@ -77,7 +86,9 @@ def kerberos(broker: GuardedBroker) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def kerberos_environment(guarded: GuardedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def kerberos_environment(
+    guarded: GuardedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The realm, and tickets of its own for each test."""
     monkeypatch.setenv("KRB5_CONFIG", str(guarded.realm.config))
     monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path}/tickets")
@@ -91,7 +102,10 @@ def good_login(broker: GuardedBroker, name: str) -> dict[str, str]:
             return mtls(broker)
         case "unverified":
             stranger = str(broker.stranger.certificate)
-            off = {"kafka.enable.ssl.certificate.verification": "false", "kafka.ssl.ca.location": stranger}
+            off = {
+                "kafka.enable.ssl.certificate.verification": "false",
+                "kafka.ssl.ca.location": stranger,
+            }
             return {**tls(broker, "ELSEWHERE"), **off}
         case "OAUTHBEARER":
             return bearer(broker)
@@ -109,12 +123,16 @@ def assert_no_secret(text: str) -> None:
 
 
 def run_with(settings: Mapping[str, str], *command: str) -> Done:
-    done = run_once(*command, *[part for k, v in settings.items() for part in ("--set", f"{k}={v}")])
+    done = run_once(
+        *command, *[part for k, v in settings.items() for part in ("--set", f"{k}={v}")]
+    )
     assert_no_secret(done.stdout + done.stderr)
     return done
 
 
-@pytest.mark.parametrize("login", ["TLS", "MTLS", "unverified", "OAUTHBEARER", "GSSAPI", *MECHANISMS])
+@pytest.mark.parametrize(
+    "login", ["TLS", "MTLS", "unverified", "OAUTHBEARER", "GSSAPI", *MECHANISMS]
+)
 def test_logins__let_in(guarded: GuardedBroker, tmp_path: Path, login: str) -> None:
     """And no secret shows, not even where librdkafka tells all that it does."""
     settings = good_login(guarded, login)
@@ -133,7 +151,9 @@ def test_logins__let_in(guarded: GuardedBroker, tmp_path: Path, login: str) -> N
         s.streamer.stop()
         file = tmp_path / "customers.csv"
         file.write_text("customer_id,customer_name,has_loan\n1,Ada,yes\n")
-        fed = run_with({**settings, "topic.customers": s.names["customers"]}, "feed", "customers", str(file))
+        fed = run_with(
+            {**settings, "topic.customers": s.names["customers"]}, "feed", "customers", str(file)
+        )
         assert fed.returncode == 0, fed
         assert_no_secret(s.streamer.stderr.read_text())
 
@@ -144,7 +164,11 @@ def wrong(broker: GuardedBroker, what: str) -> tuple[dict[str, str], str, int]:
     good = tls(broker, "TLS")
     match what:
         case "authority":
-            return {**good, "kafka.ssl.ca.location": stranger}, "signed by nobody whom kafka.ssl.ca.location holds", 1
+            return (
+                {**good, "kafka.ssl.ca.location": stranger},
+                "signed by nobody whom kafka.ssl.ca.location holds",
+                1,
+            )
         case "expired certificate":
             return tls(broker, "EXPIRED"), "the broker's certificate has expired", 1
         case "host name":
@@ -154,33 +178,85 @@ def wrong(broker: GuardedBroker, what: str) -> tuple[dict[str, str], str, int]:
         case "stranger's client certificate":
             client = str(broker.stranger.issue("client"))
             files = {"kafka.ssl.certificate.location": client, "kafka.ssl.key.location": client}
-            return {**tls(broker, "MTLS"), **files}, "asks for a client certificate and has got none, or one", 1
+            return (
+                {**tls(broker, "MTLS"), **files},
+                "asks for a client certificate and has got none, or one",
+                1,
+            )
         case "key password":
-            return mtls(broker, "wrong"), "check kafka.ssl.key.location and kafka.ssl.key.password", 2
+            return (
+                mtls(broker, "wrong"),
+                "check kafka.ssl.key.location and kafka.ssl.key.password",
+                2,
+            )
         case "client secret":
-            return bearer(broker, "wrong"), "the token server refuses the client, check kafka.sasl.oauthbearer.client.id", 1
+            return (
+                bearer(broker, "wrong"),
+                "the token server refuses the client, check kafka.sasl.oauthbearer.client.id",
+                1,
+            )
         case "token server":
-            gone = {"kafka.sasl.oauthbearer.token.endpoint.url": f"http://127.0.0.1:{free_ports(1)[0]}/token"}
-            return {**bearer(broker), **gone}, "the token server cannot be reached, check kafka.sasl.oauthbearer.token", 1
+            gone = {
+                "kafka.sasl.oauthbearer.token.endpoint.url": f"http://127.0.0.1:{free_ports(1)[0]}/token"
+            }
+            return (
+                {**bearer(broker), **gone},
+                "the token server cannot be reached, check kafka.sasl.oauthbearer.token",
+                1,
+            )
         case "token path":
             other = {"kafka.sasl.oauthbearer.token.endpoint.url": broker.tokens.keys_url}
-            return {**bearer(broker), **other}, "the token server answers with an error, check kafka.sasl.oauthbearer.token", 1
+            return (
+                {**bearer(broker), **other},
+                "the token server answers with an error, check kafka.sasl.oauthbearer.token",
+                1,
+            )
         case "keytab":
             other = {"kafka.sasl.kerberos.keytab": str(broker.realm.broker_keytab)}
-            return {**kerberos(broker), **other}, "check kafka.sasl.kerberos.keytab, kafka.sasl.kerberos.principal", 1
+            return (
+                {**kerberos(broker), **other},
+                "check kafka.sasl.kerberos.keytab, kafka.sasl.kerberos.principal",
+                1,
+            )
         case "principal":
-            return {**kerberos(broker), "kafka.sasl.kerberos.principal": "nobody"}, "kinit gets no Kerberos ticket and says why", 1
+            return (
+                {**kerberos(broker), "kafka.sasl.kerberos.principal": "nobody"},
+                "kinit gets no Kerberos ticket and says why",
+                1,
+            )
         case "service":
-            return {**kerberos(broker), "kafka.sasl.kerberos.service.name": "kafak"}, "check kafka.sasl.kerberos.service.name", 1
+            return (
+                {**kerberos(broker), "kafka.sasl.kerberos.service.name": "kafak"},
+                "check kafka.sasl.kerberos.service.name",
+                1,
+            )
         case "no kinit":
-            return {**kerberos(broker), "kafka.sasl.kerberos.kinit.cmd": "no-such-kinit"}, "install krb5-user", 1
+            return (
+                {**kerberos(broker), "kafka.sasl.kerberos.kinit.cmd": "no-such-kinit"},
+                "install krb5-user",
+                1,
+            )
         case "audience":
-            return {**bearer(broker), "kafka.sasl.oauthbearer.scope": "elsewhere"}, "the broker refuses the token", 1
-    return sasl(broker, what, "wrong"), "refuses the login, check kafka.sasl.mechanism, kafka.sasl.username and", 1
+            return (
+                {**bearer(broker), "kafka.sasl.oauthbearer.scope": "elsewhere"},
+                "the broker refuses the token",
+                1,
+            )
+    return (
+        sasl(broker, what, "wrong"),
+        "refuses the login, check kafka.sasl.mechanism, kafka.sasl.username and",
+        1,
+    )
 
 
 WRONG = [
-    *("authority", "expired certificate", "host name", "no client certificate", "stranger's client certificate"),
+    *(
+        "authority",
+        "expired certificate",
+        "host name",
+        "no client certificate",
+        "stranger's client certificate",
+    ),
     *("keytab", "principal", "service", "no kinit"),
     *("key password", "client secret", "token server", "token path", "audience"),
     *MECHANISMS,
@@ -204,7 +280,10 @@ def test_logins__kept_out(guarded: GuardedBroker, tmp_path: Path, command: str, 
     else:
         file = tmp_path / "customers.csv"
         file.write_text("customer_id,customer_name,has_loan\n1,Ada,yes\n")
-        done = run_with(settings, *(("check", "--connect") if command == "check" else ("feed", "customers", str(file))))
+        done = run_with(
+            settings,
+            *(("check", "--connect") if command == "check" else ("feed", "customers", str(file))),
+        )
         assert done.returncode == code, done
         said = done.stderr
     door.close()
@@ -222,7 +301,9 @@ def test_logins__local_check_asks_nobody(guarded: GuardedBroker, tmp_path: Path)
     assert done.returncode == 0, done
     assert guarded.tokens.asked_for == before
     called = tmp_path / "called"
-    done = run_with({**kerberos(guarded), "kafka.sasl.kerberos.kinit.cmd": f"touch {called}"}, "check")
+    done = run_with(
+        {**kerberos(guarded), "kafka.sasl.kerberos.kinit.cmd": f"touch {called}"}, "check"
+    )
     assert done.returncode == 0, done
     assert not called.exists()
 
@@ -230,7 +311,9 @@ def test_logins__local_check_asks_nobody(guarded: GuardedBroker, tmp_path: Path)
 @pytest.mark.parametrize(("listener", "protocol"), [("TLS", "PLAINTEXT"), ("SASL", "SSL")])
 def test_logins__another_protocol(guarded: GuardedBroker, listener: str, protocol: str) -> None:
     """The broker ends the connection and says nothing."""
-    done = run_with({**tls(guarded, listener), "kafka.security.protocol": protocol}, "check", "--connect")
+    done = run_with(
+        {**tls(guarded, listener), "kafka.security.protocol": protocol}, "check", "--connect"
+    )
     assert done.returncode == 1
     assert "as when they ask for another kafka.security.protocol" in done.stderr
 
@@ -263,7 +346,9 @@ def test_logins__refused_while_running(guarded: GuardedBroker, tmp_path: Path) -
         assert s.streamer.wait_exit() == 1
         said = log.read_text()
         assert said.count("login refused") == 1
-        assert "gave up after" in said and "(retry.timeout): kafka: the broker 127.0.0.1 port" in said
+        assert (
+            "gave up after" in said and "(retry.timeout): kafka: the broker 127.0.0.1 port" in said
+        )
         assert_no_secret(said)
         assert guarded.doorman.connections <= tries + 1
         s.check()
@@ -274,11 +359,22 @@ def test_logins__refused_while_feeding(guarded: GuardedBroker, tmp_path: Path) -
     settings = {**again(guarded, "feeding"), "topic.customers": "fed.customers"}
     guarded.topic_create("fed.customers", 1)
     file = tmp_path / "customers.csv"
-    file.write_text("customer_id,customer_name,has_loan\n" + "".join(f"{i},Ada,yes\n" for i in range(5000)))
+    file.write_text(
+        "customer_id,customer_name,has_loan\n" + "".join(f"{i},Ada,yes\n" for i in range(5000))
+    )
     sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     log = tmp_path / "stderr"
     with log.open("wb") as stderr:
-        command = [*DIE_WITH_PARENT, str(BINARY), "feed", "--rate", "50", *sets, "customers", str(file)]
+        command = [
+            *DIE_WITH_PARENT,
+            str(BINARY),
+            "feed",
+            "--rate",
+            "50",
+            *sets,
+            "customers",
+            str(file),
+        ]
         feed = subprocess.Popen(command, stdout=stderr, stderr=stderr, env=environment())
     wait_until("rows", lambda: sum(guarded.end_offsets("fed.customers").values()) > 0, log, feed)
     guarded.set_password("feeding", "another one")
@@ -322,7 +418,9 @@ def test_logins__a_new_password_by_sighup(guarded: GuardedBroker, tmp_path: Path
         assert "second" not in s.streamer.stderr.read_text()
 
 
-def test_logins__a_refused_login_is_mended_by_sighup(guarded: GuardedBroker, tmp_path: Path) -> None:
+def test_logins__a_refused_login_is_mended_by_sighup(
+    guarded: GuardedBroker, tmp_path: Path
+) -> None:
     """The new password is not kept waiting for the minute that the old one has to wait."""
     with Scenario(guarded, tmp_path, PARTITIONS, again(guarded, "mended")) as s:
         records = load(200, PARTITIONS, "keyed", large=False)
@@ -344,13 +442,19 @@ def test_logins__a_new_certificate_by_sighup(guarded: GuardedBroker, tmp_path: P
     """Its file is read again."""
     certificate = tmp_path / "client.pem"
     shutil.copy(guarded.authority.issue("client"), certificate)
-    files = {"kafka.ssl.certificate.location": str(certificate), "kafka.ssl.key.location": str(certificate)}
+    files = {
+        "kafka.ssl.certificate.location": str(certificate),
+        "kafka.ssl.key.location": str(certificate),
+    }
     with Scenario(guarded, tmp_path, PARTITIONS, {**tls(guarded, "MTLS"), **files}) as s:
         s.streamer.start()
         s.streamer.wait_ready()
         old = member_ids(guarded, s.app_id)
         shutil.copy(guarded.stranger.issue("client"), certificate)
-        assert "asks for a client certificate and has got none, or one that it does not trust" in s.streamer.reload()
+        assert (
+            "asks for a client certificate and has got none, or one that it does not trust"
+            in s.streamer.reload()
+        )
         shutil.copy(guarded.authority.issue("next"), certificate)
         assert "are read again" in s.streamer.reload()
         s.streamer.wait_ready()

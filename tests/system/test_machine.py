@@ -129,7 +129,9 @@ def test_machine__damaged_state(
         s.fed.feed(records[:500])
         run_drained(s, Streamer.stop)
         if damage is take_from_other:
-            shutil.copytree(state_of_other(broker, tmp_path / "other", seed), state.with_name("older"))
+            shutil.copytree(
+                state_of_other(broker, tmp_path / "other", seed), state.with_name("older")
+            )
         else:
             shutil.copytree(state, state.with_name("older"))
         s.fed.feed(records[500:700])
@@ -139,7 +141,10 @@ def test_machine__damaged_state(
         s.streamer.start()
         if damage is flip_bits:
             assert s.streamer.wait_exit() == 1
-            assert "is damaged" in s.streamer.stderr.read_text() and "start again" in s.streamer.stderr.read_text()
+            assert (
+                "is damaged" in s.streamer.stderr.read_text()
+                and "start again" in s.streamer.stderr.read_text()
+            )
             s.streamer.start()
         s.wait_drained()
         s.check()
@@ -215,7 +220,9 @@ def wait_not_ready(streamer: Streamer, why: str) -> None:
 def test_machine__disk_full(broker: KafkaBroker, tmp_path: Path, disk: Disk) -> None:
     """While it runs, and it goes on by itself once there is space; when it is killed then; at start."""
     state = disk.path / "state"
-    with Scenario(broker, tmp_path, PARTITIONS, {"batch.max.records": "50", "state.dir": str(state)}) as s:
+    with Scenario(
+        broker, tmp_path, PARTITIONS, {"batch.max.records": "50", "state.dir": str(state)}
+    ) as s:
         records = load(1500, PARTITIONS, "scattered")
         disk.fill(NARROW)
         s.fed.feed(records[:300])
@@ -237,7 +244,9 @@ def test_machine__disk_full(broker: KafkaBroker, tmp_path: Path, disk: Disk) -> 
         wait_not_ready(s.streamer, "No space left on device")
         s.streamer.kill()
         disk.fill()
-        fails_to_start(s.streamer, 1, f"state.dir={state}", "no space left on the device", "start again")
+        fails_to_start(
+            s.streamer, 1, f"state.dir={state}", "no space left on the device", "start again"
+        )
         disk.free()
         s.fed.feed(records[1300:])
         s.streamer.start()
@@ -257,10 +266,14 @@ def test_machine__unusable_directory(broker: KafkaBroker, tmp_path: Path, disk: 
         s.streamer.start()
         s.wait_drained()
         second = s.another(tmp_path / "second", {"instance.id": "two", "http.listen": ""})
-        fails_to_start(second, 2, f"state.dir={state}", "in use by another process", "a directory of its own")
+        fails_to_start(
+            second, 2, f"state.dir={state}", "in use by another process", "a directory of its own"
+        )
         s.streamer.stop()
         disk.remount("ro")
-        fails_to_start(s.streamer, 2, f"state.dir={state}", "Read-only file system", "give a directory")
+        fails_to_start(
+            s.streamer, 2, f"state.dir={state}", "Read-only file system", "give a directory"
+        )
         disk.remount("rw")
         (disk.path / "file").touch()
         below = str(disk.path / "file" / "state")
@@ -274,7 +287,11 @@ def test_machine__unusable_directory(broker: KafkaBroker, tmp_path: Path, disk: 
 
 # --- slow
 
-ALL_AT_ONCE = {"batch.max.records": "100000", "batch.max.ms": "60s", "transaction.max.messages": "1000000"}
+ALL_AT_ONCE = {
+    "batch.max.records": "100000",
+    "batch.max.ms": "60s",
+    "transaction.max.messages": "1000000",
+}
 
 
 def start_slow(streamer: Streamer, produce_ms: int) -> None:
@@ -293,7 +310,10 @@ def test_machine__transactions_are_bounded_by_time(broker: KafkaBroker, tmp_path
         s.wait_drained()
         s.streamer.wait_lag_zero()
         metrics = s.streamer.metrics()
-        slept_ms = 25 * sum(total(metrics, "streamer_records_emitted_total", topic=s.names[name]) for name in RESULTS)
+        slept_ms = 25 * sum(
+            total(metrics, "streamer_records_emitted_total", topic=s.names[name])
+            for name in RESULTS
+        )
         assert slept_ms > 10_000
         assert total(metrics, "streamer_transactions_total", result="committed") >= slept_ms / 1000
         assert total(metrics, "streamer_transactions_total", result="fenced") == 0
@@ -320,7 +340,9 @@ def test_machine__stops_within_a_batch(broker: KafkaBroker, tmp_path: Path) -> N
 # --- the clock
 
 
-def test_machine__clock_jumps(broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine__clock_jumps(
+    broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Back, ahead (by less than the hour from which Kafka refuses timestamps) and back, while it runs and while not."""
     clock = Clock(tmp_path)
     for name, value in clock.environment.items():
@@ -371,12 +393,20 @@ def test_machine__low_limits(broker: KafkaBroker, tmp_path: Path) -> None:
         records = load(400, PARTITIONS, "keyed")
         s.fed.feed(records[:200])
         run_drained(s, Streamer.stop)
-        low = [("--nofile=16", "ulimit -n"), ("--nofile=500", "ulimit -n"), ("--as=400000000", "ulimit -v")]
+        low = [
+            ("--nofile=16", "ulimit -n"),
+            ("--nofile=500", "ulimit -n"),
+            ("--as=400000000", "ulimit -v"),
+        ]
         for option, name in low:
             s.streamer.wrapper = ["prlimit", option, "--"]
             fails_to_start(s.streamer, 2, "raise that limit", name)
         s.fed.feed(records[200:])
-        s.streamer.wrapper = ["prlimit", "--nofile=40:4096", "--"]  # one that the program may raise itself
+        s.streamer.wrapper = [
+            "prlimit",
+            "--nofile=40:4096",
+            "--",
+        ]  # one that the program may raise itself
         run_drained(s, Streamer.stop)
         s.check()
         assert SET_ASIDE not in s.streamer.stderr.read_text()

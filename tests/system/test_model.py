@@ -46,7 +46,12 @@ def test_model(broker: KafkaBroker, tmp_path: Path, mode: str, partitions: tuple
 
 @pytest.mark.parametrize(
     ("mode", "order", "partitions"),
-    [("log", "auto", (3, 3)), ("log", "log", (2, 5)), ("mixed", "auto", (5, 2)), ("mixed", "event_time", (3, 3))],
+    [
+        ("log", "auto", (3, 3)),
+        ("log", "log", (2, 5)),
+        ("mixed", "auto", (5, 2)),
+        ("mixed", "event_time", (3, 3)),
+    ],
 )
 def test_model__logs(
     broker: KafkaBroker, tmp_path: Path, mode: str, order: str, partitions: tuple[int, int]
@@ -79,7 +84,9 @@ def test_model__truncates(broker: KafkaBroker, tmp_path: Path, mode: str, order:
 
 
 @pytest.mark.parametrize("order", ["auto", "log"])
-def test_model__truncates_of_many_partitions(broker: KafkaBroker, tmp_path: Path, order: str) -> None:
+def test_model__truncates_of_many_partitions(
+    broker: KafkaBroker, tmp_path: Path, order: str
+) -> None:
     """Each one is fed when all before it is done, and so is what comes behind it."""
     partitions = (3, 2)
     settings = {"order.customers": order, "order.accounts": order}
@@ -92,7 +99,9 @@ def test_model__truncates_of_many_partitions(broker: KafkaBroker, tmp_path: Path
         s.check()
         truncates = Counter(r.topic for r in records if is_truncate(r))
         # Every task applies a truncate, and counts it.
-        check_metrics(s, "keyed", {name: (max(partitions) - 1) * n for name, n in truncates.items()})
+        check_metrics(
+            s, "keyed", {name: (max(partitions) - 1) * n for name, n in truncates.items()}
+        )
         s.streamer.stop()
 
 
@@ -118,7 +127,10 @@ def check_metrics(s: Scenario, mode: str, more_applied: Mapping[str, int] | None
     for name in INPUTS:
         want = dict(s.fed.model.counters[name])
         want["applied"] += (more_applied or {}).get(name, 0)
-        assert total(metrics, "streamer_records_consumed_total", topic=s.names[name]) == want["consumed"]
+        assert (
+            total(metrics, "streamer_records_consumed_total", topic=s.names[name])
+            == want["consumed"]
+        )
         counters = KEYED_COUNTERS if mode == "keyed" else ("quarantined",)
         got = {c: int(total(metrics, f"streamer_records_{c}_total", entity=name)) for c in counters}
         assert got == {c: want[c] for c in counters}, f"counters of {name}"

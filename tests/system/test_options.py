@@ -30,11 +30,16 @@ def test_options__windows(broker: KafkaBroker, tmp_path: Path) -> None:
     settings = {"late.window": "2h", "future.window": "0h"}
     with Scenario(broker, tmp_path, (2, 3), settings) as s:
         drained_and_right(s, load_log(EVENTS, (2, 3), "mixed", FIRST_SEED, "auto", truncates=False))
-        assert {"too_early", "too_late"} <= {rejected["code"] for rejected in s.fed.model.quarantine()}
+        assert {"too_early", "too_late"} <= {
+            rejected["code"] for rejected in s.fed.model.quarantine()
+        }
 
 
 def test_options__more_names_of_fields(broker: KafkaBroker, tmp_path: Path) -> None:
-    settings = {"fields.customers": "customer_id=cust_no,has_loan=loan", "fields.accounts": "balance=Saldo"}
+    settings = {
+        "fields.customers": "customer_id=cust_no,has_loan=loan",
+        "fields.accounts": "balance=Saldo",
+    }
     names = ((b"customer_id", b"Cust No"), (b"has_loan", b"LOAN"), (b"balance", b"saldo"))
     with Scenario(broker, tmp_path, (2, 2), settings) as s:
         records = load(EVENTS, (2, 2), "keyed", large=False)
@@ -47,7 +52,9 @@ def test_options__more_names_of_fields(broker: KafkaBroker, tmp_path: Path) -> N
 def with_other_name(record: Input, known: bytes, other: bytes) -> Input:
     if record.value is None:
         return record
-    return dataclasses.replace(record, value=record.value.replace(b'"%s":' % known, b'"%s":' % other))
+    return dataclasses.replace(
+        record, value=record.value.replace(b'"%s":' % known, b'"%s":' % other)
+    )
 
 
 @pytest.mark.parametrize("value", ["source", "none"])

@@ -82,8 +82,12 @@ def test_owners__another_app_is_refused(broker: KafkaBroker, tmp_path: Path) -> 
         assert_refused(reset, s.app_id, "customer_history", s.names["customer_history"])
         assert broker.topics() == topics
         own = own_names(s, "own")
-        shares = another_app(s, tmp_path / "shares", **{**own, "quarantine": s.names["quarantine"]})  # one is enough
-        shares.settings["partitions"] = "7"  # what else is wrong with another one's topic matters less
+        shares = another_app(
+            s, tmp_path / "shares", **{**own, "quarantine": s.names["quarantine"]}
+        )  # one is enough
+        shares.settings["partitions"] = (
+            "7"  # what else is wrong with another one's topic matters less
+        )
         assert_refused(check(shares), s.app_id, "quarantine", s.names["quarantine"])
         code, said = check(another_app(s, tmp_path / "other", **own))
         assert code == 0, said
@@ -114,7 +118,9 @@ def test_owners__who_asks_too_late_is_refused(broker: KafkaBroker, tmp_path: Pat
         late = another_app(s, tmp_path / "late", owners=owners)
         late.binary = WITH_FAULTS
         late.start({"PRODUCE_MS": "3000"})
-        wait_until("about to ask", lambda: f"topic={owners}" in late.stderr.read_text(), late.stderr)
+        wait_until(
+            "about to ask", lambda: f"topic={owners}" in late.stderr.read_text(), late.stderr
+        )
         late.freeze()
         early = another_app(s, tmp_path / "early", owners=owners)
         start_serving(early)
@@ -132,7 +138,9 @@ def test_owners__from_the_first_start_to_reset(broker: KafkaBroker, tmp_path: Pa
         owners = f"{s.app_id}.owners"
         one = s.another(tmp_path / "one", {"topic.owners": owners})
         one.binary = WITH_FAULTS
-        one.start({"KILL_POINT": "flush", "KILL_WHEN": "before", "KILL_NTH": "1", "KILL_HOW": "hang"})
+        one.start(
+            {"KILL_POINT": "flush", "KILL_WHEN": "before", "KILL_NTH": "1", "KILL_HOW": "hang"}
+        )
         wait_until("asking", lambda: f"topic={owners}" in one.stderr.read_text(), one.stderr)
         one.ask_to_stop()
         assert one.wait_exit() == 0
@@ -173,11 +181,15 @@ def test_owners__reset_broken_off(broker: KafkaBroker, tmp_path: Path) -> None:
         s.streamer.start()
         s.wait_drained()
         s.streamer.stop()
-        elsewhere = s.another(tmp_path / "elsewhere", {})  # without the state that would show what is missing
+        elsewhere = s.another(
+            tmp_path / "elsewhere", {}
+        )  # without the state that would show what is missing
 
         def assert_unfit() -> None:
             code, said = check(elsewhere)
-            assert code == 1 and "broken off" in said.splitlines()[-1] and "streamer reset" in said, said
+            assert (
+                code == 1 and "broken off" in said.splitlines()[-1] and "streamer reset" in said
+            ), said
 
         killed_reset(s.streamer, "flush", "after", 1)  # it has said so, nothing else
         code, said = run(elsewhere)
@@ -231,7 +243,9 @@ def test_owners__results_from_before_owners(broker: KafkaBroker, tmp_path: Path)
         for outcome in (check, run):
             code, said = outcome(elsewhere)
             last = said.splitlines()[-1]
-            assert code == 1 and f"group {s.app_id}: has offsets" in last and "streamer reset" in last, said
+            assert (
+                code == 1 and f"group {s.app_id}: has offsets" in last and "streamer reset" in last
+            ), said
         code, said = command(elsewhere, "reset", "--yes")
         assert code == 0, said
         code, said = check(elsewhere)
@@ -259,14 +273,18 @@ def test_owners__its_topic(broker: KafkaBroker, tmp_path: Path) -> None:
         producer = Producer({"bootstrap.servers": broker.bootstrap, **CLIENT})
         producer.produce(foreign, key=b"A1", value=b"{}")
         assert producer.flush(60) == 0
-        renamed = s.another(tmp_path / "renamed", {"topic.owners": owners, "topic.account_summary": foreign})
+        renamed = s.another(
+            tmp_path / "renamed", {"topic.owners": owners, "topic.account_summary": foreign}
+        )
         code, said = run(renamed)
         last = said.splitlines()[-1]
         assert code == 2 and foreign in last and "topic.account_summary" in last, last
         (deleted,) = broker.admin.delete_records([TopicPartition(owners, 0, 1)]).values()
         deleted.result(60)
         code, said = run(s.streamer)
-        assert code == 1 and f"topic {owners}: its first records were deleted" in said.splitlines()[-1], said
+        assert (
+            code == 1 and f"topic {owners}: its first records were deleted" in said.splitlines()[-1]
+        ), said
         broker.topic_delete(owners)
         claim(s.streamer)
         assert [m.key_text for m in read_topic(broker.bootstrap, owners)] == [s.app_id]

@@ -17,7 +17,9 @@ from streamer import BINARY, WITH_FAULTS, EmbeddedStreamer, environment, run_onc
 
 
 def run(*command: str | Path) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment())
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, env=environment()
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -52,18 +54,34 @@ def test_package__sample_configuration_is_valid(installed: Path, tmp_path: Path)
     assert every.read_text() != sample.read_text()
     for file in (sample, every):
         # The service's own folder is there only on a system where it is installed.
-        run(installed / "usr/bin/streamer", "check", "-c", file, "--set", f"state.dir={tmp_path / 'state'}")
+        run(
+            installed / "usr/bin/streamer",
+            "check",
+            "-c",
+            file,
+            "--set",
+            f"state.dir={tmp_path / 'state'}",
+        )
 
 
 def test_package__depends_on_the_libraries(package: Path) -> None:
     needed = run("dpkg-deb", "-f", package, "Depends")
-    for library in ("libc6", "librocksdb", "libmicrohttpd", "libcjson", "libjemalloc", "libunistring"):
+    for library in (
+        "libc6",
+        "librocksdb",
+        "libmicrohttpd",
+        "libcjson",
+        "libjemalloc",
+        "libunistring",
+    ):
         assert re.search(rf"\b{library}[0-9a-z.-]* \(>= ", needed), needed
     assert "sysusers" in needed
 
 
 def test_package__schemas_are_those_of_the_results(installed: Path) -> None:
-    schemas = {file.stem: file.read_text() for file in (installed / "usr/share/streamer/schemas").iterdir()}
+    schemas = {
+        file.stem: file.read_text() for file in (installed / "usr/share/streamer/schemas").iterdir()
+    }
     assert schemas == {name: (ROOT / "schemas" / f"{name}.avsc").read_text() for name in RESULTS}
 
 
@@ -75,7 +93,11 @@ def test_package__manual_has_every_command_and_setting(installed: Path) -> None:
     assert len(commands) >= 7
     for name, usage in commands:
         assert f'\n.TP\n.BR "{name}" "{usage}"\n' in manual
-    keys = [line.split("`")[1] for line in run_once("help", "--markdown").stdout.splitlines() if line.startswith("| `")]
+    keys = [
+        line.split("`")[1]
+        for line in run_once("help", "--markdown").stdout.splitlines()
+        if line.startswith("| `")
+    ]
     assert len(keys) > 30
     for key in keys:
         assert re.search(rf'\n\.TP\n\.B "{re.escape(key)}', manual), key
@@ -89,10 +111,16 @@ def test_package__unit_starts_what_is_installed(installed: Path) -> None:
     program, command, option, file = service["ExecStart"].split()
     assert (command, option) == ("run", "-c")
     assert (installed / program[1:]).is_file() and (installed / file[1:]).is_file()
-    assert service["Type"] == "notify" and service["WatchdogSec"] and service["TimeoutStartSec"] == "infinity"
+    assert (
+        service["Type"] == "notify"
+        and service["WatchdogSec"]
+        and service["TimeoutStartSec"] == "infinity"
+    )
     state = re.search(r"^state\.dir=(.*)$", (installed / file[1:]).read_text(), flags=re.MULTILINE)
     assert state and Path(state[1]).parent == Path("/var/lib") / service["StateDirectory"]
-    assert re.match(rf"u {service['User']} ", (installed / "usr/lib/sysusers.d/streamer.conf").read_text())
+    assert re.match(
+        rf"u {service['User']} ", (installed / "usr/lib/sysusers.d/streamer.conf").read_text()
+    )
 
 
 def test_package__scripts_and_conffiles(package: Path, installed: Path) -> None:
@@ -102,7 +130,11 @@ def test_package__scripts_and_conffiles(package: Path, installed: Path) -> None:
         run("sh", "-n", control / name)
         assert os.access(control / name, os.X_OK)
     conffiles = {Path(line) for line in (control / "conffiles").read_text().splitlines()}
-    under_etc = {Path("/") / file.relative_to(installed) for file in (installed / "etc").rglob("*") if file.is_file()}
+    under_etc = {
+        Path("/") / file.relative_to(installed)
+        for file in (installed / "etc").rglob("*")
+        if file.is_file()
+    }
     assert conffiles == under_etc
 
 
@@ -143,7 +175,9 @@ def test_systemd__is_told_of_start_life_and_end(tmp_path: Path) -> None:
         assert systemd.next() == "READY=1"
         assert streamer.get_text("/readyz")[0] == 200
         assert [systemd.next() for _ in range(3)] == ["WATCHDOG=1"] * 3
-        assert "has none" in streamer.reload()  # no new secrets; that it has dealt with them is told all the same
+        assert (
+            "has none" in streamer.reload()
+        )  # no new secrets; that it has dealt with them is told all the same
         systemd.wait("RELOADING=1")
         assert [systemd.next() for _ in range(3)] == ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]
         streamer.stop()
@@ -157,7 +191,9 @@ def test_systemd__is_told_nothing_while_a_worker_hangs(tmp_path: Path) -> None:
     systemd = Systemd(tmp_path, watchdog_s=1)
     streamer = EmbeddedStreamer(tmp_path / "embedded", {"workers": "2", "output.headers": "none"})
     streamer.binary = WITH_FAULTS
-    streamer.start(systemd.environment | {"PRODUCE_MS": "600000"})  # the first result takes ten minutes
+    streamer.start(
+        systemd.environment | {"PRODUCE_MS": "600000"}
+    )  # the first result takes ten minutes
     try:
         systemd.wait("READY=1")
         assert systemd.next() == "WATCHDOG=1"

@@ -10,8 +10,16 @@ from model import Model
 from scenario import RECORD_MAX_BYTES, Scenario, load
 
 PARTITIONS = (2, 3)
-TIERS = ((Decimal("500"), Decimal("0.003")), (Decimal("15000"), Decimal("0.1")), (None, Decimal("0.025")))
-SETTINGS = {"rates.tiers": "500:0.003,15000:0.1,*:0.025", "rates.loan.bonus": "0.011", "transaction.max.messages": "7"}
+TIERS = (
+    (Decimal("500"), Decimal("0.003")),
+    (Decimal("15000"), Decimal("0.1")),
+    (None, Decimal("0.025")),
+)
+SETTINGS = {
+    "rates.tiers": "500:0.003,15000:0.1,*:0.025",
+    "rates.loan.bonus": "0.011",
+    "transaction.max.messages": "7",
+}
 
 
 @pytest.mark.parametrize("state", ["kept", "lost"])

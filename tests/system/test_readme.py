@@ -18,7 +18,9 @@ README = (ROOT / "README.md").read_text()
 DATA = ROOT / "tests" / "data"
 PARTITIONS = 2  # what the embedded broker has, unless told otherwise
 
-_TIME_OF_THE_RUN = re.compile(r'((?:loaded|calculated)_at":"|"since":"|quarantine\.at=)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z')
+_TIME_OF_THE_RUN = re.compile(
+    r'((?:loaded|calculated)_at":"|"since":"|quarantine\.at=)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z'
+)
 
 
 @pytest.fixture
@@ -115,12 +117,18 @@ def replay(step: Step, directory: Path, broker: str, http: str) -> None:
         got = masked(done.stdout)
         if got == want:
             return
-        assert time.monotonic() < deadline, f"$ {step.command}\nexpected {want}\n\ngot {got}\n{done.stderr}"
+        assert time.monotonic() < deadline, (
+            f"$ {step.command}\nexpected {want}\n\ngot {got}\n{done.stderr}"
+        )
         time.sleep(0.1)
 
 
 def test_readme__examples(embedded: EmbeddedStreamer, tmp_path: Path) -> None:
-    consoles = [c for part in marked("example") for c in re.findall(r"```console\n(.*?)```", part, re.DOTALL)]
+    consoles = [
+        c
+        for part in marked("example")
+        for c in re.findall(r"```console\n(.*?)```", part, re.DOTALL)
+    ]
     assert consoles
     for console in consoles:
         for step in steps(console):
@@ -132,13 +140,17 @@ def test_readme__the_properties_file_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "streamer.properties"
     secret = tmp_path / "password"
     secret.write_text("change-me\n")
-    path.write_text(re.sub(r"^ +", "", block, flags=re.MULTILINE).replace("/etc/streamer/password", str(secret)))
+    path.write_text(
+        re.sub(r"^ +", "", block, flags=re.MULTILINE).replace("/etc/streamer/password", str(secret))
+    )
     done = run_once("check", "-c", str(path), f"--set=state.dir={tmp_path / 'state'}")
     assert done.returncode == 0, done.stderr
 
 
 def test_readme__commands_are_those_of_help() -> None:
-    told = set(re.findall(r"`streamer ([a-z]+)", README.split("\n## Commands\n")[1].split("\n## ")[0]))
+    told = set(
+        re.findall(r"`streamer ([a-z]+)", README.split("\n## Commands\n")[1].split("\n## ")[0])
+    )
     assert told == set(re.findall(r"^  streamer ([a-z]+)", run_once("help").stdout, re.MULTILINE))
 
 
@@ -159,22 +171,33 @@ def test_readme__sample_data(embedded: EmbeddedStreamer) -> None:
     model = Model()
     counts = {}
     for name in INPUTS:
-        done = run_once("feed", "--set", f"kafka.bootstrap.servers={broker}", name, str(DATA / f"{name}.csv"))
+        done = run_once(
+            "feed", "--set", f"kafka.bootstrap.servers={broker}", name, str(DATA / f"{name}.csv")
+        )
         assert done.returncode == 0, done.stderr
         messages = read_topic(broker, name)
         counts[name] = len(messages)
         for m in messages:
-            model.apply(name, m.partition, m.offset, m.timestamp_ms, m.key, m.value, tuple(m.headers))
+            model.apply(
+                name, m.partition, m.offset, m.timestamp_ms, m.key, m.value, tuple(m.headers)
+            )
     embedded.wait_all_consumed(counts)
     names = {name: name for name in (*INPUTS, *RESULTS, "quarantine")}
     check_results(broker, names, model.expected(), model.quarantine(), PARTITIONS)
 
     text = (DATA / "README.md").read_text()
-    told = {(topic, code): int(n) for code, *ns in rows(text) for topic, n in zip(INPUTS, ns, strict=True) if n != "0"}
+    told = {
+        (topic, code): int(n)
+        for code, *ns in rows(text)
+        for topic, n in zip(INPUTS, ns, strict=True)
+        if n != "0"
+    }
     assert told == Counter((rejected["topic"], rejected["code"]) for rejected in model.quarantine())
     for name in INPUTS:
         assert f"`{name}.csv` ({counts[name]} rows)" in text
-        good, dirty = (re.search(rf"\*\*{name.title()}, {kind} \((\d+)\)", text) for kind in ("good", "dirty"))
+        good, dirty = (
+            re.search(rf"\*\*{name.title()}, {kind} \((\d+)\)", text) for kind in ("good", "dirty")
+        )
         assert good and dirty
         quarantined = model.counters[name]["quarantined"]
         assert (int(good[1]), int(dirty[1])) == (counts[name] - quarantined, quarantined)
@@ -188,4 +211,6 @@ def test_readme__demo_shows_the_sample_data() -> None:
     for code, *ns in rows((DATA / "README.md").read_text()):
         told[code] += sum(map(int, ns))
     page = done.stdout.split("QUARANTINE")[1].split("\n\n")[0]
-    assert dict(re.findall(r"^  (\w+) +(\d+)  ", page, re.MULTILINE)) == {code: str(n) for code, n in told.items()}
+    assert dict(re.findall(r"^  (\w+) +(\d+)  ", page, re.MULTILINE)) == {
+        code: str(n) for code, n in told.items()
+    }

@@ -23,7 +23,9 @@ def write_files(directory: Path) -> dict[str, Path]:
     with accounts.open("w", encoding="utf-8") as f:
         f.write("account_id,customer_id,balance,account_type,updated_at\n")
         for i in range(ACCOUNTS):
-            f.write(f"A{i},{i % CUSTOMERS},{i * 97 % 30000}.{i % 100:02d},{'Savings' if i % 4 else 'Checking'},2024-03-01\n")
+            f.write(
+                f"A{i},{i % CUSTOMERS},{i * 97 % 30000}.{i % 100:02d},{'Savings' if i % 4 else 'Checking'},2024-03-01\n"
+            )
         for i in range(0, ACCOUNTS, 3):  # a change, then a late one between
             f.write(f"A{i},{i % CUSTOMERS},{i}.10,Savings,2024-03-03\n")
             f.write(f"A{i},{i % CUSTOMERS},{i}.05,Savings,2024-03-02\n")
@@ -42,7 +44,10 @@ def feed(s: Scenario, files: dict[str, Path]) -> None:
 
 def everything(s: Scenario) -> dict[str, list[tuple[int, int, bytes, bytes]]]:
     return {
-        name: sorted((m.partition, m.offset, m.key, m.value) for m in read_topic(s.broker.bootstrap, s.names[name]))
+        name: sorted(
+            (m.partition, m.offset, m.key, m.value)
+            for m in read_topic(s.broker.bootstrap, s.names[name])
+        )
         for name in (*RESULTS, "quarantine")
     }
 

@@ -33,7 +33,11 @@ def test_reset__reprocesses_to_the_same(broker: KafkaBroker, tmp_path: Path) -> 
         assert s.names["account_summary"] in broker.topics()
         code, said = reset(s, answer="yes\n")
         assert code == 0, said
-        ours = {s.names["account_summary"], s.names["quarantine"], s.streamer.internal_topic("account-links")}
+        ours = {
+            s.names["account_summary"],
+            s.names["quarantine"],
+            s.streamer.internal_topic("account-links"),
+        }
         assert not ours & set(broker.topics())
         s.streamer.start()
         s.wait_drained()
@@ -53,7 +57,9 @@ def test_reset__says_what_is_lost(broker: KafkaBroker, tmp_path: Path) -> None:
         accounts, file = s.names["accounts"], tmp_path / "accounts.csv"
         rows = "".join(f"A{i},1,{'?' if i % 500 == 0 else i},Savings\n" for i in range(1500))
         file.write_text(f"account_id,customer_id,balance,account_type\n{rows}")
-        fed = run_once("feed", *[f"--set={k}={v}" for k, v in s.settings.items()], "accounts", str(file))
+        fed = run_once(
+            "feed", *[f"--set={k}={v}" for k, v in s.settings.items()], "accounts", str(file)
+        )
         assert fed.returncode == 0, fed
         s.fed.counts["accounts"] += 1500
         s.streamer.start()
@@ -69,11 +75,22 @@ def test_reset__says_what_is_lost(broker: KafkaBroker, tmp_path: Path) -> None:
         broker.topic_delete(s.names["customers"])
         code, said = reset(s, "--yes", "--keep-quarantine")
         assert code == 0, said
-        assert lost in said and f"{s.names['customers']} is not there: all its records are gone" in said, said
-        ours = {topic for topic in broker.topics() if topic.startswith((f"{s.app_id}.", f"{s.app_id}-"))}
+        assert (
+            lost in said
+            and f"{s.names['customers']} is not there: all its records are gone" in said
+        ), said
+        ours = {
+            topic for topic in broker.topics() if topic.startswith((f"{s.app_id}.", f"{s.app_id}-"))
+        }
         assert ours == {accounts, s.names["quarantine"]}
         assert len(read_topic(broker.bootstrap, s.names["quarantine"])) == 3
-        said_of = [m.value for m in read_topic(broker.bootstrap, "streamer-owners") if m.key_text == s.app_id]
-        for state, record in zip(("resetting", "released"), said_of[-2:], strict=True):  # the quarantine stays its own
+        said_of = [
+            m.value
+            for m in read_topic(broker.bootstrap, "streamer-owners")
+            if m.key_text == s.app_id
+        ]
+        for state, record in zip(
+            ("resetting", "released"), said_of[-2:], strict=True
+        ):  # the quarantine stays its own
             assert record is not None
             assert record.decode().split(" ") == [state, *(s.names[name] for name in RESULTS)]

@@ -50,8 +50,14 @@ def test_restart__stopped_while_a_commit_hangs(broker: KafkaBroker, tmp_path: Pa
     with Scenario(broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
         s.fed.feed(load(300, PARTITIONS, "keyed"))
         s.streamer.binary = WITH_FAULTS
-        s.streamer.start({"KILL_POINT": "commit", "KILL_WHEN": "before", "KILL_NTH": "2", "KILL_HOW": "hang"})
-        wait_until("hanging", lambda: "kill_point: hangs" in s.streamer.stderr.read_text(), s.streamer.stderr)
+        s.streamer.start(
+            {"KILL_POINT": "commit", "KILL_WHEN": "before", "KILL_NTH": "2", "KILL_HOW": "hang"}
+        )
+        wait_until(
+            "hanging",
+            lambda: "kill_point: hangs" in s.streamer.stderr.read_text(),
+            s.streamer.stderr,
+        )
         s.streamer.ask_to_stop()
         assert s.streamer.wait_exit() == 1
         assert "stopping takes too long" in s.streamer.stderr.read_text()
@@ -131,7 +137,11 @@ def test_restart__older_state_put_back(broker: KafkaBroker, tmp_path: Path) -> N
         s.streamer.stop()
 
 
-COMPACT_AT_ONCE = {"segment.ms": "1", "min.cleanable.dirty.ratio": "0.001", "delete.retention.ms": "0"}
+COMPACT_AT_ONCE = {
+    "segment.ms": "1",
+    "min.cleanable.dirty.ratio": "0.001",
+    "delete.retention.ms": "0",
+}
 # Who lets Kafka remove tombstones of the internal topics that nobody has read yet loses them (README, "Long pauses").
 KEEP_TOMBSTONES = {"delete.retention.ms": "3600000"}
 
@@ -148,7 +158,10 @@ def test_restart__state_lost_and_topics_compacted(tmp_path: Path) -> None:
         s.streamer.start()
         s.wait_drained()
         results = [s.names[name] for name in RESULTS]
-        internal = [s.streamer.internal_topic(name) for name in ("account-links", "customer-refs", "confirmations")]
+        internal = [
+            s.streamer.internal_topic(name)
+            for name in ("account-links", "customer-refs", "confirmations")
+        ]
         for topic in results:
             broker.topic_alter(topic, COMPACT_AT_ONCE)
         for topic in internal:
@@ -160,7 +173,11 @@ def test_restart__state_lost_and_topics_compacted(tmp_path: Path) -> None:
             broker.topic_alter(topic, COMPACT_AT_ONCE)
         joined = s.names["account_with_customer"]
         full = sum(broker.end_offsets(joined).values())
-        wait_until("compacted", lambda: len(read_topic(broker.bootstrap, joined)) < full // 2, s.streamer.stderr)
+        wait_until(
+            "compacted",
+            lambda: len(read_topic(broker.bootstrap, joined)) < full // 2,
+            s.streamer.stderr,
+        )
         for topic in internal:
             broker.topic_alter(topic, KEEP_TOMBSTONES)
         shutil.rmtree(s.streamer.settings["state.dir"])
@@ -171,7 +188,9 @@ def test_restart__state_lost_and_topics_compacted(tmp_path: Path) -> None:
         complaints = [
             complaint
             for name in RESULTS
-            for complaint in check_rows(name, expected[name], compacted(read_topic(broker.bootstrap, s.names[name])))
+            for complaint in check_rows(
+                name, expected[name], compacted(read_topic(broker.bootstrap, s.names[name]))
+            )
         ]
         assert not complaints, "\n" + "\n".join(complaints)
         s.streamer.stop()

@@ -33,8 +33,14 @@ PARTITIONS = (2, 3)  # so that records of both inputs take the hop over the repa
 USER = "streamer"
 
 _numbers = count()
-_MISSING = re.compile(r"(topic|group|transactional ids that begin with) (\S+): missing ([A-Za-z, ]+?)(?=;| for | \()")
-_KINDS = {"topic": "Topic", "group": "Group", "transactional ids that begin with": "TransactionalId"}
+_MISSING = re.compile(
+    r"(topic|group|transactional ids that begin with) (\S+): missing ([A-Za-z, ]+?)(?=;| for | \()"
+)
+_KINDS = {
+    "topic": "Topic",
+    "group": "Group",
+    "transactional ids that begin with": "TransactionalId",
+}
 _OPERATIONS = {
     "Read": AclOperation.READ,
     "Write": AclOperation.WRITE,
@@ -51,9 +57,17 @@ class Right(NamedTuple):
     operation: str
 
     @property
-    def binding(self) -> tuple[ResourceType, str, ResourcePatternType, str, str, AclOperation, AclPermissionType]:
-        kind = {"Topic": ResourceType.TOPIC, "Group": ResourceType.GROUP}.get(self.kind, ResourceType.TRANSACTIONAL_ID)
-        pattern = ResourcePatternType.PREFIXED if self.kind == "TransactionalId" else ResourcePatternType.LITERAL
+    def binding(
+        self,
+    ) -> tuple[ResourceType, str, ResourcePatternType, str, str, AclOperation, AclPermissionType]:
+        kind = {"Topic": ResourceType.TOPIC, "Group": ResourceType.GROUP}.get(
+            self.kind, ResourceType.TRANSACTIONAL_ID
+        )
+        pattern = (
+            ResourcePatternType.PREFIXED
+            if self.kind == "TransactionalId"
+            else ResourcePatternType.LITERAL
+        )
         who = f"User:{USER}", "*"
         return kind, self.name, pattern, *who, _OPERATIONS[self.operation], AclPermissionType.ALLOW
 
@@ -66,7 +80,9 @@ class Guarded(GuardedBroker):
 
     def __init__(self, directory: Path) -> None:
         authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
-        super().__init__(directory, {"authorizer.class.name": authorizer, "super.users": "User:ANONYMOUS"})
+        super().__init__(
+            directory, {"authorizer.class.name": authorizer, "super.users": "User:ANONYMOUS"}
+        )
 
     def start(self) -> None:
         super().start()
@@ -81,11 +97,18 @@ class Guarded(GuardedBroker):
             future.result(60)
 
     def revoke(self, rights: Rights) -> None:
-        for future in self.admin.delete_acls([AclBindingFilter(*r.binding) for r in rights]).values():
+        for future in self.admin.delete_acls(
+            [AclBindingFilter(*r.binding) for r in rights]
+        ).values():
             assert len(future.result(60)) == 1
 
     def transactional_ids(self) -> str:
-        return self._tool("org.apache.kafka.tools.TransactionsCommand", "--bootstrap-server", self.bootstrap, "list")
+        return self._tool(
+            "org.apache.kafka.tools.TransactionsCommand",
+            "--bootstrap-server",
+            self.bootstrap,
+            "list",
+        )
 
     def login(self) -> dict[str, str]:
         return {
@@ -122,8 +145,13 @@ def readme_rights(s: Scenario, command: str) -> Rights:
 
 def create_rights(s: Scenario) -> Rights:
     """To create what is not there: the inputs are."""
-    assert "| `run` that creates topics | Topic | those of the above that are not there yet | Create |" in marked("rights")[0]
-    topics = {r.name for r in readme_rights(s, "run") if r.kind == "Topic"} - {s.names[name] for name in INPUTS}
+    assert (
+        "| `run` that creates topics | Topic | those of the above that are not there yet | Create |"
+        in marked("rights")[0]
+    )
+    topics = {r.name for r in readme_rights(s, "run") if r.kind == "Topic"} - {
+        s.names[name] for name in INPUTS
+    }
     return {Right("Topic", topic, "Create") for topic in topics}
 
 
@@ -133,7 +161,11 @@ def reset_rights(s: Scenario) -> Rights:
     assert f"| `reset` | Topic | all of the above but {kept} | Delete |" in marked("rights")[0]
     owners = s.settings["topic.owners"]
     deleted = {r._replace(operation="Delete") for r in create_rights(s) if r.name != owners}
-    deleted |= {Right("Group", s.app_id, "Delete"), Right("Topic", owners, "Read"), Right("Topic", owners, "Write")}
+    deleted |= {
+        Right("Group", s.app_id, "Delete"),
+        Right("Topic", owners, "Read"),
+        Right("Topic", owners, "Write"),
+    }
     assert "| `reset` | Topic | `streamer-owners` | Read, Write |" in marked("rights")[0]
     assert "| `reset` | Topic | `customers`, `accounts` | Describe |" in marked("rights")[0]
     return deleted | {Right("Topic", s.names[name], "Describe") for name in INPUTS}
@@ -219,7 +251,9 @@ def says(s: Scenario, missing: Rights) -> bool:
 
 def wait_denied(s: Scenario, missing: Rights) -> None:
     """Until /readyz says that exactly these are missing."""
-    wait_until(f"without {missing}", lambda: says(s, missing), s.streamer.stderr, s.streamer.process)
+    wait_until(
+        f"without {missing}", lambda: says(s, missing), s.streamer.stderr, s.streamer.process
+    )
 
 
 def test_rights__missing_at_the_start(guarded: Guarded, tmp_path: Path) -> None:
@@ -248,7 +282,10 @@ def test_rights__missing_at_the_start(guarded: Guarded, tmp_path: Path) -> None:
         with s.another(tmp_path / "other", {"retry.timeout": "2s"}) as other:
             assert other.wait_exit() == 1
             last = other.stderr.read_text().splitlines()[-1]
-            assert "gave up after 2 s of trying again (retry.timeout)" in last and named(last) == before, last
+            assert (
+                "gave up after 2 s of trying again (retry.timeout)" in last
+                and named(last) == before
+            ), last
         guarded.grant(before)
         s.streamer.start()
         s.wait_drained()
@@ -261,15 +298,26 @@ def ways(s: Scenario, needed: Rights) -> list[Rights]:
     found: dict[tuple[str, str], Rights] = defaultdict(set)
     results = {s.names[name] for name in RESULTS}
     for right in needed:
-        role = "results" if right.name in results else "hop" if "-repartition-" in right.name else right.name
-        found[right.operation, "" if right.operation in ("Delete", "DescribeConfigs") else role].add(right)
+        role = (
+            "results"
+            if right.name in results
+            else "hop"
+            if "-repartition-" in right.name
+            else right.name
+        )
+        found[
+            right.operation, "" if right.operation in ("Delete", "DescribeConfigs") else role
+        ].add(right)
     return [found[way] for way in sorted(found)]
 
 
 def test_rights__missing_while_running(guarded: Guarded, tmp_path: Path) -> None:
     """Each is waited for, and the last ones in vain; when they are granted again the next start goes on, and nothing is lost."""
     records = iter(load(600, PARTITIONS, "scattered", large=False))
-    short = {"retry.timeout": "8s", "kafka.session.timeout.ms": "6000"}  # so that it loses its membership meanwhile
+    short = {
+        "retry.timeout": "8s",
+        "kafka.session.timeout.ms": "6000",
+    }  # so that it loses its membership meanwhile
     with Scenario(guarded, tmp_path, PARTITIONS, {**settings(guarded), **short}) as s:
         needed, create = readme_rights(s, "run"), create_rights(s)
         guarded.grant(needed | create)
@@ -284,7 +332,9 @@ def test_rights__missing_while_running(guarded: Guarded, tmp_path: Path) -> None
             s.wait_drained()
         guarded.revoke(needed)
         s.fed.feed(list(records))
-        untold = {r for r in needed if r.operation == "DescribeConfigs" or r.kind == "TransactionalId"}  # until the others are granted
+        untold = {
+            r for r in needed if r.operation == "DescribeConfigs" or r.kind == "TransactionalId"
+        }  # until the others are granted
         wait_denied(s, needed - untold)
         while s.streamer.runs():
             with suppress(OSError):  # it ends
@@ -308,7 +358,10 @@ def test_rights__feed(guarded: Guarded, tmp_path: Path) -> None:
     with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
         command = ("feed", "-c", str(s.streamer.properties), "customers", str(file))
         needed = {r for r in readme_rights(s, "feed") if r.name == s.names["customers"]}
-        for other in ({Right("Topic", s.names["accounts"], "Write")}, {Right("Topic", s.names["customers"], "Read")}):
+        for other in (
+            {Right("Topic", s.names["accounts"], "Write")},
+            {Right("Topic", s.names["customers"], "Read")},
+        ):
             guarded.grant(other)
             done = run_once(*command)
             assert (done.returncode, named(done.stderr)) == (1, needed), done
@@ -338,4 +391,6 @@ def test_rights__reset(guarded: Guarded, tmp_path: Path) -> None:
             guarded.grant(taken)
         done = run_once(*command)
         assert done.returncode == 0, done
-        assert {t for t in guarded.topics() if t.startswith(s.app_id)} == {s.names[name] for name in INPUTS}
+        assert {t for t in guarded.topics() if t.startswith(s.app_id)} == {
+            s.names[name] for name in INPUTS
+        }

@@ -12,11 +12,17 @@ from scenario import Scenario, load
 from streamer import Streamer, total
 
 PARTITIONS = (4, 4)
-SETTINGS = {"batch.max.records": "20", "kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
+SETTINGS = {
+    "batch.max.records": "20",
+    "kafka.session.timeout.ms": "6000",
+    "transaction.timeout": "5s",
+}
 
 
 @contextmanager
-def two(broker: KafkaBroker, directory: Path, static: bool, workers: int = 1) -> Iterator[tuple[Scenario, Streamer]]:
+def two(
+    broker: KafkaBroker, directory: Path, static: bool, workers: int = 1
+) -> Iterator[tuple[Scenario, Streamer]]:
     settings = {**SETTINGS, "instance.id": "one" if static else "", "workers": str(workers)}
     with Scenario(broker, directory, PARTITIONS, settings) as s:
         with s.another(directory / "two", {"instance.id": "two" if static else ""}) as second:

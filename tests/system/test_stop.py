@@ -42,7 +42,11 @@ def frozen_under_load(s: Scenario) -> None:
 def idle_then_dead(s: Scenario) -> None:
     s.wait_drained()
     s.broker.stop()
-    wait_until("trying again", lambda: s.streamer.get("/readyz")[1]["unreachable_brokers"], s.streamer.stderr)
+    wait_until(
+        "trying again",
+        lambda: s.streamer.get("/readyz")[1]["unreachable_brokers"],
+        s.streamer.stderr,
+    )
 
 
 def dead_under_load(s: Scenario) -> None:
@@ -65,7 +69,11 @@ def started_while_dead(s: Scenario) -> None:
 
 
 def unreachable(s: Scenario) -> None:
-    wait_until("looking for the broker", lambda: "broker unreachable" in s.streamer.stderr.read_text(), s.streamer.stderr)
+    wait_until(
+        "looking for the broker",
+        lambda: "broker unreachable" in s.streamer.stderr.read_text(),
+        s.streamer.stderr,
+    )
 
 
 # What is the matter, and whether it must end as well as it can: with exit code 0.
@@ -88,7 +96,9 @@ def bring_back(broker: KafkaBroker) -> None:
         broker.start()
 
 
-@pytest.mark.parametrize("situation, ends_well", [pytest.param(f, well, id=f.__name__) for f, well in SITUATIONS])
+@pytest.mark.parametrize(
+    "situation, ends_well", [pytest.param(f, well, id=f.__name__) for f, well in SITUATIONS]
+)
 def test_stop__in(
     broker: KafkaBroker, tmp_path: Path, situation: Callable[[Scenario], None], ends_well: bool
 ) -> None:
@@ -102,7 +112,9 @@ def test_stop__in(
         finally:
             bring_back(broker)
         said = s.streamer.stderr.read_text()
-        assert code == 0 or (not ends_well and code == 1 and "stopping takes too long" in said), said
+        assert code == 0 or (not ends_well and code == 1 and "stopping takes too long" in said), (
+            said
+        )
         s.streamer.start()
         s.wait_drained()
         s.check()
