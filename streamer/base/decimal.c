@@ -301,8 +301,9 @@ bool decimal_get_bytes(struct slice bytes, int128 *value) {
 
 #define LIMBS (DECIMAL_BYTES_MAX / 4)
 #define LIMB_DIGITS 9 /* of what one division by 10^9 takes off */
-#define DIGITS_MAX ((DECIMAL_BYTES_MAX * 8 / 29 + 1) * LIMB_DIGITS) /* 10^9 has more than 29 bits  \
-                                                                     */
+#define DIGITS_MAX                                                                                 \
+    ((DECIMAL_BYTES_MAX * 8 / 29 + 1) * LIMB_DIGITS) /* 10^9 has more than 29 bits                 \
+                                                      */
 
 /* The size of a number of many bytes: 32 bits each, the lowest first. */
 struct big {

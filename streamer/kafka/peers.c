@@ -10,11 +10,12 @@
 #include <string.h>
 #include <time.h>
 
-#define PERIOD_MS 10000        /* while nobody wants to know */
-#define FRESH_MS 1000          /* what was heard that recently is not asked for again */
-#define AFTER_REFUSAL_MS 60000 /* accounts get locked by logins that are refused again and again   \
-                                */
-#define WAIT_MS 5000           /* for an answer */
+#define PERIOD_MS 10000 /* while nobody wants to know */
+#define FRESH_MS 1000   /* what was heard that recently is not asked for again */
+#define AFTER_REFUSAL_MS                                                                           \
+    60000            /* accounts get locked by logins that are refused again and again             \
+                      */
+#define WAIT_MS 5000 /* for an answer */
 #define POLL_MS 100
 
 struct peer {

@@ -1,6 +1,6 @@
 /* rights: what the user of the kafka.* settings must be allowed to do on a cluster with ACLs
- * (README, "Rights"), and what of that is missing. Kafka is asked, because errors do not tell: some
- * name no topic, and librdkafka tells a refused fetch once and then waits in silence. */
+ * (docker/README.md, "Rights"), and what of that is missing. Kafka is asked, because errors do not
+ * tell: some name no topic, and librdkafka tells a refused fetch once and then waits in silence. */
 #ifndef STREAMER_KAFKA_RIGHTS_H
 #define STREAMER_KAFKA_RIGHTS_H
 

@@ -1,6 +1,6 @@
 /* metrics: every figure that /metrics exports. Workers write with relaxed atomics (no locks on the
  * path of a record), the HTTP thread renders. Names, labels and units are promised to users
- * (README, "Metrics"); help texts are in metrics.c.
+ * (docker/README.md, "Metrics"); help texts are in metrics.c.
  */
 #ifndef STREAMER_METRICS_METRICS_H
 #define STREAMER_METRICS_METRICS_H

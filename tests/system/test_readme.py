@@ -1,4 +1,4 @@
-"""What README.md and tests/data/README.md say is so: tables are the program's own, examples are replayed."""
+"""What the documents say is so: tables are the program's own, examples are replayed."""
 
 import re
 import subprocess
@@ -14,7 +14,15 @@ from model import Model
 from results import RESULTS, check_results, read_topic
 from streamer import INPUTS, EmbeddedStreamer, environment, run_once
 
-README = (ROOT / "README.md").read_text()
+DOCUMENTS = {
+    path: path.read_text()
+    for path in (
+        *ROOT.glob("*.md"),
+        *(ROOT / folder / "README.md" for folder in ("schemas", "docker", "state", "tests")),
+        ROOT / "tests" / "bench" / "README.md",
+    )
+}
+RUNNING = DOCUMENTS[ROOT / "docker" / "README.md"]
 DATA = ROOT / "tests" / "data"
 PARTITIONS = 2  # what the embedded broker has, unless told otherwise
 
@@ -32,9 +40,10 @@ def embedded(tmp_path: Path) -> Iterator[EmbeddedStreamer]:
 
 
 def marked(name: str) -> list[str]:
-    """What stands between `<!-- name:begin -->` and `<!-- name:end -->`."""
-    found = re.findall(rf"<!-- {name}:begin -->\n(.*?)<!-- {name}:end -->", README, re.DOTALL)
-    assert found, f"README.md has no <!-- {name}:begin -->"
+    """What stands between `<!-- name:begin -->` and `<!-- name:end -->`, in any document."""
+    texts = "\n".join(DOCUMENTS.values())
+    found = re.findall(rf"<!-- {name}:begin -->\n(.*?)<!-- {name}:end -->", texts, re.DOTALL)
+    assert found, f"no document has <!-- {name}:begin -->"
     return found
 
 
@@ -136,7 +145,7 @@ def test_readme__examples(embedded: EmbeddedStreamer, tmp_path: Path) -> None:
 
 
 def test_readme__the_properties_file_is_valid(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```properties\n(.*?)```", README, re.DOTALL)
+    (block,) = re.findall(r"```properties\n(.*?)```", RUNNING, re.DOTALL)
     path = tmp_path / "streamer.properties"
     secret = tmp_path / "password"
     secret.write_text("change-me\n")
@@ -149,17 +158,23 @@ def test_readme__the_properties_file_is_valid(tmp_path: Path) -> None:
 
 def test_readme__commands_are_those_of_help() -> None:
     told = set(
-        re.findall(r"`streamer ([a-z]+)", README.split("\n## Commands\n")[1].split("\n## ")[0])
+        re.findall(r"`streamer ([a-z]+)", RUNNING.split("\n## Commands\n")[1].split("\n## ")[0])
     )
     assert told == set(re.findall(r"^  streamer ([a-z]+)", run_once("help").stdout, re.MULTILINE))
 
 
-def test_readme__links_lead_somewhere() -> None:
-    for link in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / link).exists(), link
-    titles = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
-    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
+def anchors(text: str) -> set[str]:
+    """Of the headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_readme__links_lead_somewhere(document: Path) -> None:
+    for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", DOCUMENTS[document]):
+        target = (document.parent / link).resolve() if link else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), f"{link}#{anchor}"
 
 
 # --- the sample data

@@ -1,5 +1,5 @@
-/* account_summary: the mart of savings accounts and their interest (README, "Join and marts").
- * Pure, exact: amounts in cents, rates in thousandths. */
+/* account_summary: the mart of savings accounts and their interest (schemas/README.md, "Join and
+ * marts"). Pure, exact: amounts in cents, rates in thousandths. */
 #ifndef STREAMER_LAYERS_MARTS_ACCOUNT_SUMMARY_H
 #define STREAMER_LAYERS_MARTS_ACCOUNT_SUMMARY_H
 

@@ -1,5 +1,5 @@
-/* customer_profile: the mart of totals over a customer's savings accounts (README, "Join and
- * marts"), kept by adding what is new and subtracting what was. Pure, exact. */
+/* customer_profile: the mart of totals over a customer's savings accounts (schemas/README.md, "Join
+ * and marts"), kept by adding what is new and subtracting what was. Pure, exact. */
 #ifndef STREAMER_LAYERS_MARTS_CUSTOMER_PROFILE_H
 #define STREAMER_LAYERS_MARTS_CUSTOMER_PROFILE_H
 

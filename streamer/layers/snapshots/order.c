@@ -242,7 +242,8 @@ void order_note_ignored(struct timeline *t, const struct event *e, enum verdict 
     t->memory.last = verdict == VERDICT_REPEAT ? LAST_REPEAT : LAST_OTHER;
 }
 
-/* README, "Outdated rows": whether a rejected record says something newer than what is current. */
+/* schemas/README.md, "Outdated rows": whether a rejected record says something newer than what is
+ * current. */
 static bool makes_outdated(const struct timeline *t, const struct event *e, enum reason_code code) {
     if (!t->has_current || code == REASON_TOO_LATE)
         return false;

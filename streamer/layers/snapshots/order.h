@@ -1,7 +1,7 @@
-/* order: where a record of an id belongs in the id's history: rules O2 to O10 (README, "Order of
- * events"). A topic is a set of events, told apart by their times, or a database's log, in which
- * the partition's order is the truth and times only label it. This turns a record of either into an
- * event with a place; the history (history.h) knows of sets only. Pure. */
+/* order: where a record of an id belongs in the id's history: rules O2 to O10 (schemas/README.md,
+ * "Order of events"). A topic is a set of events, told apart by their times, or a database's log,
+ * in which the partition's order is the truth and times only label it. This turns a record of
+ * either into an event with a place; the history (history.h) knows of sets only. Pure. */
 #ifndef STREAMER_LAYERS_SNAPSHOTS_ORDER_H
 #define STREAMER_LAYERS_SNAPSHOTS_ORDER_H
 

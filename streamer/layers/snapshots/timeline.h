@@ -29,8 +29,9 @@ struct confirmation {
     bool deleted;
     int64_t loaded_at;
 };
-#define CONFIRMATIONS_INSIDE 6 /* of a timeline; a list of an older version's topic may be longer  \
-                                */
+#define CONFIRMATIONS_INSIDE                                                                       \
+    6 /* of a timeline; a list of an older version's topic may be longer                           \
+       */
 
 /* What came last of an id, as far as a tombstone behind it has to know (rules O4, O7). */
 enum last_record {
@@ -46,7 +47,7 @@ enum newest_end {
     END_TRUNCATE,  /* the end that a truncate made (O9) */
 };
 
-/* Rules O4 to O9, and what is outdated (README, "Order of events"). */
+/* Rules O4 to O9, and what is outdated (schemas/README.md, "Order of events"). */
 struct order_memory {
     enum last_record last;
     enum newest_end end;

@@ -1,5 +1,5 @@
-/* order: what README, "Order of events", says of a record, rule by rule. late.window is 100 and
- * future.window 50 here. */
+/* order: what schemas/README.md, "Order of events", says of a record, rule by rule. late.window is
+ * 100 and future.window 50 here. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
