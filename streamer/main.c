@@ -1,5 +1,6 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/nearest.h"
+#include "streamer/base/version.h"
 #include "streamer/commands/arguments.h"
 #include "streamer/commands/commands.h"
 #include "streamer/kafka/kafka.h"

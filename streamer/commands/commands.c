@@ -16,7 +16,3 @@ int command_fail_in_log(const struct err *e) {
               log_quote(&(struct log_value){0}, e->text));
     return exit_code(e);
 }
-
-const char *streamer_version(void) {
-    return STREAMER_VERSION;
-}

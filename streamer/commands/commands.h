@@ -31,6 +31,4 @@ int command_fail(const struct err *e);
  * machines. */
 int command_fail_in_log(const struct err *e);
 
-const char *streamer_version(void); /* "0.1.0" */
-
 #endif

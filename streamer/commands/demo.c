@@ -4,6 +4,7 @@
 #include "state/keys.h"
 #include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/version.h"
 #include "streamer/commands/commands.h"
 #include "streamer/commands/feed.h"
 #include "streamer/kafka/kafka.h"

@@ -1,4 +1,5 @@
 #include "streamer/metrics/metrics.h"
+#include "streamer/base/version.h"
 
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
@@ -367,7 +368,7 @@ static void put_last_commit(struct buf *out, const struct metrics *m) {
 static void put_build_info(struct buf *out) {
     const char *name = "streamer_build_info";
     put_family(out, name, "gauge", "Always 1; what this program was built from.");
-    put_series(out, name, LABEL("version", STREAMER_VERSION),
+    put_series(out, name, LABEL("version", streamer_version()),
                LABEL("compiler", "gcc " __VERSION__));
     put_whole(out, 1);
 }

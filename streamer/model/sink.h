@@ -4,7 +4,7 @@
 #define STREAMER_MODEL_SINK_H
 
 #include "streamer/base/slice.h"
-#include "streamer/config/config.h"
+#include "streamer/model/topic.h"
 
 #include <stddef.h>
 #include <stdint.h>

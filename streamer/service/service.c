@@ -1,4 +1,5 @@
 #include "streamer/service/service.h"
+#include "streamer/base/version.h"
 
 #include "state/rocksdb/store.h"
 #include "streamer/base/address.h"
@@ -6,7 +7,6 @@
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
-#include "streamer/commands/commands.h"
 #include "streamer/http/http.h"
 #include "streamer/http/http_files.h"
 #include "streamer/http/query.h"
@@ -562,7 +562,7 @@ static void *give_up(void *nothing) {
     log_error(
         "stopping takes too long; ended as by kill -9: the next start goes on from what is committed",
         "seconds=%d", STOP_S);
-    _exit(EXIT_FAILED);
+    _exit(EXIT_FAILURE);
     return nothing;
 }
 

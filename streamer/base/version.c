@@ -1,0 +1,5 @@
+#include "streamer/base/version.h"
+
+const char *streamer_version(void) {
+    return STREAMER_VERSION;
+}
