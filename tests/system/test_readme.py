@@ -2,16 +2,18 @@
 
 import re
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from kafka import ROOT
 from model import Model
-from results import RESULTS, check_results, read_topic
+from results import RESULTS, Row, check_results, read_topic
 from streamer import INPUTS, EmbeddedStreamer, environment, run_once
 
 DOCUMENTS = {
@@ -20,9 +22,11 @@ DOCUMENTS = {
         *ROOT.glob("*.md"),
         *(ROOT / folder / "README.md" for folder in ("schemas", "docker", "state", "tests")),
         ROOT / "tests" / "bench" / "README.md",
+        ROOT / "tests" / "data" / "README.md",
     )
 }
 RUNNING = DOCUMENTS[ROOT / "docker" / "README.md"]
+TWO_MINUTES = 12 * 1024  # bytes of README.md
 DATA = ROOT / "tests" / "data"
 PARTITIONS = 2  # what the embedded broker has, unless told otherwise
 
@@ -144,16 +148,18 @@ def test_readme__examples(embedded: EmbeddedStreamer, tmp_path: Path) -> None:
             replay(step, tmp_path, embedded.bootstrap(), embedded.settings["http.listen"])
 
 
-def test_readme__the_properties_file_is_valid(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```properties\n(.*?)```", RUNNING, re.DOTALL)
+def test_readme__the_properties_files_are_valid(tmp_path: Path) -> None:
     path = tmp_path / "streamer.properties"
     secret = tmp_path / "password"
     secret.write_text("change-me\n")
-    path.write_text(
-        re.sub(r"^ +", "", block, flags=re.MULTILINE).replace("/etc/streamer/password", str(secret))
-    )
-    done = run_once("check", "-c", str(path), f"--set=state.dir={tmp_path / 'state'}")
-    assert done.returncode == 0, done.stderr
+    blocks = re.findall(r"```properties\n(.*?)```", RUNNING, re.DOTALL)
+    blocks += re.findall(r"<<'END'\n(.*?)END\n", DOCUMENTS[ROOT / "README.md"], re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        text = re.sub(r"^ +", "", block, flags=re.MULTILINE)
+        path.write_text(text.replace("/etc/streamer/password", str(secret)))
+        done = run_once("check", "-c", str(path), f"--set=state.dir={tmp_path / 'state'}")
+        assert done.returncode == 0, done.stderr
 
 
 def test_readme__commands_are_those_of_help() -> None:
@@ -169,7 +175,12 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+EACH_DOCUMENT = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT))
+)
+
+
+@EACH_DOCUMENT
 def test_readme__links_lead_somewhere(document: Path) -> None:
     for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", DOCUMENTS[document]):
         target = (document.parent / link).resolve() if link else document
@@ -177,7 +188,42 @@ def test_readme__links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(target.read_text()), f"{link}#{anchor}"
 
 
+@EACH_DOCUMENT
+def test_readme__files_that_are_named_exist(document: Path) -> None:
+    """By their whole path or the end of it; those of librdkafka are not ours."""
+    files = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    for name in re.findall(
+        r"`(?:\./)?([\w./-]+\.(?:c|h|py|cmake|yml|service))`", DOCUMENTS[document]
+    ):
+        ours = any(f"/{file}".endswith(f"/{name}") for file in files)
+        assert ours or name.startswith("rdkafka_"), name
+
+
+def test_readme__the_first_page_is_short() -> None:
+    assert len((ROOT / "README.md").read_bytes()) <= TWO_MINUTES
+
+
 # --- the sample data
+
+
+def check_recipe(broker: str, summaries: list[Row]) -> None:
+    """What Python's consumer in schemas/README.md prints: how many rows, and the sum of balances."""
+    ((code,),) = (re.findall(r"```python\n(.*?)```", r, re.DOTALL) for r in marked("recipe-python"))
+    done = subprocess.run(
+        [sys.executable, "-c", code, broker],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    total = sum(Decimal(row["original_balance_amount"]) for row in summaries)
+    assert done.stdout == f"{len(summaries)} {total}\n", done.stderr
 
 
 def test_readme__sample_data(embedded: EmbeddedStreamer) -> None:
@@ -198,7 +244,9 @@ def test_readme__sample_data(embedded: EmbeddedStreamer) -> None:
             )
     embedded.wait_all_consumed(counts)
     names = {name: name for name in (*INPUTS, *RESULTS, "quarantine")}
-    check_results(broker, names, model.expected(), model.quarantine(), PARTITIONS)
+    expected = model.expected()
+    check_results(broker, names, expected, model.quarantine(), PARTITIONS)
+    check_recipe(broker, list(expected["account_summary"].values()))
 
     text = (DATA / "README.md").read_text()
     told = {
