@@ -1,6 +1,6 @@
-/* worker: one thread = one member of the consumer group + one transactional producer + the tasks of
- * the partitions that the group gives it. Everything between Kafka and the core happens here. A
- * process has one or more of them, with one store. */
+/* worker: one thread, with one member of the consumer group, one transactional producer, and the
+ * tasks of the partitions that the group assigns to it. It connects Kafka to the tasks. A process
+ * has one or more workers, which share one store. */
 #ifndef STREAMER_WORKER_WORKER_H
 #define STREAMER_WORKER_WORKER_H
 
@@ -19,15 +19,14 @@
 struct worker;
 
 enum worker_phase {
-    WORKER_CONNECTING, /* no assignment yet */
-    WORKER_RESTORING,
-    WORKER_RUNNING,
-    WORKER_RETRYING, /* after an error, with backoff */
+    WORKER_CONNECTING, /* there is no assignment yet */
+    WORKER_RESTORING,  /* some tasks are not ready */
+    WORKER_RUNNING,    /* all tasks are ready */
+    WORKER_RETRYING,   /* there was an error: the worker waits, and then tries again */
     WORKER_STOPPED,
 };
 
-/* Everything is borrowed and must outlive the worker. `ephemeral`: the embedded broker, which
- * stores no transactional offsets: what was committed is remembered here alone. */
+/* Everything is borrowed and must outlive the worker. */
 struct worker_options {
     const struct config *config;
     const struct worker_kafka *kafka;
@@ -35,41 +34,58 @@ struct worker_options {
     const struct topic_layout *layout;
     struct store *store;
     struct metrics *metrics;
-    int index;                    /* 0 … workers - 1 */
-    const char *transactional_id; /* its own; copied */
-    /* By partition: index + 1 of the worker that has the task's state in its hands, 0: none. Shared
-     * by the workers of the process: a task that moves between two of them is let go by the one
-     * before the other reads its state. */
+    int index;                    /* 0 to `workers` - 1 */
+    const char *transactional_id; /* of this worker alone; copied */
+    /* By partition: the index + 1 of the worker that has the task's state, 0: none has. The workers
+     * of the process share this. When a task moves between two of them, the first must let it go
+     * before the second reads its state. */
     atomic_int *state_owners;
+    /* Kafka is the embedded broker. It stores no transactional offsets, so only the local state
+     * remembers what was committed. */
     bool ephemeral;
-    /* Called on the worker's thread when it ends by itself because of an error. */
+    /* Called on the worker's thread when an error ends it. */
     void (*failed)(void *context);
     void *context;
 };
 
-/* Starts the thread. NULL with `e` if Kafka refuses. */
+/* Connects, joins the group and starts the thread. NULL with `e` if Kafka refuses. The caller ends
+ * the worker with worker_stop. */
 struct worker *worker_start(const struct worker_options *o, struct err *e);
-/* So that several end at the same time; worker_stop is still to be called. */
+/* Asks the worker to end, without waiting for it, so that several workers can end at the same time.
+ * worker_stop must still be called. Any thread. */
 void worker_ask_to_stop(struct worker *w);
-/* Lets it finish its transaction, leave the group and end; then returns what it ended with: false
- * with `e` if an error had ended it. The store may be closed afterwards. Frees it. NULL is allowed
- * (true). */
+/* Lets the worker finish its transaction, leave the group and end, and frees it. False with `e` if
+ * an error had ended it. The store may be closed afterwards. NULL is allowed (true). */
 bool worker_stop(struct worker *w, struct err *e);
 
-/* The rest may be called on any thread while the worker lives. */
+/* --- the same without a thread: a simulator calls these on a thread of its own --- */
+
+/* Connects and joins the group. NULL with `e` if Kafka refuses. */
+struct worker *worker_new(const struct worker_options *o, struct err *e);
+/* Runs one cycle, or one poll of the group while the worker waits to try again. False: it was asked
+ * to stop, or an error has ended it. */
+bool worker_step(struct worker *w);
+/* To be called after the last step: lets all tasks go, and reports an error that ended the worker.
+ */
+void worker_finish(struct worker *w);
+/* Leaves the group. */
+void worker_free(struct worker *w);
+
+/* --- any thread may call these while the worker lives --- */
+
 enum worker_phase worker_phase(const struct worker *w);
-/* Since when it runs (WORKER_RUNNING), or does not: wall clock, ms since 1970. */
+/* When the worker began to run (WORKER_RUNNING), or ceased to: wall clock, ms since 1970. */
 int64_t worker_ready_changed_ms(const struct worker *w);
-/* Whether the task of that partition is assigned here and restored: queries are answered for it. */
+/* Whether the task of the partition is assigned here and ready, so that queries are answered. */
 bool worker_owns(const struct worker *w, int32_t partition);
-/* Whether it is assigned here, restored or not. */
+/* Whether the task of the partition is assigned here, ready or not. */
 bool worker_holds(const struct worker *w, int32_t partition);
-/* How many records wait, in all consumed partitions together; one consistent number. */
+/* How many records wait in all consumed partitions together: one consistent number. */
 int64_t worker_backlog(const struct worker *w);
-/* Whether it has done a step since this was last asked: a cycle, a transaction, a wait before
- * another try. One that does none for minutes hangs. */
+/* Whether the worker has made a step (a cycle, a transaction, a wait before another try) since this
+ * was last asked. A worker that makes none for minutes hangs. */
 bool worker_has_moved(struct worker *w);
-/* What the last error was while it is retrying; copies into `text`. */
+/* Copies the last error into `text`; "": there was none. */
 void worker_last_error(struct worker *w, char *text, size_t n);
 
 #endif

@@ -1,68 +1,87 @@
-# Makes copies of the worker's files with mistakes in them, each switched on by its name (mutation.h):
+# Makes copies of the worker's files with mistakes in them. Each mistake is switched on by its name
+# (mutation.h):
 #   cmake -DFROM=<source folder> -DTO=<folder> -P mutations.cmake
-# Text that is not there any more, or twice, is an error: then a mutation is to be put anew.
+# It is an error if a text that is to be replaced does not occur exactly once: whoever has changed
+# the source then has to adapt the mutation.
 
-# mutate(FILE OLD NEW): in FILE, NEW takes the place of OLD.
+# mutate(FILE OLD NEW): replaces OLD by NEW in FILE.
 function(mutate file old new)
   string(REPLACE "\\\n" "" old "${old}")
   set(text "${${file}}")
   string(FIND "${text}" "${old}" first)
   string(FIND "${text}" "${old}" last REVERSE)
   if(first EQUAL -1 OR NOT first EQUAL last)
-    message(FATAL_ERROR "mutations.cmake: ${file} has this not once: ${old}")
+    message(FATAL_ERROR "mutations.cmake: ${file} does not have this text exactly once: ${old}")
   endif()
   string(REPLACE "${old}" "${new}" text "${text}")
   set(${file} "${text}" PARENT_SCOPE)
 endfunction()
 
-set(FILES worker/worker_cycle worker/worker_tasks worker/restore task/catchup)
+set(FILES worker/worker_cycle worker/worker_tasks worker/worker_process worker/worker_commit
+          worker/worker_persist worker/restore task/catchup)
 foreach(path ${FILES})
   get_filename_component(file ${path} NAME)
   file(READ ${FROM}/${path}.c ${file})
   set(${file} "#include \"tests/sim/mutation.h\"\n${${file}}")
 endforeach()
 
-mutate(worker_cycle
+mutate(worker_commit
+[[#include "streamer/worker/worker_commit.h"
+]]
+[[#include "streamer/worker/worker_commit.h"
+#include "streamer/worker/worker_persist.h"
+]])
+mutate(worker_commit
 [[    if (!producer_commit(w->producer, offsets, w->membership, e)) {
 ]]
 [[    if (mutated(MUTATION_KEEP_BEFORE_COMMIT)) {
         w->in_transaction = false;
-        w->unwritten = true;
-        note_positions(w, offsets);
-        (void)worker_write_state(w, e);
+        w->backlogged = false;
+        (void)worker_persist(w, offsets, e);
         w->in_transaction = true;
     }
-    if (mutated(MUTATION_OFFSET_TOO_LOW) && mutated_now(MUTATION_OFFSET_TOO_LOW) && offsets->elems[0].offset > 0)
+    if (mutated(MUTATION_OFFSET_TOO_LOW) && mutated_now(MUTATION_OFFSET_TOO_LOW) &&
+        offsets->elems[0].offset > 0)
         offsets->elems[0].offset--;
-    rd_kafka_consumer_group_metadata_t *newest = mutated(MUTATION_NEWEST_GENERATION) ? w->o.kafka->membership(w->consumer) : NULL;
+    rd_kafka_consumer_group_metadata_t *newest =
+        mutated(MUTATION_NEWEST_GENERATION) ? w->o.kafka->membership(w->consumer) : NULL;
     if (!producer_commit(w->producer, offsets, newest != NULL ? newest : w->membership, e)) {
         if (mutated(MUTATION_KEEP_AFTER_FAILURE)) {
             struct err ignored;
-            (void)persist_state(w, offsets, &ignored);
+            w->in_transaction = false;
+            (void)worker_persist(w, offsets, &ignored);
         }
 ]])
-mutate(worker_cycle
+mutate(worker_persist
 [[            t->meta.positions[i] = producer_position(w->producer, (enum topic)i, t->partition);
 ]]
-[[            t->meta.positions[i] = producer_position(w->producer, (enum topic)i, t->partition) + (mutated(MUTATION_POSITION_TOO_FAR) ? 2 : 0);
+[[            t->meta.positions[i] = producer_position(w->producer, (enum topic)i, t->partition) +
+                                   (mutated(MUTATION_POSITION_TOO_FAR) ? 2 : 0);
 ]])
-mutate(worker_cycle
+mutate(worker_persist
+[[    int64_t age_ms = w->pipeline.env.now_ms - t->meta.committed_ms;
+]]
+[[    int64_t age_ms =
+        mutated(MUTATION_GROW_OLD) ? 0 : w->pipeline.env.now_ms - t->meta.committed_ms;
+]])
+mutate(worker_process
 [[        done = pipeline_process(&w->pipeline, task_of(w, s), &in);
 ]]
 [[        done = mutated_now(MUTATION_SKIP) || pipeline_process(&w->pipeline, task_of(w, s), &in);
         if (done && mutated_now(MUTATION_TWICE))
             (void)pipeline_process(&w->pipeline, task_of(w, s), &in);
 ]])
-
 mutate(worker_cycle
-[[    if (w->commits > commits) { /* though its state may not be written */
+[[    bool ok = worker_persist(w, offsets, e);
 ]]
-[[    if (mutated(MUTATION_LOSE_COUNTS) ? ok : w->commits > commits) {
+[[    bool ok = worker_persist(w, offsets, e);
+    if (mutated(MUTATION_LOSE_COUNTS) && !ok)
+        return false;
 ]])
 mutate(worker_cycle
-[[    int64_t age_ms = w->pipeline.env.now_ms - t->meta.committed_ms;
+[[    w->must_rejoin = !worker_sources_are_whole(w, e);
 ]]
-[[    int64_t age_ms = mutated(MUTATION_GROW_OLD) ? 0 : w->pipeline.env.now_ms - t->meta.committed_ms;
+[[    w->must_rejoin = !mutated(MUTATION_TAKE_PARTS) && !worker_sources_are_whole(w, e);
 ]])
 
 mutate(worker_tasks
@@ -78,14 +97,10 @@ mutate(worker_tasks
             task_rollback(&w->tasks[p]);
 ]])
 mutate(worker_tasks
-[[stage_of(w, p) == STAGE_WAITING && is_located(w, p))
+[[worker_stage(w, p) == STAGE_WAITING && is_located(w, p))
 ]]
-[[stage_of(w, p) == STAGE_WAITING && (mutated(MUTATION_PLAN_UNASKED) ? hold(w, p) : is_located(w, p)))
-]])
-mutate(worker_tasks
-[[    w->must_rejoin = !assignment_is_whole(w, e);
-]]
-[[    w->must_rejoin = !mutated(MUTATION_TAKE_PARTS) && !assignment_is_whole(w, e);
+[[worker_stage(w, p) == STAGE_WAITING &&
+            (mutated(MUTATION_PLAN_UNASKED) ? hold(w, p) : is_located(w, p)))
 ]])
 
 mutate(restore

@@ -3,7 +3,7 @@
 #include "support.h"
 
 #include "streamer/base/mem.h"
-#include "streamer/worker/worker_internal.h"
+#include "streamer/worker/worker_cycle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,7 +203,7 @@ static void assert_requested(const int32_t *partitions, size_t count) {
 
 static void advance(struct worker *w) {
     struct err e = {0};
-    if (!worker_advance_tasks(w, &e))
+    if (!worker_advance(w, &e))
         fail_msg("%s", e.text);
 }
 
@@ -239,7 +239,7 @@ static void test_worker_tasks__assignment_that_lacks_a_topic(void **state) {
             continue;
         struct err e = {0};
         struct worker *w = new_worker((int32_t[]){0, 1}, 2, (enum topic)t);
-        assert_false(worker_advance_tasks(w, &e));
+        assert_false(worker_advance(w, &e));
         assert_int_equal(e.class, ERR_RETRY);
         assert_non_null(strstr(e.text, world.config.topics[t]));
         assert_true(w->must_rejoin);
@@ -252,7 +252,7 @@ static void test_worker_tasks__assignment_that_lacks_a_topic(void **state) {
  * partition since. */
 static void assert_ends(struct worker *w, enum err_class class, const char *what) {
     struct err e = {0};
-    assert_false(worker_advance_tasks(w, &e));
+    assert_false(worker_advance(w, &e));
     assert_int_equal(e.class, class);
     assert_non_null(strstr(e.text, what));
     free_worker(w);
@@ -321,7 +321,7 @@ static void test_worker_tasks__no_transaction_can_be_begun(void **state) {
     w->has_assignment = false;
     w->unwritten = true;
     assert_false(worker_transact(w, &at, &e));
-    worker_restart_tasks(w);
+    worker_restart(w);
     assert_int_equal(world.writes, 1);
     producer_free(w->producer);
     free_worker(w);

@@ -1,0 +1,82 @@
+#include "streamer/worker/worker_collect.h"
+
+#include "streamer/worker/worker_group.h"
+#include "streamer/worker/worker_sources.h"
+
+#include <stdio.h>
+
+void worker_drop_messages(struct worker *w) {
+    for (size_t i = 0; i < w->message_count; i++)
+        w->o.kafka->free_message(w->messages[i]);
+    w->message_count = 0;
+}
+
+static void judge_error_message(struct worker *w, const rd_kafka_message_t *m) {
+    char text[512];
+    if (m->rkt == NULL) {
+        worker_judge_consumer_error(w, m->err, rd_kafka_message_errstr(m));
+        return;
+    }
+    (void)snprintf(text, sizeof text, "%s partition %d: %s", w->o.kafka->topic(m), m->partition,
+                   rd_kafka_message_errstr(m));
+    worker_judge_consumer_error(w, m->err, text);
+}
+
+static void note_end_of_partition(struct source *s, int64_t offset) {
+    s->seen_end = offset;
+    if (offset >= s->end) /* only markers follow what was read */
+        s->end = s->next;
+}
+
+/* True: the message belongs to the batch. False: it has been dealt with. */
+static bool accept_message(struct worker *w, const rd_kafka_message_t *m) {
+    bool is_end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && !is_end) {
+        judge_error_message(w, m);
+        return false;
+    }
+    struct source *s = worker_source_of(w, m);
+    if (s == NULL || w->rebalanced)
+        return false;
+    if (is_end) {
+        note_end_of_partition(s, m->offset);
+        return false;
+    }
+    if (m->offset < s->next)
+        return false;
+    s->next = m->offset + 1;
+    if (s->end < s->next)
+        s->end = s->next;
+    return true;
+}
+
+static bool may_poll(const struct worker *w) {
+    return w->message_count < (size_t)w->o.config->batch_max_records && !w->rebalanced &&
+           w->fatal.class == ERR_NONE && w->trouble.class == ERR_NONE;
+}
+
+void worker_collect(struct worker *w, int wait_ms) {
+    int64_t deadline = INT64_MAX;
+    w->rebalanced = false;
+    w->backlogged = true;
+    while (may_poll(w)) {
+        rd_kafka_message_t *m = w->o.kafka->poll(w->consumer, w->message_count == 0 ? wait_ms : 0);
+        if (m == NULL) {
+            w->backlogged = false;
+            break;
+        }
+        if (!accept_message(w, m)) {
+            w->o.kafka->free_message(m);
+            if (w->message_count == 0)
+                break; /* so that the caller can react to it */
+            continue;
+        }
+        if (w->message_count == 0)
+            deadline = clock_us(w->o.clock, CLOCK_MONOTONIC) + w->o.config->batch_max_ms * 1000;
+        w->messages[w->message_count++] = m;
+        if (clock_us(w->o.clock, CLOCK_MONOTONIC) >= deadline)
+            break;
+    }
+    if (w->rebalanced)
+        worker_drop_messages(w);
+}
