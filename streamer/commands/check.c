@@ -3,6 +3,7 @@
 #include "streamer/commands/commands.h"
 #include "streamer/http/http_files.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/owners_topic.h"
 #include "streamer/kafka/rights.h"
 #include "streamer/kafka/topics.h"

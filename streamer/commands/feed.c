@@ -7,6 +7,7 @@
 #include "streamer/commands/feed_columns.h"
 #include "streamer/commands/progress.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/rights.h"
 
 #include <inttypes.h>

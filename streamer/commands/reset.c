@@ -6,6 +6,7 @@
 #include "streamer/commands/commands.h"
 #include "streamer/kafka/input_loss.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/owners_topic.h"
 #include "streamer/kafka/rights.h"
 #include "streamer/kafka/topics.h"

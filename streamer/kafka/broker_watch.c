@@ -1,5 +1,6 @@
 #include "streamer/kafka/broker_watch.h"
 
+#include "streamer/base/clock.h"
 #include "streamer/base/json.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define FAILURES 2 /* attempts to connect, one after the other */
 #define FORGOTTEN_MS 60000
@@ -54,12 +54,6 @@ struct client {
     bool is_ending;
 };
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 struct broker_watch *broker_watch_new(void) {
     struct broker_watch *watch = mem_calloc(1, sizeof *watch);
     (void)pthread_mutex_init(&watch->lock, NULL);
@@ -94,7 +88,8 @@ static struct broker *broker_at(struct broker_watch *watch, const char *address)
 }
 
 static bool is_lost_now(const struct broker *broker) {
-    return broker->is_lost && now_ms() - broker->tried_ms <= FORGOTTEN_MS;
+    return broker->is_lost &&
+           clock_ms(clock_of_machine(), CLOCK_REALTIME) - broker->tried_ms <= FORGOTTEN_MS;
 }
 
 static void note_lost(struct broker_watch *watch, const struct link *link) {
@@ -102,7 +97,7 @@ static void note_lost(struct broker_watch *watch, const struct link *link) {
     bool is_known = is_lost_now(broker);
     if (link->began_ms <= broker->up_ms)
         return; /* another client has connected meanwhile */
-    broker->tried_ms = now_ms();
+    broker->tried_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME);
     if (is_known)
         return;
     broker->is_lost = true;
@@ -116,7 +111,7 @@ static void note_lost(struct broker_watch *watch, const struct link *link) {
 
 static void note_up(struct broker_watch *watch, const char *address) {
     struct broker *broker = broker_at(watch, address);
-    broker->up_ms = now_ms();
+    broker->up_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME);
     if (!broker->is_lost)
         return;
     broker->is_lost = false;
@@ -151,7 +146,7 @@ static const char *why_after(const char *state) {
 }
 
 static void note_down(struct client *c, struct link *link) {
-    int64_t now = now_ms();
+    int64_t now = clock_ms(clock_of_machine(), CLOCK_REALTIME);
     if (link->since_ms == 0 || now - link->tried_ms > FORGOTTEN_MS) {
         link->since_ms = now;
         link->failures = 0;
@@ -174,7 +169,7 @@ static void note_state(struct client *c, struct link *link, const char *state) {
         note_up(c->watch, link->address);
     } else if (strcmp(state, STATE_TRY) == 0) {
         link->is_trying = true;
-        link->began_ms = now_ms();
+        link->began_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME);
         link->why = "no connection";
     } else if (why != NULL) {
         link->why = why;

@@ -1,6 +1,7 @@
 #include "streamer/kafka/input_loss.h"
 
 #include "streamer/base/mem.h"
+#include "streamer/kafka/kafka.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

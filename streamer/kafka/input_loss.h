@@ -4,7 +4,7 @@
 #define STREAMER_KAFKA_INPUT_LOSS_H
 
 #include "streamer/base/buf.h"
-#include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
 
 /* Puts a line into `out` for each input that is missing and each partition whose first records are
  * gone; nothing: all of them start at 0. False with an error if the brokers do not say. */

@@ -1,5 +1,6 @@
 #include "streamer/kafka/login_guard.h"
 
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define FORGET_MS (2 * LOGIN_GUARD_PAUSE_MS)
 
@@ -47,12 +47,6 @@ void login_guard_free(struct login_guard *g) {
     (void)pthread_mutex_destroy(&g->lock);
     free(g->refusals);
     free(g);
-}
-
-static int64_t monotonic_ms(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* --- who refuses --- */
@@ -140,7 +134,8 @@ static int connect_if_allowed(int fd, const struct sockaddr *broker, int size, c
     (void)name, (void)opaque;
     own.size = (socklen_t)size;
     memcpy(&own.broker, broker, own.size);
-    if (own.guard != NULL && !login_guard_may_try(own.guard, broker, own.size, monotonic_ms()))
+    if (own.guard != NULL && !login_guard_may_try(own.guard, broker, own.size,
+                                                  clock_ms(clock_of_machine(), CLOCK_MONOTONIC)))
         return NOT_YET;
     return connect(fd, broker, own.size) == 0 || errno == EINPROGRESS ? 0 : errno;
 }
@@ -209,6 +204,6 @@ bool login_guard_take_log(const char *facility, const char *text) {
         return false;
     if (why != NULL)
         login_guard_note_refused(own.guard, (const struct sockaddr *)&own.broker, own.size, why,
-                                 monotonic_ms());
+                                 clock_ms(clock_of_machine(), CLOCK_MONOTONIC));
     return why != NULL || strstr(text, strerrordesc_np(NOT_YET)) != NULL;
 }

@@ -134,7 +134,8 @@ bool owners_allow(const struct owners *o, const struct config *c, struct err *e)
         if (owner != NULL && strcmp(owner->app_id, c->app_id) != 0)
             return err_set(
                 e, ERR_CONFIG,
-                "topic %s belongs to app.id %s (says topic %s): give another name for it (%s) or use app.id %s",
+                "topic %s belongs to app.id %s (says topic %s): give another name for it (%s) "
+                "or use app.id %s",
                 owner->topic, owner->app_id, c->owners_topic, config_topic_key(c, (enum topic)t),
                 owner->app_id);
     }
@@ -147,8 +148,8 @@ bool owners_are_whole(const struct owners *o, const struct config *c, struct err
             strcmp(o->list[i].topic, c->topics[TOPIC_QUARANTINE]) != 0)
             return err_set(
                 e, ERR_STOP,
-                "topic %s: a reset of app.id %s was broken off, and what it has left is not whole; run "
-                "`streamer reset` again",
+                "topic %s: a reset of app.id %s was broken off, and what it has left is not "
+                "whole; run `streamer reset` again",
                 o->list[i].topic, c->app_id);
     return true;
 }

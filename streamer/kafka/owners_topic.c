@@ -1,21 +1,15 @@
 #include "streamer/kafka/owners_topic.h"
 
+#include "streamer/base/clock.h"
 #include "streamer/base/log.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/rights.h"
-
-#include <time.h>
 
 #define TIMEOUT_MS 30000
 #define TIMEOUT_MS_TEXT "30000"
 #define STEP_MS 100
 #define PARTITION 0
-
-static int64_t monotonic_ms(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* --- reading --- */
 
@@ -49,8 +43,9 @@ static bool failed(const struct config *c, rd_kafka_AclOperation_t operation,
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
         return err_set(
             e, ERR_STOP,
-            "topic %s: its first records were deleted, so that it does not say any more whose the result "
-            "topics are; delete it, then each app.id asks for its own anew when it starts",
+            "topic %s: its first records were deleted, so that it does not say any more whose "
+            "the result topics are; delete it, then each app.id asks for its own anew when it "
+            "starts",
             c->owners_topic);
     return err_set(e, ERR_STOP, "topic %s: cannot %s it: %s; check the brokers", c->owners_topic,
                    operation == RD_KAFKA_ACL_OPERATION_READ ? "read" : "write to",
@@ -69,8 +64,8 @@ static bool read_records(rd_kafka_t *reader, const struct config *c, int64_t thr
                          struct owners *o, struct err *e) {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     bool at_end = false;
-    for (int64_t until = monotonic_ms() + TIMEOUT_MS;
-         !at_end && !lasts(code) && monotonic_ms() < until;) {
+    for (int64_t until = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + TIMEOUT_MS;
+         !at_end && !lasts(code) && clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(reader, STEP_MS);
         if (m == NULL)
             continue;

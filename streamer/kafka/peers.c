@@ -1,9 +1,11 @@
 #include "streamer/kafka/peers.h"
 
 #include "streamer/base/address.h"
+#include "streamer/base/clock.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -36,12 +38,6 @@ struct peers {
     int64_t next_ms;     /* monotonic: not asked again before */
     struct peer *owners; /* by partition */
 };
-
-static int64_t monotonic_ms(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 /* --- pure --- */
 
@@ -134,8 +130,9 @@ static bool is_stopping(struct peers *p) {
 /* NULL: no answer, or it is time to stop. */
 static rd_kafka_event_t *wait_for_answer(struct peers *p, rd_kafka_queue_t *queue) {
     rd_kafka_event_t *event = NULL;
-    for (int64_t until_ms = monotonic_ms() + WAIT_MS;
-         event == NULL && monotonic_ms() < until_ms && !is_stopping(p);) {
+    for (int64_t until_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + WAIT_MS;
+         event == NULL && clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until_ms &&
+         !is_stopping(p);) {
         event = rd_kafka_queue_poll(queue, POLL_MS);
         (void)rd_kafka_poll(p->client, 0); /* serves what tells of trouble */
         if (event == NULL && kafka_trouble_lasts(&p->trouble))
@@ -214,7 +211,7 @@ static void renew(struct peers *p) {
         p->owners = heard;
         heard = before;
     }
-    p->next_ms = monotonic_ms() + pause_ms;
+    p->next_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + pause_ms;
     (void)pthread_mutex_unlock(&p->lock);
     owners_free(heard, p->partitions);
 }
@@ -229,7 +226,7 @@ static void *run(void *peers) {
     (void)pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
         int64_t due_ms = p->next_ms + (p->wanted ? 0 : PERIOD_MS - FRESH_MS);
-        if (monotonic_ms() < due_ms) {
+        if (clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < due_ms) {
             sleep_until(p, due_ms);
             continue;
         }

@@ -34,8 +34,8 @@ struct producer {
 static const char *cure_of(rd_kafka_resp_err_t code) {
     return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? "; raise max.message.bytes of that topic"
            : code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
-               ? "; raise message.timestamp.after.max.ms and message.timestamp.before.max.ms of that "
-                 "topic to those of the input topics"
+               ? "; raise message.timestamp.after.max.ms and message.timestamp.before.max.ms of "
+                 "that topic to those of the input topics"
                : NULL;
 }
 
@@ -165,8 +165,8 @@ bool producer_begin(struct producer *p, struct err *e) {
     if (p->doubtful)
         return err_set(
             e, ERR_RETRY,
-            "the last commit went through, but slowly or over a broken connection: a late copy of a "
-            "request may still come; going on with a new producer");
+            "the last commit went through, but slowly or over a broken connection: a late copy "
+            "of a request may still come; going on with a new producer");
     p->failed.class = ERR_NONE;
     p->breaks_before = atomic_load(&p->breaks);
     p->open = check(p, p->kafka->begin(p->client), "begin", e);

@@ -6,6 +6,7 @@
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/owners_topic.h"
 #include "streamer/kafka/rights.h"
+#include "streamer/kafka/topic_configs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -330,121 +331,12 @@ static bool check_partitions(const struct config *c, const struct topic_layout *
     return true;
 }
 
-static const char *entry_value(const rd_kafka_ConfigResource_t *r, const char *name) {
-    size_t count;
-    const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(r, &count);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), name) == 0)
-            return rd_kafka_ConfigEntry_value(entries[i]);
-    return NULL;
-}
-
-static bool check_config(const struct config *c, enum topic t, const rd_kafka_ConfigResource_t *r,
-                         struct topic_layout *layout, struct err *e) {
-    const char *policy = entry_value(r, "cleanup.policy");
-    const char *wanted = topic_is_replayed(t) ? "compact" : "delete";
-    if (policy != NULL && strcmp(policy, wanted) != 0)
-        return err_set(
-            e, ERR_CONFIG,
-            "topic %s: cleanup.policy is %s, must be %s; change it (kafka-configs.sh --alter --topic %s "
-            "--add-config cleanup.policy=%s) or give another name for it",
-            c->topics[t], policy, wanted, c->topics[t], wanted);
-    const char *retention = entry_value(r, "retention.ms");
-    if (topic_is_repartition(t) && retention != NULL && strcmp(retention, "-1") != 0)
-        return err_set(
-            e, ERR_CONFIG,
-            "topic %s: retention.ms is %s, must be -1: records wait there to be processed",
-            c->topics[t], retention);
-    const char *tombstones = entry_value(r, "delete.retention.ms");
-    if (topic_is_replayed(t) && tombstones != NULL) {
-        int64_t ms = strtoll(tombstones, NULL, 10);
-        if (ms < layout->delete_retention_ms)
-            layout->delete_retention_ms = ms;
-    }
-    return true;
-}
-
-/* Whether a record of it may go. */
-static bool check_owners_config(const struct config *c, const rd_kafka_ConfigResource_t *r,
-                                struct err *e) {
-    static const char *const wanted[][2] = {
-        {"cleanup.policy", "delete"}, {"retention.ms", "-1"}, {"retention.bytes", "-1"}};
-    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        const char *name = wanted[i][0], *value = entry_value(r, name);
-        if (value != NULL && strcmp(value, wanted[i][1]) != 0)
-            return err_set(e, ERR_CONFIG,
-                           "topic %s: %s is %s, must be %s: no record of it may go; change it "
-                           "(kafka-configs.sh --alter --topic %s --add-config %s=%s)",
-                           c->owners_topic, name, value, wanted[i][1], c->owners_topic, name,
-                           wanted[i][1]);
-    }
-    return true;
-}
-
-/* ERR_RETRY: the broker that was asked does not know the topic yet. */
-static bool check_described(const struct config *c, rd_kafka_event_t *event,
-                            struct topic_layout *layout, struct err *e) {
-    size_t count;
-    const rd_kafka_ConfigResource_t **resources = rd_kafka_DescribeConfigs_result_resources(
-        rd_kafka_event_DescribeConfigs_result(event), &count);
-    for (size_t i = 0; i < count; i++) {
-        const char *name = rd_kafka_ConfigResource_name(resources[i]);
-        rd_kafka_resp_err_t code = rd_kafka_ConfigResource_error(resources[i]);
-        if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-            return rights_deny_topic(c, name, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS, e);
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return err_set(e,
-                           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ? ERR_RETRY : ERR_STOP,
-                           "topic %s: cannot read its configuration: %s", name,
-                           rd_kafka_ConfigResource_error_string(resources[i]));
-        if (strcmp(c->owners_topic, name) == 0 && !check_owners_config(c, resources[i], e))
-            return false;
-        for (int t = 0; t < TOPIC_COUNT; t++)
-            if (strcmp(c->topics[t], name) == 0 &&
-                !check_config(c, (enum topic)t, resources[i], layout, e))
-                return false;
-    }
-    return true;
-}
-
-static bool describe_and_check(rd_kafka_t *client, const struct config *c,
-                               rd_kafka_ConfigResource_t **resources, size_t count,
-                               struct topic_layout *layout, struct err *e) {
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_DescribeConfigs(client, resources, count, NULL, queue);
-    rd_kafka_event_t *event = kafka_admin_result(queue, "describe topics", e);
-    bool ok = event != NULL && check_described(c, event, layout, e);
-    if (event != NULL)
-        rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    return ok;
-}
-
-static bool check_configs(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
-                          struct err *e) {
-    rd_kafka_ConfigResource_t *resources[TOPIC_COUNT + 1];
-    size_t count = 0;
-    if (layout->has_owners_topic)
-        resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->owners_topic);
-    for (int t = 0; t < TOPIC_COUNT; t++)
-        if (!topic_is_input((enum topic)t) && layout->partitions[t] > 0)
-            resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->topics[t]);
-    int64_t until = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + NEW_TOPIC_MS;
-    bool ok = count == 0 || describe_and_check(client, c, resources, count, layout, e);
-    while (!ok && e->class == ERR_RETRY && clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until) {
-        (void)usleep(NEW_TOPIC_PAUSE_US);
-        ok = describe_and_check(client, c, resources, count, layout, e);
-    }
-    rd_kafka_ConfigResource_destroy_array(resources, count);
-    return ok;
-}
-
 /* All that can be known without creating any. */
 static bool check_existing(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
                            const struct owners *owners, struct err *e) {
     return choose_n(c, layout, e) && check_empty(client, c, layout, owners, e) &&
            check_offsets(client, c, layout, owners, e) && check_partitions(c, layout, e) &&
-           check_configs(client, c, layout, e);
+           topic_configs_check(client, c, layout, e);
 }
 
 /* --- whose they are --- */
@@ -482,7 +374,7 @@ static bool create_missing(rd_kafka_t *client, const struct config *c, struct to
     return is_complete(layout) ||
            (create_and_see(client, c, layout, true, e) && choose_n(c, layout, e) &&
             check_partitions(c, layout, e) && create_and_see(client, c, layout, false, e) &&
-            check_partitions(c, layout, e) && check_configs(client, c, layout, e));
+            check_partitions(c, layout, e) && topic_configs_check(client, c, layout, e));
 }
 
 bool topics_ensure(rd_kafka_t *client, const struct config *c, int timeout_ms,

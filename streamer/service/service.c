@@ -13,6 +13,7 @@
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/kafka/embedded.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/login_guard.h"
 #include "streamer/kafka/rights.h"
 #include "streamer/kafka/topics.h"

@@ -135,9 +135,9 @@ static bool results_are_whole(const struct restore *r, const struct task *t,
     return lost == TOPIC_COUNT ||
            err_set(
                e, ERR_STOP,
-               "topic %s partition %d ends at offset %lld, but %lld was written already: it was recreated, "
-               "truncated or renamed, and what it held is not produced again; bring it back, or reprocess "
-               "everything (streamer reset)",
+               "topic %s partition %d ends at offset %lld, but %lld was written already: it was "
+               "recreated, truncated or renamed, and what it held is not produced again; bring "
+               "it back, or reprocess everything (streamer reset)",
                r->config->topics[lost], t->partition, (long long)ranges[lost].high,
                (long long)t->meta.positions[lost]);
 }
@@ -290,21 +290,17 @@ static bool finish(struct restore *r, struct task **finished, struct err *e) {
         retention = SHORTEST_RETENTION_MS;
     if (catchup_came_too_late(r->now, clock_ms(r->clock, CLOCK_REALTIME), retention))
         return store_wipe(r->store, task->partition, e) &&
-               err_set(
-                   e, ERR_RETRY,
-                   "restoring partition %d took longer than tombstones live (delete.retention.ms): it begins anew; "
-                   "if that happens again, lengthen delete.retention.ms",
-                   task->partition);
+               err_set(e, ERR_RETRY,
+                       "restoring partition %d took longer than tombstones live "
+                       "(delete.retention.ms): it begins anew; if that happens again, lengthen "
+                       "delete.retention.ms",
+                       task->partition);
     *r->now = r->catchups[--r->count];
     unassign(r);
     if (r->count == 0)
         replay_buffer_release(&r->buffer);
     *finished = task;
     return true;
-}
-
-static int64_t monotonic_ms(const struct restore *r) {
-    return clock_ms(r->clock, CLOCK_MONOTONIC);
 }
 
 /* What is pending is enough to be replayed together, or all that there is time or memory for. */
@@ -316,7 +312,7 @@ static bool is_full(const struct restore *r, int budget_ms) {
 /* Reads for a while. (A call that may wait does so until it has as many messages as it was asked
  * for.) */
 static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
-    int64_t deadline = monotonic_ms(r) + budget_ms;
+    int64_t deadline = clock_ms(r->clock, CLOCK_MONOTONIC) + budget_ms;
     rd_kafka_message_t *messages[POLL_RECORDS];
     do {
         size_t most = wait_ms > 0 ? 1 : POLL_RECORDS;
@@ -330,7 +326,7 @@ static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
             return false;
         if (n <= 0)
             break;
-        r->came_ms = monotonic_ms(r);
+        r->came_ms = clock_ms(r->clock, CLOCK_MONOTONIC);
         wait_ms = 0;
     } while (!catchup_done(r->now) && !is_full(r, budget_ms) && r->came_ms < deadline);
     return true;
@@ -343,7 +339,7 @@ bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, 
         return true;
     if ((r->now == NULL && !choose(r, e)) || !fill(r, wait_ms, budget_ms, e))
         return false;
-    bool idle = r->buffer.count > 0 && monotonic_ms(r) - r->came_ms >= IDLE_MS;
+    bool idle = r->buffer.count > 0 && clock_ms(r->clock, CLOCK_MONOTONIC) - r->came_ms >= IDLE_MS;
     if ((catchup_done(r->now) || idle || is_full(r, budget_ms)) && !save(r, env, batch, e)) {
         batch_clear(batch);
         return false;

@@ -203,10 +203,9 @@ static void try_fibers(void) {
 int main(int argc, char **argv) {
     struct options o;
     if (!parse(argc, argv, &o)) {
-        fprintf(
-            stderr,
-            "sim: usage: sim [--seed N] [--schedules N] [--seconds N] [--events N] [--trace]; of sim_mutants "
-            "also: --mutation NAME, or --mutations [--schedules N]\n");
+        fprintf(stderr,
+                "sim: usage: sim [--seed N] [--schedules N] [--seconds N] [--events N] [--trace]; "
+                "of sim_mutants also: --mutation NAME, or --mutations [--schedules N]\n");
         return 2;
     }
     try_fibers();

@@ -24,26 +24,28 @@ static void test_rights__message(void **state) {
     } cases[] = {
         {{.of = {[TOPIC_CUSTOMERS] = BIT(READ)}},
          true,
-         "topic customers: missing Read for user alice, grant that (kafka-acls.sh --add --allow-principal User:alice "
-         "--operation Read --topic customers)"},
+         "topic customers: missing Read for user alice, grant that (kafka-acls.sh --add "
+         "--allow-principal User:alice --operation Read --topic customers)"},
         {{.of = {[TOPIC_QUARANTINE] = BIT(WRITE) | BIT(DESCRIBE_CONFIGS),
                  [RIGHTS_GROUP] = BIT(READ)}},
          false,
-         "topic quarantine: missing Write, DescribeConfigs; group bank: missing Read for this user, grant that "
-         "(kafka-acls.sh --add --allow-principal User:NAME --operation Write --operation DescribeConfigs --topic "
-         "quarantine)"},
+         "topic quarantine: missing Write, DescribeConfigs; group bank: missing Read for this "
+         "user, grant that (kafka-acls.sh --add --allow-principal User:NAME --operation Write "
+         "--operation DescribeConfigs --topic quarantine)"},
         {{.of = {[RIGHTS_GROUP] = BIT(READ)}},
          true,
-         "group bank: missing Read for user alice, grant that (kafka-acls.sh --add --allow-principal User:alice "
-         "--operation Read --group bank)"},
+         "group bank: missing Read for user alice, grant that (kafka-acls.sh --add "
+         "--allow-principal User:alice --operation Read --group bank)"},
         {{.of = {[RIGHTS_TRANSACTIONAL_IDS] = BIT(WRITE)}},
          true,
-         "transactional ids that begin with bank-: missing Write for user alice, grant that (kafka-acls.sh --add "
-         "--allow-principal User:alice --operation Write --transactional-id bank- --resource-pattern-type prefixed)"},
+         "transactional ids that begin with bank-: missing Write for user alice, grant that "
+         "(kafka-acls.sh --add --allow-principal User:alice --operation Write "
+         "--transactional-id bank- --resource-pattern-type prefixed)"},
         {{.of = {[TOPIC_ACCOUNTS] = BIT(READ) | BIT(CREATE)}, .hidden = {[TOPIC_ACCOUNTS] = true}},
          true,
-         "topic accounts: missing Read (and Create, if it is not there yet) for user alice, grant that (kafka-acls.sh --add "
-         "--allow-principal User:alice --operation Read --operation Create --topic accounts)"},
+         "topic accounts: missing Read (and Create, if it is not there yet) for user alice, "
+         "grant that (kafka-acls.sh --add --allow-principal User:alice --operation Read "
+         "--operation Create --topic accounts)"},
     };
     const char *const sets[] = {"app.id=bank", "kafka.sasl.username=alice"};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -72,9 +74,9 @@ static void test_rights__long_names(void **state) {
     load(&c, sets, 1);
     missing.of[TOPIC_CUSTOMERS] = 0;
     (void)rights_deny(&c, &missing, &e);
-    assert_non_null(strstr(
-        e.text,
-        " more, which `streamer check --connect` lists, for this user, grant that (kafka-acls.sh "));
+    assert_non_null(
+        strstr(e.text, " more, which `streamer check --connect` lists, for this user, grant that "
+                       "(kafka-acls.sh "));
     assert_int_equal(e.text[strlen(e.text) - 1], ')');
     config_release(&c);
     buf_release(&name);
