@@ -12,18 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAILURES 2 /* attempts to connect, one after the other */
+#define FAILURES 2 /* in a row, after which a broker is unreachable */
 #define FORGOTTEN_MS 60000
-#define NO_PORT 0     /* of librdkafka's handles for coordinators, whose broker changes */
+#define NO_PORT 0     /* librdkafka's handle for a coordinator, whose broker may change */
 #define ADDRESS_N 300 /* of "host:port" */
-#define STATE_UP "UP" /* as librdkafka names states of brokers */
+#define STATE_UP "UP" /* librdkafka's names of the states of a broker */
 #define STATE_DOWN "DOWN"
 #define STATE_TRY "TRY_CONNECT"
 
 struct broker {
     char address[ADDRESS_N];
     bool is_lost;
-    int64_t since_ms, tried_ms; /* while it is lost: the first and the last failure */
+    int64_t since_ms, tried_ms; /* the first and the last failure while it is lost */
     int64_t up_ms;              /* when a client last connected; 0: never */
 };
 
@@ -31,19 +31,19 @@ struct broker_watch {
     pthread_mutex_t lock;
     struct broker *brokers;
     size_t count;
-    int users; /* clients, and the owner */
+    int users; /* the clients that report, and the owner */
 };
 
-/* One of a client's handles for a broker: of bootstrap.servers, and of the broker itself by its id.
- */
+/* A client has one or more handles for a broker: one for its address in bootstrap.servers, and one
+ * for its id. */
 struct link {
     char address[ADDRESS_N];
     int32_t broker_id;
-    bool is_trying; /* to connect */
-    int failures;   /* since it was last connected */
+    bool is_trying; /* it tries to connect */
+    int failures;   /* attempts that failed since the last connection */
     int64_t since_ms,
-        tried_ms;     /* the first and the last of them; the end of a connection is a first one */
-    int64_t began_ms; /* the last attempt */
+        tried_ms; /* the first and the last failure; the end of a connection counts as the first */
+    int64_t began_ms; /* when the last attempt began */
     const char *why;
 };
 
@@ -96,7 +96,7 @@ static void note_lost(struct broker_watch *watch, const struct link *link) {
     struct broker *broker = broker_at(watch, link->address);
     bool is_known = is_lost_now(broker);
     if (link->began_ms <= broker->up_ms)
-        return; /* another client has connected meanwhile */
+        return; /* another client has connected since this attempt began */
     broker->tried_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME);
     if (is_known)
         return;
@@ -134,7 +134,8 @@ static struct link *link_of(struct client *c, int32_t broker_id, const char *nam
     return link;
 }
 
-/* How far an attempt came is why it failed. NULL: `state` says nothing of that. */
+/* The reason for a failure, which follows from the last state that the attempt reached. NULL: the
+ * state tells nothing about it. */
 static const char *why_after(const char *state) {
     if (strcmp(state, "CONNECT") == 0)
         return "no connection";
@@ -187,7 +188,7 @@ static rd_kafka_resp_err_t on_state(rd_kafka_t *rk, int32_t broker_id, const cha
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* Its connections are closed now, which is no loss. */
+/* The client closes its connections from now on, so their ends are no failures. */
 static rd_kafka_resp_err_t on_destroy(rd_kafka_t *rk, void *opaque) {
     (void)rk;
     struct client *c = opaque;
@@ -206,7 +207,7 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, v
                : rd_kafka_interceptor_add_on_broker_state_change(rk, "watch", on_state, opaque);
 }
 
-/* The client has ended, with all of its threads, or was never made. */
+/* The client has ended, with all its threads, or could not be made. */
 static rd_kafka_resp_err_t on_end(void *opaque) {
     struct client *c = opaque;
     broker_watch_release(c->watch);

@@ -1,11 +1,10 @@
-/* broker_watch: which brokers cannot be reached, and since when. All clients of a process share
- * one: each broker that is lost is one line in the log, and one more when it is back, however many
+/* broker_watch: which brokers cannot be reached, and since when. All clients of a process share one
+ * watch. So the log has one line when a broker is lost and one when it is back, no matter how many
  * connections to it there were.
  *
- * A broker is unreachable once a client that lost it, or never had it, has tried twice to connect
- * without success. It is reachable again when any client has a connection that is set up (login
- * included). A broker that nobody has tried to reach for a minute, because nobody needs it any
- * more, is neither. */
+ * A broker is unreachable after a client without a connection to it has failed twice to connect. It
+ * is reachable again when any client has set up a connection, login included. A broker is forgotten
+ * if no client has tried to reach it for a minute, because none needs it any more. */
 #ifndef STREAMER_KAFKA_BROKER_WATCH_H
 #define STREAMER_KAFKA_BROKER_WATCH_H
 
@@ -17,14 +16,15 @@
 struct broker_watch;
 
 struct broker_watch *broker_watch_new(void);
-/* Gives it up; it is freed when the last client that reports to it has ended. NULL is allowed. */
+/* Gives up the owner's reference. The watch is freed when the last client that reports to it has
+ * ended. NULL is allowed. */
 void broker_watch_release(struct broker_watch *watch);
 
-/* Makes clients of `conf` report, on librdkafka's threads. */
+/* Makes clients of `conf` report to the watch, on librdkafka's threads. */
 bool broker_watch_conf(struct broker_watch *watch, rd_kafka_conf_t *conf, struct err *e);
 
-/* Appends a JSON list of those that are unreachable now:
- * [{"broker":"host:port","since":"2026-01-01T00:00:00.000Z"}, …]. On any thread. */
+/* Appends a JSON list of the brokers that are unreachable now. Any thread.
+ * [{"broker":"host:port","since":"2026-01-01T00:00:00.000Z"}, …] */
 void broker_watch_put_json(struct broker_watch *watch, struct buf *out);
 
 #endif

@@ -9,7 +9,7 @@
 #define DEFAULT_PARTITIONS 2
 
 struct embedded {
-    rd_kafka_t *host; /* the handle that the broker lives in */
+    rd_kafka_t *host; /* the handle that contains the broker */
     rd_kafka_mock_cluster_t *cluster;
 };
 

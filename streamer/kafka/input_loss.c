@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* "1,234,567". */
+/* Appends a number as "1,234,567". */
 static void put_count(struct buf *out, int64_t n) {
     if (n >= 1000) {
         put_count(out, n / 1000);
@@ -25,7 +25,8 @@ static void put_loss(struct buf *out, const rd_kafka_topic_partition_t *p, int64
                start == 1 ? " is" : "s are", start == 1 ? "it" : "they");
 }
 
-/* Adds the partitions of the inputs that are there to `list`, and a line for those that are not. */
+/* Adds the partitions of the existing inputs to `list`, and a line to `out` for each missing input.
+ */
 static void list_inputs(const struct config *c, const struct rd_kafka_metadata *metadata,
                         rd_kafka_topic_partition_list_t *list, struct buf *out) {
     for (int t = 0; t < TOPIC_COUNT; t++) {

@@ -17,21 +17,22 @@ struct refusal {
     struct sockaddr_storage broker;
     socklen_t size;
     char why[300];
-    int64_t last_ms, next_ms; /* when it refused last, when it may be tried again; monotonic */
+    int64_t last_ms, next_ms; /* the last refusal, and when a client may try again; monotonic */
 };
 
 struct login_guard {
     pthread_mutex_t lock;
-    struct refusal *refusals; /* of brokers that refused last and have let nobody in since */
+    struct refusal
+        *refusals; /* of the brokers that have accepted no login since they refused one */
     size_t count;
-    atomic_int threads; /* of clients that live */
+    atomic_int threads; /* the running threads of all clients */
 };
 
-/* Of a thread of librdkafka: each broker of each client has one, and connect_cb gets nothing else
- * that tells whose it is. */
+/* The state of one thread of librdkafka. Each broker of each client has such a thread, and nothing
+ * else tells connect_cb which client calls it. */
 static _Thread_local struct {
     struct login_guard *guard;
-    struct sockaddr_storage broker; /* connected to last */
+    struct sockaddr_storage broker; /* the last one that the thread connected to */
     socklen_t size;
 } own;
 
@@ -51,7 +52,7 @@ void login_guard_free(struct login_guard *g) {
 
 /* --- who refuses --- */
 
-/* NULL: that broker does not refuse. Under the lock. */
+/* The refusal of the broker, or NULL. The caller holds the lock. */
 static struct refusal *find(const struct login_guard *g, const struct sockaddr *broker,
                             socklen_t size) {
     for (size_t i = 0; i < g->count; i++)
@@ -66,7 +67,7 @@ bool login_guard_may_try(struct login_guard *g, const struct sockaddr *broker, s
     struct refusal *r = find(g, broker, size);
     bool may = r == NULL || now_ms >= r->next_ms;
     if (r != NULL && may)
-        r->next_ms = now_ms + LOGIN_GUARD_PAUSE_MS; /* the others wait for what comes of it */
+        r->next_ms = now_ms + LOGIN_GUARD_PAUSE_MS; /* the other clients wait for the outcome */
     (void)pthread_mutex_unlock(&g->lock);
     return may;
 }
@@ -81,7 +82,7 @@ void login_guard_note_refused(struct login_guard *g, const struct sockaddr *brok
         *r = (struct refusal){.size = size};
         memcpy(&r->broker, broker, size);
     }
-    const char *end = strstr(why, " (after "); /* librdkafka's: in which state, for how long */
+    const char *end = strstr(why, " (after "); /* librdkafka appends the state, and for how long */
     int length = (int)(end != NULL ? (size_t)(end - why) : strlen(why));
     (void)snprintf(r->why, sizeof r->why, "%.*s", length, why);
     r->last_ms = now_ms;
@@ -98,8 +99,8 @@ void login_guard_note_accepted(struct login_guard *g, const struct sockaddr *bro
     (void)pthread_mutex_unlock(&g->lock);
 }
 
-/* Nobody has come to try these again: the broker is gone, or none of its partitions is wanted any
- * more. */
+/* Forgets brokers that no client has tried again: they are gone, or no client needs them any more.
+ */
 static void forget_old(struct login_guard *g, int64_t now_ms) {
     for (size_t i = g->count; i-- > 0;)
         if (now_ms - g->refusals[i].last_ms > FORGET_MS)
@@ -126,7 +127,8 @@ bool login_guard_refusal(struct login_guard *g, int64_t now_ms, char *text, size
 
 /* --- on librdkafka's threads --- */
 
-/* An error that nothing else gives, so that the log can be told apart. */
+/* The error of a connection that the guard does not allow. Nothing else returns this error, so the
+ * log line can be recognized. */
 #define NOT_YET EKEYREJECTED
 
 static int connect_if_allowed(int fd, const struct sockaddr *broker, int size, const char *name,
@@ -184,8 +186,8 @@ bool login_guard_watch(rd_kafka_conf_t *conf, struct login_guard *g, struct err 
            err_set(e, ERR_STOP, "kafka: cannot watch logins: %s", rd_kafka_err2str(code));
 }
 
-/* Why the broker refused; NULL: the text tells of something else, as of a connection that ended
- * meanwhile. */
+/* Why the broker refused the login. NULL: the text is about something else, such as a connection
+ * that ended during the login. */
 static const char *refusal_in(const char *text) {
     static const char refused[] = "SASL authentication error: ";
     const char *why = strstr(text, refused);
@@ -198,7 +200,7 @@ static const char *refusal_in(const char *text) {
 
 bool login_guard_take_log(const char *facility, const char *text) {
     const char *why = refusal_in(text);
-    if (strcmp(facility, "ERROR") == 0) /* once more, on the thread that polls */
+    if (strcmp(facility, "ERROR") == 0) /* the same error again, on the thread that polls */
         return why != NULL || strstr(text, strerrordesc_np(NOT_YET)) != NULL;
     if (own.guard == NULL || strcmp(facility, "FAIL") != 0)
         return false;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define GRACE_MS 1000 /* behind the time that the call itself is given */
+#define GRACE_MS 1000 /* how much longer than timeout_ms the call may take */
 
 enum state { IDLE, ASKED, ANSWERED, ENDING };
 
@@ -16,11 +16,12 @@ struct offset_sender {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     enum state state;
-    const rd_kafka_topic_partition_list_t *offsets; /* librdkafka copies both before it waits */
+    const rd_kafka_topic_partition_list_t
+        *offsets; /* librdkafka copies this and `group` before it waits */
     const rd_kafka_consumer_group_metadata_t *group;
     int timeout_ms;
     rd_kafka_error_t *answer;
-    void (*end)(void *context); /* NULL: whoever asks is still there */
+    void (*end)(void *context); /* NULL: the sender is not freed yet */
     void *context;
 };
 
@@ -30,7 +31,7 @@ static void release(struct offset_sender *s) {
     free(s);
 }
 
-/* Nobody waits for the answer any more. */
+/* The sender was freed during a call, so nobody waits for the answer. */
 static void end_alone(struct offset_sender *s) {
     if (s->answer != NULL)
         rd_kafka_error_destroy(s->answer);
@@ -81,7 +82,7 @@ static struct timespec deadline_after(int ms) {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     t.tv_sec += ms / 1000;
-    return t; /* parts of a second do not matter */
+    return t; /* rounded down to seconds */
 }
 
 rd_kafka_error_t *offset_sender_send(struct offset_sender *s,

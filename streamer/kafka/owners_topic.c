@@ -15,11 +15,12 @@
 
 static rd_kafka_t *new_reader(const struct config *c, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(c, e);
-    if (conf != NULL && !(kafka_conf_set(conf, "group.id", c->app_id, e) && /* it joins none */
-                          kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
-                          kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
-                          kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
-                          kafka_conf_set(conf, "fetch.wait.max.ms", "20", e))) {
+    if (conf != NULL &&
+        !(kafka_conf_set(conf, "group.id", c->app_id, e) && /* needed, but never joined */
+          kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
+          kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
+          kafka_conf_set(conf, "auto.offset.reset", "error", e) &&
+          kafka_conf_set(conf, "fetch.wait.max.ms", "20", e))) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;
     }
@@ -29,13 +30,13 @@ static rd_kafka_t *new_reader(const struct config *c, struct err *e) {
     return reader;
 }
 
-/* Waiting does not help. */
+/* Whether waiting cannot help. */
 static bool lasts(rd_kafka_resp_err_t code) {
     return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
            code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
 }
 
-/* operation: Read or Write. */
+/* Sets `e`. operation: Read or Write. Returns false. */
 static bool failed(const struct config *c, rd_kafka_AclOperation_t operation,
                    rd_kafka_resp_err_t code, struct err *e) {
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
@@ -58,8 +59,8 @@ static void apply(struct owners *o, const struct config *c, const rd_kafka_messa
                  c->owners_topic, PARTITION, (long long)m->offset);
 }
 
-/* From the beginning to the end, at least to the record at offset `through` (-1: none): for a
- * moment a new leader may not know its own end. */
+/* Reads up to the end, and at least to the record at offset `through` (-1: none), because a new
+ * leader may briefly report an end before its last records. */
 static bool read_records(rd_kafka_t *reader, const struct config *c, int64_t through,
                          struct owners *o, struct err *e) {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -84,7 +85,8 @@ static bool read_through(const struct config *c, int64_t through, struct owners 
     rd_kafka_t *reader = new_reader(c, e);
     if (reader == NULL)
         return false;
-    /* Offset 0: RD_KAFKA_OFFSET_BEGINNING is looked up first, which takes half a second. */
+    /* Offset 0, because librdkafka would first look up RD_KAFKA_OFFSET_BEGINNING, which takes half
+     * a second. */
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, c->owners_topic, PARTITION)->offset = 0;
     rd_kafka_resp_err_t code = rd_kafka_assign(reader, list);
@@ -113,7 +115,7 @@ struct delivery {
     int64_t offset;
 };
 
-/* From flush. */
+/* Called from rd_kafka_flush. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
     struct delivery *delivery = opaque;
     (void)rk;
@@ -123,7 +125,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 static rd_kafka_t *new_writer(const struct config *c, struct delivery *delivery, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(c, e);
     if (conf != NULL &&
-        !(kafka_conf_set(conf, "enable.idempotence", "true", e) && /* acks=all, too */
+        !(kafka_conf_set(conf, "enable.idempotence", "true", e) && /* this implies acks=all */
           kafka_conf_set(conf, "message.timeout.ms", TIMEOUT_MS_TEXT, e))) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;
@@ -135,7 +137,7 @@ static rd_kafka_t *new_writer(const struct config *c, struct delivery *delivery,
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 
-/* Waits until the record has its offset. */
+/* Sends the record, and waits until it has its offset. */
 static bool deliver(rd_kafka_t *writer, const struct config *c, struct buf *value,
                     const struct delivery *delivery, struct err *e) {
     rd_kafka_topic_t *topic = rd_kafka_topic_new(writer, c->owners_topic, NULL);

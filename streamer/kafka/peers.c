@@ -12,30 +12,29 @@
 #include <string.h>
 #include <time.h>
 
-#define PERIOD_MS 10000 /* while nobody wants to know */
-#define FRESH_MS 1000   /* what was heard that recently is not asked for again */
-#define AFTER_REFUSAL_MS                                                                           \
-    60000            /* accounts get locked by logins that are refused again and again             \
-                      */
-#define WAIT_MS 5000 /* for an answer */
+#define PERIOD_MS 10000 /* between two requests while nobody wants to know */
+#define FRESH_MS 1000   /* an answer that is not older is not asked for again */
+/* The pause after a refused login, because repeated refusals lock an account. */
+#define AFTER_REFUSAL_MS 60000
+#define WAIT_MS 5000 /* how long it waits for an answer */
 #define POLL_MS 100
 
 struct peer {
     enum peer_state state;
-    char *url; /* NULL but for PEER_KNOWN */
+    char *url; /* only with PEER_KNOWN; else NULL */
 };
 
 struct peers {
     const struct config *config;
     int32_t partitions;
-    rd_kafka_t *client; /* NULL: none now */
+    rd_kafka_t *client; /* NULL: there is none at the moment */
     struct kafka_trouble trouble;
     bool is_failing;
     pthread_t thread;
-    pthread_mutex_t lock; /* over what follows */
+    pthread_mutex_t lock; /* guards the following fields */
     pthread_cond_t wake;
     bool stopping, wanted;
-    int64_t next_ms;     /* monotonic: not asked again before */
+    int64_t next_ms;     /* monotonic: the earliest time of the next request */
     struct peer *owners; /* by partition */
 };
 
@@ -90,7 +89,7 @@ static struct peer make_peer(const struct config *c, struct slice url) {
     return (struct peer){PEER_KNOWN, text.p};
 }
 
-/* Who has a partition of the links has the task. */
+/* The member that has a partition of the account links has the task of that partition. */
 static void add_member(const struct peers *p, const rd_kafka_MemberDescription_t *member,
                        struct peer *owners) {
     const rd_kafka_MemberAssignment_t *assignment = rd_kafka_MemberDescription_assignment(member);
@@ -106,7 +105,7 @@ static void add_member(const struct peers *p, const rd_kafka_MemberDescription_t
     }
 }
 
-/* Before the group has shared its partitions out nobody has any. */
+/* While the group rebalances, no member has any partition. */
 static bool read_group(const struct peers *p, const rd_kafka_ConsumerGroupDescription_t *group,
                        struct peer *owners, struct err *e) {
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(group);
@@ -127,14 +126,14 @@ static bool is_stopping(struct peers *p) {
     return stopping;
 }
 
-/* NULL: no answer, or it is time to stop. */
+/* NULL: there was no answer, or the thread is to stop. */
 static rd_kafka_event_t *wait_for_answer(struct peers *p, rd_kafka_queue_t *queue) {
     rd_kafka_event_t *event = NULL;
     for (int64_t until_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + WAIT_MS;
          event == NULL && clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until_ms &&
          !is_stopping(p);) {
         event = rd_kafka_queue_poll(queue, POLL_MS);
-        (void)rd_kafka_poll(p->client, 0); /* serves what tells of trouble */
+        (void)rd_kafka_poll(p->client, 0); /* calls back with errors of the client */
         if (event == NULL && kafka_trouble_lasts(&p->trouble))
             break;
     }
@@ -178,7 +177,7 @@ static bool ask(struct peers *p, struct peer *owners, struct err *e) {
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
     if (event == NULL)
-        drop_client(p); /* and the request with it */
+        drop_client(p); /* which ends the request, too */
     return ok;
 }
 
@@ -191,7 +190,8 @@ static void note_failure(struct peers *p, const struct err *e) {
     p->is_failing = true;
 }
 
-/* What was heard before stays if nothing is heard now: it is right until the group changes. */
+/* Replaces the last answer by a new one. Without a new one the last one is kept, because it is
+ * right until the group changes. */
 static void renew(struct peers *p) {
     struct err e;
     struct peer *heard = owners_new(p->partitions);
@@ -241,7 +241,7 @@ static void *run(void *peers) {
 
 /* --- for others --- */
 
-/* With the lock. */
+/* The caller holds the lock. */
 static void want(struct peers *p) {
     p->wanted = true;
     (void)pthread_cond_signal(&p->wake);
@@ -296,7 +296,7 @@ void peers_free(struct peers *p) {
     destroy(p);
 }
 
-/* `stopping` is true from the pause on until a thread runs again. */
+/* `stopping` stays true until a thread runs again. */
 void peers_pause(struct peers *p) {
     if (p == NULL || p->stopping)
         return;

@@ -1,10 +1,10 @@
-/* peers: which instance has which partition, and the URL by which it is reached, as the consumer
- * group tells it: an instance puts its URL behind the client.id of its consumers, which everybody
- * sees who describes the group. So anybody who may join the group can plant one: only URLs that
- * match http.peers are believed.
+/* peers: which instance has which partition, and the URL of that instance. The consumer group
+ * tells: an instance appends its URL to the client.id of its consumers, and a description of the
+ * group shows it. Anybody who may join the group could plant a URL there, so only URLs that match
+ * http.peers are trusted.
  *
- * A thread of its own asks, now and then and where somebody wanted to know; others read what was
- * heard last. */
+ * A thread of its own asks the brokers every few seconds, and soon after somebody wanted to know.
+ * The other threads only read the last answer. */
 #ifndef STREAMER_KAFKA_PEERS_H
 #define STREAMER_KAFKA_PEERS_H
 
@@ -16,38 +16,39 @@
 #include <stdint.h>
 
 enum peer_state {
-    PEER_UNKNOWN,  /* nobody is known to have it: not heard yet, or the group is about to share the
-                      partitions out */
-    PEER_SILENT,   /* whoever has it tells no URL */
-    PEER_STRANGER, /* its URL is not believed */
-    PEER_SELF, /* the URL is this instance's own: what was heard is old, or two instances tell the
-                  same */
-    PEER_KNOWN,
+    PEER_UNKNOWN,  /* no instance is known to have the partition: there was no answer yet, or the
+                      group is rebalancing */
+    PEER_SILENT,   /* the instance that has it publishes no URL */
+    PEER_STRANGER, /* the instance that has it publishes a URL that is not trusted */
+    PEER_SELF,     /* the URL is this instance's own: the answer is old, or two instances publish
+                      the same URL */
+    PEER_KNOWN,    /* the instance that has it publishes a trusted URL */
 };
 
 struct peers;
 
-/* `config` is borrowed. NULL with an error if there is no thread or no client for it. */
+/* Starts the thread. `c` is borrowed. NULL with an error if the thread cannot be started. */
 struct peers *peers_new(const struct config *c, int32_t partitions, struct err *e);
 void peers_free(struct peers *p); /* NULL is allowed */
-/* Ends the client and the thread, so that `config` may change, and begins anew; others still hear
- * what was heard last. NULL is allowed. False with `e`: no thread. */
+/* Ends the thread and the client, so that the configuration may change, and starts them again. In
+ * between, other threads still read the last answer. NULL is allowed. False with an error if the
+ * thread cannot be started. */
 void peers_pause(struct peers *p);
 bool peers_resume(struct peers *p, struct err *e);
 
-/* Who has the task of this partition; `url` is set if PEER_KNOWN ("http://host:9464", without a
- * slash at the end). Does not wait. What was heard more than a moment ago is asked for again, for
- * the next one who wants to know. */
+/* Which instance has the task of this partition. Sets `url` if that is PEER_KNOWN
+ * ("http://host:9464", without a slash at the end). Does not wait: if the last answer is older than
+ * a second, the thread asks again, for the next caller. Any thread. */
 enum peer_state peers_find(struct peers *p, int32_t partition, struct buf *url);
-/* What was heard has turned out wrong: ask again soon. */
+/* The last answer has turned out to be wrong: the thread asks again soon. Any thread. */
 void peers_doubt(struct peers *p);
 
 /* --- pure --- */
 
-/* The URL behind a client.id, without a slash at the end; null: none. */
+/* The URL in a client.id, without a slash at the end; null: there is none. */
 struct slice peer_url(const char *client_id);
-/* Whether requests, and the token, may be sent there: its host matches http.peers, and it does TLS
- * if this instance does. */
+/* Whether requests, and the token with them, may be sent to the URL: its host matches http.peers,
+ * and it uses TLS if this instance does. */
 bool peer_is_believed(const struct config *c, struct slice url);
 
 #endif

@@ -10,8 +10,8 @@
 
 #define SLOW_COMMIT_MS 5000
 
-/* Messages sent between two looks at delivery reports: those that are through are freed while they
- * lie in the cache. */
+/* Delivery reports are served after so many messages. Messages are then freed while they are still
+ * in the CPU cache. */
 #define POLL_EVERY 256
 
 struct producer {
@@ -20,17 +20,16 @@ struct producer {
     struct kafka_client *client;
     const struct clock *clock;
     int32_t n;
-    int timeout_ms;     /* for each blocking step: the transaction's own */
+    int timeout_ms;     /* of each blocking call: transaction.timeout.ms */
     int64_t *positions; /* [topic * n + partition] */
-    struct err
-        failed; /* sticky within a transaction: a message that was refused or not delivered */
+    struct err failed;  /* the first message of the transaction that was refused or not delivered */
     bool open, doubtful;
-    int unpolled;      /* messages since delivery reports were served */
+    int unpolled;      /* messages since delivery reports were last served */
     atomic_int breaks; /* connections that ended; counted on librdkafka's threads */
-    int breaks_before; /* the transaction */
+    int breaks_before; /* `breaks` when the transaction began */
 };
 
-/* What the user must do before it can go on; NULL where trying again may help. */
+/* What the user must do before this can go on. NULL: trying again may help. */
 static const char *cure_of(rd_kafka_resp_err_t code) {
     return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? "; raise max.message.bytes of that topic"
            : code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
@@ -39,7 +38,7 @@ static const char *cure_of(rd_kafka_resp_err_t code) {
                : NULL;
 }
 
-/* Of a message. */
+/* Notes that a message was refused or not delivered. */
 static void refused(struct producer *p, rd_kafka_resp_err_t code, const char *what,
                     const char *topic) {
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
@@ -63,7 +62,7 @@ static void on_delivery(void *context, enum topic topic, int32_t partition, int6
         return;
     }
     if (partition >= p->n)
-        return; /* a quarantine with partitions of its own: nobody asks for its positions */
+        return; /* a quarantine may have more partitions; its positions are not needed */
     int64_t *position = &p->positions[(int64_t)topic * p->n + partition];
     if (offset + 1 > *position)
         *position = offset + 1;
@@ -86,17 +85,17 @@ static void sink_send(struct sink *sink, const struct sink_message *m) {
     }
 }
 
-/* True: `e` says which right is missing, as `code` alone says it. */
+/* True: `code` alone tells which right is missing, and `e` says so. */
 static bool names_right(const struct producer *p, rd_kafka_resp_err_t code, struct err *e) {
     const struct config *c = p->kafka->config;
     if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
         return !rights_deny_one(c, RIGHTS_TRANSACTIONAL_IDS, RD_KAFKA_ACL_OPERATION_WRITE, e);
     if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
         return !rights_deny_one(c, RIGHTS_GROUP, RD_KAFKA_ACL_OPERATION_READ, e);
-    return false; /* of a topic it may be to write, or to read what the offsets are of */
+    return false; /* of a topic, either the right to write or the right to read may be missing */
 }
 
-/* What to do about a failed transactional call. Destroys `error`; false if there is one. */
+/* Sets `e` after a failed transactional call. Destroys `error`. Returns false if there is one. */
 static bool check(const struct producer *p, rd_kafka_error_t *error, const char *what,
                   struct err *e) {
     if (error == NULL)
@@ -143,7 +142,7 @@ void producer_free(struct producer *p) {
     if (p == NULL)
         return;
     if (p->client != NULL && !p->kafka->free_client(p->client))
-        return; /* breaks may still be counted */
+        return; /* the client still counts into `breaks` */
     free(p->positions);
     free(p);
 }
@@ -179,15 +178,15 @@ static rd_kafka_error_t *send_offsets(struct producer *p,
     rd_kafka_error_t *error = p->kafka->send_offsets(p->client, offsets, group, p->timeout_ms);
     if (error == NULL || rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__STATE)
         return error;
-    /* The transaction failed meanwhile, of something else: asked again, it says of what. */
+    /* The transaction has failed for another reason meanwhile. A second call returns that reason.
+     */
     rd_kafka_error_destroy(error);
     return p->kafka->send_offsets(p->client, offsets, group, p->timeout_ms);
 }
 
 bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
                      const rd_kafka_consumer_group_metadata_t *group, struct err *e) {
-    assert(p->open &&
-           offsets->cnt > 0); /* every transaction sends an offset: that fences zombies */
+    assert(p->open && offsets->cnt > 0); /* an offset in every transaction fences zombies */
     if (p->failed.class != ERR_NONE) {
         *e = p->failed;
         return false;
@@ -198,7 +197,7 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
     bool ok = check(p, send_offsets(p, offsets, group), "send offsets", e) &&
               check(p, p->kafka->commit(p->client, p->timeout_ms), "commit", e);
     if (!ok && (p->failed.class == ERR_STOP || p->failed.class == ERR_DENIED))
-        *e = p->failed; /* why, rather than that */
+        *e = p->failed; /* the cause, which says more */
     if (!ok)
         return false;
     p->open = false;

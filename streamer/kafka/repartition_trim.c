@@ -15,8 +15,8 @@ struct repartition_trim {
     const struct worker_kafka *kafka;
     struct kafka_client *client;
     int32_t n;
-    int64_t *noted, *asked; /* [purged topic * n + partition]: delete before this offset; have asked
-                               for this one */
+    int64_t *noted, *asked; /* by [trimmed topic * n + partition]: the first offset to keep, as
+                               noted, and as last requested */
     bool under_way;
 };
 
@@ -29,7 +29,7 @@ struct repartition_trim *repartition_trim_new(const struct worker_kafka *k,
     return p;
 }
 
-/* Takes the answer to the request under way, if it is there. */
+/* Takes the answer to the request under way, if it has come. */
 static void take_answer(struct repartition_trim *p, int timeout_ms) {
     struct err e;
     if (!p->under_way || !p->kafka->deleted(p->client, timeout_ms, &e))

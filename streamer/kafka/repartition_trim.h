@@ -1,5 +1,5 @@
-/* purge: deletes what is committed from the repartition topics, which keep everything else for
- * ever. */
+/* repartition_trim: deletes processed records from the repartition topics, which have no retention
+ * of their own. One thread. */
 #ifndef STREAMER_KAFKA_REPARTITION_TRIM_H
 #define STREAMER_KAFKA_REPARTITION_TRIM_H
 
@@ -9,17 +9,20 @@
 
 struct repartition_trim;
 
-/* `client` (borrowed): any consumer that outlives it. n: partitions of the topics. */
+/* `k` and `client` (any consumer) are borrowed. n: the partitions of each topic. */
 struct repartition_trim *repartition_trim_new(const struct worker_kafka *k,
                                               struct kafka_client *client, int32_t n);
-/* Waits a few seconds for a request under way. NULL is allowed. */
+/* Sends a last request if something was noted, and waits up to 10 s for its answer. NULL is
+ * allowed.
+ */
 void repartition_trim_free(struct repartition_trim *p);
 
-/* Everything before `committed` of a repartition topic's partition has been processed. */
+/* Notes that all records before the offset `committed` are processed. Other topics than the
+ * repartition topics are ignored. */
 void repartition_trim_note(struct repartition_trim *p, enum topic topic, int32_t partition,
                            int64_t committed);
-/* Sends one request for all that was noted, unless one is under way; never blocks. What fails is
- * tried again with the next one: it only costs disk. */
+/* Sends one request for everything that was noted, unless a request is under way. Never blocks. A
+ * request that fails is only logged, because the next one covers its records, too. */
 void repartition_trim_step(struct repartition_trim *p);
 
 #endif

@@ -7,16 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MS 5000 /* how long an answer is waited for */
-#define TEXT_BYTES                                                                                 \
-    720 /* of the list in an error, about: there is more to say, and an error has an end */
-#define TIMEOUT_TOO_LONG_MS "2147480000" /* librdkafka adds 100 to it */
+#define ANSWER_MS 5000 /* how long it waits for an answer */
+/* About how long the list of missing rights may be, so that an error (struct err) has room for
+ * more.
+ */
+#define TEXT_BYTES 720
+#define TIMEOUT_TOO_LONG_MS "2147480000" /* librdkafka adds 100 to this value */
 
 #define OPERATION(name) (1U << RD_KAFKA_ACL_OPERATION_##name)
 
 static const struct {
     unsigned operation;
-    const char *name; /* as kafka-acls.sh has it */
+    const char *name; /* the name for kafka-acls.sh */
 } names[] = {
     {OPERATION(READ), "Read"},         {OPERATION(WRITE), "Write"},
     {OPERATION(CREATE), "Create"},     {OPERATION(DELETE), "Delete"},
@@ -38,7 +40,7 @@ struct rights rights_to_run(void) {
             r.of[t] |= OPERATION(READ);
         if (!topic_is_input((enum topic)t))
             r.of[t] |= OPERATION(WRITE) | OPERATION(DESCRIBE_CONFIGS);
-        if (topic_is_repartition((enum topic)t)) /* of records that are done */
+        if (topic_is_repartition((enum topic)t)) /* to delete processed records */
             r.of[t] |= OPERATION(DELETE);
     }
     r.of[RIGHTS_OWNERS] =
@@ -54,7 +56,7 @@ struct rights rights_to_feed(enum entity entity) {
 
 struct rights rights_to_reset(void) {
     struct rights r = {.of = {[RIGHTS_GROUP] = OPERATION(DELETE)}};
-    for (int t = 0; t < TOPIC_COUNT; t++) /* of the inputs it tells what is not there any more */
+    for (int t = 0; t < TOPIC_COUNT; t++) /* a reset tells which input records are gone */
         r.of[t] = topic_is_input((enum topic)t) ? OPERATION(DESCRIBE) : OPERATION(DELETE);
     r.of[RIGHTS_OWNERS] = OPERATION(CREATE) | OPERATION(READ) | OPERATION(WRITE);
     return r;
@@ -69,7 +71,7 @@ bool rights_are_none(const struct rights *r) {
 
 /* --- telling --- */
 
-/* NULL: the kafka.* settings do not say. */
+/* The name of the user. NULL: the kafka.* settings do not tell. */
 static const char *user_of(const struct config *c) {
     for (size_t i = 0; i < c->kafka_count; i++)
         if (strcmp(c->kafka[i].name, "sasl.username") == 0)
@@ -107,7 +109,7 @@ static void put_item(struct buf *out, const struct config *c, const struct right
     buf_put_str(out, is_maybe_there ? " (and Create, if it is not there yet)" : "");
 }
 
-/* "topic a: missing Read, Write; group g: missing Read" */
+/* Appends a list such as "topic a: missing Read, Write; group g: missing Read". */
 static void put_missing(struct buf *out, const struct config *c, const struct rights *missing) {
     int left = 0;
     for (int i = 0; i < RIGHTS_COUNT; i++) {
@@ -124,7 +126,7 @@ static void put_missing(struct buf *out, const struct config *c, const struct ri
         buf_printf(out, "; and %d more, which `streamer check --connect` lists,", left);
 }
 
-/* How the first of them is granted. */
+/* Appends the command that grants the first missing right. */
 static void put_example(struct buf *out, const struct config *c, const struct rights *missing) {
     const char *user = user_of(c);
     int of = 0;
@@ -179,14 +181,14 @@ static rd_kafka_AdminOptions_t *options_of(rd_kafka_t *client, rd_kafka_admin_op
     return options;
 }
 
-/* The answer is to say what the user may do. */
+/* Makes the answer tell which operations the user may do. */
 static void ask_for_rights_too(rd_kafka_AdminOptions_t *options) {
     rd_kafka_error_t *error = rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
     if (error != NULL)
         rd_kafka_error_destroy(error);
 }
 
-/* Of those whose rights matter. */
+/* Asks about the topics for which a right is needed. */
 static void ask_of_topics(rd_kafka_t *client, const struct config *c, const struct rights *needed,
                           rd_kafka_queue_t *queue) {
     const char *topics[RIGHTS_TOPICS];
@@ -220,7 +222,7 @@ int rights_send(rd_kafka_t *client, const struct config *c, const struct rights 
     return 2;
 }
 
-/* NULL: the broker does not say, so all may be allowed. */
+/* The operations as a set. NULL: the broker does not tell, so all of them count as allowed. */
 static unsigned set_of(const rd_kafka_AclOperation_t *operations, size_t count) {
     unsigned set = 0;
     for (size_t i = 0; operations != NULL && i < count; i++)
@@ -228,8 +230,8 @@ static unsigned set_of(const rd_kafka_AclOperation_t *operations, size_t count) 
     return operations != NULL ? set : ~0U;
 }
 
-/* Read, Write and Delete imply Describe. So where even that is refused none of them is there; of
- * the others nothing is known. */
+/* Read, Write and Delete imply Describe. So if even Describe is refused, all of these are missing,
+ * and nothing is known about other rights. */
 static void note_topic(const rd_kafka_TopicDescription_t *topic, int t, unsigned needed,
                        struct rights *missing) {
     size_t count;
@@ -276,8 +278,7 @@ static void note_group(rd_kafka_event_t *event, const struct rights *needed,
         missing->of[RIGHTS_GROUP] = needed->of[RIGHTS_GROUP] & ~set_of(allowed, count);
 }
 
-/* Of what the answer does not tell, `missing` stays as it was. False with `e`: the request failed.
- */
+/* Only changes in `missing` what the answer tells. False with `e`: the request failed. */
 static bool note_answer(rd_kafka_event_t *event, const struct config *c,
                         const struct rights *needed, struct rights *missing, struct err *e) {
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
@@ -296,7 +297,8 @@ static bool note_answer(rd_kafka_event_t *event, const struct config *c,
 
 /* --- what has to be tried --- */
 
-/* Topics that are not there, as far as the user may know, and for which `operation` is needed. */
+/* Lists the topics for which `operation` is needed and which do not exist, as far as the user may
+ * know. */
 static size_t unseen_topics(const struct config *c, const struct rights *needed,
                             const struct rights *missing, unsigned operation,
                             const char *topics[RIGHTS_TOPICS]) {
@@ -325,7 +327,7 @@ static void note_configs(rd_kafka_event_t *event, const struct config *c, struct
                      missing);
 }
 
-/* Kafka looks at the right first, and whether there is such a topic second. */
+/* Kafka checks the right before it checks whether the topic exists. */
 static bool try_describe_configs(rd_kafka_t *client, const struct config *c,
                                  const struct rights *needed, struct rights *missing,
                                  struct err *e) {
@@ -359,7 +361,7 @@ static void note_created(rd_kafka_event_t *event, const struct config *c, struct
                      rd_kafka_topic_result_error(results[i]), OPERATION(CREATE), missing);
 }
 
-/* Lets Kafka look at a request that creates them, and no more. */
+/* Lets Kafka validate a request that would create the topics, and creates nothing. */
 static bool try_create(rd_kafka_t *client, const struct config *c, const struct rights *needed,
                        struct rights *missing, struct err *e) {
     char why[256];
@@ -389,9 +391,9 @@ static void say_nothing(const rd_kafka_t *rk, int level, const char *facility, c
     (void)rk, (void)level, (void)facility, (void)text;
 }
 
-/* No request tells the rights on transactional ids. This asks for an id with a timeout that no
- * broker allows: the right is looked at first, the timeout second, and nothing is begun. And where
- * a broker allows it, no instance has this id, so that none is fenced. */
+/* No request tells the rights on transactional ids. So this tries to use an id, with a timeout that
+ * no broker allows: Kafka checks the right first and the timeout second, and begins nothing. Should
+ * a broker allow the timeout, no instance is fenced, because none has this id. */
 static bool try_transactional_id(const struct config *c, struct rights *missing, struct err *e) {
     struct buf id = {0};
     buf_printf(&id, "%s-check", c->app_id);
@@ -429,7 +431,7 @@ int rights_take(rd_kafka_queue_t *queue, int pending, int wait_ms, const struct 
     return pending;
 }
 
-/* Such requests go to the controller, and wait for it. librdkafka's own broker has none. */
+/* The requests wait for the controller. librdkafka's mock broker has none. */
 static bool has_controller(rd_kafka_t *client) {
     const struct rd_kafka_metadata *md;
     bool found = false;

@@ -5,15 +5,15 @@
 
 #include <stdlib.h>
 
-#define EVERY_MS 5000 /* while all is well, how often it is asked */
-#define WAIT_MS 2000  /* for each answer: nothing else is done meanwhile */
+#define EVERY_MS 5000 /* between two requests while no right is missing */
+#define WAIT_MS 2000  /* for each answer; the worker does nothing else meanwhile */
 
 struct rights_watch {
     const struct worker_kafka *kafka;
     struct kafka_client *client;
     struct rights needed, missing;
-    bool has_asked; /* and not all answers are there */
-    int64_t due_ms; /* monotonic */
+    bool has_asked; /* a request was sent, and not all answers have come */
+    int64_t due_ms; /* the next request; monotonic */
     bool is_suspicious;
 };
 

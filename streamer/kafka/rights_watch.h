@@ -1,4 +1,5 @@
-/* rights_watch: asks again and again, while a worker runs, what the user may do. One thread. */
+/* rights_watch: while a worker runs, asks every few seconds which rights the user has. One thread.
+ */
 #ifndef STREAMER_KAFKA_RIGHTS_WATCH_H
 #define STREAMER_KAFKA_RIGHTS_WATCH_H
 
@@ -9,13 +10,13 @@
 
 struct rights_watch;
 
-/* `client` (borrowed): any consumer that outlives it. */
+/* `k` and `client` (any consumer) are borrowed. */
 struct rights_watch *rights_watch_new(const struct worker_kafka *k, struct kafka_client *client);
 void rights_watch_free(struct rights_watch *w); /* NULL is allowed */
-/* Something was refused: the next rights_watch_holds waits for a fresh answer. */
+/* Kafka has refused something: the next rights_watch_holds waits for a new answer. */
 void rights_watch_suspect(struct rights_watch *w);
-/* False with ERR_DENIED while a right is missing. Waits only then, or after a suspicion, and for a
- * few seconds at most. now_ms: monotonic. */
+/* Whether the user has all rights. False with ERR_DENIED. Waits a few seconds for an answer, but
+ * only while a right is missing or after rights_watch_suspect. now_ms is monotonic. */
 bool rights_watch_holds(struct rights_watch *w, int64_t now_ms, struct err *e);
 
 #endif

@@ -1,8 +1,8 @@
-/* steady_wait: librdkafka (2.0.2) waits with cnd_timedwait, so until a time on the wall clock. When
- * that clock is set back by an hour, a wait of 100 ms lasts an hour: no heartbeats, no records, no
- * stop. Here is a cnd_timedwait that waits as long as it was asked to, by the clock that nobody
- * sets. The program's definition comes before that of the C library, whose cnd_t and mtx_t are the
- * pthread types under other names. */
+/* steady_wait: a cnd_timedwait that waits by the monotonic clock. librdkafka (2.0.2) uses
+ * cnd_timedwait, which waits until a time of the wall clock. When that clock is set back by an
+ * hour, a wait of 100 ms lasts an hour: no heartbeats, no records, no stop. The linker takes the
+ * program's definition before the one of the C library. Its cnd_t and mtx_t are the pthread types
+ * under other names. */
 #include <errno.h>
 #include <pthread.h>
 #include <threads.h>
@@ -13,7 +13,7 @@
 _Static_assert(sizeof(cnd_t) == sizeof(pthread_cond_t), "cnd_t is a pthread_cond_t");
 _Static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "mtx_t is a pthread_mutex_t");
 
-/* `until`, a time on the wall clock, as one on the steady clock. */
+/* Converts a time of the wall clock to one of the monotonic clock. */
 static struct timespec to_steady(const struct timespec *until) {
     struct timespec wall, steady;
     (void)clock_gettime(CLOCK_REALTIME, &wall);

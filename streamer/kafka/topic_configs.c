@@ -47,7 +47,7 @@ static bool check_config(const struct config *c, enum topic t, const rd_kafka_Co
     return true;
 }
 
-/* Whether a record of it may go. */
+/* No record of the owners topic may be deleted. */
 static bool check_owners_config(const struct config *c, const rd_kafka_ConfigResource_t *r,
                                 struct err *e) {
     static const char *const wanted[][2] = {
@@ -64,7 +64,7 @@ static bool check_owners_config(const struct config *c, const rd_kafka_ConfigRes
     return true;
 }
 
-/* ERR_RETRY: the broker that was asked does not know the topic yet. */
+/* ERR_RETRY: the broker does not know the topic yet. */
 static bool check_described(const struct config *c, rd_kafka_event_t *event,
                             struct topic_layout *layout, struct err *e) {
     size_t count;

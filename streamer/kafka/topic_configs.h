@@ -4,10 +4,10 @@
 
 #include "streamer/kafka/topics.h"
 
-/* Checks the cleanup policy and the retention of all topics that are there (layout->partitions,
- * layout->has_owners_topic), the inputs aside, and lowers layout->delete_retention_ms to the
- * shortest that it finds. ERR_CONFIG names the first topic that is not as it must be; ERR_DENIED: a
- * right is missing. Waits up to 30 s for brokers that do not know a new topic yet. */
+/* Checks the cleanup policy and the retention of all topics but the inputs that exist according to
+ * `layout`, and lowers layout->delete_retention_ms to the shortest that it finds. ERR_CONFIG names
+ * the first topic that is not as it must be. ERR_DENIED: a right is missing. Waits up to 30 s for
+ * brokers that do not know a new topic yet. */
 bool topic_configs_check(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
                          struct err *e);
 

@@ -14,19 +14,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Quarantine and repartition topics take any input record with its headers, whatever the input
- * topic allows.
- */
+/* Quarantine and repartition topics must accept any input record with its headers, whatever the
+ * input topic allows. */
 #define LARGE_MESSAGE_BYTES "67108864"
 #define ANY_DIFFERENCE_MS "9223372036854775807"
 #define ADMIN_TIMEOUT_MS 30000
-/* A broker may not have heard yet of a topic that another one has just made. */
+/* How long a broker may not know a topic that another broker has just created. */
 #define NEW_TOPIC_MS 30000
 #define NEW_TOPIC_PAUSE_US 100000
 
 /* --- what is there --- */
 
-/* Partition counts; 0: no such topic. */
+/* Sets the partition counts (0: no such topic) and has_owners_topic. */
 static bool read_partitions(rd_kafka_t *client, const struct config *c, int timeout_ms,
                             struct topic_layout *layout, struct err *e) {
     const struct rd_kafka_metadata *md;
@@ -54,6 +53,8 @@ static void add_config(rd_kafka_NewTopic_t *topic, const char *name, const char 
     (void)rd_kafka_NewTopic_set_config(topic, name, value);
 }
 
+/* Records are only deleted by this program: those of repartition topics, once they are processed.
+ */
 static void keep_for_ever(rd_kafka_NewTopic_t *topic) {
     add_config(topic, "retention.ms", "-1");
     add_config(topic, "retention.bytes", "-1");
@@ -72,8 +73,7 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
         return topic;
     add_config(topic, "cleanup.policy", topic_is_replayed(t) ? "compact" : "delete");
     add_config(topic, "message.timestamp.type", "CreateTime");
-    if (!topic_is_replayed(
-            t)) { /* nothing goes by itself: repartition topics are purged once committed */
+    if (!topic_is_replayed(t)) {
         keep_for_ever(topic);
         add_config(topic, "max.message.bytes", LARGE_MESSAGE_BYTES);
         add_config(topic, "message.timestamp.after.max.ms", ANY_DIFFERENCE_MS);
@@ -82,7 +82,7 @@ static rd_kafka_NewTopic_t *plan_topic(const struct config *c, enum topic t, int
     return topic;
 }
 
-/* As while the cluster has no controller. */
+/* Whether the error may pass, such as one of a cluster without a controller. */
 static bool may_pass(rd_kafka_resp_err_t code) {
     return code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
            code == RD_KAFKA_RESP_ERR_NOT_CONTROLLER ||
@@ -100,7 +100,7 @@ static bool check_created(rd_kafka_event_t *event, const struct config *c, struc
             log_info("topic created", "topic=%s", name);
         else if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
             return rights_deny_topic(c, name, RD_KAFKA_ACL_OPERATION_CREATE, e);
-        else if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) /* another instance was faster */
+        else if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) /* by another instance */
             return err_set(e, may_pass(code) ? ERR_RETRY : ERR_STOP,
                            "topic %s: cannot create it: %s; create it by hand", name,
                            rd_kafka_topic_result_error_string(results[i]));
@@ -144,8 +144,8 @@ static bool create_topics(rd_kafka_t *client, const struct config *c,
     return ok;
 }
 
-/* Kafka looks at the right to create a topic before it looks whether there is one. So this is asked
- * first. */
+/* Asks whether the topic exists, before an attempt to create it: Kafka checks the right to create a
+ * topic before it checks whether it exists. */
 static bool has_owners_topic(rd_kafka_t *client, const struct config *c, bool *is_there,
                              struct err *e) {
     struct topic_layout layout;
@@ -170,7 +170,7 @@ bool topics_create_owners(rd_kafka_t *client, const struct config *c, struct err
     return ok;
 }
 
-/* Creates and waits until a broker's answer knows the new topics. */
+/* Creates topics, and waits until the metadata of a broker list them. */
 static bool create_and_see(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
                            bool users_topics, struct err *e) {
     if (!create_topics(client, c, layout, users_topics, e))
@@ -220,9 +220,9 @@ static bool is_new(const struct topic_layout *layout) {
     return layout->partitions[TOPIC_ACCOUNT_LINKS] == 0;
 }
 
-/* Whether messages in it would be taken for app.id's without being so. What nobody owns is believed
- * to be the work of an app.id that is not new and owns nothing yet: version 0.1.0 did not say whose
- * results are. */
+/* Whether messages in the topic would wrongly be taken for those of the app.id, so that it must be
+ * empty. A topic without an owner counts as the work of the app.id if that is not new and owns no
+ * topic yet, because version 0.1.0 recorded no owners. */
 static bool must_be_empty(const struct config *c, const struct topic_layout *layout,
                           const struct owners *owners, enum topic t) {
     return topic_is_replayed(t) &&
@@ -292,8 +292,8 @@ static bool refuse_offsets(const struct config *c, struct err *e) {
         c->app_id, c->topics[TOPIC_ACCOUNT_LINKS], c->app_id);
 }
 
-/* An app.id that has run before and finds its topics deleted must not go on behind what it made of
- * the input then. */
+/* An app.id that has run before, and finds its topics deleted, must not go on at its committed
+ * offsets: the results before them would be missing. */
 static bool check_offsets(rd_kafka_t *client, const struct config *c,
                           const struct topic_layout *layout, const struct owners *owners,
                           struct err *e) {
@@ -312,7 +312,7 @@ static bool check_offsets(rd_kafka_t *client, const struct config *c,
     return ok;
 }
 
-/* Before n is known, the topics must agree with each other. */
+/* Checks that all topics have n partitions or, if n is not known yet, the same number. */
 static bool check_partitions(const struct config *c, const struct topic_layout *layout,
                              struct err *e) {
     int32_t n = layout->n;
@@ -331,7 +331,7 @@ static bool check_partitions(const struct config *c, const struct topic_layout *
     return true;
 }
 
-/* All that can be known without creating any. */
+/* The checks that need no topic to be created. */
 static bool check_existing(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
                            const struct owners *owners, struct err *e) {
     return choose_n(c, layout, e) && check_empty(client, c, layout, owners, e) &&
@@ -347,8 +347,8 @@ static bool read_owners(rd_kafka_t *client, const struct config *c, struct owner
            owners_are_whole(owners, c, e);
 }
 
-/* From here on no other app.id may write to them. It asks again only if the one that had some of
- * them has just given them up. */
+/* Makes the app.id the owner of its result topics, so that no other app.id may write to them. The
+ * loop asks again only if another app.id has just released some of them. */
 static bool make_ours(rd_kafka_t *client, const struct config *c, struct owners *owners,
                       struct err *e) {
     if (!owners_have(owners, c, NULL) && !topics_create_owners(client, c, e))

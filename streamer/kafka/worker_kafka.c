@@ -10,23 +10,23 @@
 #include <string.h>
 
 #define METADATA_MS 5000
-#define OFFSETS_MS 5000 /* for sending offsets, at most */
+#define OFFSETS_MS 5000 /* the longest time for sending offsets */
 
 struct kafka_client {
     rd_kafka_t *rk;
-    struct kafka_member member;        /* or all zero */
-    struct kafka_transactional writer; /* or all zero */
-    rd_kafka_queue_t *messages;        /* of a reader */
-    rd_kafka_queue_t *answers;         /* to delete_records */
+    struct kafka_member member;        /* only of a member; else all zero */
+    struct kafka_transactional writer; /* only of a producer; else all zero */
+    rd_kafka_queue_t *messages;        /* only of a reader */
+    rd_kafka_queue_t *answers;         /* the answers to delete_records */
     rd_kafka_queue_t *rights;          /* the answers to ask_rights */
-    int rights_pending;                /* of these answers */
+    int rights_pending;                /* how many of these answers are still to come */
     const struct config *config;
-    struct offset_sender *sender; /* of a producer */
-    rd_kafka_topic_t
-        *topics[TOPIC_COUNT]; /* of a producer, by init_transactions; NULL: not written to */
+    struct offset_sender *sender;          /* only of a producer */
+    rd_kafka_topic_t *topics[TOPIC_COUNT]; /* only of a producer, made by init_transactions; NULL:
+                                              it does not write to the topic */
 };
 
-/* Takes `conf`, which may be NULL. NULL with `e`. */
+/* Takes ownership of `c` and of `conf`, which may be NULL. NULL with an error. */
 static struct kafka_client *open_client(struct kafka_client *c, rd_kafka_type_t type,
                                         rd_kafka_conf_t *conf, struct err *e) {
     if (conf != NULL)
@@ -41,7 +41,7 @@ static struct kafka_client *open_client(struct kafka_client *c, rd_kafka_type_t 
     return c;
 }
 
-/* What all consumers have in common; NULL with `e`. */
+/* The configuration that all consumers have in common. NULL with an error. */
 static rd_kafka_conf_t *consumer_conf(const struct config *c, const char *isolation,
                                       struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(c, e);
@@ -69,8 +69,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         return;
     }
     c->member.revoked(c->member.context, list->cnt, rd_kafka_assignment_lost(rk) != 0);
-    /* Not kafka_assign: when the consumer is being closed, nobody may be left to answer what that
-     * waits for. */
+    /* This must not be kafka_assign: while the consumer is being closed, nobody may answer the
+     * requests that kafka_assign waits for. */
     (void)rd_kafka_assign(rk, NULL);
 }
 
@@ -80,7 +80,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque) {
     c->member.failed(c->member.context, (rd_kafka_resp_err_t)code, text);
 }
 
-/* On a librdkafka thread. Only its log tells that a session ran out because no answer came. */
+/* Called on a thread of librdkafka. Only the log tells that a session expired because no answer
+ * came. */
 static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text) {
     const struct kafka_client *c = rk != NULL ? rd_kafka_opaque(rk) : NULL;
     if (c != NULL && strcmp(facility, "SESSTMOUT") == 0)
@@ -96,10 +97,9 @@ static rd_kafka_conf_t *member_conf(const struct config *c, const struct kafka_m
     bool ok =
         kafka_conf_set(conf, "partition.assignment.strategy", "range", e) &&
         kafka_conf_set_default(conf, c, "fetch.wait.max.ms", m->is_quick ? "10" : "100", e) &&
-        kafka_conf_set_default(conf, c, "session.timeout.ms", "10000",
-                               e) && /* after a kill -9, how soon others go on */
-        /* All partitions share a queue: what waits there keeps links and refs waiting that come
-           later. */
+        /* How soon others take over after a kill -9. */
+        kafka_conf_set_default(conf, c, "session.timeout.ms", "10000", e) &&
+        /* All partitions share a queue, so a long one would delay links and refs. */
         kafka_conf_set_default(conf, c, "queued.min.messages", "10000", e) &&
         kafka_conf_set_default(conf, c, "queued.max.messages.kbytes", "16384", e) &&
         kafka_conf_set_default(conf, c, "fetch.message.max.bytes", "262144", e) &&
@@ -171,8 +171,8 @@ static rd_kafka_message_t *poll_member(struct kafka_client *c, int timeout_ms) {
     return rd_kafka_consumer_poll(c->rk, timeout_ms);
 }
 
-/* librdkafka forgets member and generation when they are lost, and Kafka does not fence a
- * transactional commit that names neither. */
+/* librdkafka forgets the member and its generation once they are lost. Kafka does not fence a
+ * transactional commit without them, so that counts as no membership. */
 static rd_kafka_consumer_group_metadata_t *membership(struct kafka_client *c) {
     rd_kafka_consumer_group_metadata_t *now = rd_kafka_consumer_group_metadata(c->rk);
     if (now == NULL || rd_kafka_consumer_group_metadata_generation_id(now) >= 0)
@@ -312,8 +312,8 @@ static rd_kafka_conf_t *producer_conf(const struct config *c, const struct kafka
     if (conf != NULL && !(kafka_conf_set(conf, "transactional.id", t->transactional_id, e) &&
                           kafka_conf_set(conf, "transaction.timeout.ms", timeout, e) &&
                           kafka_conf_set_default(conf, c, "compression.type", "lz4", e) &&
-                          /* The next transaction meets CONCURRENT_TRANSACTIONS while the last one's
-                             markers are written. */
+                          /* A transaction gets CONCURRENT_TRANSACTIONS while the markers of the
+                             last one are written. */
                           kafka_conf_set_default(conf, c, "retry.backoff.ms", "10", e) &&
                           kafka_conf_set(conf, "message.max.bytes", "67108864", e) &&
                           kafka_conf_count_breaks(conf, t->breaks, e))) {
@@ -338,7 +338,8 @@ static struct kafka_client *new_producer(const struct worker_kafka *k,
     return NULL;
 }
 
-/* The first message to a topic would wait for its metadata inside a transaction. */
+/* Loads the metadata of the topics, for which the first message would otherwise wait inside a
+ * transaction. */
 static rd_kafka_error_t *open_topics(struct kafka_client *c) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         const struct rd_kafka_metadata *md;
@@ -378,10 +379,10 @@ rd_kafka_headers_t *worker_kafka_headers(const struct sink_message *m,
     return all;
 }
 
-/* Takes the headers over if it succeeds. */
+/* Takes ownership of the headers if it succeeds. */
 static rd_kafka_resp_err_t produce_with(struct kafka_client *c, const struct sink_message *m,
                                         rd_kafka_headers_t *all) {
-    /* librdkafka takes a non-const pointer and copies. */
+    /* librdkafka takes a non-const pointer, but only copies. */
     union {
         const void *in;
         void *out;

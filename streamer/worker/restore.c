@@ -8,10 +8,11 @@
 #include <string.h>
 
 #define CALL_TIMEOUT_MS 5000
-#define RECORDS_PER_MS 500 /* of a step's budget */
+#define RECORDS_PER_MS                                                                             \
+    500 /* the most records that are replayed together, for each ms of the budget */
 #define POLL_RECORDS 500
-#define IDLE_MS 50                  /* without a message: what is pending is replayed */
-#define SHORTEST_RETENTION_MS 60000 /* else a restore would never be quick enough */
+#define IDLE_MS 50                  /* how long no message may come before the buffer is replayed */
+#define SHORTEST_RETENTION_MS 60000 /* with a shorter one no restore could be quick enough */
 
 struct restore {
     const struct worker_kafka *kafka;
@@ -20,13 +21,13 @@ struct restore {
     const struct topic_layout *layout;
     struct store *store;
     struct metrics *metrics;
-    struct kafka_client *consumer; /* of what is committed */
-    struct kafka_client *probe;    /* sees all: asks for high watermarks */
-    struct catchup *catchups;      /* of the tasks to restore */
+    struct kafka_client *consumer; /* reads committed messages */
+    struct kafka_client *probe;    /* sees uncommitted messages, too; asks for watermarks */
+    struct catchup *catchups;      /* the tasks that are still to be restored */
     size_t count;
-    struct catchup *now;         /* the one in work, assigned to the consumer; NULL: none */
-    struct replay_buffer buffer; /* of it */
-    int64_t came_ms;             /* when the last message came; monotonic */
+    struct catchup *current;     /* the task that the consumer reads for; NULL: none */
+    struct replay_buffer buffer; /* the messages of `current` that are not replayed yet */
+    int64_t came_ms;             /* monotonic: when the last message came */
     struct task **finished;
     size_t finished_count;
     int64_t replayed;
@@ -83,9 +84,9 @@ static void show_remaining(struct restore *r) {
 }
 
 static void unassign(struct restore *r) {
-    if (r->now != NULL)
+    if (r->current != NULL)
         (void)r->kafka->assign(r->consumer, NULL);
-    r->now = NULL;
+    r->current = NULL;
 }
 
 void restore_reset(struct restore *r) {
@@ -99,7 +100,7 @@ void restore_reset(struct restore *r) {
 
 /* --- planning --- */
 
-/* ranges[request * TOPIC_COUNT + topic] */
+/* Sets ranges[request * TOPIC_COUNT + topic]. */
 static bool find_ranges(struct restore *r, const struct restore_request *requests, size_t count,
                         struct catchup_range *ranges, struct err *e) {
     rd_kafka_topic_partition_list_t *list =
@@ -206,7 +207,7 @@ bool restore_add(struct restore *r, struct task_env *env, const struct restore_r
 
 /* --- replaying --- */
 
-/* Takes the task with the least to do into work. */
+/* Begins with the task that has the least to read. */
 static bool choose(struct restore *r, struct err *e) {
     struct catchup *least = &r->catchups[0];
     for (size_t i = 1; i < r->count; i++)
@@ -221,7 +222,7 @@ static bool choose(struct restore *r, struct err *e) {
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return err_set(e, ERR_RETRY, "restore: %s", rd_kafka_err2str(code));
-    r->now = least;
+    r->current = least;
     return true;
 }
 
@@ -242,7 +243,7 @@ static struct slice header_of(const rd_kafka_headers_t *headers, const char *nam
     return value;
 }
 
-/* False: `e` is why this cannot go on. */
+/* Takes one message into the buffer. False with `e`: the restore cannot go on. */
 static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) {
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
@@ -253,12 +254,12 @@ static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) 
         return true;
     }
     enum topic topic = topic_of(r, m);
-    if (topic == TOPIC_COUNT || m->partition != r->now->task->partition)
-        return true; /* of the task before */
+    if (topic == TOPIC_COUNT || m->partition != r->current->task->partition)
+        return true; /* a late message of the last task */
     const rd_kafka_headers_t *headers = r->kafka->headers(m);
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-        catchup_end_of_partition(r->now, topic, m->offset);
-    else if (catchup_take(r->now, &r->buffer, topic, m->offset,
+        catchup_end_of_partition(r->current, topic, m->offset);
+    else if (catchup_take(r->current, &r->buffer, topic, m->offset,
                           m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
                           m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
                           (struct history_headers){header_of(headers, TASK_POSITION_HEADER),
@@ -269,11 +270,11 @@ static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) 
     return true;
 }
 
-/* Replays what was read and keeps the result. */
+/* Replays the buffer, and writes the result. */
 static bool save(struct restore *r, struct task_env *env, struct batch *batch, struct err *e) {
-    struct task *task = r->now->task;
-    catchup_apply(r->now, env, &r->buffer);
-    catchup_note_positions(r->now);
+    struct task *task = r->current->task;
+    catchup_apply(r->current, env, &r->buffer);
+    catchup_note_positions(r->current);
     task_save_meta(env, task);
     if (!batch_commit(batch, e))
         return false;
@@ -282,20 +283,20 @@ static bool save(struct restore *r, struct task_env *env, struct batch *batch, s
     return true;
 }
 
-/* The one in work is done: the last one takes its place. */
+/* Ends the restore of `current`. The last task of the list takes its place there. */
 static bool finish(struct restore *r, struct task **finished, struct err *e) {
-    struct task *task = r->now->task;
+    struct task *task = r->current->task;
     int64_t retention = r->layout->delete_retention_ms;
     if (retention < SHORTEST_RETENTION_MS)
         retention = SHORTEST_RETENTION_MS;
-    if (catchup_came_too_late(r->now, clock_ms(r->clock, CLOCK_REALTIME), retention))
+    if (catchup_came_too_late(r->current, clock_ms(r->clock, CLOCK_REALTIME), retention))
         return store_wipe(r->store, task->partition, e) &&
                err_set(e, ERR_RETRY,
                        "restoring partition %d took longer than tombstones live "
                        "(delete.retention.ms): it begins anew; if that happens again, lengthen "
                        "delete.retention.ms",
                        task->partition);
-    *r->now = r->catchups[--r->count];
+    *r->current = r->catchups[--r->count];
     unassign(r);
     if (r->count == 0)
         replay_buffer_release(&r->buffer);
@@ -303,14 +304,14 @@ static bool finish(struct restore *r, struct task **finished, struct err *e) {
     return true;
 }
 
-/* What is pending is enough to be replayed together, or all that there is time or memory for. */
+/* Whether the buffer holds as much as the budget, or the memory, allows to replay together. */
 static bool is_full(const struct restore *r, int budget_ms) {
     return r->buffer.count >= (size_t)budget_ms * RECORDS_PER_MS ||
            replay_buffer_bytes(&r->buffer) >= (size_t)r->config->state_memory_bytes / 2;
 }
 
-/* Reads for a while. (A call that may wait does so until it has as many messages as it was asked
- * for.) */
+/* Reads for up to budget_ms. The first read waits, and asks for one message only, because a read
+ * that waits does so until it has all the messages that it asked for. */
 static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
     int64_t deadline = clock_ms(r->clock, CLOCK_MONOTONIC) + budget_ms;
     rd_kafka_message_t *messages[POLL_RECORDS];
@@ -328,7 +329,7 @@ static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
             break;
         r->came_ms = clock_ms(r->clock, CLOCK_MONOTONIC);
         wait_ms = 0;
-    } while (!catchup_done(r->now) && !is_full(r, budget_ms) && r->came_ms < deadline);
+    } while (!catchup_done(r->current) && !is_full(r, budget_ms) && r->came_ms < deadline);
     return true;
 }
 
@@ -337,12 +338,12 @@ bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, 
     *finished = r->finished_count > 0 ? r->finished[--r->finished_count] : NULL;
     if (*finished != NULL || r->count == 0)
         return true;
-    if ((r->now == NULL && !choose(r, e)) || !fill(r, wait_ms, budget_ms, e))
+    if ((r->current == NULL && !choose(r, e)) || !fill(r, wait_ms, budget_ms, e))
         return false;
     bool idle = r->buffer.count > 0 && clock_ms(r->clock, CLOCK_MONOTONIC) - r->came_ms >= IDLE_MS;
-    if ((catchup_done(r->now) || idle || is_full(r, budget_ms)) && !save(r, env, batch, e)) {
+    if ((catchup_done(r->current) || idle || is_full(r, budget_ms)) && !save(r, env, batch, e)) {
         batch_clear(batch);
         return false;
     }
-    return !catchup_done(r->now) || finish(r, finished, e);
+    return !catchup_done(r->current) || finish(r, finished, e);
 }

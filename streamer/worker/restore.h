@@ -1,7 +1,8 @@
-/* restore: feeds the catch-up of tasks (catchup.h) from Kafka. With no local state that is a
- * rebuild; after a crash it is the last transaction; after a clean stop it is nothing. One thread,
- * that of its worker; one task after the other, the one with the least to do first, so that each
- * can go on as soon as possible. */
+/* restore: brings the state of tasks to their committed offsets. It reads the topics, and catchup.h
+ * decides what to replay. Without local state this is a rebuild, after a crash it is the last
+ * transactions, and after a clean stop it is nothing. One thread, that of the worker. It restores
+ * one task after the other, the one with the least to read first, so that each task can go on as
+ * early as possible. */
 #ifndef STREAMER_WORKER_RESTORE_H
 #define STREAMER_WORKER_RESTORE_H
 
@@ -14,42 +15,42 @@
 
 struct restore;
 
-/* Everything is borrowed. */
+/* Everything is borrowed. NULL with an error if Kafka refuses a client. */
 struct restore *restore_new(const struct worker_kafka *k, const struct clock *clock,
                             const struct topic_layout *layout, struct store *store,
                             struct metrics *metrics, struct err *e);
+/* NULL is allowed. */
 void restore_free(struct restore *r);
 
-/* A reader that sees all and lives as long as `r`, for requests of any kind. */
+/* A consumer that also sees uncommitted messages, for requests of any kind. Owned by `r`. */
 struct kafka_client *restore_client(const struct restore *r);
 
-/* Loads the task's meta data, wipes its state where it cannot be used (and logs why), and plans
- * what to replay; a task that needs nothing is finished at once. links_committed, refs_committed:
- * the committed offsets of the task's two internal inputs, 0 without one. input_committed: the
- * group has committed input; then a result topic that ends before the state does has lost what
- * nobody will produce again, and that is ERR_STOP. `task` is borrowed until it is finished or
- * forgotten. */
 struct restore_request {
-    struct task *task;
+    struct task *task; /* borrowed until the task is finished or forgotten */
+    /* The committed offsets of the task's two internal inputs; 0: there is none. */
     int64_t links_committed, refs_committed;
+    /* The group has committed input. Then it is ERR_STOP if a result topic ends before the state
+     * does: it has lost records that nobody will produce again. */
     bool input_committed;
 };
+/* Plans the restore of these tasks: loads the meta data of each, wipes its state if that cannot be
+ * used (and logs why), and decides what to replay. A task that needs nothing finishes at once. */
 bool restore_add(struct restore *r, struct task_env *env, const struct restore_request *requests,
                  size_t count, int64_t now_ms, struct err *e);
 /* Forgets all tasks. */
 void restore_reset(struct restore *r);
 
-/* Reads for at most `budget_ms`, replays what has come together once that is worth it, which takes
- * about as long again, and waits for messages no longer than `wait_ms`. The batch must be empty
- * before and is empty afterwards. *finished is a task that is done, and forgotten; NULL: none yet.
- */
+/* Reads for at most `budget_ms`, and waits for the first message for at most `wait_ms`. Replays
+ * what was read once that is worth it, which takes about as long again. The batch must be empty
+ * before, and is empty afterwards. *finished is a task that is done, and forgotten; NULL: none is
+ * done. */
 bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms,
                   int budget_ms, struct task **finished, struct err *e);
 
 struct restore_progress {
-    size_t tasks;      /* left */
-    int64_t replayed;  /* records, since restore_reset */
-    int64_t remaining; /* markers counted as such */
+    size_t tasks;      /* tasks that are not finished */
+    int64_t replayed;  /* records, since the last restore_reset */
+    int64_t remaining; /* records, transaction markers included */
 };
 struct restore_progress restore_progress(const struct restore *r);
 
