@@ -1,7 +1,7 @@
-/* clock_shift: an LD_PRELOAD library that moves the wall clock of one program while it runs, as a
- * step of the machine's clock would: also for who is waiting at that moment until a wall clock
- * time. The file CLOCK_SHIFT_FILE holds the shift in ms, 8 bytes in the machine's order; it is
- * looked at all the time. */
+/* clock_shift: an LD_PRELOAD library that moves the wall clock of one program while it runs, like a
+ * step of the machine's clock. It also moves it for threads that are waiting until a wall clock
+ * time. The file CLOCK_SHIFT_FILE holds the shift in ms, 8 bytes in the machine's order, and is
+ * read again all the time. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -89,14 +89,14 @@ int timespec_get(struct timespec *t, int base) {
 
 /* --- waiting for a wall clock time: in short pieces, each with the shift of its moment --- */
 
-/* The end of the next piece, in real time; false if it is `until` already. */
+/* The end of the next piece of a wait, in real time. False if that is already `until`. */
 static int next_piece(const struct timespec *until, struct timespec *end) {
     int64_t left = to_ns(until) - now();
     *end = from_ns(real_now() + (left < LOOK_AGAIN_NS ? left : LOOK_AGAIN_NS));
     return left > 0;
 }
 
-/* Conditions that go by another clock than the wall's. */
+/* Conditions that wait by another clock than the wall clock. */
 static pthread_cond_t *_Atomic steady[64];
 
 int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attributes) {
@@ -110,7 +110,7 @@ int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attributes) {
     for (size_t i = 0; i < sizeof steady / sizeof *steady; i++) {
         pthread_cond_t *nobody = NULL, *self = c;
         (void)atomic_compare_exchange_strong(&steady[i], &self,
-                                             NULL); /* the one that lay here before */
+                                             NULL); /* a condition that had this address before */
         if (clock != CLOCK_REALTIME && atomic_compare_exchange_strong(&steady[i], &nobody, c))
             break;
     }

@@ -1,10 +1,14 @@
-/* kill_point: linked around the program's calls (--wrap), ends it as kill -9 does at a named point
- * of its cycle:
+/* kill_point: is linked around calls of the program (--wrap), and ends it like kill -9 at a named
+ * point of its cycle:
  *
- *   KILL_POINT=send_offsets|commit|state|flush|delete_group|destroy   the call of librdkafka or
- * RocksDB KILL_WHEN=before|after                 it is made KILL_NTH=N for the Nth time
- *   KILL_HOW=hang                          the call never comes back, instead; standard error says
- * so
+ *   KILL_POINT=send_offsets|commit|state|flush|delete_group|destroy
+ *       the call of librdkafka or RocksDB
+ *   KILL_WHEN=before|after
+ *       whether the program ends before or after the call
+ *   KILL_NTH=N
+ *       at the Nth call
+ *   KILL_HOW=hang
+ *       the call never returns, instead of a kill; standard error says so
  */
 #include <librdkafka/rdkafka.h>
 #include <rocksdb/c.h>
@@ -20,7 +24,7 @@ static bool is_set(const char *name, const char *value) {
     return set != NULL && strcmp(set, value) == 0;
 }
 
-/* The number of this call of `point`, counted from 1, is the one to die at. */
+/* Whether this call of `point` is the one to die at. Counts the calls from 1. */
 static bool is_due(const char *point, atomic_int *calls) {
     const char *nth = getenv("KILL_NTH");
     return nth != NULL && is_set("KILL_POINT", point) &&
@@ -37,7 +41,7 @@ static void die_if(bool due, const char *when) {
     (void)raise(SIGKILL);
 }
 
-/* Named by the linker: __real_ is the call itself, __wrap_ is what the program gets. */
+/* Names for the linker: __real_ is the call itself, and __wrap_ is what the program calls. */
 rd_kafka_error_t *__real_rd_kafka_send_offsets_to_transaction(
     rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets,
     const rd_kafka_consumer_group_metadata_t *group, int timeout_ms);

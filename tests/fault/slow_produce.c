@@ -1,8 +1,9 @@
-/* slow_produce: linked around the program's calls (--wrap), makes each message cost time, as a slow
- * disk or a starved machine does:
+/* slow_produce: is linked around calls of the program (--wrap), and makes each message cost time,
+ * like a slow disk or an overloaded machine:
  *
- *   PRODUCE_MS=N   at least so long takes each call of rd_kafka_produce. Messages with headers do
- * not go through it.
+ *   PRODUCE_MS=N
+ *       each call of rd_kafka_produce takes at least that long. Messages with headers are not sent
+ *       with that call.
  */
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ static void wait_ms(long ms) {
         ;
 }
 
-/* Named by the linker: __real_ is the call itself, __wrap_ is what the program gets. */
+/* Names for the linker: __real_ is the call itself, and __wrap_ is what the program calls. */
 int __real_rd_kafka_produce(rd_kafka_topic_t *topic, int32_t partition, int flags, void *value,
                             size_t value_size, const void *key, size_t key_size, void *opaque);
 int __wrap_rd_kafka_produce(rd_kafka_topic_t *topic, int32_t partition, int flags, void *value,

@@ -77,8 +77,8 @@ static void end_if_marked(struct broker *b, int txn) {
         b->open[t->producer] = -1;
 }
 
-/* Writes one of what is still to be written; the offsets are a log, too, and need not be the last
- * one. */
+/* Writes one of the missing markers of a decided transaction. The group offsets are a log, too, and
+ * may be written in any place of the order. */
 static bool write_marker_of(struct broker *b, int txn, int *which) {
     struct txn *t = &b->txns[txn];
     for (int i = 0; i < TOPIC_COUNT; i++) {
@@ -205,7 +205,7 @@ bool broker_time_out(struct broker *b, int which) {
         if (txn < 0 || b->txns[txn].state != TXN_OPEN || which-- != 0)
             continue;
         decide(b, txn, false);
-        b->epochs[i]++; /* the coordinator fences who let it time out */
+        b->epochs[i]++; /* the coordinator fences the producer of a transaction that timed out */
         return true;
     }
     return false;
@@ -280,8 +280,8 @@ void broker_compact(struct broker *b, enum topic topic, int32_t partition,
             r->gone = is_visible(b, &l->records[k]) && same_key(r, &l->records[k]);
         if (r->has_value || r->gone)
             continue;
-        /* A link or ref whose end waits for longer than that is a known limit (README): its time
-         * begins when it has been processed. */
+        /* A link or ref that waits to be processed for longer than tombstones live is a known limit
+         * (state/README.md). So here its time only begins once it has been processed. */
         bool waits = topic_is_consumed(topic) && i >= b->committed[topic][partition];
         if (r->cleaned_ms == 0 || waits)
             r->cleaned_ms = b->now_ms;

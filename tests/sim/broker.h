@@ -1,7 +1,7 @@
-/* broker: Apache Kafka as far as exactly-once is concerned, in memory. Logs with transactional
- * records and markers, which are written some time after a transaction has been decided; group
- * offsets that belong to a transaction; epochs of producers; generations of the group; compaction.
- * Everything at once and in one thread: what happens when is the schedule's business. */
+/* broker: the parts of Apache Kafka that matter for exactly once, in memory: logs with
+ * transactional records; markers, which are written some time after a transaction was decided;
+ * group offsets that belong to a transaction; epochs of producers; generations of the group;
+ * compaction. One thread. Nothing happens by itself: the schedule decides what happens when. */
 #ifndef TESTS_SIM_BROKER_H
 #define TESTS_SIM_BROKER_H
 
@@ -14,16 +14,16 @@
 #include <stdint.h>
 
 #define BROKER_PARTITIONS 4
-#define BROKER_PRODUCERS 64 /* transactional ids */
+#define BROKER_PRODUCERS 64 /* the number of transactional ids */
 
 struct log_record {
     struct buf key, value;
     bool has_key, has_value;
     rd_kafka_headers_t *headers; /* NULL: none */
     int64_t timestamp_ms;
-    int txn; /* index; -1: not transactional */
+    int txn; /* the index of its transaction; -1: it is not transactional */
     bool marker, gone;
-    int64_t cleaned_ms; /* a tombstone: when compaction has first seen it; 0: not yet */
+    int64_t cleaned_ms; /* of a tombstone: when compaction first saw it; 0: not yet */
 };
 
 struct partition_log {
@@ -36,7 +36,7 @@ enum txn_state {
     TXN_COMMIT,
     TXN_ABORT,
     TXN_DONE
-}; /* COMMIT, ABORT: decided, markers are under way */
+}; /* COMMIT and ABORT: decided, but some markers are not written yet */
 struct offset {
     enum topic topic;
     int32_t partition;
@@ -44,7 +44,7 @@ struct offset {
 };
 struct txn {
     enum txn_state state;
-    bool committed; /* once decided */
+    bool committed; /* valid once the transaction is decided */
     int producer;
     enum { UNTOUCHED, WRITTEN, MARKED } logs[TOPIC_COUNT][BROKER_PARTITIONS];
     struct offset offsets[64];
@@ -58,51 +58,52 @@ struct broker {
     struct txn *txns;
     int txn_count, txn_cap;
     int epochs[BROKER_PRODUCERS];
-    int open[BROKER_PRODUCERS]; /* the transaction that is not done; -1: none */
+    int open[BROKER_PRODUCERS]; /* the transaction of each id that is not done; -1: none */
     int generation;             /* of the group */
     int32_t partitions[TOPIC_COUNT];
-    enum topic unknown; /* the group's leader has not heard of it; TOPIC_COUNT: of all */
+    enum topic unknown; /* the topic that the group's leader does not know yet; TOPIC_COUNT: it
+                           knows all */
     int64_t now_ms;
-    /* Deliberate mistakes (sim.h). */
+    /* Deliberate mistakes (mutation.h). */
     bool ignores_generation, ignores_epoch, shows_all, offsets_at_once, tells_unstable;
 };
 void broker_init(struct broker *b, const int32_t partitions[TOPIC_COUNT]);
 void broker_release(struct broker *b);
 
-/* A record of an input topic; the caller may give it headers. */
+/* Appends a record to an input topic. The caller may give it headers. */
 struct log_record *broker_produce(struct broker *b, enum topic topic, int32_t partition,
                                   struct slice key, struct slice value, int64_t timestamp_ms);
 
-/* A new producer with that transactional id: a transaction that is open is aborted, older producers
- * are fenced. Returns the epoch. */
+/* Begins a new producer with that transactional id: aborts an open transaction, and fences older
+ * producers. Returns the epoch. */
 int broker_init_producer(struct broker *b, int producer);
-/* False: fenced. The one before it is done first. */
+/* Begins a transaction, after the last one is done. False: the producer is fenced. */
 bool broker_begin(struct broker *b, int producer, int epoch);
-/* Returns the offset; -1: fenced. Takes `headers` (NULL: none). */
+/* Returns the offset; -1: the producer is fenced. Takes ownership of `headers` (NULL: none). */
 int64_t broker_send(struct broker *b, int producer, int epoch, const struct sink_message *m,
                     rd_kafka_headers_t *headers);
 bool broker_send_offsets(struct broker *b, int producer, int epoch, int generation,
                          const struct offset *offsets, int count);
 bool broker_commit(struct broker *b, int producer, int epoch);
 
-/* What happens by itself: one marker more (number `which` of those to be written), or the end of a
- * transaction that was open for too long. False: there is none. */
+/* Writes one marker (number `which` of those to be written), or ends a transaction that was open
+ * for too long. False: there is nothing to do. */
 bool broker_write_marker(struct broker *b, int which);
 bool broker_time_out(struct broker *b, int which);
-/* Lets compaction look at a log. */
+/* Compacts a log. */
 void broker_compact(struct broker *b, enum topic topic, int32_t partition,
                     int64_t delete_retention_ms);
 
-/* The next committed record at or behind *at, which is moved behind what is passed over; NULL: the
- * end, which is *at. */
+/* The next committed record at *at or behind it; *at becomes its offset. NULL: there is none; *at
+ * becomes the end. */
 const struct log_record *broker_read(const struct broker *b, enum topic topic, int32_t partition,
                                      int64_t *at);
 int64_t broker_end(const struct broker *b, enum topic topic,
-                   int32_t partition); /* high watermark */
+                   int32_t partition); /* the high watermark */
 int64_t broker_stable_end(const struct broker *b, enum topic topic,
-                          int32_t partition); /* last stable offset */
-/* Whether no transaction that is not done has an offset of it. (Else nobody is told the committed
- * one.) */
+                          int32_t partition); /* the last stable offset */
+/* Whether no unfinished transaction has sent an offset of the partition. (While one has, Kafka does
+ * not tell the committed offset.) */
 bool broker_offset_is_stable(const struct broker *b, enum topic topic, int32_t partition);
 
 #endif

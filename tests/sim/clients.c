@@ -1,5 +1,6 @@
 #include "clients.h"
 
+#include "client_parts.h"
 #include "instance.h"
 #include "streamer/base/mem.h"
 
@@ -9,48 +10,7 @@
 #include <string.h>
 
 #define GROUP "group"
-#define SLOW_MS 6000
 #define READ_MAX 30
-
-enum kind { MEMBER, READER, PRODUCER };
-
-struct place {
-    enum topic topic;
-    int32_t partition;
-    int64_t next;
-    bool at_end; /* has been told so */
-};
-
-struct delivery {
-    enum topic topic;
-    int32_t partition;
-    int64_t offset;
-    rd_kafka_resp_err_t code;
-};
-
-struct kafka_client {
-    enum kind kind;
-    struct sim *sim;
-    struct instance *instance;
-    /* consumers */
-    struct kafka_member member;
-    int64_t id;     /* in the group */
-    int generation; /* whose assignment it has; 0: none */
-    bool committed_only;
-    bool is_fenced;       /* it is of no use any more */
-    struct place *places; /* what it reads */
-    int place_count;
-    struct rd_kafka_metadata_topic topics[TOPIC_COUNT];
-    struct rd_kafka_metadata all;
-    /* producers */
-    struct kafka_transactional writer;
-    int producer, epoch;
-    bool begun;                 /* the broker knows of its transaction */
-    rd_kafka_resp_err_t broken; /* what the transaction will end with */
-    int64_t delivered;          /* of the transaction */
-    struct delivery *deliveries;
-    int delivery_count, delivery_cap;
-};
 
 int64_t client_member_id(const struct kafka_client *c) {
     return c->id;
@@ -64,7 +24,7 @@ int client_generation(const struct kafka_client *c) {
     return c->generation;
 }
 
-static enum topic topic_named(const struct sim *s, const char *name) {
+enum topic client_topic_named(const struct sim *s, const char *name) {
     int t = 0;
     while (t < TOPIC_COUNT && strcmp(s->config.topics[t], name) != 0)
         t++;
@@ -72,8 +32,7 @@ static enum topic topic_named(const struct sim *s, const char *name) {
     return (enum topic)t;
 }
 
-/* Before and after every request, others have their turn. */
-static void pause(struct kafka_client *c) {
+void client_pause(struct kafka_client *c) {
     instance_look(c->instance);
     instance_pause(c->instance);
 }
@@ -87,7 +46,7 @@ static bool is_member(const struct kafka_client *c) {
     return false;
 }
 
-/* As Kafka's range assignor. */
+/* The member that gets a partition, as by Kafka's range assignor. */
 static int64_t owner_of(const struct sim *s, int32_t partition, int32_t partitions) {
     int each = partitions / s->member_count, more = partitions % s->member_count;
     for (int k = 0, first = 0; k < s->member_count; k++) {
@@ -132,7 +91,7 @@ static void give_assignment(struct kafka_client *c) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-/* What a poll learns of the group. */
+/* A poll hears of a new generation. */
 static void hear(struct kafka_client *c) {
     if (c->generation != 0) {
         c->generation = 0;
@@ -217,7 +176,7 @@ void clients_kill(struct instance *i) {
 /* --- reading --- */
 
 struct sim_message {
-    rd_kafka_message_t m; /* first; rkt, which is opaque, is any pointer */
+    rd_kafka_message_t m; /* first; its rkt is opaque, and may be any pointer */
     const char *topic;
     int64_t timestamp_ms;
     const rd_kafka_headers_t *headers; /* NULL: none */
@@ -247,7 +206,8 @@ static rd_kafka_message_t *take_record(const struct kafka_client *c, struct plac
     return &m->m;
 }
 
-/* The next one of a partition, or its end if that is news; NULL: nothing. */
+/* The next message of a partition, or its end if the consumer does not know that yet. NULL: there
+ * is nothing. */
 static rd_kafka_message_t *next_of(const struct kafka_client *c, struct place *p) {
     int64_t at = p->next;
     const struct log_record *r = broker_read(&c->sim->broker, p->topic, p->partition, &at);
@@ -278,8 +238,8 @@ static void wait(struct kafka_client *c, int timeout_ms) {
     instance_wait(c->instance);
 }
 
-/* librdkafka gives a static member up that the group has fenced, after a connection was lost for
- * instance. */
+/* librdkafka gives up a static member that the group has fenced, for instance after a connection
+ * was lost. */
 static rd_kafka_message_t *fence(struct kafka_client *c) {
     static const struct place nowhere;
     c->is_fenced = true;
@@ -315,7 +275,7 @@ static rd_kafka_message_t *poll_member(struct kafka_client *c, int timeout_ms) {
 static ssize_t read_messages(struct kafka_client *c, int wait_ms, rd_kafka_message_t **messages,
                              size_t n) {
     size_t most = 1 + (size_t)rng_below(&c->sim->rng, READ_MAX), count = 0;
-    pause(c);
+    client_pause(c);
     while (count < most && count < n && (messages[count] = next_message(c)) != NULL)
         count++;
     if (count == 0 && wait_ms > 0)
@@ -325,17 +285,17 @@ static ssize_t read_messages(struct kafka_client *c, int wait_ms, rd_kafka_messa
 
 static rd_kafka_resp_err_t assign(struct kafka_client *c,
                                   const rd_kafka_topic_partition_list_t *list) {
-    pause(c);
+    client_pause(c);
     c->place_count = list != NULL ? list->cnt : 0;
     c->places = mem_realloc(c->places, ((size_t)c->place_count + 1) * sizeof *c->places);
     for (int k = 0; k < c->place_count; k++)
-        c->places[k] = (struct place){.topic = topic_named(c->sim, list->elems[k].topic),
+        c->places[k] = (struct place){.topic = client_topic_named(c->sim, list->elems[k].topic),
                                       .partition = list->elems[k].partition,
                                       .next = list->elems[k].offset};
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* A member hears of a new generation in the background, before it is told so by a poll. */
+/* A member hears of a new generation in the background, before a poll tells it. */
 static rd_kafka_consumer_group_metadata_t *membership(struct kafka_client *c) {
     return is_member(c) ? rd_kafka_consumer_group_metadata_new_with_genid(
                               GROUP, c->sim->broker.generation, "member", NULL)
@@ -350,7 +310,7 @@ static rd_kafka_resp_err_t fatal_error(struct kafka_client *c, char *text, size_
 static int64_t end_heard(struct kafka_client *c, const char *topic, int32_t partition) {
     return rng_chance(&c->sim->rng, 30)
                ? -1
-               : broker_end(&c->sim->broker, topic_named(c->sim, topic), partition);
+               : broker_end(&c->sim->broker, client_topic_named(c->sim, topic), partition);
 }
 
 /* --- messages --- */
@@ -376,7 +336,7 @@ static void free_message(rd_kafka_message_t *m) {
 static rd_kafka_resp_err_t metadata(struct kafka_client *c, const struct rd_kafka_metadata **all,
                                     int timeout_ms) {
     (void)timeout_ms;
-    pause(c);
+    client_pause(c);
     if (sim_strikes(c->sim, 10))
         return RD_KAFKA_RESP_ERR__TRANSPORT;
     for (int t = 0; t < TOPIC_COUNT; t++)
@@ -396,7 +356,8 @@ static void free_metadata(const struct rd_kafka_metadata *all) {
 
 static bool all_stable(const struct kafka_client *c, const rd_kafka_topic_partition_list_t *list) {
     for (int k = 0; k < list->cnt; k++)
-        if (!broker_offset_is_stable(&c->sim->broker, topic_named(c->sim, list->elems[k].topic),
+        if (!broker_offset_is_stable(&c->sim->broker,
+                                     client_topic_named(c->sim, list->elems[k].topic),
                                      list->elems[k].partition))
             return false;
     return true;
@@ -406,7 +367,7 @@ static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_part
                                      int timeout_ms) {
     struct sim *s = c->sim;
     int64_t until = s->broker.now_ms + timeout_ms;
-    pause(c);
+    client_pause(c);
     while (!all_stable(c, list)) {
         if (s->broker.now_ms >= until || sim_strikes(s, 10))
             return RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -414,12 +375,12 @@ static rd_kafka_resp_err_t committed(struct kafka_client *c, rd_kafka_topic_part
     }
     for (int k = 0; k < list->cnt; k++) {
         rd_kafka_topic_partition_t *tp = &list->elems[k];
-        int64_t offset = s->broker.committed[topic_named(s, tp->topic)][tp->partition];
+        int64_t offset = s->broker.committed[client_topic_named(s, tp->topic)][tp->partition];
         tp->offset = offset >= 0 ? offset : RD_KAFKA_OFFSET_INVALID;
         tp->err =
             sim_strikes(s, 2) ? RD_KAFKA_RESP_ERR_NOT_COORDINATOR : RD_KAFKA_RESP_ERR_NO_ERROR;
     }
-    pause(c);
+    client_pause(c);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -427,18 +388,18 @@ static bool watermarks(struct kafka_client *c, const rd_kafka_topic_partition_li
                        int64_t *low, int64_t *high, int timeout_ms, struct err *e) {
     const struct broker *b = &c->sim->broker;
     (void)timeout_ms;
-    pause(c);
+    client_pause(c);
     if (sim_strikes(c->sim, 10))
         return err_set(e, ERR_RETRY, "offsets of %s partition %d: %s", list->elems[0].topic,
                        list->elems[0].partition,
                        rd_kafka_err2str(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION));
     for (int k = 0; k < list->cnt; k++) {
-        enum topic t = topic_named(c->sim, list->elems[k].topic);
+        enum topic t = client_topic_named(c->sim, list->elems[k].topic);
         int32_t p = list->elems[k].partition;
         low[k] = b->logs[t][p].start;
         high[k] = c->committed_only ? broker_stable_end(b, t, p) : broker_end(b, t, p);
     }
-    pause(c);
+    client_pause(c);
     return true;
 }
 
@@ -447,8 +408,8 @@ static void delete_records(struct kafka_client *c, const rd_kafka_topic_partitio
     (void)timeout_ms;
     for (int k = 0; k < before->cnt; k++) {
         struct partition_log *l =
-            &c->sim->broker
-                 .logs[topic_named(c->sim, before->elems[k].topic)][before->elems[k].partition];
+            &c->sim->broker.logs[client_topic_named(c->sim, before->elems[k].topic)]
+                                [before->elems[k].partition];
         if (before->elems[k].offset > l->start)
             l->start = before->elems[k].offset;
     }
@@ -458,11 +419,11 @@ static bool deleted(struct kafka_client *c, int timeout_ms, struct err *e) {
     e->class = ERR_NONE;
     if (timeout_ms == 0 && rng_chance(&c->sim->rng, 50))
         return false;
-    pause(c);
+    client_pause(c);
     return true;
 }
 
-/* The user may do everything. */
+/* The user has all rights. */
 static void ask_rights(struct kafka_client *c, const struct rights *needed) {
     (void)c, (void)needed;
 }
@@ -473,169 +434,8 @@ static bool rights_answered(struct kafka_client *c, const struct rights *needed,
     return true;
 }
 
-/* --- a producer --- */
-
-static rd_kafka_error_t *failure(rd_kafka_resp_err_t code) {
-    return rd_kafka_error_new(code, "%s", rd_kafka_err2str(code));
-}
-
-static rd_kafka_error_t *init_transactions(struct kafka_client *c, int timeout_ms) {
-    (void)timeout_ms;
-    pause(c);
-    if (sim_strikes(c->sim, 20))
-        return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
-    c->epoch = broker_init_producer(&c->sim->broker, c->producer);
-    pause(c);
-    return sim_strikes(c->sim, 20) ? failure(RD_KAFKA_RESP_ERR__TIMED_OUT) : NULL;
-}
-
-static rd_kafka_error_t *begin(struct kafka_client *c) {
-    instance_look(c->instance);
-    if (sim_strikes(c->sim, 2))
-        return failure(RD_KAFKA_RESP_ERR__STATE);
-    c->begun = false;
-    c->delivered = 0;
-    c->broken = RD_KAFKA_RESP_ERR_NO_ERROR;
-    return NULL;
-}
-
-/* The broker hears of a transaction with the first thing that belongs to it. */
-static bool enter(struct kafka_client *c) {
-    if (!c->begun && c->broken == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        c->begun = broker_begin(&c->sim->broker, c->producer, c->epoch);
-        if (!c->begun)
-            c->broken = RD_KAFKA_RESP_ERR__FENCED;
-    }
-    return c->begun && c->broken == RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-static bool is_lost(const struct sink_message *m) {
-    return (m->topic == TOPIC_ACCOUNT_LINKS && mutated_now(MUTATION_LOSE_LINK)) ||
-           (m->topic == TOPIC_CUSTOMER_REFS && mutated_now(MUTATION_LOSE_REF)) ||
-           (topic_is_repartition(m->topic) && mutated_now(MUTATION_LOSE_FORWARDED)) ||
-           (m->topic == TOPIC_CONFIRMATIONS && mutated_now(MUTATION_LOSE_CONFIRMATION)) ||
-           (!topic_is_consumed(m->topic) && m->value.p == NULL && m->topic != TOPIC_CONFIRMATIONS &&
-            mutated_now(MUTATION_LOSE_RESULT_TOMBSTONE));
-}
-
-static void note_delivery(struct kafka_client *c, const struct sink_message *m, int64_t offset,
-                          rd_kafka_resp_err_t code) {
-    if (c->delivery_count == c->delivery_cap) {
-        c->delivery_cap = c->delivery_cap == 0 ? 16 : c->delivery_cap * 2;
-        c->deliveries = mem_realloc(c->deliveries, (size_t)c->delivery_cap * sizeof *c->deliveries);
-    }
-    c->deliveries[c->delivery_count++] = (struct delivery){m->topic, m->partition, offset, code};
-}
-
-/* The rates are always the same, so what a refresh finds is what was emitted. */
-static void check_refresh(const struct kafka_client *c, const struct sink_message *m) {
-    const struct sim_worker *w = c->instance->running;
-    if (w->worker->message_count == 0 && !c->sim->doubts &&
-        (mutated(MUTATION_NONE) || mutated(MUTATION_NO_LOOK_AHEAD)))
-        fail_msg("partition %d: a rebuilt state is not what was emitted: a message to topic %d",
-                 m->partition, (int)m->topic);
-}
-
-static void trace_message(const struct kafka_client *c, const struct sink_message *m,
-                          int64_t offset) {
-    bool is_text = m->topic <= TOPIC_CUSTOMER_PROFILE;
-    sim_trace(c->sim, c->instance, "    sends topic %d partition %d offset %lld key %.*s %.*s%s",
-              (int)m->topic, m->partition, (long long)offset, (int)m->key.n,
-              m->key.p != NULL ? m->key.p : "", is_text ? (int)m->value.n : 0,
-              m->value.p != NULL ? m->value.p : "", m->value.p == NULL ? "tombstone" : "");
-}
-
-static rd_kafka_resp_err_t produce(struct kafka_client *c, const struct sink_message *sent) {
-    struct sink_message m = *sent;
-    check_refresh(c, &m);
-    if (is_lost(&m))
-        return RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (sim_strikes(c->sim, 2))
-        return RD_KAFKA_RESP_ERR__QUEUE_FULL;
-    if (m.header_count == 2 && mutated_now(MUTATION_LOSE_POSITION))
-        m.header_count = 1; /* it is the last one */
-    if (!enter(c) || sim_strikes(c->sim, 1)) {
-        note_delivery(c, &m, -1, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
-        return RD_KAFKA_RESP_ERR_NO_ERROR;
-    }
-    rd_kafka_headers_t *all =
-        worker_kafka_headers(&m, m.headers_from != NULL ? headers(m.headers_from) : NULL);
-    int64_t offset = broker_send(&c->sim->broker, c->producer, c->epoch, &m, all);
-    trace_message(c, &m, offset);
-    if (offset < 0)
-        c->broken = RD_KAFKA_RESP_ERR__FENCED;
-    else
-        note_delivery(c, &m, offset, RD_KAFKA_RESP_ERR_NO_ERROR);
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-static void serve(struct kafka_client *c, int timeout_ms) {
-    (void)timeout_ms;
-    for (int k = 0; k < c->delivery_count; k++) {
-        const struct delivery *d = &c->deliveries[k];
-        c->writer.delivered(c->writer.context, d->topic, d->partition, d->offset, d->code);
-        c->delivered += d->code == RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (d->code != RD_KAFKA_RESP_ERR_NO_ERROR && c->broken == RD_KAFKA_RESP_ERR_NO_ERROR)
-            c->broken = RD_KAFKA_RESP_ERR__STATE;
-    }
-    c->delivery_count = 0;
-}
-
-static rd_kafka_error_t *send_offsets(struct kafka_client *c,
-                                      const rd_kafka_topic_partition_list_t *offsets,
-                                      const rd_kafka_consumer_group_metadata_t *group,
-                                      int timeout_ms) {
-    struct sim *s = c->sim;
-    struct offset all[64];
-    (void)timeout_ms;
-    assert(offsets->cnt <= (int)ARRAY_LEN(all));
-    pause(c);
-    serve(c, 0);
-    if (!enter(c))
-        return failure(c->broken);
-    if (sim_strikes(s, 5))
-        return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
-    if (sim_strikes(s, 1))
-        return failure(RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
-    for (int k = 0; k < offsets->cnt; k++) {
-        const rd_kafka_topic_partition_t *tp = &offsets->elems[k];
-        all[k] = (struct offset){topic_named(s, tp->topic), tp->partition, tp->offset};
-    }
-    if (!broker_send_offsets(&s->broker, c->producer, c->epoch,
-                             rd_kafka_consumer_group_metadata_generation_id(group), all,
-                             offsets->cnt))
-        return failure(c->epoch == s->broker.epochs[c->producer]
-                           ? RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION
-                           : RD_KAFKA_RESP_ERR__FENCED);
-    pause(c);
-    return sim_strikes(s, 5) ? failure(RD_KAFKA_RESP_ERR__TIMED_OUT) : NULL;
-}
-
-static rd_kafka_error_t *commit(struct kafka_client *c, int timeout_ms) {
-    struct sim *s = c->sim;
-    (void)timeout_ms;
-    pause(c);
-    serve(c, 0);
-    if (sim_strikes(s, 40))
-        return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
-    if (c->broken != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        !broker_commit(&s->broker, c->producer, c->epoch))
-        return failure(c->broken != RD_KAFKA_RESP_ERR_NO_ERROR ? c->broken
-                                                               : RD_KAFKA_RESP_ERR__FENCED);
-    sim_trace(s, c->instance, "committed");
-    if (sim_strikes(s, 5))
-        s->broker.now_ms += SLOW_MS;
-    if (sim_strikes(s, 5))
-        atomic_fetch_add(c->writer.breaks, 1);
-    pause(c);
-    if (sim_strikes(s, 40))
-        return failure(RD_KAFKA_RESP_ERR__TIMED_OUT);
-    c->instance->running->committed += c->delivered;
-    return NULL;
-}
-
 struct worker_kafka clients_kafka(const struct config *config, struct instance *i) {
-    return (struct worker_kafka){
+    struct worker_kafka k = {
         .config = config,
         .context = i,
         .new_member = new_member,
@@ -660,11 +460,7 @@ struct worker_kafka clients_kafka(const struct config *config, struct instance *
         .deleted = deleted,
         .ask_rights = ask_rights,
         .rights_answered = rights_answered,
-        .init_transactions = init_transactions,
-        .begin = begin,
-        .produce = produce,
-        .serve = serve,
-        .send_offsets = send_offsets,
-        .commit = commit,
     };
+    client_set_producer(&k);
+    return k;
 }

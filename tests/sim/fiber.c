@@ -18,17 +18,17 @@
 #endif
 
 struct fiber {
-    ucontext_t own, other; /* other: of who resumed it */
+    ucontext_t own, other; /* other: the context that resumed it */
     void (*run)(void *context);
     void *context;
     bool ended;
-    void *fake, *other_fake; /* what AddressSanitizer keeps of each of the two stacks */
+    void *fake, *other_fake; /* what AddressSanitizer keeps for each of the two stacks */
     const void *other_bottom;
     size_t other_size;
     char stack[STACK_BYTES];
 };
 
-/* makecontext passes ints only. */
+/* makecontext can only pass ints, so the pointer comes in two halves. */
 static void enter(unsigned high, unsigned low) {
     struct fiber *f = (struct fiber *)(((uintptr_t)high << 32) | low);
     __sanitizer_finish_switch_fiber(NULL, &f->other_bottom, &f->other_size);
@@ -38,7 +38,8 @@ static void enter(unsigned high, unsigned low) {
 }
 
 struct fiber *fiber_new(void (*run)(void *context), void *context) {
-    struct fiber *f = mem_alloc(sizeof *f); /* not cleared: most of a stack is never touched */
+    struct fiber *f =
+        mem_alloc(sizeof *f); /* not cleared, because most of the stack is never used */
     uintptr_t self = (uintptr_t)f;
     f->run = run;
     f->context = context;

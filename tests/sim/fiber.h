@@ -5,13 +5,13 @@
 #include <stdbool.h>
 
 struct fiber;
-/* `run` begins at the first fiber_resume. */
+/* Makes a fiber. `run` begins with the first fiber_resume. */
 struct fiber *fiber_new(void (*run)(void *context), void *context);
-/* Its stack is gone, wherever in `run` it was. NULL is allowed. */
+/* Frees the fiber with its stack, also in the middle of `run`. NULL is allowed. */
 void fiber_free(struct fiber *f);
-/* Goes on with it until it yields. False: `run` has returned. */
+/* Continues `run` until it yields. False: `run` has returned. */
 bool fiber_resume(struct fiber *f);
-/* From within `run`: back to who resumed it. */
+/* To be called within `run`: goes back to the caller of fiber_resume. */
 void fiber_yield(struct fiber *f);
 
 #endif

@@ -30,15 +30,15 @@ void instance_wait(struct instance *i) {
 
 /* --- life --- */
 
-/* How many links are part of a customer's row may be another number each time: so even the few
- * accounts of most worlds go over it, and come back to states that were written with another one.
- */
+/* How many links a customer's row may contain is drawn anew for each worker. So even the few
+ * accounts of most worlds exceed it, and a worker meets states that were written with another
+ * maximum. */
 static int64_t any_links_max(struct sim *s) {
     return rng_chance(&s->rng, 50) ? CUSTOMER_LINKS_MAX : rng_below(&s->rng, 4);
 }
 
-/* But for a right that is taken away, no fault of Kafka's or of the disk's is one that must end it.
- */
+/* A worker may only end because a right was taken away. No other fault of Kafka or of the disk may
+ * end it. */
 static void on_failed(void *context) {
     const struct sim_worker *w = context;
     if (strstr(w->worker->result.text, "grant the right") != NULL)
@@ -71,8 +71,8 @@ static struct worker *make_worker(struct sim_worker *w) {
     return made;
 }
 
-/* What is committed is counted, whatever becomes of the state. Others may be about to count theirs.
- */
+/* What was committed must be counted, even if the state was not written. Other workers may not have
+ * counted theirs yet. */
 static void check_counts(struct sim_worker *w) {
     struct instance *i = w->instance;
     int64_t counted = 0, most = 0;
@@ -87,7 +87,7 @@ static void check_counts(struct sim_worker *w) {
                  (long long)counted, (long long)i->committed);
 }
 
-/* A worker's thread. */
+/* The fiber of a worker. */
 static void run(void *context) {
     struct sim_worker *w = context;
     w->worker = make_worker(w);
@@ -254,15 +254,16 @@ void instance_tell(const struct instance *i) {
 
 /* --- what a restore must give --- */
 
-/* Rows that are a function of the topics. Not the meta data; not the refs: one whose accounts are
- * gone may stay (replay.c); of rows of accounts and customers, and of links, see put_part. */
+/* Whether the rows of a family are a function of the topics. The meta data are not, and neither are
+ * the refs: a ref whose accounts are gone may stay (replay.c). Rows of accounts, customers and
+ * links are compared in parts (put_part). */
 static bool is_compared(enum family f) {
     return f == FAMILY_CUSTOMER_HISTORY || f == FAMILY_ACCOUNT_HISTORY ||
            f == FAMILY_ACCOUNTS_BY_CUSTOMER || f == FAMILY_CUSTOMER_CONFIRMATIONS ||
            f == FAMILY_ACCOUNT_CONFIRMATIONS;
 }
 
-/* Compares two listings, and empties them. */
+/* Compares two listings, and clears them. */
 static void check_same(const struct instance *i, int32_t p, const char *what, struct buf *got,
                        struct buf *expected) {
     if (!slice_eq(buf_slice(expected), buf_slice(got)))
@@ -286,7 +287,7 @@ static void check_same_state(const struct instance *i, struct kv *rebuilt, int32
     }
     for (int part = 0; part < PART_COUNT; part++) {
         if ((part == PART_TOTALS || part == PART_LINKS) && links_wait)
-            continue; /* those of before may be compacted away */
+            continue; /* older links may be compacted away */
         (void)put_part(rebuilt, p, (enum part)part, &expected);
         (void)put_part(own, p, (enum part)part, &got);
         check_same(i, p, part_name((enum part)part), &got, &expected);
@@ -333,7 +334,8 @@ static void replay_topic(struct catchup *c, struct replay_buffer *buffer, const 
     }
 }
 
-/* Into an empty state. True if it went exactly as far as the one that says `positions`. */
+/* Rebuilds a task into an empty state. True if it went exactly as far as the state with these
+ * `positions`. */
 static bool rebuild(const struct instance *i, struct task_env *env, struct task *task,
                     const int64_t positions[TOPIC_COUNT], int64_t *links_target) {
     const struct broker *b = &i->sim->broker;
@@ -347,9 +349,10 @@ static bool rebuild(const struct instance *i, struct task_env *env, struct task 
         if (!topic_is_replayed((enum topic)t))
             continue;
         if (!c.streams[t]
-                 .done) /* what is not decided yet was not there when the other one was planned */
+                 .done) /* what is undecided now was not there when the restore was planned */
             replay_topic(&c, &buffer, b, (enum topic)t);
-        if (t % 2 == 0) /* some topics together, and each whole: all that is replaced is left out */
+        if (t % 2 == 0) /* some topics are applied together, and each completely, so that replaced
+                           messages are skipped */
             catchup_apply(&c, env, &buffer);
         same = same && c.streams[t].next == positions[t];
     }
@@ -380,8 +383,8 @@ static void check_state(struct instance *i, const struct task *own) {
     memory_free(memory);
 }
 
-/* Links and refs are input, too: what is behind their committed offsets is still to be processed.
- * Unless others have the partition by now. */
+/* Links and refs are also input, so the state must be exactly at their committed offsets. This is
+ * not checked if others may have the partition by now. */
 static void check_positions(const struct instance *i, const struct sim_worker *w,
                             const struct task *task) {
     if (client_generation(w->worker->consumer) != i->sim->broker.generation)

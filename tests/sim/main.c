@@ -1,11 +1,13 @@
-/* sim: schedules of whole clusters in one process, from one seed each. Every schedule runs in a
- * child, so that whatever goes wrong there, an assertion or a sanitizer's report too, ends as a
- * failed seed and the command that repeats it.
+/* sim: runs schedules of whole clusters in one process, each from one seed. Every schedule runs in
+ * a child process, so that any failure there, even of an assertion or a sanitizer, ends as a failed
+ * seed, with the command that repeats it.
  *
  *   sim [--seed N] [--schedules N] [--seconds N] [--events N] [--trace]
- *   sim_mutants --mutation NAME …                the same with a deliberate mistake (mutation.h)
- *   sim_mutants --mutations [--schedules N]      each of them must be found within N schedules, and
- * those of the model in rules O1 to O10 (order_model.h)
+ *   sim_mutants --mutation NAME ...
+ *       the same with a deliberate mistake (mutation.h)
+ *   sim_mutants --mutations [--schedules N]
+ *       each mistake must be found within N schedules, and so must those of the model in
+ *       rules O1 to O10 (order_model.h)
  */
 #include "fiber.h"
 #include "sim.h"
@@ -52,7 +54,7 @@ static const char *const mutations[MUTATION_COUNT] = {
     [MUTATION_GROW_OLD] = "grow-old",
 };
 
-/* One of each rule; all of them are for tests/unit/layers/snapshots/test_mistakes.c. */
+/* One mistake of each rule. tests/unit/layers/snapshots/test_mistakes.c has all of them. */
 static const enum order_mistake mistakes[] = {
     ORDER_MISTAKE_O1_ALL_BY_TIME,   ORDER_MISTAKE_O2_FIRST_WINS, ORDER_MISTAKE_O3_BY_CLOCK,
     ORDER_MISTAKE_O4_NO_REPEATS,    ORDER_MISTAKE_O5_LOG_LATE,   ORDER_MISTAKE_O6_AT_KAFKA_TIME,
@@ -60,7 +62,7 @@ static const enum order_mistake mistakes[] = {
     ORDER_MISTAKE_O10_BY_LOG,
 };
 
-/* A process that was killed leaves its memory behind. */
+/* A simulated process that was killed does not free its memory. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "detect_leaks=0";
@@ -68,7 +70,7 @@ const char *__asan_default_options(void) {
 
 struct options {
     uint64_t seed;
-    int64_t schedules, seconds; /* -1: without an end */
+    int64_t schedules, seconds; /* -1: no limit */
     int events;
     enum mutation mutation;
     enum order_mistake mistake; /* of the model */
@@ -114,7 +116,7 @@ static bool parse(int argc, char **argv, struct options *o) {
     return HAS_MUTANTS || (!o->all_mutations && o->mutation == MUTATION_NONE);
 }
 
-/* Runs one schedule in a child; true if all was well. Quiet: what it says is not shown. */
+/* Runs one schedule in a child process. True if it succeeds. quiet: its output is not shown. */
 static bool run_child(const struct options *o, uint64_t seed, bool quiet) {
     fflush(NULL);
     pid_t pid = fork();
@@ -124,7 +126,7 @@ static bool run_child(const struct options *o, uint64_t seed, bool quiet) {
             (void)dup2(null, STDOUT_FILENO);
             (void)dup2(null, STDERR_FILENO);
         }
-        (void)alarm(quiet ? 20 : 120); /* a mistake may also make it run for ever */
+        (void)alarm(quiet ? 20 : 120); /* a mistake may also cause an endless loop */
         (void)sim_run(seed, o->events, o->mutation, o->mistake, o->trace);
         exit(0);
     }
@@ -159,7 +161,7 @@ static int run_schedules(const struct options *o) {
     return 0;
 }
 
-/* Whether one of the schedules tells it. */
+/* Whether one of the schedules finds the mistake. */
 static bool is_found(const struct options *o, const char *name) {
     int64_t schedules = 1;
     while (schedules <= o->schedules && run_child(o, o->seed + (uint64_t)schedules - 1, true))
@@ -193,7 +195,8 @@ static void do_nothing(void *context) {
     (void)context;
 }
 
-/* AddressSanitizer warns of fibers once in each process: here, and not in every child. */
+/* AddressSanitizer warns about fibers once in each process. This makes it warn here, and not in
+ * every child. */
 static void try_fibers(void) {
     struct fiber *f = fiber_new(do_nothing, NULL);
     (void)fiber_resume(f);

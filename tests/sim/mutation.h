@@ -1,6 +1,6 @@
-/* mutation: deliberate mistakes, each of which the simulator must find. Those of Kafka are made by
- * broker.c and clients.c, those of the worker in copies of its files that mutations.cmake makes,
- * for sim_mutants alone: the product knows of none. */
+/* mutation: deliberate mistakes, each of which the simulator must find. broker.c and clients.c make
+ * the mistakes of Kafka. The mistakes of the worker are in copies of its files, which
+ * mutations.cmake makes for sim_mutants: the product contains none. */
 #ifndef TESTS_SIM_MUTATION_H
 #define TESTS_SIM_MUTATION_H
 
@@ -40,9 +40,9 @@ enum mutation {
     MUTATION_COUNT
 };
 
-/* Whether that is the one of this run. */
+/* Whether this run has the mistake. */
 bool mutated(enum mutation m);
-/* Of those that happen now and then: whether it does now. */
+/* For a mistake that only happens now and then: whether it happens now. */
 bool mutated_now(enum mutation m);
 
 #endif

@@ -1,10 +1,10 @@
 #include "sim.h"
 
 #include "clients.h"
+#include "input.h"
 #include "instance.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
-#include "streamer/base/timestamp.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ bool sim_strikes(struct sim *s, int permille) {
     return !s->calm && rng_below(&s->rng, 1000) < permille;
 }
 
-static enum mutation chosen; /* of the run */
+static enum mutation chosen; /* the mistake of this run */
 static struct rng *dice;
 
 bool mutated(enum mutation m) {
@@ -45,7 +45,7 @@ bool mutated_now(enum mutation m) {
 
 /* --- the group --- */
 
-/* Now and then its leader has not heard of a topic yet. */
+/* Draws the topic that the group's leader does not know yet, if there is one. */
 static enum topic any_unknown(struct sim *s) {
     enum topic t = (enum topic)rng_below(&s->rng, TOPIC_COUNT);
     return topic_is_consumed(t) && sim_strikes(s, 100) ? t : TOPIC_COUNT;
@@ -58,7 +58,7 @@ void sim_rebalance(struct sim *s, const struct instance *left_out) {
             s->members[count++] = client_member_id(s->joined[k]);
     if (count == 0)
         return;
-    if (rng_chance(&s->rng, 30)) { /* one has got another id */
+    if (rng_chance(&s->rng, 30)) { /* one worker gets another id */
         int k = (int)rng_below(&s->rng, count);
         int64_t other = s->members[k];
         s->members[k] = s->members[0];
@@ -71,7 +71,7 @@ void sim_rebalance(struct sim *s, const struct instance *left_out) {
               s->broker.unknown != TOPIC_COUNT ? ", and its leader lacks a topic" : "");
 }
 
-/* What is left of its state when it comes back. Returns whether it is all gone. */
+/* Draws what is left of the state when an instance comes back. Returns whether nothing is left. */
 static bool spoil_state(struct sim *s, struct instance *i) {
     int luck = (int)rng_below(&s->rng, 100);
     if (luck < 15) {
@@ -91,141 +91,12 @@ static void start(struct sim *s, int k, bool spoil) {
     int producer = i->producer;
     bool is_new = spoil ? spoil_state(s, i) : true;
     if (is_new &&
-        s->next_producer + s->workers <= BROKER_PRODUCERS) { /* its id was part of the state */
+        s->next_producer + s->workers <= BROKER_PRODUCERS) { /* the id is part of the state */
         producer = s->next_producer;
         s->next_producer += s->workers;
     }
     instance_start(i, producer);
     sim_trace(s, i, "starts with transactional id %d", producer);
-}
-
-/* --- input --- */
-
-static void put_text(struct buf *out, struct slice text) {
-    buf_put_byte(out, '"');
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '"' || text.p[i] == '\\')
-            buf_put_byte(out, '\\');
-        buf_put_byte(out, text.p[i]);
-    }
-    buf_put_byte(out, '"');
-}
-
-#define UNAVAILABLE "__debezium_unavailable_value"
-
-static bool lacks(const struct event *e, enum field f) {
-    return (e->unavailable & FIELD_BIT(f)) != 0;
-}
-
-static void put_row(struct buf *out, const struct world_change *c) {
-    const struct event *e = &c->event;
-    bool is_customer = e->entity == ENTITY_CUSTOMER, is_bad = c->record.kind == ORDER_REJECTED;
-    buf_put_str(out, is_customer ? "\"customer_id\":" : "\"account_id\":");
-    put_text(out, e->id);
-    if (e->kind == CHANGE_DELETE)
-        return;
-    if (is_customer) {
-        buf_put_str(out, ",\"customer_name\":");
-        put_text(out, lacks(e, FIELD_CUSTOMER_NAME) ? slice_str(UNAVAILABLE) : e->customer_name);
-        buf_put_str(out, ",\"has_loan\":");
-        put_text(out, slice_str(is_bad                     ? "perhaps"
-                                : lacks(e, FIELD_HAS_LOAN) ? UNAVAILABLE
-                                : e->has_loan_flag         ? "true"
-                                                           : "false"));
-        return;
-    }
-    struct buf number = {0};
-    buf_put_int(&number, e->customer_id);
-    buf_put_str(out, ",\"customer_id\":");
-    put_text(out, lacks(e, FIELD_CUSTOMER_ID) ? slice_str(UNAVAILABLE) : buf_slice(&number));
-    buf_clear(&number);
-    buf_printf(&number, "%lld.%02lld", (long long)(e->balance_cents / 100),
-               (long long)(e->balance_cents % 100));
-    buf_put_str(out, ",\"balance\":");
-    put_text(out, is_bad                    ? slice_str("much")
-                  : lacks(e, FIELD_BALANCE) ? slice_str(UNAVAILABLE)
-                                            : buf_slice(&number));
-    buf_put_str(out, ",\"account_type\":");
-    put_text(out, slice_str(lacks(e, FIELD_ACCOUNT_TYPE) ? UNAVAILABLE
-                                                         : account_type_name(e->account_type)));
-    buf_release(&number);
-}
-
-static void put_source(struct buf *out, const struct order_record *r) {
-    buf_printf(out, "\"source\":{\"connector\":\"postgresql\",\"name\":\"%s\"",
-               r->position.source == 0 ? "one" : "two");
-    if (r->position.exists)
-        buf_printf(out, ",\"lsn\":%lld", (long long)r->position.at);
-    if (r->has_time)
-        buf_printf(out, ",\"ts_ms\":%lld", (long long)r->at);
-    buf_put_byte(out, '}');
-}
-
-/* As Debezium sends it: the model's position is PostgreSQL's. */
-static void put_envelope(struct buf *out, const struct world_change *c) {
-    const struct order_record *r = &c->record;
-    bool deletes = c->event.kind == CHANGE_DELETE;
-    buf_put_str(out, deletes ? "{\"before\":{" : "{\"after\":{");
-    put_row(out, c);
-    buf_printf(out, "},\"op\":\"%s\",", deletes ? "d" : r->is_read ? "r" : "u");
-    put_source(out, r);
-    buf_put_byte(out, '}');
-}
-
-static void put_truncate(struct buf *out, const struct world_change *c) {
-    buf_put_str(out, "{\"before\":null,\"after\":null,");
-    put_source(out, &c->record);
-    buf_put_str(out, ",\"op\":\"t\"}");
-}
-
-static void put_record(struct buf *out, const struct world_change *c) {
-    if (c->record.is_log || c->record.by_time) {
-        put_envelope(out, c);
-        return;
-    }
-    buf_put_byte(out, '{');
-    put_row(out, c);
-    if (c->event.kind == CHANGE_DELETE)
-        buf_put_str(out, ",\"Op\":\"D\"");
-    if (c->record.has_time)
-        buf_printf(out, ",\"updated_at\":%lld", (long long)c->record.at);
-    buf_put_byte(out, '}');
-}
-
-/* Of rule O10. */
-static rd_kafka_headers_t *headers_of_replay(int64_t at_ms) {
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
-    struct buf text = {0};
-    (void)rd_kafka_header_add(headers, "streamer.order", -1, "event_time", -1);
-    if (at_ms != TIMESTAMP_NONE) {
-        timestamp_put_iso(&text, at_ms);
-        (void)rd_kafka_header_add(headers, "quarantine.replayed_at", -1, text.p, (ssize_t)text.n);
-    }
-    buf_release(&text);
-    return headers;
-}
-
-static void produce(struct sim *s) {
-    struct buf value = {0};
-    if (rng_chance(&s->rng, 3)) {
-        enum topic topic = rng_chance(&s->rng, 50) ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS;
-        (void)broker_produce(&s->broker, topic,
-                             (int32_t)rng_below(&s->rng, s->broker.partitions[topic]), slice_null(),
-                             slice_str("{\"customer_id\":"), 1 + s->produced);
-        s->malformed++;
-    } else {
-        struct world_change c = world_make_change(&s->world);
-        enum topic topic = c.event.entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS;
-        bool tombstone = c.event.kind == CHANGE_TOMBSTONE;
-        put_record(&value, &c);
-        struct log_record *r = broker_produce(
-            &s->broker, topic, c.record.input.partition, tombstone ? c.event.id : slice_null(),
-            tombstone ? slice_null() : buf_slice(&value), c.record.kafka_ms);
-        if (c.record.by_time)
-            r->headers = headers_of_replay(c.record.early_after_ms);
-    }
-    s->produced++;
-    buf_release(&value);
 }
 
 /* --- what happens --- */
@@ -242,11 +113,11 @@ static void compact_some(struct sim *s) {
         broker_compact(&s->broker, topic, p, SIM_DELETE_RETENTION_MS);
     if (topic_is_repartition(topic) &&
         s->broker.committed[topic][p] > s->broker.logs[topic][p].start)
-        s->broker.logs[topic][p].start = s->broker.committed[topic][p]; /* DeleteRecords */
+        s->broker.logs[topic][p].start = s->broker.committed[topic][p]; /* as after DeleteRecords */
 }
 
-/* One of them stands still for days, the others go on meanwhile, and tombstones are cleaned away.
- */
+/* One instance stands still for days. The others go on meanwhile, and tombstones are compacted
+ * away. */
 static void long_pause(struct sim *s) {
     sim_trace(s, NULL, "a long time passes");
     for (int rounds = 0; rounds < 2; rounds++) {
@@ -285,7 +156,7 @@ static void freeze(struct sim *s, struct instance *i) {
         return;
     i->frozen = true;
     sim_trace(s, i, "stands still");
-    if (rng_chance(&s->rng, 70)) /* and is taken for dead */
+    if (rng_chance(&s->rng, 70)) /* and the group excludes it */
         sim_rebalance(s, i);
 }
 
@@ -338,7 +209,7 @@ static void step(struct sim *s, int events) {
     s->broker.now_ms += rng_below(&s->rng, 20);
     int luck = (int)rng_below(&s->rng, 100);
     if (luck < 25 && s->produced < events) {
-        produce(s);
+        input_produce(s);
         return;
     }
     if (luck < 45) {
@@ -373,7 +244,7 @@ static void tell_what_waits(const struct sim *s) {
         instance_tell(&s->instances[k]);
 }
 
-/* No faults any more: everything must come to an end. */
+/* Without further faults, everything must be processed. */
 static void drain(struct sim *s) {
     s->calm = true;
     s->delayed = TOPIC_COUNT;
@@ -385,8 +256,8 @@ static void drain(struct sim *s) {
             tell_what_waits(s);
             fail_msg("it does not come to an end");
         }
-        if (left % 1000 == 0)
-            (void)broker_time_out(&s->broker, 0); /* of those who are gone for good */
+        if (left % 1000 == 0) /* transactions of instances that do not come back */
+            (void)broker_time_out(&s->broker, 0);
         for (int k = 0; k < s->instance_count; k++)
             if (!s->instances[k].up)
                 start(s, k, true);
@@ -394,7 +265,7 @@ static void drain(struct sim *s) {
     }
 }
 
-/* Nothing happens for longer than tombstones live. */
+/* Lets more time pass than tombstones live, without any input. */
 static void weekend(struct sim *s) {
     for (int day = 0; day < WEEKEND_DAYS; day++) {
         s->broker.now_ms += SIM_DELETE_RETENTION_MS / (WEEKEND_DAYS - 1);
@@ -406,20 +277,12 @@ static void weekend(struct sim *s) {
     drain(s);
 }
 
-/* Its order against the records of other partitions is open, and the history depends on it; so
- * nothing else is under way. Faults are. */
+/* The order of a truncate against the records of other partitions is not defined, and the history
+ * depends on it. So no other input is under way. Faults still happen. */
 static void truncate_table(struct sim *s, int events) {
-    struct buf value = {0};
-    struct world_change c = {
-        .event = {.entity = rng_chance(&s->rng, 50) ? ENTITY_CUSTOMER : ENTITY_ACCOUNT}};
+    enum entity entity = rng_chance(&s->rng, 50) ? ENTITY_CUSTOMER : ENTITY_ACCOUNT;
     drain(s);
-    world_make_truncate(&s->world, &c);
-    enum topic topic = c.event.entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS;
-    put_truncate(&value, &c);
-    (void)broker_produce(&s->broker, topic, c.record.input.partition, slice_null(),
-                         buf_slice(&value), c.record.kafka_ms);
-    buf_release(&value);
-    s->produced++;
+    input_truncate(s, entity);
     s->calm = false;
     for (int i = 0; i < STEPS_OF_TRUNCATE; i++)
         step(s, 0);
@@ -429,7 +292,7 @@ static void truncate_table(struct sim *s, int events) {
 
 /* --- what must have come out --- */
 
-/* Everything that was committed, compacted away since or not. */
+/* Writes all results that were committed, even those that were compacted away since. */
 static void export_results(struct sim *s) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         for (int32_t p = 0; topic_is_kept((enum topic)t) && p < s->n; p++) {
@@ -500,7 +363,7 @@ static void init(struct sim *s, uint64_t seed, enum mutation mutation, enum orde
     if (!config_load(&s->config, NULL, sets, ARRAY_LEN(sets), &e))
         fail_msg("%s", e.text);
     if (rng_chance(&s->rng, 50))
-        s->config.state_memory_bytes = 2000; /* a restore comes in pieces */
+        s->config.state_memory_bytes = 2000; /* so that a restore takes several steps */
     s->config.late_window_ms = CLUSTER_WINDOW_MS;
     s->config.future_window_ms = CLUSTER_FUTURE_MS;
     s->truncate_permille = s->world.style.truncate_permille;

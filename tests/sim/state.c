@@ -113,7 +113,7 @@ static void op_erase(struct kv *kv, enum family f, struct slice key) {
     kv_erase(partition_of(batch_of(kv), key), f, key);
 }
 
-/* Which partition it is of is known once it has sought a key. */
+/* A cursor. Its partition is known once it has sought a key. */
 struct state_cursor {
     struct kv_cursor base; /* first */
     struct batch *batch;
@@ -208,7 +208,7 @@ static void keep_older(struct store *s, int p) {
 
 bool batch_commit(struct batch *b, struct err *e) {
     struct instance *i = b->store->instance;
-    instance_pause(i); /* it may be killed here */
+    instance_pause(i); /* the process may be killed here */
     if (kv_failed(&b->kv) || sim_strikes(i->sim, 4)) {
         *e = b->kv.err;
         if (!kv_failed(&b->kv))

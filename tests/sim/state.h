@@ -1,6 +1,7 @@
-/* state: the twin of state/rocksdb/store.h in memory, linked in its place: what a process has on
- * its disk. The partitions are kept apart, as the workers of a process have different ones in their
- * hands at a time. It outlives the process, but for what a batch has not committed. */
+/* state: the twin of state/rocksdb/store.h in memory, which is linked instead: the disk of a
+ * process. Each partition is a store of its own, because the workers of a process use different
+ * ones at the same time. It outlives the process, except for changes that no batch has committed.
+ */
 #ifndef TESTS_SIM_STATE_H
 #define TESTS_SIM_STATE_H
 
@@ -13,18 +14,19 @@ struct store {
     struct instance *instance;
     struct memory *partitions[SIM_N_MAX];
     struct memory
-        *older[SIM_N_MAX]; /* copies, as a lost tail or an old backup leaves them; NULL: none */
+        *older[SIM_N_MAX]; /* earlier copies, for a lost tail or an old backup; NULL: none */
     bool counted[SIM_N_MAX];
 };
 
 void state_init(struct store *s, struct instance *i);
 void state_release(struct store *s);
-/* What no batch has committed is gone. */
+/* Drops the changes that no batch has committed. */
 void state_crash(struct store *s);
-/* All of it is gone; some of it is an earlier one. */
+/* Drops everything. */
 void state_lose(struct store *s);
+/* Sets some partitions back to an earlier copy. */
 void state_age(struct store *s, struct rng *rng);
-/* Rows are to be counted before they are used again. */
+/* Makes the store require that rows are counted before they are used again. */
 void state_touch(struct store *s);
 
 #endif

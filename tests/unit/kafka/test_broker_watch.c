@@ -1,4 +1,4 @@
-/* broker_watch: against librdkafka's own broker, which can be told to take no connections. */
+/* broker_watch, with librdkafka's mock broker, which can be told to refuse connections. */
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/kafka/kafka.h"
 
@@ -11,7 +11,7 @@
 #define BROKERS 2
 
 struct fixture {
-    rd_kafka_t *host; /* of the brokers */
+    rd_kafka_t *host; /* contains the brokers */
     rd_kafka_mock_cluster_t *brokers;
     struct broker_watch *watch;
 };
@@ -23,8 +23,8 @@ static rd_kafka_t *new_client(const char *servers, struct broker_watch *watch) {
     assert_true(kafka_conf_set(conf, "bootstrap.servers", servers, &e));
     assert_true(kafka_conf_set(conf, "reconnect.backoff.ms", "10", &e));
     assert_true(kafka_conf_set(conf, "reconnect.backoff.max.ms", "50", &e));
-    assert_true(
-        kafka_conf_set(conf, "enable.sparse.connections", "false", &e)); /* so that each is tried */
+    assert_true(kafka_conf_set(conf, "enable.sparse.connections", "false",
+                               &e)); /* so that each broker is tried */
     assert_true(watch == NULL || broker_watch_conf(watch, conf, &e));
     rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, &e);
     assert_non_null(client);
@@ -43,7 +43,7 @@ static void fixture_release(struct fixture *f) {
     rd_kafka_destroy(f->host);
 }
 
-/* Waits until that many are unreachable, and returns the list. */
+/* Waits until `count` brokers are unreachable, and returns the list. */
 static struct buf wait_for(struct broker_watch *watch, int count) {
     for (;;) {
         struct buf json = {0};
@@ -58,7 +58,7 @@ static struct buf wait_for(struct broker_watch *watch, int count) {
     }
 }
 
-/* The address of the broker, as bootstrap.servers lists them by id. */
+/* The address of the broker. bootstrap.servers lists them in the order of their ids. */
 static void address_of(const struct fixture *f, int id, char *out, size_t n) {
     const char *at = rd_kafka_mock_cluster_bootstraps(f->brokers);
     for (int i = 1; i < id; i++)
@@ -88,7 +88,7 @@ static void test_broker_watch__lost_and_back(void **state) {
     buf_release(&json);
 
     (void)rd_kafka_mock_broker_set_down(f.brokers, 2);
-    json = wait_for(f.watch, 1); /* both clients lost it */
+    json = wait_for(f.watch, 1); /* both clients have lost it */
     assert_non_null(strstr(buf_cstr(&json), down));
     buf_release(&json);
 
@@ -107,11 +107,11 @@ static void test_broker_watch__never_reached(void **state) {
     struct buf json = wait_for(watch, 1);
     assert_non_null(strstr(buf_cstr(&json), "{\"broker\":\"127.0.0.1:9\",\"since\":\"2"));
     buf_release(&json);
-    broker_watch_release(watch); /* before its client */
+    broker_watch_release(watch); /* before its client ends */
     rd_kafka_destroy(client);
 }
 
-/* Ending a client closes its connections, which is no loss. */
+/* A client that ends closes its connections, which must not count as a loss. */
 static void test_broker_watch__client_ends(void **state) {
     (void)state;
     struct fixture f = fixture_new();

@@ -65,7 +65,7 @@ static void test_login_guard__one_try_a_minute(void **state) {
     login_guard_free(g);
 }
 
-/* Its connection broke, or the program that tried was stopped. */
+/* The connection broke, or the client that tried was stopped. */
 static void test_login_guard__a_try_that_came_to_nothing(void **state) {
     (void)state;
     struct login_guard *g = login_guard_new();
@@ -107,7 +107,7 @@ static void test_login_guard__each_broker_for_itself(void **state) {
     login_guard_free(g);
 }
 
-/* It died, say: the others are not to wait for it. */
+/* The broker may be gone, so other brokers must not wait for it. */
 static void test_login_guard__a_broker_that_nobody_tries(void **state) {
     (void)state;
     struct login_guard *g = login_guard_new();

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-/* "KEY VALUE", one a line, in the order of their offsets. */
+/* Applies records "KEY VALUE", one in each line. */
 static void apply_lines(struct owners *o, const char *lines) {
     for (const char *at = lines; *at != '\0';) {
         size_t n = strcspn(at, "\n"), key_n = strcspn(at, " ");
@@ -14,7 +14,7 @@ static void apply_lines(struct owners *o, const char *lines) {
     }
 }
 
-/* "TOPIC=APP_ID", with a ! behind it while a reset is under way, in the order of `topics`. */
+/* Describes the owners as "TOPIC=APP_ID", with a "!" during a reset, in the order of `topics`. */
 static void describe(const struct owners *o, const char *topics, struct buf *out) {
     for (const char *t = topics; *t != '\0'; t++) {
         const char name[] = {*t, '\0'};
@@ -27,29 +27,31 @@ static void describe(const struct owners *o, const char *topics, struct buf *out
 
 static void test_owners__decide(void **state) {
     static const struct {
-        const char *records, *owners; /* of the topics p to s */
+        const char *records, *owners; /* the owners of the topics p to s */
     } cases[] = {
         {"", ""},
         {"a owned p q", "p=a q=a"},
         {"a owned p\nb owned q", "p=a q=b"},
-        {"a owned p\na owned p q", "p=a q=a"}, /* several instances start at once; a topic is new */
-        {"a owned p q\nb owned q r", "p=a q=a"},       /* the second one gets nothing, not a part */
-        {"a owned p q\nb owned q p", "p=a q=a"},       /* in whichever order they are named */
-        {"a owned p\nb owned p\na owned p", "p=a"},    /* asking again loses nothing */
-        {"a owned p\nb owned p\na released p", ""},    /* who asked in vain gets nothing later */
-        {"a owned p\na released p\nb owned p", "p=b"}, /* but when it asks again */
-        {"a owned p\nb released p", "p=a"},            /* only the owner gives up */
-        {"a released p\nb owned p", "p=b"},            /* what it did not have */
-        {"a owned p q\na released p", "q=a"},          /* a part */
+        {"a owned p\na owned p q",
+         "p=a q=a"}, /* several instances start at once, one with a new topic */
+        {"a owned p q\nb owned q r", "p=a q=a"},    /* the second app.id gets nothing, not a part */
+        {"a owned p q\nb owned q p", "p=a q=a"},    /* in whatever order the topics are named */
+        {"a owned p\nb owned p\na owned p", "p=a"}, /* asking again changes nothing */
+        {"a owned p\nb owned p\na released p",
+         ""}, /* an app.id that asked in vain gets nothing later */
+        {"a owned p\na released p\nb owned p", "p=b"}, /* unless it asks again */
+        {"a owned p\nb released p", "p=a"},            /* only the owner can release */
+        {"a released p\nb owned p", "p=b"},   /* releasing what it did not own changes nothing */
+        {"a owned p q\na released p", "q=a"}, /* releasing a part */
         {"a owned p q r\na released q", "p=a r=a"},
         {"a owned p\na resetting p", "p=a!"},
-        {"a resetting p", "p=a!"}, /* results of a version that did not ask for them */
+        {"a resetting p", "p=a!"}, /* results of a version that recorded no owners */
         {"a owned p\nb resetting p", "p=a"},
-        {"a resetting p\na owned p", "p=a!"}, /* a start that comes too late ends no reset */
+        {"a resetting p\na owned p", "p=a!"}, /* a late start does not end a reset */
         {"a resetting p\na resetting p\na released p", ""},
         {"a resetting p\na released p\na owned p", "p=a"},
         {"a resetting p q\na released p", "q=a!"},
-        {"ab owned p\na owned q", "p=ab q=a"}, /* names that begin alike */
+        {"ab owned p\na owned q", "p=ab q=a"}, /* app.ids with the same prefix */
         {"a owned p\na owned pq", "p=a"},
     };
     (void)state;
@@ -65,7 +67,7 @@ static void test_owners__decide(void **state) {
     }
 }
 
-/* What is no record changes nothing, and the caller hears of it. */
+/* A malformed record changes nothing, and owners_apply returns false. */
 static void test_owners__not_understood(void **state) {
     static const struct {
         const char *key, *value;
@@ -100,7 +102,7 @@ static void ask_for_all(struct owners *o, const struct config *c, enum owners_st
     buf_release(&value);
 }
 
-/* All that others read, under the names that it has, and nothing else. */
+/* A record names exactly the result topics that others read, by their configured names. */
 static void test_owners__of_what(void **state) {
     struct config c;
     struct owners o = {0};
@@ -118,7 +120,7 @@ static void test_owners__of_what(void **state) {
     assert_true(owners_have(&o, &c, NULL) && owners_know(&o, "bank") && !owners_know(&o, "ban"));
     ask_for_all(&o, &c, OWNERS_RELEASED);
     assert_int_equal(o.count, 0);
-    /* Or some of it. */
+    /* A record about some of the topics. */
     const bool which[TOPIC_COUNT] = {[TOPIC_QUARANTINE] = true, [TOPIC_CUSTOMER_PROFILE] = true};
     struct buf value = {0};
     owners_put_record(&value, OWNERS_RESETTING, &c, which);
@@ -145,15 +147,15 @@ static void test_owners__refusals(void **state) {
     assert_string_equal(
         e.text, "topic profiles belongs to app.id bank (says topic streamer-owners): give another "
                 "name for it (topic.customer_profile) or use app.id bank");
-    /* Also of a topic that app.id had and has no more: its offsets and its state may be there
-     * still. */
+    /* An interrupted reset also counts for a topic that is no longer configured, because offsets
+     * and state may still exist. */
     apply_lines(&o, "bank resetting former");
     assert_true(owners_are_whole(&o, &other, &e));
     assert_false(owners_are_whole(&o, &bank, &e));
     assert_int_equal(e.class, ERR_STOP);
     assert_non_null(strstr(e.text, "topic former: a reset of app.id bank was broken off"));
     owners_release(&o);
-    /* The reset that ended it has kept the quarantine. */
+    /* The reset that completed it has kept the quarantine. */
     apply_lines(&o, "bank resetting profiles quarantine\nbank released profiles");
     assert_true(owners_are_whole(&o, &bank, &e));
     owners_release(&o);

@@ -47,7 +47,7 @@ static void test_peers__who_is_believed(void **state) {
         {"*.bank", "", "http://a.bank.evil", false},
         {"a", "", "https://a", true},
         {"a", "/etc/cert.pem", "https://a", true},
-        {"a", "/etc/cert.pem", "http://a", false}, /* the token would be readable on the way */
+        {"a", "/etc/cert.pem", "http://a", false}, /* the token would be sent unencrypted */
         {"*", "", "not a url", false},
     };
     (void)state;

@@ -1,4 +1,4 @@
-/* producer: against librdkafka's own brokers, whose coordinators can be told. */
+/* producer, with librdkafka's mock brokers, whose coordinators can be chosen. */
 #include "streamer/kafka/producer.h"
 
 #include "streamer/base/mem.h"
@@ -15,7 +15,7 @@
 #define ID "app-0"
 
 struct fixture {
-    rd_kafka_t *host; /* of the brokers */
+    rd_kafka_t *host; /* contains the brokers */
     rd_kafka_mock_cluster_t *brokers;
     struct config config;
     struct worker_kafka kafka;
@@ -70,8 +70,8 @@ static bool transaction(struct fixture *f, struct producer *p, struct err *e) {
     return producer_commit(p, f->offsets, f->group, e);
 }
 
-/* librdkafka asks again for a group's coordinator only when a connection begins or ends: while the
- * one that it knows is gone it would wait for ever. */
+/* librdkafka looks for a group's coordinator again only when a connection begins or ends. So it
+ * would wait for ever if the coordinator that it knows is gone. */
 static void test_producer__dead_group_coordinator(void **state) {
     (void)state;
     struct err e = {0};

@@ -1,5 +1,5 @@
-/* What the message about a missing right says. What Kafka says of rights is
- * tests/system/test_rights.py's business. */
+/* The message about a missing right. tests/system/test_rights.py tests what Kafka tells about
+ * rights. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
@@ -59,8 +59,8 @@ static void test_rights__message(void **state) {
     }
 }
 
-/* With names as long as Kafka allows the message says how many it leaves out, and still how to
- * grant. */
+/* With names as long as Kafka allows, the message says how many topics it leaves out, and still
+ * shows how to grant. */
 static void test_rights__long_names(void **state) {
     (void)state;
     struct config c;

@@ -1,8 +1,8 @@
-/* Error codes of a broker, injected into transactional requests on the in-process broker: a commit
- * that is told to have gone through has; all else costs the producer, has a class by what is to be
- * done, and a new producer goes on. Which codes librdkafka mends itself, and which end the
- * transaction: by the protocol's meaning of the code, and by librdkafka's documentation of its
- * transactional errors. */
+/* Injects a broker's error codes into transactional requests to the in-process broker. A commit
+ * that is reported as successful must be. Any other outcome must have an error class, and a new
+ * producer must be able to go on. The protocol's meaning of a code, and librdkafka's documentation
+ * of its transactional errors, tell which codes librdkafka handles itself and which end the
+ * transaction. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
@@ -37,7 +37,7 @@ static const struct {
 
 enum outcome { COMMITTED, LOST_RETRY, LOST_FENCED, LOST_DENIED, LOST_STOP };
 
-/* What must come of it, where that is certain. */
+/* The outcomes that are certain. */
 static const struct {
     enum api api;
     rd_kafka_resp_err_t code;
@@ -152,8 +152,8 @@ static void check_outcome(size_t api, rd_kafka_resp_err_t code, enum outcome got
                      (int)got, (int)certain[i].outcome, got != COMMITTED ? e->text : "");
 }
 
-/* All with the same transactional id: the mock cluster draws producer ids at random, and takes one
- * that it drew before for the earlier id's. */
+/* All producers have the same transactional id, because the mock cluster draws producer ids at
+ * random, and confuses two transactional ids that have drawn the same one. */
 static void try_one(struct rig *g, size_t api, rd_kafka_resp_err_t code) {
     struct err e = {0};
     struct producer *p = new_producer(g, "t", &e);
@@ -171,7 +171,7 @@ static void try_one(struct rig *g, size_t api, rd_kafka_resp_err_t code) {
     rd_kafka_mock_clear_request_errors(g->cluster, (int16_t)apis[api].api);
     if (ok)
         return;
-    p = new_producer(g, "t", &e); /* goes on */
+    p = new_producer(g, "t", &e); /* a new producer goes on */
     if (p == NULL || !transact(g, p, &e))
         fail_msg("after %s %s a new producer fails: %s", apis[api].name, rd_kafka_err2name(code),
                  e.text);
@@ -194,8 +194,8 @@ static void test_inject__what_is_certain(void **state) {
     rig_release(&g);
 }
 
-/* librdkafka sends EndTxn again over a new connection: the commit goes through, and the producer is
- * not used again. */
+/* librdkafka sends EndTxn again over a new connection. The commit succeeds, but the producer must
+ * not be used again. */
 static void test_inject__broken_connection(void **state) {
     (void)state;
     struct rig g;
@@ -203,7 +203,7 @@ static void test_inject__broken_connection(void **state) {
     rig_init(&g);
     struct producer *p = new_producer(&g, "broken", &e);
     assert_non_null(p);
-    for (int i = 0; i < 5; i++) { /* in peace it is used on and on */
+    for (int i = 0; i < 5; i++) { /* without errors it can be used again and again */
         assert_true(transact(&g, p, &e));
         assert_true(producer_is_usable(p));
     }

@@ -1,5 +1,6 @@
-/* What a worker begins its tasks with. Kafka is a stand-in (the group's offsets), and so is the
- * restore, which the linker puts around the calls (--wrap): what was asked to be restored. */
+/* worker_tasks, worker_sources and worker_cycle: with which offsets a worker begins its tasks.
+ * Kafka is a stand-in that tells the group's offsets. The restore is a stand-in, too, which the
+ * linker puts in place of the calls (--wrap); it records the requests. */
 #include "support.h"
 
 #include "streamer/base/mem.h"
@@ -10,25 +11,26 @@
 #include <string.h>
 
 #define N 3
-#define OTHER_WORKER 2 /* in state_owners: its index and one */
+#define OTHER_WORKER 2 /* its value in state_owners: index + 1 */
 #define MAX_REQUESTS 16
 
-/* What stands in for Kafka and the restore. */
+/* The state of the stand-ins. */
 static struct world {
     struct config config;
     struct topic_layout layout;
     struct metrics *metrics;
     atomic_int state_owners[N];
-    int32_t let_go; /* whose holder gives up while committed offsets are asked for; -1: nobody's */
-    int nothing_committed;  /* the group has no offsets when it is asked that many times */
-    int64_t deleted_before; /* the start of every partition */
-    int writes;             /* of the state */
-    struct task *restored;  /* what restore_step tells of, once; NULL: nothing gets done */
+    int32_t
+        let_go; /* the task that its holder lets go while committed offsets are read; -1: none */
+    int nothing_committed;  /* how many times more the group answers that it has no offsets */
+    int64_t deleted_before; /* the first offset of every partition */
+    int writes;             /* how often the state was written */
+    struct task *restored;  /* what restore_step reports as finished, once; NULL: nothing */
     struct restore_request requests[MAX_REQUESTS];
     size_t request_count;
 } world;
 
-/* The committed offset of every partition: none is like another, none is 0. */
+/* The committed offset of a partition. All of them are different, and none is 0. */
 static int64_t offset_of(enum topic topic, int32_t partition) {
     return 100 * (topic + 1) + partition;
 }
@@ -142,8 +144,8 @@ void __wrap_worker_publish_lag(struct worker *w) {
     (void)w;
 }
 
-/* A worker that has just been given these partitions of all consumed topics but `lacking`
- * (TOPIC_COUNT: of all). */
+/* A worker that has just got these partitions of all consumed topics except `lacking` (TOPIC_COUNT:
+ * of all). */
 static struct worker *new_worker(const int32_t *partitions, size_t count, enum topic lacking) {
     struct err e = {0};
     world = (struct world){.let_go = -1, .layout.n = N};
@@ -217,8 +219,8 @@ static void test_worker_tasks__begin_where_the_group_is(void **state) {
     free_worker(w);
 }
 
-/* A task that another worker of the process still has is not begun before its own offsets were
- * asked for, at whatever moment it gets free. */
+/* A task that another worker of the process still holds must not begin before its own offsets were
+ * read, whenever it becomes free. */
 static void test_worker_tasks__let_go_while_asking(void **state) {
     (void)state;
     struct worker *w = new_worker((int32_t[]){0, 1}, 2, TOPIC_COUNT);
@@ -231,7 +233,7 @@ static void test_worker_tasks__let_go_while_asking(void **state) {
     free_worker(w);
 }
 
-/* A leader that has not heard of a topic yet gives out the others without it. */
+/* A leader that does not know a topic yet assigns the other topics without it. */
 static void test_worker_tasks__assignment_that_lacks_a_topic(void **state) {
     (void)state;
     for (int t = 0; t < TOPIC_COUNT; t++) {
@@ -248,8 +250,7 @@ static void test_worker_tasks__assignment_that_lacks_a_topic(void **state) {
     }
 }
 
-/* Who says `what` must be right: it asked a moment ago, and others may have gone on with the
- * partition since. */
+/* The cycle must fail with this class and text. Frees the worker. */
 static void assert_ends(struct worker *w, enum err_class class, const char *what) {
     struct err e = {0};
     assert_false(worker_advance(w, &e));
@@ -304,8 +305,8 @@ static bool free_client(struct kafka_client *c) {
     return true;
 }
 
-/* Where no transaction can be begun, what the last ones have left in memory is written all the
- * same, not replayed. */
+/* If no transaction can be begun, the state that earlier transactions have left in memory is still
+ * written, and not replayed. */
 static void test_worker_tasks__no_transaction_can_be_begun(void **state) {
     (void)state;
     struct err e = {0};
@@ -327,7 +328,7 @@ static void test_worker_tasks__no_transaction_can_be_begun(void **state) {
     free_worker(w);
 }
 
-/* Topics with other numbers of partitions are shared out in their own way: that is no fault. */
+/* Topics with another number of partitions are assigned differently, which is no error. */
 static void test_worker_tasks__input_with_other_partitions(void **state) {
     (void)state;
     struct worker *w = new_worker((int32_t[]){0}, 1, TOPIC_CUSTOMERS);
