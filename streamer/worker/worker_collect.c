@@ -11,15 +11,15 @@ void worker_drop_messages(struct worker *w) {
     w->message_count = 0;
 }
 
-static void judge_error_message(struct worker *w, const rd_kafka_message_t *m) {
+static void handle_error_message(struct worker *w, const rd_kafka_message_t *m) {
     char text[512];
     if (m->rkt == NULL) {
-        worker_judge_consumer_error(w, m->err, rd_kafka_message_errstr(m));
+        worker_handle_consumer_error(w, m->err, rd_kafka_message_errstr(m));
         return;
     }
     (void)snprintf(text, sizeof text, "%s partition %d: %s", w->o.kafka->topic(m), m->partition,
                    rd_kafka_message_errstr(m));
-    worker_judge_consumer_error(w, m->err, text);
+    worker_handle_consumer_error(w, m->err, text);
 }
 
 static void note_end_of_partition(struct source *s, int64_t offset) {
@@ -32,7 +32,7 @@ static void note_end_of_partition(struct source *s, int64_t offset) {
 static bool accept_message(struct worker *w, const rd_kafka_message_t *m) {
     bool is_end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && !is_end) {
-        judge_error_message(w, m);
+        handle_error_message(w, m);
         return false;
     }
     struct source *s = worker_source_of(w, m);

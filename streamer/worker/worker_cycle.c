@@ -189,8 +189,7 @@ static bool run_idle(struct worker *w, struct err *e) {
     return !w->has_assignment || !due || commit_idle(w, e);
 }
 
-/* What is done once a second. */
-static void keep_books(struct worker *w) {
+static void once_a_second(struct worker *w) {
     int64_t now = clock_ms(w->o.clock, CLOCK_MONOTONIC);
     if (now < w->bookkeeping_due_ms)
         return;
@@ -219,6 +218,6 @@ bool worker_cycle(struct worker *w, struct err *e) {
     if (!w->busy && !run_idle(w, e))
         return false;
     worker_publish_lag(w);
-    keep_books(w);
+    once_a_second(w);
     return true;
 }

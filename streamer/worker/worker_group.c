@@ -11,7 +11,7 @@
 /* --- joining and leaving --- */
 
 static void on_error(void *context, rd_kafka_resp_err_t code, const char *text) {
-    worker_judge_consumer_error(context, code, text);
+    worker_handle_consumer_error(context, code, text);
 }
 
 static struct kafka_client *
@@ -59,7 +59,7 @@ void worker_consume_nothing(struct worker *w) {
  * because the answer to the first was lost with the connection, or when no answer came for longer
  * than its session. So a member is taken for the second one, and stops, only if it was fenced soon
  * after it had joined, and if all its connections and its session held. */
-static void judge_fatal_error(struct worker *w) {
+static void handle_fatal_error(struct worker *w) {
     char text[512];
     bool fenced = w->o.kafka->fatal_error(w->consumer, text, sizeof text) ==
                   RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
@@ -77,10 +77,10 @@ static void judge_fatal_error(struct worker *w) {
         (void)err_set(&w->fatal, ERR_STOP, "consumer: %s", text);
 }
 
-void worker_judge_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const char *text) {
+void worker_handle_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const char *text) {
     switch (code) {
     case RD_KAFKA_RESP_ERR__FATAL:
-        judge_fatal_error(w);
+        handle_fatal_error(w);
         break;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
@@ -116,6 +116,6 @@ void worker_poll_group(struct worker *w, int timeout_ms) {
     if (m == NULL)
         return;
     if (m->err == RD_KAFKA_RESP_ERR__FATAL)
-        judge_fatal_error(w);
+        handle_fatal_error(w);
     w->o.kafka->free_message(m);
 }

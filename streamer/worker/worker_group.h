@@ -22,8 +22,8 @@ void worker_poll_group(struct worker *w, int timeout_ms);
 /* Accepts an assignment, or restarts it, without consuming anything yet. */
 void worker_consume_nothing(struct worker *w);
 
-/* Judges an error that came as a message or by a callback. Depending on the error this sets
+/* Handles an error that came as a message or by a callback. Depending on the error this sets
  * w->trouble, w->fatal or w->must_rejoin, or only logs it. */
-void worker_judge_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const char *text);
+void worker_handle_consumer_error(struct worker *w, rd_kafka_resp_err_t code, const char *text);
 
 #endif

@@ -3,7 +3,7 @@
  *
  *   worker.c           starts a worker, runs it, decides what follows an error, and ends it
  *   worker_cycle.c     one cycle: the only file that knows the order of the phases
- *   worker_group.c     joins and leaves the consumer group, and judges the consumer's errors
+ *   worker_group.c     joins and leaves the consumer group, and handles the consumer's errors
  *   worker_sources.c   the consumed partitions, and the offsets at which they begin
  *   worker_tasks.c     brings each task to its committed offsets, stage by stage
  *   worker_collect.c   phase 1: polls messages into the batch
@@ -57,9 +57,9 @@ enum task_stage {
     STAGE_READY,      /* the partitions are consumed, and queries are answered */
 };
 
-/* The errors in a row. A commit, or a minute without an error, ends the row. */
+/* Consecutive errors. A commit, or a minute without an error, ends the series. */
 struct failing {
-    int64_t since_ms;    /* monotonic: the first of them; 0: there is none */
+    int64_t since_ms;    /* monotonic: the first error; 0: there is none */
     int64_t resume_ms;   /* monotonic: the worker waits until then */
     int64_t commits;     /* the worker's commits at the last error */
     int64_t backoff_ms;  /* how long the next wait is */
@@ -73,10 +73,10 @@ struct worker {
     char instance_id[320];  /* group.instance.id; unused without the setting instance.id */
     pthread_t thread;
     atomic_bool stopping;             /* the worker was asked to stop */
+    atomic_bool moved;                /* see worker_has_moved */
     _Atomic enum worker_phase phase;  /* written by worker_set_phase only */
     _Atomic int64_t ready_changed_ms; /* see worker_ready_changed_ms */
     _Atomic int64_t backlog;          /* see worker_backlog */
-    atomic_bool moved;                /* see worker_has_moved */
     struct failing failing;           /* what went wrong lately */
     struct err result;                /* why it ended; ERR_NONE: it was asked to */
     pthread_mutex_t error_lock;       /* guards last_error */
@@ -114,7 +114,7 @@ struct worker {
     bool *forwarded; /* for each message: it was only forwarded, so its results come later */
     size_t message_count;
     bool busy;       /* the last batch was not empty */
-    bool backlogged; /* more messages may have been waiting when the last batch was full */
+    bool backlogged; /* the last batch became full, so more messages may be waiting */
 
     /* --- transactions and state --- */
     bool in_transaction;        /* what is in memory may still be dropped */
@@ -125,7 +125,7 @@ struct worker {
     /* --- times, monotonic --- */
     int64_t restart_ms;         /* when the tasks were last restarted */
     int64_t progress_due_ms;    /* the next line in the log about the restore */
-    int64_t bookkeeping_due_ms; /* the next worker_bookkeeping */
+    int64_t bookkeeping_due_ms; /* the next once_a_second of worker_cycle.c */
     int64_t trim_due_ms;        /* the next step of `trim` */
 
     /* What this worker has added to gauges that all workers share. */
