@@ -34,7 +34,7 @@ static _Thread_local struct {
     struct login_guard *guard;
     struct sockaddr_storage broker; /* the last one that the thread connected to */
     socklen_t size;
-} own;
+} this_thread;
 
 struct login_guard *login_guard_new(void) {
     struct login_guard *g = mem_calloc(1, sizeof *g);
@@ -134,34 +134,36 @@ bool login_guard_refusal(struct login_guard *g, int64_t now_ms, char *text, size
 static int connect_if_allowed(int fd, const struct sockaddr *broker, int size, const char *name,
                               void *opaque) {
     (void)name, (void)opaque;
-    own.size = (socklen_t)size;
-    memcpy(&own.broker, broker, own.size);
-    if (own.guard != NULL && !login_guard_may_try(own.guard, broker, own.size,
-                                                  clock_ms(clock_of_machine(), CLOCK_MONOTONIC)))
+    this_thread.size = (socklen_t)size;
+    memcpy(&this_thread.broker, broker, this_thread.size);
+    if (this_thread.guard != NULL &&
+        !login_guard_may_try(this_thread.guard, broker, this_thread.size,
+                             clock_ms(clock_of_machine(), CLOCK_MONOTONIC)))
         return NOT_YET;
-    return connect(fd, broker, own.size) == 0 || errno == EINPROGRESS ? 0 : errno;
+    return connect(fd, broker, this_thread.size) == 0 || errno == EINPROGRESS ? 0 : errno;
 }
 
 static rd_kafka_resp_err_t note_state(rd_kafka_t *rk, int32_t broker_id, const char *protocol,
                                       const char *name, int port, const char *state, void *guard) {
     (void)rk, (void)broker_id, (void)protocol, (void)name, (void)port;
-    if (own.size > 0 && strcmp(state, "UP") == 0)
-        login_guard_note_accepted(guard, (const struct sockaddr *)&own.broker, own.size);
+    if (this_thread.size > 0 && strcmp(state, "UP") == 0)
+        login_guard_note_accepted(guard, (const struct sockaddr *)&this_thread.broker,
+                                  this_thread.size);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static rd_kafka_resp_err_t note_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name,
                                       void *guard) {
     (void)rk, (void)type, (void)name;
-    own.guard = guard;
-    atomic_fetch_add(&own.guard->threads, 1);
+    this_thread.guard = guard;
+    atomic_fetch_add(&this_thread.guard->threads, 1);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 static rd_kafka_resp_err_t note_exit(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name,
                                      void *guard) {
     (void)rk, (void)type, (void)name;
-    own.guard = NULL;
+    this_thread.guard = NULL;
     atomic_fetch_sub(&((struct login_guard *)guard)->threads, 1);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -202,10 +204,11 @@ bool login_guard_take_log(const char *facility, const char *text) {
     const char *why = refusal_in(text);
     if (strcmp(facility, "ERROR") == 0) /* the same error again, on the thread that polls */
         return why != NULL || strstr(text, strerrordesc_np(NOT_YET)) != NULL;
-    if (own.guard == NULL || strcmp(facility, "FAIL") != 0)
+    if (this_thread.guard == NULL || strcmp(facility, "FAIL") != 0)
         return false;
     if (why != NULL)
-        login_guard_note_refused(own.guard, (const struct sockaddr *)&own.broker, own.size, why,
+        login_guard_note_refused(this_thread.guard, (const struct sockaddr *)&this_thread.broker,
+                                 this_thread.size, why,
                                  clock_ms(clock_of_machine(), CLOCK_MONOTONIC));
     return why != NULL || strstr(text, strerrordesc_np(NOT_YET)) != NULL;
 }

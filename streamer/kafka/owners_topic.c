@@ -31,14 +31,14 @@ static rd_kafka_t *new_reader(const struct config *c, struct err *e) {
 }
 
 /* Whether waiting cannot help. */
-static bool lasts(rd_kafka_resp_err_t code) {
+static bool is_lasting(rd_kafka_resp_err_t code) {
     return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
            code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
 }
 
 /* Sets `e`. operation: Read or Write. Returns false. */
-static bool failed(const struct config *c, rd_kafka_AclOperation_t operation,
-                   rd_kafka_resp_err_t code, struct err *e) {
+static bool fail(const struct config *c, rd_kafka_AclOperation_t operation,
+                 rd_kafka_resp_err_t code, struct err *e) {
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
         return rights_deny_one(c, RIGHTS_OWNERS, operation, e);
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
@@ -66,7 +66,7 @@ static bool read_records(rd_kafka_t *reader, const struct config *c, int64_t thr
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     bool at_end = false;
     for (int64_t until = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + TIMEOUT_MS;
-         !at_end && !lasts(code) && clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until;) {
+         !at_end && !is_lasting(code) && clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until;) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(reader, STEP_MS);
         if (m == NULL)
             continue;
@@ -78,7 +78,7 @@ static bool read_records(rd_kafka_t *reader, const struct config *c, int64_t thr
             code = m->err;
         rd_kafka_message_destroy(m);
     }
-    return at_end || failed(c, RD_KAFKA_ACL_OPERATION_READ, code, e);
+    return at_end || fail(c, RD_KAFKA_ACL_OPERATION_READ, code, e);
 }
 
 static bool read_through(const struct config *c, int64_t through, struct owners *o, struct err *e) {
@@ -93,7 +93,7 @@ static bool read_through(const struct config *c, int64_t through, struct owners 
     rd_kafka_topic_partition_list_destroy(list);
     owners_release(o);
     bool ok = code == RD_KAFKA_RESP_ERR_NO_ERROR ? read_records(reader, c, through, o, e)
-                                                 : failed(c, RD_KAFKA_ACL_OPERATION_READ, code, e);
+                                                 : fail(c, RD_KAFKA_ACL_OPERATION_READ, code, e);
     rd_kafka_destroy(reader);
     return ok;
 }
@@ -148,7 +148,7 @@ static bool deliver(rd_kafka_t *writer, const struct config *c, struct buf *valu
         code = delivery->code;
     if (topic != NULL)
         rd_kafka_topic_destroy(topic);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR || failed(c, RD_KAFKA_ACL_OPERATION_WRITE, code, e);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR || fail(c, RD_KAFKA_ACL_OPERATION_WRITE, code, e);
 }
 
 bool owners_append(const struct config *c, enum owners_state state, const bool *which,

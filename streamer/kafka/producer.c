@@ -39,8 +39,8 @@ static const char *cure_of(rd_kafka_resp_err_t code) {
 }
 
 /* Notes that a message was refused or not delivered. */
-static void refused(struct producer *p, rd_kafka_resp_err_t code, const char *what,
-                    const char *topic) {
+static void note_refused(struct producer *p, rd_kafka_resp_err_t code, const char *what,
+                         const char *topic) {
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
         (void)rights_deny_topic(p->kafka->config, topic, RD_KAFKA_ACL_OPERATION_WRITE, &p->failed);
         return;
@@ -58,7 +58,7 @@ static void on_delivery(void *context, enum topic topic, int32_t partition, int6
         bool purged =
             code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
         if (!purged && p->failed.class == ERR_NONE)
-            refused(p, code, "deliver to", p->kafka->config->topics[topic]);
+            note_refused(p, code, "deliver to", p->kafka->config->topics[topic]);
         return;
     }
     if (partition >= p->n)
@@ -78,7 +78,7 @@ static void sink_send(struct sink *sink, const struct sink_message *m) {
         p->kafka->serve(p->client, 100);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (p->failed.class == ERR_NONE)
-            refused(p, code, "produce to", p->kafka->config->topics[m->topic]);
+            note_refused(p, code, "produce to", p->kafka->config->topics[m->topic]);
     } else if (++p->unpolled >= POLL_EVERY) {
         p->unpolled = 0;
         p->kafka->serve(p->client, 0);
@@ -96,8 +96,8 @@ static bool names_right(const struct producer *p, rd_kafka_resp_err_t code, stru
 }
 
 /* Sets `e` after a failed transactional call. Destroys `error`. Returns false if there is one. */
-static bool check(const struct producer *p, rd_kafka_error_t *error, const char *what,
-                  struct err *e) {
+static bool succeeded(const struct producer *p, rd_kafka_error_t *error, const char *what,
+                      struct err *e) {
     if (error == NULL)
         return true;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
@@ -132,7 +132,7 @@ struct producer *producer_new(const struct worker_kafka *k, const struct clock *
                                                               .context = p},
                                 e);
     if (p->client != NULL &&
-        check(p, k->init_transactions(p->client, 2 * p->timeout_ms), "init transactions", e))
+        succeeded(p, k->init_transactions(p->client, 2 * p->timeout_ms), "init transactions", e))
         return p;
     producer_free(p);
     return NULL;
@@ -168,7 +168,7 @@ bool producer_begin(struct producer *p, struct err *e) {
             "of a request may still come; going on with a new producer");
     p->failed.class = ERR_NONE;
     p->breaks_before = atomic_load(&p->breaks);
-    p->open = check(p, p->kafka->begin(p->client), "begin", e);
+    p->open = succeeded(p, p->kafka->begin(p->client), "begin", e);
     return p->open;
 }
 
@@ -194,8 +194,8 @@ bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *
     if (group == NULL)
         return err_set(e, ERR_RETRY, "send offsets: not a member of the group any more");
     int64_t started = clock_ms(p->clock, CLOCK_MONOTONIC);
-    bool ok = check(p, send_offsets(p, offsets, group), "send offsets", e) &&
-              check(p, p->kafka->commit(p->client, p->timeout_ms), "commit", e);
+    bool ok = succeeded(p, send_offsets(p, offsets, group), "send offsets", e) &&
+              succeeded(p, p->kafka->commit(p->client, p->timeout_ms), "commit", e);
     if (!ok && (p->failed.class == ERR_STOP || p->failed.class == ERR_DENIED))
         *e = p->failed; /* the cause, which says more */
     if (!ok)

@@ -31,21 +31,21 @@ void rights_watch_suspect(struct rights_watch *w) {
     w->is_suspicious = true;
 }
 
-static void take(struct rights_watch *w, int wait_ms) {
+static void take_answers(struct rights_watch *w, int wait_ms) {
     if (w->has_asked && w->kafka->rights_answered(w->client, &w->needed, &w->missing, wait_ms))
         w->has_asked = false;
 }
 
 bool rights_watch_holds(struct rights_watch *w, int64_t now_ms, struct err *e) {
     bool waits = w->is_suspicious || !rights_are_none(&w->missing);
-    take(w, 0);
+    take_answers(w, 0);
     if (!w->has_asked && (waits || now_ms >= w->due_ms)) {
         w->kafka->ask_rights(w->client, &w->needed);
         w->has_asked = true;
         w->due_ms = now_ms + EVERY_MS;
     }
     if (waits)
-        take(w, WAIT_MS);
+        take_answers(w, WAIT_MS);
     w->is_suspicious = false;
     return rights_are_none(&w->missing) || rights_deny(w->kafka->config, &w->missing, e);
 }

@@ -165,8 +165,9 @@ static bool load_meta(struct task_env *env, struct task *task, struct err *e) {
     return false;
 }
 
-static bool add_one(struct restore *r, struct task_env *env, const struct restore_request *q,
-                    const struct catchup_range ranges[TOPIC_COUNT], int64_t now_ms, struct err *e) {
+static bool plan_task(struct restore *r, struct task_env *env, const struct restore_request *q,
+                      const struct catchup_range ranges[TOPIC_COUNT], int64_t now_ms,
+                      struct err *e) {
     bool agree;
     struct task *task = q->task;
     if (!load_meta(env, task, e) ||
@@ -199,7 +200,7 @@ bool restore_add(struct restore *r, struct task_env *env, const struct restore_r
     struct catchup_range *ranges = mem_calloc(count * TOPIC_COUNT, sizeof *ranges);
     bool ok = find_ranges(r, requests, count, ranges, e);
     for (size_t i = 0; ok && i < count; i++)
-        ok = add_one(r, env, &requests[i], &ranges[i * TOPIC_COUNT], now_ms, e);
+        ok = plan_task(r, env, &requests[i], &ranges[i * TOPIC_COUNT], now_ms, e);
     show_remaining(r);
     free(ranges);
     return ok;
@@ -208,7 +209,7 @@ bool restore_add(struct restore *r, struct task_env *env, const struct restore_r
 /* --- replaying --- */
 
 /* Begins with the task that has the least to read. */
-static bool choose(struct restore *r, struct err *e) {
+static bool choose_task(struct restore *r, struct err *e) {
     struct catchup *least = &r->catchups[0];
     for (size_t i = 1; i < r->count; i++)
         if (catchup_remaining(&r->catchups[i]) < catchup_remaining(least))
@@ -244,7 +245,7 @@ static struct slice header_of(const rd_kafka_headers_t *headers, const char *nam
 }
 
 /* Takes one message into the buffer. False with `e`: the restore cannot go on. */
-static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) {
+static bool take_message(struct restore *r, const rd_kafka_message_t *m, struct err *e) {
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
             m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
@@ -271,7 +272,8 @@ static bool take(struct restore *r, const rd_kafka_message_t *m, struct err *e) 
 }
 
 /* Replays the buffer, and writes the result. */
-static bool save(struct restore *r, struct task_env *env, struct batch *batch, struct err *e) {
+static bool replay_and_save(struct restore *r, struct task_env *env, struct batch *batch,
+                            struct err *e) {
     struct task *task = r->current->task;
     catchup_apply(r->current, env, &r->buffer);
     catchup_note_positions(r->current);
@@ -284,7 +286,7 @@ static bool save(struct restore *r, struct task_env *env, struct batch *batch, s
 }
 
 /* Ends the restore of `current`. The last task of the list takes its place there. */
-static bool finish(struct restore *r, struct task **finished, struct err *e) {
+static bool finish_task(struct restore *r, struct task **finished, struct err *e) {
     struct task *task = r->current->task;
     int64_t retention = r->layout->delete_retention_ms;
     if (retention < SHORTEST_RETENTION_MS)
@@ -312,7 +314,7 @@ static bool is_full(const struct restore *r, int budget_ms) {
 
 /* Reads for up to budget_ms. The first read waits, and asks for one message only, because a read
  * that waits does so until it has all the messages that it asked for. */
-static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
+static bool read_some(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
     int64_t deadline = clock_ms(r->clock, CLOCK_MONOTONIC) + budget_ms;
     rd_kafka_message_t *messages[POLL_RECORDS];
     do {
@@ -320,7 +322,7 @@ static bool fill(struct restore *r, int wait_ms, int budget_ms, struct err *e) {
         ssize_t n = r->kafka->read(r->consumer, wait_ms, messages, most);
         bool ok = true;
         for (ssize_t i = 0; i < n; i++) {
-            ok = ok && take(r, messages[i], e);
+            ok = ok && take_message(r, messages[i], e);
             r->kafka->free_message(messages[i]);
         }
         if (!ok)
@@ -338,12 +340,13 @@ bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, 
     *finished = r->finished_count > 0 ? r->finished[--r->finished_count] : NULL;
     if (*finished != NULL || r->count == 0)
         return true;
-    if ((r->current == NULL && !choose(r, e)) || !fill(r, wait_ms, budget_ms, e))
+    if ((r->current == NULL && !choose_task(r, e)) || !read_some(r, wait_ms, budget_ms, e))
         return false;
     bool idle = r->buffer.count > 0 && clock_ms(r->clock, CLOCK_MONOTONIC) - r->came_ms >= IDLE_MS;
-    if ((catchup_done(r->current) || idle || is_full(r, budget_ms)) && !save(r, env, batch, e)) {
+    if ((catchup_done(r->current) || idle || is_full(r, budget_ms)) &&
+        !replay_and_save(r, env, batch, e)) {
         batch_clear(batch);
         return false;
     }
-    return !catchup_done(r->current) || finish(r, finished, e);
+    return !catchup_done(r->current) || finish_task(r, finished, e);
 }
