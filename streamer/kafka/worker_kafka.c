@@ -379,6 +379,15 @@ rd_kafka_headers_t *worker_kafka_headers(const struct sink_message *m,
     return all;
 }
 
+struct slice worker_kafka_header(const rd_kafka_headers_t *headers, const char *name) {
+    struct slice value = slice_null();
+    const void *p;
+    if (headers != NULL &&
+        rd_kafka_header_get_last(headers, name, &p, &value.n) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        value.p = p != NULL ? p : "";
+    return value;
+}
+
 /* Takes ownership of the headers if it succeeds. */
 static rd_kafka_resp_err_t produce_with(struct kafka_client *c, const struct sink_message *m,
                                         rd_kafka_headers_t *all) {

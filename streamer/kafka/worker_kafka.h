@@ -144,6 +144,10 @@ struct worker_kafka {
 rd_kafka_headers_t *worker_kafka_headers(const struct sink_message *m,
                                          const rd_kafka_headers_t *headers_from);
 
+/* The value of the last header with that name; p == NULL: there is none. `headers` may be NULL. The
+ * value lives as long as the headers. */
+struct slice worker_kafka_header(const rd_kafka_headers_t *headers, const char *name);
+
 /* The implementation for real brokers. `config` is borrowed. */
 struct worker_kafka kafka_of_librdkafka(const struct config *config);
 

@@ -235,15 +235,6 @@ static enum topic topic_of(const struct restore *r, const rd_kafka_message_t *m)
     return (enum topic)t;
 }
 
-static struct slice header_of(const rd_kafka_headers_t *headers, const char *name) {
-    struct slice value = slice_null();
-    const void *p;
-    if (headers != NULL &&
-        rd_kafka_header_get_last(headers, name, &p, &value.n) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        value.p = p;
-    return value;
-}
-
 /* Takes one message into the buffer. False with `e`: the restore cannot go on. */
 static bool take_message(struct restore *r, const rd_kafka_message_t *m, struct err *e) {
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -260,11 +251,12 @@ static bool take_message(struct restore *r, const rd_kafka_message_t *m, struct 
     const rd_kafka_headers_t *headers = r->kafka->headers(m);
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
         catchup_end_of_partition(r->current, topic, m->offset);
-    else if (catchup_take(r->current, &r->buffer, topic, m->offset,
-                          m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
-                          m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
-                          (struct history_headers){header_of(headers, TASK_POSITION_HEADER),
-                                                   header_of(headers, SINK_SOURCE_HEADER)})) {
+    else if (catchup_take(
+                 r->current, &r->buffer, topic, m->offset,
+                 m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
+                 m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
+                 (struct history_headers){worker_kafka_header(headers, TASK_POSITION_HEADER),
+                                          worker_kafka_header(headers, SINK_SOURCE_HEADER)})) {
         metric_add(&r->metrics->restored_records, 1);
         r->replayed++;
     }

@@ -15,15 +15,6 @@
 
 /* --- a message as the input of a task --- */
 
-/* The last header of that name; p == NULL: there is none. */
-static struct slice header_of(const rd_kafka_headers_t *headers, const char *name) {
-    struct slice value = slice_null();
-    const void *p;
-    if (rd_kafka_header_get_last(headers, name, &p, &value.n) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        value.p = p != NULL ? p : "";
-    return value;
-}
-
 /* The position in the input topic that a forwarded record came from. */
 static void read_source(struct slice value, struct input *in) {
     char text[64];
@@ -41,10 +32,10 @@ static void read_source(struct slice value, struct input *in) {
 
 /* Whether the record is ordered by its time (rule O10), and since when. */
 static void read_order(const rd_kafka_headers_t *headers, struct record *r) {
-    r->by_time = header_of(headers, "quarantine.replays").p != NULL ||
-                 slice_eq(header_of(headers, "streamer.order"), slice_str("event_time"));
-    if (!r->by_time ||
-        !timestamp_parse_iso(header_of(headers, "quarantine.replayed_at"), &r->replayed_at_ms))
+    r->by_time = worker_kafka_header(headers, "quarantine.replays").p != NULL ||
+                 slice_eq(worker_kafka_header(headers, "streamer.order"), slice_str("event_time"));
+    if (!r->by_time || !timestamp_parse_iso(worker_kafka_header(headers, "quarantine.replayed_at"),
+                                            &r->replayed_at_ms))
         r->replayed_at_ms = TIMESTAMP_NONE;
 }
 
@@ -52,11 +43,11 @@ static void read_headers(const rd_kafka_headers_t *headers, struct input *in) {
     if (headers == NULL)
         return;
     if (topic_is_repartition(in->topic))
-        read_source(header_of(headers, PIPELINE_SOURCE_HEADER), in);
+        read_source(worker_kafka_header(headers, PIPELINE_SOURCE_HEADER), in);
     if (topic_is_repartition(in->topic) || topic_is_input(in->topic))
         read_order(headers, &in->record);
     else
-        in->origin = header_of(headers, SINK_SOURCE_HEADER);
+        in->origin = worker_kafka_header(headers, SINK_SOURCE_HEADER);
 }
 
 static struct slice key_of(const rd_kafka_message_t *m) {

@@ -308,15 +308,6 @@ static void find_ranges(const struct broker *b, int32_t p,
     }
 }
 
-static struct slice header_of(const struct log_record *r, const char *name) {
-    struct slice value = slice_null();
-    const void *p;
-    if (r->headers != NULL &&
-        rd_kafka_header_get_last(r->headers, name, &p, &value.n) == RD_KAFKA_RESP_ERR_NO_ERROR)
-        value.p = p;
-    return value;
-}
-
 static void replay_topic(struct catchup *c, struct replay_buffer *buffer, const struct broker *b,
                          enum topic topic) {
     int32_t p = c->task->partition;
@@ -327,10 +318,11 @@ static void replay_topic(struct catchup *c, struct replay_buffer *buffer, const 
             catchup_end_of_partition(c, topic, at);
             return;
         }
-        (void)catchup_take(c, buffer, topic, at, buf_slice(&r->key),
-                           r->has_value ? buf_slice(&r->value) : slice_null(),
-                           (struct history_headers){header_of(r, TASK_POSITION_HEADER),
-                                                    header_of(r, SINK_SOURCE_HEADER)});
+        (void)catchup_take(
+            c, buffer, topic, at, buf_slice(&r->key),
+            r->has_value ? buf_slice(&r->value) : slice_null(),
+            (struct history_headers){worker_kafka_header(r->headers, TASK_POSITION_HEADER),
+                                     worker_kafka_header(r->headers, SINK_SOURCE_HEADER)});
     }
 }
 
