@@ -8,6 +8,7 @@
 #include "streamer/commands/commands.h"
 #include "streamer/commands/feed.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/model/entity.h"
 #include "streamer/service/service.h"
 #include "streamer/task/task_rows.h"
 
@@ -245,15 +246,14 @@ static bool print_quarantine(const struct config *c, struct service *s, struct e
 
 static void print_counts(const struct service *s) {
     const struct metrics *m = service_metrics(s);
-    static const char *const names[ENTITY_COUNT] = {"customers", "accounts"};
-    static const enum topic inputs[ENTITY_COUNT] = {TOPIC_CUSTOMERS, TOPIC_ACCOUNTS};
     (void)printf("\nEVENTS           consumed  applied  unchanged  late  quarantined\n");
-    for (int e = 0; e < ENTITY_COUNT; e++) {
+    for (enum entity e = 0; e < ENTITY_COUNT; e++) {
+        const struct entity_info *map = entity_info(e);
         int64_t quarantined = 0;
         for (int r = 0; r < REASON_COUNT; r++)
             quarantined += atomic_load(&m->quarantined[e][r]);
-        (void)printf("  %-14s %8lld %8lld %10lld %5lld %12lld\n", names[e],
-                     (long long)atomic_load(&m->consumed[inputs[e]]),
+        (void)printf("  %-14s %8lld %8lld %10lld %5lld %12lld\n", map->name,
+                     (long long)atomic_load(&m->consumed[map->input]),
                      (long long)atomic_load(&m->applied[e]),
                      (long long)atomic_load(&m->unchanged[e]), (long long)atomic_load(&m->late[e]),
                      (long long)quarantined);

@@ -9,6 +9,7 @@
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/rights.h"
+#include "streamer/model/entity.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -292,7 +293,7 @@ static bool publish_files(struct feed *f, const char *const *files, size_t file_
 }
 
 static const char *topic_of(const struct config *c, enum entity entity) {
-    return c->topics[entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS];
+    return c->topics[entity_info(entity)->input];
 }
 
 static bool feed(struct feed *f, const char *const *files, size_t file_count, struct err *e) {

@@ -3,6 +3,7 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/nearest.h"
+#include "streamer/model/entity.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,10 +17,6 @@ struct feed_map {
     enum field field;
     struct field_names names; /* those of the entity, and the column */
 };
-
-static enum field id_field(enum entity entity) {
-    return entity == ENTITY_CUSTOMER ? FIELD_CUSTOMER_ID : FIELD_ACCOUNT_ID;
-}
 
 /* --- what was asked for --- */
 
@@ -43,7 +40,7 @@ static bool add_missing(struct feed_fields *f, const char *label, struct err *e)
     enum field field;
     if (!field_from_label(f->entity, slice_str(label), &field, e))
         return false;
-    if (field == id_field(f->entity))
+    if (field == entity_info(f->entity)->id)
         return err_set(e, ERR_CONFIG, "%s cannot be missing, it is the key", label);
     f->may_miss[field] = true;
     return true;
@@ -251,12 +248,12 @@ static bool check_fields(const struct feed_fields *f, const struct csv *csv, str
     count_columns(f, csv, counts);
     if (count_lacking(f, counts) > 0)
         return refuse_lacking(f, csv, counts, e);
-    if (counts[id_field(f->entity)] == 1)
+    if (counts[entity_info(f->entity)->id] == 1)
         return true;
     struct buf columns = {0};
     put_columns(&columns, csv);
     (void)err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": more than one column %s among %.400s, rename one",
-                  csv_name(csv), csv_line(csv), field_label(id_field(f->entity)),
+                  csv_name(csv), csv_line(csv), field_label(entity_info(f->entity)->id),
                   one_line(&columns));
     buf_release(&columns);
     return false;
@@ -273,7 +270,7 @@ bool feed_columns_init(struct feed_columns *c, const struct feed_fields *f, cons
         c->names[i] = map != NULL ? slice_str(field_label(map->field)) : csv_column_name(csv, i);
         if ((map != NULL     ? map->field
              : known != NULL ? known->field
-                             : FIELD_COUNT) == id_field(f->entity))
+                             : FIELD_COUNT) == entity_info(f->entity)->id)
             c->id = i;
     }
     return true;

@@ -3,6 +3,7 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/model/entity.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ struct rights rights_to_run(void) {
 
 struct rights rights_to_feed(enum entity entity) {
     struct rights r = {0};
-    r.of[entity == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS] = OPERATION(WRITE);
+    r.of[entity_info(entity)->input] = OPERATION(WRITE);
     return r;
 }
 

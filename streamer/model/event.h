@@ -1,7 +1,7 @@
-/* event: what one input record is, on its way through the layers: record (as Kafka has it), decoded
- * (its fields as text), event (standardized). Plain data; every slice points into the record or
- * into the buffers of the layer that filled it, and is good until that layer handles its next
- * record. */
+/* event: what one input record is on its way through the layers: a record (as Kafka has it),
+ * decoded (its fields as text), an event (standardized). They are plain data. Each slice points
+ * into the record or into the buffers of the layer that filled it, and is good until that layer
+ * handles its next record. */
 #ifndef STREAMER_MODEL_EVENT_H
 #define STREAMER_MODEL_EVENT_H
 
@@ -13,19 +13,20 @@
 
 enum entity { ENTITY_CUSTOMER, ENTITY_ACCOUNT, ENTITY_COUNT };
 
-/* A message as received. key.p or value.p is NULL where Kafka's is null. */
+/* A message as received. key.p or value.p is NULL if Kafka's key or value is null. */
 struct record {
     struct slice key, value;
-    int64_t timestamp_ms;   /* of the Kafka record, epoch */
+    int64_t timestamp_ms;   /* of the Kafka record; since the epoch */
     bool by_time;           /* rule O10: its headers say that it is placed by its time */
-    int64_t replayed_at_ms; /* header quarantine.replayed_at, epoch; TIMESTAMP_NONE: none */
+    int64_t replayed_at_ms; /* header quarantine.replayed_at, since the epoch; TIMESTAMP_NONE: there
+                               is none */
 };
 
 enum change_kind {
     CHANGE_UPSERT,
     CHANGE_DELETE,    /* Debezium's d, __deleted, DMS's Op=D */
-    CHANGE_TOMBSTONE, /* null value: deletes what is current when it arrives */
-    CHANGE_TRUNCATE,  /* Debezium's t: rule O9; of no id */
+    CHANGE_TOMBSTONE, /* a null value: it deletes what is current when it arrives */
+    CHANGE_TRUNCATE,  /* Debezium's t: rule O9; it has no id */
 };
 
 /* The fields that a record may carry, over both entities. */
@@ -39,30 +40,32 @@ enum field {
     FIELD_UPDATED_AT,
     FIELD_COUNT
 };
-/* Of a set of fields. */
+/* A set of fields is an uint32_t with these bits. */
 #define FIELD_BIT(field) (UINT32_C(1) << (field))
 
 /* What the text of FIELD_UPDATED_AT is. */
 enum updated_at_type {
-    UPDATED_AT_TEXT,   /* as received: staging reads it */
-    UPDATED_AT_MS,     /* the record's schema types it: decimal epoch milliseconds */
-    UPDATED_AT_NO_DATE /* the schema's type is no date: as received, for the reason */
+    UPDATED_AT_TEXT,   /* the text as received, which staging reads */
+    UPDATED_AT_MS,     /* decimal epoch milliseconds, made as the record's schema says */
+    UPDATED_AT_NO_DATE /* the text as received, for the reason: its type in the schema is no date */
 };
 
-/* Source layer's result: the fields of one change as text. */
+/* The source layer's result: the fields of one change, as text. */
 struct decoded {
     enum change_kind kind;
     struct slice fields[FIELD_COUNT]; /* valid UTF-8, untrimmed; p == NULL: missing or null */
-    uint32_t unavailable; /* FIELD_BITs: __debezium_unavailable_value; their texts are null */
-    bool has_source_time; /* Debezium source.ts_ms or __source_ts_ms, 0 excepted */
+    uint32_t unavailable; /* FIELD_BITs of fields that are __debezium_unavailable_value; their texts
+                             are null */
+    bool has_source_time; /* Debezium's source.ts_ms or __source_ts_ms is there and not 0 */
     int64_t source_time_ms;
     enum updated_at_type updated_at_type;
     bool has_metadata;   /* rule O1: an envelope with `source`, or flat with Debezium's metadata */
     bool is_read;        /* op r: a row of a snapshot */
-    bool id_is_from_key; /* the value does not say the id: its text is the key's */
-    struct slice position;      /* position.h; empty: none */
-    uint32_t unknown_fields;    /* how many fields of the record nobody asked for */
-    struct slice strange_names; /* if no field of the entity is there: what is, for the reason */
+    bool id_is_from_key; /* the value does not say the id, so it is from the key */
+    struct slice position;      /* see position.h; empty: none */
+    uint32_t unknown_fields;    /* how many members of the record are not fields of the entity */
+    struct slice strange_names; /* the names of these, for the reason, if the record has no field of
+                                   the entity at all */
 };
 
 enum account_type { ACCOUNT_SAVINGS, ACCOUNT_CHECKING };
@@ -71,31 +74,34 @@ static inline const char *account_type_name(enum account_type type) {
 }
 bool account_type_find(struct slice name, enum account_type *type);
 
-/* Staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only id, customer_id (of a
- * customer) and what says when and where it was are set; for CHANGE_TRUNCATE only the latter. */
+/* The staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only these are set: id,
+ * customer_id (of a customer), and what says when and where the change was. For CHANGE_TRUNCATE
+ * only the latter is set. */
 struct event {
     enum entity entity;
     enum change_kind kind;
-    struct slice
-        id; /* account_id, or customer_id as decimal text: what keys and partitions are made of */
-    bool id_is_from_key; /* the value does not say it */
-    int64_t customer_id; /* the customer's own, or the one that the account belongs to */
+    /* account_id, or customer_id as decimal text. Keys and partitions are made from it. */
+    struct slice id;
+    bool id_is_from_key; /* the record's value does not say the id */
+    int64_t customer_id; /* the customer's own, or of the customer that the account belongs to */
     struct slice customer_name;
     bool has_loan_flag;
     int64_t balance_cents; /* 0 … 10^18 - 1 */
     enum account_type account_type;
-    uint32_t unavailable; /* FIELD_BITs of fields that are what the version at its place says */
-    int64_t event_at_ms, loaded_at_ms; /* epoch; event_at in years 0001 … 9999 */
-    bool has_own_time; /* event_at is the record's own; else it is the Kafka timestamp, loaded_at */
-    bool is_log;  /* its topic is a database's log (rule O1): the partition's order is the truth */
-    bool by_time; /* rule O10: placed by its time (O2), whatever it carries; then is_log is false */
-    bool is_read; /* a row of a snapshot */
-    struct slice position;    /* position.h; empty: none */
-    int64_t early_after_ms;   /* what future.window is counted from: Kafka's timestamp, or
+    uint32_t unavailable; /* FIELD_BITs of fields that keep the value that holds at this place */
+    int64_t event_at_ms, loaded_at_ms; /* since the epoch; event_at in the years 0001 … 9999 */
+    bool has_own_time; /* event_at is the record's own time, else it is the Kafka timestamp,
+                          loaded_at */
+    bool is_log; /* rule O1: its topic is a database's log, so the partition's order is the truth */
+    bool by_time; /* rule O10: it is placed by its time (O2), whatever it carries, and is_log is
+                     false */
+    bool is_read; /* it is a row of a snapshot */
+    struct slice position;    /* see position.h; empty: none */
+    int64_t early_after_ms;   /* future.window is counted from here: Kafka's timestamp, or
                                  quarantine.replayed_at */
-    int32_t source_partition; /* where it lies in its input topic */
+    int32_t source_partition; /* where the record is in its input topic */
     int64_t source_offset;
-    uint32_t null_fields; /* FIELD_BITs: was null, for the metrics */
+    uint32_t null_fields; /* FIELD_BITs of fields that were null, for the metrics */
 };
 
 /* Why a record is quarantined. The names are promised to users (header quarantine.code, metric
@@ -121,10 +127,10 @@ const char *reason_code_name(enum reason_code code); /* "invalid_balance" */
 
 struct reason {
     enum reason_code code;
-    struct buf text; /* the sentence for header quarantine.reason; reused from record to record */
+    struct buf text; /* the sentence for the header quarantine.reason; reused for each record */
 };
 
-/* Sets both and returns false, so that a layer can `return reason_set(...)`. */
+/* Sets code and text and returns false, so that a layer can `return reason_set(...)`. */
 bool reason_set(struct reason *r, enum reason_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -44,7 +44,7 @@ const char *field_label(enum field field) {
     return labels[field];
 }
 
-/* Without the marks that editors and exports leave before a name, and what else does not count. */
+/* Skips the marks that editors and exports leave before a name. */
 static struct slice skip_marks(struct slice name) {
     static const char byte_order_mark[] = "\xef\xbb\xbf", zero_width_space[] = "\xe2\x80\x8b";
     while (slice_has_prefix(name, slice_str(byte_order_mark)) ||
@@ -53,7 +53,8 @@ static struct slice skip_marks(struct slice name) {
     return name;
 }
 
-/* `out` has room for `max` bytes. False if it is longer. */
+/* Puts the normal form of a name into `out`, which has room for `max` bytes. False: it is longer.
+ */
 static bool normalize(struct slice name, char *out, size_t max, struct slice *normal) {
     size_t n = 0;
     name = skip_marks(name);
@@ -133,7 +134,7 @@ bool field_from_label(enum entity entity, struct slice label, enum field *field,
     return find_field(entity, label, field) || refuse_field(entity, label, e);
 }
 
-/* A name that is configured: `normal` is in texts, which the names may share. */
+/* Adds a configured name. `name` and `normal` point into n->texts. */
 static bool add_name(struct field_names *n, enum field field, struct slice name,
                      struct slice normal, struct err *e) {
     const struct field_name *taken = find_normal(n, normal);
@@ -153,7 +154,7 @@ static bool add_name(struct field_names *n, enum field field, struct slice name,
     return true;
 }
 
-/* "field=name"; `to` has room for what the name becomes. */
+/* Adds the name of a pair "field=name"; `to` has room for its normal form. */
 static bool add_pair(struct field_names *n, enum entity entity, struct slice pair, char *to,
                      struct err *e) {
     const char *equals = pair.n > 0 ? memchr(pair.p, '=', pair.n) : NULL;
@@ -172,7 +173,7 @@ static bool add_pair(struct field_names *n, enum entity entity, struct slice pai
     return add_name(n, field, name, normal, e);
 }
 
-/* The text up to the next comma, taken off `rest`; p == NULL: there is none left. */
+/* Takes the text up to the next comma off `rest`. rest->p becomes NULL with the last one. */
 static struct slice next_pair(struct slice *rest) {
     struct slice pair = *rest;
     const char *comma = rest->n > 0 ? memchr(rest->p, ',', rest->n) : NULL;
@@ -187,7 +188,7 @@ static struct slice next_pair(struct slice *rest) {
 
 static bool add_configured(struct field_names *n, enum entity entity, struct slice more,
                            struct err *e) {
-    char *to = n->texts + more.n; /* no normal name is longer than its pair */
+    char *to = n->texts + more.n; /* a normal form is never longer than its pair */
     for (struct slice rest = slice_of(n->texts, more.n); rest.p != NULL;) {
         struct slice pair = next_pair(&rest);
         if (!add_pair(n, entity, pair, to, e))

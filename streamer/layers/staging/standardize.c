@@ -4,12 +4,13 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
+#include "streamer/model/entity.h"
 
 #define BALANCE_PRECISION 18
 #define BALANCE_SCALE 2
 
-/* The longest value that a reason quotes whole, in bytes: a reason becomes a header of a message
- * that already carries the whole value, and must not make it too large for the broker. */
+/* The longest value, in bytes, that a reason quotes whole. The reason becomes a header of a message
+ * that already carries the whole value, and must not make that message too large for the broker. */
 #define QUOTED_MAX_BYTES 4096
 
 #define KAFKA_NO_TIMESTAMP (-1)
@@ -18,9 +19,9 @@
 struct staging {
     struct standardizer *buffers;
     const struct decoded *in;
-    struct slice text[FIELD_COUNT]; /* trimmed */
-    uint32_t nulls;                 /* FIELD_BITs of those that stand for null */
-    bool time_is_invalid;           /* updated_at decides the time, and is none */
+    struct slice text[FIELD_COUNT]; /* the fields, trimmed */
+    uint32_t nulls;                 /* FIELD_BITs of the fields whose text stands for null */
+    bool time_is_invalid;           /* updated_at decides the event time, and is not a time */
     struct event *out;
     struct reason *why;
 };
@@ -57,7 +58,7 @@ static bool is_no(struct slice text) {
            slice_eq_nocase(text, "false") || slice_eq_nocase(text, "0");
 }
 
-/* `before`, the value as received, `after`. */
+/* The reason's text is `before`, the value as received, and `after`. */
 static bool refuse(struct staging *g, enum reason_code code, const char *before, struct slice value,
                    const char *after) {
     struct slice shown = utf8_cut(value, QUOTED_MAX_BYTES);
@@ -70,7 +71,8 @@ static bool refuse_too_large(struct staging *g, const char *field, size_t n) {
                       n, TEXT_MAX_BYTES);
 }
 
-/* The id's field is not there; if none of the entity's is, the reader wants to see what is. */
+/* The field of the id is not there. If no field of the entity is there, the reason also names the
+ * fields that are. */
 static bool refuse_null_id(struct staging *g, enum reason_code code, const char *text) {
     struct slice names = g->in->strange_names;
     if (names.p == NULL)
@@ -106,7 +108,7 @@ static bool check_customer_name(struct staging *g) {
     return true;
 }
 
-/* A number in another form: 1.0, 0e0. */
+/* Whether the text is this number in any form, such as 1.0 or 0e0. */
 static bool is_number(struct slice text, int64_t value) {
     int64_t number;
     return decimal_parse_integer(text, &number) == DECIMAL_OK && number == value;
@@ -170,13 +172,15 @@ static bool check_event_time(struct staging *g) {
     if (field_is_unavailable(g, FIELD_UPDATED_AT))
         return reason_set(
             g->why, REASON_MALFORMED,
-            "Malformed record: updated_at is __debezium_unavailable_value (the database did not log "
+            "Malformed record: updated_at is __debezium_unavailable_value (the database did not "
+            "log "
             "it), and nothing else says when the change was");
     return refuse(g, REASON_INVALID_UPDATED_AT, "Invalid updated_at: ", g->text[FIELD_UPDATED_AT],
                   " (accepted: " TIMESTAMP_FORMS ")");
 }
 
-/* loaded_at is emitted as a date, and what producers put there is not checked by every broker. */
+/* The Kafka timestamp is emitted as the date loaded_at, and not every broker checks what producers
+ * set it to. */
 static bool check_kafka_timestamp(struct staging *g) {
     int64_t ms = g->out->loaded_at_ms;
     if (time_is_valid(ms) && ms != KAFKA_NO_TIMESTAMP)
@@ -186,11 +190,12 @@ static bool check_kafka_timestamp(struct staging *g) {
                           "Malformed record: it has no Kafka timestamp (-1)");
     return reason_set(
         g->why, REASON_MALFORMED,
-        "Malformed record: its Kafka timestamp %lld is not epoch milliseconds of years 0001 to 9999",
+        "Malformed record: its Kafka timestamp %lld is not epoch milliseconds of years 0001 to "
+        "9999",
         (long long)ms);
 }
 
-/* The id's own field: it could be read, or this says why not. */
+/* An id that could be read is good; else the check of its field says what is wrong. */
 static bool check_id(struct staging *g) {
     if (g->out->id.n > 0)
         return true;
@@ -218,15 +223,7 @@ static bool check_fields(struct staging *g) {
     return true;
 }
 
-/* The entity's own fields. */
-static const uint32_t fields_of[ENTITY_COUNT] = {
-    [ENTITY_CUSTOMER] =
-        FIELD_BIT(FIELD_CUSTOMER_ID) | FIELD_BIT(FIELD_CUSTOMER_NAME) | FIELD_BIT(FIELD_HAS_LOAN),
-    [ENTITY_ACCOUNT] = FIELD_BIT(FIELD_ACCOUNT_ID) | FIELD_BIT(FIELD_CUSTOMER_ID) |
-                       FIELD_BIT(FIELD_BALANCE) | FIELD_BIT(FIELD_ACCOUNT_TYPE),
-};
-
-/* --- what is set whether the record is accepted or not --- */
+/* --- what is set whether or not the record is accepted --- */
 
 static bool read_updated_at(const struct staging *g, int64_t *ms) {
     struct slice text = g->text[FIELD_UPDATED_AT];
@@ -241,8 +238,8 @@ static bool read_updated_at(const struct staging *g, int64_t *ms) {
     return false;
 }
 
-/* The first that is there: the source's time; updated_at, unless the change is the row's end; the
- * Kafka timestamp. */
+/* The event time is the first of these that is there: the source's time; updated_at, unless the
+ * change ends the row; the Kafka timestamp. */
 static void set_event_time(struct staging *g) {
     int64_t ms;
     bool decides =
@@ -260,7 +257,7 @@ static void set_event_time(struct staging *g) {
     }
 }
 
-/* A customer's own customer_id, of which the text makes its key. */
+/* Sets the id of a customer: its customer_id as decimal text. */
 static void set_customer_key(struct staging *g) {
     struct buf *id = &g->buffers->id;
     if (decimal_parse_integer(g->text[FIELD_CUSTOMER_ID], &g->out->customer_id) != DECIMAL_OK)
@@ -307,9 +304,10 @@ bool standardize(struct standardizer *s, enum entity entity, const struct decode
     struct staging g = staging_begin(s, entity, d, kafka_timestamp_ms, out);
     g.why = why;
     why->code = REASON_NONE;
-    if (d->kind == CHANGE_UPSERT) { /* deletes have no fields to speak of */
-        out->unavailable = d->unavailable & fields_of[entity];
-        out->null_fields = g.nulls & fields_of[entity] & ~d->unavailable;
+    if (d->kind == CHANGE_UPSERT) { /* of a delete only the id counts */
+        uint32_t fields = entity_info(entity)->fields;
+        out->unavailable = d->unavailable & fields;
+        out->null_fields = g.nulls & fields & ~d->unavailable;
     }
     return check_kafka_timestamp(&g) && check_fields(&g) && check_event_time(&g);
 }
