@@ -1,4 +1,4 @@
-/* pipeline: one input record's way through the five layers. See pipeline.c. */
+/* pipeline: the way of one input record through the five layers; pipeline.c shows it. */
 #ifndef STREAMER_TASK_PIPELINE_H
 #define STREAMER_TASK_PIPELINE_H
 
@@ -12,48 +12,62 @@ struct input {
     int32_t partition;
     int64_t offset;
     struct record record;
-    const void *headers; /* what has them: opaque to the core, handed to the sink with what is
-                            quarantined or forwarded */
-    /* Where its producer put it: the same, or for a forwarded record what its header
-     * PIPELINE_SOURCE_HEADER says. */
+    /* What the message's headers are read from. It is opaque to the pipeline, which hands it to the
+     * sink with a message that it quarantines or forwards. */
+    const void *headers;
+    /* Where the record's producer put it. These equal partition and offset, unless the record was
+     * forwarded: then its header PIPELINE_SOURCE_HEADER says so. */
     int32_t source_partition;
     int64_t source_offset;
-    struct slice origin; /* of links and refs: their header SINK_SOURCE_HEADER; empty: none */
+    struct slice origin; /* the header SINK_SOURCE_HEADER of a link or a ref; empty: none */
 };
 
-/* "partition:offset" of a forwarded record in its input topic. Not passed on to quarantine. */
+/* The header with the "partition:offset" that a forwarded record had in its input topic. A
+ * quarantined message does not keep it. */
 #define PIPELINE_SOURCE_HEADER "__streamer.source"
 
 struct pipeline {
     struct task_env env;
     const struct config *config;
-    bool in_place[ENTITY_COUNT];   /* the input topic has n partitions, so a record may lie where it
-                                      belongs */
-    int32_t quarantine_partitions; /* n, unless the topic was there before; may be changed after
-                                      pipeline_init */
+    /* The input topic has n partitions, so that a record may already be in the one of its owner. */
+    bool in_place[ENTITY_COUNT];
+    /* Of the quarantine topic: n, unless the topic existed before. The owner of the pipeline may
+     * change it after pipeline_init. */
+    int32_t quarantine_partitions;
     struct decoder *decoder;
     struct standardizer standardizer;
-    struct reason reason;
+    struct reason reason; /* of the record in work, if it is bad or waits */
     struct buf header_text, time_text;
-    bool has_told_of_tombstones[ENTITY_COUNT]; /* the log has a line about records behind tombstones
-                                                */
+    /* The log already has a line about records behind tombstones. */
+    bool has_told_of_tombstones[ENTITY_COUNT];
 };
 
-/* `config`, `kv` and `sink` must outlive it. partitions: n; input_partitions: of the two input
- * topics. */
+/* `config`, `kv` and `sink` are borrowed and must outlive the pipeline. `partitions` is n;
+ * `input_partitions` are the numbers of partitions of the two input topics. */
 void pipeline_init(struct pipeline *p, const struct config *config, struct kv *kv,
                    struct sink *sink, int32_t partitions,
                    const int32_t input_partitions[ENTITY_COUNT]);
 void pipeline_release(struct pipeline *p);
 
-/* Tells the state what a record of that topic with that key, which will be processed soon, will ask
- * for. kv_fetch then reads it for many records together. */
+/* Tells the state which rows a record of `topic` with this key, which will be processed soon, will
+ * ask for. kv_fetch then reads the rows of many records together. */
 void pipeline_want(struct pipeline *p, const struct task *task, enum topic topic, struct slice key);
 
-/* Processes one record. `task` owns the record's partition number; NULL allowed where the input
- * topic is not in_place. False: part of it is done, commit that and call again with the same record
- * (a fan-out in chunks). A bad record is quarantined, never an error; an error of the state is
- * sticky in kv. */
-bool pipeline_process(struct pipeline *p, struct task *task, const struct input *in);
+enum pipeline_result {
+    PIPELINE_DONE,
+    /* A part of the record is done (a fan-out in chunks). Commit that part, then call again with
+     * the same record. */
+    PIPELINE_PART,
+    /* The record needs something that is not here yet; the text of p->reason says what. Nothing was
+     * changed, counted or sent. Call again later with the same record, and process no record behind
+     * it in its partition before. */
+    PIPELINE_WAITS,
+};
+
+/* Processes one record. `task` owns the record's partition number; it may be NULL where the input
+ * topic is not in_place. A bad record is quarantined and is not an error. An error of the state
+ * stays in kv, whatever this returns. */
+enum pipeline_result pipeline_process(struct pipeline *p, struct task *task,
+                                      const struct input *in);
 
 #endif

@@ -138,7 +138,7 @@ void worker_process_messages(struct worker *w, size_t *at,
         const struct source *s = worker_source_of(w, m);
         struct input in = make_input(w, s, m);
         int64_t forwarded_before = forwarded(w);
-        done = pipeline_process(&w->pipeline, task_of(w, s), &in);
+        done = pipeline_process(&w->pipeline, task_of(w, s), &in) == PIPELINE_DONE;
         w->forwarded[*at] = forwarded(w) > forwarded_before;
         if (kv_failed(w->pipeline.env.kv))
             return;

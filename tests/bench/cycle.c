@@ -122,7 +122,7 @@ static void process(struct bench *b, const struct inbox *in, size_t from, size_t
         message.record.timestamp_ms = l->timestamp_ms;
         message.record.replayed_at_ms = TIMESTAMP_NONE;
         p += l->key_n + l->value_n;
-        while (!pipeline_process(&b->pipeline, &b->tasks[l->partition], &message))
+        while (pipeline_process(&b->pipeline, &b->tasks[l->partition], &message) == PIPELINE_PART)
             ;
     }
     if (kv_failed(b->pipeline.env.kv))

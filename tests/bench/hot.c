@@ -210,7 +210,7 @@ static void process(struct bench *b, struct letters *l) {
         in.record.timestamp_ms = l->p[i].timestamp_ms;
         in.record.replayed_at_ms = TIMESTAMP_NONE;
         p += l->p[i].key_n + l->p[i].value_n;
-        while (!pipeline_process(&b->pipeline, &b->task, &in))
+        while (pipeline_process(&b->pipeline, &b->task, &in) == PIPELINE_PART)
             ;
     }
     if (kv_failed(b->pipeline.env.kv))

@@ -122,7 +122,7 @@ static void process(struct bench *b, enum topic topic, int32_t partition, struct
     in.record.value = value;
     in.record.timestamp_ms = b->clock_ms;
     in.record.replayed_at_ms = TIMESTAMP_NONE;
-    while (!pipeline_process(&b->pipeline, &b->tasks[partition], &in))
+    while (pipeline_process(&b->pipeline, &b->tasks[partition], &in) == PIPELINE_PART)
         ;
 }
 

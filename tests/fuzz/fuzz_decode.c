@@ -1,17 +1,17 @@
-/* libFuzzer entry for the source and staging layers: any record is either accepted, and then what
- * later layers rely on holds, or refused with a reason; and the short way for flat records does as
- * the tree does.
+/* libFuzzer entry for the source and staging layers. Any record is either accepted, and then what
+ * later layers rely on holds, or rejected with a reason. The short way for flat records must give
+ * the same as the tree does.
  *
- *   clang -std=c17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined
- * -fno-sanitize-recover=all -I. \
- *     tests/fuzz/fuzz_decode.c streamer/decode*.c streamer/layers/staging/standardize.c
- * streamer/model/event.c streamer/model/position.c \
- *     streamer/model/field_names.c streamer/base/nearest.c \
- *     streamer/base/{buf,digits,err,slice,mem,utf8,decimal,timestamp,json}.c -lcjson -lunistring
+ *   clang -std=c17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined \
+ *     -fno-sanitize-recover=all -I. -o fuzz_decode \
+ *     tests/fuzz/fuzz_decode.c streamer/layers/source/decode*.c \
+ *     streamer/layers/staging/standardize.c streamer/model/{entity,event,field_names,position}.c \
+ *     streamer/base/{buf,decimal,digits,err,json,mem,nearest,slice,timestamp,utf8}.c \
+ *     -lcjson -lunistring
  *
  * Input: one byte of flags (bit 0: accounts; bit 1: there is a key; bit 2: the value is null; bit
- * 3: more names are configured), with a key one byte that says how long it is, the key, the value.
- */
+ * 3: more names are configured). If there is a key, its length follows as one byte, then the key.
+ * The rest is the value. */
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
@@ -61,7 +61,7 @@ static void check_reason(bool ok, const struct reason *why) {
 }
 
 static bool id_is_read(enum entity entity, const struct decoded *d) {
-    return d->fields[row_id_field(entity)].p != NULL;
+    return d->fields[entity_info(entity)->id].p != NULL;
 }
 
 /* Of an accepted record, and of a refused one. */
@@ -70,7 +70,7 @@ static void check_decoded(enum entity entity, const struct decoded *d) {
         assert(is_text(d->fields[f]) &&
                ((d->unavailable & FIELD_BIT(f)) == 0 || d->fields[f].p == NULL));
     assert(d->unavailable >> FIELD_COUNT == 0 &&
-           (d->unavailable & FIELD_BIT(row_id_field(entity))) == 0);
+           (d->unavailable & FIELD_BIT(entity_info(entity)->id)) == 0);
     assert(!d->has_source_time || (is_time(d->source_time_ms) && d->source_time_ms != 0));
     assert(d->has_metadata || (!d->has_source_time && d->position.n == 0));
     assert(d->kind != CHANGE_TOMBSTONE || !d->has_metadata);
@@ -112,9 +112,9 @@ static bool same(struct slice a, struct slice b) {
 
 static struct decoder *new_decoder(bool configured) {
     return decoder_new(&(struct decoder_options){
-        RECORD_MAX_BYTES,
-        {configured ? "customer_id=id,has_loan=loan,updated_at=__ts_ms" : NULL,
-         configured ? "balance=amount" : NULL}});
+        .record_max_bytes = RECORD_MAX_BYTES,
+        .field_names = {configured ? "customer_id=id,has_loan=loan,updated_at=__ts_ms" : NULL,
+                        configured ? "balance=amount" : NULL}});
 }
 
 /* What came of it is what comes of it without the short way for flat records. */
@@ -124,7 +124,7 @@ static void check_tree(enum entity entity, bool configured, const struct record 
     decoder->tree_only = true;
     struct decoded tree;
     struct reason tree_why = {0};
-    assert(decode(decoder, entity, r, &tree, &tree_why) == ok);
+    assert((decode(decoder, entity, r, &tree, &tree_why) == DECODE_EVENT) == ok);
     assert(tree_why.code == why->code);
     assert(ok || slice_eq(buf_slice(&tree_why.text), buf_slice(&why->text)));
     assert(tree.kind == d->kind && tree.unknown_fields == d->unknown_fields);
@@ -144,7 +144,7 @@ static void run(enum entity entity, bool configured, const struct record *r) {
     struct decoded decoded;
     struct event event;
     struct reason why = {0};
-    bool ok = decode(decoder, entity, r, &decoded, &why);
+    bool ok = decode(decoder, entity, r, &decoded, &why) == DECODE_EVENT;
     check_reason(ok, &why);
     check_tree(entity, configured, r, ok, &decoded, &why);
     check_decoded(entity, &decoded);

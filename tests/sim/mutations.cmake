@@ -65,9 +65,10 @@ mutate(worker_persist
         mutated(MUTATION_GROW_OLD) ? 0 : w->pipeline.env.now_ms - t->meta.committed_ms;
 ]])
 mutate(worker_process
-[[        done = pipeline_process(&w->pipeline, task_of(w, s), &in);
+[[        done = pipeline_process(&w->pipeline, task_of(w, s), &in) == PIPELINE_DONE;
 ]]
-[[        done = mutated_now(MUTATION_SKIP) || pipeline_process(&w->pipeline, task_of(w, s), &in);
+[[        done = mutated_now(MUTATION_SKIP) ||
+               pipeline_process(&w->pipeline, task_of(w, s), &in) == PIPELINE_DONE;
         if (done && mutated_now(MUTATION_TWICE))
             (void)pipeline_process(&w->pipeline, task_of(w, s), &in);
 ]])

@@ -1,3 +1,5 @@
+/* The decoder and its one table of formats. A record's value is read by the first format that
+ * recognizes it. */
 #include "streamer/layers/source/decode.h"
 
 #include "streamer/base/mem.h"
@@ -6,13 +8,23 @@
 #include <assert.h>
 #include <stdlib.h>
 
+static const struct format formats[] = {
+    {"registry wire format (Avro, JSON Schema or Protobuf)", foreign_is_registry_format,
+     foreign_refuse_value, foreign_refuse_key},
+    {"Avro single-object encoding", foreign_is_single_object, foreign_refuse_value,
+     foreign_refuse_key},
+    {"JSON", json_recognizes, json_read_value, key_read_text},
+};
+
 struct decoder *decoder_new(const struct decoder_options *options) {
     struct decoder *d = mem_calloc(1, sizeof *d);
     d->record_max_bytes = options->record_max_bytes;
+    d->schemas = options->schemas;
+    d->formats = formats;
     for (enum entity e = 0; e < ENTITY_COUNT; e++) {
         struct err error;
         bool ok = field_names_init(&d->names[e], e, options->field_names[e], &error);
-        assert(ok); /* the configuration is checked */
+        assert(ok); /* the configuration was checked at the start */
         (void)ok;
     }
     json_init(&d->value);
@@ -34,74 +46,30 @@ void decoder_free(struct decoder *d) {
     free(d);
 }
 
-struct typed decode_unwrap(const cJSON *root) {
-    const cJSON *schema = json_member(root, "schema");
-    const cJSON *payload = json_member(root, "payload");
-    if (schema != NULL && payload != NULL)
-        return (struct typed){payload, schema};
-    return (struct typed){root, NULL};
-}
-
-static void read_tombstone(struct decoding *g) {
-    g->out->kind = CHANGE_TOMBSTONE;
-    key_read_id(g);
-}
-
-/* A text within {"schema", "payload"}, and nothing beside it. */
-static bool is_encoded_twice(const cJSON *root, const cJSON *payload) {
-    return payload != root && cJSON_GetArraySize(root) == 2 && foreign_is_json(json_text(payload));
-}
-
-static void read_object(struct decoding *g, const cJSON *root) {
-    struct typed body = decode_unwrap(root);
-    if (cJSON_IsNull(body.value)) {
-        read_tombstone(g);
-        return;
-    }
-    if (is_encoded_twice(root, body.value)) {
-        foreign_refuse_root(g, body.value);
-        return;
-    }
-    if (!cJSON_IsObject(body.value))
-        body = (struct typed){root, NULL}; /* a row with columns of these names, not an envelope */
-    if (debezium_is_envelope(body.value))
-        debezium_read_envelope(g, body);
-    else
-        debezium_read_flat(g, body);
-}
-
-static void read_tree(struct decoding *g) {
-    const cJSON *root = json_parse(&g->decoder->value, g->record->value);
-    if (root == NULL)
-        foreign_refuse_text(g, g->decoder->value.error);
-    else if (cJSON_IsNull(root)) /* as JsonConverter writes null without schemas */
-        read_tombstone(g);
-    else if (cJSON_IsObject(root))
-        read_object(g, root);
-    else
-        foreign_refuse_root(g, root);
+static void read_as(const struct format *f, struct decoding *g) {
+    f->read_value(f, g);
 }
 
 static void read_value(struct decoding *g) {
     struct slice value = g->record->value;
     if (value.p == NULL)
-        read_tombstone(g);
+        key_read_tombstone(g);
     else if (value.n > g->decoder->record_max_bytes)
         refuse(g, REASON_TOO_LARGE, "Too large: the value has %zu bytes, more than %zu", value.n,
                g->decoder->record_max_bytes);
     else if (value.n == 0)
         refuse(g, REASON_MALFORMED, "Malformed record: the value is empty (a delete is null)");
-    else if (foreign_is_binary(value))
-        foreign_refuse_binary_value(g);
-    else if (g->decoder->tree_only || !flat_read(g))
-        read_tree(g);
+    else
+        read_as(envelope_format(g->decoder, value), g);
 }
 
-bool decode(struct decoder *d, enum entity entity, const struct record *r, struct decoded *out,
-            struct reason *why) {
+enum decode_outcome decode(struct decoder *d, enum entity entity, const struct record *r,
+                           struct decoded *out, struct reason *why) {
     *out = (struct decoded){.kind = CHANGE_UPSERT};
     why->code = REASON_NONE;
     struct decoding g = {.decoder = d, .entity = entity, .record = r, .out = out, .why = why};
     read_value(&g);
-    return why->code == REASON_NONE;
+    if (g.waits)
+        return DECODE_WAIT;
+    return why->code == REASON_NONE ? DECODE_EVENT : DECODE_REJECT;
 }

@@ -1,11 +1,13 @@
-/* decode: the source layer. Tells the format of a record by its first bytes (flat JSON, Debezium
- * envelope with and without schema, Debezium flattened, tombstone) and reads its fields as text.
+/* decode: the source layer. It recognizes the format of a record by its first bytes (flat JSON, a
+ * Debezium envelope with and without schema, Debezium flattened, a tombstone) and reads the fields
+ * as text. Each record has one of three outcomes: an event, a rejection with its reason, or a wait
+ * for something that the record needs and that is not here yet.
  *
- * A flat record counts as Debezium's, flattened (has_metadata), if it has a member that
+ * A flat record counts as a flattened record of Debezium (has_metadata) if it has a member that
  * ExtractNewRecordState adds with its default prefix:
  *
  *   __op  __deleted  __source_…  __transaction_…
- *   __X   of a member X of the envelope or of `source`:
+ *   __X   where X is a member of the envelope or of `source`:
  *         of any database    ts_ms ts_us ts_ns version connector name snapshot db sequence schema
  *                            table collection
  *         PostgreSQL         lsn txId xmin
@@ -13,29 +15,48 @@
  *         SQL Server, Db2    commit_lsn change_lsn event_serial_no
  *         Oracle             scn commit_scn lcr_position rs_id ssn redo_thread user_name row_id
  *
- * These are no fields of the row, however they are spelled, unless the configuration names one.
- * `Op` with the value I, U or D is AWS DMS's, and says nothing of a log. */
+ * Such members are not fields of the row, however they are spelled, unless the configuration names
+ * one of them. A member `Op` with the value I, U or D comes from AWS DMS. It does not make the
+ * record one of a log. */
 #ifndef STREAMER_LAYERS_SOURCE_DECODE_H
 #define STREAMER_LAYERS_SOURCE_DECODE_H
 
 #include "streamer/model/event.h"
+#include "streamer/model/schema_source.h"
 
-struct decoder; /* one a thread */
+/* A decoder belongs to one thread. */
+struct decoder;
 
 struct decoder_options {
-    size_t record_max_bytes; /* a longer value is quarantined as too_large */
-    const char
-        *field_names[ENTITY_COUNT]; /* more names, as field_names_init takes them; NULL: none */
+    size_t record_max_bytes; /* a longer value is rejected as too_large */
+    /* More names of fields, in the form that field_names_init takes; NULL: none. */
+    const char *field_names[ENTITY_COUNT];
+    /* Borrowed; must outlive the decoder. NULL: there is none, and a record that needs a schema is
+     * rejected as unknown_schema. */
+    struct schema_source *schemas;
 };
 
 struct decoder *decoder_new(const struct decoder_options *options);
 void decoder_free(struct decoder *d);
 
-/* Fills `out`; or returns false with `why` set (malformed, unsupported_op, too_large,
- * unknown_schema). Then `out` still says what could be read: kind, id, source time and position,
- * has_metadata, is_read, as a bad record is judged by the owner of its id (standardize_rejected).
+enum decode_outcome {
+    DECODE_EVENT,  /* `out` is the change */
+    DECODE_REJECT, /* the record is to be quarantined; `why` says as what */
+    DECODE_WAIT,   /* the record cannot be judged yet; `why` has no code, its text says what is
+                      waited for */
+};
+
+/* Decodes one record.
+ *
+ * DECODE_REJECT has one of the codes malformed, unsupported_op, too_large, unknown_schema. `out`
+ * then holds what could be read all the same: kind, id, source time, position, has_metadata and
+ * is_read, because the owner of the id judges a bad record (standardize_rejected).
+ *
+ * After DECODE_WAIT `out` must not be used. The caller changes nothing for this record or for those
+ * behind it in its partition, and calls again with the same record later.
+ *
  * What `out` points to is good until the next call. */
-bool decode(struct decoder *d, enum entity entity, const struct record *r, struct decoded *out,
-            struct reason *why);
+enum decode_outcome decode(struct decoder *d, enum entity entity, const struct record *r,
+                           struct decoded *out, struct reason *why);
 
 #endif

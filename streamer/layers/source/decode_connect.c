@@ -1,10 +1,10 @@
-/* Texts of typed values, by the schema that Kafka Connect's JSON converter sends along. */
+/* Texts of typed values, by the schema that the JSON converter of Kafka Connect sends along. */
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/layers/source/decode_parts.h"
 
-/* Base64 of DECIMAL_BYTES_MAX bytes; its last group of three bytes is not full. */
+/* The length of the base64 of DECIMAL_BYTES_MAX bytes, whose last group of three is not full. */
 #define DECIMAL_BASE64_MAX ((size_t)(DECIMAL_BYTES_MAX + 2) / 3 * 4)
 
 static bool text_is(const cJSON *item, const char *text) {
@@ -32,8 +32,8 @@ static int base64_digit(char c) {
     return c == '/' ? 63 : -1;
 }
 
-/* `bytes` has room for DECIMAL_BASE64_MAX / 4 * 3. Returns how many there are, 0 when it is not
- * base64. */
+/* `bytes` has room for DECIMAL_BASE64_MAX / 4 * 3 bytes. Returns how many there are; 0: the text is
+ * not base64. */
 static size_t base64_decode(struct slice text, char *bytes) {
     if (text.n == 0 || text.n % 4 != 0 || text.n > DECIMAL_BASE64_MAX)
         return 0;
@@ -65,13 +65,13 @@ static bool read_scale(const cJSON *item, int32_t *scale) {
     return true;
 }
 
-/* VariableScaleDecimal, with its schema or without. */
+/* Whether the value is a VariableScaleDecimal, with or without a schema. */
 static bool is_scale_and_value(const cJSON *item) {
     return cJSON_IsObject(item) && cJSON_GetArraySize(item) == 2 &&
            json_member(item, "scale") != NULL && json_member(item, "value") != NULL;
 }
 
-/* The converter writes plain JSON numbers with decimal.format=NUMERIC. */
+/* With decimal.format=NUMERIC the converter writes plain JSON numbers, which need no decoding. */
 static bool is_typed_decimal(struct typed item) {
     return text_is(json_member(item.schema, "name"), "org.apache.kafka.connect.data.Decimal") &&
            cJSON_IsString(item.value) && !json_is_number(item.value);
@@ -99,7 +99,8 @@ bool connect_decimal_text(struct typed item, struct buf *buf, struct slice *text
 
 /* --- times --- */
 
-/* To epoch milliseconds: multiply, then divide. Both 0: a text. */
+/* How a number of this type becomes epoch milliseconds: multiply, then divide. Both 0: the type is
+ * a text. */
 struct time_type {
     const char *name;
     int64_t multiplier, divisor;
@@ -140,12 +141,13 @@ static bool time_of_text(const struct time_type *type, struct slice text, int128
     return true;
 }
 
-/* Of a type without a name. Base64 is no date, though it can look like one. */
+/* What a type without a name is. Base64 is not a date, though it can look like one. */
 static enum updated_at_type plain_type(const cJSON *schema) {
     return text_is(json_member(schema, "type"), "bytes") ? UPDATED_AT_NO_DATE : UPDATED_AT_TEXT;
 }
 
-/* What Connect and Debezium name is a date, a number, or none; others' names say nothing. */
+/* Whether a type that find_time_type does not know is known not to be a date. Names that are
+ * neither Connect's nor Debezium's say nothing. */
 static bool is_no_date(const char *name) {
     return strncmp(name, "io.debezium.", strlen("io.debezium.")) == 0 ||
            strcmp(name, "org.apache.kafka.connect.data.Time") == 0;

@@ -1,5 +1,5 @@
 /* Debezium's envelope and its flattened form: the operation, and which row counts. A flat record
- * without any of Debezium's fields is the same as a flattened one. */
+ * without metadata of Debezium is read in the same way as a flattened one. */
 #include "streamer/base/utf8.h"
 #include "streamer/layers/source/decode_parts.h"
 
@@ -7,7 +7,7 @@
 
 enum operation {
     OPERATION_UPSERT,
-    OPERATION_READ, /* an upsert of a snapshot */
+    OPERATION_READ, /* an upsert: a row of a snapshot */
     OPERATION_DELETE,
     OPERATION_TRUNCATE,
     OPERATION_OTHER
@@ -47,25 +47,19 @@ static void set_kind(struct decoded *out, enum operation operation) {
         out->kind = CHANGE_TRUNCATE;
 }
 
-/* A delete needs its id: the row's updated_at is the time of its last change, not of its end. */
+/* A delete needs only the id. The row's updated_at is the time of its last change, not of its
+ * end. */
 uint32_t debezium_wanted_fields(const struct decoding *g) {
     switch (g->out->kind) {
     case CHANGE_UPSERT:
         return FIELDS_ALL & ~g->refused;
     case CHANGE_DELETE:
     case CHANGE_TOMBSTONE:
-        return FIELD_BIT(row_id_field(g->entity));
+        return FIELD_BIT(entity_info(g->entity)->id);
     case CHANGE_TRUNCATE:
         break;
     }
     return 0;
-}
-
-/* Truncations and messages (op t, m) have a source, but no row. */
-bool debezium_is_envelope(const cJSON *object) {
-    return json_member(object, "op") != NULL &&
-           (json_member(object, "before") != NULL || json_member(object, "after") != NULL ||
-            cJSON_IsObject(json_member(object, "source")));
 }
 
 static bool is_absent(const cJSON *item) {
@@ -74,16 +68,15 @@ static bool is_absent(const cJSON *item) {
 
 static void refuse_row(struct decoding *g, const char *part, const cJSON *row) {
     if (cJSON_IsString(row) && foreign_is_json(json_text(row)))
-        refuse(
-            g, REASON_MALFORMED,
-            "Malformed record: %s is a JSON text, not an object, as the connector for MongoDB sends it",
-            part);
+        refuse(g, REASON_MALFORMED,
+               "Malformed record: %s is a JSON text, not an object, as the connector for MongoDB "
+               "sends it",
+               part);
     else
         refuse(g, REASON_MALFORMED, "Malformed record: %s is not an object", part);
 }
 
-/* The row that says what the change is about; of a delete, it may be missing, of an operation that
- * is not supported too. */
+/* Reads the row that the change is about. is_optional: the row may be missing. */
 static void read_part(struct decoding *g, struct typed envelope, const char *part,
                       bool is_optional) {
     const cJSON *row = json_member(envelope.value, part);
@@ -95,9 +88,9 @@ static void read_part(struct decoding *g, struct typed envelope, const char *par
 }
 
 static void read_deleted(struct decoding *g, struct typed envelope) {
-    uint32_t id = FIELD_BIT(row_id_field(g->entity));
+    uint32_t id = FIELD_BIT(entity_info(g->entity)->id);
     read_part(g, envelope, "before", true);
-    if (g->out->fields[row_id_field(g->entity)].p == NULL && (g->refused & id) == 0)
+    if (g->out->fields[entity_info(g->entity)->id].p == NULL && (g->refused & id) == 0)
         key_read_id(g);
 }
 
@@ -110,7 +103,7 @@ static void read_other(struct decoding *g, struct typed envelope, struct slice o
 void debezium_read_envelope(struct decoding *g, struct typed envelope) {
     const cJSON *op = json_member(envelope.value, "op");
     if (!json_is_scalar(op))
-        row_refuse_nested(g, "op", op);
+        refuse_nested(g, "op", op);
     metadata_read_source(g, json_member(envelope.value, "source"));
     enum operation operation = operation_of(json_text(op));
     set_kind(g->out, operation);

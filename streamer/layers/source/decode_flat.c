@@ -1,23 +1,17 @@
-/* Flat records without a tree: most are an object of a few scalars, and are read where they stand.
- * Whatever is not as simple is left to json_parse, which all records could take: the results are
- * the same. */
+/* Flat records without a tree. Most records are an object of a few scalars, and are read in place.
+ * Whatever is not as simple is left to json_parse, which could read all records with the same
+ * results. */
 #include "streamer/layers/source/decode_parts.h"
 
 #define MEMBERS_MAX 32
 
-/* With their like null, these members make an envelope of a flat object (decode_unwrap,
- * debezium_is_envelope), or a record of another format (foreign_format). */
-static bool is_for_tree(struct slice name) {
-    return slice_eq(name, slice_str("op")) || slice_eq(name, slice_str("payload")) ||
-           slice_eq(name, slice_str("op_type")) || slice_eq(name, slice_str("specversion"));
-}
-
-/* What the record says of itself in members that are no field. False: it is for the tree. */
+/* Reads what the record says of itself in members that are not fields. False: the record needs the
+ * tree. */
 static bool read_others(const struct json_pair *pairs, size_t n, struct metadata *m) {
     *m = (struct metadata){0};
     for (size_t i = 0; i < n; i++)
         if (metadata_take_flat(m, pairs[i].name, pairs[i].text) == MARK_COUNT &&
-            is_for_tree(pairs[i].name))
+            envelope_has_name(pairs[i].name))
             return false;
     return true;
 }

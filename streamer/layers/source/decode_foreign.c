@@ -1,37 +1,31 @@
-/* What is known, but not read: the reason names it, so that whoever looks at the quarantine knows
- * what to change. */
+/* Formats that are recognized but not read. The reason names the format, so that whoever looks at
+ * the quarantine knows what to change. */
 #include "streamer/layers/source/decode_parts.h"
 
-static bool is_registry_format(struct slice bytes) {
+bool foreign_is_registry_format(struct slice bytes) {
     return bytes.n > 0 && bytes.p[0] == '\0';
 }
 
-bool foreign_is_binary(struct slice bytes) {
-    return is_registry_format(bytes) || slice_has_prefix(bytes, slice_str("\xc3\x01"));
+bool foreign_is_single_object(struct slice bytes) {
+    return slice_has_prefix(bytes, slice_str("\xc3\x01"));
 }
 
-static const char *binary_format(struct slice bytes) {
-    return is_registry_format(bytes) ? "registry wire format (Avro, JSON Schema or Protobuf)"
-                                     : "Avro single-object encoding";
+void foreign_refuse_value(const struct format *f, struct decoding *g) {
+    refuse(g, REASON_UNKNOWN_SCHEMA,
+           "Unknown schema: the value is in %s, which needs schema.registry.url; this version does "
+           "not support that yet",
+           f->name);
 }
 
-void foreign_refuse_binary_value(struct decoding *g) {
-    refuse(
-        g, REASON_UNKNOWN_SCHEMA,
-        "Unknown schema: the value is in %s, which needs schema.registry.url; this version does not support that "
-        "yet",
-        binary_format(g->record->value));
+void foreign_refuse_key(const struct format *f, struct decoding *g) {
+    refuse(g, REASON_UNKNOWN_SCHEMA,
+           "Unknown schema: a binary key, as a number's bytes or %s, which needs "
+           "schema.registry.url; this version does not support that yet; give the id as text or "
+           "JSON",
+           f->name);
 }
 
-void foreign_refuse_binary_key(struct decoding *g) {
-    refuse(
-        g, REASON_UNKNOWN_SCHEMA,
-        "Unknown schema: a binary key, as a number's bytes or %s, which needs schema.registry.url; this version "
-        "does not support that yet; give the id as text or JSON",
-        binary_format(g->record->key));
-}
-
-/* --- no JSON --- */
+/* --- values that are not JSON --- */
 
 static bool take_varint(struct slice *s, uint64_t *value) {
     *value = 0;
@@ -52,7 +46,7 @@ static bool skip(struct slice *s, uint64_t n) {
     return true;
 }
 
-/* A field of a Protobuf message: its number and wire type, then a value of that type. */
+/* Skips one field of a Protobuf message: its number and wire type, then a value of that type. */
 static bool skip_protobuf_field(struct slice *s) {
     uint64_t tag, n;
     if (!take_varint(s, &tag) || tag < 8)
@@ -78,7 +72,8 @@ static bool has_control_character(struct slice s) {
     return false;
 }
 
-/* A message has no mark of its own: it is binary, and fields from its first byte to its last. */
+/* A Protobuf message has no mark of its own. It is recognized by being binary, and fields from its
+ * first byte to its last. */
 static bool is_protobuf(struct slice value) {
     if (!has_control_character(value))
         return false;
@@ -99,13 +94,13 @@ void foreign_refuse_text(struct decoding *g, const char *error) {
         refuse(g, REASON_MALFORMED, "Malformed JSON: %s", error);
 }
 
-/* --- JSON --- */
+/* --- values that are JSON --- */
 
 static struct slice without_first(struct slice text) {
     return slice_trim(slice_of(text.p + 1, text.n - 1));
 }
 
-/* A text in quotes, an object, or a list of objects; "{3F2504E0-…}" is an id. */
+/* An id such as "{3F2504E0-…}" is not JSON. */
 bool foreign_is_json(struct slice text) {
     text = slice_trim(text);
     if (text.n < 2)
@@ -141,7 +136,7 @@ static bool is_golden_gate(const cJSON *object) {
             (has(object, "table") && (has(object, "before") || has(object, "after"))));
 }
 
-/* Both name database, table and type of the change. */
+/* Canal and Maxwell both name database, table and type of the change. */
 static bool is_canal(const cJSON *object) {
     return has(object, "isDdl") || cJSON_IsArray(json_member(object, "data"));
 }
@@ -164,6 +159,7 @@ const char *foreign_format(const cJSON *object) {
 void foreign_refuse_format(struct decoding *g, const char *format) {
     refuse(
         g, REASON_MALFORMED,
-        "Malformed record: the format is that of %s, which is not read (flat JSON and Debezium's formats are)",
+        "Malformed record: the format is that of %s, which is not read (flat JSON and Debezium's "
+        "formats are)",
         format);
 }

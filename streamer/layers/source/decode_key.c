@@ -1,4 +1,5 @@
-/* The id from the message key: for tombstones, and for deletes whose row does not say it. */
+/* The id from the message key. It is needed for tombstones, and for deletes whose row does not say
+ * the id. */
 #include "streamer/base/utf8.h"
 #include "streamer/layers/source/decode_parts.h"
 
@@ -8,8 +9,8 @@ static void read_json_key(struct decoding *g, struct slice key) {
         refuse(g, REASON_MALFORMED, "Malformed JSON in the key: %s", g->decoder->key.error);
         return;
     }
-    enum field id = row_id_field(g->entity);
-    struct typed item = decode_unwrap(root);
+    enum field id = entity_info(g->entity)->id;
+    struct typed item = envelope_unwrap(root);
     if (cJSON_IsObject(item.value)) {
         const cJSON *found[FIELD_COUNT] = {NULL};
         (void)row_find(g, item.value, found);
@@ -28,7 +29,16 @@ static void read_bare_key(struct decoding *g, struct slice key) {
     else if (memchr(key.p, '\0', key.n) != NULL)
         refuse(g, REASON_MALFORMED, "Malformed key: a zero byte in a text");
     else
-        g->out->fields[row_id_field(g->entity)] = key;
+        g->out->fields[entity_info(g->entity)->id] = key;
+}
+
+void key_read_text(const struct format *f, struct decoding *g) {
+    (void)f;
+    struct slice text = slice_trim(g->record->key);
+    if (text.n > 0 && (text.p[0] == '{' || text.p[0] == '"'))
+        read_json_key(g, text);
+    else
+        read_bare_key(g, g->record->key);
 }
 
 void key_read_id(struct decoding *g) {
@@ -38,14 +48,12 @@ void key_read_id(struct decoding *g) {
                "Malformed record: a delete without an id, for neither value nor key has one");
         return;
     }
-    if (foreign_is_binary(key)) {
-        foreign_refuse_binary_key(g);
-        return;
-    }
-    struct slice text = slice_trim(key);
-    if (text.n > 0 && (text.p[0] == '{' || text.p[0] == '"'))
-        read_json_key(g, text);
-    else
-        read_bare_key(g, key);
+    const struct format *f = envelope_format(g->decoder, key);
+    f->read_key(f, g);
     g->out->id_is_from_key = true;
+}
+
+void key_read_tombstone(struct decoding *g) {
+    g->out->kind = CHANGE_TOMBSTONE;
+    key_read_id(g);
 }

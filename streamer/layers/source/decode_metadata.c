@@ -1,12 +1,12 @@
-/* What a record says of itself beside its row: in an envelope's `source`, or flattened in members
- * of its own. */
+/* What a record says of itself beside its row. An envelope says it in its member `source`, a
+ * flattened record in members whose names begin with "__". */
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/layers/source/decode_parts.h"
 #include "streamer/model/position.h"
 
-/* A member of an envelope's `source`, or of the envelope; and what it is flattened. */
+/* The name of a member of an envelope or of its `source`, and the mark that it stands for. */
 struct member {
     struct slice name;
     enum mark mark;
@@ -15,7 +15,8 @@ struct member {
 #define MEMBER(name, mark)                                                                         \
     { {(name), sizeof(name) - 1}, mark }
 
-/* By length, for `source` has many members, and most of them are none of these. */
+/* Sorted by the length of the name, because most members of a `source` are not among these:
+ * used_by_length finds the few with the right length. */
 static const struct member used_members[] = {
     MEMBER("lsn", MARK_LSN),
     MEMBER("pos", MARK_POS),
@@ -36,7 +37,7 @@ static const struct {
 } used_by_length[] = {
     [3] = {0, 4}, [4] = {4, 2}, [5] = {6, 1}, [9] = {7, 2}, [10] = {9, 3}, [15] = {12, 1}};
 
-/* Those that only say that the record is Debezium's. */
+/* Members that nothing here uses. They only tell that the record is Debezium's. */
 static const struct member other_members[] = {
     MEMBER("table", MARK_OTHER),        MEMBER("db", MARK_OTHER),
     MEMBER("schema", MARK_OTHER),       MEMBER("snapshot", MARK_OTHER),
@@ -50,7 +51,7 @@ static const struct member other_members[] = {
     MEMBER("user_name", MARK_OTHER),    MEMBER("row_id", MARK_OTHER),
 };
 
-/* MARK_COUNT: none of them. */
+/* Returns MARK_COUNT if the name is not among the members. */
 static enum mark find_member(const struct member *members, size_t count, struct slice name) {
     for (size_t i = 0; i < count; i++)
         if (slice_eq(members[i].name, name))
@@ -72,7 +73,7 @@ static bool take_prefix(struct slice *name, struct slice prefix) {
     return true;
 }
 
-/* Of a name without its "__". */
+/* The mark of a flattened member; `name` is without its "__". */
 static enum mark flat_mark(struct slice name) {
     if (slice_eq(name, slice_str("op")))
         return MARK_OP;
@@ -80,7 +81,7 @@ static enum mark flat_mark(struct slice name) {
         return MARK_DELETED;
     bool is_of_source = take_prefix(&name, slice_str("source_"));
     enum mark mark = find_used(name);
-    if (mark == MARK_TIME && !is_of_source) /* when the connector saw it */
+    if (mark == MARK_TIME && !is_of_source) /* __ts_ms: when the connector saw the change */
         return MARK_OTHER;
     if (mark != MARK_COUNT)
         return mark;
@@ -117,13 +118,13 @@ enum mark metadata_take_flat(struct metadata *m, struct slice name, struct slice
 }
 
 static void refuse_time(struct decoding *g, const char *name) {
-    g->refused |= FIELD_BIT(FIELD_UPDATED_AT); /* which does not decide in its place */
+    g->refused |= FIELD_BIT(FIELD_UPDATED_AT); /* updated_at does not stand in for it */
     refuse(g, REASON_MALFORMED,
            "Malformed record: %s is not epoch milliseconds within the years 0001 to 9999", name);
 }
 
-/* The database's time of the change, in epoch ms. Absent or 0 is fine: the event time then comes
- * from elsewhere. */
+/* Reads the database's time of the change, in epoch ms. It may be absent or 0: the event time then
+ * comes from elsewhere. */
 static void read_time(struct decoding *g, struct slice text, const char *name) {
     int64_t ms;
     if (text.p == NULL)
@@ -137,7 +138,7 @@ static void read_time(struct decoding *g, struct slice text, const char *name) {
     g->out->source_time_ms = ms;
 }
 
-/* The marks that make a position. MARK_OTHER: it has no such part. */
+/* The marks that the parts of a position are made from. MARK_OTHER: the kind has no such part. */
 static const struct {
     enum position_kind kind;
     enum mark parts[POSITION_PARTS];
@@ -148,7 +149,7 @@ static const struct {
     {POSITION_SCN, {MARK_COMMIT_SCN, MARK_SCN, MARK_OTHER}},
 };
 
-/* The first kind that is there. */
+/* Makes the position from the first kind of which a part is there. */
 static void read_position(struct decoding *g, const struct metadata *m) {
     struct buf *position = &g->decoder->position;
     struct position_source source = {m->texts[MARK_CONNECTOR], m->texts[MARK_NAME],
@@ -195,11 +196,11 @@ void metadata_finish_flat(struct decoding *g, const struct metadata *m) {
     read_position(g, m);
 }
 
-static void refuse_nested(struct decoding *g, enum mark mark, const cJSON *member) {
+static void refuse_mark(struct decoding *g, enum mark mark, const cJSON *member) {
     if (mark == MARK_TIME)
         refuse_time(g, member->string);
     else if (mark == MARK_OP || mark == MARK_DELETED)
-        row_refuse_nested(g, member->string, member);
+        refuse_nested(g, member->string, member);
 }
 
 void metadata_read_flat(struct decoding *g, const cJSON *row, struct metadata *m) {
@@ -207,7 +208,7 @@ void metadata_read_flat(struct decoding *g, const cJSON *row, struct metadata *m
     cJSON_ArrayForEach(member, row) {
         enum mark mark = metadata_take_flat(m, slice_str(member->string), json_text(member));
         if (mark != MARK_COUNT && !json_is_scalar(member))
-            refuse_nested(g, mark, member);
+            refuse_mark(g, mark, member);
     }
     metadata_finish_flat(g, m);
 }

@@ -1,4 +1,4 @@
-/* A row's fields by name. */
+/* The fields of a row, by name. */
 #include "streamer/base/decimal.h"
 #include "streamer/base/utf8.h"
 #include "streamer/layers/source/decode_parts.h"
@@ -6,21 +6,19 @@
 #define STRANGE_NAMES_MAX_BYTES 300
 #define STRANGE_NAME_MAX_BYTES 60
 
-enum field row_id_field(enum entity entity) {
-    return entity == ENTITY_CUSTOMER ? FIELD_CUSTOMER_ID : FIELD_ACCOUNT_ID;
-}
-
 /* The choice among the members of a row. */
 struct choice {
     const struct field_names *names;
     size_t next; /* for field_names_find */
-    /* FIELD_BITs of those that a name of this rank, or of a better one, was seen of */
+    /* By rank: FIELD_BITs of the fields that have appeared by a name of this rank or a better one
+     */
     uint32_t seen[FIELD_RANKS];
-    uint32_t unknown, others; /* members that are no field, but those with "__"; those with it */
+    uint32_t unknown; /* how many members without "__" are not fields */
+    uint32_t others;  /* how many members begin with "__" */
 };
 
-/* Debezium's own members are fields only where a configured name spells one, as updated_at=__ts_ms,
- * and then both. */
+/* A member of Debezium's own is a field only if the configuration spells its name exactly, as in
+ * updated_at=__ts_ms. Then it is a field and metadata. */
 static const struct field_name *find_underscored(struct choice *c, struct slice name) {
     c->others++;
     if (metadata_has_name(name))
@@ -28,7 +26,7 @@ static const struct field_name *find_underscored(struct choice *c, struct slice 
     return field_names_find(c->names, &c->next, name);
 }
 
-/* The next member. True: it stands for *field, until a better one comes. */
+/* Looks at the next member. True: it is the best one so far for *field. */
 static bool choose(struct choice *c, struct slice name, enum field *field) {
     bool underscored = slice_has_prefix(name, slice_str("__"));
     const struct field_name *k =
@@ -72,11 +70,6 @@ bool row_find_flat(const struct decoding *g, const struct json_pair *pairs, size
     return c.unknown + c.others == 0;
 }
 
-void row_refuse_nested(struct decoding *g, const char *name, const cJSON *item) {
-    refuse(g, REASON_MALFORMED, "Malformed record: %s is %s where a value belongs", name,
-           cJSON_IsObject(item) ? "an object" : "a list");
-}
-
 static void refuse_decimal(struct decoding *g, enum field field) {
     g->refused |= FIELD_BIT(field);
     refuse(g, REASON_MALFORMED,
@@ -89,10 +82,10 @@ static bool is_unavailable(struct slice text) {
     return text.n == sizeof mark - 1 && memcmp(text.p, mark, text.n) == 0;
 }
 
-/* The database did not log the value, for it did not change. Which row is meant must be said all
- * the same. */
+/* The database did not log the value, because it did not change. The id must be there all the
+ * same. */
 static void set_unavailable(struct decoding *g, enum field field) {
-    if (field != row_id_field(g->entity)) {
+    if (field != entity_info(g->entity)->id) {
         g->out->unavailable |= FIELD_BIT(field);
         return;
     }
@@ -122,7 +115,7 @@ void row_read_field(struct decoding *g, enum field field, struct typed item) {
             refuse_decimal(g, field);
     } else if (!json_is_scalar(item.value)) {
         g->refused |= FIELD_BIT(field);
-        row_refuse_nested(g, field_label(field), item.value);
+        refuse_nested(g, field_label(field), item.value);
     } else {
         if (field == FIELD_UPDATED_AT && text.p != NULL && item.schema != NULL)
             g->out->updated_at_type = connect_time_text(item.schema, converted, &text);

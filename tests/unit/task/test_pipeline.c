@@ -4,6 +4,7 @@
 
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
+#include "streamer/layers/source/decode_parts.h"
 
 #include <stdio.h>
 
@@ -22,6 +23,7 @@ static void assert_as_received(const struct message *m, const struct input *in) 
 /* --- where a record goes --- */
 
 #define CUSTOMER(id) "{\"customer_id\":\"" id "\",\"name\":\"Ann\",\"has_loan\":\"no\"}"
+#define CUSTOMER_BOB(id) "{\"customer_id\":\"" id "\",\"name\":\"Bob\",\"has_loan\":\"no\"}"
 #define ACCOUNT(id)                                                                                \
     "{\"account_id\":\"" id "\",\"customer_id\":1,\"balance\":\"1\",\"account_type\":\"savings\"}"
 
@@ -157,7 +159,8 @@ static void test_pipeline__quarantine(void **state) {
     assert_quarantined(
         &g, &in, 0,
         "quarantine.code=malformed\n"
-        "quarantine.reason=Malformed record: a delete without an id, for neither value nor key has one\n"
+        "quarantine.reason=Malformed record: a delete without an id, for neither value nor key has "
+        "one\n"
         "quarantine.topic=accounts\nquarantine.partition=4\nquarantine.offset=43\n"
         "quarantine.at=2024-02-15T00:00:00.000Z\n");
     const struct counts *c = &g.pipeline.env.counts;
@@ -251,10 +254,10 @@ static void test_pipeline__fanout(void **state) {
     rig_run_text(&g, TOPIC_ACCOUNTS, p, NULL, ACCOUNT("A"));
     struct input in = rig_input(&g, TOPIC_CUSTOMER_REFS, p, "1", NULL);
     in.record.value = slice_of("\1\1\6ann\1", 7);
-    assert_false(pipeline_process(&g.pipeline, &g.tasks[p], &in));
+    assert_int_equal(pipeline_process(&g.pipeline, &g.tasks[p], &in), PIPELINE_PART);
     assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_CUSTOMER_REFS], 0);
     assert_int_equal(capture_count(&g.sent, TOPIC_ACCOUNT_SUMMARY), 1);
-    assert_true(pipeline_process(&g.pipeline, &g.tasks[p], &in));
+    assert_int_equal(pipeline_process(&g.pipeline, &g.tasks[p], &in), PIPELINE_DONE);
     assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_CUSTOMER_REFS], 1);
     assert_int_equal(capture_count(&g.sent, TOPIC_ACCOUNT_SUMMARY), 1);
     rig_release(&g);
@@ -311,11 +314,11 @@ static const char *any_value(struct rng *r, char *text, size_t size, bool is_cus
     const char *tail = what < 35 ? ",\"__deleted\":\"true\"" : "";
     int day = 10 + (int)rng_below(r, 5);
     if (is_customer)
-        (void)snprintf(
-            text, size,
-            "{\"customer_id\":\"%s\",\"name\":\"%s\",\"has_loan\":\"%s\",\"updated_at\":\"2024-02-%d\"%s}",
-            what < 45 ? "?" : (const char *[]){"1", "2", "3", "4"}[rng_below(r, 4)],
-            rng_chance(r, 5) ? "" : "ann", rng_chance(r, 50) ? "yes" : "no", day, tail);
+        (void)snprintf(text, size,
+                       "{\"customer_id\":\"%s\",\"name\":\"%s\",\"has_loan\":\"%s\","
+                       "\"updated_at\":\"2024-02-%d\"%s}",
+                       what < 45 ? "?" : (const char *[]){"1", "2", "3", "4"}[rng_below(r, 4)],
+                       rng_chance(r, 5) ? "" : "ann", rng_chance(r, 50) ? "yes" : "no", day, tail);
     else
         (void)snprintf(
             text, size,
@@ -336,10 +339,10 @@ static const char *any_change(struct rng *r, char *text, size_t size, bool is_cu
                        rng_chance(r, 90) ? "ann" : "__debezium_unavailable_value",
                        (int)rng_below(r, 4) % 3);
     else
-        (void)snprintf(
-            row, sizeof row,
-            "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":%d,\"account_type\":\"savings\"}",
-            (int)rng_below(r, 5), (int)rng_below(r, 5), (int)rng_below(r, 4) - 1);
+        (void)snprintf(row, sizeof row,
+                       "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":%d,"
+                       "\"account_type\":\"savings\"}",
+                       (int)rng_below(r, 5), (int)rng_below(r, 5), (int)rng_below(r, 4) - 1);
     bool is_delete = op == 'd';
     (void)snprintf(
         text, size,
@@ -481,6 +484,69 @@ static void test_pipeline__wanted_rows_are_asked_for(void **state) {
     rig_release(&g);
 }
 
+/* --- a record that has to wait --- */
+
+static bool is_answered; /* by whoever the format of this test waits for */
+
+static bool waiting_recognizes(struct slice bytes) {
+    return slice_has_prefix(bytes, slice_str("#"));
+}
+
+/* '#', then JSON. */
+static void waiting_read(const struct format *f, struct decoding *g) {
+    (void)f;
+    struct slice value = slice_of(g->record->value.p + 1, g->record->value.n - 1);
+    if (is_answered)
+        json_read_object(g, json_parse(&g->decoder->value, value));
+    else
+        wait_for(g, "an answer");
+}
+
+static const struct format waiting_formats[] = {
+    {"of this test", waiting_recognizes, waiting_read, key_read_text},
+    {"JSON", json_recognizes, json_read_value, key_read_text},
+};
+
+static void put_content(const struct rig *g, struct buf *out) {
+    for (enum family f = 0; f < FAMILY_COUNT; f++)
+        put_family(memory_kv(g->memory), f, slice_str(""), out);
+}
+
+/* Nothing is changed, counted or sent until it can be read. */
+static void test_pipeline__waits(void **state) {
+    static const enum topic topics[] = {TOPIC_CUSTOMERS, TOPIC_REPARTITION_CUSTOMERS};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
+        struct rig g;
+        struct buf before = {0}, after = {0};
+        rig_init(&g, N, N, NULL);
+        g.pipeline.decoder->formats = waiting_formats;
+        rig_run_text(&g, TOPIC_CUSTOMERS, rig_owner_of("7"), "7", CUSTOMER("7"));
+        size_t sent = g.sent.count;
+        struct counts counts = g.pipeline.env.counts;
+        put_content(&g, &before);
+        struct input in = rig_input(&g, topics[i], rig_owner_of("7"), "7", "#" CUSTOMER_BOB("7"));
+        is_answered = false;
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(pipeline_process(&g.pipeline, &g.tasks[in.partition], &in),
+                             PIPELINE_WAITS);
+            assert_text(buf_slice(&g.pipeline.reason.text), "an answer");
+        }
+        assert_int_equal(g.sent.count, sent);
+        assert_memory_equal(&counts, &g.pipeline.env.counts, sizeof counts);
+        put_content(&g, &after);
+        assert_text(buf_slice(&after), buf_cstr(&before));
+        is_answered = true;
+        assert_int_equal(pipeline_process(&g.pipeline, &g.tasks[in.partition], &in), PIPELINE_DONE);
+        assert_int_equal(g.pipeline.env.counts.applied[ENTITY_CUSTOMER], 2);
+        assert_int_equal(g.pipeline.env.counts.consumed[topics[i]], counts.consumed[topics[i]] + 1);
+        rig_assert_conserved(&g);
+        buf_release(&before);
+        buf_release(&after);
+        rig_release(&g);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipeline__in_place),
@@ -495,6 +561,7 @@ int main(void) {
         cmocka_unit_test(test_pipeline__foreign_internal_messages),
         cmocka_unit_test(test_pipeline__conservation),
         cmocka_unit_test(test_pipeline__wanted_rows_are_asked_for),
+        cmocka_unit_test(test_pipeline__waits),
     };
     return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
 }

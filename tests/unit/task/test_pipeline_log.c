@@ -349,17 +349,17 @@ static int run_pieces(struct rig *g, enum topic topic, int64_t max, bool restart
     run_customers(g, T0, N);
     for (int id = 1; id <= CUSTOMERS; id++) {
         buf_clear(&text);
-        buf_printf(
-            &text,
-            "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":1,\"account_type\":\"savings\"}",
-            id, id);
+        buf_printf(&text,
+                   "{\"account_id\":\"A%d\",\"customer_id\":%d,\"balance\":1,"
+                   "\"account_type\":\"savings\"}",
+                   id, id);
         run_change(g, TOPIC_ACCOUNTS, id % N, "c", T0 + 1, 0, buf_cstr(&text));
     }
     rig_deliver(g);
     rig_restart(g);
     g->pipeline.env.fanout_max_rows = max;
     struct input in = rig_input(g, topic, 1, NULL, change(&text, "t", T0 + 50, 0, "null"));
-    for (; !pipeline_process(&g->pipeline, &g->tasks[1], &in); pieces++) {
+    for (; pipeline_process(&g->pipeline, &g->tasks[1], &in) == PIPELINE_PART; pieces++) {
         assert_int_equal(capture_count(&g->sent, TOPIC_REPARTITION_CUSTOMERS) % 2, 0);
         if (restarts && pieces == 1)
             rig_restart(g);

@@ -301,8 +301,8 @@ struct side {
 static bool compare_record(struct side *flat, struct side *tree, enum entity entity,
                            struct slice value) {
     struct record r = {.key = slice_str("7"), .value = value};
-    bool ok = decode(flat->decoder, entity, &r, &flat->decoded, &flat->why);
-    if (decode(tree->decoder, entity, &r, &tree->decoded, &tree->why) != ok ||
+    bool ok = decode(flat->decoder, entity, &r, &flat->decoded, &flat->why) == DECODE_EVENT;
+    if ((decode(tree->decoder, entity, &r, &tree->decoded, &tree->why) == DECODE_EVENT) != ok ||
         flat->why.code != tree->why.code || !same_decoded(&flat->decoded, &tree->decoded) ||
         (!ok && !slice_eq(buf_slice(&flat->why.text), buf_slice(&tree->why.text))))
         fail_msg("%.*s: %d %s, as a tree %d %s", (int)value.n, value.p, ok,
@@ -361,7 +361,8 @@ static void test_decode_flat__corners(void **state) {
         "{\"op_type\":\"D\",\"op_ts\":\"x\",\"customer_id\":1,\"account_id\":1}",
         "{\"specversion\":\"1.0\",\"type\":\"x\",\"customer_id\":1,\"account_id\":1}",
         "{\"type\":\"x\",\"other\":null}",
-        "{\"customer_id\":\"__debezium_unavailable_value\",\"updated_at\":\"__debezium_unavailable_value\"}",
+        "{\"customer_id\":\"__debezium_unavailable_value\","
+        "\"updated_at\":\"__debezium_unavailable_value\"}",
         "{\"op\":\"d\",\"before\":null,\"after\":null}",
         "{\"op\":null,\"after\":null}",
         "{\"op\":\"t\",\"customer_id\":1}",

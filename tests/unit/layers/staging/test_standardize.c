@@ -363,8 +363,9 @@ static void test_standardize__event_time(void **state) {
         assert_int_equal(o.event.loaded_at_ms, KAFKA_TIME);
         outcome_release(&o);
     }
-#define ACCEPTED                                                                                        \
-    " (accepted: an ISO-8601 date or date-time of years 0001 to 9999, or epoch seconds, milliseconds, " \
+#define ACCEPTED                                                                                   \
+    " (accepted: an ISO-8601 date or date-time of years 0001 to 9999, or epoch seconds, "          \
+    "milliseconds, "                                                                               \
     "microseconds or nanoseconds of years 1973 to 2286)"
     static const struct refusal refused[] = {
         {" soon ", "Invalid updated_at: soon" ACCEPTED},
