@@ -1,5 +1,5 @@
-/* pipeline: where a record goes, what the quarantine says of it, and what is counted. What a log
- * asks for is in test_pipeline_log.c. */
+/* pipeline: where a record goes, what the quarantine says of it, and what is counted. The records
+ * of a log are in test_pipeline_log.c. */
 #include "rig.h"
 
 #include "streamer/base/mem.h"
@@ -55,13 +55,13 @@ static void test_pipeline__in_place(void **state) {
     rig_release(&g);
 }
 
-/* In another partition than its id's: to the task that owns it, as received. */
+/* A record in another partition than that of its id goes to the owner of the id, as received. */
 static void test_pipeline__forward(void **state) {
     static const struct {
         int32_t input_partitions, partition;
     } cases[] = {
         {N, 1}, /* right number of partitions, but keyed by something else */
-        {5, 0}, /* another number: never in place, not even where the numbers agree */
+        {5, 0}, /* another number: never in place, not even if the partition has the same number */
         {5, 1}, {5, 2}, {5, 4}, {1, 0},
     };
     (void)state;
@@ -99,7 +99,7 @@ static void test_pipeline__forwarded(void **state) {
     assert_int_equal(g.pipeline.env.counts.applied[ENTITY_ACCOUNT], 1);
     assert_int_equal(g.pipeline.env.counts.consumed[TOPIC_REPARTITION_ACCOUNTS], 1);
     assert_int_equal(g.pipeline.env.counts.forwarded[ENTITY_ACCOUNT], 0);
-    /* What nobody but streamer can have put there, and it did not: stop. */
+    /* Only streamer may write to this topic, and it does not put the record there: it stops. */
     struct input in = rig_input(&g, TOPIC_REPARTITION_ACCOUNTS, (rig_owner_of("A001") + 1) % N,
                                 NULL, ACCOUNT("A001"));
     (void)pipeline_process(&g.pipeline, &g.tasks[in.partition], &in);
@@ -143,7 +143,7 @@ static void test_pipeline__quarantine(void **state) {
                        "quarantine.reason=Invalid customer_id: non-numeric value (x)\n"
                        "quarantine.topic=customers\nquarantine.partition=2\nquarantine.offset=41\n"
                        "quarantine.at=2024-02-15T00:00:00.000Z\n");
-    /* A partition that quarantine has not. */
+    /* A partition that the quarantine topic does not have. */
     in = rig_input(&g, TOPIC_ACCOUNTS, 4, "",
                    "{\"account_id\":\" \",\"customer_id\":1,\"balance\":\"-1\"}");
     rig_run(&g, &in);
@@ -154,7 +154,7 @@ static void test_pipeline__quarantine(void **state) {
                        "quarantine.at=2024-02-15T00:00:00.000Z\n");
     g.pipeline.quarantine_partitions = 1;
     in = rig_input(&g, TOPIC_ACCOUNTS, 4, "k", NULL);
-    in.record.key = slice_null(); /* neither key nor value */
+    in.record.key = slice_null(); /* it has neither key nor value */
     rig_run(&g, &in);
     assert_quarantined(
         &g, &in, 0,
@@ -168,13 +168,13 @@ static void test_pipeline__quarantine(void **state) {
     assert_int_equal(c->quarantined[ENTITY_ACCOUNT][REASON_INVALID_ACCOUNT_ID], 1);
     assert_int_equal(c->quarantined[ENTITY_ACCOUNT][REASON_MALFORMED], 1);
     assert_int_equal(c->emitted[TOPIC_QUARANTINE], 3);
-    for (int f = FAMILY_META; f < FAMILY_COUNT; f++) /* and no state has changed */
+    for (int f = FAMILY_META; f < FAMILY_COUNT; f++) /* no state has changed */
         assert_int_equal(count_family(memory_kv(g.memory), (enum family)f, slice_str("")), 0);
     rig_release(&g);
 }
 
-/* Found to be too late only by the task that owns the id: quarantined as from where its producer
- * put it. */
+/* Only the task that owns the id finds the record to be too late. The quarantine still names the
+ * place where its producer put it. */
 static void test_pipeline__quarantine_of_a_forwarded_record(void **state) {
     struct rig g;
     (void)state;
@@ -200,7 +200,7 @@ static void test_pipeline__quarantine_of_a_forwarded_record(void **state) {
     rig_release(&g);
 }
 
-/* The buffers that one record used are the next one's. */
+/* A good record uses the buffers that a bad one has used before it. */
 static void test_pipeline__a_good_record_behind_a_bad_one(void **state) {
     struct rig g;
     (void)state;
@@ -220,7 +220,7 @@ static void test_pipeline__a_good_record_behind_a_bad_one(void **state) {
 
 /* --- counts --- */
 
-/* Nulls and unknown fields are counted where a record ends, not where it is passed on. */
+/* Nulls and unknown fields are counted where the record is applied, not where it is forwarded. */
 static void test_pipeline__nulls_and_unknown_fields(void **state) {
     static const char value[] =
         "{\"customer_id\":1001,\"name\":\"Ann\",\"has_loan\":null,\"extra\":1,\"more\":[2]}";
@@ -244,7 +244,7 @@ static void test_pipeline__nulls_and_unknown_fields(void **state) {
     rig_release(&g);
 }
 
-/* A ref is consumed when its fan-out is through, not before. */
+/* A ref counts as consumed when its fan-out is done, not before. */
 static void test_pipeline__fanout(void **state) {
     struct rig g;
     (void)state;
@@ -263,7 +263,7 @@ static void test_pipeline__fanout(void **state) {
     rig_release(&g);
 }
 
-/* A message of another format, or none at all, in an internal topic. */
+/* A message of another format in an internal topic, or one without a value. */
 static void test_pipeline__foreign_internal_messages(void **state) {
     static const struct {
         enum topic topic;
@@ -329,7 +329,7 @@ static const char *any_value(struct rng *r, char *text, size_t size, bool is_cus
     return text;
 }
 
-/* Good and bad rows of a log, deletes, and now and then a truncate. */
+/* Random records of a log: good and bad rows, deletes, and sometimes a truncate. */
 static const char *any_change(struct rng *r, char *text, size_t size, bool is_customer) {
     static const char ops[] = "ccuuurdt";
     char row[128], op = ops[rng_below(r, rng_chance(r, 10) ? 8 : 7)];
@@ -386,9 +386,10 @@ static void test_pipeline__conservation(void **state) {
         check_conservation(seed, 80);
 }
 
-/* --- what will be asked for --- */
+/* --- prefetching --- */
 
-/* Between the tasks and their state: what is wanted, and what of that is asked for. */
+/* A kv between the tasks and their state, which notes the keys that are wanted and those that are
+ * then read. */
 struct spy {
     struct kv kv; /* first */
     struct kv *inner;
@@ -423,8 +424,8 @@ static struct kv_cursor *spy_cursor(struct kv *kv, enum family f) {
     return kv_cursor(((struct spy *)kv)->inner, f);
 }
 
-/* Wants what the record needs, then processes it: so many rows were wanted, and each of them is
- * asked for. */
+/* Wants what the record needs, then processes the record. So many rows must have been wanted, and
+ * each of them must have been read. */
 static void assert_wanted(struct rig *g, const struct input *in, size_t rows) {
     static const struct kv_ops ops = {spy_get, spy_put, spy_erase, spy_cursor, spy_want, NULL};
     struct spy spy = {.kv = {.ops = &ops}, .inner = memory_kv(g->memory)};
@@ -445,7 +446,7 @@ static void assert_text_wanted(struct rig *g, enum topic topic, int32_t partitio
     assert_wanted(g, &in, rows);
 }
 
-/* The last message of the topic, as it comes back. */
+/* The last message that was sent to the topic, as an input. */
 static void assert_message_wanted(struct rig *g, enum topic topic, size_t rows) {
     const struct message *last = NULL;
     struct buf key = {0}, value = {0};
@@ -473,26 +474,26 @@ static void test_pipeline__wanted_rows_are_asked_for(void **state) {
     assert_message_wanted(&g, TOPIC_CUSTOMER_REFS, 1);
     assert_text_wanted(&g, TOPIC_REPARTITION_ACCOUNTS, rig_owner_of("B"), "B", ACCOUNT("B"), 1);
     assert_text_wanted(&g, TOPIC_REPARTITION_CUSTOMERS, rig_owner_of("2"), "2", CUSTOMER("2"), 1);
-    /* Keys that say no id by themselves. */
+    /* Keys that are not an id. */
     assert_text_wanted(&g, TOPIC_ACCOUNTS, rig_owner_of("A"), NULL, ACCOUNT("A"), 0);
     assert_text_wanted(&g, TOPIC_ACCOUNTS, rig_owner_of("A"), "{\"account_id\":\"A\"}",
                        ACCOUNT("A"), 0);
     assert_text_wanted(&g, TOPIC_CUSTOMERS, rig_owner_of("1"), "one", CUSTOMER("1"), 0);
     rig_release(&g);
-    rig_init(&g, N + 1, N + 1, NULL); /* the record goes elsewhere */
+    rig_init(&g, N + 1, N + 1, NULL); /* the record is forwarded */
     assert_text_wanted(&g, TOPIC_ACCOUNTS, 0, "A", ACCOUNT("A"), 0);
     rig_release(&g);
 }
 
 /* --- a record that has to wait --- */
 
-static bool is_answered; /* by whoever the format of this test waits for */
+static bool is_answered; /* what the format of this test waits for is there */
 
 static bool waiting_recognizes(struct slice bytes) {
     return slice_has_prefix(bytes, slice_str("#"));
 }
 
-/* '#', then JSON. */
+/* The format of this test: '#', then JSON. */
 static void waiting_read(const struct format *f, struct decoding *g) {
     (void)f;
     struct slice value = slice_of(g->record->value.p + 1, g->record->value.n - 1);
@@ -512,7 +513,7 @@ static void put_content(const struct rig *g, struct buf *out) {
         put_family(memory_kv(g->memory), f, slice_str(""), out);
 }
 
-/* Nothing is changed, counted or sent until it can be read. */
+/* Nothing is changed, counted or sent until the record can be read. */
 static void test_pipeline__waits(void **state) {
     static const enum topic topics[] = {TOPIC_CUSTOMERS, TOPIC_REPARTITION_CUSTOMERS};
     (void)state;

@@ -1,5 +1,5 @@
-/* pipeline, with the small inputs of tests/data/cdc (README there): what is emitted in the end is
- * what tests/model/test_model.py says of them. */
+/* pipeline, with the small inputs of tests/data/cdc, which its README explains. The results must be
+ * those that tests/model/test_model.py expects. */
 #include "rig.h"
 
 #include "streamer/base/mem.h"
@@ -21,8 +21,8 @@ static void put_utf8(struct buf *out, unsigned c) {
     }
 }
 
-/* A JSON string behind its first quote. (The parser of the program refuses \u0000, which is in
- * one.) */
+/* Reads a JSON string, from behind its first quote. The program's own parser cannot be used: it
+ * refuses \u0000, which one of the files has. */
 static void unescape(const char *p, struct buf *out) {
     buf_clear(out);
     for (; *p != '"'; p++) {
@@ -121,10 +121,10 @@ static void play(struct rig *g, const char *file, const char *order, int32_t inp
 
 struct row {
     enum topic topic;
-    const char *key, *value; /* a mart's without its calculated_at */
+    const char *key, *value; /* of a mart without its calculated_at */
 };
 
-/* Times are of November 2026: "27T17:20:00.000". */
+/* Times are in November 2026, and written as "27T17:20:00.000". */
 #define AT(time) "\"2026-11-" time "Z\""
 #define FROM_TO(loaded, from, to)                                                                  \
     ",\"loaded_at\":" AT(loaded) ",\"valid_from_at\":" from ",\"valid_to_at\":" to "}"
@@ -148,7 +148,7 @@ struct row {
 
 #define OF_CUSTOMER TOPIC_CUSTOMER_HISTORY
 #define OF_ACCOUNT TOPIC_ACCOUNT_HISTORY
-/* What an account of customer 9 leads to. */
+/* The rows that an account of customer 9 leads to. */
 #define OF_NINE(id, balance, from, rate, interest, new)                                            \
     {TOPIC_ACCOUNT_WITH_CUSTOMER, id, JOINED(id, NINE, balance, from)},                            \
         {TOPIC_ACCOUNT_SUMMARY, id, SUMMARY(id, "9", balance, rate, interest, new)}, {             \
@@ -159,11 +159,11 @@ struct row {
 #define REFUSED_MAX 4
 struct expected {
     const char *file, *order;  /* a setting; NULL: none */
-    struct row rows[ROWS_MAX]; /* all there are, but for customer 9 */
+    struct row rows[ROWS_MAX]; /* all rows that there are, except those of customer 9 */
     struct {
         enum reason_code code;
-        const char *said; /* in the reason */
-        const char *id;   /* NULL: could not be read */
+        const char *said; /* a part of the reason */
+        const char *id;   /* NULL: it could not be read */
     } refused[REFUSED_MAX];
     int64_t applied, unchanged; /* of the lines, of both entities */
     int64_t reordered, repeated, behind_tombstone, tombstones_unknown; /* of accounts */
@@ -339,7 +339,7 @@ static void check_rows(const struct rig *g, const struct expected *x) {
         fail_msg("%s: %zu rows, not %zu", x->file, live_rows(g), count);
 }
 
-/* Different tasks may quarantine records in another order than that in which they came. */
+/* Different tasks may quarantine records in another order than they came in. */
 static void check_refused(const struct rig *g, const struct expected *x) {
     size_t count = 0;
     for (; count < REFUSED_MAX && x->refused[count].code != REASON_NONE; count++) {
@@ -396,8 +396,8 @@ static void test_pipeline_cases__as_the_model_says(void **state) {
     }
 }
 
-/* An update of a key comes as a delete, its tombstone and a create. With positions a second copy is
- * a repeat. */
+/* An update of a key comes as a delete, its tombstone and a create. If the records have positions,
+ * a second copy of them is a repeat. */
 static void test_pipeline_cases__a_second_copy_emits_nothing(void **state) {
     struct rig once, twice;
     (void)state;

@@ -1,5 +1,5 @@
-/* pipeline, for the records that a database's log asks for: bad ones that the owner of their id
- * judges, truncates, what results say of their cause, columns without a value. */
+/* pipeline, for the records of a database's log: bad records, which the owner of their id judges,
+ * truncates, the source that results name, columns without a value. */
 #include "rig.h"
 
 #include "streamer/base/mem.h"
@@ -15,7 +15,7 @@
 
 /* --- records --- */
 
-/* Debezium's envelope of PostgreSQL. lsn 0: no position. */
+/* An envelope of Debezium for PostgreSQL. lsn 0: it has no position. */
 static const char *change(struct buf *out, const char *op, int64_t at, int64_t lsn,
                           const char *row) {
     bool is_delete = strcmp(op, "d") == 0;
@@ -59,7 +59,7 @@ static struct message *last_refused(const struct rig *g) {
     return &g->sent.messages[i - 1];
 }
 
-/* The last message of the quarantine has that code and id (NULL: no such header). */
+/* Asserts that the last quarantined message has this code and id (NULL: it has no such header). */
 static void assert_refused(const struct rig *g, const char *what, const char *code,
                            const char *id) {
     struct message *m = last_refused(g);
@@ -75,14 +75,14 @@ static void assert_refused_count(const struct rig *g, size_t count) {
     assert_int_equal(capture_count(&g->sent, TOPIC_QUARANTINE), count);
 }
 
-/* "<id>|<at>" of history topics. */
+/* The key "<id>|<at>" of history topics. */
 static const char *history_key(struct buf *out, const char *id, int64_t at) {
     buf_clear(out);
     buf_printf(out, "%s|%lld", id, (long long)at);
     return buf_cstr(out);
 }
 
-/* The version that begins at `from` ends at `to`; TIMESTAMP_NONE: it is current. */
+/* Asserts that the version from `from` ends at `to`; TIMESTAMP_NONE: it is current. */
 static void assert_version(const struct rig *g, enum topic topic, const char *id, int64_t from,
                            int64_t to) {
     struct buf key = {0}, end = {0};
@@ -107,7 +107,7 @@ static void assert_version(const struct rig *g, enum topic topic, const char *id
 
 /* --- bad records --- */
 
-/* §4: the owner of the id judges it, wherever the record lies. */
+/* The owner of the id judges a bad record, in whatever partition the record is. */
 static void test_pipeline_log__bad_records_go_to_the_owner(void **state) {
     static const struct {
         const char *what, *key, *value, *code, *id;
@@ -160,7 +160,7 @@ static void test_pipeline_log__bad_records_go_to_the_owner(void **state) {
     }
 }
 
-/* Nobody owns it: it is quarantined where it is. */
+/* A bad record without an id has no owner. It is quarantined where it is. */
 static void test_pipeline_log__bad_records_of_nobody(void **state) {
     static const struct {
         const char *what, *key, *value, *code;
@@ -187,7 +187,7 @@ static void test_pipeline_log__bad_records_of_nobody(void **state) {
     }
 }
 
-/* §4, "outdated". */
+/* When a row becomes outdated, and when it ceases to be. */
 static void test_pipeline_log__outdated(void **state) {
     static const char *const bad = "{\"customer_id\":7,\"name\":\"\",\"has_loan\":\"no\"";
     struct rig g;
@@ -195,7 +195,7 @@ static void test_pipeline_log__outdated(void **state) {
     (void)state;
     rig_init(&g, N, N, NULL);
     buf_printf(&text, "%s}", bad);
-    rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL, buf_cstr(&text)); /* of an id that was never seen */
+    rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL, buf_cstr(&text)); /* its id was never seen before */
     rig_deliver(&g);
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 0);
     rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL, CUSTOMER("7", "Ann"));
@@ -205,10 +205,10 @@ static void test_pipeline_log__outdated(void **state) {
     rig_restart(&g);
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 1);
     rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL,
-                 CUSTOMER("7", "Ann")); /* that it changes nothing is no matter */
+                 CUSTOMER("7", "Ann")); /* this ends it, although it changes nothing */
     rig_deliver(&g);
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 0);
-    /* In event_time an older one does not count, and nor does one that is too late. */
+    /* In event_time an older record does not count, and neither does one that is too late. */
     buf_clear(&text);
     buf_printf(&text, "%s,\"updated_at\":%lld}", bad, (long long)RIG_NOW - 2000);
     rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL, buf_cstr(&text));
@@ -218,7 +218,7 @@ static void test_pipeline_log__outdated(void **state) {
     rig_deliver(&g);
     assert_refused(&g, "the last", "too_late", "7");
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 0);
-    /* In a log any does, for it came later. */
+    /* In a log any bad record counts, because it came later. */
     rig_run_text(
         &g, TOPIC_CUSTOMERS, 0, NULL,
         change(&value, "u", T0, 5, "{\"customer_id\":7,\"name\":\"\",\"has_loan\":\"no\"}"));
@@ -233,7 +233,7 @@ static void test_pipeline_log__outdated(void **state) {
     buf_release(&value);
 }
 
-/* O4, "judged before everything else": what is wrong with a repeat does not count. */
+/* Rule O4: repeats are judged first, so a fault of a repeat does not count. */
 static void test_pipeline_log__bad_repeats(void **state) {
     struct rig g;
     struct buf row = {0};
@@ -241,21 +241,21 @@ static void test_pipeline_log__bad_repeats(void **state) {
     rig_init(&g, 5, 5, NULL);
     run_change(&g, TOPIC_CUSTOMERS, 2, "c", T0 + 10, 9, customer_row(&row, 7, "Ann"));
     run_change(&g, TOPIC_CUSTOMERS, 2, "u", T0 + 5, 5, customer_row(&row, 7, ""));
-    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL); /* behind a repeat it is one, */
-    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL); /* and so is the next */
+    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL); /* a tombstone behind a repeat is a repeat, */
+    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL); /* and so is the next one */
     rig_deliver(&g);
     assert_refused_count(&g, 0);
     assert_int_equal(counts_of(&g)->repeated[ENTITY_CUSTOMER], 3);
     assert_int_equal(counts_of(&g)->unchanged[ENTITY_CUSTOMER], 3);
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 0);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", T0 + 10, TIMESTAMP_NONE);
-    /* It is none if its position is behind, or if nobody can read it. */
+    /* A record is no repeat if its position is behind the last one, or cannot be read. */
     run_change(&g, TOPIC_CUSTOMERS, 2, "u", T0 + 5, 10, customer_row(&row, 7, ""));
     rig_deliver(&g);
     assert_refused(&g, "behind", "invalid_name", "7");
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 1);
     rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7",
-                 NULL); /* ends the customer: a bad record lies between */
+                 NULL); /* it ends the customer, because a bad record is between */
     rig_deliver(&g);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", T0 + 10, RIG_NOW - 1000);
     rig_assert_conserved(&g);
@@ -290,8 +290,8 @@ static void test_pipeline_log__truncate(void **state) {
         int64_t forwarded = c->forwarded[ENTITY_CUSTOMER],
                 consumed = c->consumed[TOPIC_REPARTITION_CUSTOMERS];
         run_change(&g, TOPIC_CUSTOMERS, partition, "t", T0 + 50, 0, "null");
-        /* To all tasks, once, and by the way of its partition's records: in place is done at once.
-         */
+        /* It goes to all tasks once, by the way of its partition's records. What is in place is
+         * done at once. */
         assert_int_equal(c->applied[ENTITY_CUSTOMER], CUSTOMERS + in_place);
         assert_int_equal(c->forwarded[ENTITY_CUSTOMER] - forwarded, !in_place);
         rig_deliver(&g);
@@ -301,14 +301,14 @@ static void test_pipeline_log__truncate(void **state) {
             (void)snprintf(id, sizeof id, "%d", k);
             assert_version(&g, TOPIC_CUSTOMER_HISTORY, id, T0, T0 + 50);
         }
-        /* What arrives later from before it ends there; what is behind it does not. */
+        /* A record from before it that arrives later ends there. One from behind it does not. */
         run_change(&g, TOPIC_CUSTOMERS, 0, "c", T0 + 20, 0, customer_row(&row, 1001, "Bo"));
         run_change(&g, TOPIC_CUSTOMERS, 0, "c", T0 + 60, 0, customer_row(&row, 1, "Bo"));
         rig_deliver(&g);
         rig_restart(&g);
         run_change(&g, TOPIC_CUSTOMERS, 0, "c", T0 + 20, 0, customer_row(&row, 1002, "Bo"));
         rig_deliver(&g);
-        /* (Of one partition, a record behind the truncate never lies before it.) */
+        /* (In its own partition, a record behind the truncate never counts as before it.) */
         assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1001", T0 + 20,
                        inputs[i] > 1 ? T0 + 50 : TIMESTAMP_NONE);
         assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1002", T0 + 20,
@@ -324,7 +324,7 @@ static enum topic results[] = {TOPIC_CUSTOMER_HISTORY, TOPIC_ACCOUNT_HISTORY,
                                TOPIC_ACCOUNT_WITH_CUSTOMER, TOPIC_ACCOUNT_SUMMARY,
                                TOPIC_CUSTOMER_PROFILE};
 
-/* Both have emitted the same rows, as often. */
+/* Asserts that both have emitted the same rows, equally often. */
 static void assert_same_results(const struct rig *a, const struct rig *b) {
     for (size_t t = 0; t < ARRAY_LEN(results); t++) {
         assert_int_equal(capture_count(&a->sent, results[t]), capture_count(&b->sent, results[t]));
@@ -340,8 +340,8 @@ static void assert_same_results(const struct rig *a, const struct rig *b) {
     }
 }
 
-/* Customers with an account each; then a truncate in pieces of `max` rows, with a restart behind
- * the first of them if `restarts`. Returns how many pieces there were. */
+/* Makes customers with an account each, and then truncates in pieces of `max` rows, with a restart
+ * after the first piece if `restarts`. Returns how many pieces there were. */
 static int run_pieces(struct rig *g, enum topic topic, int64_t max, bool restarts) {
     struct buf text = {0};
     int pieces = 1;
@@ -370,7 +370,8 @@ static int run_pieces(struct rig *g, enum topic topic, int64_t max, bool restart
     return pieces;
 }
 
-/* Bounded transactions: the same in pieces, and after a restart between two of them. */
+/* A truncate in pieces gives the same as one in a single piece, even with a restart between two
+ * pieces. */
 static void test_pipeline_log__truncate_in_pieces(void **state) {
     static const enum topic topics[] = {TOPIC_CUSTOMERS, TOPIC_ACCOUNTS};
     (void)state;
@@ -385,7 +386,7 @@ static void test_pipeline_log__truncate_in_pieces(void **state) {
         for (size_t k = 0; k < whole.sent.count; k++)
             ended += whole.sent.messages[k].topic == TOPIC_ACCOUNT_WITH_CUSTOMER &&
                      !whole.sent.messages[k].has_value;
-        assert_int_equal(ended, CUSTOMERS); /* the join follows, whichever side was truncated */
+        assert_int_equal(ended, CUSTOMERS); /* the join follows whichever side was truncated */
         rig_release(&whole);
         rig_release(&pieces);
         rig_release(&restarted);
@@ -420,7 +421,7 @@ static void test_pipeline_log__truncate_refused(void **state) {
         }
         rig_deliver(&g);
         if (cases[i].code ==
-            NULL) /* O5: a log's time beyond future.window becomes the Kafka timestamp */
+            NULL) /* rule O5: a log's time beyond future.window becomes the Kafka timestamp */
             assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1", T0,
                            cases[i].at > RIG_NOW ? RIG_NOW - 1000 : cases[i].at);
         rig_assert_conserved(&g);
@@ -428,7 +429,7 @@ static void test_pipeline_log__truncate_refused(void **state) {
     }
 }
 
-/* With order.* = event_time it is one of a set: its floor holds for all records, by time. */
+/* With order.* = event_time a truncate is one event of a set: it holds for all records by time. */
 static void test_pipeline_log__truncate_by_time(void **state) {
     static const char *const sets[] = {"order.customers=event_time", NULL};
     struct rig g;
@@ -449,13 +450,13 @@ static void test_pipeline_log__truncate_by_time(void **state) {
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1", T0 + 20, T0 + 50);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "2", T0 + 50, TIMESTAMP_NONE);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "3", INT64_C(1707868800000),
-                   TIMESTAMP_NONE); /* O10 */
+                   TIMESTAMP_NONE); /* rule O10 */
     rig_assert_conserved(&g);
     rig_release(&g);
     buf_release(&row);
 }
 
-/* --- what results say of their cause: §2 --- */
+/* --- the source that results name --- */
 
 #define SOURCE(value) SINK_SOURCE_HEADER, value
 
@@ -484,13 +485,13 @@ static void test_pipeline_log__source_headers(void **state) {
                       SOURCE(customer));
     rig_assert_header(&g, TOPIC_ACCOUNT_HISTORY, history_key(&key, "A", RIG_NOW - 1000),
                       SOURCE(account));
-    /* The account came, though it is a ref that answers its link. */
+    /* The account is the source, though the row was made when a ref answered its link. */
     rig_assert_header(&g, TOPIC_ACCOUNT_LINKS, "1|A", SOURCE(account));
     rig_assert_header(&g, TOPIC_CUSTOMER_REFS, "1", SOURCE(account));
     rig_assert_header(&g, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", SOURCE(account));
     rig_assert_header(&g, TOPIC_ACCOUNT_SUMMARY, "A", SOURCE(account));
     rig_assert_header(&g, TOPIC_CUSTOMER_PROFILE, "1", SOURCE(account));
-    /* The next finds the ref there. */
+    /* The next account finds the ref already there. */
     struct input b = rig_input(&g, TOPIC_ACCOUNTS, 2, NULL, ACCOUNT("A", "6"));
     rig_run(&g, &b);
     rig_deliver(&g);
@@ -521,7 +522,7 @@ static void test_pipeline_log__source_headers(void **state) {
     rig_assert_header(&g, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", SOURCE(later));
     rig_assert_header(&g, TOPIC_ACCOUNT_SUMMARY, "A", SOURCE("rates"));
     rig_assert_header(&g, TOPIC_CUSTOMER_PROFILE, "1", SOURCE("rates"));
-    /* A tombstone has one, too. */
+    /* A tombstone names its source, too. */
     struct input end = rig_input(&g, TOPIC_ACCOUNTS, 1, "A", NULL);
     rig_run(&g, &end);
     rig_deliver(&g);
@@ -534,8 +535,7 @@ static void test_pipeline_log__source_headers(void **state) {
     buf_release(&key);
 }
 
-/* An account that waited for its customer names the customer's record: that is what made the row.
- */
+/* The row of an account that waited for its customer names the customer's record, which made it. */
 static void test_pipeline_log__source_of_an_orphan(void **state) {
     struct rig g;
     char customer[64];
@@ -552,8 +552,8 @@ static void test_pipeline_log__source_of_an_orphan(void **state) {
     rig_release(&g);
 }
 
-/* output.headers=none: no result names its source; but the position of an id is there, for a
- * restore needs it. */
+/* With output.headers=none no result names its source. The position of an id is still there,
+ * because a restore needs it. */
 static void test_pipeline_log__no_source_headers(void **state) {
     static const char *const none[] = {"output.headers=none", NULL};
     (void)state;
@@ -587,7 +587,7 @@ static void test_pipeline_log__no_source_headers(void **state) {
 
 /* --- the log line about records behind tombstones: rule O8 --- */
 
-/* What `run` writes to standard error, into `out`. */
+/* Runs `run`, and puts what it writes to standard error into `out`. */
 static void capture_log(void (*run)(struct rig *g), struct rig *g, struct buf *out) {
     FILE *f = tmpfile();
     int own = dup(STDERR_FILENO), c;
@@ -643,7 +643,7 @@ static void test_pipeline_log__told_of_tombstones(void **state) {
         assert_int_equal(occurrences(buf_cstr(&lines), "\n"), k == 0);
         if (k == 0)
             assert_non_null(strstr(buf_cstr(&lines), "level=warn"));
-        else /* as in the database: there is a customer */
+        else /* the customer is there, as in the database */
             assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", INT64_C(1707915600000), TIMESTAMP_NONE);
         rig_release(&g);
     }
@@ -680,7 +680,7 @@ static void test_pipeline_log__unavailable(void **state) {
         "{\"account_id\":\"A\",\"customer_id\":1,\"balance_amount\":\"6.00\",\"account_type\":"
         "\"savings\",\"loaded_at\":\"2024-02-14T23:59:59.000Z\",\"valid_from_at\":"
         "\"2024-02-14T23:58:20.005Z\",\"valid_to_at\":null}");
-    /* All of them: it changes nothing. */
+    /* All fields are unavailable, so the record changes nothing. */
     run_change(&g, TOPIC_ACCOUNTS, 0, "u", T0 + 6, 5,
                "{\"account_id\":\"A\",\"customer_id\":\"" UNAVAILABLE
                "\",\"balance\":\"" UNAVAILABLE "\",\"account_type\":\"" UNAVAILABLE "\"}");
@@ -692,8 +692,8 @@ static void test_pipeline_log__unavailable(void **state) {
     buf_release(&key);
 }
 
-/* Without a version that says it the record is malformed, judged by the owner of the id after the
- * table's faults. */
+/* If there is no version to take the value from, the record is malformed. The owner of the id finds
+ * that, after the other faults. */
 static void test_pipeline_log__unavailable_without_a_version(void **state) {
     struct rig g;
     (void)state;
@@ -710,7 +710,7 @@ static void test_pipeline_log__unavailable_without_a_version(void **state) {
                "\",\"account_type\":\"gold\"}");
     rig_deliver(&g);
     assert_refused(&g, "the table's own fault", "invalid_account_type", "A");
-    /* An id whose versions have ended. */
+    /* The versions of this id have ended. */
     run_change(&g, TOPIC_ACCOUNTS, 4, "c", T0, 5, ACCOUNT("A", "5"));
     run_change(&g, TOPIC_ACCOUNTS, 4, "d", T0 + 5, 6, ACCOUNT("A", "5"));
     run_change(&g, TOPIC_ACCOUNTS, 4, "u", T0 + 9, 7,
@@ -719,7 +719,8 @@ static void test_pipeline_log__unavailable_without_a_version(void **state) {
     rig_deliver(&g);
     assert_refused(&g, "ended", "malformed", "A");
     assert_int_equal(rig_outdated(&g, ENTITY_ACCOUNT), 0); /* nothing is current */
-    /* Late, before the first version: what is current is newer, and not outdated. */
+    /* A late record from before the first version. The current row is newer, so it is not outdated.
+     */
     struct input late = rig_input(&g, TOPIC_CUSTOMERS, 0, NULL, CUSTOMER("1", "Ann"));
     rig_run(&g, &late);
     rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL,
@@ -732,7 +733,7 @@ static void test_pipeline_log__unavailable_without_a_version(void **state) {
     rig_release(&g);
 }
 
-/* --- deletes and times: §3, §4 --- */
+/* --- deletes and times --- */
 
 static void test_pipeline_log__deletes(void **state) {
     static const struct {
@@ -761,7 +762,7 @@ static void test_pipeline_log__deletes(void **state) {
     }
 }
 
-/* `Op` with other values is an upsert or a field that nobody knows. */
+/* With other values than D, `Op` is an upsert or an unknown field. */
 static void test_pipeline_log__dms_upserts(void **state) {
     struct rig g;
     (void)state;
@@ -779,7 +780,7 @@ static void test_pipeline_log__dms_upserts(void **state) {
     rig_release(&g);
 }
 
-/* A tombstone of what is not there: one that was never seen is counted. */
+/* A tombstone of an id that is not there. It is counted if the id was never seen. */
 static void test_pipeline_log__unknown_tombstones(void **state) {
     struct rig g;
     (void)state;
@@ -797,7 +798,7 @@ static void test_pipeline_log__unknown_tombstones(void **state) {
     rig_release(&g);
 }
 
-/* −1 is Kafka's "no timestamp". */
+/* Kafka has -1 where there is no timestamp. */
 static void test_pipeline_log__no_kafka_timestamp(void **state) {
     static const struct {
         const char *key, *value;
@@ -839,7 +840,7 @@ static void test_pipeline_log__by_header(void **state) {
     in.headers = &headers;
     rig_run(&g, &in);
     rig_deliver(&g);
-    /* It goes where its time belongs, is no repeat, and moves no position: */
+    /* It goes where its time belongs, is not a repeat, and moves no position. */
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", T0, T0 + 20);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", T0 + 20, T0 + 50);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", T0 + 50, TIMESTAMP_NONE);

@@ -9,13 +9,13 @@
 
 #define RECORD_MAX 100000
 
-/* A record, and what must come of it. Texts that are NULL are null. */
+/* A record, and what must come of it. A text that is NULL stands for null. */
 struct sample {
     const char *key, *value;
     enum reason_code code;
     enum change_kind kind;
-    const char *fields[FIELD_COUNT]; /* compared for accepted records only */
-    int64_t source_time_ms;          /* 0: not there */
+    const char *fields[FIELD_COUNT]; /* compared only if the record is accepted */
+    int64_t source_time_ms;          /* 0: it is not there */
     uint32_t unknown_fields;
     uint32_t unavailable;
 };
@@ -69,7 +69,7 @@ static void check_samples(enum entity entity, const struct sample *samples, size
     decoder_free(d);
 }
 
-/* As a reason, for the texts that matter. */
+/* Asserts the text of a reason, where users rely on it. */
 static void check_reason(enum entity entity, const char *value, const char *expected) {
     struct decoder *d = new_decoder(RECORD_MAX);
     struct record r = {.value = slice_or_null(value)};
@@ -105,13 +105,13 @@ static void test_decode__flat_customers(void **state) {
          .fields = {CID = "1.0", NAME = "1e400", LOAN = "9007199254740993.10"}},
         {.value = "{}"},
         {.value = "{\"customer_id\":\"\"}", .fields = {CID = ""}},
-        /* the own name beats the alias, wherever it stands and whatever it holds */
+        /* the own name beats the alias, wherever it is and whatever it holds */
         {.value = "{\"name\":\"alias\",\"customer_name\":\"own\",\"has_loan_flag\":\"a\","
                   "\"has_loan\":\"o\"}",
          .fields = {NAME = "own", LOAN = "o"}},
         {.value = "{\"customer_name\":\"own\",\"name\":\"alias\"}", .fields = {NAME = "own"}},
         {.value = "{\"customer_name\":null,\"name\":\"alias\"}", .fields = {NAME = NULL}},
-        /* among equal names the first */
+        /* of equally good names the first one counts */
         {.value = "{\"customer_id\":1,\"customer_id\":2,\"CustomerId\":3}", .fields = {CID = "1"}},
         {.value = "{\"Name\":\"first\",\"name\":\"second\"}", .fields = {NAME = "first"}},
         {.value = "{\"customer_id\":null,\"CustomerID\":2}", .fields = {CID = NULL}},
@@ -145,7 +145,7 @@ static void test_decode__invisible_marks_before_names(void **state) {
         {.value = "{\"\\ufeffcustomer_id\":\"8083\"}", .fields = {CID = "8083"}},
         {.value = "{\"\xe2\x80\x8b\xef\xbb\xbf\xef\xbb\xbf Customer ID\":\"5\"}",
          .fields = {CID = "5"}},
-        /* within a name they do */
+        /* within a name they count */
         {.value = "{\"customer\xe2\x80\x8b_id\":1,\"name\":\"A\",\"has_loan\xef\xbb\xbf\":1}",
          .fields = {NAME = "A"},
          .unknown_fields = 2},
@@ -221,12 +221,12 @@ static void test_decode__magic_zero_is_a_registrys(void **state) {
     assert_non_null(strstr(buf_cstr(&why.text), "schema.registry.url"));
     assert_non_null(
         strstr(buf_cstr(&why.text), "registry wire format (Avro, JSON Schema or Protobuf)"));
-    /* and so it is in the key of a tombstone */
+    /* the same bytes in the key of a tombstone */
     r = (struct record){.key = slice_of("\0\0\0\0\1\2", 6), .value = slice_null()};
     assert_int_equal(decode(d, ENTITY_CUSTOMER, &r, &got, &why), DECODE_REJECT);
     assert_int_equal(why.code, REASON_UNKNOWN_SCHEMA);
     assert_non_null(strstr(buf_cstr(&why.text), "binary key"));
-    /* as is a number's bytes */
+    /* a key that is a number as bytes */
     r.key = slice_of("\0\0\0\0\0\0\x1f\x9c", 8);
     assert_int_equal(decode(d, ENTITY_CUSTOMER, &r, &got, &why), DECODE_REJECT);
     assert_non_null(strstr(buf_cstr(&why.text), "binary key"));
@@ -279,20 +279,20 @@ static void test_decode__tombstones(void **state) {
         {.key = "\"1001", .code = REASON_MALFORMED},
         {.key = "\"1001\"x", .code = REASON_MALFORMED},
         {.key = "\xff", .code = REASON_MALFORMED},
-        /* a null payload is one as well */
+        /* a null payload is a tombstone, too */
         {.key = "7",
          .value = "{\"schema\":null,\"payload\":null}",
          .kind = CHANGE_TOMBSTONE,
          .fields = {CID = "7"}},
         {.key = NULL, .value = "{\"schema\":null,\"payload\":null}", .code = REASON_MALFORMED},
-        /* and so is the JSON text null */
+        /* the JSON text null is one, too */
         {.key = "7", .value = "null", .kind = CHANGE_TOMBSTONE, .fields = {CID = "7"}},
         {.key = "{\"customer_id\":7}",
          .value = " \t\r\nnull\n",
          .kind = CHANGE_TOMBSTONE,
          .fields = {CID = "7"}},
         {.key = NULL, .value = "null", .code = REASON_MALFORMED},
-        /* a key that is only a rendering holds no id that anybody knows */
+        /* a key that is only printed, and not JSON, is taken as it is */
         {.key = "Struct{customer_id=37}",
          .kind = CHANGE_TOMBSTONE,
          .fields = {CID = "Struct{customer_id=37}"}},
@@ -355,7 +355,7 @@ static void test_decode__debezium_envelopes(void **state) {
         {.value = "{\"op\":\"u\",\"after\":{\"customer_id\":1,\"x\":1,\"y\":{}}}",
          .fields = {CID = "1"},
          .unknown_fields = 2},
-        /* deletes: the id from before, else from the key */
+        /* a delete has its id from `before`, else from the key */
         {
             .key = "9",
             .value = "{\"op\":\"d\",\"before\":{\"customer_id\":1,\"customer_name\":{},"
@@ -363,7 +363,7 @@ static void test_decode__debezium_envelopes(void **state) {
                      "01-01\"},"
                      "\"after\":null}",
             .kind = CHANGE_DELETE,
-            .fields = {CID = "1"}, /* updated_at is that of the row's last change */
+            .fields = {CID = "1"}, /* updated_at is the time of the row's last change */
         },
         {.key = "9",
          .value = "{\"op\":\"d\",\"before\":{\"customer_id\":1,\"updated_at\":{}},"
@@ -398,7 +398,7 @@ static void test_decode__debezium_envelopes(void **state) {
          .value = "{\"op\":\"d\",\"before\":{\"customer_id\":1,\"updated_at\":[]}}",
          .kind = CHANGE_DELETE,
          .fields = {CID = "1"}},
-        /* what must not be */
+        /* what is malformed */
         {.value = "{\"op\":\"c\",\"after\":null}", .code = REASON_MALFORMED},
         {.value = "{\"op\":\"u\",\"before\":{\"customer_id\":1}}", .code = REASON_MALFORMED},
         {.value = "{\"op\":\"r\",\"after\":[]}", .code = REASON_MALFORMED},
@@ -422,7 +422,8 @@ static void test_decode__debezium_envelopes(void **state) {
         {.value = "{\"op\":null," AFTER "}", .code = REASON_UNSUPPORTED_OP},
         {.value = "{\"op\":1," AFTER "}", .code = REASON_UNSUPPORTED_OP},
         {.value = "{\"op\":\"x\",\"after\":{\"customer_id\":{}}}", .code = REASON_MALFORMED},
-        /* not an envelope: the parts are matched exactly, and schema and payload come together */
+        /* These are not envelopes: names of parts are matched exactly, and schema and payload must
+         * come together. */
         {.value = "{\"OP\":\"x\",\"After\":{},\"customer_id\":1}",
          .fields = {CID = "1"},
          .unknown_fields = 2},
@@ -435,13 +436,13 @@ static void test_decode__debezium_envelopes(void **state) {
          .fields = {CID = "1"},
          .unknown_fields = 2},
         {.value = "{\"schema\":{},\"payload\":{\"customer_id\":1}}", .fields = {CID = "1"}},
-        /* no source time means the next one, and null does too */
+        /* without a source time, or with null, the next source of the time counts */
         {.value = "{\"op\":\"c\"," AFTER ",\"source\":{\"ts_ms\":null}}", .fields = BOB},
     };
     check_samples(ENTITY_CUSTOMER, samples, ARRAY_LEN(samples));
 }
 
-/* The column Op of AWS DMS: exactly that name and I, U or D. */
+/* The column Op of AWS DMS counts if it has exactly that name, and the value I, U or D. */
 static void test_decode__dms_operations(void **state) {
     (void)state;
     static const struct sample samples[] = {
@@ -457,7 +458,7 @@ static void test_decode__dms_operations(void **state) {
         {.value = "{\"schema\":{},\"payload\":{\"customer_id\":1,\"Op\":\"D\"}}",
          .kind = CHANGE_DELETE,
          .fields = {CID = "1"}},
-        /* else it is an unknown field */
+        /* otherwise it is an unknown field */
         {.value = "{\"Op\":\"d\",\"customer_id\":1}", .fields = {CID = "1"}, .unknown_fields = 1},
         {.value = "{\"Op\":\"X\",\"customer_id\":1}", .fields = {CID = "1"}, .unknown_fields = 1},
         {.value = "{\"Op\":\"\",\"customer_id\":1}", .fields = {CID = "1"}, .unknown_fields = 1},
@@ -471,7 +472,8 @@ static void test_decode__dms_operations(void **state) {
 
 #define UNAVAILABLE "\"__debezium_unavailable_value\""
 
-/* Kept for the owner of the id, which knows what the value was; the id itself must be said. */
+/* An unavailable value is filled in by the owner of the id, which knows it. The id itself must be
+ * there. */
 static void test_decode__unavailable_values(void **state) {
     (void)state;
     static const struct sample samples[] = {
@@ -526,7 +528,7 @@ static void test_decode__truncates(void **state) {
         {.value = "{\"__op\":\"t\",\"__source_ts_ms\":5}",
          .kind = CHANGE_TRUNCATE,
          .source_time_ms = 5},
-        /* of no id, whatever else there is */
+        /* a truncate has no id, whatever else the record has */
         {.key = "9",
          .value = "{\"account_id\":\"A\",\"__op\":\"t\",\"balance\":{}}",
          .kind = CHANGE_TRUNCATE},
@@ -539,7 +541,7 @@ static void test_decode__truncates(void **state) {
     check_samples(ENTITY_ACCOUNT, samples, ARRAY_LEN(samples));
 }
 
-/* 0 counts as not there. */
+/* A source time of 0 counts as not there. */
 static void test_decode__source_time_of_zero(void **state) {
     (void)state;
     static const struct sample samples[] = {
@@ -548,7 +550,7 @@ static void test_decode__source_time_of_zero(void **state) {
         {.value = "{\"customer_id\":1,\"__source_ts_ms\":0,\"updated_at\":\"2024-01-01\"}",
          .fields = {CID = "1", AT = "2024-01-01"}},
         {.value = "{\"customer_id\":1,\"__ts_ms\":5}",
-         .fields = {CID = "1"}}, /* the connector's clock */
+         .fields = {CID = "1"}}, /* ts_ms is the connector's clock */
     };
     check_samples(ENTITY_CUSTOMER, samples, ARRAY_LEN(samples));
 }
@@ -692,7 +694,7 @@ static void test_decode__precise_decimals(void **state) {
     check_samples(ENTITY_ACCOUNT, samples, ARRAY_LEN(samples));
 }
 
-/* VariableScaleDecimal, with its schema or without: exactly {"scale", "value"} where a value
+/* VariableScaleDecimal, with or without its schema: exactly {"scale", "value"} where a value
  * belongs. */
 static void test_decode__variable_scale_decimals(void **state) {
     (void)state;
@@ -753,7 +755,7 @@ static void test_decode__precise_decimal_ids(void **state) {
                   "\"payload\":{\"op\":\"d\",\"before\":{\"CUSTOMER_ID\":\"A+k=\"}}}",
          .kind = CHANGE_DELETE,
          .fields = {CID = "1001"}},
-        /* Oracle types everything so */
+        /* Oracle has this type for every number */
         {.value =
              "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"bytes\","
              "\"name\":\"org.apache.kafka.connect."
@@ -796,7 +798,7 @@ static void check_typed_time(struct decoder *d, const struct typed_time *t) {
     buf_release(&why.text);
 }
 
-/* The type decides, and what is not of its type is no date either. */
+/* The type in the schema decides. A value that does not have that type is not a date. */
 static void test_decode__typed_times(void **state) {
     (void)state;
     static const struct typed_time cases[] = {
@@ -807,7 +809,7 @@ static void test_decode__typed_times(void **state) {
          "1707955200123"},
         {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "1707955200123999", UPDATED_AT_MS,
          "1707955200123"},
-        /* cut as 23:59:59.999999 is */
+        /* cut down, as 23:59:59.999999 is */
         {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "-1", UPDATED_AT_MS, "-1"},
         {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "-1000", UPDATED_AT_MS, "-1"},
         {TIME_SCHEMA("io.debezium.time.MicroTimestamp"), "\" 1707955200123999 \"", UPDATED_AT_MS,
@@ -845,7 +847,7 @@ static void test_decode__typed_times(void **state) {
         {TIME_SCHEMA("org.apache.kafka.connect.data.Time"), "3600000", UPDATED_AT_NO_DATE,
          "3600000"},
         {PLAIN_SCHEMA("bytes"), "\"20240215\"", UPDATED_AT_NO_DATE, "20240215"},
-        /* these types say nothing about a time: as without a schema */
+        /* these types say nothing about a time, so it is read as without a schema */
         {PLAIN_SCHEMA("int64"), "1707955200123", UPDATED_AT_TEXT, "1707955200123"},
         {PLAIN_SCHEMA("string"), "\"2024-02-15\"", UPDATED_AT_TEXT, "2024-02-15"},
         {TIME_SCHEMA("com.example.Any"), "\"2024-02-15\"", UPDATED_AT_TEXT, "2024-02-15"},
@@ -862,7 +864,7 @@ static void test_decode__typed_times(void **state) {
 
 /* --- fields.customers, fields.accounts --- */
 
-/* The own name wins over a configured one, and that over an alias; both wherever they stand. */
+/* The own name wins over a configured one, and that one over an alias, wherever they are. */
 static void test_decode__configured_names(void **state) {
     (void)state;
     static const struct sample samples[] = {
@@ -877,7 +879,7 @@ static void test_decode__configured_names(void **state) {
         {.value = "{\"customer_name\":\"own\",\"full_name\":\"more\"}", .fields = {NAME = "own"}},
         {.value = "{\"credit\":\"first\",\"loan\":\"second\"}", .fields = {LOAN = "first"}},
         {.key = "{\"cust_no\":7}", .kind = CHANGE_TOMBSTONE, .fields = {CID = "7"}},
-        /* what is Debezium's stays Debezium's: only the spelling that was configured is a field */
+        /* of Debezium's members only the spelling that was configured is a field */
         {.value = "{\"cust_no\":1,\"__deleted\":\"true\",\"__ts_ms\":5}",
          .kind = CHANGE_DELETE,
          .fields = {CID = "1"}},
@@ -892,7 +894,7 @@ static void test_decode__configured_names(void **state) {
             NULL}});
     for (size_t i = 0; i < ARRAY_LEN(samples); i++)
         check_sample(d, ENTITY_CUSTOMER, &samples[i]);
-    /* accounts have their own */
+    /* accounts have configured names of their own */
     static const struct sample account = {.value = "{\"account_id\":\"A\",\"cust_no\":1}",
                                           .fields = {AID = "A"},
                                           .unknown_fields = 1};
@@ -900,7 +902,7 @@ static void test_decode__configured_names(void **state) {
     decoder_free(d);
 }
 
-/* --- formats that are known, but not read --- */
+/* --- formats that are recognized but not read --- */
 
 static void check_names(enum entity entity, const char *value, const char *part) {
     struct decoder *d = new_decoder(RECORD_MAX);
@@ -951,7 +953,7 @@ static void test_decode__foreign_formats_are_named(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         check_names(ENTITY_CUSTOMER, cases[i][0], cases[i][1]);
-    /* and others are not taken for them */
+    /* records that only look a bit like these formats are read */
     check_reason(ENTITY_CUSTOMER, "hello", "Malformed JSON: expected a value at byte 0");
     check_reason(ENTITY_CUSTOMER, "1,Bo,yes\n",
                  "Malformed JSON: something follows the value at byte 1");
@@ -967,7 +969,7 @@ static void test_decode__foreign_formats_are_named(void **state) {
     check_samples(ENTITY_CUSTOMER, samples, ARRAY_LEN(samples));
 }
 
-/* For the reason, where no field of the entity is there at all. */
+/* The names of the members, for the reason, if the record has no field of the entity at all. */
 static void test_decode__strange_names(void **state) {
     (void)state;
     static const struct {

@@ -130,7 +130,8 @@ static void put_space(struct rng *r, struct buf *out) {
         buf_put_str(out, pick(r, spaces, ARRAY_LEN(spaces)));
 }
 
-/* Most of the time of the first, well-formed and frequent kinds, so that most texts are records. */
+/* Most values are of the first kinds, which are well-formed and frequent, so that most texts are
+ * records. */
 static void put_value(struct rng *r, struct buf *out) {
     static const char *const usual[] = {"null",     "true",  "1001",       "-1.50",
                                         "\"A001\"", "\"d\"", "\"text\\n\""};
@@ -143,7 +144,7 @@ static void put_value(struct rng *r, struct buf *out) {
 static void put_member(struct rng *r, struct buf *out) {
     put_space(r, out);
     buf_put_byte(out, '"');
-    /* the last three names are escaped or wrong */
+    /* the last three names have escapes, or are wrong */
     buf_put_str(out, pick(r, names, rng_chance(r, 90) ? ARRAY_LEN(names) - 3 : ARRAY_LEN(names)));
     buf_put_byte(out, '"');
     put_space(r, out);
@@ -167,13 +168,13 @@ static void put_object(struct rng *r, struct buf *out) {
     put_space(r, out);
 }
 
-/* Overwrites, takes away, repeats or cuts off. */
+/* Damages a text: overwrites, removes, repeats or cuts off some bytes. */
 static void damage(struct rng *r, struct buf *text) {
     static const char bytes[] = "{}[]\",:\\u0 1-.eE\xff\xc3\x80\x1f";
     size_t at = (size_t)rng_below(r, (int64_t)text->n);
     switch (rng_below(r, 4)) {
     case 0:
-        text->p[at] = bytes[rng_below(r, sizeof bytes)]; /* also its 0 */
+        text->p[at] = bytes[rng_below(r, sizeof bytes)]; /* also with a zero byte */
         break;
     case 1:
         memmove(text->p + at, text->p + at + 1, text->n - at - 1);
@@ -197,7 +198,7 @@ static void make_text(struct rng *r, struct buf *out) {
         damage(r, out);
 }
 
-/* In a block of its own, so that the sanitizer sees a read past its end. */
+/* Copies a text into a block of its own, so that the sanitizer sees a read behind its end. */
 static struct slice copy(const struct buf *text) {
     return slice_of(memcpy(mem_alloc(text->n), buf_slice(text).p, text->n), text->n);
 }
@@ -233,7 +234,7 @@ static bool same_members(const cJSON *root, const struct json_pair *pairs, size_
     return i == count;
 }
 
-/* Flat is what the tree says is flat, with the same members. Returns whether it was. */
+/* json_flat must find the same members as the tree. Returns whether the text was flat. */
 static bool compare_text(struct json *j, struct slice text) {
     struct json_pair pairs[MEMBERS_MAX];
     size_t count = 0;
@@ -258,7 +259,7 @@ static void test_decode_flat__members(void **state) {
         taken += compare_text(&j, text);
         free((char *)(uintptr_t)text.p);
     }
-    assert_true(taken > TEXTS / 10 && taken < TEXTS * 9 / 10); /* both kinds were there */
+    assert_true(taken > TEXTS / 10 && taken < TEXTS * 9 / 10); /* there were enough of both kinds */
     buf_release(&out);
     json_release(&j);
 }
@@ -297,7 +298,8 @@ struct side {
     struct reason why;
 };
 
-/* Both sides do the same, to the text of the reason. Returns whether the record was accepted. */
+/* Both ways must give the same, down to the text of the reason. Returns whether the record was
+ * accepted. */
 static bool compare_record(struct side *flat, struct side *tree, enum entity entity,
                            struct slice value) {
     struct record r = {.key = slice_str("7"), .value = value};
@@ -342,7 +344,7 @@ static void test_decode_flat__records(void **state) {
     side_release(&tree);
 }
 
-/* Where the two ways could part most easily. */
+/* Records at which the two ways could most easily differ. */
 static void test_decode_flat__corners(void **state) {
     (void)state;
     static const char *const cases[] = {

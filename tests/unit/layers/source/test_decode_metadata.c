@@ -1,4 +1,4 @@
-/* What a record says of itself beside its row, and what a refused record still says. */
+/* What a record says of itself beside its row, and what a rejected record still says. */
 #include "streamer/base/mem.h"
 #include "streamer/layers/source/decode.h"
 #include "streamer/model/position.h"
@@ -6,7 +6,7 @@
 
 #define RECORD_MAX 100000
 
-/* What came of one record; slices live as long as this. */
+/* What came of one record. Its slices are good as long as the struct. */
 struct outcome {
     struct decoder *decoder;
     struct decoded decoded;
@@ -59,7 +59,7 @@ static void test_decode_metadata__which_records_have_it(void **state) {
         {"{\"customer_id\":1,\"__ts_ms\":5}", true, false},
         {"{\"customer_id\":1,\"__name\":\"server1\"}", true, false},
         {"{\"schema\":{},\"payload\":{\"customer_id\":1,\"__op\":\"c\"}}", true, false},
-        /* not Debezium's */
+        /* these are not Debezium's */
         {"{\"customer_id\":1,\"__v\":0}", false, false},
         {"{\"customer_id\":1,\"__\":0}", false, false},
         {"{\"customer_id\":1,\"__OP\":\"r\"}", false, false},
@@ -80,7 +80,7 @@ static void test_decode_metadata__which_records_have_it(void **state) {
     }
 }
 
-/* The connector's name is no customer's. */
+/* The connector's name is not taken for the customer's. */
 static void test_decode_metadata__is_no_field(void **state) {
     (void)state;
     struct outcome o;
@@ -99,7 +99,7 @@ static void test_decode_metadata__is_no_field(void **state) {
 struct located {
     const char *value;
     enum position_kind kind;
-    const char *parts[POSITION_PARTS]; /* NULL: not there */
+    const char *parts[POSITION_PARTS]; /* NULL: it is not there */
     const char *connector, *name, *server_id;
 };
 
@@ -163,7 +163,7 @@ static void test_decode_metadata__positions(void **state) {
          "oracle",
          "bank",
          NULL},
-        /* flattened, either way, as numbers or texts */
+        /* flattened in either spelling, as numbers or texts */
         {FLAT("\"__op\":\"c\",\"__lsn\":24023128"), POSITION_LSN, {"24023128"}, NULL, NULL, NULL},
         {FLAT("\"__source_lsn\":\"24023128\",\"__source_connector\":\"postgresql\","
               "\"__source_name\":\"bank\""),
@@ -192,7 +192,7 @@ static void test_decode_metadata__positions(void **state) {
          NULL,
          NULL,
          NULL},
-        /* one that only seems to be there leaves the next kind */
+        /* where a kind is there but empty, the next kind counts */
         {ENVELOPE("\"lsn\":null,\"scn\":\"4\""), POSITION_SCN, {NULL, "4"}, NULL, NULL, NULL},
         {ENVELOPE("\"lsn\":0,\"file\":\"\",\"pos\":9"),
          POSITION_BINLOG,
@@ -216,7 +216,7 @@ static void test_decode_metadata__no_position(void **state) {
         ENVELOPE("\"file\":null,\"pos\":0,\"row\":0"),
         FLAT("\"__lsn\":null"),
         FLAT("\"__source_lsn\":0"),
-        FLAT("\"lsn\":5,\"source_lsn\":5,\"_lsn\":5"), /* columns of the row */
+        FLAT("\"lsn\":5,\"source_lsn\":5,\"_lsn\":5"), /* these are columns of the row */
         "{\"op\":\"c\",\"after\":{\"customer_id\":1,\"__lsn\":5},\"lsn\":5}",
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -228,7 +228,7 @@ static void test_decode_metadata__no_position(void **state) {
     }
 }
 
-/* Deletes and truncates are somewhere, too. */
+/* Deletes and truncates have a position, too. */
 static void test_decode_metadata__position_of_every_kind(void **state) {
     (void)state;
     static const char *const cases[] = {
@@ -269,13 +269,13 @@ static void test_decode_metadata__id_is_from_key(void **state) {
     }
 }
 
-/* --- what a refused record still says --- */
+/* --- what a rejected record still says --- */
 
 struct refused {
     const char *value;
     enum reason_code code;
     enum change_kind kind;
-    const char *id; /* NULL: cannot be read */
+    const char *id; /* NULL: it cannot be read */
     int64_t source_time_ms;
     bool has_metadata, is_read, has_position, from_key;
 };
@@ -331,10 +331,10 @@ static void test_decode_metadata__of_a_refused_record(void **state) {
          CHANGE_UPSERT, .source_time_ms = 7, .has_metadata = true},
         {"{\"op\":\"d\",\"before\":{\"account_id\":\"A\"},\"source\":{\"ts_ms\":\"x\"}}",
          REASON_MALFORMED, CHANGE_DELETE, .id = "A", .has_metadata = true},
-        /* the value lacks the id: the key's */
+        /* the value lacks the id, so the key's counts */
         {"{\"op\":\"d\",\"before\":null,\"source\":{\"ts_ms\":\"x\"}}", REASON_MALFORMED,
          CHANGE_DELETE, .id = "K", .has_metadata = true, .from_key = true},
-        /* the value has it, but it cannot be read: not the key's */
+        /* the value has an id that cannot be read, so the key's does not count */
         {"{\"op\":\"d\",\"before\":{\"account_id\":[]},\"source\":{\"ts_ms\":7}}", REASON_MALFORMED,
          CHANGE_DELETE, .source_time_ms = 7, .has_metadata = true},
         {"{\"op\":\"t\",\"source\":{\"ts_ms\":\"x\",\"lsn\":5}}", REASON_MALFORMED, CHANGE_TRUNCATE,
@@ -366,7 +366,7 @@ static void test_decode_metadata__unreadable_source_time_hides_updated_at(void *
     }
 }
 
-/* The first fault is told. */
+/* The reason names the first fault. */
 static void test_decode_metadata__first_fault_counts(void **state) {
     (void)state;
     struct outcome o;

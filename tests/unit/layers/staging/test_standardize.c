@@ -10,7 +10,7 @@
 
 #define KAFKA_TIME INT64_C(1707955200000)
 
-/* A customer and an account that pass, of which each case changes one field. */
+/* A customer and an account that pass. Each case changes one field of them. */
 static struct decoded good_customer(void) {
     struct decoded d = {.kind = CHANGE_UPSERT};
     d.fields[FIELD_CUSTOMER_ID] = slice_str("1001");
@@ -32,7 +32,7 @@ static struct decoded good(enum entity entity) {
     return entity == ENTITY_CUSTOMER ? good_customer() : good_account();
 }
 
-/* What standardize made of one record; the event's slices live as long as this. */
+/* What standardize made of one record. The event's slices are good as long as the struct. */
 struct outcome {
     struct standardizer buffers;
     struct event event;
@@ -220,7 +220,7 @@ static void test_standardize__has_loan(void **state) {
         {NULL, false},
         {"null", false},
         {"N/A", false},
-        /* by the number grammar equal to 1 or 0 */
+        /* equal to 1 or 0 by the grammar of numbers */
         {"1.0", true},
         {"+1", true},
         {"10e-1", true},
@@ -265,7 +265,7 @@ static void test_standardize__balances(void **state) {
         {"0", 0},
         {"-0", 0},
         {"-0.00", 0},
-        {"-0.004", 0}, /* negative only after rounding counts */
+        {"-0.004", 0}, /* negative counts only after rounding */
         {"0.005", 1},
         {" 1000.10 ", 100010},
         {"1.5e3", 150000},
@@ -339,7 +339,7 @@ static void test_standardize__event_time(void **state) {
         int64_t expected;
     } cases[] = {
         {true, "2024-01-01", 5},
-        {true, "not a time", 5}, /* not looked at */
+        {true, "not a time", 5}, /* updated_at is not looked at */
         {true, NULL, 5},
         {false, "1970-01-02", 86400000},
         {false, " 1970-01-01 00:00:00.25+00 ", 250},
@@ -398,11 +398,12 @@ static void test_standardize__no_kafka_timestamp(void **state) {
     struct decoded d = good_customer();
     struct outcome o = {0};
     o.ok = standardize(&o.buffers, ENTITY_CUSTOMER, &d, -1, &o.event, &o.why);
-    assert_slice(o.event.id, "1001"); /* the owner judges it */
+    assert_slice(o.event.id, "1001"); /* the owner of the id judges the record */
     assert_refused(&o, REASON_MALFORMED, "Malformed record: it has no Kafka timestamp (-1)");
 }
 
-/* Removes the faults of a record one by one; each time the next in the table's order must come up.
+/* Removes the faults of a record one by one. Each time the next fault in the table's order must
+ * come up.
  */
 static void check_order(enum entity entity, const enum field order[],
                         const enum reason_code codes[], size_t n) {
@@ -439,7 +440,8 @@ static void test_standardize__first_failure_counts(void **state) {
     check_order(ENTITY_ACCOUNT, account, account_codes, ARRAY_LEN(account));
 }
 
-/* Nothing but the id: updated_at is the time of the row's last change, not of its end. */
+/* A delete has nothing but the id: updated_at is the time of the row's last change, not of its
+ * end. */
 static void test_standardize__deletes_check_the_id_only(void **state) {
     (void)state;
     struct decoded d = {.kind = CHANGE_DELETE};
@@ -477,7 +479,7 @@ static void test_standardize__deletes_check_the_id_only(void **state) {
     assert_refused(&o, REASON_INVALID_ACCOUNT_ID, "Invalid account_id: null or empty");
 }
 
-/* Of no id; only its time counts. */
+/* A truncate has no id. Only its time counts. */
 static void test_standardize__truncates(void **state) {
     (void)state;
     struct decoded d = {.kind = CHANGE_TRUNCATE,
@@ -510,7 +512,7 @@ static void test_standardize__typed_times(void **state) {
         bool ok;
         int64_t expected;
     } cases[] = {
-        {UPDATED_AT_MS, "5", true, 5}, /* a text like this one would be no time */
+        {UPDATED_AT_MS, "5", true, 5}, /* the text "5" would not be a time */
         {UPDATED_AT_MS, "-1", true, -1},
         {UPDATED_AT_MS, "253402300799999", true, TIMESTAMP_MAX},
         {UPDATED_AT_MS, "253402300800000", false, 0},
@@ -537,7 +539,7 @@ static void test_standardize__typed_times(void **state) {
 
 /* --- __debezium_unavailable_value --- */
 
-/* Neither checked nor counted; the table's own faults of the other fields come first. */
+/* An unavailable field is not checked and not counted. Faults of the other fields come first. */
 static void test_standardize__unavailable_fields(void **state) {
     (void)state;
     struct decoded d = {.kind = CHANGE_UPSERT};
@@ -566,7 +568,7 @@ static void test_standardize__unavailable_fields(void **state) {
                    "Invalid account_type: must be Savings or Checking (bad)");
 }
 
-/* Where it decides the event time there is none to take its place. */
+/* An unavailable updated_at that decides the event time makes the record malformed. */
 static void test_standardize__unavailable_updated_at(void **state) {
     (void)state;
     struct decoded d = good_customer();
@@ -621,7 +623,7 @@ static void test_standardize__a_bad_record_tells_its_id_and_place(void **state) 
     assert_told(&o, "A001", INT64_C(1707868800000), true);
     outcome_release(&o);
 
-    d.fields[FIELD_UPDATED_AT] = slice_str("bad"); /* no own time then */
+    d.fields[FIELD_UPDATED_AT] = slice_str("bad"); /* then it has no time of its own */
     run(&o, ENTITY_ACCOUNT, &d);
     assert_told(&o, "A001", KAFKA_TIME, false);
     outcome_release(&o);
@@ -663,7 +665,7 @@ static void test_standardize__rejected_by_the_source_layer(void **state) {
     outcome_release(&o);
 }
 
-/* The id's field is null for none of the entity's is there. */
+/* The id is null because no field of the entity is there. */
 static void test_standardize__no_known_field_is_told(void **state) {
     (void)state;
     struct decoded d = {.kind = CHANGE_UPSERT, .strange_names = slice_str("payload, x")};
@@ -698,7 +700,7 @@ static void test_standardize__null_fields(void **state) {
     (void)state;
     struct decoded d = {.kind = CHANGE_UPSERT};
     struct outcome o;
-    run(&o, ENTITY_CUSTOMER, &d); /* refused for the first field, yet all are counted */
+    run(&o, ENTITY_CUSTOMER, &d); /* rejected for the first null, but all nulls are counted */
     assert_false(o.ok);
     assert_int_equal(o.event.null_fields,
                      1u << FIELD_CUSTOMER_ID | 1u << FIELD_CUSTOMER_NAME | 1u << FIELD_HAS_LOAN);
@@ -715,7 +717,7 @@ static void test_standardize__null_fields(void **state) {
     outcome_release(&o);
 }
 
-/* `n` letters between spaces, which do not count. */
+/* A text of `n` letters between spaces; the spaces do not count. */
 static void check_long_text(enum entity entity, enum field field, size_t n, bool ok) {
     char *text = mem_alloc(n + 3);
     memset(text, 'X', n + 2);
