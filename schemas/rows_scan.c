@@ -1,7 +1,6 @@
 /* The fast way to read rows back that row_put_json has printed: field after field, in exactly its
  * form. Whatever is of another form, valid or not, is left to the JSON parser. */
 #include "schemas/rows.h"
-#include "streamer/base/json.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
 
@@ -120,11 +119,4 @@ bool row_scan_json(const struct row_type *type, struct slice text, void *row) {
             return false;
     }
     return take_char(&s, '}') && s.p == s.end;
-}
-
-bool row_read_json(const struct row_type *type, struct json *json, struct slice text, void *row) {
-    if (row_scan_json(type, text, row))
-        return true;
-    const cJSON *object = json_parse(json, text);
-    return object != NULL && row_get_json(type, object, row);
 }

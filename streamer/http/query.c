@@ -1,12 +1,13 @@
 #include "streamer/http/query.h"
 
-#include "schemas/rows.h"
+#include "schemas/codec.h"
 #include "state/keys.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
+#include "streamer/task/history_rows.h"
 #include "streamer/task/task_rows.h"
 
 #include <string.h>
@@ -21,29 +22,11 @@ struct query {
 };
 
 static void put_version(struct query *q, const struct version *v) {
-    struct buf *out = &q->reply->body;
-    struct slice id = buf_slice(&q->id);
-    if (q->route->entity == ENTITY_CUSTOMER) {
-        struct customer_history_row row = {
-            .loaded_at = v->loaded_at, .valid_from_at = v->from, .valid_to_at = v->to};
-        struct customer_attributes a;
-        struct slice in = v->attributes;
-        if (!task_parse_customer_id(id, &row.customer_id) ||
-            !row_get_avro(&customer_attributes_type, &in, &a)) {
-            task_damaged(&q->env, FAMILY_CUSTOMERS);
-            return;
-        }
-        row.customer_name = a.customer_name;
-        row.has_loan_flag = a.has_loan_flag;
-        row_put_json(&customer_history_type, &row, out);
-    } else {
-        struct account_attributes a;
-        if (!task_decode_account(&q->env, v->attributes, &a))
-            return;
-        struct account_history_row row = {
-            id, a.customer_id, a.balance_amount, a.account_type, v->loaded_at, v->from, v->to};
-        row_put_json(&account_history_type, &row, out);
-    }
+    union history_row row;
+    if (history_row_of_version(q->route->entity, buf_slice(&q->id), v, &row))
+        codec_json.encode(history_row_type(q->route->entity), &row, &q->reply->body);
+    else
+        task_damaged(&q->env, entity_map(q->route->entity)->rows);
 }
 
 /* Calls `put_version` for the closed versions and the current one, oldest first, that hold at
@@ -119,9 +102,9 @@ static void answer_mart(struct query *q) {
     struct buf *out = &q->reply->body;
     (void)task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
     if (q->route->entity == ENTITY_ACCOUNT && account->has_summary)
-        row_put_json(&account_summary_type, &account->summary, out);
+        codec_json.encode(&account_summary_type, &account->summary, out);
     else if (q->route->entity == ENTITY_CUSTOMER && customer->has_profile)
-        row_put_json(&customer_profile_type, &customer->profile, out);
+        codec_json.encode(&customer_profile_type, &customer->profile, out);
     else
         not_found(q, "no row");
 }

@@ -29,6 +29,7 @@ void pipeline_init(struct pipeline *p, const struct config *config, struct kv *k
         .quarantine_partitions = partitions,
         .env = {.kv = kv,
                 .sink = sink,
+                .codec = &codec_json,
                 .rates = &config->rates,
                 .order_options = {config->late_window_ms,
                                   config->future_window_ms,

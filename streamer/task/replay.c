@@ -3,6 +3,7 @@
 #include "state/keys.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/timestamp.h"
+#include "streamer/task/history_rows.h"
 #include "streamer/task/task.h"
 #include "streamer/task/task_history.h"
 #include "streamer/task/task_marts.h"
@@ -29,30 +30,12 @@ static bool split_history_key(struct slice key, struct slice *id, int64_t *from)
     return decimal_parse_integer(slice_of(bar + 1, key.n - n - 1), from) == DECIMAL_OK;
 }
 
-/* Reads a history row; its attributes are encoded into env->attributes. */
+/* Reads a history row. Its attributes are encoded into env->attributes. */
 static bool read_version(struct task_env *env, enum entity entity, struct slice value,
                          struct version *v) {
-    buf_clear(&env->attributes);
-    if (entity == ENTITY_CUSTOMER) {
-        struct customer_history_row row;
-        if (!row_read_json(&customer_history_type, &env->json, value, &row))
-            return false;
-        struct customer_attributes a = {row.customer_name, row.has_loan_flag};
-        row_put_avro(&customer_attributes_type, &a, &env->attributes);
-        *v = (struct version){row.valid_from_at, row.valid_to_at, row.loaded_at, {0}};
-    } else {
-        struct account_history_row row;
-        if (!row_read_json(&account_history_type, &env->json, value, &row))
-            return false;
-        enum account_type ignored;
-        if (!account_type_find(row.account_type, &ignored))
-            return false;
-        struct account_attributes a = {row.customer_id, row.balance_amount, row.account_type};
-        account_attributes_encode(&a, &env->attributes);
-        *v = (struct version){row.valid_from_at, row.valid_to_at, row.loaded_at, {0}};
-    }
-    v->attributes = buf_slice(&env->attributes);
-    return true;
+    union history_row row;
+    return codec_decode(history_row_type(entity), &env->json, value, &row) &&
+           history_row_to_version(entity, &row, &env->attributes, v);
 }
 
 /* Keeps what follows from the current account. Both sides are attribute bytes, p == NULL: none. */
@@ -266,7 +249,7 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
 static bool read_row(struct task_env *env, const struct row_type *type, struct slice value,
                      bool *has, void *row) {
     *has = value.p != NULL;
-    return !*has || row_read_json(type, &env->json, value, row);
+    return !*has || codec_decode(type, &env->json, value, row);
 }
 
 /* What is not written down of a row (account_row.h) must be as this program would have it. */

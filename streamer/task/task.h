@@ -7,6 +7,7 @@
 #ifndef STREAMER_TASK_TASK_H
 #define STREAMER_TASK_TASK_H
 
+#include "schemas/codec.h"
 #include "schemas/rows.h"
 #include "state/kv.h"
 #include "streamer/base/buf.h"
@@ -93,6 +94,7 @@ struct task_origin {
 struct task_env {
     struct kv *kv;
     struct sink *sink;
+    const struct codec *codec; /* which the values of the result topics are written with */
     const struct rates *rates;
     struct order_options order_options;
     int64_t confirmations_max;  /* for one id; the oldest are forgotten first */

@@ -4,6 +4,7 @@
 #include "streamer/base/decimal.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/model/position.h"
+#include "streamer/task/history_rows.h"
 #include "streamer/task/task_marts.h"
 
 #include <assert.h>
@@ -286,30 +287,15 @@ static void history_message_key(struct task_env *env, struct slice id, int64_t f
     buf_put_int(&env->message_key, from);
 }
 
-static bool put_customer_version(struct task_env *env, const struct event *e,
-                                 const struct version *v) {
-    struct customer_attributes a;
-    struct slice in = v->attributes;
-    if (!row_get_avro(&customer_attributes_type, &in, &a)) {
-        task_damaged(env, FAMILY_CUSTOMER_HISTORY);
+/* Encodes the row of a version into env->message. */
+static bool put_version(struct task_env *env, const struct event *e, const struct version *v) {
+    union history_row row;
+    if (!history_row_of_version(e->entity, e->id, v, &row)) {
+        task_damaged(env, entity_map(e->entity)->versions);
         return false;
     }
-    struct customer_history_row row = {e->customer_id, a.customer_name, a.has_loan_flag,
-                                       v->loaded_at,   v->from,         v->to};
-    row_put_json(&customer_history_type, &row, &env->message);
-    return true;
-}
-
-static bool put_account_version(struct task_env *env, const struct event *e,
-                                const struct version *v) {
-    struct account_attributes a;
-    if (!account_attributes_decode(v->attributes, &a)) {
-        task_damaged(env, FAMILY_ACCOUNT_HISTORY);
-        return false;
-    }
-    struct account_history_row row = {
-        e->id, a.customer_id, a.balance_amount, a.account_type, v->loaded_at, v->from, v->to};
-    row_put_json(&account_history_type, &row, &env->message);
+    buf_clear(&env->message);
+    env->codec->encode(history_row_type(e->entity), &row, &env->message);
     return true;
 }
 
@@ -317,13 +303,11 @@ static bool put_account_version(struct task_env *env, const struct event *e,
 static void emit_version(struct task_env *env, struct task *t, const struct event *e,
                          const struct version_change *change, struct slice position) {
     const struct version *v = &change->version;
-    bool is_customer = e->entity == ENTITY_CUSTOMER;
     enum topic topic = entity_map(e->entity)->history_topic;
     struct slice value = slice_null();
     history_message_key(env, e->id, v->from);
     if (change->after != VERSION_ABSENT) {
-        buf_clear(&env->message);
-        if (!(is_customer ? put_customer_version : put_account_version)(env, e, v))
+        if (!put_version(env, e, v))
             return;
         value = buf_slice(&env->message);
     }

@@ -112,7 +112,7 @@ static bool emit_changed(struct task_env *env, struct task *t, enum topic topic,
     *has = true;
     memcpy(last, row, type->size);
     buf_clear(&env->message);
-    row_put_json(type, row, &env->message);
+    env->codec->encode(type, row, &env->message);
     task_send(env, topic, t->partition, kafka_key, buf_slice(&env->message));
     return true;
 }

@@ -14,6 +14,7 @@ void cluster_init(struct cluster *c, int32_t n) {
     c->env = (struct task_env){
         .kv = memory_kv(c->memory),
         .sink = &c->pending.sink,
+        .codec = &codec_json,
         .rates = &c->rates,
         .order_options = {.late_window_ms = CLUSTER_WINDOW_MS,
                           .future_window_ms = CLUSTER_FUTURE_MS},

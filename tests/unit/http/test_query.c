@@ -113,6 +113,7 @@ static void rig_init(struct rig *g) {
     capture_init(&sent);
     struct task_env env = {.kv = batch_kv(batch),
                            .sink = &sent.sink,
+                           .codec = &codec_json,
                            .rates = &rates,
                            .partitions = N,
                            .order_options = {.late_window_ms = 10 * DAY, .future_window_ms = DAY},
