@@ -26,7 +26,7 @@ static void put_version(struct query *q, const struct version *v) {
     if (history_row_of_version(q->route->entity, buf_slice(&q->id), v, &row))
         codec_json.encode(history_row_type(q->route->entity), &row, &q->reply->body);
     else
-        task_damaged(&q->env, entity_map(q->route->entity)->rows);
+        task_damaged(q->env.kv, entity_map(q->route->entity)->rows);
 }
 
 /* Calls `put_version` for the closed versions and the current one, oldest first, that hold at
@@ -44,10 +44,10 @@ static int put_versions(struct query *q, int64_t as_of) {
          cursor_next(c)) {
         struct slice body;
         struct version v;
-        if (!task_body(&q->env, f, cursor_value(c), &body))
+        if (!task_body(q->env.kv, f, cursor_value(c), &body))
             break;
         if (!version_decode(body, key_time(cursor_key(c)), &v)) {
-            task_damaged(&q->env, f);
+            task_damaged(q->env.kv, f);
             break;
         }
         if (as_of != TIMESTAMP_NONE && (as_of < v.from || as_of >= v.to))

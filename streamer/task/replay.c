@@ -5,9 +5,9 @@
 #include "streamer/base/timestamp.h"
 #include "streamer/task/history_rows.h"
 #include "streamer/task/task.h"
+#include "streamer/task/task_floor.h"
 #include "streamer/task/task_history.h"
 #include "streamer/task/task_marts.h"
-#include "streamer/task/task_truncate.h"
 
 #include <string.h>
 
@@ -15,8 +15,8 @@ static void unreadable(struct task_env *env, enum topic topic, struct slice key)
     if (!kv_failed(env->kv))
         (void)err_set(
             &env->kv->err, ERR_STOP,
-            "cannot read back the message with key %.*s of topic number %d: not written by this version "
-            "of streamer",
+            "cannot read back the message with key %.*s of topic number %d: not written by this "
+            "version of streamer",
             (int)(key.n > 200 ? 200 : key.n), key.p, (int)topic);
 }
 
@@ -68,7 +68,7 @@ static int64_t set_closed(struct task_env *env, struct task *t, enum entity enti
     struct slice key = buf_slice(&env->key2);
     bool existed = may_exist && task_get(env, f, key, &env->value2, &body);
     if (existed && !version_decode(body, from, &old))
-        task_damaged(env, f);
+        task_damaged(env->kv, f);
     if (closed == NULL) {
         if (existed)
             task_erase(env, t, f, key);
@@ -296,7 +296,7 @@ static void replay_link(struct task_env *env, struct task *t, struct slice key,
     struct slice account_id, body;
     struct account_link link;
     if (!task_parse_link_key(key, &customer_id, &account_id) ||
-        (value.p != NULL && (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) ||
+        (value.p != NULL && (!task_message_body(env->kv, TOPIC_ACCOUNT_LINKS, value, &body) ||
                              !task_read_link(body, &link)))) {
         unreadable(env, TOPIC_ACCOUNT_LINKS, key);
         return;
@@ -315,7 +315,7 @@ static void replay_ref(struct task_env *env, struct task *t, struct slice key, s
     int64_t customer_id;
     struct slice body;
     if (!task_parse_customer_id(key, &customer_id) ||
-        (value.p != NULL && !task_message_body(env, TOPIC_CUSTOMER_REFS, value, &body))) {
+        (value.p != NULL && !task_message_body(env->kv, TOPIC_CUSTOMER_REFS, value, &body))) {
         unreadable(env, TOPIC_CUSTOMER_REFS, key);
         return;
     }

@@ -4,10 +4,10 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
+#include "streamer/task/task_floor.h"
 #include "streamer/task/task_history.h"
 #include "streamer/task/task_marts.h"
 #include "streamer/task/task_rows.h"
-#include "streamer/task/task_truncate.h"
 
 #include <string.h>
 
@@ -227,7 +227,7 @@ static bool fill_customer(struct task_env *env, const struct version *v, struct 
     struct customer_attributes a;
     struct slice in = v->attributes;
     if (!row_get_avro(&customer_attributes_type, &in, &a)) {
-        task_damaged(env, FAMILY_CUSTOMER_HISTORY);
+        task_damaged(env->kv, FAMILY_CUSTOMER_HISTORY);
         return false;
     }
     if (lacks(e, FIELD_CUSTOMER_NAME))
@@ -272,7 +272,6 @@ static int64_t newest_before_end(struct task_env *env, struct task *t, const str
                                       : task_newest_before(env, t, id->entity, id->id, line, at);
 }
 
-/* Rule O9: the truncate ends an id again whose record came behind it, or now (task_truncate.c). */
 void task_end_by_truncate(struct task_env *env, struct task *t, const struct event *id,
                           const struct order_floor *truncate) {
     struct timeline *line = task_load_timeline(env, t, id->entity, id->id);
@@ -418,9 +417,9 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
     struct account_link link;
     bool ends = value.p == NULL;
     if (!task_parse_link_key(key, &customer_id, &account_id) ||
-        (!ends && (!task_message_body(env, TOPIC_ACCOUNT_LINKS, value, &body) ||
+        (!ends && (!task_message_body(env->kv, TOPIC_ACCOUNT_LINKS, value, &body) ||
                    !task_read_link(body, &link)))) {
-        task_damaged(env, FAMILY_LINKS);
+        task_damaged(env->kv, FAMILY_LINKS);
         return;
     }
     bool marked = task_unmark_link(env, t, customer_id, account_id);
@@ -508,15 +507,15 @@ bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, stru
     struct slice body = slice_null(), in;
     struct customer_ref ref;
     if (!task_parse_customer_id(key, &customer_id) ||
-        (value.p != NULL && !task_message_body(env, TOPIC_CUSTOMER_REFS, value, &body))) {
-        task_damaged(env, FAMILY_CUSTOMER_REFS);
+        (value.p != NULL && !task_message_body(env->kv, TOPIC_CUSTOMER_REFS, value, &body))) {
+        task_damaged(env->kv, FAMILY_CUSTOMER_REFS);
         return true;
     }
     in = body;
     if (!store_ref(env, t, customer_id, body))
         return true;
     if (!row_get_avro(&customer_ref_type, &in, &ref)) {
-        task_damaged(env, FAMILY_CUSTOMER_REFS);
+        task_damaged(env->kv, FAMILY_CUSTOMER_REFS);
         return true;
     }
     int64_t count = list_accounts(env, t, customer_id, t->resuming ? &t->resume_after : NULL,

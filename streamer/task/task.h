@@ -149,6 +149,11 @@ bool task_apply_event(struct task_env *env, struct task *t, const struct event *
 bool task_reject_event(struct task_env *env, struct task *t, const struct event *e,
                        const struct reason *why);
 
+/* Ends one id by a truncate (rule O9), for task_apply_truncate and for records that arrive behind
+ * the truncate. `id` says which id, and when the truncate was loaded. */
+void task_end_by_truncate(struct task_env *env, struct task *t, const struct event *id,
+                          const struct order_floor *truncate);
+
 /* Ends the rows of an entity (rule O9). False: not all of them yet; commit what is done, then call
  * again with the same event. */
 bool task_apply_truncate(struct task_env *env, struct task *t, const struct event *e);

@@ -55,11 +55,11 @@ static bool seek_on(struct scan *s, struct task_env *env, int64_t at) {
 /* The version that the cursor stands on; its attributes are the cursor's. */
 static bool read_version(struct scan *s, struct task_env *env, struct version *v) {
     struct slice key = cursor_key(s->cursor), body;
-    if (!task_body(env, s->family, cursor_value(s->cursor), &body))
+    if (!task_body(env->kv, s->family, cursor_value(s->cursor), &body))
         return false;
     if (key.n == s->prefix_n + 8 && version_decode(body, key_time(key), v))
         return true;
-    task_damaged(env, s->family);
+    task_damaged(env->kv, s->family);
     return false;
 }
 
@@ -122,11 +122,11 @@ static void load_versions(struct task_env *env, struct task *t, enum entity enti
 
 static bool read_confirmation(struct scan *s, struct task_env *env, struct confirmation *c) {
     struct slice body;
-    if (!task_body(env, s->family, cursor_value(s->cursor), &body))
+    if (!task_body(env->kv, s->family, cursor_value(s->cursor), &body))
         return false;
     if (confirmation_decode(body, key_time(cursor_key(s->cursor)), c))
         return true;
-    task_damaged(env, s->family);
+    task_damaged(env->kv, s->family);
     return false;
 }
 
@@ -291,7 +291,7 @@ static void history_message_key(struct task_env *env, struct slice id, int64_t f
 static bool put_version(struct task_env *env, const struct event *e, const struct version *v) {
     union history_row row;
     if (!history_row_of_version(e->entity, e->id, v, &row)) {
-        task_damaged(env, entity_map(e->entity)->versions);
+        task_damaged(env->kv, entity_map(e->entity)->versions);
         return false;
     }
     buf_clear(&env->message);

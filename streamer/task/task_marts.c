@@ -128,7 +128,7 @@ bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, st
         return false;
     if (row_get_avro(&customer_ref_type, &body, ref))
         return true;
-    task_damaged(env, FAMILY_CUSTOMER_REFS);
+    task_damaged(env->kv, FAMILY_CUSTOMER_REFS);
     return false;
 }
 
@@ -165,7 +165,7 @@ bool task_refresh_account(struct task_env *env, struct task *t, struct slice acc
 struct customer_ref task_current_customer(struct task_env *env) {
     struct customer_ref ref;
     if (!customer_row_ref(&env->customer, &ref))
-        task_damaged(env, FAMILY_CUSTOMERS);
+        task_damaged(env->kv, FAMILY_CUSTOMERS);
     return ref;
 }
 
@@ -191,7 +191,7 @@ void task_refresh_account_by_id(struct task_env *env, struct task *t, struct sli
     task_load_account(env, t, id);
     if (!env->account.timeline.has_current ||
         !task_decode_account(env, env->account.timeline.current.attributes, &a)) {
-        task_damaged(env, FAMILY_ACCOUNTS_BY_CUSTOMER);
+        task_damaged(env->kv, FAMILY_ACCOUNTS_BY_CUSTOMER);
         return;
     }
     struct task_origin whole = env->origin;
@@ -234,12 +234,12 @@ static void add_links_outside(struct task_env *env, struct task *t, int64_t cust
     for (cursor_seek(c, prefix); cursor_in(c, prefix) && !kv_failed(env->kv); cursor_next(c)) {
         struct slice body;
         struct account_link link;
-        if (!task_body(env, FAMILY_LINKS, cursor_value(c), &body))
+        if (!task_body(env->kv, FAMILY_LINKS, cursor_value(c), &body))
             break;
         if (link_decode(&body, &link) && body.n == 0)
             (void)totals_add(&env->customer.totals, env->rates, &link, 1);
         else
-            task_damaged(env, FAMILY_LINKS);
+            task_damaged(env->kv, FAMILY_LINKS);
     }
     cursor_free(c);
 }
@@ -255,7 +255,7 @@ static void sum_links(struct task_env *env, struct task *t, int64_t customer_id)
         if (customer_links_next(&rest, &account_id, &link))
             (void)totals_add(&r->totals, env->rates, &link, 1);
         else
-            task_damaged(env, FAMILY_CUSTOMERS);
+            task_damaged(env->kv, FAMILY_CUSTOMERS);
     }
     if (outside)
         add_links_outside(env, t, customer_id);

@@ -113,7 +113,7 @@ void task_load_meta(struct task_env *env, struct task *t) {
         if (ok)
             t->meta = m;
         else
-            task_damaged(env, FAMILY_META);
+            task_damaged(env->kv, FAMILY_META);
     }
     t->saved_meta = t->meta;
     t->resuming = false;
@@ -160,18 +160,18 @@ void task_erase(struct task_env *env, struct task *t, enum family f, struct slic
     t->meta.rows[f]--;
 }
 
-void task_damaged(struct task_env *env, enum family f) {
-    if (!kv_failed(env->kv))
+void task_damaged(struct kv *kv, enum family f) {
+    if (!kv_failed(kv))
         (void)err_set(
-            &env->kv->err, ERR_STOP,
-            "a value in state family %s cannot be read; stop, remove the state directory and start again: "
-            "it is rebuilt from the topics",
+            &kv->err, ERR_STOP,
+            "a value in state family %s cannot be read; stop, remove the state directory and "
+            "start again: it is rebuilt from the topics",
             family_name(f));
 }
 
-bool task_body(struct task_env *env, enum family f, struct slice value, struct slice *body) {
+bool task_body(struct kv *kv, enum family f, struct slice value, struct slice *body) {
     if (value.n == 0 || value.p[0] != STATE_FORMAT) {
-        task_damaged(env, f);
+        task_damaged(kv, f);
         return false;
     }
     *body = slice_of(value.p + 1, value.n - 1);
@@ -180,17 +180,16 @@ bool task_body(struct task_env *env, enum family f, struct slice value, struct s
 
 bool task_get(struct task_env *env, enum family f, struct slice key, struct buf *value,
               struct slice *body) {
-    return kv_get(env->kv, f, key, value) && task_body(env, f, buf_slice(value), body);
+    return kv_get(env->kv, f, key, value) && task_body(env->kv, f, buf_slice(value), body);
 }
 
-bool task_message_body(struct task_env *env, enum topic topic, struct slice value,
-                       struct slice *body) {
+bool task_message_body(struct kv *kv, enum topic topic, struct slice value, struct slice *body) {
     if (value.n == 0 || value.p[0] != MESSAGE_FORMAT) {
-        if (!kv_failed(env->kv))
+        if (!kv_failed(kv))
             (void)err_set(
-                &env->kv->err, ERR_STOP,
-                "a message of the internal topic number %d is not of this version's format; only streamer "
-                "may write to its internal topics",
+                &kv->err, ERR_STOP,
+                "a message of the internal topic number %d is not of this version's format; only "
+                "streamer may write to its internal topics",
                 (int)topic);
         return false;
     }
@@ -207,7 +206,7 @@ static bool load_timeline(struct task_env *env, enum family f, struct buf *bytes
     bool stored = task_get(env, f, buf_slice(&env->key), bytes, &env->rest);
     if (stored && !timeline_decode(&env->rest, line)) {
         timeline_clear(line);
-        task_damaged(env, f);
+        task_damaged(env->kv, f);
     }
     return stored;
 }
@@ -236,7 +235,7 @@ static void load_account_rest(struct task_env *env, struct slice id,
     if (env->account_is_stored && !kv_failed(env->kv) &&
         !account_row_decode_rest(env->rest, id, current, r)) {
         account_row_clear(r);
-        task_damaged(env, FAMILY_ACCOUNTS);
+        task_damaged(env->kv, FAMILY_ACCOUNTS);
     }
     env->joined_is_stored = r->has_joined;
     env->summary_is_stored = r->has_summary;
@@ -248,7 +247,7 @@ static void load_customer_rest(struct task_env *env, int64_t customer_id,
     if (env->customer_is_stored && !kv_failed(env->kv) &&
         !customer_row_decode_rest(env->rest, customer_id, current, r)) {
         customer_row_clear(r);
-        task_damaged(env, FAMILY_CUSTOMERS);
+        task_damaged(env->kv, FAMILY_CUSTOMERS);
     }
 }
 
@@ -366,7 +365,7 @@ void task_save_timeline(struct task_env *env, struct task *t, enum entity entity
 bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a) {
     if (account_attributes_decode(in, a))
         return true;
-    task_damaged(env, FAMILY_ACCOUNTS);
+    task_damaged(env->kv, FAMILY_ACCOUNTS);
     return false;
 }
 
@@ -416,7 +415,7 @@ static bool find_link(struct task_env *env, struct slice account_id, struct link
     struct slice body;
     home->is_outside = false;
     if (!customer_links_find(&env->customer.links, account_id, &home->place)) {
-        task_damaged(env, FAMILY_CUSTOMERS);
+        task_damaged(env->kv, FAMILY_CUSTOMERS);
         return false;
     }
     home->link = home->place.link;
@@ -425,7 +424,7 @@ static bool find_link(struct task_env *env, struct slice account_id, struct link
     home->is_outside = customer_row_links_outside(&env->customer) > 0 &&
                        task_get(env, FAMILY_LINKS, buf_slice(&env->key2), &env->value, &body);
     if (home->is_outside && (!link_decode(&body, &home->link) || body.n > 0))
-        task_damaged(env, FAMILY_LINKS);
+        task_damaged(env->kv, FAMILY_LINKS);
     return home->is_outside;
 }
 
@@ -465,7 +464,7 @@ struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t 
     if (effect.was_there) {
         int64_t left = totals_add(totals, env->rates, &home.link, -1);
         if (left < 0)
-            task_damaged(env, FAMILY_CUSTOMERS);
+            task_damaged(env->kv, FAMILY_CUSTOMERS);
         if (link == NULL || home.link.partition == link->partition)
             effect.links_of_partition = left;
     }

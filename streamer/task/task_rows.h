@@ -29,13 +29,12 @@ void task_erase(struct task_env *env, struct task *t, enum family f, struct slic
 bool task_get(struct task_env *env, enum family f, struct slice key, struct buf *value,
               struct slice *body);
 /* Takes the format byte off a value of the state; sets the sticky error if it is another one. */
-bool task_body(struct task_env *env, enum family f, struct slice value, struct slice *body);
+bool task_body(struct kv *kv, enum family f, struct slice value, struct slice *body);
 /* A value that cannot be read: sets the sticky error. */
-void task_damaged(struct task_env *env, enum family f);
+void task_damaged(struct kv *kv, enum family f);
 /* The value of an internal topic without its format byte; sets the sticky error if it is of another
  * format. */
-bool task_message_body(struct task_env *env, enum topic topic, struct slice value,
-                       struct slice *body);
+bool task_message_body(struct kv *kv, enum topic topic, struct slice value, struct slice *body);
 
 /* The row of an id into env->account or env->customer; clear if there is none. Its slices point
  * into env->account_bytes or env->customer_bytes: good until the next row of that entity is loaded.

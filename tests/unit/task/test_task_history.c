@@ -7,8 +7,8 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/model/position.h"
+#include "streamer/task/task_floor.h"
 #include "streamer/task/task_history.h"
-#include "streamer/task/task_truncate.h"
 
 #include <stdio.h>
 
@@ -216,7 +216,7 @@ static struct model_version *one_versions(struct one *o, size_t *count) {
     for (cursor_seek(c, buf_slice(&prefix)); cursor_in(c, buf_slice(&prefix)); cursor_next(c)) {
         struct slice body;
         struct version v;
-        assert_true(task_body(env, f, cursor_value(c), &body));
+        assert_true(task_body(env->kv, f, cursor_value(c), &body));
         assert_true(version_decode(body, key_time(cursor_key(c)), &v));
         assert_true(*count < 999);
         all[(*count)++] = as_model(o, &v);
