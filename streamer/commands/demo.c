@@ -1,7 +1,5 @@
-/* demo: the embedded broker, the sample CSVs and the processor; prints what came of them, and keeps
- * serving.
- */
-#include "state/keys.h"
+/* demo: starts the embedded broker and the processor, feeds the sample CSV files, prints the
+ * results, and serves until it is stopped. */
 #include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/version.h"
@@ -10,7 +8,7 @@
 #include "streamer/kafka/kafka.h"
 #include "streamer/model/entity.h"
 #include "streamer/service/service.h"
-#include "streamer/task/task_rows.h"
+#include "streamer/task/scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +95,8 @@ static const char *amount(struct buf *out, int128 cents) {
     return buf_cstr(out);
 }
 
-static void add_summary(struct lines *l, const struct account_summary_row *r) {
+static void add_summary(struct lines *l, const void *row) {
+    const struct account_summary_row *r = row;
     struct buf line = {0}, a = {0}, b = {0}, c = {0}, rate = {0};
     decimal_put(&rate, r->interest_rate_pct, 3);
     buf_printf(&line, "  %-12.*s %10lld %16s %8s %14s %16s", (int)r->account_id.n, r->account_id.p,
@@ -107,7 +106,8 @@ static void add_summary(struct lines *l, const struct account_summary_row *r) {
     buf_release(&line), buf_release(&a), buf_release(&b), buf_release(&c), buf_release(&rate);
 }
 
-static void add_profile(struct lines *l, const struct customer_profile_row *r) {
+static void add_profile(struct lines *l, const void *row) {
+    const struct customer_profile_row *r = row;
     struct buf line = {0}, a = {0}, b = {0};
     buf_printf(&line, "  %8lld  %-5s %8lld %18s %18s  %.*s", (long long)r->customer_id,
                r->has_loan_flag ? "yes" : "no", (long long)r->total_accounts_count,
@@ -117,40 +117,22 @@ static void add_profile(struct lines *l, const struct customer_profile_row *r) {
     buf_release(&line), buf_release(&a), buf_release(&b);
 }
 
-/* Adds what a row of the state has of the mart. False: it cannot be read. */
-static bool add_account(struct lines *l, struct slice key, struct slice body) {
-    struct account_row row = {0};
-    bool ok = account_row_decode(body, key_account(key), &row);
-    if (ok && row.has_summary)
-        add_summary(l, &row.summary);
-    account_row_release(&row);
-    return ok;
-}
-
-static bool add_customer(struct lines *l, struct slice key, struct slice body) {
-    struct customer_row row = {0};
-    bool ok = customer_row_decode(body, key_customer_id(key), &row);
-    if (ok && row.has_profile)
-        add_profile(l, &row.profile);
-    customer_row_release(&row);
-    return ok;
-}
-
-/* All rows of a family, of every partition. */
-static bool list_rows(struct service *s, enum family f,
-                      bool (*add)(struct lines *l, struct slice key, struct slice body),
-                      struct lines *l) {
-    bool ok = true;
-    struct kv *kv = store_reader_new(service_store(s));
-    struct kv_cursor *c = kv_cursor(kv, f);
-    for (cursor_seek(c, slice_of("", 0)); ok && cursor_in(c, slice_of("", 0)); cursor_next(c)) {
-        struct slice value = cursor_value(c);
-        ok = value.n > 0 && value.p[0] == STATE_FORMAT &&
-             add(l, cursor_key(c), slice_of(value.p + 1, value.n - 1));
+/* Adds a line for each row of that type, of every partition. */
+static bool list_rows(struct service *s, enum entity entity, const struct row_type *type,
+                      void (*add)(struct lines *l, const void *row), struct lines *l,
+                      struct err *e) {
+    struct kv *reader = store_reader_new(service_store(s));
+    for (int32_t p = 0; p < service_partitions(s); p++) {
+        struct scan scan;
+        scan_init(&scan, reader, p, entity);
+        while (scan_next(&scan))
+            if (scan_row(&scan, type) != NULL)
+                add(l, scan_row(&scan, type));
+        scan_release(&scan);
     }
-    ok = ok && !kv_failed(kv);
-    cursor_free(c);
-    store_reader_free(kv);
+    bool ok = !kv_failed(reader) ||
+              err_set(e, ERR_STOP, "demo: %s cannot be read: %s", type->name, reader->err.text);
+    store_reader_free(reader);
     return ok;
 }
 
@@ -288,12 +270,12 @@ static bool print_results(const struct config *c, struct service *s, struct err 
     struct lines l = {0};
     (void)printf(
         "\nACCOUNT SUMMARY    customer          balance     rate       interest      new balance\n");
-    if (!list_rows(s, FAMILY_ACCOUNTS, add_account, &l))
-        return err_set(e, ERR_STOP, "demo: the account summary cannot be read");
+    if (!list_rows(s, ENTITY_ACCOUNT, &account_summary_type, add_summary, &l, e))
+        return false;
     print_lines(&l, SIZE_MAX);
     (void)printf("\nCUSTOMER PROFILE loan  savings            balance           interest  name\n");
-    if (!list_rows(s, FAMILY_CUSTOMERS, add_customer, &l))
-        return err_set(e, ERR_STOP, "demo: the customer profiles cannot be read");
+    if (!list_rows(s, ENTITY_CUSTOMER, &customer_profile_type, add_profile, &l, e))
+        return false;
     print_lines(&l, PROFILES_SHOWN);
     (void)printf("\nQUARANTINE             count  for example\n");
     if (!print_quarantine(c, s, e))
