@@ -1,8 +1,8 @@
 /* codec: the encodings of rows as values of the result topics. Whoever writes or reads such a value
  * does so through a codec, so that a new encoding is one file more and one line in codec.c.
  *
- * Writers use one codec, which is the configured one. Readers find the codec by the first bytes of
- * the value, so that a topic may hold values of several encodings. */
+ * A writer uses one codec for all that it writes. A reader finds the codec by the first bytes of
+ * each value, so that a topic may hold values of several encodings. */
 #ifndef STREAMER_SCHEMAS_CODEC_H
 #define STREAMER_SCHEMAS_CODEC_H
 

@@ -1,8 +1,9 @@
-/* rows: every record that leaves the process or rests in it, as a C struct with a descriptor. One
- * descriptor drives the Avro binary codec (state, internal topics) and the JSON codec (result
- * topics, HTTP); a test checks each against schemas/<name>.avsc with avro-c.
+/* rows: every record that leaves the process or rests in it, as a C struct with a descriptor. The
+ * descriptor drives both encodings: Avro binary for the state and the internal topics, JSON for the
+ * result topics (through codec.h) and HTTP. A test checks each descriptor against
+ * schemas/<name>.avsc with avro-c.
  *
- * Slices of a decoded row point into the bytes that it was decoded from. */
+ * The slices of a decoded row point into the bytes that it was decoded from. */
 #ifndef STREAMER_SCHEMAS_ROWS_H
 #define STREAMER_SCHEMAS_ROWS_H
 
@@ -17,7 +18,7 @@
 
 struct json;
 
-/* C type | Avro | JSON */
+/* What a field is: C type | Avro type | JSON value. */
 enum row_field_kind {
     ROW_LONG,          /* int64_t | long | number */
     ROW_TEXT,          /* struct slice | string | string */
@@ -27,14 +28,14 @@ enum row_field_kind {
     ROW_TOTAL,         /* int128, 1/100 | bytes, decimal(38,2) | "16500.00" */
     ROW_RATE,          /* int64_t, 1/1000 | bytes, decimal(5,3) | "0.015" */
     ROW_TIME,          /* int64_t, epoch ms | long, timestamp-millis | "2024-02-15T00:00:00.000Z" */
-    ROW_OPTIONAL_TIME, /* the same or TIMESTAMP_NONE | union of null and long | text or null */
+    ROW_OPTIONAL_TIME, /* ROW_TIME or TIMESTAMP_NONE | union of null and long | text or null */
 };
 
 struct row_field {
     const char *name;
     enum row_field_kind kind;
     size_t offset;    /* in the struct */
-    char in_json[32]; /* what goes before its value: ,"name": */
+    char in_json[32]; /* the JSON text before its value: ,"name": */
     size_t in_json_n;
 };
 
@@ -90,7 +91,7 @@ extern const struct row_type customer_history_type, account_history_type,
     account_with_customer_type, account_summary_type, customer_profile_type;
 
 /* --- internal topics and state --- */
-/* What makes two versions of one id differ. */
+/* The attributes of a version. Two versions of one id differ when these do. */
 struct customer_attributes {
     struct slice customer_name;
     bool has_loan_flag;
@@ -100,46 +101,54 @@ struct account_attributes {
     int64_t balance_amount;
     struct slice account_type; /* encoded by account_row.h */
 };
-/* Value of account-links: where the account lives and what the customer's totals need of it. */
+/* Value of account-links: the partition of the account's task, and what the customer's totals need
+ * to know of the account. */
 struct account_link {
     int64_t partition;
     int64_t balance_amount;
     struct slice account_type;
 };
-/* Value of customer-refs: the customer's current row, or that there is none. */
+/* Value of customer-refs: the customer's current version, or that there is none. */
 struct customer_ref {
     bool known;
-    struct slice customer_name; /* "" when not known */
+    struct slice customer_name; /* "" if not known */
     bool has_loan_flag;
 };
 extern const struct row_type customer_attributes_type, account_link_type, customer_ref_type;
 
-/* --- codecs --- */
+/* --- encodings --- */
 /* Appends the Avro binary of `row` (a struct of `type`). */
 void row_put_avro(const struct row_type *type, const void *row, struct buf *out);
-/* Reads one row from the front of `*in` and moves `in` behind it. False if the bytes are not such a
+/* Reads one row from the front of `*in` and moves `in` behind it. False: the bytes are not such a
  * row. */
 bool row_get_avro(const struct row_type *type, struct slice *in, void *row);
-/* Appends the JSON object of `row`. */
+
+/* The parts of codec_json. Values of result topics are written and read through codec.h.
+ *
+ * Appends the JSON object of `row`. */
 void row_put_json(const struct row_type *type, const void *row, struct buf *out);
-/* Reads what row_put_json wrote (unknown members are ignored). The slices point into the cJSON
- * tree. */
+/* Reads what row_put_json wrote. Unknown members are ignored. The slices point into the cJSON tree.
+ */
 bool row_get_json(const struct row_type *type, const cJSON *object, void *row);
-/* The same from the text, several times faster: as long as it has exactly the form that
- * row_put_json gives to common values, it is read without a tree. The slices point into `text`, or
- * into what `json` has parsed last. */
+/* Does the same from the text, and several times faster: a text in exactly the form that
+ * row_put_json gives to common values is read without a tree. The slices point into `text`, or into
+ * what `json` has parsed last. */
 bool row_read_json(const struct row_type *type, struct json *json, struct slice text, void *row);
-/* Only that form; false does not mean that it is no such row. For tests. */
+/* Reads only that form. False does not mean that the text is no such row. For row_read_json and
+ * tests. */
 bool row_scan_json(const struct row_type *type, struct slice text, void *row);
-/* Equal in every field but those named calculated_at. */
+
+/* Whether two rows are equal in every field except calculated_at. */
 bool row_same_content(const struct row_type *type, const void *a, const void *b);
 
 /* Avro primitives, for the records of the state, which have optional parts and arrays (history.h,
- * account_row.h, customer_row.h). A branch is that of a union of null (false) and something else.
- */
+ * account_row.h, customer_row.h). Each put appends; each get reads from the front of `*in`, moves
+ * `in` behind, and returns false if the bytes are no such value. A branch is the one of a union of
+ * null (false) and something else (true). */
 void avro_put_long_of_any_size(struct buf *out, int64_t v);
 bool avro_get_long_of_any_size(struct slice *in, int64_t *v);
-/* Most take one byte, which takes less than a call: GCC is not left to decide. */
+/* Most longs take one byte. Writing or reading it is cheaper than a call, so the two functions are
+ * always inlined. */
 #define AVRO_INLINE static inline __attribute__((always_inline))
 AVRO_INLINE void avro_put_long(struct buf *out, int64_t v) {
     if (v >= -64 && v < 64)

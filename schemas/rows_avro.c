@@ -44,7 +44,7 @@ bool avro_get_bytes(struct slice *in, struct slice *v) {
 
 void avro_put_decimal(struct buf *out, int128 v) {
     size_t at = out->n;
-    buf_put_byte(out, 0); /* the length: at most 16 bytes follow, so it takes one */
+    buf_put_byte(out, 0); /* the length: it takes one byte, for at most 16 bytes follow */
     decimal_put_bytes(out, v);
     out->p[at] = (char)((out->n - at - 1) << 1);
 }

@@ -33,7 +33,7 @@ void row_put_json(const struct row_type *type, const void *row, struct buf *out)
     for (size_t i = 0; i < type->field_count; i++) {
         const struct row_field *f = &type->fields[i];
         const void *p = (const char *)row + f->offset;
-        /* All of it, for a copy of a fixed size is no call. */
+        /* The whole array is copied: a copy of a fixed size needs no call. */
         memcpy(buf_reserve(out, sizeof f->in_json), f->in_json, sizeof f->in_json);
         out->n += f->in_json_n;
         switch (f->kind) {
@@ -66,8 +66,8 @@ void row_put_json(const struct row_type *type, const void *row, struct buf *out)
     buf_put_byte(out, '}');
 }
 
-/* Reads what decimal_put wrote: an optional '-', digits, a point, `scale` digits; 38 digits at
- * most, as they fit an int128. */
+/* Reads what decimal_put wrote: an optional '-', digits, a point, and `scale` digits. There are at
+ * most 38 digits, so that the number fits an int128. */
 static bool get_decimal_text(struct slice text, int scale, int128 *v) {
     bool negative = text.n > 0 && text.p[0] == '-';
     size_t point = text.n - (size_t)scale - 1;

@@ -1,15 +1,16 @@
-/* The fast way to read rows back that row_put_json has printed: field after field, in exactly its
- * form. Whatever is of another form, valid or not, is left to the JSON parser. */
+/* The fast way to read JSON rows: field after field, in exactly the form in which row_put_json
+ * prints them. A text of another form, valid or not, is left to the JSON parser. */
 #include "schemas/rows.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
 
 #include <string.h>
 
-#define DIGITS_MAX 18 /* that fit an int64 whatever they are; more are rare */
+#define DIGITS_MAX 18 /* any number of 18 digits fits an int64; longer ones are rare */
 #define TIME_LENGTH (sizeof "2024-02-15T00:00:00.000Z" - 1)
 
-/* What is left of the text. Each take_… is false where it finds something else. */
+/* What is left of the text. Each take_… function moves `p` behind what it takes, and returns false
+ * if it finds something else. */
 struct scan {
     const char *p, *end;
 };
@@ -25,7 +26,7 @@ static bool take_char(struct scan *s, char wanted) {
     return take(s, &wanted, 1);
 }
 
-/* How many there are. */
+/* Takes at most `max` digits, which extend the number `*v`. Returns how many there were. */
 static size_t take_digits(struct scan *s, size_t max, int64_t *v) {
     size_t n = 0;
     for (; n < max && s->p < s->end && *s->p >= '0' && *s->p <= '9'; n++)

@@ -16,13 +16,14 @@
 #include <unistd.h>
 
 #define PROFILES_SHOWN 12
-/* Of tests/data, for the example that a newcomer may try. */
+/* They are in tests/data. The page that is printed has an example with them. */
 #define SAMPLE_ACCOUNT "A-2001"
 #define SAMPLE_CUSTOMER "1001"
 
 /* --- the sample files --- */
 
-/* tests/data beside the build directory that the program lies in, or share/streamer beside bin/. */
+/* Finds a file of tests/data, from the program's place in the build directory, or of
+ * ../share/streamer, from its place in bin/. */
 static bool find_sample(const char *name, struct buf *path, struct err *e) {
     static const char *const places[] = {"../../tests/data/", "../share/streamer/"};
     char self[4096];
@@ -59,7 +60,7 @@ static int feed_sample(const struct config *c, const struct service *s, enum ent
     return code;
 }
 
-/* --- what came of them --- */
+/* --- the results --- */
 
 struct lines {
     char **text;
@@ -136,7 +137,7 @@ static bool list_rows(struct service *s, enum entity entity, const struct row_ty
     return ok;
 }
 
-/* --- quarantine, read as any consumer would --- */
+/* --- the quarantine, read as any consumer would --- */
 
 struct group {
     char code[64];
@@ -172,7 +173,7 @@ static void count_message(struct group *groups, size_t *count, const rd_kafka_me
 static rd_kafka_t *quarantine_consumer(const struct config *c, const struct service *s,
                                        struct err *e) {
     struct config embedded = *c;
-    union { /* config holds a plain pointer; nobody writes through it */
+    union { /* config has a pointer that is not const, though nobody writes through it */
         const char *in;
         char *out;
     } bootstrap = {service_bootstrap(s)};
@@ -224,7 +225,7 @@ static bool print_quarantine(const struct config *c, struct service *s, struct e
     return true;
 }
 
-/* --- the page that a newcomer sees --- */
+/* --- the printed page --- */
 
 static void print_counts(const struct service *s) {
     const struct metrics *m = service_metrics(s);
@@ -268,8 +269,8 @@ static void print_next_steps(const struct config *c, const struct service *s) {
 
 static bool print_results(const struct config *c, struct service *s, struct err *e) {
     struct lines l = {0};
-    (void)printf(
-        "\nACCOUNT SUMMARY    customer          balance     rate       interest      new balance\n");
+    (void)printf("\nACCOUNT SUMMARY    customer          balance     rate       interest"
+                 "      new balance\n");
     if (!list_rows(s, ENTITY_ACCOUNT, &account_summary_type, add_summary, &l, e))
         return false;
     print_lines(&l, SIZE_MAX);
@@ -284,10 +285,11 @@ static bool print_results(const struct config *c, struct service *s, struct err 
     return true;
 }
 
-/* True when everything fed has gone through; false if it is time to stop. */
+/* Waits until all that was fed has been processed. False: the program is to stop before that. */
 static bool wait_until_processed(struct service *s, int64_t customers, int64_t accounts) {
     const struct metrics *m = service_metrics(s);
-    for (int quiet = 0; quiet < 30;) { /* also the gauges that follow once a second */
+    /* So long that the gauges, which follow once a second, are new, too. */
+    for (int quiet = 0; quiet < 30;) {
         if (service_wait_ms(s, 50))
             return false;
         bool done = atomic_load(&m->consumed[TOPIC_CUSTOMERS]) >= customers &&
@@ -322,7 +324,7 @@ static int show(const struct config *c, struct service *s, bool once, struct err
 
 int command_demo(const struct config *c, bool once) {
     struct err e = {0};
-    struct config quiet = *c; /* the results are what matters here */
+    struct config quiet = *c; /* without the log's lines between the results */
     if (quiet.log_level == LOG_INFO)
         quiet.log_level = LOG_WARN;
     service_block_signals(false);

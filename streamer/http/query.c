@@ -12,10 +12,10 @@
 
 #include <string.h>
 
-/* One query at work. */
+/* A query that is being answered. */
 struct query {
     const struct route *route;
-    struct buf id; /* canonical: what keys are made of */
+    struct buf id; /* in the form that keys are made of */
     struct task task;
     struct task_env env;
     struct http_reply *reply;
@@ -29,8 +29,8 @@ static void put_version(struct query *q, const struct version *v) {
         task_damaged(q->env.kv, entity_map(q->route->entity)->rows);
 }
 
-/* Calls `put_version` for the closed versions and the current one, oldest first, that hold at
- * `as_of` (TIMESTAMP_NONE: all). Returns how many. */
+/* Puts the closed versions and the current one that hold at `as_of` (TIMESTAMP_NONE: all of them)
+ * into the reply, oldest first, with commas between them. Returns how many. */
 static int put_versions(struct query *q, int64_t as_of) {
     int count = 0;
     enum family f = entity_map(q->route->entity)->versions;
@@ -109,7 +109,7 @@ static void answer_mart(struct query *q) {
         not_found(q, "no row");
 }
 
-/* The id of the path in the form that keys have ("007" is customer 7). */
+/* Reads the id of the path into q->id, in the form that keys have: "007" is customer 7. */
 static bool read_id(struct query *q, const char *path) {
     struct buf text = {0};
     int64_t customer_id;

@@ -1,5 +1,5 @@
-/* query: answers for HTTP out of committed state: current versions, versions at a time, histories,
- * marts. */
+/* query: answers HTTP requests for rows from committed state: current versions, versions at a time,
+ * histories and marts. */
 #ifndef STREAMER_HTTP_QUERY_H
 #define STREAMER_HTTP_QUERY_H
 
@@ -11,17 +11,17 @@
 
 struct query_context {
     struct store *store;
-    int32_t partitions; /* n */
-    /* Whether this instance has the task of a partition, restored. */
+    int32_t partitions; /* n: of the result topics */
+    /* Whether this instance has the task of the partition, and its state is restored. */
     bool (*owns)(void *context, int32_t partition);
-    /* Answers for a partition of which that is not so. */
+    /* Answers a request for a partition that it does not own. */
     void (*not_here)(void *context, const struct http_request *request, int32_t partition,
                      struct http_reply *reply);
     void *context;
 };
 
-/* Answers a request whose route is of a table, and takes its parameters. Any thread, one call at a
- * time for each context. */
+/* Answers a request whose route is one of a table (routes.h). Any thread may call it, one at a time
+ * for each context. */
 void query_handle(const struct query_context *q, const struct route *route,
                   const struct http_request *request, struct http_reply *reply);
 

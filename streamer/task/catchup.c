@@ -3,14 +3,16 @@
 #include <assert.h>
 
 #define CLOCK_TOLERANCE_MS 60000
-/* Whose rows are read together: few enough to be in memory still when they are asked for. */
+/* For how many messages rows are prefetched together: few enough for the rows to be still in memory
+ * when they are needed. */
 #define FETCH_MESSAGES 4096
 
 static bool is_also_input(enum topic t) {
     return topic_is_consumed(t);
 }
 
-/* A commit in the future means that the clock was set back since: nobody knows how old it is. */
+/* A commit in the future means that the clock was set back since. Its age is not known, so it
+ * counts as old. */
 static bool is_old(int64_t committed_ms, int64_t now_ms, int64_t delete_retention_ms) {
     return committed_ms > 0 && (now_ms - committed_ms > delete_retention_ms ||
                                 committed_ms - now_ms > CLOCK_TOLERANCE_MS);
@@ -28,7 +30,7 @@ const char *catchup_unusable(const struct task_meta *m,
             return "it is ahead of the topics: they were recreated, or the group's offsets reset";
         if (position < ranges[i].low)
             return "the topics no longer reach back to it";
-        if (old && ranges[i].high - position > 1) /* 1: the marker of the last commit */
+        if (old && ranges[i].high - position > 1) /* the marker of the last commit does not count */
             return "it is older than tombstones live";
     }
     return NULL;
@@ -43,8 +45,9 @@ enum topic catchup_lost_topic(const struct task_meta *m,
     return TOPIC_COUNT;
 }
 
-/* What lay ahead when the state was written may be processed or cleaned away by now: it is looked
- * at anew. A mark of a message that never comes would keep rows as they are for good. */
+/* Whether the state has marks. Since it was written, the marked messages may have been processed or
+ * cleaned away, so the marks are made anew. A mark of a message that never comes would keep its
+ * rows unchanged forever. */
 static bool has_marks(const struct task *task, enum topic t) {
     return (t == TOPIC_ACCOUNT_LINKS && task->meta.rows[FAMILY_LINKS_AHEAD] > 0) ||
            (t == TOPIC_CUSTOMER_REFS && task->meta.rows[FAMILY_REFS_AHEAD] > 0);
@@ -55,8 +58,8 @@ void catchup_init(struct catchup *c, struct task *task,
     *c = (struct catchup){.task = task,
                           .has_old_marks = has_marks(task, TOPIC_ACCOUNT_LINKS) ||
                                            has_marks(task, TOPIC_CUSTOMER_REFS)};
-    /* A rebuild that is interrupted is of use only as long as tombstones behind it live, counted
-     * from its start. */
+    /* A rebuild that is interrupted can be continued only while the tombstones that it has still to
+     * read exist. That time counts from its start. */
     if (task->meta.committed_ms == 0)
         task->meta.committed_ms = now_ms;
     for (int i = 0; i < TOPIC_COUNT; i++) {
@@ -91,7 +94,7 @@ bool catchup_take(struct catchup *c, struct replay_buffer *buffer, enum topic to
     return !ahead;
 }
 
-/* Reads the rows of some messages from `from` on. */
+/* Prefetches the rows of the next messages, from `from` on. */
 static void want(const struct catchup *c, struct task_env *env, const struct replay_buffer *buffer,
                  size_t from) {
     for (size_t i = from; i < buffer->count && i < from + FETCH_MESSAGES; i++)
@@ -128,8 +131,8 @@ void catchup_apply(struct catchup *c, struct task_env *env, struct replay_buffer
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset) {
     assert(topic_is_replayed(topic));
     struct catchup_stream *s = &c->streams[topic];
-    if (s->done || offset < s->target) /* that a leader which is new does not show its last records
-                                          yet is possible */
+    if (s->done || offset < s->target) /* a new leader may briefly report an end before its last
+                                          records */
         return;
     finish(c, s, is_also_input(topic) ? s->target : offset > s->next ? offset : s->next);
 }
@@ -155,7 +158,7 @@ void catchup_note_positions(const struct catchup *c) {
         const struct catchup_stream *s = &c->streams[i];
         if (!topic_is_replayed((enum topic)i))
             continue;
-        /* One that has still to look ahead must do so again. */
+        /* A stream that is not marked to its end must be marked again. */
         bool looking = is_also_input((enum topic)i) && !s->done && s->next >= s->target;
         c->task->meta.positions[i] = looking ? s->target - 1 : s->next;
     }

@@ -1,5 +1,5 @@
-/* replay: task_replay, the way of committed messages back into the state. The result is the state
- * that wrote them, whatever compaction has left out. */
+/* replay: task_replay, which applies committed messages to the state. The result is the state that
+ * wrote the messages, even if compaction has removed some of them. */
 #include "state/keys.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/timestamp.h"
@@ -20,7 +20,7 @@ static void unreadable(struct task_env *env, enum topic topic, struct slice key)
             (int)(key.n > 200 ? 200 : key.n), key.p, (int)topic);
 }
 
-/* Splits "<id>|<valid_from>" at the last bar: an account_id may contain one. */
+/* Splits "<id>|<valid_from>" at the last bar, for an account_id may contain one. */
 static bool split_history_key(struct slice key, struct slice *id, int64_t *from) {
     const char *bar = key.n > 0 ? memrchr(key.p, '|', key.n) : NULL;
     if (bar == NULL)
@@ -38,7 +38,8 @@ static bool read_version(struct task_env *env, enum entity entity, struct slice 
            history_row_to_version(entity, &row, &env->attributes, v);
 }
 
-/* Keeps what follows from the current account. Both sides are attribute bytes, p == NULL: none. */
+/* Keeps the index and the count of current accounts. `before` and `after` are encoded attributes;
+ * p == NULL: there was, or is, no current version. */
 static void follow_account(struct task_env *env, struct task *t, struct slice id,
                            struct slice before, struct slice after) {
     struct account_attributes b, a;
@@ -48,16 +49,16 @@ static void follow_account(struct task_env *env, struct task *t, struct slice id
     task_index_account(env, t, id, before.p != NULL ? &b : NULL, after.p != NULL ? &a : NULL);
 }
 
-/* Whether there may be a closed version with that start: not if it is the current one, and not if
- * no event is newer, for a version is closed by an event behind its start. Versions come in their
- * order, mostly, so that nothing is looked up. */
+/* Whether there may be a closed version that starts at `from`. There is none if the current version
+ * starts then, nor if no event is newer, for only an event behind its start closes a version.
+ * Versions mostly come in their order, so this saves most lookups. */
 static bool may_be_closed(const struct timeline *line, int64_t from) {
     return from < line->newest_event_at && !(line->has_current && line->current.from == from);
 }
 
-/* Puts or removes the closed version with that start. closed == NULL: there is none. may_exist:
- * else there was none. Returns the end of the one that was there; TIMESTAMP_NONE: there was none.
- */
+/* Puts `closed` as the closed version that starts at `from`, or removes that one (closed == NULL).
+ * !may_exist: there was none. Returns the end of the one that was there; TIMESTAMP_NONE: there was
+ * none. */
 static int64_t set_closed(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                           int64_t from, const struct version *closed, bool may_exist) {
     enum family f = entity_map(entity)->versions;
@@ -80,8 +81,9 @@ static int64_t set_closed(struct task_env *env, struct task *t, enum entity enti
     return old.to;
 }
 
-/* The newest event is what versions and confirmations say; `newest`: of those that the message
- * brought, `former` of those that it replaced. Rule O8 lets it go down. */
+/* Keeps the time of the id's newest event, which versions and confirmations tell: `newest` is the
+ * newest time in what the message brought, `former` the newest in what it replaced. The newest
+ * event can become an older one by rule O8. */
 static void follow_newest(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                           struct timeline *line, int64_t newest, int64_t former) {
     if (newest >= line->newest_event_at)
@@ -139,9 +141,10 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
 
 /* --- the confirmations topic --- */
 
-/* What the keys of the topic are; `id` and `at` as far as they have one. */
+/* What a key of the topic stands for (task_history.h). */
 enum key_kind { KEY_MEMORY, KEY_CONFIRMATION, KEY_FLOOR, KEY_UNKNOWN };
 
+/* Fills `id` and `at` as far as the key has them. */
 static enum key_kind read_confirmations_key(struct slice key, enum entity *entity, struct slice *id,
                                             int64_t *at) {
     for (int e = 0; e < ENTITY_COUNT; e++) {
@@ -167,12 +170,12 @@ static int64_t last_confirmation(const struct timeline *line) {
                                         : TIMESTAMP_NONE;
 }
 
-/* The value of a topic that older versions wrote, too. False: it is of neither format. */
+/* Reads what is remembered of an id. Version 0.1.0 wrote such values, too, in another format. */
 static bool read_memory(struct slice value, struct timeline *line) {
     struct slice body = slice_of(value.p + 1, value.n > 0 ? value.n - 1 : 0);
     if (value.n == 0)
         return false;
-    if (value.p[0] == MESSAGE_FORMAT) /* version 0.1.0: the confirmations alone, all of them */
+    if (value.p[0] == MESSAGE_FORMAT) /* version 0.1.0 */
         return confirmations_decode(body, line);
     return value.p[0] == CONFIRMATIONS_FORMAT && id_memory_decode(body, line);
 }
@@ -198,7 +201,7 @@ static bool replay_memory(struct task_env *env, struct task *t, enum entity enti
     return true;
 }
 
-/* One that has a row of its own. */
+/* A confirmation that has a row of its own. */
 static bool replay_confirmation(struct task_env *env, struct task *t, enum entity entity,
                                 struct slice id, int64_t at, struct slice value) {
     struct confirmation c = {.at = TIMESTAMP_NONE};
@@ -244,15 +247,16 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
         unreadable(env, TOPIC_CONFIRMATIONS, key);
 }
 
-/* A row that was emitted last, into `*has` and `row`; value.p == NULL: there is none. False: it
- * cannot be read. */
+/* Reads a row that was emitted last into `*has` and `row`; value.p == NULL: there is none. False:
+ * it cannot be read. */
 static bool read_row(struct task_env *env, const struct row_type *type, struct slice value,
                      bool *has, void *row) {
     *has = value.p != NULL;
     return !*has || codec_decode(type, &env->json, value, row);
 }
 
-/* What is not written down of a row (account_row.h) must be as this program would have it. */
+/* A row is refused if it could not be stored (account_row.h): it names another account than its
+ * key, or an account_type that this program does not know. */
 static void replay_joined(struct task_env *env, struct task *t, struct slice id,
                           struct slice value) {
     struct account_row *r = &env->account;
@@ -307,10 +311,10 @@ static void replay_link(struct task_env *env, struct task *t, struct slice key,
     task_save_customer(env, t, customer_id);
 }
 
-/* A ref without accounts that its tombstone would have removed may stay until the next one: it does
- * no harm, for what counts is the last emitted row, and an account that comes back is answered with
- * a new ref. The other way round, a tombstone that was passed over because an account had come back
- * (task.c) takes the ref away here: see ref_is_in_doubt. */
+/* A ref of a customer without accounts may stay, if compaction has removed its tombstone. That does
+ * no harm: what counts is the last emitted row, and an account that comes back is answered with a
+ * new ref. The opposite happens, too: a tombstone that task.c has ignored, because an account had
+ * come back, erases the ref here. See ref_is_in_doubt. */
 static void replay_ref(struct task_env *env, struct task *t, struct slice key, struct slice value) {
     int64_t customer_id;
     struct slice body;
@@ -383,7 +387,7 @@ void task_replay_ahead(struct task_env *env, struct task *t, enum topic topic, s
         unreadable(env, topic, key.p != NULL ? key : slice_str("(none)"));
 }
 
-/* --- what will be asked for --- */
+/* --- prefetching --- */
 
 static void want_version(struct task_env *env, const struct task *t, enum entity entity,
                          struct slice key) {

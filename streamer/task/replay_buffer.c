@@ -49,8 +49,9 @@ static bool same_key(const struct replay_buffer *s, size_t i, size_t k) {
            a->has_key == b->has_key && slice_eq(replay_buffer_key(s, i), replay_buffer_key(s, k));
 }
 
-/* The slot of message `i`'s key, or the free one where it belongs. The keys of one partition have
- * much of their hash in common (murmur2_partition); the high bits of the product have not. */
+/* The slot of message `i`'s key, or the free slot where it belongs. The hashes of the keys of one
+ * partition have much in common, for the partition was made of them (murmur2_partition). So the
+ * slot is taken from the high bits of a product, which differ. */
 static uint32_t *find_slot(struct replay_buffer *s, size_t i) {
     uint32_t mask = (UINT32_C(1) << s->slot_bits) - 1;
     uint32_t at = (s->messages[i].hash * UINT32_C(0x9e3779b1)) >> (32 - s->slot_bits);

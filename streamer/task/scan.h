@@ -14,7 +14,7 @@
  * The caller sets the pace: each scan_next reads one id and nothing ahead, and any time may pass
  * between two of them. `reader` must not change meanwhile, so on a running store it is a reader
  * (store_reader_new). That reader is a snapshot: all that is read with it is of the same moment,
- * over several scans, too. As long as it lives, RocksDB keeps the files of that moment, so a slow
+ * over several scans, too. As long as it lives, RocksDB keeps what is replaced or erased, so a slow
  * scan costs disk.
  *
  * A scan and its reader belong to one thread. */
@@ -37,12 +37,12 @@ struct scan {
     struct buf partition;     /* what the keys of the partition begin with */
     struct kv_cursor *cursor; /* NULL before the first scan_next */
 
-    /* The id that the scan stands on: of a customer as decimal text. */
-    struct buf id;
-    struct account_row account;   /* of an account, */
-    struct customer_row customer; /* or of a customer */
+    struct buf id; /* where the scan stands; the id of a customer is its decimal text */
+    struct account_row account;   /* the row of the id, if it is an account, */
+    struct customer_row customer; /* or a customer */
     union history_row current;    /* the current version, if there is one */
 };
+
 /* Begins before the first id. The ids come in the order of their keys (state/keys.h): customers by
  * number, accounts by the bytes of their ids. */
 void scan_init(struct scan *s, struct kv *reader, int32_t partition, enum entity entity);

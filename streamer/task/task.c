@@ -13,7 +13,7 @@
 
 /* --- messages --- */
 
-/* The value of an internal topic: MESSAGE_FORMAT | Avro binary. */
+/* Sends `row` with the key in env->message_key. */
 static void send_internal(struct task_env *env, enum topic topic, int32_t partition,
                           const struct row_type *type, const void *row) {
     buf_clear(&env->message);
@@ -22,7 +22,8 @@ static void send_internal(struct task_env *env, enum topic topic, int32_t partit
     task_send(env, topic, partition, buf_slice(&env->message_key), buf_slice(&env->message));
 }
 
-/* ref == NULL: no account of that partition belongs to the customer any more. */
+/* Tells the account tasks of a partition about the customer. ref == NULL: no account of that
+ * partition belongs to the customer any more. */
 static void send_ref(struct task_env *env, int64_t customer_id, int32_t partition,
                      const struct customer_ref *ref) {
     buf_clear(&env->message_key);
@@ -33,7 +34,8 @@ static void send_ref(struct task_env *env, int64_t customer_id, int32_t partitio
         send_internal(env, TOPIC_CUSTOMER_REFS, partition, &customer_ref_type, ref);
 }
 
-/* link == NULL: the account does not belong to the customer any more. */
+/* Tells the customer's task about an account. link == NULL: the account does not belong to the
+ * customer any more. */
 static void send_link(struct task_env *env, int64_t customer_id, struct slice account_id,
                       const struct account_link *link) {
     buf_clear(&env->message_key);
@@ -47,7 +49,7 @@ static void send_link(struct task_env *env, int64_t customer_id, struct slice ac
         send_internal(env, TOPIC_ACCOUNT_LINKS, partition, &account_link_type, link);
 }
 
-/* The current version of the customer whose row is env->customer is another one now. */
+/* To be called when the customer whose row is env->customer has another current version. */
 static void customer_changed(struct task_env *env, struct task *t, int64_t customer_id) {
     const struct totals *totals = &env->customer.totals;
     struct customer_ref now = task_current_customer(env);
@@ -58,13 +60,13 @@ static void customer_changed(struct task_env *env, struct task *t, int64_t custo
     (void)task_refresh_profile(env, t, customer_id, &now);
 }
 
-/* The customer of the account whose row is env->account. False: not known.
+/* Finds the customer of the account whose row is env->account. False: it is not known.
  *
- * One that same_customer with its customer has it in its joined row: a ref rewrites the joined rows
- * of all accounts that are the customer's when it comes, before the partition's next message; so
- * what such a row says of the customer is what the last ref says, or another ref is under way that
- * will rewrite it. (If the account was another customer's in between, it can be older: while a ref
- * is marked, nothing is emitted.) */
+ * If the account stays with the same customer, its joined row has what is needed, and no ref is
+ * read. A ref rewrites the joined rows of all accounts of its customer before the next message of
+ * the partition is processed. So a joined row says what the last ref says, or another ref is under
+ * way and will rewrite it. (If the account belonged to another customer in between, the joined row
+ * can be older. Then the ref is marked, and while it is, nothing is emitted.) */
 static bool find_customer(struct task_env *env, struct task *t, int64_t customer_id,
                           bool same_customer, struct customer_ref *ref) {
     const struct account_with_customer_row *joined = &env->account.joined;
@@ -74,7 +76,8 @@ static bool find_customer(struct task_env *env, struct task *t, int64_t customer
     return true;
 }
 
-/* The current version of the account whose row is env->account is another one now. */
+/* To be called when the account whose row is env->account has another current version. NULL: there
+ * was, or is, none. */
 static void account_changed(struct task_env *env, struct task *t, struct slice id,
                             const struct account_attributes *before,
                             const struct account_attributes *after) {
@@ -107,8 +110,8 @@ static void encode_attributes(const struct event *e, struct buf *out) {
     }
 }
 
-/* Lets join and marts follow, if the current version is another one now than `old`; NULL: there was
- * none. */
+/* Brings join and marts up to date if the current version is no longer `old`. NULL: there was, or
+ * is, none. */
 static void follow_current(struct task_env *env, struct task *t, const struct event *e,
                            const struct version *old, const struct version *now) {
     bool had = old != NULL, has = now != NULL;
@@ -126,10 +129,10 @@ static void follow_current(struct task_env *env, struct task *t, const struct ev
     account_changed(env, t, e->id, had ? &before : NULL, has ? &after : NULL);
 }
 
-/* What the row in work was before an event. */
+/* What the timeline in work was before an event. */
 struct former {
-    bool had;
-    struct version current; /* its attributes stay in the bytes that the row was loaded from */
+    bool had;               /* a current version */
+    struct version current; /* its attributes point into the bytes that the row was loaded from */
     int64_t newest;
     struct order_memory memory;
 };
@@ -143,7 +146,7 @@ static bool same_memory(const struct order_memory *a, const struct order_memory 
            a->outdated == b->outdated;
 }
 
-/* Stores and emits what env->history and the timeline's memory say now. */
+/* Stores and emits what an event changed: env->history, and the timeline's memory. */
 static void keep_event(struct task_env *env, struct task *t, const struct event *e,
                        struct timeline *line, const struct former *was) {
     const struct version *old = was->had ? &was->current : NULL;
@@ -168,7 +171,7 @@ static void keep_event(struct task_env *env, struct task *t, const struct event 
         task_save_timeline(env, t, e->entity, e->id);
 }
 
-/* Keeps what an event that was not applied leaves behind. */
+/* Stores and emits what an event that was not applied changed in the timeline's memory. */
 static void keep_memory(struct task_env *env, struct task *t, const struct event *e,
                         struct timeline *line, const struct former *was) {
     if (same_memory(&line->memory, &was->memory))
@@ -210,7 +213,7 @@ static bool refuse_early(const struct event *e, struct reason *why) {
 
 /* --- columns that the database did not log --- */
 
-/* The version that holds at the event's place, before it; NULL: none. */
+/* The version that holds at the event's place before the event is applied; NULL: there is none. */
 static const struct version *version_at(struct task_env *env, struct task *t, const struct event *e,
                                         const struct timeline *line, const struct placement *p) {
     if (!placement_takes_end_away(p) && p->at > line->newest_event_at)
@@ -250,7 +253,8 @@ static bool fill_account(struct task_env *env, const struct version *v, struct e
     return true;
 }
 
-/* Fills the fields that the record does not say. False: there is no version that says them. */
+/* Fills the fields that the record lacks from the version that holds at its place. False: there is
+ * no such version. */
 static bool fill_unavailable(struct task_env *env, struct task *t, const struct timeline *line,
                              const struct placement *p, struct event *e, struct reason *why) {
     const struct version *v = version_at(env, t, e, line, p);
@@ -265,7 +269,7 @@ static bool fill_unavailable(struct task_env *env, struct task *t, const struct 
 
 /* --- events --- */
 
-/* The newest event before the end that a truncate makes at `at`. */
+/* The time of the newest event before the end that a truncate makes at `at`. */
 static int64_t newest_before_end(struct task_env *env, struct task *t, const struct event *id,
                                  const struct timeline *line, int64_t at) {
     return at > line->newest_event_at ? line->newest_event_at
@@ -312,7 +316,7 @@ static void apply_at(struct task_env *env, struct task *t, const struct event *e
     if (p->side == SIDE_BELOW_AT_ONCE)
         before_end = newest_before_end(env, t, e, line, p->at);
     else if (p->side == SIDE_BELOW_ITS_END &&
-             before_end == p->at) /* it takes that event's place, too */
+             before_end == p->at) /* this event replaces the one before the end, too */
         before_end = task_newest_before(env, t, e->entity, e->id, line, p->at);
     if (history_needs_neighbours(line, &h))
         task_load_neighbours(env, t, e->entity, e->id, line, p->at);
@@ -321,7 +325,7 @@ static void apply_at(struct task_env *env, struct task *t, const struct event *e
     history_apply(&env->history, line, &env->neighbours, &h);
     order_note_applied(line, e, p, was.newest, env->history.happened);
     bool is_ended_here = p->side == SIDE_BELOW_AT_ONCE || p->side == SIDE_BELOW_ITS_END;
-    if (is_ended_here && e->kind == CHANGE_UPSERT) /* a delete is an end by itself */
+    if (is_ended_here && e->kind == CHANGE_UPSERT) /* a delete is already an end */
         order_note_truncated(line, before_end);
     bool changed = env->history.change_count > 0;
     keep_event(env, t, e, line, &was);
@@ -356,7 +360,7 @@ static void ignore(struct task_env *env, struct task *t, const struct event *e,
     keep_memory(env, t, e, line, &was);
 }
 
-/* False: it must be quarantined. */
+/* False: the event must be quarantined. */
 static bool apply_verdict(struct task_env *env, struct task *t, const struct event *e,
                           struct timeline *line, const struct placement *p, struct reason *why) {
     switch (p->verdict) {
@@ -401,7 +405,7 @@ bool task_reject_event(struct task_env *env, struct task *t, const struct event 
     struct timeline *line = task_load_timeline(env, t, e->entity, e->id);
     if (kv_failed(env->kv))
         return true;
-    if (order_is_repeat(&env->order_options, line, e)) { /* judged before everything else */
+    if (order_is_repeat(&env->order_options, line, e)) { /* a repeat is no fault */
         ignore(env, t, e, line, VERDICT_REPEAT);
         return true;
     }
@@ -429,21 +433,21 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
     struct customer_ref now = task_current_customer(env);
     if (kv_failed(env->kv))
         return;
-    /* The first account of a partition is answered; later ones find the ref there, or on its way to
-     * them. Nobody knows whether one that was marked is the first. */
+    /* The first link from a partition is answered with a ref. Later ones find the ref there, or on
+     * its way. A link that was marked is answered, too, for it may be the first one. */
     if (!ends && (marked || (!effect.was_there && effect.links_of_partition == 1)))
         send_ref(env, customer_id, (int32_t)effect.partition, &now);
     if (ends && effect.was_there && effect.links_of_partition == 0)
         send_ref(env, customer_id, (int32_t)effect.partition, NULL);
-    /* Also for the end of a link that is not there: compaction can have kept it from a restore, and
-     * the profile that was emitted counts it still. */
+    /* The profile may change even if the link that ends is not there: compaction may have hidden
+     * the link from a restore, while the profile that was emitted last still counts it. */
     bool profile_changed = task_refresh_profile(env, t, customer_id, &now);
     if (!ends || effect.was_there || profile_changed)
         task_save_customer(env, t, customer_id);
 }
 
-/* The ids of at most `max` accounts of the customer, behind `after`, into env->ids, each ended by a
- * 0. */
+/* Lists the ids of at most `max` accounts of the customer, behind the account `after` (NULL: from
+ * the first one), in env->ids, each ended by a zero byte. Returns how many. */
 static int64_t list_accounts(struct task_env *env, struct task *t, int64_t customer_id,
                              const struct buf *after, int64_t max) {
     int64_t count = 0;
@@ -465,9 +469,9 @@ static int64_t list_accounts(struct task_env *env, struct task *t, int64_t custo
     return count;
 }
 
-/* Remembers what the customer's task said. A tombstone (no account here belongs to the customer any
- * more) is passed over while there is one: it has come back in the meantime, and the answer to its
- * link is under way.
+/* Stores a ref, or erases it if `body` is null (a tombstone: no account here belongs to the
+ * customer any more). A tombstone is ignored if such an account exists: it has come back in the
+ * meantime, and the answer to its link is under way. True: accounts are to be brought up to date.
  */
 static bool store_ref(struct task_env *env, struct task *t, int64_t customer_id,
                       struct slice body) {
@@ -487,7 +491,7 @@ static bool store_ref(struct task_env *env, struct task *t, int64_t customer_id,
     return true;
 }
 
-/* Brings the accounts in env->ids up to date; returns the last of them. */
+/* Brings the `count` accounts of env->ids up to date. Returns the last id. */
 static struct slice refresh_listed(struct task_env *env, struct task *t, int64_t count,
                                    const struct customer_ref *ref) {
     const char *id = buf_slice(&env->ids).p;

@@ -52,6 +52,7 @@ const struct order_floor *task_floor(struct task_env *env, struct task *t, enum 
     return &t->floors[entity];
 }
 
+/* `body` is the encoded floor, without a format byte. */
 static void store_floor(struct task_env *env, struct task *t, enum entity entity,
                         struct slice body) {
     floor_state_key(env, t, entity);
@@ -74,8 +75,9 @@ bool task_replay_floor(struct task_env *env, struct task *t, enum entity entity,
 void task_raise_floor(struct task_env *env, struct task *t, enum entity entity,
                       const struct order_floor *truncate) {
     const struct order_floor *floor = task_floor(env, t, entity);
+    /* The truncate was begun before an error or a restart. */
     bool is_known = floor->exists && floor->source_partition == truncate->source_partition &&
-                    floor->source_offset == truncate->source_offset; /* it was begun before */
+                    floor->source_offset == truncate->source_offset;
     if (is_known || !order_is_later(truncate, floor))
         return;
     buf_clear(&env->message);

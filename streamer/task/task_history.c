@@ -10,12 +10,12 @@
 #include <assert.h>
 #include <string.h>
 
-#define FORGOTTEN_AT_ONCE 4 /* confirmations, with one event: more than one event adds */
+#define FORGOTTEN_AT_ONCE 4 /* old confirmations for each event: more than an event can add */
 
 /* --- reading: versions --- */
 
-/* A cursor over rows of an id whose keys end with a time, and the prefix of these keys in
- * env->key2. */
+/* A cursor over those rows of an id whose keys end with a time. The first prefix_n bytes of
+ * env->key2 are what the keys begin with. */
 struct scan {
     struct kv_cursor *cursor;
     enum family family;
@@ -38,21 +38,21 @@ static bool is_inside(const struct scan *s, const struct task_env *env) {
     return cursor_in(s->cursor, slice_of(buf_slice(&env->key2).p, s->prefix_n));
 }
 
-/* To the last row at or before `at`. */
+/* Moves to the last row at or before `at`. False: there is none. */
 static bool seek_back(struct scan *s, struct task_env *env, int64_t at) {
     key_replace_time(&env->key2, at);
     cursor_seek_for_prev(s->cursor, buf_slice(&env->key2));
     return is_inside(s, env);
 }
 
-/* To the first row at or behind `at`. */
+/* Moves to the first row at or behind `at`. False: there is none. */
 static bool seek_on(struct scan *s, struct task_env *env, int64_t at) {
     key_replace_time(&env->key2, at);
     cursor_seek(s->cursor, buf_slice(&env->key2));
     return is_inside(s, env);
 }
 
-/* The version that the cursor stands on; its attributes are the cursor's. */
+/* Reads the version that the cursor stands on. Its attributes point into the cursor's value. */
 static bool read_version(struct scan *s, struct task_env *env, struct version *v) {
     struct slice key = cursor_key(s->cursor), body;
     if (!task_body(env->kv, s->family, cursor_value(s->cursor), &body))
@@ -63,8 +63,7 @@ static bool read_version(struct scan *s, struct task_env *env, struct version *v
     return false;
 }
 
-/* Reads the version that the cursor stands on; its attributes go to the end of env->version_bytes.
- */
+/* Reads the version that the cursor stands on, and appends its attributes to env->version_bytes. */
 static bool take_version(struct scan *s, struct task_env *env, struct version *v) {
     if (!read_version(s, env, v))
         return false;
@@ -72,7 +71,8 @@ static bool take_version(struct scan *s, struct task_env *env, struct version *v
     return true;
 }
 
-/* The last `max` closed versions that start at or before `at`, ascending. */
+/* Reads the last closed versions, at most `max` (1 or 2), that start at or before `at`: ascending.
+ */
 static size_t take_before(struct scan *s, struct task_env *env, int64_t at, size_t max,
                           struct version *v) {
     size_t n = 0;
@@ -89,7 +89,8 @@ static size_t take_before(struct scan *s, struct task_env *env, int64_t at, size
     return n;
 }
 
-/* The attributes that were read, in the order in which they were, belong to these versions. */
+/* Points the versions to their attributes in env->version_bytes, which lie there in the order in
+ * which they were read: those before, from the last one back, then those after. */
 static void point_to_bytes(struct task_env *env, struct version *v, size_t before, size_t after) {
     const char *p = buf_slice(&env->version_bytes).p;
     for (size_t i = before; i > 0; p += v[i - 1].attributes.n, i--)
@@ -102,7 +103,7 @@ static void load_versions(struct task_env *env, struct task *t, enum entity enti
                           const struct timeline *line, int64_t at) {
     struct neighbours *n = &env->neighbours;
     bool is_current =
-        line->has_current && at >= line->current.from; /* covered by the current version */
+        line->has_current && at >= line->current.from; /* the current version covers `at` */
     size_t before = 0, after = 0;
     if (!is_current || at == line->current.from) {
         struct scan s = begin_scan(env, t, entity, id, entity_map(entity)->versions);
@@ -133,7 +134,7 @@ static bool read_confirmation(struct scan *s, struct task_env *env, struct confi
 static void add_nearest(struct neighbours *n, int64_t at, struct confirmation c) {
     struct confirmation *last =
         n->confirmation_count > 0 ? &n->confirmations[n->confirmation_count - 1] : NULL;
-    if (last != NULL && last->at > at) { /* both are behind it */
+    if (last != NULL && last->at > at) { /* both are behind `at`: the nearer one stays */
         if (c.at < last->at)
             *last = c;
         return;
@@ -141,13 +142,13 @@ static void add_nearest(struct neighbours *n, int64_t at, struct confirmation c)
     n->confirmations[n->confirmation_count++] = c;
 }
 
-/* No confirmation lies before the oldest one, but many erased rows may, which a cursor would pass
- * one by one. */
+/* Where a seek begins. Before the oldest confirmation there may be many erased rows, which a cursor
+ * would pass one by one. */
 static int64_t behind_erased(const struct timeline *line, int64_t at) {
     return at < line->outside_oldest ? line->outside_oldest : at;
 }
 
-/* Those with rows of their own: the one at `at`, and the next. */
+/* Adds the confirmations with rows of their own: the one at `at`, and the next one. */
 static void add_outside(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                         const struct timeline *line, int64_t at) {
     struct neighbours *n = &env->neighbours;
@@ -186,7 +187,7 @@ static void load_confirmations(struct task_env *env, struct task *t, enum entity
     }
 }
 
-/* One behind the start of the next version belongs to that. */
+/* Removes a confirmation behind the start of the next version: it belongs to that version. */
 static void leave_out_far(struct neighbours *n, int64_t at) {
     const struct version *next = n->version_count > 0 ? &n->versions[n->version_count - 1] : NULL;
     if (next != NULL && next->from > at && n->confirmation_count > 0 &&
@@ -219,7 +220,7 @@ static int64_t newest_of_confirmations(struct task_env *env, struct task *t, enu
     int64_t newest = TIMESTAMP_NONE;
     for (size_t i = 0; i < line->confirmation_count && line->confirmations[i].at < at; i++)
         newest = line->confirmations[i].at;
-    if (line->outside_count == 0 || line->outside_oldest >= at) /* before it lie erased rows only */
+    if (line->outside_count == 0 || line->outside_oldest >= at) /* only erased rows lie before */
         return newest;
     struct scan s = begin_scan(env, t, entity, id, entity_map(entity)->confirmations);
     if (seek_back(&s, env, at - 1) && key_time(cursor_key(s.cursor)) > newest)
@@ -250,7 +251,7 @@ void task_put_position_header(const struct order_memory *m, struct buf *out) {
     }
 }
 
-/* Takes the part before the first `end` off, which may be missing for the last part. */
+/* Takes the part before the first `end` off `*rest`, and all of it if there is no `end`. */
 static struct slice take_part(struct slice *rest, char end) {
     const char *at = rest->n > 0 ? memchr(rest->p, end, rest->n) : NULL;
     size_t n = at != NULL ? (size_t)(at - rest->p) : rest->n;
@@ -280,7 +281,7 @@ bool task_get_position_header(struct slice header, struct order_memory *m) {
 
 /* --- writing: versions --- */
 
-/* The Kafka key of a history row: "<id>|<valid_from in epoch ms>". */
+/* Makes the key of a history row: "<id>|<valid_from_at in epoch ms>". */
 static void history_message_key(struct task_env *env, struct slice id, int64_t from) {
     buf_set(&env->message_key, id);
     buf_put_byte(&env->message_key, '|');
@@ -299,7 +300,8 @@ static bool put_version(struct task_env *env, const struct event *e, const struc
     return true;
 }
 
-/* position.n > 0: the header of it. */
+/* Emits the history row of a change, or its tombstone. `position`: the value of the position
+ * header, or empty. */
 static void emit_version(struct task_env *env, struct task *t, const struct event *e,
                          const struct version_change *change, struct slice position) {
     const struct version *v = &change->version;
@@ -315,7 +317,8 @@ static void emit_version(struct task_env *env, struct task *t, const struct even
                             position);
 }
 
-/* Closed versions have a row of their own; the current one is part of the timeline. */
+/* Stores a change. Closed versions have rows of their own; the current one is part of the timeline,
+ * and is stored with it. */
 static void store_version(struct task_env *env, struct task *t, const struct event *e,
                           const struct version_change *change) {
     enum family f = entity_map(e->entity)->versions;
@@ -333,8 +336,8 @@ static void store_version(struct task_env *env, struct task *t, const struct eve
     }
 }
 
-/* The change whose message carries the position: the last that is no tombstone, which compaction
- * would take away. change_count: none. */
+/* The index of the change whose message carries the position; change_count: there is none. It is
+ * the last one that is not a tombstone, for compaction removes tombstones. */
 static size_t carrier_of(const struct task_env *env, const struct timeline *line) {
     const struct history *h = &env->history;
     size_t i = line->memory.position.n > 0 ? h->change_count : 0;
@@ -373,14 +376,15 @@ void task_write_versions(struct task_env *env, struct task *t, const struct even
 
 /* --- writing: confirmations --- */
 
-/* The key of an id's own message: "<entity>|<id>". */
+/* Makes the key of what is remembered of an id: "<entity>|<id>". */
 static void memory_message_key(struct task_env *env, enum entity entity, struct slice id) {
     buf_clear(&env->message_key);
     buf_put_str(&env->message_key, entity_map(entity)->memory_prefix);
     buf_put_slice(&env->message_key, id);
 }
 
-/* c == NULL: it is gone. Key: "<entity>@<id>|<at>". */
+/* Emits a confirmation with a row of its own, under the key "<entity>@<id>|<at>". c == NULL: it is
+ * gone. */
 static void emit_outside(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                          int64_t at, const struct confirmation *c) {
     buf_clear(&env->message_key);
@@ -426,12 +430,12 @@ void task_erase_outside(struct task_env *env, struct task *t, enum entity entity
     if (line->outside_count == 0)
         return;
     struct scan s = begin_scan(env, t, entity, id, f);
-    if (seek_on(&s, env, at)) /* from there on, and not over all that was erased before */
+    if (seek_on(&s, env, at)) /* not from the start: earlier rows are erased */
         line->outside_oldest = key_time(cursor_key(s.cursor));
     end_scan(&s);
 }
 
-/* Both return whether it is one of the timeline's. */
+/* Removes the confirmation at `at`. True: it was part of the timeline. */
 static bool forget_one(struct task_env *env, struct task *t, const struct event *e,
                        struct timeline *line, int64_t at) {
     if (timeline_find(line, at) != NULL) {
@@ -452,11 +456,12 @@ static int64_t count_of(const struct timeline *line) {
     return (int64_t)line->confirmation_count + line->outside_count;
 }
 
+/* Adds or replaces a confirmation. True: the timeline has changed. */
 static bool keep_one(struct task_env *env, struct task *t, const struct event *e,
                      struct timeline *line, const struct confirmation_change *change) {
     const struct confirmation *c = &change->confirmation;
     if (!change->replaces && count_of(line) >= env->confirmations_max && c->at < oldest_of(line)) {
-        env->counts.confirmations_dropped[e->entity]++; /* it would be the first to be forgotten */
+        env->counts.confirmations_dropped[e->entity]++; /* it would be forgotten at once */
         return false;
     }
     bool is_inside = timeline_find(line, c->at) != NULL;
@@ -471,15 +476,17 @@ static bool keep_one(struct task_env *env, struct task *t, const struct event *e
     return false;
 }
 
-/* An accepted event can come before none that is older than this. An end that may move, or be one
- * of many, does not count: what is before it may become the newest again. */
+/* Confirmations older than this are not needed: no event that is accepted can come before them. If
+ * the newest event is an end that may still move (END_TOMBSTONE, END_TRUNCATE), the window counts
+ * from the event before it, which may become the newest again. */
 static int64_t needed_from(const struct task_env *env, const struct timeline *line) {
     int64_t newest = line->memory.end == END_NONE ? line->newest_event_at : line->memory.before_end;
     int64_t window = env->order_options.late_window_ms;
     return newest < TIMESTAMP_MIN + window ? INT64_MIN : newest - window;
 }
 
-/* Some of them, so that no event pays for many. Returns whether one was the timeline's. */
+/* Forgets some of the confirmations that are not needed, few at a time, so that no event pays for
+ * many. True: the timeline has changed. */
 static bool forget_old(struct task_env *env, struct task *t, const struct event *e,
                        struct timeline *line) {
     int64_t from = needed_from(env, line);
@@ -507,7 +514,7 @@ bool task_write_confirmations(struct task_env *env, struct task *t, const struct
     return forget_old(env, t, e, line) || inside;
 }
 
-/* --- writing: what is remembered --- */
+/* --- writing: what is remembered of an id --- */
 
 void task_emit_memory(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                       const struct timeline *line, bool carried) {

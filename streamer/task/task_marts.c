@@ -1,5 +1,5 @@
-/* The join and the marts of a task: bringing rows up to date, and doing so for all of them when the
- * rates are other ones than those that they were computed with. */
+/* The join and the marts of a task: bringing single rows up to date, and all rows when the rates
+ * have changed. */
 #include "streamer/task/task_marts.h"
 
 #include "state/keys.h"
@@ -13,7 +13,7 @@
 
 /* --- messages --- */
 
-/* "<topic>/<partition>@", which is the same for most records that come after each other. */
+/* Puts "<topic>/<partition>@", which stays the same over most records of a batch. */
 static void put_origin_place(struct task_origin *o) {
     buf_clear(&o->text);
     buf_put_str(&o->text, o->topic);
@@ -62,7 +62,7 @@ struct row_origin task_read_origin(struct slice header) {
     return o.exists ? o : (struct row_origin){0};
 }
 
-/* Whether the message in work is caused by a record of an account: the answer to its link. */
+/* Whether the ref in work is the answer to a link: then a record of an account is its origin. */
 static bool is_answer(const struct task_env *env) {
     struct slice text = buf_slice(&env->origin.text), topic = slice_str(env->accounts_topic);
     return env->origin.topic == NULL && text.n > topic.n && slice_has_prefix(text, topic) &&
@@ -95,8 +95,9 @@ void task_send(struct task_env *env, enum topic topic, int32_t partition, struct
     task_send_with_position(env, topic, partition, key, value, slice_null());
 }
 
-/* A row of a mart or of the join: emitted, and remembered as emitted in `*has` and `last`, where
- * its content differs from the last one. row == NULL: there is none. Returns whether it differs. */
+/* Emits a row of a mart or of the join if its content differs from that of the last one, which is
+ * in `last` if `*has`, and replaces the last one. row == NULL: there is none now. Returns whether
+ * it differs. */
 static bool emit_changed(struct task_env *env, struct task *t, enum topic topic,
                          const struct row_type *type, struct slice kafka_key, bool *has, void *last,
                          const void *row) {
@@ -119,7 +120,6 @@ static bool emit_changed(struct task_env *env, struct task *t, enum topic topic,
 
 /* --- intermediate and marts --- */
 
-/* The customer's row as its account tasks see it; its name points into `value`. */
 bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,
                    struct customer_ref *ref) {
     struct slice body;
@@ -132,9 +132,10 @@ bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, st
     return false;
 }
 
-/* Whether the ref of the account's customer may be another one than the state says. If there is a
- * joined row with that customer, then there was a ref, and it ends only when there is no such row
- * any more: a restore has not found it because the one that replaces it is under way. */
+/* Whether the ref of the account's customer may differ from what the state says: it is marked, or
+ * it is missing although there is a joined row with that customer. A ref ends only when there is no
+ * such joined row any more. So in the second case a restore has not found the ref, because the
+ * message that replaces it is still to come. */
 static bool ref_is_in_doubt(struct task_env *env, const struct task *t, int64_t customer_id,
                             const struct customer_ref *customer) {
     const struct account_row *r = &env->account;
@@ -142,7 +143,8 @@ static bool ref_is_in_doubt(struct task_env *env, const struct task *t, int64_t 
            (customer == NULL && r->has_joined && r->joined.customer_id == customer_id);
 }
 
-/* Unless nobody knows how they must be: then the ref that comes will do it. */
+/* Does nothing while the ref is in doubt: the ref that is still to come brings the rows up to date.
+ */
 bool task_refresh_account(struct task_env *env, struct task *t, struct slice account_id,
                           const struct account_attributes *account,
                           const struct customer_ref *customer) {
@@ -183,8 +185,9 @@ bool task_refresh_profile(struct task_env *env, struct task *t, int64_t customer
                         has ? &row : NULL);
 }
 
-/* The answer to a link changes the rows of accounts that came before it: each names its own record,
- * also where another account of the customer has asked. */
+/* If the ref is the answer to a link, it changes the rows of all accounts that were waiting for it.
+ * Each of these rows names the record of its own account as its origin, and not the record of the
+ * account whose link was answered. */
 void task_refresh_account_by_id(struct task_env *env, struct task *t, struct slice id,
                                 const struct customer_ref *customer) {
     struct account_attributes a;
@@ -211,7 +214,7 @@ void task_refresh_account_by_id(struct task_env *env, struct task *t, struct sli
 
 /* --- other rates --- */
 
-/* FNV-1a; never 0. */
+/* FNV-1a with the lowest bit set, so that it is never 0. */
 static int64_t rates_digest(const struct rates *r) {
     uint64_t h = UINT64_C(0xcbf29ce484222325);
     for (int i = 0; i < r->tier_count; i++) {
@@ -226,7 +229,7 @@ bool task_needs_refresh(const struct task_env *env, const struct task *t) {
     return t->meta.rates != rates_digest(env->rates);
 }
 
-/* Adds the links of env->customer that have rows of their own. */
+/* Adds the links of env->customer that have rows of their own to the totals. */
 static void add_links_outside(struct task_env *env, struct task *t, int64_t customer_id) {
     key_customer(&env->key2, t->partition, customer_id);
     struct slice prefix = buf_slice(&env->key2);
@@ -261,10 +264,10 @@ static void sum_links(struct task_env *env, struct task *t, int64_t customer_id)
         add_links_outside(env, t, customer_id);
 }
 
-/* Moves t->resume_customer to the next customer that has a row; false: there is none. */
+/* Moves t->resume_customer to the next customer that has a row. False: there is none. */
 static bool next_customer(struct task_env *env, struct task *t) {
     if (t->resuming && t->resume_customer == INT64_MAX)
-        return false; /* behind the largest id there is nobody */
+        return false; /* there is no larger id */
     struct buf key = {0}, partition = {0};
     key_partition(&partition, t->partition);
     if (t->resuming)
@@ -282,7 +285,7 @@ static bool next_customer(struct task_env *env, struct task *t) {
     return found;
 }
 
-/* Returns how many rows that took. */
+/* Recomputes one customer. Returns how many rows that took. */
 static int64_t refresh_customer(struct task_env *env, struct task *t, int64_t customer_id) {
     task_load_customer(env, t, customer_id);
     int64_t links = totals_links(&env->customer.totals);
@@ -295,7 +298,7 @@ static int64_t refresh_customer(struct task_env *env, struct task *t, int64_t cu
     return 1 + links;
 }
 
-/* The first half: totals and profiles, customer by customer. */
+/* The first half of a refresh: totals and profiles, customer by customer. */
 static void refresh_customers(struct task_env *env, struct task *t) {
     for (int64_t rows = 0;
          rows < env->fanout_max_rows && !t->refresh_accounts && !kv_failed(env->kv);) {
@@ -318,8 +321,8 @@ static void refresh_account(struct task_env *env, struct task *t, struct slice i
         task_save_account(env, t, id);
 }
 
-/* At most `max` of the partition's accounts, behind the one that the refresh has come to, into
- * env->ids, each ended by a 0. */
+/* Lists the ids of the next accounts of the partition, at most `max`, in env->ids, each ended by a
+ * zero byte. Returns how many. */
 static int64_t list_next_accounts(struct task_env *env, const struct task *t, int64_t max) {
     struct buf key = {0}, partition = {0};
     int64_t count = 0;
@@ -341,7 +344,7 @@ static int64_t list_next_accounts(struct task_env *env, const struct task *t, in
     return count;
 }
 
-/* The second half: joined rows and summaries, account by account. False: there are more. */
+/* The second half: joined rows and summaries, account by account. False: more accounts are left. */
 static bool refresh_accounts(struct task_env *env, struct task *t) {
     for (int64_t left = env->fanout_max_rows; left > 0 && !kv_failed(env->kv);) {
         int64_t count = list_next_accounts(env, t, left < TASK_FETCH_ROWS ? left : TASK_FETCH_ROWS);

@@ -1,5 +1,6 @@
-/* task_marts: how a task brings its joined rows and marts up to date, and how it remembers what it
- * emitted last. Internal to the task_*.c files. */
+/* task_marts: brings a task's joined rows and marts up to date, and remembers what was emitted
+ * last, so that only changes are emitted. Sends the task's messages. Internal to the task_*.c files
+ * and replay.c. */
 #ifndef STREAMER_TASK_TASK_MARTS_H
 #define STREAMER_TASK_TASK_MARTS_H
 
@@ -8,30 +9,31 @@
 /* Sends a message; value.p == NULL: a tombstone. */
 void task_send(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
                struct slice value);
-/* The same with the header TASK_POSITION_HEADER, unless `position` is empty. */
+/* Sends a message with the header TASK_POSITION_HEADER, unless `position` is empty. */
 void task_send_with_position(struct task_env *env, enum topic topic, int32_t partition,
                              struct slice key, struct slice value, struct slice position);
 
-/* The record that the header SINK_SOURCE_HEADER of a history row names. */
+/* Reads the record that the header SINK_SOURCE_HEADER of a history row names, if it names one. */
 struct row_origin task_read_origin(struct slice header);
 
-/* The customer's row as its account tasks know it; its name points into `value`. */
+/* Loads the customer's ref: the customer as the tasks of its accounts know it. Its name points into
+ * `value`. False: there is no ref, or it cannot be read (sticky error). */
 bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,
                    struct customer_ref *ref);
-/* The customer whose row is env->customer, in the form in which its accounts get to know it. */
+/* The customer whose row is env->customer, in the form of a ref. */
 struct customer_ref task_current_customer(struct task_env *env);
 
 /* Brings the joined row and the summary of the account whose row is env->account up to date.
- * account == NULL: it is gone; customer == NULL: not known. True: env->account is another one now,
- * to be saved. */
+ * account == NULL: it has no current version; customer == NULL: not known. True: env->account has
+ * changed and is to be saved. */
 bool task_refresh_account(struct task_env *env, struct task *t, struct slice account_id,
                           const struct account_attributes *account,
                           const struct customer_ref *customer);
-/* Loads, brings up to date and saves an account that has a current version. */
+/* Does so for an account that is not loaded, and saves it. It must have a current version. */
 void task_refresh_account_by_id(struct task_env *env, struct task *t, struct slice id,
                                 const struct customer_ref *customer);
-/* Brings the profile of the customer whose row is env->customer up to date. True: env->customer is
- * another one now. */
+/* Brings the profile of the customer whose row is env->customer up to date. True: env->customer has
+ * changed and is to be saved. */
 bool task_refresh_profile(struct task_env *env, struct task *t, int64_t customer_id,
                           const struct customer_ref *customer);
 

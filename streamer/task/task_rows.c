@@ -127,7 +127,7 @@ bool task_parse_customer_id(struct slice text, int64_t *customer_id) {
     return decimal_parse_integer(text, customer_id) == DECIMAL_OK;
 }
 
-/* Of an id that was looked at. */
+/* The id must be a number: whoever calls has checked it. */
 static int64_t customer_id_of(struct slice id) {
     int64_t customer_id = 0;
     bool ok = task_parse_customer_id(id, &customer_id);
@@ -199,8 +199,8 @@ bool task_message_body(struct kv *kv, enum topic topic, struct slice value, stru
 
 /* --- the rows of accounts and customers --- */
 
-/* The timeline of the row that env->key names, and env->rest. Returns whether there is such a row.
- */
+/* Loads the timeline of the row whose key is env->key, and sets env->rest to the part behind it.
+ * Returns whether there is such a row. */
 static bool load_timeline(struct task_env *env, enum family f, struct buf *bytes,
                           struct timeline *line) {
     bool stored = task_get(env, f, buf_slice(&env->key), bytes, &env->rest);
@@ -261,7 +261,7 @@ void task_load_customer(struct task_env *env, const struct task *t, int64_t cust
     load_customer_rest(env, customer_id, timeline_current(&env->customer.timeline));
 }
 
-/* Counts current versions that have become outdated, or no longer are. */
+/* Keeps the count of outdated current versions when a row is saved. */
 static void count_outdated(struct task_env *env, struct task *t, enum entity entity) {
     bool is_account = entity == ENTITY_ACCOUNT;
     bool *was = is_account ? &env->account_was_outdated : &env->customer_was_outdated;
@@ -270,8 +270,7 @@ static void count_outdated(struct task_env *env, struct task *t, enum entity ent
     *was = is;
 }
 
-/* Puts or erases the row that env->key names; its encoding is what follows the format byte in
- * env->encoded. */
+/* Puts the row whose key is env->key and whose value is env->encoded, or erases it. */
 static void save_row(struct task_env *env, struct task *t, enum family f, bool is_empty,
                      bool *is_stored) {
     if (!is_empty)
@@ -344,7 +343,7 @@ void task_save_row(struct task_env *env, struct task *t, enum entity entity, str
 
 void task_save_timeline(struct task_env *env, struct task *t, enum entity entity, struct slice id) {
     bool is_account = entity == ENTITY_ACCOUNT;
-    if (!(is_account ? env->account_is_stored : env->customer_is_stored)) { /* there is no rest */
+    if (!(is_account ? env->account_is_stored : env->customer_is_stored)) { /* a new row: no rest */
         task_save_row(env, t, entity, id);
         return;
     }
@@ -402,15 +401,16 @@ bool task_read_link(struct slice body, struct account_link *link) {
            link->partition <= INT32_MAX && account_type_find(link->account_type, &ignored);
 }
 
-/* Where a link is: in the customer's row, in a row of its own, or nowhere. A new one goes into the
- * customer's row as long as there is room. */
+/* Where a link is: in the customer's row, in a row of its own, or nowhere. A new link goes into the
+ * customer's row if there is room. */
 struct link_home {
     struct customer_links_place place; /* in the customer's row */
     bool is_outside;                   /* it has a row of its own, whose key is env->key2 */
-    struct account_link link;          /* as it was, if it was there */
+    struct account_link link;          /* as it was, if there was one */
 };
 
-/* Looks for the link of env->customer. Returns whether it is there. */
+/* Looks for a link of env->customer; env->key2 is the key that it has outside. False: there is
+ * none. */
 static bool find_link(struct task_env *env, struct slice account_id, struct link_home *home) {
     struct slice body;
     home->is_outside = false;
@@ -433,7 +433,7 @@ static bool has_room(const struct task_env *env, struct slice account_id) {
     return links->count < env->links_max && links->items.n + account_id.n < CUSTOMER_LINKS_BYTES;
 }
 
-/* link == NULL: removes it; it is there. */
+/* Puts a link where `home` says. link == NULL: removes the one that is there. */
 static void set_link(struct task_env *env, struct task *t, struct slice account_id,
                      const struct link_home *home, const struct account_link *link) {
     struct customer_links *links = &env->customer.links;
@@ -472,7 +472,7 @@ struct link_effect task_fold_link(struct task_env *env, struct task *t, int64_t 
     return effect;
 }
 
-/* --- what will be asked for --- */
+/* --- prefetching --- */
 
 static void want_customer(struct task_env *env, const struct task *t, enum family f,
                           struct slice text) {
@@ -499,7 +499,7 @@ void task_fetch_accounts(struct task_env *env, const struct task *t, const char 
                          int64_t count) {
     int64_t n = count < TASK_FETCH_ROWS ? count : TASK_FETCH_ROWS;
     if (n < 2)
-        return; /* it is read as well by itself */
+        return; /* a prefetch of one row saves nothing */
     for (int64_t i = 0; i < n; i++) {
         struct slice id = slice_str(ids);
         key_text(&env->key, t->partition, id);
@@ -522,14 +522,15 @@ void task_want_ref(struct task_env *env, const struct task *t, struct slice key)
     want_customer(env, t, FAMILY_CUSTOMER_REFS, key);
 }
 
-/* --- what lies ahead --- */
+/* --- marks --- */
 
 static void mark(struct task_env *env, struct task *t, enum family f, struct slice key) {
     if (!kv_get(env->kv, f, key, &env->value2))
         task_put(env, t, f, key, slice_of("", 0), true);
 }
 
-/* Almost always there are no marks at all, and nothing is looked up. */
+/* Returns whether there was a mark. Callers look at the count of marks first, for almost always
+ * there are none. */
 static bool unmark(struct task_env *env, struct task *t, enum family f, struct slice key) {
     if (!kv_get(env->kv, f, key, &env->value2))
         return false;
@@ -537,7 +538,7 @@ static bool unmark(struct task_env *env, struct task *t, enum family f, struct s
     return true;
 }
 
-/* All keys of a family, each behind its length. */
+/* Lists all keys of the task in a family: size_t length | key, for each. */
 static void list_keys(struct task_env *env, const struct task *t, enum family f, struct buf *keys) {
     buf_clear(keys);
     key_partition(&env->key2, t->partition);

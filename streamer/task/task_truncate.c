@@ -4,11 +4,10 @@
 #include "streamer/task/task_floor.h"
 #include "streamer/task/task_rows.h"
 
-#define MESSAGES_OF_ROW 5 /* that the end of a row causes, about */
+#define MESSAGES_OF_ROW 5 /* how many messages the end of a row causes, about */
 
-/* --- the rows --- */
-
-/* Rule O5: a log's time beyond the window is not believed. */
+/* The truncate as a floor. Rule O5: a time that is too far ahead is replaced by the time of
+ * loading. */
 static struct order_floor floor_of(const struct task_env *env, const struct event *e) {
     bool too_far = order_is_too_far_ahead(&env->order_options, e);
     return (struct order_floor){
@@ -22,6 +21,7 @@ static struct order_floor floor_of(const struct task_env *env, const struct even
     };
 }
 
+/* Puts the key where the walk over the rows begins or goes on into env->key2. */
 static void begin_key(struct task_env *env, const struct task *t, enum entity entity) {
     if (entity == ENTITY_ACCOUNT) {
         key_text(&env->key2, t->partition,
@@ -44,7 +44,7 @@ static void put_id(struct buf *out, enum entity entity, struct slice key) {
     buf_put_byte(out, 0);
 }
 
-/* Where a scan goes on. */
+/* Remembers how far the walk has come. */
 static void note_place(struct task *t, enum entity entity, struct slice key) {
     if (entity == ENTITY_ACCOUNT)
         buf_set(&t->resume_after, key_account(key));
@@ -52,8 +52,8 @@ static void note_place(struct task *t, enum entity entity, struct slice key) {
         t->resume_customer = key_customer_id(key);
 }
 
-/* The ids of the next rows that the truncate ends into env->ids, each ended by a 0; `*more`: there
- * are more rows. */
+/* Looks at the next rows, and lists the ids of those that the truncate ends in env->ids, each ended
+ * by a zero byte. Returns how many. `*more`: rows are left that were not looked at. */
 static int64_t list_ended(struct task_env *env, struct task *t, enum entity entity,
                           const struct order_floor *truncate, bool *more) {
     int64_t looked = 0, count = 0, most = env->fanout_max_rows / MESSAGES_OF_ROW + 1;
@@ -89,7 +89,7 @@ static int64_t list_ended(struct task_env *env, struct task *t, enum entity enti
 
 static void end_listed(struct task_env *env, struct task *t, const struct event *e, int64_t count,
                        const struct order_floor *truncate) {
-    struct buf ids = env->ids; /* what follows may list others */
+    struct buf ids = env->ids; /* the calls below may use env->ids */
     const char *at = buf_slice(&ids).p;
     env->ids = (struct buf){0};
     for (int64_t i = 0; i < count && !kv_failed(env->kv); i++) {

@@ -15,7 +15,7 @@
 #define DAY INT64_C(86400000)
 #define T0 INT64_C(1707955200000) /* 2024-02-15T00:00:00Z */
 
-/* A store with some committed history in it, and who may be asked for what. */
+/* A store with some committed history in it, and which partitions this instance owns. */
 struct rig {
     char *dir;
     struct store *store;
@@ -64,7 +64,7 @@ static struct event ended(struct event e) {
     return e;
 }
 
-/* Reads the links and refs that were sent, and those that these bring about. */
+/* Applies the links and refs that were sent, and those that are sent meanwhile. */
 static void deliver(struct task_env *env, struct task *tasks, struct capture *sent) {
     for (size_t i = 0; i < sent->count; i++) {
         enum topic topic = sent->messages[i].topic;
@@ -320,14 +320,14 @@ static void test_query__bad_requests(void **state) {
         assert_status(g, cases[i].path, NULL, cases[i].status);
 }
 
-/* The wrong instance, or a task that is being restored. */
+/* Another instance owns the partition, or its task is being restored. */
 static void test_query__not_here(void **state) {
     struct rig *g = *state;
     int32_t p = murmur2_partition(slice_str("7"), N);
     g->owned[p] = false;
     assert_status(g, "/v1/customers/7", NULL, 503);
     assert_status(g, "/v1/customers/007/history", NULL,
-                  503); /* by the id's own partition, however it is written */
+                  503); /* in the partition of the id, however the id is written */
     assert_status(g, "/v1/customer_profile/7", NULL, 503);
     assert_status(g, "/v1/customers/7", "2024-02-15", 503);
     assert_status(g, "/v1/customers/x", NULL, 400);
@@ -338,7 +338,7 @@ static void test_query__not_here(void **state) {
         g->owned[i] = true;
 }
 
-/* An answer is never made of what cannot be read. */
+/* Rows that cannot be read are answered with an error. */
 static void test_query__damaged_state(void **state) {
     static const struct {
         enum family family;

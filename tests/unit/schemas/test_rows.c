@@ -109,8 +109,7 @@ static void test_rows__avro(void **state) {
             row_put_avro(type, &row, &bytes);
             peer_set(peer, type, &row);
             assert_bytes_equal(type->name, buf_slice(&bytes), peer_encode(peer));
-            peer_decode(peer,
-                        buf_slice(&bytes)); /* and what it has read, it writes again as it was */
+            peer_decode(peer, buf_slice(&bytes)); /* avro-c reads our bytes and writes the same */
             assert_bytes_equal(type->name, peer_encode(peer), buf_slice(&bytes));
             buf_put_str(&bytes, "rest");
             struct slice in = buf_slice(&bytes);
@@ -123,7 +122,7 @@ static void test_rows__avro(void **state) {
     }
 }
 
-/* No part of a row passes for a row, and nothing behind it is read. */
+/* No part of a row is read as a row, and nothing behind it is read. */
 static void test_rows__avro_truncated(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
@@ -145,7 +144,7 @@ static void test_rows__avro_truncated(void **state) {
     }
 }
 
-/* Of every length, beside avro-c; alone and with more behind it. */
+/* Longs of every length, compared with avro-c, alone and with more bytes behind. */
 static void check_long(int64_t x) {
     char theirs[16] = {0}, with_more[32] = {0};
     avro_writer_t w = avro_writer_memory(theirs, sizeof theirs);
@@ -194,8 +193,8 @@ static void test_rows__avro_longs(void **state) {
     }
 }
 
-/* Whatever the bytes are: slices stay inside of them, and nothing is read outside (the sanitizer
- * looks). */
+/* Whatever the bytes are, slices stay inside of them, and nothing outside is read (which sanitizers
+ * see). */
 static void check_slices(const struct row_type *type, const void *row, struct slice bytes) {
     for (size_t i = 0; i < type->field_count; i++) {
         if (type->fields[i].kind != ROW_TEXT && type->fields[i].kind != ROW_BYTES)
@@ -269,7 +268,7 @@ static void assert_json(const struct row_type *type, const void *row, const char
     buf_release(&text);
 }
 
-/* As users get it. 2024-02-15T00:00:00Z is 1707955200000. */
+/* The text that users get. 2024-02-15T00:00:00Z is 1707955200000. */
 static void test_rows__json_text(void **state) {
     const int64_t t = INT64_C(1707955200000);
     (void)state;
@@ -339,7 +338,8 @@ static void test_rows__json_there_and_back(void **state) {
     json_release(&json);
 }
 
-/* Of the same meaning to all parsers, or not: the two ways must agree. */
+/* Changes a text at random. Whether it is still valid or not, the two ways to read it must agree.
+ */
 static void change_text(struct buf *text, struct rng *r) {
     static const char *const insertions[] = {" ",   "\n", "\\", "\\u0041",  "0",   "-",
                                              ",",   ".",  "\"", "\x1",      "é",   "\xff",
@@ -373,14 +373,14 @@ static void change_text(struct buf *text, struct rng *r) {
     buf_release(&rest);
 }
 
-/* The text in a piece of memory of its own, so that a sanitizer sees who reads over its end. */
+/* Scans a copy in memory of exactly its size, so that sanitizers see a read behind its end. */
 static bool scan_alone(const struct row_type *type, struct slice text, char **copy, void *row) {
     *copy = mem_alloc(text.n + (text.n == 0));
     memcpy(*copy, text.p, text.n);
     return row_scan_json(type, slice_of(*copy, text.n), row);
 }
 
-/* What the fast way reads, the parser reads, too, and as the same row. */
+/* What the fast way reads, the parser reads as the same row. */
 static bool assert_scan_agrees(const struct row_type *type, struct json *json, struct slice text) {
     union any_row fast, slow;
     char *copy;
@@ -450,7 +450,8 @@ static void test_rows__json_scan(void **state) {
     json_release(&json);
 }
 
-/* Every field in turn replaced by something else: refused, or a value of the field's kind. */
+/* Each field in turn is replaced by something else. It is refused if it is no value of the field's
+ * kind. */
 static void test_rows__json_refused(void **state) {
     static const char *const instead[] = {"null", "[]",  "{}",      "\"x\"", "7",
                                           "\"\"", "1.5", "\"1.5\"", "\"-\"", "true"};

@@ -20,22 +20,23 @@ static void ranges_of(int64_t low, int64_t high, struct catchup_range ranges[TOP
         ranges[t] = (struct catchup_range){low, high};
 }
 
-/* DESIGN's I3: older than tombstones live, behind the start, ahead of the end. */
+/* Local state cannot be used if it is older than tombstones live, ends before the topics begin, or
+ * is ahead of their ends (invariant I3). */
 static void test_catchup__unusable(void **state) {
     static const struct {
         int64_t position, age_ms, low, high;
         bool usable;
     } cases[] = {
         {-1, RETENTION * 9, 0, 10, true},  /* nothing stored: a rebuild */
-        {10, 0, 0, 10, true},              /* where it was left */
-        {10, RETENTION, 0, 20, true},      /* just young enough */
-        {10, RETENTION + 1, 0, 20, false}, /* what ended meanwhile may be gone without a trace */
+        {10, 0, 0, 10, true},              /* nothing came since */
+        {10, RETENTION, 0, 20, true},      /* just young enough: tombstones still exist */
+        {10, RETENTION + 1, 0, 20, false}, /* tombstones may be gone */
         {10, RETENTION + 1, 0, 11, true},  /* only the marker of its own last commit follows */
         {10, RETENTION + 1, 0, 10, true},  /* nothing happened meanwhile */
         {10, 0, 11, 20, false},            /* behind the start */
         {11, 0, 0, 10, false},             /* ahead of the end */
         {10, -59999, 0, 20, true},         /* clocks differ a little */
-        {10, -RETENTION, 0, 20, false},    /* the clock was set back: nobody knows how old it is */
+        {10, -RETENTION, 0, 20, false},    /* the clock was set back: the age is not known */
         {10, -RETENTION, 0, 10, true},
     };
     (void)state;
@@ -61,7 +62,8 @@ static void test_catchup__lost_topic(void **state) {
     assert_int_equal(catchup_lost_topic(&m, ranges), TOPIC_ACCOUNT_SUMMARY);
 }
 
-/* Done at the target and not before, also if a new leader shows less for a while. */
+/* A catch-up is done at its targets and not before, even if a new leader reports an earlier end for
+ * a while. */
 static void test_catchup__ends(void **state) {
     (void)state;
     struct task task;
@@ -104,8 +106,8 @@ static struct slice link_value(struct buf *out, int64_t cents) {
     return buf_slice(out);
 }
 
-/* What lies behind the target is only looked at, after what lies before it, and does not take its
- * place. Nothing is read or written before it is applied. */
+/* Messages behind the target are only marked, after the messages before it were replayed, and they
+ * do not replace these. Nothing is read or written before catchup_apply. */
 static void test_catchup__behind_the_target(void **state) {
     (void)state;
     struct cluster cluster;
@@ -142,8 +144,8 @@ static void test_catchup__behind_the_target(void **state) {
     cluster_release(&cluster);
 }
 
-/* A catch-up from what an earlier one has left, which had read "1|A" ahead: at 2, while 2 was
- * committed. Returns how many links are marked then. */
+/* A catch-up from the state that an earlier one has left. That one had marked "1|A", which was at
+ * offset 2, where the committed offset was. Returns how many links are marked in the end. */
 static int64_t marks_after(struct cluster *cluster, bool is_there_still) {
     struct replay_buffer buffer = {0};
     struct catchup c;
@@ -167,8 +169,8 @@ static int64_t marks_after(struct cluster *cluster, bool is_there_still) {
     return task->meta.rows[FAMILY_LINKS_AHEAD];
 }
 
-/* Compaction may take away what was never read. Its mark would keep the customer's profile as it is
- * for good. */
+/* Compaction may remove a message that was never read. A mark that stayed would keep the customer's
+ * profile unchanged forever. */
 static void test_catchup__marks_are_looked_at_anew(void **state) {
     (void)state;
     struct cluster cluster;

@@ -1,6 +1,6 @@
-/* The state is a cache of committed topics: folding what a task has sent, and the links and refs
- * that it has read, gives the state that the task has; compaction may have left out all but the
- * last message of each key. */
+/* The state is a cache of committed topics. Replaying what a task has sent, and the links and refs
+ * that it has read, gives the state that the task has, even if compaction has left only the last
+ * message of each key. */
 #include "support.h"
 
 #include "cluster.h"
@@ -21,7 +21,7 @@ static struct history_headers headers_of(const struct message *m) {
                                     message_header(m, SINK_SOURCE_HEADER)};
 }
 
-/* What a task has kept at some moment, and where it was in each log. */
+/* The state of a task at some moment, and its position in each log. */
 struct snapshot {
     int32_t partition;
     struct memory *memory;
@@ -102,9 +102,9 @@ static bool superseded(const struct log *l, size_t i, size_t end) {
 
 enum compaction { COMPACT_NOTHING, COMPACT_SOME, COMPACT_ALL };
 
-/* Folds what lies between the snapshot's positions and now into `memory` and `t`; the topics take
- * turns at random, each in its own order. One by one, or many together, of which those that others
- * replace are left out. */
+/* Replays what lies between the snapshot's positions and now into `memory` and `t`. The topics take
+ * turns at random, each in its own order. Messages are replayed one by one, or many together
+ * without those that a later one of the same key replaces. */
 static void replay(struct cluster *c, const struct snapshot *s, struct memory *memory,
                    struct task *t, enum compaction compaction, struct rng *r) {
     struct kv *own = c->env.kv;
@@ -114,7 +114,7 @@ static void replay(struct cluster *c, const struct snapshot *s, struct memory *m
     int apply_percent = rng_chance(r, 50) ? 100 : 5;
     size_t next[TOPIC_COUNT], left = 0;
     c->env.kv = memory_kv(memory);
-    c->env.links_max = rng_below(r, 5); /* any will do */
+    c->env.links_max = rng_below(r, 5); /* the result must not depend on it */
     for (int i = 0; i < TOPIC_COUNT; i++) {
         next[i] = s->positions[i];
         if (topic_is_kept((enum topic)i))
@@ -149,8 +149,8 @@ static void replay(struct cluster *c, const struct snapshot *s, struct memory *m
 
 /* --- comparing --- */
 
-/* Whether this is what the next ref says: a part of its fan-out was committed, but it does not
- * count as read. */
+/* Whether the row is what the next ref says. A part of the ref's fan-out was committed, but the ref
+ * does not count as read. */
 static bool half_read(const struct cluster *c, int32_t partition, struct slice id,
                       struct slice stored) {
     const struct log *l = &c->logs[TOPIC_CUSTOMER_REFS][partition];
@@ -160,15 +160,16 @@ static bool half_read(const struct cluster *c, int32_t partition, struct slice i
     if (i == l->count || !slice_eq(buf_slice(&l->messages[i].key), id) || !l->messages[i].has_value)
         return false;
     struct slice value =
-        buf_slice(&l->messages[i].value); /* but for the format bytes, they are the same */
+        buf_slice(&l->messages[i].value); /* they are equal except for the format bytes */
     return slice_eq(slice_of(value.p + 1, value.n - 1), slice_of(stored.p + 1, stored.n - 1));
 }
 
-/* Two differences are allowed. A ref whose fan-out is not through is stored already. And a task
- * that has a ref keeps it when a tombstone comes while an account has come back: the new ref is on
- * its way; the replay erases it, for it does not know when the account came back. So a ref may be
- * missing, until that one is read. */
-/* A ref that the live task has and the replayed one has not. */
+/* Refs may differ in two cases. First, the live task has already stored a ref whose fan-out is not
+ * through. Second, the live task keeps a ref when its tombstone comes after an account has come
+ * back, for a new ref is on its way; the replay erases it, for it does not know when the account
+ * came back. So a ref may be missing after a replay until the new one is read.
+ *
+ * This is about a ref that the live task has and the replayed one has not. */
 static void check_missing_ref(const struct cluster *c, int32_t partition, struct slice id) {
     const struct log *l = &c->logs[TOPIC_CUSTOMER_REFS][partition];
     bool last_is_tombstone = false, on_its_way = false;
@@ -177,7 +178,7 @@ static void check_missing_ref(const struct cluster *c, int32_t partition, struct
             last_is_tombstone = !l->messages[i].has_value;
     for (size_t i = l->consumed; i < l->count; i++)
         on_its_way = on_its_way || slice_eq(buf_slice(&l->messages[i].key), id);
-    for (int32_t p = 0; p < c->n; p++) /* or its customer's task has the link to read first */
+    for (int32_t p = 0; p < c->n; p++) /* or the customer's task has still to read the link */
         on_its_way = on_its_way || cluster_waits(c, TOPIC_ACCOUNT_LINKS, p);
     if (!last_is_tombstone || !on_its_way)
         fail_msg("the ref of %.*s is missing", (int)id.n, id.p);
@@ -324,8 +325,8 @@ static void mutate(struct buf *b, struct rng *r) {
     }
 }
 
-/* Each is taken or refused with an error that is to stop the program; nothing is read outside of
- * it. */
+/* Each message is applied, or refused with an error that stops the program. Nothing outside of it
+ * is read. */
 static void test_replay__foreign_messages(void **state) {
     (void)state;
     int refused = 0, taken = 0;
@@ -370,8 +371,8 @@ static void test_replay__foreign_messages(void **state) {
 
 /* --- tasks that go on after they have lost their state --- */
 
-/* Leaves the last message of each key and, by chance, some more; what nobody has read yet is no
- * exception. */
+/* Compacts a log: leaves the last message of each key and, by chance, some more. Messages that
+ * nobody has read yet may be removed, too. */
 static void compact_log(struct log *l, struct rng *r) {
     size_t end = l->count > 0 ? (size_t)rng_below(r, (int64_t)l->count + 1)
                               : 0; /* the rest is the active segment */
@@ -380,9 +381,9 @@ static void compact_log(struct log *l, struct rng *r) {
             l->compacted[i] = true;
 }
 
-/* Compaction may have taken the end of a link that was read already, because of a later message
- * that was not. So after a replay of links, those with an unread message are taken back: they are
- * new again when it is read. */
+/* Compaction may have removed a link's tombstone that was read, because of a later message that was
+ * not read. So after a replay, links with an unread message are removed. They are new when that
+ * message is read. */
 static void take_back_unread_links(struct cluster *c, struct task *t) {
     const struct log *l = &c->logs[TOPIC_ACCOUNT_LINKS][t->partition];
     for (size_t i = l->consumed; i < l->count; i++)
@@ -426,7 +427,7 @@ static void run_restarts(uint64_t seed, int32_t n) {
         } else if (rng_chance(&world.rng, 4)) {
             snapshot_release(&snapshots[p]);
             snapshot_take(&snapshots[p], &world.cluster, p);
-        } else if (rng_chance(&world.rng, 2)) { /* all is lost */
+        } else if (rng_chance(&world.rng, 2)) { /* all state is lost */
             snapshot_release(&snapshots[p]);
             snapshot_empty(&snapshots[p], p);
         }

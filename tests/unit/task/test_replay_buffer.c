@@ -7,7 +7,7 @@
 
 enum { KEYS = 40, MESSAGES = 3000 };
 
-/* What was put, and by whom it was replaced if at all. */
+/* What was put. */
 struct put {
     enum topic topic;
     bool ahead;
@@ -49,7 +49,8 @@ static void check(const struct replay_buffer *p, const struct put *puts, size_t 
     }
 }
 
-/* All in their order; of each key all but the last are replaced. */
+/* All messages are there in their order, and all but the last of each key are marked as replaced.
+ */
 static void test_pending__last_of_each_key(void **state) {
     (void)state;
     static struct put puts[MESSAGES];

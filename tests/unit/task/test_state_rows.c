@@ -31,7 +31,7 @@ static void set_account_type(const avro_value_t *record, struct slice type) {
     assert_int_equal(avro_value_set_enum(&v, slice_eq(type, slice_str("savings")) ? 0 : 1), 0);
 }
 
-/* The branch of a union with null. */
+/* Sets a union with null, and returns its branch. */
 static avro_value_t set_branch(const avro_value_t *record, const char *name, bool exists) {
     avro_value_t branch, v = member(record, name);
     assert_int_equal(avro_value_set_branch(&v, exists, &branch), 0);
@@ -69,8 +69,8 @@ static struct slice any_position(struct rng *r, struct buf *out) {
     return buf_slice(out);
 }
 
-/* `positions`: the id's position and the one that was seen before it. What there is nothing of, has
- * the value that a cleared timeline has. */
+/* `positions` get the bytes of the id's position and of the one that was seen before it. Fields
+ * that are not used have the values of a cleared timeline. */
 static void fill_memory(struct order_memory *m, struct rng *r, struct buf positions[2]) {
     *m = (struct order_memory){.before_end = TIMESTAMP_NONE};
     if (rng_chance(r, 50)) {
@@ -202,7 +202,7 @@ static void assert_same_timelines(const struct timeline *a, const struct timelin
     assert_same_memory(&a->memory, &b->memory);
 }
 
-/* An account's row that says something of its own in any of its fields, or nothing. */
+/* An account's row whose fields follow from the current version, or do not. */
 struct account_case {
     struct account_row row;
     struct account_attributes current;
@@ -334,8 +334,8 @@ static void assert_same_accounts(const struct account_row *a, const struct accou
                     a->origin.offset == b->origin.offset);
 }
 
-/* As avro-c has it; back as it was; and still what it was when the version that it leans on is
- * another one. */
+/* The row is encoded as avro-c encodes it, and decoded as it was, also if the current version that
+ * its fields are compared with is another one. */
 static void test_state_rows__account(void **state) {
     (void)state;
     struct peer *peer = peer_new("account_row");
@@ -423,7 +423,7 @@ static void test_state_rows__attributes_and_links(void **state) {
     peer_free(versions);
 }
 
-/* A customer's row whose profile says something of its own, or nothing. */
+/* A customer's row whose profile follows from the rest of the row, or does not. */
 struct customer_case {
     struct customer_row row;
     struct customer_attributes current;
@@ -587,7 +587,8 @@ static void test_state_rows__customer(void **state) {
         fill_customer(&c, &r, &attributes);
         buf_clear(&bytes);
         customer_row_encode(&c.row, &bytes);
-        /* avro-c writes arrays without their size in bytes, so ours is written again by it. */
+        /* avro-c writes arrays without their size in bytes: it decodes ours and encodes it again.
+         */
         peer_set_customer(peer, &c);
         buf_set(&expected, peer_encode(peer));
         peer_decode(peer, buf_slice(&bytes));
@@ -613,8 +614,8 @@ static void test_state_rows__customer(void **state) {
     peer_free(peer);
 }
 
-/* What can be read can be written. The copy is of just that size, so that a read behind it is seen.
- */
+/* A row that can be read can be written. The copy has exactly its size, so that sanitizers see a
+ * read behind its end. */
 static void decode_both(struct slice bytes, struct account_row *a, struct customer_row *c) {
     char *copy = mem_alloc(bytes.n);
     struct buf again = {0};
@@ -627,7 +628,7 @@ static void decode_both(struct slice bytes, struct account_row *a, struct custom
     buf_release(&again);
 }
 
-/* No part of a row passes for one; other bytes may. */
+/* No part of a row is read as a row. Changed bytes may be. */
 static void test_state_rows__damaged_rows(void **state) {
     (void)state;
     struct rng r = rng_seeded(14);
@@ -682,7 +683,7 @@ static void test_state_rows__damaged_rows(void **state) {
     buf_release(&attributes);
 }
 
-/* What an id's own message says. */
+/* What the confirmations topic remembers of an id. */
 static void test_state_rows__id_memory(void **state) {
     (void)state;
     struct peer *peer = peer_new("id_memory");
@@ -716,7 +717,7 @@ static void test_state_rows__id_memory(void **state) {
     peer_free(peer);
 }
 
-/* One with a row or message of its own. */
+/* A confirmation with a row or message of its own. */
 static void test_state_rows__confirmation(void **state) {
     (void)state;
     struct peer *peer = peer_new("confirmation");
@@ -740,8 +741,8 @@ static void test_state_rows__confirmation(void **state) {
     peer_free(peer);
 }
 
-/* The lists that version 0.1.0 wrote, as avro-c writes them. They replace confirmations and nothing
- * else. */
+/* The lists that version 0.1.0 wrote, encoded by avro-c. Reading one replaces the confirmations and
+ * nothing else. */
 static void test_state_rows__confirmations_of_0_1_0(void **state) {
     (void)state;
     struct peer *peer = peer_new("confirmations");

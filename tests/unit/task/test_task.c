@@ -72,8 +72,8 @@ static void test_task__first_messages(void **state) {
     cluster_release(&shared);
 }
 
-/* A loan raises the rate of all that customer's savings accounts, wherever they live, and of nobody
- * else's. */
+/* A loan raises the rate of all savings accounts of its customer, in any partition, and of no other
+ * customer's. */
 static void test_task__customer_change_reaches_all_accounts(void **state) {
     static const char *const ids[] = {"A", "B", "C", "D", "E", "F", "G"};
     (void)state;
@@ -146,7 +146,7 @@ static void test_task__account_moves(void **state) {
     assert_false(cluster_last(&shared, TOPIC_CUSTOMER_PROFILE, "2")->has_value);
     int64_t links = 0, refs = 0;
     struct buf ignored = {0};
-    for (int32_t p = 0; p < 3; p++) { /* nothing is kept of what is over */
+    for (int32_t p = 0; p < 3; p++) { /* nothing is left in the state */
         links += put_part(shared.env.kv, p, PART_LINKS, &ignored);
         refs += shared.tasks[p].meta.rows[FAMILY_CUSTOMER_REFS];
     }
@@ -168,7 +168,7 @@ static void test_task__account_moves(void **state) {
     cluster_release(&shared);
 }
 
-/* An account leaves and is back before the end of its ref is read: the ref that is there serves
+/* An account leaves and comes back before the tombstone of its ref is read. The old ref is used
  * until the answer comes, and no row goes away in between. */
 static void test_task__account_comes_back(void **state) {
     (void)state;
@@ -201,7 +201,7 @@ static void test_task__account_comes_back(void **state) {
     cluster_release(&shared);
 }
 
-/* A kv that counts what is asked for. */
+/* A kv that counts reads. */
 struct counting {
     struct kv kv; /* first */
     struct kv *inner;
@@ -222,7 +222,7 @@ static struct kv_cursor *counting_cursor(struct kv *kv, enum family f) {
     return kv_cursor(((struct counting *)kv)->inner, f);
 }
 
-/* An account that stays with its customer knows it by its own last row. */
+/* An account that stays with its customer takes the customer from its own last row. */
 static void test_task__ref_is_not_read_again(void **state) {
     static const struct kv_ops ops = {.get = counting_get,
                                       .put = counting_put,
@@ -239,7 +239,7 @@ static void test_task__ref_is_not_read_again(void **state) {
     assert_int_equal(counting.gets[FAMILY_CUSTOMER_REFS], 0);
     assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A",
                SUMMARY("A", "200.00", "0.015", "3.00", "203.00"));
-    account(&shared, "A", 1200, 2, 20000); /* nothing is known of that one */
+    account(&shared, "A", 1200, 2, 20000); /* that customer is not known */
     assert_int_equal(counting.gets[FAMILY_CUSTOMER_REFS], 1);
     assert_int_equal(counting.gets[FAMILY_ACCOUNTS], 2);
     shared.env.kv = counting.inner;
@@ -248,9 +248,9 @@ static void test_task__ref_is_not_read_again(void **state) {
     cluster_release(&shared);
 }
 
-/* An account goes to a customer whose ref is in doubt, so its row stays as it was; when it comes
- * back, the customer has another name, which no ref will tell again: another account is there all
- * the time. */
+/* An account moves to a customer whose ref is in doubt, so its joined row stays as it was. When it
+ * comes back, its first customer has another name. No ref will tell that name again, for another
+ * account of that customer was in the partition all the time. */
 static void test_task__row_of_an_absence(void **state) {
     (void)state;
     cluster_init(&shared, 1);
@@ -266,7 +266,7 @@ static void test_task__row_of_an_absence(void **state) {
     customer(&shared, "1", 1200, "anna", true);
     struct log *refs = &shared.logs[TOPIC_CUSTOMER_REFS][0];
     for (size_t i = refs->consumed; i < refs->count;
-         i++) /* partitions are read in any order, not so within one */
+         i++) /* any order of partitions, in order within each */
         refs->compacted[i] = slice_eq(buf_slice(&refs->messages[i].key), slice_str("2"));
     while (cluster_waits(&shared, TOPIC_CUSTOMER_REFS, 0))
         assert_true(cluster_consume(&shared, TOPIC_CUSTOMER_REFS, 0));
@@ -294,7 +294,8 @@ static void test_task__deletes(void **state) {
     assert_row(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", NULL);
     assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "B", NULL);
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", NULL);
-    customer(&shared, "1", 3000, "ann", false); /* comes back: so does all that hangs on it */
+    customer(&shared, "1", 3000, "ann",
+             false); /* it comes back, and so do the rows of its accounts */
     cluster_settle(&shared);
     assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A",
                SUMMARY("A", "100.00", "0.010", "1.00", "101.00"));
@@ -328,7 +329,7 @@ static void test_task__account_type_changes(void **state) {
     cluster_release(&shared);
 }
 
-/* Only a change of the current version goes on to join and marts. */
+/* Only a change of the current version changes join and marts. */
 static void test_task__late_events_leave_the_marts_alone(void **state) {
     (void)state;
     cluster_init(&shared, 1);
@@ -375,7 +376,7 @@ static void test_task__too_late(void **state) {
     cluster_release(&shared);
 }
 
-/* What is repeated is counted, and neither stored nor sent. */
+/* A repeat is counted, but neither stored nor sent. */
 static void test_task__repeats(void **state) {
     (void)state;
     cluster_init(&shared, 1);
@@ -404,7 +405,7 @@ static void test_task__repeats(void **state) {
     cluster_release(&shared);
 }
 
-/* An event that confirms: to the confirmations topic and nowhere else, and gone again once it is
+/* A confirmation goes to the confirmations topic and nowhere else. It is removed again once it is
  * too old. */
 static void test_task__confirmations(void **state) {
     (void)state;
@@ -438,7 +439,7 @@ static void init_fanout(struct cluster *c, int64_t max_rows) {
     assert_true(cluster_waits(c, TOPIC_CUSTOMER_REFS, 0));
 }
 
-/* Seven accounts, two at a time. */
+/* A fan-out to seven accounts, two at a time. */
 static void test_task__fanout_in_chunks(void **state) {
     (void)state;
     init_fanout(&shared, 2);
@@ -466,8 +467,8 @@ static void test_task__fanout_of_exactly_one_chunk(void **state) {
     cluster_release(&shared);
 }
 
-/* The transaction of the third chunk is given up, and later all state in memory is lost: the rows
- * that are committed are not sent again, and none is left out. */
+/* The transaction of the third chunk is aborted, and later all state in memory is lost. Rows that
+ * were committed are not sent again, and none is left out. */
 static void test_task__fanout_rolled_back(void **state) {
     (void)state;
     init_fanout(&shared, 2);
@@ -513,8 +514,8 @@ static void assert_links(int64_t outside) {
     assert_meta(&shared);
 }
 
-/* Up to the bound no link has a row of its own, and none is looked for; what is over it has. A
- * place that becomes free is taken by the next new link. */
+/* Up to the bound no link has a row of its own, and none is looked for. Links above the bound have
+ * one. The next new link takes a place that becomes free. */
 static void test_task__links_outside_of_the_row(void **state) {
     static const struct kv_ops ops = {.get = counting_get,
                                       .put = counting_put,
@@ -569,7 +570,7 @@ static void test_task__links_outside_of_the_row(void **state) {
     cluster_release(&shared);
 }
 
-/* Long ids make no long rows. */
+/* Long ids do not make long rows. */
 static void test_task__links_with_long_ids(void **state) {
     (void)state;
     char id[1501];
@@ -588,7 +589,7 @@ static void test_task__links_with_long_ids(void **state) {
     cluster_release(&shared);
 }
 
-/* Other rates reach the links inside and outside. */
+/* A change of rates reaches links inside and outside of the row. */
 static void test_task__links_outside_and_other_rates(void **state) {
     (void)state;
     char id[8];
@@ -623,7 +624,8 @@ static void other_rates(struct rates *r, struct rng *rng) {
                         .loan_bonus_milli = (int32_t)rng_below(rng, 3)};
 }
 
-/* All marts follow at the next start, a few rows a transaction, some of which are given up. */
+/* All marts are recomputed at the next start, a few rows in each transaction, some of which are
+ * aborted. */
 static void refresh_all(struct world *w) {
     struct cluster *c = &w->cluster;
     for (int32_t p = 0; p < c->n; p++) {
@@ -740,8 +742,8 @@ static struct kv_cursor *failing_cursor(struct kv *kv, enum family f) {
     return kv_cursor(((struct failing *)kv)->inner, f);
 }
 
-/* Each step first with a state that fails somewhere, which is rolled back, and then as it should
- * be. */
+/* Each step is done first with a state that fails somewhere, and rolled back, and then again with a
+ * state that works. */
 static void test_task__failing_state(void **state) {
     static const struct kv_ops ops = {
         .get = failing_get, .put = failing_put, .erase = failing_erase, .cursor = failing_cursor};

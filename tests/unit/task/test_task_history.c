@@ -1,5 +1,5 @@
-/* task_history: what an event has to know of its id's history, read from the state; the
- * confirmations that are kept there; the header of history rows. The rest of it: test_task.c. */
+/* task_history: reading from the state what an event has to know of its id's history, the
+ * confirmations in the state, and the header of history rows. test_task.c tests the rest of it. */
 #include "cluster.h"
 
 #include "rows_peer.h"
@@ -48,7 +48,7 @@ static void test_task_history__position_header(void **state) {
     buf_release(&seen);
 }
 
-/* As the header says (task_history.h). */
+/* The form that task_history.h describes. */
 static void test_task_history__position_header_text(void **state) {
     static const struct {
         bool is_last, is_read;
@@ -264,7 +264,7 @@ static bool same_version(const struct model_version *a, const struct model_versi
 }
 
 /* The last two versions that start at or before `at`, and the next one. Inside the current version
- * it is all there is to know: nothing can touch the one before. */
+ * only that version, for an event there cannot change the one before. */
 static void check_near_versions(struct one *o, int64_t at, const struct model_version *all,
                                 size_t count) {
     const struct neighbours *n = &o->cluster.env.neighbours;
@@ -281,7 +281,7 @@ static void check_near_versions(struct one *o, int64_t at, const struct model_ve
     }
 }
 
-/* The one at `at`, and the next one unless the next version starts before it. */
+/* The confirmation at `at`, and the next one, unless the next version starts before that. */
 static void check_near_confirmations(struct one *o, int64_t at, const struct model_version *all,
                                      size_t count, const struct model_event *unchanged,
                                      size_t unchanged_count) {
@@ -382,7 +382,7 @@ static void test_task_history__confirmations_max(void **state) {
     one_release(&o);
 }
 
-/* A lower limit than before takes effect with the next events, some at a time. */
+/* A lowered limit takes effect with the next events: each forgets a few confirmations. */
 static void test_task_history__confirmations_max_lowered(void **state) {
     (void)state;
     struct one o;
@@ -403,7 +403,7 @@ static void test_task_history__confirmations_max_lowered(void **state) {
     one_release(&o);
 }
 
-/* Versions never overlap, are never empty and are maximal. */
+/* Versions never overlap, are never empty, and two that touch differ. */
 static void assert_well_formed(struct one *o) {
     size_t n;
     struct model_version *v = one_versions(o, &n);
@@ -417,7 +417,7 @@ static void assert_well_formed(struct one *o) {
     free(v);
 }
 
-/* Even where confirmations are missing. */
+/* That also holds if confirmations are missing. */
 static void test_task_history__confirmations_max_random(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < seed_count(300); seed++) {
@@ -436,7 +436,7 @@ static void test_task_history__confirmations_max_random(void **state) {
     }
 }
 
-/* Within late.window nothing is forgotten; what is older is, with the events that come. */
+/* Within late.window nothing is forgotten. Older confirmations are forgotten when events come. */
 static void test_task_history__old_confirmations(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < seed_count(200); seed++) {
@@ -518,7 +518,8 @@ static void assert_as_model(struct one *o) {
     free(unchanged);
 }
 
-/* The last messages of what was sent since, folded behind the old ones, are the same state. */
+/* Replaying the old messages, and behind them the last messages of what was sent since, gives the
+ * same state. */
 static void check_restore(struct one *o) {
     struct one r;
     one_init(&r, o->entity, WIDE, 100000);
@@ -538,8 +539,8 @@ static void check_restore(struct one *o) {
     one_release(&r);
 }
 
-/* They are read back, however many they are, and the id goes on: what is late finds them, and new
- * ones get rows of their own. */
+/* They are read back, however many they are, and events of the id go on: late events find them, and
+ * new confirmations get rows of their own. */
 static void test_task_history__confirmations_of_0_1_0(void **state) {
     (void)state;
     struct one o;
@@ -570,7 +571,7 @@ static void test_task_history__confirmations_of_0_1_0(void **state) {
     one_release(&o);
 }
 
-/* Random events behind a list of theirs. */
+/* Random events after such a list was replayed. */
 static void test_task_history__confirmations_of_0_1_0_random(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < seed_count(30); seed++) {
@@ -591,7 +592,7 @@ static void test_task_history__confirmations_of_0_1_0_random(void **state) {
     }
 }
 
-/* A list that is cut, or of a format that nobody wrote, stops the program. */
+/* A list that is cut short, or in an unknown format, stops the program. */
 static void test_task_history__confirmations_of_other_formats(void **state) {
     (void)state;
     struct buf message = {0};
