@@ -4,6 +4,7 @@
 #include "streamer/commands/arguments.h"
 #include "streamer/commands/commands.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/metrics/metric_text.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -94,9 +95,10 @@ static const struct command {
      "full refresh: forgets state and results, so that the next run reprocesses the input from its beginning; says what is "
      "lost by that and asks first, --yes: does not ask",
      OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL, NULL},
-    {"help", "[--markdown] [COMMAND]",
-     "this, and every setting, or one command; --markdown: the settings as a table",
-     OPTION_MARKDOWN, true, NULL, run_help, NULL},
+    {"help", "[--markdown] [--metrics] [COMMAND]",
+     "this, and every setting, or one command; --markdown: the settings as a table; --metrics: the "
+     "metrics as a table",
+     OPTION_MARKDOWN | OPTION_METRICS, true, NULL, run_help, NULL},
     {"version", "", "the version, and that of its Kafka library", 0, false, NULL, run_version,
      NULL},
 };
@@ -117,9 +119,20 @@ static int help_command(const char *name) {
     return EXIT_DONE;
 }
 
+static void print_metrics(void) {
+    struct buf table = {0};
+    metrics_put_markdown(&table);
+    (void)fwrite(table.p, 1, table.n, stdout);
+    buf_release(&table);
+}
+
 static int run_help(const struct arguments *a) {
     if (a->operand_count > 0)
         return help_command(a->operands[0]);
+    if ((a->options & OPTION_METRICS) != 0) {
+        print_metrics();
+        return EXIT_DONE;
+    }
     if ((a->options & OPTION_MARKDOWN) != 0) {
         config_print_markdown();
         return EXIT_DONE;

@@ -23,6 +23,7 @@ static const struct known_option {
     {"--rate", OPTION_RATE, "N"},
     {"--connect", OPTION_CONNECT, NULL},
     {"--markdown", OPTION_MARKDOWN, NULL},
+    {"--metrics", OPTION_METRICS, NULL},
     {"--yes", OPTION_YES, NULL},
     {"--help", OPTION_HELP, NULL},
     {"-h", OPTION_HELP, NULL},

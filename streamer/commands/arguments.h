@@ -22,6 +22,7 @@ enum {
     OPTION_MAP = 1 << 10,             /* --map COLUMN=FIELD, repeated */
     OPTION_MISSING = 1 << 11,         /* --missing FIELD, repeated */
     OPTION_KEEP_QUARANTINE = 1 << 12, /* --keep-quarantine */
+    OPTION_METRICS = 1 << 13,         /* --metrics */
 };
 
 /* What was given; the texts are borrowed from argv. */

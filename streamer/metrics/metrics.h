@@ -1,20 +1,18 @@
-/* metrics: every figure that /metrics exports. Workers write with relaxed atomics (no locks on the
- * path of a record), the HTTP thread renders. Names, labels and units are promised to users
- * (docker/README.md, "Metrics"); help texts are in metrics.c.
+/* metrics: what this process counts and measures. Workers write these figures with relaxed atomics,
+ * so that no record waits for a lock; the HTTP thread reads them. What each figure is called, and
+ * how it is shown, is the business of metric_table.h.
  */
 #ifndef STREAMER_METRICS_METRICS_H
 #define STREAMER_METRICS_METRICS_H
 
-#include "streamer/base/buf.h"
 #include "streamer/config/config.h"
 #include "streamer/model/event.h"
 #include "streamer/task/invariants.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 
-typedef _Atomic int64_t counter; /* only grows */
+typedef _Atomic int64_t counter; /* only grows, from 0 at the start of the process */
 typedef _Atomic int64_t gauge;
 
 static inline void metric_add(counter *c, int64_t n) {
@@ -23,17 +21,17 @@ static inline void metric_add(counter *c, int64_t n) {
 static inline void metric_set(gauge *g, int64_t v) {
     atomic_store_explicit(g, v, memory_order_relaxed);
 }
-
 static inline int64_t metric_get(const counter *c) {
     return atomic_load_explicit(c, memory_order_relaxed);
 }
 
-/* A gauge that several workers add up to: `*shown` is what this one has told so far. */
+/* A gauge that is the sum over several workers. This worker's part of it becomes `v`; `*shown` is
+ * the part that this worker has added so far. */
 static inline void metric_move(gauge *g, int64_t *shown, int64_t v) {
     metric_add(g, v - *shown);
     *shown = v;
 }
-/* A gauge that never goes back. */
+/* A gauge that never falls. */
 static inline void metric_raise(gauge *g, int64_t v) {
     int64_t was = atomic_load_explicit(g, memory_order_relaxed);
     while (was < v && !atomic_compare_exchange_weak_explicit(g, &was, v, memory_order_relaxed,
@@ -41,63 +39,74 @@ static inline void metric_raise(gauge *g, int64_t v) {
         continue;
 }
 
-/* Durations in microseconds; exported in seconds, with le bounds 1 ms … 60 s. */
+/* A distribution of durations, with buckets from 1 ms to 60 s. */
 #define HISTOGRAM_BUCKETS 16
 struct histogram {
-    counter buckets[HISTOGRAM_BUCKETS + 1]; /* not cumulative; the last is +Inf */
-    counter sum_s,
-        sum_us; /* added up; apart, as a replay of old input would overflow one in microseconds */
+    /* How many durations were above the bound before and not above this one. The last bucket has
+     * no bound. */
+    counter buckets[HISTOGRAM_BUCKETS + 1];
+    /* The sum of all durations is sum_s seconds and sum_us microseconds (which may be more than a
+     * second). One counter of microseconds would overflow when years-old input is replayed. */
+    counter sum_s, sum_us;
 };
-/* Adds `times` observations of `us` each; a negative one counts as 0. */
+/* Adds `times` observations of `us` microseconds each. A negative duration (clocks differ, or one
+ * was set back) counts as 0. */
 void histogram_observe(struct histogram *h, int64_t us, int64_t times);
+/* The upper bound of a bucket, in seconds, as Prometheus writes it: "0.001" … "60", "+Inf". */
+const char *histogram_bound(int bucket);
 
 enum transaction_result {
     TRANSACTION_COMMITTED,
-    TRANSACTION_ABORTED,
-    TRANSACTION_FENCED,
+    TRANSACTION_ABORTED, /* and retried */
+    TRANSACTION_FENCED,  /* a new producer took over */
     TRANSACTION_RESULTS
 };
 
+/* The table (metric_table.h) says what each member means. Members of one `[ENTITY_COUNT]` are by
+ * enum entity, and so on. */
 struct metrics {
     counter consumed[TOPIC_COUNT];
-    counter emitted[TOPIC_COUNT]; /* messages of committed transactions, tombstones included */
+    counter emitted[TOPIC_COUNT];
     counter quarantined[ENTITY_COUNT][REASON_COUNT];
-    counter applied[ENTITY_COUNT], unchanged[ENTITY_COUNT], forwarded[ENTITY_COUNT],
-        late[ENTITY_COUNT];
+    counter applied[ENTITY_COUNT];
+    counter unchanged[ENTITY_COUNT];
+    counter forwarded[ENTITY_COUNT];
+    counter late[ENTITY_COUNT];
+    counter reordered[ENTITY_COUNT];
+    counter repeated[ENTITY_COUNT];
+    counter behind_tombstone[ENTITY_COUNT];
+    counter tombstones_unknown[ENTITY_COUNT];
     counter null_values[ENTITY_COUNT][FIELD_COUNT];
     counter unknown_fields[ENTITY_COUNT];
-    counter confirmations_dropped[ENTITY_COUNT]; /* forgotten early: over confirmations.max */
-    counter reordered[ENTITY_COUNT], repeated[ENTITY_COUNT], behind_tombstone[ENTITY_COUNT],
-        tombstones_unknown[ENTITY_COUNT];
+    counter confirmations_dropped[ENTITY_COUNT];
     gauge outdated_rows[ENTITY_COUNT];
-    gauge newest_event_ms[ENTITY_COUNT]; /* TIMESTAMP_NONE until there is one */
+    gauge newest_event_ms[ENTITY_COUNT]; /* since 1970; TIMESTAMP_NONE until there is an event */
     gauge orphan_accounts;
-    struct histogram processing_latency, commit_duration;
+    struct histogram processing_latency;
+    struct histogram commit_duration;
     counter transactions[TRANSACTION_RESULTS];
-    counter invariant_checks[INVARIANT_COUNT], invariant_violations[INVARIANT_COUNT];
+    counter invariant_checks[INVARIANT_COUNT];
+    counter invariant_violations[INVARIANT_COUNT];
     gauge state_bytes;
     counter restored_records;
     gauge restore_remaining;
     gauge assigned_partitions; /* of all consumed topics */
-    gauge last_commit_ms;      /* epoch; 0 until there is one */
+    gauge last_commit_ms;      /* since 1970; 0 until there is a commit */
 
-    /* Lag of each consumed partition: written by its worker, indexed by topic then partition.
-     * Allocated once by metrics_set_partitions before the worker starts; -1: not assigned here. */
+    /* The lag of each consumed partition in records, by topic and partition; -1: the partition is
+     * not assigned to this process. A partition's worker writes it. */
     struct {
         int32_t partitions;
-        gauge *lag;
+        gauge *lag; /* allocated by metrics_set_partitions */
     } lag[TOPIC_COUNT];
-    const struct config *config; /* topic names for the labels */
-    int64_t start_time;          /* of the process, 1/100 s since 1970 */
+    const struct config *config; /* for names in labels */
+    int64_t process_start_cs;    /* process_figures.h */
 };
 
-/* `config` must outlive it. */
+/* All figures are 0 or absent. `config` is borrowed and must outlive it. */
 struct metrics *metrics_new(const struct config *config);
-void metrics_free(struct metrics *m);
-/* Once for each topic, before HTTP and workers start. */
+void metrics_free(struct metrics *m); /* NULL is allowed */
+/* Call it once for each topic, before other threads use the metrics. */
 void metrics_set_partitions(struct metrics *m, enum topic topic, int32_t partitions);
-
-/* Appends the Prometheus text format 0.0.4 at wall-clock `now_ms`. */
-void metrics_render(const struct metrics *m, int64_t now_ms, struct buf *out);
 
 #endif

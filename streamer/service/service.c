@@ -21,6 +21,7 @@
 #include "streamer/service/notify.h"
 #include "streamer/service/preflight.h"
 #include "streamer/service/state_dir.h"
+#include "streamer/metrics/metric_text.h"
 #include "streamer/worker/worker.h"
 
 #include <errno.h>

@@ -65,9 +65,16 @@ def test_readme__options_are_those_of_help() -> None:
     assert table == run_once("help", "--markdown").stdout
 
 
+def test_readme__metrics_are_those_of_help() -> None:
+    (table,) = marked("metrics")
+    assert table == run_once("help", "--metrics").stdout
+
+
 def test_readme__metrics_are_those_exported(embedded: EmbeddedStreamer) -> None:
     (table,) = marked("metrics")
-    told = {name: (kind, set(labels.split(", ")) - {""}) for name, kind, labels, _ in rows(table)}
+    told = {
+        name: (kind, set(labels.split(", ")) - {""}) for name, kind, _, labels, _ in rows(table)
+    }
     status, text = embedded.get_text("/metrics")
     assert status == 200
     types = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)

@@ -1,6 +1,7 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
-#include "streamer/metrics/metrics.h"
+#include "streamer/base/version.h"
+#include "streamer/metrics/metric_text.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -39,7 +40,9 @@ static int setup(void **state) {
         [TOPIC_CONFIRMATIONS] = "app-confirmations",
     };
     struct fixture *f = mem_calloc(1, sizeof *f);
+    static char app_id[] = "the \"bank\"";
     memcpy(f->config.topics, topics, sizeof topics);
+    f->config.app_id = app_id;
     f->metrics = metrics_new(&f->config);
     *state = f;
     return 0;
@@ -410,6 +413,86 @@ static void test_metrics__no_series_comes_twice(void **state) {
     }
 }
 
+/* Two applications whose metrics one Prometheus gathers are told apart. */
+static void test_metrics__build_info_names_version_compiler_and_application(void **state) {
+    char line[512];
+    (void)snprintf(line, sizeof line,
+                   "streamer_build_info{version=\"%s\",compiler=\"gcc " __VERSION__
+                   "\",app_id=\"the \\\"bank\\\"\"} 1\n",
+                   streamer_version());
+    expect(render(*state), line);
+}
+
+/* --- the table */
+
+static void expect_labels_of_table(void *context, const struct sample *s) {
+    const struct metric *metric = context;
+    for (int i = 0; i < METRIC_LABELS_MAX && metric->type != METRIC_HISTOGRAM; i++) {
+        const char *told = metric_label_name(metric->labels[i]);
+        assert_int_equal(s->labels[i].name == NULL, told == NULL);
+        if (told != NULL)
+            assert_string_equal(s->labels[i].name, told);
+    }
+}
+
+static void test_metrics__labels_are_those_of_the_table(void **state) {
+    struct fixture *f = *state;
+    metrics_set_partitions(f->metrics, TOPIC_ACCOUNTS, 1);
+    metric_set(&f->metrics->lag[TOPIC_ACCOUNTS].lag[0], 1);
+    metric_set(&f->metrics->newest_event_ms[ENTITY_ACCOUNT], NOW_MS - 1);
+    for (enum metric_id id = 0; id < METRIC_COUNT; id++) {
+        struct metric metric = *metric_of(id);
+        metric_visit(id, f->metrics, NOW_MS, expect_labels_of_table, &metric);
+    }
+}
+
+/* As Prometheus names them: the unit ends the name, "_total" of a counter stands behind it. */
+static void test_metrics__base_units_are_in_the_names(void **state) {
+    (void)state;
+    for (enum metric_id id = 0; id < METRIC_COUNT; id++) {
+        const struct metric *metric = metric_of(id);
+        char ending[64];
+        (void)snprintf(ending, sizeof ending, "_%s%s", metric->unit,
+                       metric->type == METRIC_COUNTER ? "_total" : "");
+        const char *found = strstr(metric->name, ending);
+        bool is_base = strcmp(metric->unit, "seconds") == 0 || strcmp(metric->unit, "bytes") == 0;
+        if (is_base && (found == NULL || strcmp(found, ending) != 0))
+            fail_msg("%s does not end with %s", metric->name, ending);
+        if (!is_base && (strstr(metric->name, "_seconds") || strstr(metric->name, "_bytes")))
+            fail_msg("%s is not in %s", metric->name, metric->unit);
+    }
+}
+
+static void test_metrics__totals_are_sums_over_all_labels(void **state) {
+    struct metrics *m = ((struct fixture *)*state)->metrics;
+    assert_int_equal(metric_total(METRIC_RECORDS_QUARANTINED, m), 0);
+    metric_add(&m->quarantined[ENTITY_CUSTOMER][REASON_TOO_LATE], 2);
+    metric_add(&m->quarantined[ENTITY_ACCOUNT][REASON_TOO_LATE], 3);
+    metric_add(&m->quarantined[ENTITY_ACCOUNT][REASON_INVALID_BALANCE], 4);
+    metric_set(&m->restore_remaining, 5);
+    assert_int_equal(metric_total(METRIC_RECORDS_QUARANTINED, m), 9);
+    assert_int_equal(metric_total(METRIC_RESTORE_REMAINING, m), 5);
+    assert_int_equal(metric_total(METRIC_CONSUMER_LAG, m), 0); /* no figure at all */
+}
+
+static void test_metrics__json_names(void **state) {
+    static const struct {
+        enum metric_id id;
+        const char *name;
+    } cases[] = {
+        {METRIC_RESTORE_REMAINING, "restore_remaining_records"},
+        {METRIC_INVARIANT_VIOLATIONS, "invariant_violations"},
+        {METRIC_PROCESS_CPU, "process_cpu_seconds"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf name = {0};
+        metric_put_json_name(cases[i].id, &name);
+        assert_string_equal(buf_cstr(&name), cases[i].name);
+        buf_release(&name);
+    }
+}
+
 static void *work(void *metrics) {
     struct metrics *m = metrics;
     for (int i = 0; i < 10000; i++) {
@@ -462,6 +545,11 @@ int main(void) {
         CASE(label_values_are_escaped),
         CASE(process_figures_are_the_kernels),
         CASE(no_series_comes_twice),
+        CASE(build_info_names_version_compiler_and_application),
+        CASE(labels_are_those_of_the_table),
+        CASE(base_units_are_in_the_names),
+        CASE(totals_are_sums_over_all_labels),
+        CASE(json_names),
         CASE(renders_while_workers_count),
         CASE(promtool_has_nothing_to_say),
     };
