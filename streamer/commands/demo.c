@@ -9,6 +9,7 @@
 #include "streamer/model/entity.h"
 #include "streamer/service/service.h"
 #include "streamer/task/scan.h"
+#include "streamer/service/signals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,7 +328,7 @@ int command_demo(const struct config *c, bool once) {
     struct config quiet = *c; /* without the log's lines between the results */
     if (quiet.log_level == LOG_INFO)
         quiet.log_level = LOG_WARN;
-    service_block_signals(false);
+    signals_block(false);
     struct service *s = service_start(&quiet, true, &e);
     if (s == NULL)
         return command_fail(&e);

@@ -1,6 +1,7 @@
 /* run: the processor, until SIGTERM or SIGINT. SIGHUP reads secrets and certificates again. */
 #include "streamer/commands/commands.h"
 #include "streamer/service/service.h"
+#include "streamer/service/signals.h"
 #include "streamer/service/start_watch.h"
 
 #include <signal.h>
@@ -21,7 +22,7 @@ static void reload(struct service *s, const struct config_source *source) {
 int command_run(const struct config *c, bool embedded, const struct config_source *source) {
     struct err e = {0};
     bool on_terminal = isatty(STDIN_FILENO) == 1;
-    service_block_signals(true);
+    signals_block(true);
     struct start_watch *watch = NULL;
     if (!embedded &&
         (watch = start_watch_begin(&e)) == NULL) /* which leaves its directory to nobody */

@@ -6,24 +6,64 @@
 
 #include <string.h>
 
-static const char *const none[] = {NULL};
-static const char *const as_of[] = {"as_of", NULL};
+#define JSON "application/json"
+#define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 
+static const struct route_parameter none[] = {{0}};
+
+#define CUSTOMER_ID                                                                                \
+    { "id", PARAMETER_IN_PATH, PARAMETER_INTEGER, false, "The customer_id." }
+#define ACCOUNT_ID                                                                                 \
+    { "id", PARAMETER_IN_PATH, PARAMETER_TEXT, false, "The account_id, percent-encoded." }
+#define AS_OF                                                                                      \
+    {                                                                                              \
+        "as_of", PARAMETER_IN_QUERY, PARAMETER_TIME, false,                                        \
+            "Gives the version that was valid at this time instead of the current one."            \
+    }
+#define FORWARDED                                                                                  \
+    {                                                                                              \
+        ROUTE_FORWARDED, PARAMETER_IN_QUERY, PARAMETER_INTEGER, true,                              \
+            "1: another instance has sent this request here; do not send it on again."             \
+    }
+
+static const struct route_parameter customer_id[] = {CUSTOMER_ID, FORWARDED, {0}};
+static const struct route_parameter customer_id_as_of[] = {CUSTOMER_ID, AS_OF, FORWARDED, {0}};
+static const struct route_parameter account_id[] = {ACCOUNT_ID, FORWARDED, {0}};
+static const struct route_parameter account_id_as_of[] = {ACCOUNT_ID, AS_OF, FORWARDED, {0}};
+
+/* clang-format off */
 static const struct route routes[] = {
-    {"/metrics", NULL, none, ROUTE_METRICS, 0},
-    {"/healthz", NULL, none, ROUTE_HEALTH, 0},
-    {"/readyz", NULL, none, ROUTE_READINESS, 0},
-    {"/v1/customers/{id}", "customers", as_of, ROUTE_VERSION, ENTITY_CUSTOMER},
-    {"/v1/customers/{id}/history", "customers", none, ROUTE_HISTORY, ENTITY_CUSTOMER},
-    {"/v1/accounts/{id}", "accounts", as_of, ROUTE_VERSION, ENTITY_ACCOUNT},
-    {"/v1/accounts/{id}/history", "accounts", none, ROUTE_HISTORY, ENTITY_ACCOUNT},
-    {"/v1/account_summary/{id}", "account_summary", none, ROUTE_MART, ENTITY_ACCOUNT},
-    {"/v1/customer_profile/{id}", "customer_profile", none, ROUTE_MART, ENTITY_CUSTOMER},
+    {"GET", "/metrics", none, PROMETHEUS, HTTP_GUARDED, ROUTE_METRICS,
+     "all metrics, in Prometheus's text format", NULL, 0},
+    {"GET", "/healthz", none, JSON, HTTP_HEALTH, ROUTE_HEALTH,
+     "whether the processor is alive: 200, or 503 with the reason", NULL, 0},
+    {"GET", "/readyz", none, JSON, HTTP_HEALTH, ROUTE_READINESS,
+     "whether it is connected, assigned and restored: 200, or 503 with what it waits for", NULL, 0},
+    {"GET", "/v1/customers/{id}", customer_id_as_of, JSON, HTTP_GUARDED, ROUTE_VERSION,
+     "the current version of a customer, or the one at a time", "customers", ENTITY_CUSTOMER},
+    {"GET", "/v1/customers/{id}/history", customer_id, JSON, HTTP_GUARDED, ROUTE_HISTORY,
+     "all versions of a customer, oldest first", "customers", ENTITY_CUSTOMER},
+    {"GET", "/v1/accounts/{id}", account_id_as_of, JSON, HTTP_GUARDED, ROUTE_VERSION,
+     "the current version of an account, or the one at a time", "accounts", ENTITY_ACCOUNT},
+    {"GET", "/v1/accounts/{id}/history", account_id, JSON, HTTP_GUARDED, ROUTE_HISTORY,
+     "all versions of an account, oldest first", "accounts", ENTITY_ACCOUNT},
+    {"GET", "/v1/account_summary/{id}", account_id, JSON, HTTP_GUARDED, ROUTE_MART,
+     "the summary of a savings account with its interest", "account_summary", ENTITY_ACCOUNT},
+    {"GET", "/v1/customer_profile/{id}", customer_id, JSON, HTTP_GUARDED, ROUTE_MART,
+     "the totals over a customer's savings accounts", "customer_profile", ENTITY_CUSTOMER},
 };
+/* clang-format on */
+
+const struct route *routes_all(size_t *count) {
+    *count = ARRAY_LEN(routes);
+    return routes;
+}
+
+/* --- paths */
 
 #define ID_SEGMENT "{id}"
 
-/* Takes the next segment off a pattern; a null slice at its end. */
+/* Takes the next segment off the pattern. At its end the slice is null. */
 static struct slice next_segment(const char **pattern) {
     if (**pattern != '/')
         return slice_null();
@@ -69,23 +109,31 @@ const struct route *route_find(const char *path) {
 /* --- parameters */
 
 static bool takes(const struct route *route, const char *name) {
-    for (const char *const *p = route->parameters; *p != NULL; p++)
-        if (strcmp(*p, name) == 0)
+    for (const struct route_parameter *p = route->parameters; p->name != NULL; p++)
+        if (p->place == PARAMETER_IN_QUERY && strcmp(p->name, name) == 0)
             return true;
-    return route->table != NULL && strcmp(name, ROUTE_FORWARDED) == 0;
+    return false;
+}
+
+/* The route's next query parameter that users know, from `p` on; the nameless one at the end. */
+static const struct route_parameter *next_known(const struct route_parameter *p) {
+    while (p->name != NULL && (p->place != PARAMETER_IN_QUERY || p->is_internal))
+        p++;
+    return p;
 }
 
 static void put_advice(struct buf *text, const struct route *route, const char *name) {
     struct nearest nearest = nearest_to(name);
-    for (const char *const *p = route->parameters; *p != NULL; p++)
-        nearest_offer(&nearest, *p);
+    const struct route_parameter *first = next_known(route->parameters), *p;
+    for (p = first; p->name != NULL; p = next_known(p + 1))
+        nearest_offer(&nearest, p->name);
     if (nearest.best[0] != '\0') {
         buf_printf(text, ", did you mean %s?", nearest.best);
         return;
     }
-    buf_printf(text, "; %s takes %s", route->pattern, route->parameters[0] == NULL ? "none" : "");
-    for (const char *const *p = route->parameters; *p != NULL; p++)
-        buf_printf(text, "%s%s", p == route->parameters ? "" : ", ", *p);
+    buf_printf(text, "; %s takes %s", route->pattern, first->name == NULL ? "none" : "");
+    for (p = first; p->name != NULL; p = next_known(p + 1))
+        buf_printf(text, "%s%s", p == first ? "" : ", ", p->name);
 }
 
 static void refuse_unknown(const struct route *route, const char *name, struct http_reply *reply) {
@@ -113,8 +161,8 @@ bool route_check_parameters(const struct route *route, const struct http_request
             refuse_unknown(route, name, reply);
             return false;
         }
-        if (http_parameter(request, name) !=
-            request->parameters[i].value) { /* but an earlier one's */
+        bool is_first = http_parameter(request, name) == request->parameters[i].value;
+        if (!is_first) {
             refuse_twice(name, reply);
             return false;
         }

@@ -1,4 +1,6 @@
-/* routes: the table of what HTTP serves: paths, and the query parameters that each takes. Pure. */
+/* routes: the one table of what HTTP serves: each path with its parameters, who may ask for it,
+ * what answers it, and what it is for. A request whose path or parameter is not in the table is
+ * refused. Pure. Any thread. */
 #ifndef STREAMER_HTTP_ROUTES_H
 #define STREAMER_HTTP_ROUTES_H
 
@@ -6,35 +8,60 @@
 #include "streamer/model/event.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
+/* What makes the answer. The service has a function for each. */
 enum route_answer {
     ROUTE_METRICS,
     ROUTE_HEALTH,
     ROUTE_READINESS,
-    ROUTE_VERSION, /* the current one, or the one at a time */
+    ROUTE_VERSION, /* the current version, or the one that was valid at a time */
     ROUTE_HISTORY,
     ROUTE_MART,
 };
 
-/* A parameter that routes with an id take besides: another instance has sent the request here. Not
- * for users. */
-#define ROUTE_FORWARDED "forwarded"
+enum route_parameter_place { PARAMETER_IN_PATH, PARAMETER_IN_QUERY };
 
-struct route {
-    const char *pattern;           /* "/v1/customers/{id}/history" */
-    const char *table;             /* "customers"; NULL: of none */
-    const char *const *parameters; /* names that users know, ended by NULL */
-    enum route_answer answer;
-    enum entity entity; /* whose id it is by */
+enum route_parameter_type {
+    PARAMETER_INTEGER,
+    PARAMETER_TEXT,
+    PARAMETER_TIME, /* what timestamp_parse reads */
 };
 
-/* The route of a path that is still percent-encoded; NULL: none. {id} stands for one segment of any
- * content. A path that ends before its {id} has its route, too: the answer says that the id is
- * missing. */
+/* The instances mark a request with this parameter when they send it on to each other. */
+#define ROUTE_FORWARDED "forwarded"
+
+struct route_parameter {
+    const char *name; /* "as_of"; "id" for the {id} of a path */
+    enum route_parameter_place place;
+    enum route_parameter_type type;
+    bool is_internal; /* instances use it among themselves; users are not told of it */
+    const char *meaning;
+};
+
+/* Texts are static. Errors of each route are JSON: {"error": "..."}. */
+struct route {
+    const char *method;                       /* "GET"; HEAD is served where GET is */
+    const char *pattern;                      /* "/v1/customers/{id}/history" */
+    const struct route_parameter *parameters; /* the last one has no name (NULL) */
+    const char *content_type;                 /* of an answer that is no error */
+    enum http_class class;                    /* of /metrics unless http.metrics.open says more */
+    enum route_answer answer;
+    const char *summary; /* what it gives, a phrase */
+    const char *table;   /* "customers": whose rows it shows; NULL: no table's */
+    enum entity entity;  /* whose id the path has; only where `table` is set */
+};
+
+/* All routes. */
+const struct route *routes_all(size_t *count);
+
+/* The route of a path that is still percent-encoded; NULL: there is none. {id} stands for one
+ * segment of any content. A path that ends before its {id} has the route, too, so that the answer
+ * can say that the id is missing. */
 const struct route *route_find(const char *path);
 
-/* False with `reply` (400) if the request has a parameter that the route does not take, or one
- * twice: a slip of the fingers must not get the answer to another question. */
+/* False with `reply` (400) if the request has a parameter that the route does not take, or has one
+ * twice. Otherwise a misspelled name would get the answer to another question. */
 bool route_check_parameters(const struct route *route, const struct http_request *request,
                             struct http_reply *reply);
 

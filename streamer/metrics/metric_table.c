@@ -258,7 +258,8 @@ static const struct entry entries[METRIC_COUNT] = {
          "Those to internal topics count, too."},
         .samples = counters, .offset = offsetof(struct metrics, emitted), .occurs = is_emitted},
     [METRIC_RECORDS_QUARANTINED] = {
-        {"streamer_records_quarantined_total", METRIC_COUNTER, "records", {LABEL_ENTITY, LABEL_CODE},
+        {"streamer_records_quarantined_total", METRIC_COUNTER, "records",
+         {LABEL_ENTITY, LABEL_CODE},
          "Input records sent to the quarantine topic, by reason code.", NULL},
         .samples = counters, .offset = offsetof(struct metrics, quarantined), .occurs = has_reason},
     [METRIC_RECORDS_APPLIED] = {

@@ -2,7 +2,7 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
-#include "streamer/service/service.h"
+#include "streamer/service/signals.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -31,7 +31,7 @@ struct start_watch *start_watch_begin(struct err *e) {
     sigset_t *set = mem_alloc(sizeof *set), before, end;
     (void)sigemptyset(&end);
     (void)sigaddset(&end, SIGNAL_END);
-    service_stop_signals(set);
+    signals_of_stop(set);
     (void)sigaddset(set, SIGNAL_END);
     (void)pthread_sigmask(SIG_BLOCK, &end, &before); /* for the thread */
     bool ok = pthread_create(&watch->thread, NULL, watch_main, set) == 0;

@@ -4,10 +4,14 @@
 #include "streamer/base/log.h"
 #include "streamer/task/task.h"
 
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define STATE_LAYOUT 5 /* of keys and families; of the values: STATE_FORMAT */
+#define STATE_LAYOUT 5 /* version of keys and families; STATE_FORMAT is that of the values */
 #define STATE_FACT "state"
 #define APP_ID " app.id="
 #define PARTITIONS " partitions="
@@ -22,7 +26,7 @@ static bool set_aside(const struct config *config, int64_t now_ms, const char *w
     return ok;
 }
 
-/* What must be the same for the state to be of use, as one line of text. */
+/* One line of text with everything that must be the same for the state to be of use. */
 static void describe_state(const struct config *config, int32_t partitions, struct buf *out) {
     buf_clear(out);
     buf_printf(out, "format=%d.%d" APP_ID "%s" PARTITIONS "%d", STATE_LAYOUT, STATE_FORMAT,
@@ -31,7 +35,7 @@ static void describe_state(const struct config *config, int32_t partitions, stru
 
 /* --- before a start --- */
 
-/* The application in a description; no id has a space. */
+/* The app.id in a description; an app.id has no spaces. */
 static struct slice app_id_of(const char *description) {
     const char *at = strstr(description, APP_ID);
     at = at != NULL ? at + strlen(APP_ID) : "";
@@ -46,15 +50,15 @@ static bool is_current_format(const struct config *config, const char *descripti
     return same;
 }
 
-/* `was`: how the store there is described; "": there is none. */
+/* `was`: the description in the store that is there; "": there is no store. */
 static bool check_description(const struct config *config, const char *was, struct buf *what,
                               struct err *e) {
     struct slice app_id = app_id_of(was);
     if (was[0] != '\0' && !slice_eq(app_id, slice_str(config->app_id)))
         return err_set(
             e, ERR_CONFIG,
-            "state.dir=%s: it holds the state of app.id %.*s, not of %s; give each application a directory of its "
-            "own",
+            "state.dir=%s: it holds the state of app.id %.*s, not of %s; give each application a "
+            "directory of its own",
             config->state_dir, (int)app_id.n, app_id.p, config->app_id);
     if (was[0] == '\0')
         buf_printf(what, "%s",
@@ -90,7 +94,7 @@ bool state_dir_prepare(const struct config *config, struct err *e) {
 
 /* --- the start --- */
 
-/* Whether the store is this application's; a new one is made so. ERR_REBUILD: it is not. */
+/* Writes the description into a new store. False with ERR_REBUILD if the store has another one. */
 static bool claim(struct store *store, const struct config *config, int32_t partitions,
                   struct err *e) {
     struct buf now = {0}, was = {0};
@@ -121,4 +125,25 @@ struct store *state_dir_open(const struct config *config, int32_t partitions, in
     if (store != NULL || e->class != ERR_REBUILD || !set_aside(config, now_ms, e->text, e))
         return store;
     return open_and_claim(config, partitions, e);
+}
+
+/* --- an embedded run */
+
+bool temporary_dir_make(struct temporary_dir *dir, struct err *e) {
+    (void)snprintf(dir->path, sizeof dir->path, "/tmp/streamer-XXXXXX");
+    if (mkdtemp(dir->path) != NULL)
+        return true;
+    dir->path[0] = '\0';
+    return err_set(e, ERR_STOP, "cannot make a temporary directory in /tmp: %s", strerror(errno));
+}
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+    (void)st, (void)flag, (void)ftw;
+    return remove(path);
+}
+
+void temporary_dir_remove(struct temporary_dir *dir) {
+    if (dir->path[0] != '\0')
+        (void)nftw(dir->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    dir->path[0] = '\0';
 }

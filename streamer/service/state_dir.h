@@ -1,5 +1,5 @@
-/* state_dir: opens the state directory. State is a cache of the topics: what another version,
- * application or number of partitions left there, or what is damaged, is set aside and rebuilt from
+/* state_dir: opens the state directory. State is a cache of the topics: if it was left by another
+ * version, application or number of partitions, or is damaged, it is set aside and rebuilt from
  * them. */
 #ifndef STREAMER_SERVICE_STATE_DIR_H
 #define STREAMER_SERVICE_STATE_DIR_H
@@ -7,14 +7,24 @@
 #include "state/rocksdb/store.h"
 #include "streamer/config/config.h"
 
-/* What is to be known before a start, without changing anything: one line into `what`. False with
- * ERR_CONFIG if a start cannot use the directory, or finds another application's state there. */
+/* Looks at the directory without changing anything, and says in one line (`what`) what a start will
+ * find there. False with ERR_CONFIG if a start cannot use it, or it holds another application's
+ * state. */
 bool state_dir_check(const struct config *config, struct buf *what, struct err *e);
 /* Makes the directory, with the folders above it. False with ERR_CONFIG if it cannot be used. */
 bool state_dir_prepare(const struct config *config, struct err *e);
 
-/* NULL with `e`. The caller closes it. now_ms: epoch, for the name of what is set aside. */
+/* Opens the store in it; the caller closes the store. NULL with `e`. now_ms: since 1970, for the
+ * name of a directory that is set aside. */
 struct store *state_dir_open(const struct config *config, int32_t partitions, int64_t now_ms,
                              struct err *e);
+
+/* The directory of an embedded run, which keeps nothing: made anew in /tmp, and removed with all
+ * that is in it. */
+struct temporary_dir {
+    char path[64]; /* "": there is none */
+};
+bool temporary_dir_make(struct temporary_dir *dir, struct err *e);
+void temporary_dir_remove(struct temporary_dir *dir);
 
 #endif

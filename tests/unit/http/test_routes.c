@@ -100,10 +100,55 @@ static void test_routes__parameters(void **state) {
     }
 }
 
+/* --- the table */
+
+static bool is_accepted(const struct route *route, const char *parameter) {
+    struct http_request request = {
+        .path = route->pattern, .parameters = {{parameter, "1"}}, .parameter_count = 1};
+    struct http_reply reply = {0};
+    bool accepted = route_check_parameters(route, &request, &reply);
+    assert_int_equal(reply.status, accepted ? 0 : 400);
+    buf_release(&reply.body);
+    return accepted;
+}
+
+static void test_routes__table_is_what_is_taken(void **state) {
+    (void)state;
+    size_t count;
+    const struct route *routes = routes_all(&count);
+    assert_true(count > 0);
+    for (const struct route *r = routes; r < routes + count; r++) {
+        assert_ptr_equal(route_find(r->pattern), r); /* "{id}" is an id like any other */
+        for (const struct route_parameter *p = r->parameters; p->name != NULL; p++)
+            assert_int_equal(is_accepted(r, p->name), p->place == PARAMETER_IN_QUERY);
+        assert_false(is_accepted(r, "other"));
+    }
+}
+
+/* An {id} of a path is a parameter of the route, and the other way round. */
+static void test_routes__table_describes_each_path(void **state) {
+    (void)state;
+    size_t count;
+    const struct route *routes = routes_all(&count);
+    for (const struct route *r = routes; r < routes + count; r++) {
+        int ids = 0;
+        for (const struct route_parameter *p = r->parameters; p->name != NULL; p++) {
+            assert_non_null(p->meaning);
+            ids += p->place == PARAMETER_IN_PATH;
+        }
+        assert_int_equal(ids, strstr(r->pattern, "{id}") != NULL);
+        assert_int_equal(ids, r->table != NULL);
+        assert_string_equal(r->method, "GET");
+        assert_true(r->summary[0] != '\0' && strchr(r->content_type, '/') != NULL);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes__paths),
         cmocka_unit_test(test_routes__parameters),
+        cmocka_unit_test(test_routes__table_is_what_is_taken),
+        cmocka_unit_test(test_routes__table_describes_each_path),
     };
     return cmocka_run_group_tests_name("routes", tests, NULL, NULL);
 }

@@ -1,0 +1,35 @@
+/* answers: what HTTP answers for this process: a function for each route_answer of the table of
+ * routes. Runs on the HTTP server's thread. */
+#ifndef STREAMER_SERVICE_ANSWERS_H
+#define STREAMER_SERVICE_ANSWERS_H
+
+#include "state/rocksdb/store.h"
+#include "streamer/config/config.h"
+#include "streamer/http/http.h"
+#include "streamer/metrics/metrics.h"
+#include "streamer/service/forward.h"
+#include "streamer/service/starting.h"
+#include "streamer/service/workers.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Everything is borrowed. While it is not open, only health is answered, and what follows `is_open`
+ * may still be empty. */
+struct answers {
+    const struct config *config;
+    struct starting *starting;
+    struct workers *workers;
+    atomic_bool is_open; /* set it last, when all workers have begun */
+    struct store *store;
+    struct metrics *metrics;
+    int32_t partitions; /* n */
+    struct forward forward;
+};
+
+/* For http_options; the context is the struct answers. */
+void answers_handle(void *context, const struct http_request *request, struct http_reply *reply);
+enum http_class answers_classify(void *context, const char *path);
+
+#endif

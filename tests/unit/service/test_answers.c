@@ -1,0 +1,220 @@
+/* answers: every route of the table is served by the running process, and nothing else is. */
+#include "support.h"
+
+#include "streamer/base/mem.h"
+#include "streamer/http/http_client.h"
+#include "streamer/http/routes.h"
+#include "streamer/kafka/broker_watch.h"
+#include "streamer/service/answers.h"
+#include "streamer/service/service.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* --- the real process, with a broker inside */
+
+struct running {
+    struct config config;
+    struct service *service;
+    struct http_client *client;
+};
+
+static int start(void **state) {
+    static const char *const sets[] = {"http.listen=127.0.0.1:0", "http.insecure=true",
+                                       "partitions=1", "log.level=error"};
+    struct running *r = mem_calloc(1, sizeof *r);
+    struct err e = {0};
+    if (!config_load(&r->config, NULL, sets, ARRAY_LEN(sets), &e))
+        fail_msg("%s", e.text);
+    r->service = service_start(&r->config, true, &e);
+    if (r->service == NULL)
+        fail_msg("%s", e.text);
+    r->client = http_client_new("", &e);
+    assert_non_null(r->client);
+    while (!service_running(r->service))
+        (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    *state = r;
+    return 0;
+}
+
+static int stop(void **state) {
+    struct running *r = *state;
+    struct err e;
+    http_client_free(r->client);
+    assert_true(service_stop(r->service, &e));
+    config_release(&r->config);
+    free(r);
+    return 0;
+}
+
+/* An answer that the client's thread hands over. */
+struct outcome {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool is_there;
+    struct http_answer answer;
+};
+
+static void on_answer(void *context, struct http_answer *answer) {
+    struct outcome *o = context;
+    (void)pthread_mutex_lock(&o->lock);
+    o->answer = *answer;
+    o->is_there = true;
+    (void)pthread_cond_signal(&o->wake);
+    (void)pthread_mutex_unlock(&o->lock);
+}
+
+/* The caller releases the body. */
+static struct http_answer ask(struct running *r, const char *target) {
+    struct outcome o = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    char url[256];
+    (void)snprintf(url, sizeof url, "http://%s%s", service_http_address(r->service), target);
+    http_client_get(r->client, url, NULL, on_answer, &o);
+    (void)pthread_mutex_lock(&o.lock);
+    while (!o.is_there)
+        (void)pthread_cond_wait(&o.wake, &o.lock);
+    (void)pthread_mutex_unlock(&o.lock);
+    return o.answer;
+}
+
+static void expect(struct running *r, const char *target, int status, const char *part) {
+    struct http_answer answer = ask(r, target);
+    if (answer.status != status || strstr(buf_cstr(&answer.body), part) == NULL)
+        fail_msg("%s: %d %s", target, answer.status, buf_cstr(&answer.body));
+    buf_release(&answer.body);
+}
+
+/* 200, or 404 of a route with an id: there is no row. */
+static void expect_served(struct running *r, const struct route *route, const char *target) {
+    if (route->table != NULL) {
+        expect(r, target, 404, "{\"error\": \"no ");
+        expect(r, target, 404, route->table);
+        return;
+    }
+    struct http_answer answer = ask(r, target);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer.content_type, route->content_type);
+    buf_release(&answer.body);
+}
+
+/* "/v1/accounts/1", by the pattern of the route. */
+static void put_path(struct buf *out, const struct route *route) {
+    const char *id = strstr(route->pattern, "{id}");
+    buf_clear(out);
+    if (id == NULL)
+        buf_put_str(out, route->pattern);
+    else
+        buf_printf(out, "%.*s1%s", (int)(id - route->pattern), route->pattern, id + strlen("{id}"));
+}
+
+static const char *value_for(enum route_parameter_type type) {
+    return type == PARAMETER_TIME ? "2024-02-15" : "1";
+}
+
+static void test_answers__every_route_is_served_with_its_parameters(void **state) {
+    struct running *r = *state;
+    struct buf path = {0}, target = {0};
+    size_t count;
+    const struct route *routes = routes_all(&count);
+    for (const struct route *route = routes; route < routes + count; route++) {
+        put_path(&path, route);
+        expect_served(r, route, buf_cstr(&path));
+        for (const struct route_parameter *p = route->parameters; p->name != NULL; p++) {
+            if (p->place != PARAMETER_IN_QUERY)
+                continue;
+            buf_clear(&target);
+            buf_printf(&target, "%s?%s=%s", buf_cstr(&path), p->name, value_for(p->type));
+            expect_served(r, route, buf_cstr(&target));
+        }
+        buf_put_str(&path, "?other=1");
+        expect(r, buf_cstr(&path), 400, "unknown query parameter other");
+    }
+    buf_release(&path);
+    buf_release(&target);
+}
+
+static void test_answers__what_is_in_no_table_is_refused(void **state) {
+    static const char *const paths[] = {"/", "/v1", "/v1/other/1", "/v1/accounts/1/other",
+                                        "/metrics/1"};
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        expect(*state, paths[i], 404, "{\"error\": \"no such resource\"}");
+}
+
+static void test_answers__readiness_has_the_figures_of_the_metrics(void **state) {
+    expect(*state, "/readyz", 200,
+           ",\"restore_remaining_records\":0,\"invariant_violations\":0}\n");
+}
+
+/* --- before there are workers */
+
+static void test_answers__only_health_while_starting(void **state) {
+    static const struct {
+        const char *path;
+        int status;
+        const char *body;
+    } cases[] = {
+        {"/healthz", 200, "{\"alive\":true}\n"},
+        {"/metrics", 503, "{\"error\": \"starting, see /readyz\"}\n"},
+        {"/v1/accounts/1", 503, "{\"error\": \"starting, see /readyz\"}\n"},
+        {"/v1/other", 404, "{\"error\": \"no such resource\"}\n"},
+        {"/readyz", 503,
+         "{\"ready\":false,\"reason\":\"waiting for \\\"x\\\"\",\"since\":"
+         "\"2026-11-25T09:00:00.000Z\",\"unreachable_brokers\":[],"
+         "\"restore_remaining_records\":null,\"invariant_violations\":0}\n"},
+    };
+    (void)state;
+    struct config config = {.brokers = broker_watch_new()};
+    struct starting starting;
+    struct workers workers;
+    starting_init(&starting, "waiting for the brokers");
+    assert_true(starting_set(&starting, "waiting for \"x\""));
+    assert_false(starting_set(&starting, "waiting for \"x\""));
+    workers_init(&workers);
+    workers.absent_since_ms = INT64_C(1795597200000);
+    struct answers answers = {.config = &config, .starting = &starting, .workers = &workers};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_reply reply = {0};
+        answers_handle(&answers, &(struct http_request){.path = cases[i].path}, &reply);
+        assert_int_equal(reply.status, cases[i].status);
+        assert_string_equal(buf_cstr(&reply.body), cases[i].body);
+        assert_string_equal(reply.content_type, "application/json");
+        buf_release(&reply.body);
+    }
+    workers_release(&workers);
+    starting_release(&starting);
+    broker_watch_release(config.brokers);
+}
+
+static void test_answers__who_may_ask(void **state) {
+    static const struct {
+        const char *path;
+        enum http_class class, class_if_open;
+    } cases[] = {
+        {"/healthz", HTTP_HEALTH, HTTP_HEALTH},    {"/readyz", HTTP_HEALTH, HTTP_HEALTH},
+        {"/metrics", HTTP_GUARDED, HTTP_OPEN},     {"/v1/accounts/1", HTTP_GUARDED, HTTP_GUARDED},
+        {"/v1/other", HTTP_GUARDED, HTTP_GUARDED}, {"", HTTP_GUARDED, HTTP_GUARDED},
+    };
+    (void)state;
+    struct config closed = {.http_metrics_open = 0}, open = {.http_metrics_open = 1};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct answers a = {.config = &closed}, b = {.config = &open};
+        assert_int_equal(answers_classify(&a, cases[i].path), cases[i].class);
+        assert_int_equal(answers_classify(&b, cases[i].path), cases[i].class_if_open);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest running[] = {
+        cmocka_unit_test(test_answers__every_route_is_served_with_its_parameters),
+        cmocka_unit_test(test_answers__what_is_in_no_table_is_refused),
+        cmocka_unit_test(test_answers__readiness_has_the_figures_of_the_metrics),
+    };
+    const struct CMUnitTest alone[] = {
+        cmocka_unit_test(test_answers__only_health_while_starting),
+        cmocka_unit_test(test_answers__who_may_ask),
+    };
+    return cmocka_run_group_tests_name("answers", running, start, stop) +
+           cmocka_run_group_tests_name("answers", alone, NULL, NULL);
+}
