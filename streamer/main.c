@@ -1,3 +1,5 @@
+/* The program. It finds the command in a table, reads its arguments and, where the command wants
+ * it, the configuration, and runs it. */
 #include "streamer/base/mem.h"
 #include "streamer/base/nearest.h"
 #include "streamer/base/version.h"
@@ -14,6 +16,8 @@ static int usage_error(const char *command, struct err *e) {
     (void)err_prefix(e, "%s", command);
     return command_fail(e);
 }
+
+/* --- from arguments to commands */
 
 static int run_run(const struct config *c, const struct arguments *a) {
     struct config_source source = {a->config_path, a->sets, a->set_count};
@@ -58,6 +62,8 @@ static int run_feed(const struct config *c, const struct arguments *a) {
     return command_feed(c, entity, a->operands + 1, a->operand_count - 1, &o);
 }
 
+/* --- the table of commands */
+
 static int run_help(const struct arguments *a);
 static int run_version(const struct arguments *a);
 
@@ -68,32 +74,33 @@ static int run_version(const struct arguments *a);
 
 static const struct command {
     const char *name;
-    const char *usage;
+    const char *usage; /* what follows the name */
     const char *summary;
-    unsigned options;
-    bool has_operands;
-    int (*run)(const struct config *c,
-               const struct arguments *a);      /* with the configuration loaded, or … */
-    int (*run_bare)(const struct arguments *a); /* … without any */
-    int (*fail)(const struct err *e);           /* NULL: command_fail */
+    unsigned options;  /* OPTION_…, those that it takes */
+    bool has_operands; /* else an operand is an error */
+    /* One of the two is set: the command wants the configuration, or does without. */
+    int (*run)(const struct config *c, const struct arguments *a);
+    int (*run_bare)(const struct arguments *a);
+    int (*fail)(const struct err *e); /* how it tells of wrong usage; NULL: command_fail */
 } commands[] = {
     {"run", "[--embedded] " USAGE_CONFIGURED,
-     "the processor, until SIGTERM or SIGINT; --embedded: with a broker inside the process, nothing else to "
-     "install",
+     "the processor, until SIGTERM or SIGINT; --embedded: with a broker inside the process, "
+     "nothing else to install",
      OPTIONS_CONFIGURED | OPTION_EMBEDDED, false, run_run, NULL, command_fail_in_log},
     {"feed", USAGE_CONFIGURED " " USAGE_CSV " customers|accounts FILE.csv...",
-     "publishes the rows of CSV files (- is standard input) as events; --rate: rows a second; --map: the column is that "
-     "field; --missing: the files lack that field",
+     "publishes the rows of CSV files (- is standard input) as events; --rate: rows a second; "
+     "--map: the column is that field; --missing: the files lack that field",
      OPTIONS_CONFIGURED | OPTIONS_CSV, true, run_feed, NULL, NULL},
     {"demo", "[--once] " USAGE_CONFIGURED,
      "embedded broker, sample data and the processor; --once: ends when all is processed",
      OPTIONS_CONFIGURED | OPTION_ONCE, false, run_demo, NULL, NULL},
     {"check", "[--connect] " USAGE_CONFIGURED,
-     "checks the configuration and the state directory, and shows them; --connect: and the cluster; changes nothing",
+     "checks the configuration and the state directory, and shows them; --connect: and the "
+     "cluster; changes nothing",
      OPTIONS_CONFIGURED | OPTION_CONNECT, false, run_check, NULL, NULL},
     {"reset", "[--yes] [--keep-quarantine] " USAGE_CONFIGURED,
-     "full refresh: forgets state and results, so that the next run reprocesses the input from its beginning; says what is "
-     "lost by that and asks first, --yes: does not ask",
+     "full refresh: forgets state and results, so that the next run reprocesses the input from "
+     "its beginning; says what is lost by that and asks first, --yes: does not ask",
      OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL, NULL},
     {"help", "[--markdown] [--metrics] [COMMAND]",
      "this, and every setting, or one command; --markdown: the settings as a table; --metrics: the "
@@ -102,6 +109,8 @@ static const struct command {
     {"version", "", "the version, and that of its Kafka library", 0, false, NULL, run_version,
      NULL},
 };
+
+/* --- help and version */
 
 static void print_usage(const struct command *command) {
     (void)printf("  streamer %s%s%s\n      %s\n", command->name,
@@ -138,15 +147,15 @@ static int run_help(const struct arguments *a) {
         return EXIT_DONE;
     }
     (void)printf(
-        "streamer %s: customer and account changes from Kafka, standardized, with history, joined and "
-        "summarized, exactly once\n\nCommands:\n",
+        "streamer %s: customer and account changes from Kafka, standardized, with history, joined "
+        "and summarized, exactly once\n\nCommands:\n",
         streamer_version());
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         print_usage(&commands[i]);
     (void)printf(
         "\nExit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.\n\n"
-        "Settings, as key=value in FILE, as variables (app.id: STREAMER_APP_ID) or by --set; later ones "
-        "win:\n");
+        "Settings, as key=value in FILE, as variables (app.id: STREAMER_APP_ID) or by --set; later "
+        "ones win:\n");
     config_print_help();
     return EXIT_DONE;
 }
@@ -156,6 +165,8 @@ static int run_version(const struct arguments *a) {
     (void)printf("streamer %s (librdkafka %s)\n", streamer_version(), kafka_library_version());
     return EXIT_DONE;
 }
+
+/* --- the life of the program */
 
 static const struct command *find_command(const char *name, struct err *e) {
     if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0)
@@ -197,8 +208,8 @@ static int run_configured(const struct command *command, const struct arguments 
     return code;
 }
 
-/* A file or a setting without its option is what people type. What is behind a '=' may be a
- * secret. */
+/* Refuses an operand, and proposes the option that people forget before a file or a setting. What
+ * follows a '=' is not shown: it may be a secret. */
 static int unexpected_operand(const struct command *command, const char *operand) {
     struct err e;
     int key_length = (int)strcspn(operand, "=");
@@ -225,24 +236,32 @@ static int run_command(const struct command *command, const struct arguments *a)
     return command->run != NULL ? run_configured(command, a) : command->run_bare(a);
 }
 
-int main(int argc, char **argv) {
-    (void)signal(SIGPIPE, SIG_IGN);
+static const struct command *choose_command(int argc, char **argv, struct err *e) {
+    if (argc >= 2)
+        return find_command(argv[1], e);
+    (void)err_set(e, ERR_CONFIG, "which command? `streamer help` lists them");
+    return NULL;
+}
+
+/* Writes what is still buffered, which may fail: a full disk, a closed pipe. */
+static int finish_output(void) {
     struct err e;
-    if (argc < 2) {
-        (void)err_set(&e, ERR_CONFIG, "which command? `streamer help` lists them");
-        return command_fail(&e);
-    }
-    const struct command *command = find_command(argv[1], &e);
+    if (fflush(stdout) == 0)
+        return EXIT_DONE;
+    (void)err_set(&e, ERR_STOP, "cannot write to standard output: the output is not complete");
+    return command_fail(&e);
+}
+
+int main(int argc, char **argv) {
+    struct err e;
+    struct arguments arguments;
+    (void)signal(SIGPIPE, SIG_IGN); /* writing to a closed pipe is an error, not the end */
+    const struct command *command = choose_command(argc, argv, &e);
     if (command == NULL)
         return command_fail(&e);
-    struct arguments arguments;
     if (!arguments_parse(&arguments, command->options, argc - 2, argv + 2, &e))
         return wrong_usage(command, &e);
     int code = run_command(command, &arguments);
     arguments_release(&arguments);
-    if (fflush(stdout) != 0 && code == EXIT_DONE) {
-        (void)err_set(&e, ERR_STOP, "cannot write to standard output: the output is not complete");
-        code = command_fail(&e);
-    }
-    return code;
+    return code == EXIT_DONE ? finish_output() : code;
 }

@@ -1,6 +1,7 @@
 #include "streamer/commands/feed.h"
 
 #include "streamer/base/buf.h"
+#include "streamer/base/clock.h"
 #include "streamer/base/json.h"
 #include "streamer/commands/commands.h"
 #include "streamer/commands/csv.h"
@@ -188,10 +189,10 @@ static bool produce(struct feed *f, const struct csv *csv, struct slice key, str
 static void keep_rate(struct feed *f) {
     if (f->options->rate == 0)
         return;
-    int64_t now_us = progress_now_ms() * 1000;
+    int64_t now_us = clock_us(clock_of_machine(), CLOCK_MONOTONIC);
     if (f->due_us < now_us - 1000000)
         f->due_us = now_us;
-    for (; now_us < f->due_us; now_us = progress_now_ms() * 1000) {
+    for (; now_us < f->due_us; now_us = clock_us(clock_of_machine(), CLOCK_MONOTONIC)) {
         int64_t wait_ms = (f->due_us - now_us + 999) / 1000;
         (void)rd_kafka_poll(f->producer, (int)(wait_ms < POLL_MS ? wait_ms : POLL_MS));
         progress_show(&f->progress, f->bytes_before, f->delivered);
@@ -314,15 +315,16 @@ int feed_files(const struct config *c, enum entity entity, const char *const *fi
                size_t file_count, const struct feed_options *o, struct feed_result *result,
                struct err *e) {
     struct feed f = {.config = c, .options = o, .topic_name = topic_of(c, entity)};
-    int64_t started_ms = progress_now_ms();
+    int64_t started_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
     bool ok = feed_fields_init(&f.fields, entity, c->field_names[entity], o->maps, o->map_count,
                                o->missing, o->missing_count, e) &&
               feed(&f, files, file_count, e);
     disconnect_kafka(&f);
     feed_fields_release(&f.fields);
     buf_release(&f.json);
-    *result =
-        (struct feed_result){.rows = f.delivered, .elapsed_ms = progress_now_ms() - started_ms};
+    *result = (struct feed_result){.rows = f.delivered,
+                                   .elapsed_ms =
+                                       clock_ms(clock_of_machine(), CLOCK_MONOTONIC) - started_ms};
     if (ok)
         return EXIT_DONE;
     return e->class == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILED;

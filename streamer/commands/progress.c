@@ -1,20 +1,15 @@
 #include "streamer/commands/progress.h"
 
+#include "streamer/base/clock.h"
+
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #define REDRAW_MS 100
 #define BAR_CELLS 30
 
-int64_t progress_now_ms(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void progress_init(struct progress *p, FILE *out, uint64_t total_bytes) {
-    int64_t now = progress_now_ms();
+    int64_t now = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
     *p = (struct progress){
         .out = out, .total = total_bytes, .started_ms = now, .drawn_ms = now - REDRAW_MS};
 }
@@ -30,7 +25,7 @@ static void draw_bar(FILE *out, uint64_t bytes, uint64_t total) {
 }
 
 void progress_show(struct progress *p, uint64_t bytes, uint64_t rows) {
-    int64_t now = progress_now_ms();
+    int64_t now = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
     if (p->out == NULL || now - p->drawn_ms < REDRAW_MS)
         return;
     p->drawn_ms = now;

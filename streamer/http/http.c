@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECTION_MEMORY_BYTES 16384 /* request line and headers fit in, or get 414 or 431 */
+#define CONNECTION_MEMORY_BYTES 16384 /* longer request lines and headers get 414 or 431 */
 #define FIRST_REQUEST_MS 5000
 #define NEXT_REQUEST_MS 30000
 #define ANSWER_MS 60000
@@ -25,15 +25,16 @@ struct http_server {
     struct http_options o;
     struct http_connections *connections;
     struct http_address address;
-    struct buf names[HTTP_PARAMETERS_MAX]; /* of the current request; the server's thread only */
+    /* The parameters of the current request; for the server's thread only. */
+    struct buf names[HTTP_PARAMETERS_MAX];
     struct buf values[HTTP_PARAMETERS_MAX];
 };
 
 struct http_exchange {
     struct MHD_Connection *connection;
-    bool is_deferred; /* the server's thread only */
-    bool is_finished; /* `reply` is the answer; written before the connection is resumed, read
-                         behind that */
+    bool is_deferred; /* for the server's thread only */
+    /* `reply` is the answer. It is written before the connection is resumed, and read after. */
+    bool is_finished;
     struct http_reply reply;
 };
 
@@ -111,7 +112,7 @@ static bool has_body(struct MHD_Connection *connection) {
                                        MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
 }
 
-/* An HTTP/1.0 client, which is no browser, may send none. */
+/* A request without Host is let through: only HTTP/1.0 clients send none, and browsers are none. */
 static bool host_is_known(const struct http_server *s, struct MHD_Connection *connection) {
     const char *text =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
@@ -121,7 +122,8 @@ static bool host_is_known(const struct http_server *s, struct MHD_Connection *co
                              address_matches(s->o.hosts, &host)));
 }
 
-/* How long it takes says nothing of where two texts of one length differ. */
+/* Compares in a time that does not depend on where the texts differ, so that nobody can guess a
+ * secret byte by byte. */
 static bool same_secret(struct slice a, struct slice b) {
     unsigned char difference = a.n != b.n;
     for (size_t i = 0; i < a.n && i < b.n; i++)
@@ -143,7 +145,7 @@ static bool has_token(const struct http_server *s, struct MHD_Connection *connec
 struct query_reader {
     struct http_server *server;
     struct http_request *request;
-    const char *problem; /* NULL: none */
+    const char *problem; /* NULL: there is none */
 };
 
 static enum MHD_Result read_parameter(void *context, enum MHD_ValueKind kind, const char *name,
@@ -168,7 +170,7 @@ static enum MHD_Result read_parameter(void *context, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
-/* A connection that waits is suspended: nothing of it is looked at meanwhile. */
+/* The connection is suspended: libmicrohttpd does not look at it until it is resumed. */
 struct http_exchange *http_defer(const struct http_request *request) {
     struct http_exchange *x = request->exchange;
     x->is_deferred = true;
@@ -239,7 +241,7 @@ static struct http_seat *seat_of(struct MHD_Connection *connection) {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-/* Why a request is not taken as soon as its headers are there; false: it is. */
+/* Whether a request is refused when only its headers are there; then `reply` says why. */
 static bool refuse(struct http_server *s, struct MHD_Connection *connection, const char *path,
                    const char *method, struct http_reply *reply) {
     enum http_class class = s->o.classify(s->o.context, path);
@@ -259,9 +261,9 @@ static bool refuse(struct http_server *s, struct MHD_Connection *connection, con
     return reply->status != 0;
 }
 
-/* Called for each request when its headers are there, to refuse it (an answer this early also
- * closes the connection, so that a body is never read), when it is complete, and where that was
- * deferred, once more. */
+/* libmicrohttpd calls this two or three times for each request: when the headers are there (a
+ * refusal this early also closes the connection, so that no body is read), when the request is
+ * complete, and, if the answer was deferred, when it is there. */
 static enum MHD_Result on_request(void *server, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_bytes, void **exchange) {
@@ -283,7 +285,7 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
     return MHD_YES;
 }
 
-/* Leaves escapes alone, so that an encoded slash does not split a path segment. */
+/* Does not decode the path, so that an encoded slash does not split a segment. */
 static size_t keep_escapes(void *context, struct MHD_Connection *connection, char *text) {
     (void)context, (void)connection;
     return strlen(text);
@@ -300,9 +302,8 @@ static void on_log(void *context, const char *format, va_list args) {
 
 /* --- connections */
 
-/* Not libmicrohttpd's own timeout: it is for idle connections, and a byte now and then defeats it.
- */
-
+/* http_connections limits the time. libmicrohttpd's own timeout is for idle connections only: a
+ * client that sends a byte now and then is never idle. */
 static void on_connection(void *server, struct MHD_Connection *connection, void **seat,
                           enum MHD_ConnectionNotificationCode what) {
     struct http_server *s = server;
@@ -310,7 +311,7 @@ static void on_connection(void *server, struct MHD_Connection *connection, void 
         *seat = http_connections_enter(
             s->connections,
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-    else /* before its socket is closed: its number cannot have been given out again */
+    else /* the socket is still open, so that its number is not yet that of another one */
         http_connections_leave(s->connections, *seat);
 }
 
@@ -327,7 +328,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
 
 /* --- start and stop */
 
-/* libmicrohttpd's options hold plain pointers; it writes through none of them. */
+/* libmicrohttpd's options are pointers without const, but it does not write through them. */
 static void *unconst(const char *text) {
     union {
         const char *in;
@@ -393,7 +394,7 @@ struct http_server *http_start(const struct http_options *o, struct err *e) {
         (void)close(fd);
         goto fail;
     }
-    s->daemon = start_daemon(s, fd); /* owns fd now, even if it fails */
+    s->daemon = start_daemon(s, fd); /* closes fd, even if it fails */
     if (s->daemon == NULL) {
         err_set(e, ERR_STOP, "http.listen=%s: cannot start the server: %s", o->listen,
                 strerror(errno));

@@ -11,7 +11,7 @@
 
 #define CONNECT_MS 2000L
 #define TOTAL_MS 10000L
-#define CONNECTIONS 16L /* at a time; further requests wait for one */
+#define CONNECTIONS 16L /* further requests wait for one of them */
 #define CONNECTIONS_TO_ONE 4L
 #define POLL_MS 1000
 #define BODY_MAX ((size_t)64 << 20)
@@ -31,9 +31,9 @@ TAILQ_HEAD(fetches, fetch);
 struct http_client {
     const char *authorities;
     CURLM *multi;
-    struct fetches running; /* the thread's */
+    struct fetches running; /* for the client's thread only */
     pthread_t thread;
-    bool stopped;         /* whoever stops it */
+    bool stopped;         /* for the thread that stops it */
     pthread_mutex_t lock; /* over what follows */
     bool stopping;
     struct fetches waiting;
@@ -44,7 +44,7 @@ struct http_client {
 static size_t take(char *bytes, size_t size, size_t count, void *context) {
     struct fetch *f = context;
     if (f->answer.body.n + size * count > BODY_MAX)
-        return 0; /* which ends it */
+        return 0; /* ends the fetch with an error */
     buf_put(&f->answer.body, bytes, size * count);
     return size * count;
 }
@@ -85,7 +85,7 @@ static struct fetch *fetch_new(const char *authorities, const char *url, const c
     return f;
 }
 
-/* Gives the answer away, and frees the fetch. */
+/* Hands the answer over, and frees the fetch. */
 static void finish(struct fetch *f, const char *problem) {
     if (problem != NULL) {
         f->answer.status = 0;
@@ -139,7 +139,7 @@ static void begin_fetches(struct http_client *c, struct fetches *begun) {
     }
 }
 
-/* False: it is time to stop. */
+/* Moves the waiting fetches to `taken`. False: it is time to stop. */
 static bool take_waiting(struct http_client *c, struct fetches *taken) {
     TAILQ_INIT(taken);
     (void)pthread_mutex_lock(&c->lock);

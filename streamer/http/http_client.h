@@ -1,6 +1,6 @@
-/* http_client: asks other instances, in the background (libcurl, one thread, few connections). It
- * follows no redirect, uses no proxy of the environment, and takes no certificate that an authority
- * does not vouch for. */
+/* http_client: asks other instances over HTTP in the background (libcurl, one thread, few
+ * connections). It follows no redirects, ignores proxies in the environment, and accepts only
+ * certificates that an authority vouches for. */
 #ifndef STREAMER_HTTP_HTTP_CLIENT_H
 #define STREAMER_HTTP_HTTP_CLIENT_H
 
@@ -10,26 +10,29 @@
 #include <stdbool.h>
 
 struct http_answer {
-    int status; /* 0: there is none; `problem` says why */
+    int status; /* 0: there is no answer; `problem` says why */
     char problem[256];
-    char content_type[128]; /* "": not told */
-    struct buf body;        /* the receiver's, who releases it or takes it over */
+    char content_type[128]; /* "": the other side did not send one */
+    struct buf body;        /* the receiver releases it or takes it over */
 };
 
-/* Called once for each request, on the client's thread, or on that of the caller while it stops. */
+/* Called once for each request, on the client's thread; after http_client_stop on the thread that
+ * calls http_client_get. */
 typedef void http_answered(void *context, struct http_answer *answer);
 
 struct http_client;
 
-/* `authorities`: a PEM file with the certificates of those who may vouch for others, "": the
- * system's. Borrowed. */
+/* `authorities` is the path of a PEM file with the certificates of the authorities; "": the
+ * system's. It is borrowed. NULL with `e`: libcurl or the thread failed. */
 struct http_client *http_client_new(const char *authorities, struct err *e);
-/* Ends what is under way; each gets an answer of status 0. So does whatever comes later. NULL is
- * allowed, also below. */
+/* Ends all requests that are under way: each gets an answer of status 0, and so does every later
+ * one. NULL is allowed. */
 void http_client_stop(struct http_client *c);
+/* Stops and frees it. NULL is allowed. */
 void http_client_free(struct http_client *c);
 
-/* GET. `token`: for Authorization; NULL: none. Both are copied. Any thread. */
+/* Sends a GET. `token` is for the header Authorization; NULL: the request has none. Both texts are
+ * copied. Any thread. */
 void http_client_get(struct http_client *c, const char *url, const char *token,
                      http_answered *answered, void *context);
 

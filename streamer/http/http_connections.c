@@ -1,5 +1,6 @@
 #include "streamer/http/http_connections.h"
 
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 
 #include <pthread.h>
@@ -7,18 +8,17 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define WATCH_INTERVAL_MAX_MS 1000
 
 struct http_seat {
     LIST_ENTRY(http_seat) entry;
     int fd;
-    bool was_asked;   /* at least once */
-    bool is_answered; /* now; else it waits for a request */
-    bool counts;      /* among the answers */
-    bool is_ended;    /* and will leave soon */
-    int64_t since_ms; /* monotonic: of what it does now */
+    bool was_asked;   /* it has had a request */
+    bool is_answered; /* an answer is under way; else it waits for a request */
+    bool counts;      /* the answer counts: it is not about health */
+    bool is_ended;    /* it was shut down, and will leave soon */
+    int64_t since_ms; /* when it began what it does now; monotonic */
 };
 
 struct http_connections {
@@ -28,21 +28,16 @@ struct http_connections {
     pthread_cond_t wake;
     bool stopping;
     LIST_HEAD(, http_seat) seats;
-    int64_t taken, answers; /* seats that are not ended, and those of them that count as answers */
+    int64_t taken;   /* seats that are not ended */
+    int64_t answers; /* answers that count and are under way */
 };
-
-static int64_t monotonic_ms(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 static void set_answered(struct http_connections *r, struct http_seat *seat, bool answered,
                          bool counts) {
     r->answers += counts - seat->counts;
     seat->is_answered = answered;
     seat->counts = counts;
-    seat->since_ms = monotonic_ms();
+    seat->since_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
 }
 
 static void end(struct http_connections *r, struct http_seat *seat) {
@@ -53,8 +48,8 @@ static void end(struct http_connections *r, struct http_seat *seat) {
 
 /* --- room */
 
-/* Who waits for a request before who is answered, then who has done so for longest; but not
- * `newcomer`. */
+/* The connection that is ended to make room: one that waits for a request rather than one that is
+ * answered, and of these the one that has done so longest. Never `newcomer`. */
 static struct http_seat *first_to_go(struct http_connections *r, const struct http_seat *newcomer) {
     struct http_seat *best = NULL, *seat;
     LIST_FOREACH(seat, &r->seats, entry) {
@@ -70,7 +65,7 @@ static struct http_seat *first_to_go(struct http_connections *r, const struct ht
 struct http_seat *http_connections_enter(struct http_connections *r, int fd) {
     struct http_seat *seat = mem_calloc(1, sizeof *seat);
     seat->fd = fd;
-    seat->since_ms = monotonic_ms();
+    seat->since_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
     (void)pthread_mutex_lock(&r->lock);
     LIST_INSERT_HEAD(&r->seats, seat, entry);
     if (++r->taken > r->limits.answers + HTTP_CONNECTIONS_SPARE)
@@ -122,7 +117,8 @@ static void *watch(void *room) {
     struct http_connections *r = room;
     (void)pthread_mutex_lock(&r->lock);
     while (!r->stopping) {
-        int64_t now_ms = monotonic_ms(), next_ms = now_ms + interval_of(&r->limits);
+        int64_t now_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC),
+                next_ms = now_ms + interval_of(&r->limits);
         struct http_seat *seat;
         LIST_FOREACH(seat, &r->seats, entry) {
             if (!seat->is_ended && now_ms - seat->since_ms >= time_of(r, seat))

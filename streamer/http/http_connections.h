@@ -1,7 +1,7 @@
-/* http_connections: the connections of an HTTP server: how long each may take, and how many there
- * may be, so that nobody who is slow, or opens many and sends nothing, takes /healthz away. Its own
- * thread and the server's shut sockets down; whoever owns one sees the end of it and closes it. Any
- * thread may call. */
+/* http_connections: limits how long a connection of the HTTP server may take and how many there may
+ * be. So a slow client, or one that opens many connections and sends nothing, does not keep others
+ * from /healthz. A connection over its limit is shut down, not closed: the server sees that and
+ * closes the socket. One thread of its own watches the time. Any thread may call. */
 #ifndef STREAMER_HTTP_HTTP_CONNECTIONS_H
 #define STREAMER_HTTP_HTTP_CONNECTIONS_H
 
@@ -10,34 +10,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Connections beyond `answers`. While all of these are used, who has waited longest for a request
- * is ended to make room. */
+/* How many connections may be open beyond `answers`. When all of them are used, the one that has
+ * waited longest for a request is ended to make room. */
 #define HTTP_CONNECTIONS_SPARE 16
-/* How many sockets a server may have for a moment: ended ones are still to be closed. */
+/* How many sockets the server may have at a moment. Those of ended connections are still open until
+ * the server has closed them. */
 #define HTTP_CONNECTIONS_SOCKETS(answers) ((answers) + INT64_C(4) * HTTP_CONNECTIONS_SPARE)
 
 struct http_limits {
-    int64_t answers; /* under way at a time; those about health do not count */
-    /* Total times. A byte now and then does not make them longer. */
-    int64_t first_ms; /* from the start of a connection to the end of its first request's headers */
-    int64_t next_ms;  /* from the end of an answer to the end of the next request's headers */
-    int64_t answer_ms; /* from there to the end of the answer */
+    int64_t answers; /* how many may be under way; those about health do not count */
+    /* The longest times. Single bytes that come now and then do not make them longer. */
+    int64_t first_ms;  /* from the start of a connection to the end of the first headers */
+    int64_t next_ms;   /* from the end of an answer to the end of the next headers */
+    int64_t answer_ms; /* from the end of the headers to the end of the answer */
 };
 
 struct http_connections;
-struct http_seat; /* of one connection */
+struct http_seat; /* one connection */
 
+/* NULL with `e`: the thread cannot be started. */
 struct http_connections *http_connections_new(const struct http_limits *limits, struct err *e);
-void http_connections_free(struct http_connections *r); /* no seat may be left */
+void http_connections_free(struct http_connections *r); /* after all seats have left */
 
+/* A connection has begun. Its socket stays the server's. */
 struct http_seat *http_connections_enter(struct http_connections *r, int fd);
-void http_connections_leave(struct http_connections *r,
-                            struct http_seat *seat); /* before its socket is closed */
-/* The headers of a request are there. False if too many answers are under way; it must be answered,
- * too. */
+/* Call it before the connection's socket is closed. */
+void http_connections_leave(struct http_connections *r, struct http_seat *seat);
+/* The headers of a request are there. False if too many answers are under way; then the request
+ * must be refused by an answer, which ends as any other. */
 bool http_connections_begin(struct http_connections *r, struct http_seat *seat,
                             bool is_about_health);
-/* The answer has been sent, or has failed. */
+/* The answer has been sent, or sending it has failed. */
 void http_connections_end(struct http_connections *r, struct http_seat *seat);
 
 #endif

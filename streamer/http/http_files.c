@@ -9,14 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_BYTES_MAX 1048576 /* a system's list of authorities has 220,000 */
+#define FILE_BYTES_MAX 1048576 /* Debian's list of authorities has 220,000 bytes */
 
 static char *cstr(struct buf *b) {
     (void)buf_cstr(b);
     return b->p;
 }
 
-/* Without white space at its ends, which editors leave there. NULL with an error. */
+/* The text of a file, without the white space at its ends that editors leave there. NULL with an
+ * error. */
 static char *read_text(const char *key, const char *path, struct err *e) {
     char *text = mem_calloc(1, FILE_BYTES_MAX);
     FILE *file = fopen(path, "re");
@@ -37,7 +38,7 @@ static char *read_text(const char *key, const char *path, struct err *e) {
     return failed ? NULL : cstr(&trimmed);
 }
 
-/* What may stand behind "Bearer " (RFC 6750). */
+/* The characters that may follow "Bearer " (RFC 6750). */
 static bool token_is_valid(const char *token) {
     size_t n = strlen(token);
     return n > 0 &&
@@ -49,17 +50,17 @@ static bool read_token(struct http_files *f, const char *path, struct err *e) {
     f->token = read_text("http.token.file", path, e);
     return f->token != NULL &&
            (token_is_valid(f->token) ||
-            err_set(
-                e, ERR_CONFIG,
-                "http.token.file=%s: holds no token, write one line of letters, digits and -._~+/= into it",
-                path));
+            err_set(e, ERR_CONFIG,
+                    "http.token.file=%s: holds no token, write one line of letters, digits and "
+                    "-._~+/= into it",
+                    path));
 }
 
 static gnutls_datum_t datum(char *text) {
     return (gnutls_datum_t){(unsigned char *)text, (unsigned)strlen(text)};
 }
 
-/* As libmicrohttpd will use them; it does not tell what is wrong. */
+/* Reads both as libmicrohttpd will, because that does not say what is wrong with them. */
 static bool check_pair(const struct http_files *f, const struct config *c, struct err *e) {
     gnutls_certificate_credentials_t both;
     gnutls_datum_t certificate = datum(f->certificate), key = datum(f->key);
@@ -82,7 +83,7 @@ static bool read_pair(struct http_files *f, const struct config *c, struct err *
     return f->certificate != NULL && f->key != NULL && check_pair(f, c, e);
 }
 
-/* libcurl reads it; only it must be there. */
+/* libcurl reads the file later; a file that cannot be read is an error now. */
 static bool check_authorities(const char *path, struct err *e) {
     char *text = read_text("http.tls.ca", path, e);
     free(text);

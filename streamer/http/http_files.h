@@ -1,5 +1,5 @@
-/* http_files: what the configuration keeps in files for HTTP: the token, the certificate and its
- * key. Read once, at start. */
+/* http_files: the files that the settings http.* name: the token, the certificate and its key. They
+ * are read once, at the start. */
 #ifndef STREAMER_HTTP_HTTP_FILES_H
 #define STREAMER_HTTP_HTTP_FILES_H
 
@@ -9,13 +9,14 @@
 #include <stdbool.h>
 
 struct http_files {
-    char *token;             /* NULL: none */
-    char *certificate, *key; /* PEM; both NULL: none */
+    char *token;             /* NULL: the setting is empty */
+    char *certificate, *key; /* PEM texts; NULL: the settings are empty */
 };
 
-/* False with an error (ERR_CONFIG) if a file cannot be read, is empty, or the key is not that of
- * the certificate; then nothing is left to release. */
+/* False with ERR_CONFIG if a file cannot be read or is empty, or the key does not belong to the
+ * certificate; then there is nothing to release. */
 bool http_files_read(struct http_files *f, const struct config *c, struct err *e);
+/* Overwrites the secrets in memory before it frees them. */
 void http_files_release(struct http_files *f);
 
 #endif

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The parts of "HOST:PORT"; brackets around the host are dropped. */
+/* Parts "HOST:PORT", and drops the brackets around the host. */
 static bool split_address(const char *address, char host[NI_MAXHOST], const char **port) {
     const char *colon = strrchr(address, ':');
     if (colon == NULL)
@@ -19,7 +19,7 @@ static bool split_address(const char *address, char host[NI_MAXHOST], const char
             return false;
         start++, end--;
     } else if (memchr(start, ':', (size_t)(end - start)) != NULL) {
-        return false; /* IPv6 without brackets: where does the port start? */
+        return false; /* IPv6 without brackets: it is not clear where the port starts */
     }
     size_t digits = strspn(colon + 1, "0123456789");
     if (end - start >= NI_MAXHOST || digits == 0 || digits > 5 || colon[1 + digits] != '\0' ||
@@ -31,8 +31,8 @@ static bool split_address(const char *address, char host[NI_MAXHOST], const char
     return true;
 }
 
-/* IPv4 first, as `localhost` is both and more people type 127.0.0.1 than ::1. The caller frees the
- * list. */
+/* IPv4 is tried first: `localhost` has an address of each kind, and more people type 127.0.0.1 than
+ * ::1. The caller frees the list. */
 static struct addrinfo *resolve(const char *address, struct err *e) {
     char host[NI_MAXHOST];
     const char *port;

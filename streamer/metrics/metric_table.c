@@ -349,8 +349,8 @@ static const struct entry entries[METRIC_COUNT] = {
     [METRIC_INVARIANT_CHECKS] = {
         {"streamer_invariant_checks_total", METRIC_COUNTER, "checks", {LABEL_INVARIANT},
          "Checks, before transactions are committed, of what must always hold.",
-         "They are conservation (consumed = applied + unchanged + quarantined + forwarded), offsets "
-         "and rows."},
+         "They are conservation (consumed = applied + unchanged + quarantined + forwarded), "
+         "offsets and rows."},
         .samples = counters, .offset = offsetof(struct metrics, invariant_checks)},
     [METRIC_INVARIANT_VIOLATIONS] = {
         {"streamer_invariant_violations_total", METRIC_COUNTER, "checks", {LABEL_INVARIANT},

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- where to --- */
+/* --- the target */
 
 static void put_encoded(struct buf *out, struct slice text) {
     for (size_t i = 0; i < text.n; i++) {
@@ -36,13 +36,13 @@ void forward_put_target(struct buf *out, const struct http_request *request) {
     buf_release(&segment);
 }
 
-/* --- through this instance --- */
+/* --- through this instance */
 
-/* One answer that is fetched. */
+/* One answer on its way from another instance to a client. */
 struct passing {
     struct http_exchange *exchange;
     struct peers *peers;
-    char *instance; /* its URL, without the path: ids are not for the log */
+    char *instance; /* the URL without the path, for the log, which must not show ids */
 };
 
 static void pass_on(struct http_answer *answer, struct http_reply *reply) {
@@ -55,8 +55,8 @@ static void pass_on(struct http_answer *answer, struct http_reply *reply) {
     answer->body = (struct buf){0};
 }
 
-/* What a peer says to this instance is not for whoever asked. */
-static bool is_for_them(int status) {
+/* Other statuses (401, 403, redirects) concern the two instances, not the client. */
+static bool is_for_client(int status) {
     return status == 200 || status == 400 || status == 404 || (status >= 500 && status <= 599);
 }
 
@@ -66,12 +66,12 @@ void forward_put_answer(struct http_answer *answer, const char *instance,
         log_debug("another instance does not answer", "url=%s error=%s", instance,
                   log_quote(&(struct log_value){0}, answer->problem));
         http_reply_later(reply, "the instance that has the id's partition does not answer");
-    } else if (is_for_them(answer->status)) {
+    } else if (is_for_client(answer->status)) {
         pass_on(answer, reply);
     } else {
         log_warn(
-            "another instance refuses this one: all need the same http.token.file, and to know their own "
-            "names (http.hosts)",
+            "another instance refuses this one: all need the same http.token.file, and to know "
+            "their own names (http.hosts)",
             "url=%s status=%d", instance, answer->status);
         http_reply_error(reply, 502, "the instance that has the id's partition refuses this one");
     }
@@ -103,11 +103,11 @@ static void redirect(const char *url, struct http_reply *reply) {
     reply->content_type = "application/json";
     buf_put_str(&reply->location, url);
     buf_put_str(&reply->body, "{\"location\": \"");
-    buf_put_str(&reply->body, url); /* percent-encoded: nothing to escape */
+    buf_put_str(&reply->body, url); /* it is percent-encoded: JSON needs no escapes */
     buf_put_str(&reply->body, "\"}\n");
 }
 
-/* --- the answer --- */
+/* --- the answer */
 
 static void send_on(const struct forward *f, struct buf *instance,
                     const struct http_request *request, struct http_reply *reply) {

@@ -4,10 +4,10 @@
 
 #include <sys/resource.h>
 
-#define FILES_OF_STATE 576        /* tables (store.c), logs, and what lists them */
+#define FILES_OF_STATE 576        /* RocksDB's tables (store.c), logs and manifests */
 #define FILES_OF_A_WORKER 64      /* connections to brokers */
-#define FILES_OF_PROCESS 64       /* among them connections to other instances */
-#define ADDRESS_SPACE (2LL << 30) /* mostly stacks and heaps that are reserved, not used */
+#define FILES_OF_PROCESS 64       /* connections to other instances among them */
+#define ADDRESS_SPACE (2LL << 30) /* mostly stacks and heaps that are reserved but not used */
 
 static bool files_are_enough(const struct config *c, struct err *e) {
     struct rlimit l;
@@ -28,8 +28,8 @@ static bool address_space_is_enough(struct err *e) {
     return getrlimit(RLIMIT_AS, &l) != 0 || l.rlim_cur >= ADDRESS_SPACE ||
            err_set(
                e, ERR_CONFIG,
-               "the address space is limited to %llu KiB; raise that limit to %lld (ulimit -v), or limit the memory "
-               "in use instead (a cgroup)",
+               "the address space is limited to %llu KiB; raise that limit to %lld (ulimit -v), "
+               "or limit the memory in use instead (a cgroup)",
                (unsigned long long)l.rlim_cur / 1024, ADDRESS_SPACE / 1024);
 }
 

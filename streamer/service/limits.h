@@ -1,5 +1,5 @@
-/* limits: what the system allows this process, looked at before it is needed: RocksDB and
- * librdkafka end the program where they cannot start a thread. */
+/* limits: checks at the start what the system allows this process. Later would be too late: RocksDB
+ * and librdkafka end the program if they cannot start a thread. */
 #ifndef STREAMER_SERVICE_LIMITS_H
 #define STREAMER_SERVICE_LIMITS_H
 
@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* Raises the number of files that may be open as far as it goes. False with ERR_CONFIG if that, or
- * the address space, is too little. */
+/* Raises the limit of open files to the hard limit. False with ERR_CONFIG if that is too low, or
+ * the address space is too small. */
 bool limits_prepare(const struct config *c, struct err *e);
 
 #endif

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* NULL: nobody listens. */
+/* NULL: systemd does not want to be told. */
 static const char *socket_path(void) {
     const char *path = getenv("NOTIFY_SOCKET");
     return path != NULL && path[0] != '\0' ? path : NULL;
@@ -20,8 +20,8 @@ bool notify_is_wanted(void) {
     return socket_path() != NULL;
 }
 
-/* The length of the address; 0 if the path is none. A path that begins with @ is no file: its first
- * byte is 0 then. */
+/* Returns the length of the address; 0 if the path is not valid. A path that begins with @ names an
+ * abstract socket, which is no file: the first byte of its address is 0. */
 static socklen_t address_of(const char *path, struct sockaddr_un *address) {
     size_t n = strlen(path);
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};

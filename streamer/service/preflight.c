@@ -17,11 +17,12 @@ static void fetch_no_token(rd_kafka_t *rk, const char *settings, void *opaque) {
     (void)rk, (void)settings, (void)opaque;
 }
 
-/* A client asks for a token or a Kerberos ticket as soon as it is made, before it connects. */
+/* Keeps a client from asking for a token or a Kerberos ticket, which it would do as soon as it is
+ * made. */
 static void get_nothing_to_log_in_with(rd_kafka_conf_t *conf) {
     char why[1];
     rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, fetch_no_token);
-    /* Refused where librdkafka is built without Kerberos, so that there is nothing to turn off. */
+    /* A librdkafka without Kerberos refuses this; then there is nothing to turn off. */
     (void)rd_kafka_conf_set(conf, "sasl.kerberos.min.time.before.relogin", "0", why, sizeof why);
 }
 
@@ -30,7 +31,7 @@ static bool make_client(const struct config *c, rd_kafka_type_t type, struct err
     if (conf == NULL)
         return false;
     get_nothing_to_log_in_with(conf);
-    bool ok = kafka_conf_set(conf, "bootstrap.servers", "", e); /* it is not to connect */
+    bool ok = kafka_conf_set(conf, "bootstrap.servers", "", e); /* it must not connect */
     if (type == RD_KAFKA_CONSUMER)
         ok = ok && kafka_conf_set(conf, "group.id", c->app_id, e);
     else

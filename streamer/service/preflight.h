@@ -1,5 +1,5 @@
-/* preflight: what can be wrong on this machine and in the configuration, looked at before anything
- * is asked of the brokers or created there. */
+/* preflight: finds what is wrong on this machine and in the configuration, before a start asks the
+ * brokers anything or creates anything there. */
 #ifndef STREAMER_SERVICE_PREFLIGHT_H
 #define STREAMER_SERVICE_PREFLIGHT_H
 
@@ -8,13 +8,13 @@
 
 #include <stdbool.h>
 
-/* librdkafka's own rules: only clients that are made find what does not go together. They do not
- * connect. */
+/* Checks the kafka.* settings by librdkafka's own rules. It makes a producer and a consumer, which
+ * do not connect, because librdkafka checks some combinations only then. */
 bool preflight_clients(const struct config *c, struct err *e);
 
-/* All of it, before a start: the limits of the process, the clients, the state directory, which is
- * made (not if it is `embedded`, which has one of its own). False with an error that is mostly
- * ERR_CONFIG. */
+/* All checks before a start: limits of the process, clients, state directory. The directory is made
+ * if it is not there. An `embedded` run has another one, which is not checked. False with an error,
+ * mostly ERR_CONFIG. */
 bool preflight(const struct config *c, bool embedded, struct err *e);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SIGNAL_END SIGRTMIN /* to the thread alone */
+#define SIGNAL_END SIGRTMIN /* sent to the thread to end it */
 
 struct start_watch {
     pthread_t thread;
@@ -33,7 +33,7 @@ struct start_watch *start_watch_begin(struct err *e) {
     (void)sigaddset(&end, SIGNAL_END);
     signals_of_stop(set);
     (void)sigaddset(set, SIGNAL_END);
-    (void)pthread_sigmask(SIG_BLOCK, &end, &before); /* for the thread */
+    (void)pthread_sigmask(SIG_BLOCK, &end, &before); /* the new thread inherits this */
     bool ok = pthread_create(&watch->thread, NULL, watch_main, set) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (ok)

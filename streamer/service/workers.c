@@ -21,7 +21,7 @@ void workers_init(struct workers *w) {
 void workers_prepare(struct workers *w, const struct worker_options *common,
                      const char *transactional_id) {
     w->wanted = (size_t)common->config->workers;
-    w->list = mem_calloc(w->wanted, sizeof *w->list);
+    w->list = mem_calloc(w->wanted, sizeof(struct worker *));
     w->state_owners = mem_calloc((size_t)common->layout->n, sizeof *w->state_owners);
     w->transactional_id = transactional_id;
     w->common = *common;

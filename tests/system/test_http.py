@@ -136,7 +136,7 @@ def test_http__old_tls_is_refused(guarded: Guarded) -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /v1/customers/1 HTTP/1.1\r\nX-Slow: "])
 def test_http__slow_connections_leave_room(guarded: Guarded, sent: bytes) -> None:
-    """200 of them, of which none says who it is, and the next one is served."""
+    """200 connections without a token do not keep the next one from being served."""
     with ExitStack() as held:
         for _ in range(200):
             connection = held.enter_context(socket.create_connection(("127.0.0.1", guarded.port)))
@@ -236,7 +236,7 @@ class Instance(NamedTuple):
 
 
 class Bank:
-    """Instances of one application, with TLS and a token. `ids` has the accounts with a summary."""
+    """Instances of one application, with TLS and a token; `ids` are the accounts with a summary."""
 
     def __init__(self, broker: KafkaBroker, directory: Path) -> None:
         self._authority = Authority(directory / "authority")
@@ -325,7 +325,7 @@ def test_http__instances_answer_for_each_other(broker: KafkaBroker, tmp_path: Pa
 
 
 def theirs(bank: Bank, asked: Instance) -> list[str]:
-    """Accounts that another instance than the one that is asked has."""
+    """The accounts that the instance does not have itself."""
     return [id_ for id_ in bank.ids if is_later(asked.ask(f"{bank.path(id_)}?forwarded=1"))]
 
 
@@ -395,7 +395,7 @@ def answers_come_through(bank: Bank, redirecting: Instance, proxying: Instance) 
 
 
 def new_clients_ask_on(bank: Bank, redirecting: Instance, proxying: Instance) -> None:
-    """After SIGHUP. Until then who asks is told to come back, and nothing else."""
+    """After SIGHUP clients are told to come back until the new ones have the answer."""
     assert "are read again" in proxying.streamer.reload()
 
     def is_answered(account: str) -> bool:
@@ -408,7 +408,7 @@ def new_clients_ask_on(bank: Bank, redirecting: Instance, proxying: Instance) ->
 
 
 def the_owner_is_killed(bank: Bank, redirecting: Instance, proxying: Instance) -> None:
-    """Whoever asks meanwhile is told to come back, and is answered when the other has taken over."""
+    """Clients are told to come back, and are answered when the other instance has taken over."""
     accounts = theirs(bank, proxying)
     redirecting.streamer.kill()
     for id_ in accounts:
@@ -422,7 +422,7 @@ def the_owner_is_killed(bank: Bank, redirecting: Instance, proxying: Instance) -
 
 
 def who_is_not_believed_is_not_asked(bank: Bank, proxying: Instance) -> None:
-    """One instance that believes nobody of this machine, and tells no URL."""
+    """Starts an instance that believes no URL of this machine and tells none itself."""
     doubting = bank.start(
         "doubting",
         "redirect",
@@ -456,7 +456,10 @@ def says(answer: Answer, problem: str) -> bool:
 
 
 def who_is_frozen_holds_nobody_up(bank: Bank, proxying: Instance) -> None:
-    """More requests wait for another instance than may be under way: health is told, and a stop is obeyed."""
+    """More requests wait for another instance than may be under way.
+
+    Health is answered all the same, and a stop is obeyed.
+    """
     frozen = bank.start("frozen", "redirect")
     try:
         bank.wait_shared(frozen, proxying)

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#define HANG_S 60                    /* how long a test waits for what must come, before it fails */
+#define HANG_S 60                    /* how long a test waits for the server before it fails */
 #define LONG_MS 600000               /* longer than any test takes */
 #define BIG_BYTES ((size_t)32 << 20) /* more than socket buffers hold */
 
@@ -25,9 +25,9 @@
 
 struct fixture {
     struct http_server *server;
-    atomic_int calls;       /* of the handler */
-    pthread_t threads[200]; /* of answers that come later */
-    size_t thread_count;    /* the server's thread's, while it lives */
+    atomic_int calls;       /* how often the handler was called */
+    pthread_t threads[200]; /* they finish deferred answers */
+    size_t thread_count;    /* written by the server's thread while it lives */
 };
 
 /* An answer that comes from another thread, a moment later. */
@@ -60,7 +60,7 @@ static void handle(void *context, const struct http_request *request, struct htt
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
     } else if (strcmp(buf_cstr(&segment), "later") == 0) {
         defer(f, request);
-        http_reply_error(reply, 503, "not this"); /* counts for nothing */
+        http_reply_error(reply, 503, "not this"); /* is ignored */
     } else if (strcmp(buf_cstr(&segment), "moved") == 0) {
         *reply = (struct http_reply){.status = 307};
         buf_put_str(&reply->location, "http://127.0.0.1:1/elsewhere");
@@ -160,7 +160,7 @@ static void send_text(int fd, const char *text) {
     send_all(fd, text, strlen(text));
 }
 
-/* Everything until the server closes, which must happen; "" if it reset the connection. */
+/* Reads until the server closes the connection, which it must; "" if it resets it. */
 static const char *read_to_end(int fd, struct buf *out) {
     buf_clear(out);
     for (;;) {
@@ -173,7 +173,7 @@ static const char *read_to_end(int fd, struct buf *out) {
     }
 }
 
-/* One reply with a Content-Length, body included, from a connection that stays open. */
+/* Reads one reply with its body, by Content-Length, from a connection that stays open. */
 static const char *read_reply(int fd, struct buf *out) {
     buf_clear(out);
     for (;;) {
@@ -234,7 +234,7 @@ static void assert_serves(struct fixture *f) {
     buf_release(&reply);
 }
 
-/* Connections that were closed are seen to be a moment later. */
+/* The server notices a moment later that connections were closed. */
 static void assert_serves_soon(struct fixture *f) {
     struct buf reply = {0};
     for (int i = 0; status_of(get(f, "/echo", &reply)) != 200; i++) {
@@ -338,13 +338,14 @@ static void test_http__a_request_body_is_refused(void **state) {
     static const char *const requests[] = {
         "GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
         "GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000000\r\n\r\nhello",
-        "GET /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "GET /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5\r\nhello\r\n0\r\n\r\n",
         "GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
     };
     struct fixture *f = *state;
     struct buf reply = {0};
     for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
-        ask(f, requests[i], &reply); /* the server closes, though nobody asked it to */
+        ask(f, requests[i], &reply); /* the server closes without "Connection: close" */
         assert_int_equal(status_of(reply.p), 413);
         assert_header(reply.p, "Content-Type: application/json");
         assert_string_equal(body_of(reply.p), "{\"error\": \"no request body is accepted\"}\n");
@@ -356,8 +357,7 @@ static void test_http__a_request_body_is_refused(void **state) {
     buf_release(&reply);
 }
 
-/* DNS rebinding: a browser that was made to ask this address tells the name by which it was made
- * to. */
+/* DNS rebinding: a page made a browser ask this address under another name, which Host tells. */
 static void test_http__unknown_hosts_are_refused(void **state) {
     static const struct {
         const char *host;
@@ -404,8 +404,9 @@ static void test_http__unknown_hosts_are_refused(void **state) {
     }
     assert_string_equal(
         body_of(reply.p),
-        "{\"error\": \"unknown Host: use an IP address, localhost, or a name that http.hosts has\"}\n");
-    assert_int_equal(status_of(ask(f, "GET /echo HTTP/1.0\r\n\r\n", &reply)), 200); /* no browser */
+        "{\"error\": \"unknown Host: use an IP address, localhost, or a name that http.hosts "
+        "has\"}\n");
+    assert_int_equal(status_of(ask(f, "GET /echo HTTP/1.0\r\n\r\n", &reply)), 200); /* no Host */
     buf_release(&reply);
 }
 
@@ -546,7 +547,7 @@ static void test_http__connections_are_kept_alive(void **state) {
         send_text(fd, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
         assert_int_equal(status_of(read_reply(fd, &reply)), 200);
     }
-    send_text(fd, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"); /* not even an error ends it */
+    send_text(fd, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"); /* an error does not end it */
     assert_int_equal(status_of(read_reply(fd, &reply)), 404);
     send_text(fd, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_int_equal(status_of(read_reply(fd, &reply)), 200);
@@ -595,7 +596,7 @@ static void test_http__too_long_a_request_is_refused(void **state) {
     buf_put(&request, filler, sizeof filler);
     buf_put_str(&request, " HTTP/1.1\r\nHost: x\r\n\r\n");
     int status = status_of(ask(f, buf_cstr(&request), &reply));
-    assert_true(status == 414 || status == 0); /* 0: reset, as it did not read it all */
+    assert_true(status == 414 || status == 0); /* 0: reset before all was read */
 
     buf_clear(&request);
     buf_put_str(&request, "GET /echo HTTP/1.1\r\nHost: x\r\nX-Long: ");
@@ -626,7 +627,7 @@ static void test_http__garbage_does_no_harm(void **state) {
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     };
     struct fixture *f = *state;
-    restart(f, 16, 100); /* half a request is waited for that long */
+    restart(f, 16, 100); /* the time limit of the headers */
     struct buf reply = {0};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         (void)ask(f, cases[i], &reply);
@@ -678,7 +679,7 @@ static void test_http__deferred_answers_come(void **state) {
     buf_release(&reply);
 }
 
-/* Others are served meanwhile, and it does no harm if whoever asked has gone. */
+/* Other requests are served meanwhile. It does no harm if the client has gone. */
 static void test_http__deferred_answers_hold_nobody_up(void **state) {
     struct fixture *f = *state;
     struct buf reply = {0};
@@ -696,7 +697,7 @@ static void test_http__deferred_answers_hold_nobody_up(void **state) {
             (void)close(asked[i]);
         }
     }
-    while (atomic_load(&f->calls) < 110) /* requests of those who left are served, too */
+    while (atomic_load(&f->calls) < 110) /* requests of clients that left are served, too */
         pause_ms(1);
     assert_serves(f); /* so that the handler has returned */
     join_threads(f);
@@ -723,7 +724,7 @@ static void close_all(const int *held, int n) {
         (void)close(held[i]);
 }
 
-/* Ten times as many as there are places, none of which ends by itself within the test. */
+/* Opens ten times as many connections as there are places. None ends by itself during the test. */
 static void test_http__idle_and_slow_connections_make_room(void **state) {
     static const char *const starts[] = {
         "", "GET /echo HTTP/1.1\r\nX-a: ", "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"};
@@ -735,14 +736,14 @@ static void test_http__idle_and_slow_connections_make_room(void **state) {
         hold_connections(f, held, ARRAY_LEN(held), starts[i]);
         assert_int_equal(status_of(get(f, "/health", &reply)), 200);
         assert_serves(f);
-        (void)read_to_end(held[0], &reply); /* was ended, or this fails */
+        (void)read_to_end(held[0], &reply); /* fails if the server has not ended it */
         close_all(held, ARRAY_LEN(held));
         buf_release(&reply);
     }
 }
 
-/* Who asks for much and does not read is answered for a while. Health has room meanwhile, others
- * are told to come back. */
+/* Clients that ask for much and do not read take all places for a while. Health has room meanwhile;
+ * other clients are told to come back. */
 static void test_http__slow_readers_leave_room_for_health(void **state) {
     struct fixture *f = *state;
     restart(f, LIMIT, LONG_MS);
@@ -761,7 +762,7 @@ static void test_http__slow_readers_leave_room_for_health(void **state) {
     buf_release(&reply);
 }
 
-/* Even where all places are those of slow readers, the longest answer gives way. */
+/* When all places are taken by slow readers, the oldest answer is ended. */
 static void test_http__slow_readers_make_room(void **state) {
     struct fixture *f = *state;
     restart(f, LIMIT, LONG_MS);
@@ -813,7 +814,7 @@ static void test_http__slow_readers_are_cut(void **state) {
     restart(f, 1, 100);
     int fd = dial(f->server);
     send_text(fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert_serves_soon(f); /* the only place is free again */
+    assert_serves_soon(f); /* the one place is free again */
     struct buf reply = {0};
     read_to_end(fd, &reply);
     assert_true(reply.n < BIG_BYTES);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What came of one request. */
+/* The answer to one request, as the client's thread hands it over. */
 struct outcome {
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -19,7 +19,7 @@ struct outcome {
 static void on_answer(void *context, struct http_answer *answer) {
     struct outcome *o = context;
     (void)pthread_mutex_lock(&o->lock);
-    assert_false(o->is_there); /* once only */
+    assert_false(o->is_there); /* it comes once */
     o->answer = *answer;
     o->is_there = true;
     (void)pthread_cond_signal(&o->wake);
@@ -39,7 +39,7 @@ static void outcome_wait(struct outcome *o) {
     (void)pthread_mutex_unlock(&o->lock);
 }
 
-/* --- somebody to ask */
+/* --- the server that is asked */
 
 static void handle(void *context, const struct http_request *request, struct http_reply *reply) {
     (void)context;
@@ -140,7 +140,7 @@ static void test_http_client__failures_are_told(void **state) {
     http_stop(server);
 }
 
-/* Whatever is under way when it stops has an end; so has what comes later. */
+/* A request that is under way at the stop gets an answer, and so does a later one. */
 static void test_http_client__stops_with_requests_under_way(void **state) {
     (void)state;
     struct outcome outcomes[50];

@@ -1,4 +1,4 @@
-/* notify: what systemd's end of the socket gets. */
+/* notify: reads what systemd would get from the socket. */
 #include "support.h"
 
 #include "streamer/service/notify.h"
@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A socket as systemd makes it, also in NOTIFY_SOCKET; `name` begins with / or @. */
+/* Makes a socket as systemd does, and puts `name` (which begins with / or @) into NOTIFY_SOCKET. */
 static int listen_at(const char *name) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
@@ -55,7 +55,7 @@ static void test_notify__nobody_listens(void **state) {
     assert_int_equal(setenv("NOTIFY_SOCKET", "", 1), 0);
     assert_false(notify_is_wanted());
     assert_int_equal(setenv("NOTIFY_SOCKET", "/tmp/no such socket", 1), 0);
-    notify_send("READY=1"); /* a line in the log, and no more */
+    notify_send("READY=1"); /* logs a line and goes on */
     assert_int_equal(setenv("NOTIFY_SOCKET", "neither a path nor a name", 1), 0);
     notify_send("READY=1");
 }
@@ -70,7 +70,7 @@ static void test_notify__watchdog(void **state) {
     assert_int_equal(notify_watchdog_ms(), 180000);
     assert_int_equal(setenv("WATCHDOG_PID", own, 1), 0);
     assert_int_equal(notify_watchdog_ms(), 180000);
-    assert_int_equal(setenv("WATCHDOG_PID", "1", 1), 0); /* meant for who started us */
+    assert_int_equal(setenv("WATCHDOG_PID", "1", 1), 0); /* meant for another process */
     assert_int_equal(notify_watchdog_ms(), 0);
 }
 

@@ -1,5 +1,5 @@
-/* state_dir: what does not fit is set aside, with a line in the log, and a new store takes its
- * place. */
+/* state_dir: state that cannot be used is set aside with a line in the log, and a new store takes
+ * its place. */
 #include "support.h"
 
 #include "state/rocksdb/seal.h"
@@ -39,7 +39,7 @@ static void rig_release(struct rig *g) {
     buf_release(&g->log);
 }
 
-/* Opens it; what is logged meanwhile goes to g->log. */
+/* Opens the directory, and keeps in g->log what is logged meanwhile. */
 static struct store *open_dir(struct rig *g, int32_t partitions, struct err *e) {
     FILE *f = tmpfile();
     int own = dup(STDERR_FILENO), c;
@@ -64,7 +64,7 @@ static struct store *open_good(struct rig *g, int32_t partitions) {
     return s;
 }
 
-/* A row of `format`, and the fact that says whose it is; NULL: stays. */
+/* Writes a row of this format, and the description of the state; NULL: it stays as it is. */
 static void fill(struct store *s, char format, const char *fact) {
     struct err e = {0};
     struct batch *b = batch_new(s);
@@ -135,14 +135,14 @@ static void test_state_dir__set_aside(void **state) {
         if (cases[i].fact != NULL)
             assert_non_null(strstr(buf_cstr(&g.log), cases[i].fact));
         store_close(s);
-        s = open_good(&g, cases[i].partitions); /* it is the application's now */
+        s = open_good(&g, cases[i].partitions); /* the new store is the application's own */
         assert_int_equal(g.log.n, 0);
         store_close(s);
         rig_release(&g);
     }
 }
 
-/* What another process uses is not ours to move. */
+/* A directory that another process uses is not set aside. */
 static void test_state_dir__in_use(void **state) {
     struct rig g;
     struct err e = {0};
@@ -156,7 +156,7 @@ static void test_state_dir__in_use(void **state) {
     rig_release(&g);
 }
 
-/* What `check` says of it; NULL: it refuses, and says why in `e`. The directory stays as it is. */
+/* What `check` says of the directory; NULL: `e` says why it cannot be used. Nothing is changed. */
 static const char *look(struct rig *g, struct err *e) {
     struct buf what = {0};
     bool ok = state_dir_check(&g->config, &what, e);
@@ -198,7 +198,7 @@ static void test_state_dir__is_looked_at(void **state) {
     rig_release(&g);
 }
 
-/* What a start rebuilds is no fault. */
+/* State that a start rebuilds is no error. */
 static void test_state_dir__damage_is_told(void **state) {
     struct rig g;
     struct err e = {0};
@@ -208,11 +208,12 @@ static void test_state_dir__damage_is_told(void **state) {
     assert_true(seal_mark_damaged(g.config.state_dir, "a bad block"));
     assert_string_equal(
         look(&g, &e),
-        "cannot be read (it is damaged: a bad block), `streamer run` sets it aside and rebuilds it");
+        "cannot be read (it is damaged: a bad block), `streamer run` sets it aside and rebuilds "
+        "it");
     rig_release(&g);
 }
 
-/* Folders above it that are not there are made, but not by a look. */
+/* A start makes the folders above it; a check does not. */
 static void test_state_dir__folders_above(void **state) {
     struct rig g;
     struct err e = {0};
@@ -244,7 +245,7 @@ static void test_state_dir__folders_above(void **state) {
     rig_release(&g);
 }
 
-/* By another process; its lock is its own. */
+/* Another process holds the lock meanwhile. */
 static void test_state_dir__is_looked_at_while_in_use(void **state) {
     struct rig g;
     struct err e = {0};
@@ -265,7 +266,7 @@ static void test_state_dir__is_looked_at_while_in_use(void **state) {
     rig_release(&g);
 }
 
-/* Nor is good state that does not open for another reason. */
+/* Good state that does not open for another reason is not set aside either. */
 static void test_state_dir__does_not_open(void **state) {
     struct rig g;
     struct err e = {0};
