@@ -9,7 +9,7 @@
 #include "streamer/kafka/embedded.h"
 #include "streamer/kafka/login_guard.h"
 #include "streamer/service/connect.h"
-#include "streamer/service/http_side.h"
+#include "streamer/service/http_service.h"
 #include "streamer/service/instance_id.h"
 #include "streamer/service/notify.h"
 #include "streamer/service/preflight.h"
@@ -29,7 +29,7 @@ struct service {
     struct config config; /* a shallow copy; embedded: with another bootstrap and state_dir */
     bool is_embedded;
     struct starting starting;
-    struct http_side http;
+    struct http_service http;
     struct embedded *broker; /* NULL: not embedded */
     struct topic_layout layout;
     struct temporary_dir temporary_dir;
@@ -38,13 +38,14 @@ struct service {
     struct metrics *metrics;
     struct worker_kafka kafka;
     struct workers workers;
-    bool was_asked_to_stop;    /* by a signal, while no worker had failed */
-    bool is_told_ready;        /* systemd knows */
-    struct config reloaded;    /* owns the kafka.* that are in use; zero: those of the start are */
-    struct err reload_failure; /* of a worker that did not begin anew; ERR_NONE: none */
+    bool was_asked_to_stop; /* by a signal, while no worker had failed */
+    bool is_told_ready;     /* systemd knows */
+    struct config reloaded; /* owns the kafka.* that are in use; zero: those of the start are */
+    struct err
+        reload_failure; /* why workers did not begin anew after a reload; ERR_NONE: they did */
 };
 
-/* --- start, in this order */
+/* --- start */
 
 static struct service *service_new(const struct config *config, bool embedded) {
     struct service *s = mem_calloc(1, sizeof *s);
@@ -57,7 +58,7 @@ static struct service *service_new(const struct config *config, bool embedded) {
 }
 
 static bool read_http_files(struct service *s, struct err *e) {
-    return http_side_read_files(&s->http, &s->config, e);
+    return http_service_read_files(&s->http, &s->config, e);
 }
 
 static bool check_machine(struct service *s, struct err *e) {
@@ -65,7 +66,7 @@ static bool check_machine(struct service *s, struct err *e) {
 }
 
 static bool start_http(struct service *s, struct err *e) {
-    return http_side_start(&s->http, &s->config, &s->starting, &s->workers, e);
+    return http_service_start(&s->http, &s->config, &s->starting, &s->workers, e);
 }
 
 static bool start_broker(struct service *s, struct err *e) {
@@ -105,7 +106,7 @@ static bool connect_http(struct service *s, struct err *e) {
     s->metrics = metrics_new(&s->config);
     for (int t = 0; t < TOPIC_COUNT; t++)
         metrics_set_partitions(s->metrics, (enum topic)t, s->layout.partitions[t]);
-    return http_side_connect(&s->http, s->store, s->metrics, s->layout.n, s->is_embedded, e);
+    return http_service_connect(&s->http, s->store, s->metrics, s->layout.n, s->is_embedded, e);
 }
 
 /* Wakes up service_wait. Any thread. */
@@ -132,7 +133,7 @@ static bool start_workers(struct service *s, struct err *e) {
         return false;
     /* From now on there are no workers only while they are renewed. */
     (void)starting_set(&s->starting, "new secrets and certificates are taken over");
-    http_side_open(&s->http);
+    http_service_open(&s->http);
     return true;
 }
 
@@ -145,6 +146,7 @@ static void log_serving(const struct service *s) {
                             : "");
 }
 
+/* In this order. */
 static bool (*const start_steps[])(struct service *s, struct err *e) = {
     read_http_files,        /* wrong settings are found first */
     check_machine,          /* limits, clients, state directory */
@@ -288,9 +290,9 @@ bool service_stop(struct service *s, struct err *e) {
     struct stop_limit limit = {0};
     if (s->was_asked_to_stop) /* else a worker's error has still to be told */
         stop_limit_begin(&limit);
-    http_side_stop(&s->http);
+    http_service_stop(&s->http);
     bool ok = workers_stop(&s->workers, e);
-    http_side_release(&s->http);
+    http_service_release(&s->http);
     if (s->reload_failure.class != ERR_NONE) {
         *e = s->reload_failure;
         ok = false;

@@ -338,8 +338,8 @@ static void test_http__a_request_body_is_refused(void **state) {
     static const char *const requests[] = {
         "GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
         "GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000000\r\n\r\nhello",
-        "GET /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "5\r\nhello\r\n0\r\n\r\n",
+        ("GET /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "5\r\nhello\r\n0\r\n\r\n"),
         "GET /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
     };
     struct fixture *f = *state;

@@ -1,11 +1,11 @@
-#include "streamer/service/http_side.h"
+#include "streamer/service/http_service.h"
 
 #include "streamer/base/address.h"
 #include "streamer/base/mem.h"
 
 #include <stdlib.h>
 
-bool http_side_read_files(struct http_side *h, const struct config *c, struct err *e) {
+bool http_service_read_files(struct http_service *h, const struct config *c, struct err *e) {
     return http_files_read(&h->files, c, e);
 }
 
@@ -24,8 +24,8 @@ static char *hosts_of(const struct config *c) {
     return copy;
 }
 
-bool http_side_start(struct http_side *h, const struct config *c, struct starting *starting,
-                     struct workers *workers, struct err *e) {
+bool http_service_start(struct http_service *h, const struct config *c, struct starting *starting,
+                        struct workers *workers, struct err *e) {
     h->answers.config = c;
     h->answers.starting = starting;
     h->answers.workers = workers;
@@ -57,7 +57,7 @@ static bool is_settled(void *context) {
     return workers_are_settled(context);
 }
 
-static bool start_peers(struct http_side *h, struct err *e) {
+static bool start_peers(struct http_service *h, struct err *e) {
     const struct config *c = h->answers.config;
     h->peers = peers_new(c, h->answers.partitions, e);
     if (h->peers == NULL || c->http_forward == HTTP_FORWARD_REDIRECT)
@@ -66,8 +66,8 @@ static bool start_peers(struct http_side *h, struct err *e) {
     return h->client != NULL;
 }
 
-bool http_side_connect(struct http_side *h, struct store *store, struct metrics *metrics,
-                       int32_t partitions, bool is_embedded, struct err *e) {
+bool http_service_connect(struct http_service *h, struct store *store, struct metrics *metrics,
+                          int32_t partitions, bool is_embedded, struct err *e) {
     h->answers.store = store;
     h->answers.metrics = metrics;
     h->answers.partitions = partitions;
@@ -85,11 +85,11 @@ bool http_side_connect(struct http_side *h, struct store *store, struct metrics 
     return true;
 }
 
-void http_side_open(struct http_side *h) {
+void http_service_open(struct http_service *h) {
     atomic_store(&h->answers.is_open, true);
 }
 
-void http_side_stop(struct http_side *h) {
+void http_service_stop(struct http_service *h) {
     http_client_stop(h->client); /* first, as the server waits for its answers */
     http_stop(h->server);
     http_client_free(h->client);
@@ -97,7 +97,7 @@ void http_side_stop(struct http_side *h) {
     h->client = NULL;
 }
 
-void http_side_release(struct http_side *h) {
+void http_service_release(struct http_service *h) {
     peers_free(h->peers);
     free(h->hosts);
     http_files_release(&h->files);
