@@ -85,7 +85,7 @@ def test_docker__every_query_is_promql(tmp_path: Path) -> None:
 
 
 def test_docker__alerts_and_dashboard_ask_for_metrics_that_exist() -> None:
-    source = (ROOT / "streamer" / "metrics.c").read_text()
+    source = (ROOT / "streamer" / "metrics" / "metric_table.c").read_text()
     exported = set(re.findall(r'"((?:streamer|process)_[a-z_]+)"', source))
     for histogram in ("streamer_processing_latency_seconds", "streamer_transaction_commit_seconds"):
         exported |= {f"{histogram}_bucket", f"{histogram}_sum", f"{histogram}_count"}
