@@ -21,11 +21,11 @@ struct walk {
 /* What the table says of a metric, and where its figures come from. */
 struct entry {
     struct metric metric;
-    void (*samples)(const struct walk *w);
-    size_t offset;                         /* of a member of struct metrics: its counters */
-    int scale;                             /* exported is counter / 10^scale */
-    bool (*occurs)(int first, int second); /* which values of the labels can be; NULL: all */
-    int64_t (*of_process)(void);
+    void (*give)(const struct walk *w);    /* hands the figures to the visitor; uses what follows */
+    size_t offset;                         /* of a member of struct metrics */
+    int scale;                             /* the exported figure is the stored one / 10^scale */
+    bool (*occurs)(int first, int second); /* whether the labels can have these values; NULL: yes */
+    int64_t (*of_process)(void);           /* process_figures.h */
 };
 
 /* --- labels */
@@ -150,9 +150,18 @@ static bool has_reason(int entity, int code) {
 
 /* --- where the figures come from */
 
-static void set_label(struct sample *s, int at, enum label_kind kind, const char *value) {
+/* The member of struct metrics that the entry names. */
+static const void *member_of(const struct walk *w) {
+    return (const char *)w->metrics + w->entry->offset;
+}
+
+/* Sets a label to the value of that index. */
+static void set_label(const struct walk *w, struct sample *s, int at, enum label_kind kind,
+                      int index) {
+    if (kind == LABEL_NONE)
+        return;
     s->labels[at].name = labels[kind].name;
-    s->labels[at].value = value;
+    s->labels[at].value = labels[kind].value(w->metrics, index);
 }
 
 static void give(const struct walk *w, struct sample *s, int128 value, int scale) {
@@ -163,29 +172,24 @@ static void give(const struct walk *w, struct sample *s, int128 value, int scale
     w->visit(w->context, s);
 }
 
-static const char *value_of(const struct walk *w, enum label_kind kind, int index) {
-    return kind != LABEL_NONE ? labels[kind].value(w->metrics, index) : NULL;
-}
-
 /* An array of counters: for each value of the first label, those of the second. */
-static void counters(const struct walk *w) {
+static void give_counters(const struct walk *w) {
     const struct entry *entry = w->entry;
-    const counter *c = (const counter *)((const char *)w->metrics + entry->offset);
+    const counter *c = member_of(w);
     enum label_kind first = entry->metric.labels[0], second = entry->metric.labels[1];
     for (int i = 0; i < labels[first].count; i++)
         for (int k = 0; k < labels[second].count; k++, c++) {
             if (entry->occurs != NULL && !entry->occurs(i, k))
                 continue;
             struct sample s = {0};
-            set_label(&s, 0, first, value_of(w, first, i));
-            set_label(&s, 1, second, value_of(w, second, k));
+            set_label(w, &s, 0, first, i);
+            set_label(w, &s, 1, second, k);
             give(w, &s, metric_get(c), entry->scale);
         }
 }
 
-static void buckets(const struct walk *w) {
-    const struct histogram *h =
-        (const struct histogram *)((const char *)w->metrics + w->entry->offset);
+static void give_histogram(const struct walk *w) {
+    const struct histogram *h = member_of(w);
     int64_t count = 0;
     for (int i = 0; i <= HISTOGRAM_BUCKETS; i++) {
         struct sample s = {.suffix = "_bucket", .labels = {{"le", histogram_bound(i)}}};
@@ -197,48 +201,49 @@ static void buckets(const struct walk *w) {
     give(w, &(struct sample){.suffix = "_count"}, count, 0);
 }
 
-static void freshness(const struct walk *w) {
+static void give_freshness(const struct walk *w) {
     for (int entity = 0; entity < ENTITY_COUNT; entity++) {
         int64_t newest_ms = metric_get(&w->metrics->newest_event_ms[entity]);
         if (newest_ms == TIMESTAMP_NONE)
             continue;
         struct sample s = {0};
-        set_label(&s, 0, LABEL_ENTITY, value_of(w, LABEL_ENTITY, entity));
+        set_label(w, &s, 0, LABEL_ENTITY, entity);
         give(w, &s, newest_ms < w->now_ms ? (int128)w->now_ms - newest_ms : 0, 3);
     }
 }
 
-static void consumer_lag(const struct walk *w) {
+static void give_lag(const struct walk *w, int topic, int32_t partition, int64_t lag) {
+    char text[12];
+    (void)snprintf(text, sizeof text, "%d", partition);
+    struct sample s = {.labels = {{NULL, NULL}, {labels[LABEL_PARTITION].name, text}}};
+    set_label(w, &s, 0, LABEL_TOPIC, topic);
+    give(w, &s, lag, 0);
+}
+
+static void give_lags(const struct walk *w) {
     for (int topic = 0; topic < TOPIC_COUNT; topic++)
         for (int32_t i = 0; i < w->metrics->lag[topic].partitions; i++) {
             int64_t lag = metric_get(&w->metrics->lag[topic].lag[i]);
-            if (lag < 0)
-                continue;
-            char partition[12];
-            (void)snprintf(partition, sizeof partition, "%d", i);
-            struct sample s = {0};
-            set_label(&s, 0, LABEL_TOPIC, value_of(w, LABEL_TOPIC, topic));
-            set_label(&s, 1, LABEL_PARTITION, partition);
-            give(w, &s, lag, 0);
+            if (lag >= 0)
+                give_lag(w, topic, i, lag);
         }
 }
 
-static void one(const struct walk *w) {
+/* The figure is always 1; what counts is in the labels. */
+static void give_one(const struct walk *w) {
     struct sample s = {0};
-    for (int i = 0; i < METRIC_LABELS_MAX; i++) {
-        enum label_kind kind = w->entry->metric.labels[i];
-        set_label(&s, i, kind, value_of(w, kind, 0));
-    }
+    for (int i = 0; i < METRIC_LABELS_MAX; i++)
+        set_label(w, &s, i, w->entry->metric.labels[i], 0);
     give(w, &s, 1, 0);
 }
 
-static void of_process(const struct walk *w) {
+static void give_of_process(const struct walk *w) {
     int64_t value = w->entry->of_process();
     if (value != PROCESS_UNKNOWN)
         give(w, &(struct sample){0}, value, w->entry->scale);
 }
 
-static void process_start(const struct walk *w) {
+static void give_process_start(const struct walk *w) {
     if (w->metrics->process_start_cs != PROCESS_UNKNOWN)
         give(w, &(struct sample){0}, w->metrics->process_start_cs, w->entry->scale);
 }
@@ -251,157 +256,159 @@ static const struct entry entries[METRIC_COUNT] = {
         {"streamer_records_consumed_total", METRIC_COUNTER, "records", {LABEL_TOPIC},
          "Messages consumed, by topic.",
          "Those of internal topics count, too."},
-        .samples = counters, .offset = offsetof(struct metrics, consumed), .occurs = is_consumed},
+        .give = give_counters, .offset = offsetof(struct metrics, consumed), .occurs = is_consumed},
     [METRIC_RECORDS_EMITTED] = {
         {"streamer_records_emitted_total", METRIC_COUNTER, "records", {LABEL_TOPIC},
          "Messages of committed transactions, tombstones included, by topic.",
          "Those to internal topics count, too."},
-        .samples = counters, .offset = offsetof(struct metrics, emitted), .occurs = is_emitted},
+        .give = give_counters, .offset = offsetof(struct metrics, emitted), .occurs = is_emitted},
     [METRIC_RECORDS_QUARANTINED] = {
         {"streamer_records_quarantined_total", METRIC_COUNTER, "records",
          {LABEL_ENTITY, LABEL_CODE},
          "Input records sent to the quarantine topic, by reason code.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, quarantined), .occurs = has_reason},
+        .give = give_counters, .offset = offsetof(struct metrics, quarantined),
+        .occurs = has_reason},
     [METRIC_RECORDS_APPLIED] = {
         {"streamer_records_applied_total", METRIC_COUNTER, "records", {LABEL_ENTITY},
          "Events that changed a history.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, applied)},
+        .give = give_counters, .offset = offsetof(struct metrics, applied)},
     [METRIC_RECORDS_UNCHANGED] = {
         {"streamer_records_unchanged_total", METRIC_COUNTER, "records", {LABEL_ENTITY},
          "Events that changed nothing.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, unchanged)},
+        .give = give_counters, .offset = offsetof(struct metrics, unchanged)},
     [METRIC_RECORDS_LATE] = {
         {"streamer_records_late_total", METRIC_COUNTER, "records", {LABEL_ENTITY},
          "Events older than the newest one of their id.",
          "They are among applied and unchanged."},
-        .samples = counters, .offset = offsetof(struct metrics, late)},
+        .give = give_counters, .offset = offsetof(struct metrics, late)},
     [METRIC_RECORDS_REORDERED] = {
         {"streamer_records_reordered_total", METRIC_COUNTER, "records", {LABEL_ENTITY},
          "Records of a log whose time was replaced by that of the newest event of their id.",
          "They are among applied and unchanged."},
-        .samples = counters, .offset = offsetof(struct metrics, reordered)},
+        .give = give_counters, .offset = offsetof(struct metrics, reordered)},
     [METRIC_RECORDS_REPEATED] = {
         {"streamer_records_repeated_total", METRIC_COUNTER, "records", {LABEL_ENTITY},
          "Records of a log that were sent again, by their positions; unchanged, too.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, repeated)},
+        .give = give_counters, .offset = offsetof(struct metrics, repeated)},
     [METRIC_RECORDS_BEHIND_TOMBSTONE] = {
         {"streamer_records_behind_tombstone_total", METRIC_COUNTER, "records", {LABEL_ENTITY},
          "Records of a topic that is no log, older than the tombstone of their id: it stays "
          "deleted.",
          "They may be newer in the database; `order.*=log` would keep them."},
-        .samples = counters, .offset = offsetof(struct metrics, behind_tombstone)},
+        .give = give_counters, .offset = offsetof(struct metrics, behind_tombstone)},
     [METRIC_RECORDS_TOMBSTONES_UNKNOWN] = {
         {"streamer_records_tombstones_unknown_total", METRIC_COUNTER, "records", {LABEL_ENTITY},
          "Tombstones of ids that were never seen; unchanged, too.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, tombstones_unknown)},
+        .give = give_counters, .offset = offsetof(struct metrics, tombstones_unknown)},
     [METRIC_OUTDATED_ROWS] = {
         {"streamer_outdated_rows", METRIC_GAUGE, "rows", {LABEL_ENTITY},
          "Current rows of ids whose newest record was rejected.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, outdated_rows)},
+        .give = give_counters, .offset = offsetof(struct metrics, outdated_rows)},
     [METRIC_RECORDS_FORWARDED] = {
         {"streamer_records_forwarded_total", METRIC_COUNTER, "records", {LABEL_ENTITY},
          "Input records passed on to the task that owns their id, over a repartition topic.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, forwarded)},
+        .give = give_counters, .offset = offsetof(struct metrics, forwarded)},
     [METRIC_NULL_VALUES] = {
         {"streamer_null_values_total", METRIC_COUNTER, "values", {LABEL_ENTITY, LABEL_FIELD},
          "Values that were missing, null, or null in text form, by field.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, null_values), .occurs = has_field},
+        .give = give_counters, .offset = offsetof(struct metrics, null_values),
+        .occurs = has_field},
     [METRIC_UNKNOWN_FIELDS] = {
         {"streamer_unknown_fields_total", METRIC_COUNTER, "fields", {LABEL_ENTITY},
          "Fields of input records that are ignored, as their names are not known.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, unknown_fields)},
+        .give = give_counters, .offset = offsetof(struct metrics, unknown_fields)},
     [METRIC_CONFIRMATIONS_DROPPED] = {
         {"streamer_confirmations_dropped_total", METRIC_COUNTER, "events", {LABEL_ENTITY},
          "Events that changed nothing, forgotten before late.window: over confirmations.max "
          "of their id.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, confirmations_dropped)},
+        .give = give_counters, .offset = offsetof(struct metrics, confirmations_dropped)},
     [METRIC_ORPHAN_ACCOUNTS] = {
         {"streamer_orphan_accounts", METRIC_GAUGE, "accounts", {LABEL_NONE},
          "Current accounts whose customer is not known.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, orphan_accounts)},
+        .give = give_counters, .offset = offsetof(struct metrics, orphan_accounts)},
     [METRIC_FRESHNESS_LAG] = {
         {"streamer_freshness_lag_seconds", METRIC_GAUGE, "seconds", {LABEL_ENTITY},
          "Now minus the newest event time processed; 0 if that is ahead of this machine's clock.",
          "Absent until this process has seen an event."},
-        .samples = freshness},
+        .give = give_freshness},
     [METRIC_CONSUMER_LAG] = {
         {"streamer_consumer_lag_records", METRIC_GAUGE, "records", {LABEL_TOPIC, LABEL_PARTITION},
          "Records of an assigned partition that are not processed yet.",
          "Internal topics have lags, too."},
-        .samples = consumer_lag},
+        .give = give_lags},
     [METRIC_PROCESSING_LATENCY] = {
         {"streamer_processing_latency_seconds", METRIC_HISTOGRAM, "seconds", {LABEL_NONE},
          "From the Kafka timestamp of an input record to the commit of its results.", NULL},
-        .samples = buckets, .offset = offsetof(struct metrics, processing_latency)},
+        .give = give_histogram, .offset = offsetof(struct metrics, processing_latency)},
     [METRIC_TRANSACTIONS] = {
         {"streamer_transactions_total", METRIC_COUNTER, "transactions", {LABEL_RESULT},
          "Kafka transactions by result: committed; aborted (and retried); fenced (a new "
          "producer took over).", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, transactions)},
+        .give = give_counters, .offset = offsetof(struct metrics, transactions)},
     [METRIC_TRANSACTION_COMMIT] = {
         {"streamer_transaction_commit_seconds", METRIC_HISTOGRAM, "seconds", {LABEL_NONE},
          "Time to commit one transaction.", NULL},
-        .samples = buckets, .offset = offsetof(struct metrics, commit_duration)},
+        .give = give_histogram, .offset = offsetof(struct metrics, commit_duration)},
     [METRIC_LAST_COMMIT] = {
         {"streamer_last_commit_timestamp_seconds", METRIC_GAUGE, "seconds", {LABEL_NONE},
          "When the last transaction was committed, since unix epoch; 0: none yet.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, last_commit_ms), .scale = 3},
+        .give = give_counters, .offset = offsetof(struct metrics, last_commit_ms), .scale = 3},
     [METRIC_INVARIANT_CHECKS] = {
         {"streamer_invariant_checks_total", METRIC_COUNTER, "checks", {LABEL_INVARIANT},
          "Checks, before transactions are committed, of what must always hold.",
          "They are conservation (consumed = applied + unchanged + quarantined + forwarded), "
          "offsets and rows."},
-        .samples = counters, .offset = offsetof(struct metrics, invariant_checks)},
+        .give = give_counters, .offset = offsetof(struct metrics, invariant_checks)},
     [METRIC_INVARIANT_VIOLATIONS] = {
         {"streamer_invariant_violations_total", METRIC_COUNTER, "checks", {LABEL_INVARIANT},
          "Checks that failed: nothing of the transaction was committed, and the program stops.",
          NULL},
-        .samples = counters, .offset = offsetof(struct metrics, invariant_violations)},
+        .give = give_counters, .offset = offsetof(struct metrics, invariant_violations)},
     [METRIC_STATE_BYTES] = {
         {"streamer_state_bytes", METRIC_GAUGE, "bytes", {LABEL_NONE},
          "Size of the state, on disk and in memory tables, about.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, state_bytes)},
+        .give = give_counters, .offset = offsetof(struct metrics, state_bytes)},
     [METRIC_RESTORED_RECORDS] = {
         {"streamer_restored_records_total", METRIC_COUNTER, "records", {LABEL_NONE},
          "Records read back to restore state.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, restored_records)},
+        .give = give_counters, .offset = offsetof(struct metrics, restored_records)},
     [METRIC_RESTORE_REMAINING] = {
         {"streamer_restore_remaining_records", METRIC_GAUGE, "records", {LABEL_NONE},
          "Records still to read before state is restored.", NULL},
-        .samples = counters, .offset = offsetof(struct metrics, restore_remaining)},
+        .give = give_counters, .offset = offsetof(struct metrics, restore_remaining)},
     [METRIC_ASSIGNED_PARTITIONS] = {
         {"streamer_assigned_partitions", METRIC_GAUGE, "partitions", {LABEL_NONE},
          "Partitions assigned to this instance, of all topics.",
          "Internal topics that are consumed count, too."},
-        .samples = counters, .offset = offsetof(struct metrics, assigned_partitions)},
+        .give = give_counters, .offset = offsetof(struct metrics, assigned_partitions)},
     [METRIC_BUILD_INFO] = {
         {"streamer_build_info", METRIC_GAUGE, "", {LABEL_VERSION, LABEL_COMPILER, LABEL_APP_ID},
          "Always 1; what this program was built from, and the application that it runs.", NULL},
-        .samples = one},
+        .give = give_one},
     [METRIC_PROCESS_CPU] = {
         {"process_cpu_seconds_total", METRIC_COUNTER, "seconds", {LABEL_NONE},
          "Total user and system CPU time spent in seconds.", NULL},
-        .samples = of_process, .scale = 6, .of_process = process_cpu_us},
+        .give = give_of_process, .scale = 6, .of_process = process_cpu_us},
     [METRIC_PROCESS_VIRTUAL_MEMORY] = {
         {"process_virtual_memory_bytes", METRIC_GAUGE, "bytes", {LABEL_NONE},
          "Virtual memory size in bytes.", NULL},
-        .samples = of_process, .of_process = process_virtual_bytes},
+        .give = give_of_process, .of_process = process_virtual_bytes},
     [METRIC_PROCESS_RESIDENT_MEMORY] = {
         {"process_resident_memory_bytes", METRIC_GAUGE, "bytes", {LABEL_NONE},
          "Resident memory size in bytes.", NULL},
-        .samples = of_process, .of_process = process_resident_bytes},
+        .give = give_of_process, .of_process = process_resident_bytes},
     [METRIC_PROCESS_OPEN_FDS] = {
         {"process_open_fds", METRIC_GAUGE, "descriptors", {LABEL_NONE},
          "Number of open file descriptors.", NULL},
-        .samples = of_process, .of_process = process_open_fds},
+        .give = give_of_process, .of_process = process_open_fds},
     [METRIC_PROCESS_MAX_FDS] = {
         {"process_max_fds", METRIC_GAUGE, "descriptors", {LABEL_NONE},
          "Maximum number of open file descriptors.", NULL},
-        .samples = of_process, .of_process = process_max_fds},
+        .give = give_of_process, .of_process = process_max_fds},
     [METRIC_PROCESS_START_TIME] = {
         {"process_start_time_seconds", METRIC_GAUGE, "seconds", {LABEL_NONE},
          "Start time of the process since unix epoch in seconds.", NULL},
-        .samples = process_start, .scale = 2},
+        .give = give_process_start, .scale = 2},
 };
 /* clang-format on */
 
@@ -427,7 +434,7 @@ const char *metric_label_name(enum label_kind kind) {
 void metric_visit(enum metric_id id, const struct metrics *m, int64_t now_ms, sample_visitor *visit,
                   void *context) {
     struct walk w = {&entries[id], m, now_ms, visit, context};
-    w.entry->samples(&w);
+    w.entry->give(&w);
 }
 
 static void add_up(void *total, const struct sample *s) {
