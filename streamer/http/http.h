@@ -74,7 +74,7 @@ struct http_options {
     const char *listen; /* http_listen.h */
     /* How many answers may be under way. HTTP_CONNECTIONS_SPARE connections more may be open. */
     int64_t max_connections;
-    struct http_limits limits; /* a limit of 0: the server's default (seconds; an answer: 60 s) */
+    struct http_limits limits; /* a time of 0: the default, 5 s, 30 s and 60 s */
     /* The names that a request's `Host` may have besides IP addresses and localhost; patterns of
      * address.h. A page of another site can make a browser ask an address of this machine under a
      * name of that site (DNS rebinding). Such a name is not among these. */

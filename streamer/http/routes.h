@@ -45,11 +45,11 @@ struct route {
     const char *pattern;                      /* "/v1/customers/{id}/history" */
     const struct route_parameter *parameters; /* the last one has no name (NULL) */
     const char *content_type;                 /* of an answer that is no error */
-    enum http_class class;                    /* of /metrics unless http.metrics.open says more */
+    enum http_class class;                    /* http.metrics.open opens /metrics besides */
     enum route_answer answer;
-    const char *summary; /* what it gives, a phrase */
-    const char *table;   /* "customers": whose rows it shows; NULL: no table's */
-    enum entity entity;  /* whose id the path has; only where `table` is set */
+    const char *summary; /* what the answer says, as a phrase */
+    const char *table;   /* "customers": the table whose rows it shows; NULL: none */
+    enum entity entity;  /* the id in the path is one of these; only if `table` is set */
 };
 
 /* All routes. */

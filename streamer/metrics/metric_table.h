@@ -55,7 +55,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 #define METRIC_LABELS_MAX 3
 
-/* The labels whose values can be listed. Of other labels the table has only the names. */
+/* The labels. `le` of histograms is none of them: it belongs to the type. */
 enum label_kind {
     LABEL_NONE,
     LABEL_TOPIC,
@@ -101,7 +101,7 @@ typedef void sample_visitor(void *context, const struct sample *sample);
 void metric_visit(enum metric_id id, const struct metrics *m, int64_t now_ms, sample_visitor *visit,
                   void *context);
 
-/* The sum over all labels, of a metric that is a whole number. */
+/* The sum over all labels. The metric must be a whole number, and no histogram. */
 int64_t metric_total(enum metric_id id, const struct metrics *m);
 
 #endif
