@@ -1,4 +1,4 @@
-"""docker/: the image, the compose file, Prometheus with its alerts, Grafana's dashboard. No Docker is needed."""
+"""docker/: the image and the compose file. No Docker is needed."""
 
 import http.server
 import json
@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 from kafka import ROOT
+
 from streamer import BINARY, environment
 
 DOCKER = ROOT / "docker"
-DASHBOARD = DOCKER / "grafana" / "dashboards" / "streamer.json"
 
 
 def run(
@@ -36,86 +36,6 @@ def succeeds(*command: str | Path) -> None:
 
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
-
-
-# --- Prometheus
-
-
-def test_docker__prometheus_config_is_valid() -> None:
-    succeeds("promtool", "check", "config", DOCKER / "prometheus.yml")
-
-
-def test_docker__alerts_are_valid() -> None:
-    succeeds("promtool", "check", "rules", DOCKER / "alerts.yml")
-
-
-def test_docker__alerts_fire_when_they_must_and_only_then() -> None:
-    succeeds("promtool", "test", "rules", Path(__file__).parent / "alerts.test.yml")
-
-
-def alerts() -> list[dict[str, Any]]:
-    return [rule for group in load(DOCKER / "alerts.yml")["groups"] for rule in group["rules"]]
-
-
-def test_docker__every_alert_says_what_and_what_to_do() -> None:
-    for alert in alerts():
-        assert alert["labels"]["severity"] in ("critical", "warning"), alert["alert"]
-        assert alert["annotations"].keys() == {"summary", "description"}, alert["alert"]
-
-
-def test_docker__every_alert_is_tested() -> None:
-    tested = (Path(__file__).parent / "alerts.test.yml").read_text()
-    assert [alert["alert"] for alert in alerts() if alert["alert"] not in tested] == []
-
-
-def queries() -> list[str]:
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    return [target["expr"] for panel in panels for target in panel["targets"]]
-
-
-def test_docker__every_query_is_promql(tmp_path: Path) -> None:
-    rules = [
-        {"record": f"query:{i}", "expr": query.replace("$__rate_interval", "1m")}
-        for i, query in enumerate(queries())
-    ]
-    assert rules
-    file = tmp_path / "queries.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
-    succeeds("promtool", "check", "rules", file)
-
-
-def test_docker__alerts_and_dashboard_ask_for_metrics_that_exist() -> None:
-    source = (ROOT / "streamer" / "metrics" / "metric_table.c").read_text()
-    exported = set(re.findall(r'"((?:streamer|process)_[a-z_]+)"', source))
-    for histogram in ("streamer_processing_latency_seconds", "streamer_transaction_commit_seconds"):
-        exported |= {f"{histogram}_bucket", f"{histogram}_sum", f"{histogram}_count"}
-    asked = set(
-        re.findall(
-            r"(?:streamer|process)_[a-z_]+", " ".join([*queries(), *(a["expr"] for a in alerts())])
-        )
-    )
-    assert asked
-    assert asked - exported == set()
-
-
-def test_docker__prometheus_scrapes_the_job_that_alerts_expect() -> None:
-    (scrape,) = load(DOCKER / "prometheus.yml")["scrape_configs"]
-    assert scrape["job_name"] == "streamer"
-    assert scrape["static_configs"] == [{"targets": ["streamer:9464"]}]
-    assert (
-        load(DOCKER / "compose.yml")["services"]["streamer"]["environment"]["STREAMER_HTTP_HOSTS"]
-        == "streamer"
-    )
-
-
-# --- Grafana
-
-
-def test_docker__panels_use_the_provisioned_datasource() -> None:
-    (datasource,) = load(DOCKER / "grafana/provisioning/datasources/prometheus.yml")["datasources"]
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    assert {panel["datasource"]["uid"] for panel in panels} == {datasource["uid"]}
-    assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 # --- the compose file
@@ -172,7 +92,7 @@ def test_docker__image_starts_the_processor() -> None:
 
 
 def test_docker__both_stages_are_the_debian_that_is_tried() -> None:
-    """./dev trixie builds and tests on it: a program of the one does not find the libraries of the other."""
+    """./dev trixie builds and tests on it: a program of one does not find the other's libraries."""
     stages = [argument.split()[0] for name, argument in instructions() if name == "FROM"]
     assert stages == ["debian:13-slim"] * 2
     assert "debootstrap --variant=minbase trixie" in (ROOT / "dev").read_text()
@@ -263,3 +183,20 @@ def test_docker__health_check_asks_healthz(status: int, healthy: bool) -> None:
     assert (
         run(*json.loads(command.replace("/9464", f"/{port}"))).returncode != 0
     )  # nothing listens any more
+
+
+# --- docker/README.md
+
+
+def test_docker__troubleshooting_quotes_messages_of_the_program() -> None:
+    """Each quoted message, between its `…`, is a text of the source."""
+    sources = (
+        path.read_text() for room in ("streamer", "state") for path in (ROOT / room).rglob("*.c")
+    )
+    said = re.sub(r'"\s*"', "", "\n".join(sources))  # neighbours are one literal
+    section = (DOCKER / "README.md").read_text().split("\n## Troubleshooting by message\n")[1]
+    table = section.split("\n\n")[1].splitlines()[2:]
+    quoted = [part for row in table for part in re.findall(r"`(.*?)`", row.split("|")[1])]
+    assert len(quoted) >= len(table)
+    parts = [part for text in quoted for part in text.split("…") if part.strip(" (:;")]
+    assert [part for part in parts if part.strip() not in said] == []
