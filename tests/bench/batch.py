@@ -6,7 +6,8 @@ The same pipeline as a dbt project (tests/bench/dbt) on DuckDB, over CSV files o
   changed_only  the next night, where the export holds only the changed accounts
 Each is one `dbt build` without its tests, in a process of its own, with a project that dbt has parsed before.
 wall_seconds and cpu_seconds (user and system) are of that whole process; model_seconds is the part that dbt
-spent on the models, by its own account. Prints a JSON line for each measurement, then a table of medians.
+spent on the models, by its own account. Prints a JSON line for each measurement, then a table of
+medians. nightly.py puts build/bench/batch.jsonl beside its own figures.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from pathlib import Path
 from feeds import write_batch_feeds
 
 PROJECT = Path(__file__).parent / "dbt"
+OUTPUT = Path(__file__).parents[2] / "build" / "bench" / "batch.jsonl"
 CASES = ("full", "changed_full", "changed_only")
 
 
@@ -176,6 +178,18 @@ def main() -> None:
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print(table(costs))
+    write_results(costs)
+
+
+def write_results(costs: dict[str, list[Cost]]) -> None:
+    """As report.py takes them."""
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    with OUTPUT.open("w") as file:
+        for case, runs in costs.items():
+            for run, cost in enumerate(runs):
+                measures = {"wall_s": cost.wall_seconds, "cpu_s": cost.cpu_seconds}
+                result = {"run": run, "peer": "dbt", "workload": case, **measures}
+                file.write(json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

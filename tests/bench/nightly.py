@@ -2,15 +2,17 @@
 
 The same CSV files (feeds.py), published by `streamer feed`. Cases:
   full          the first load lies in Kafka; from the start of the process to all results
-  changed_full  all rows once more, some accounts changed: from the first record's timestamp to all results
-  changed_only  only the changed accounts: each from its own timestamp to when a read_committed reader has its version
-CPU seconds (user and system) are streamer's alone; without those of the start in all cases but the first.
+  changed_full  all rows once more, some accounts changed: from the first record's timestamp to all
+                results
+  changed_only  only the changed accounts: each from its own timestamp to when a read_committed
+                reader has its version
+CPU seconds (user and system) are streamer's alone. The start of the process counts in the first
+case only. Writes the figures of both programs into build/bench: batch.md, batch.svg.
 """
 
 import argparse
 import json
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -18,13 +20,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
 
+import report
 from confluent_kafka import Consumer, TopicPartition
 from feeds import write_batch_feeds
-from kafka import KafkaBroker
+from kafka import ROOT, KafkaBroker
 from measure import cpu_seconds, peak_memory
 from streamer import INPUTS, Streamer, run_once
 
 CASES = ("full", "changed_full", "changed_only")
+OUTPUT = ROOT / "build" / "bench"
 
 
 class Night:
@@ -178,15 +182,31 @@ def main() -> None:
                     )
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    print("| streamer | wall s | CPU s | max RSS MiB | wall from, to |\n|---|---|---|---|---|")
-    for case, runs in costs.items():
-        wall, cpu, rss = (
-            statistics.median(cost[name] for cost in runs) for name in ("wall", "cpu", "rss")
-        )
-        walls = [cost["wall"] for cost in runs]
-        print(
-            f"| {case} | {wall:.3f} | {cpu:.2f} | {rss:.0f} | {min(walls):.3f} to {max(walls):.3f} |"
-        )
+    write_report(costs)
+
+
+def write_report(costs: dict[str, list[dict[str, float]]]) -> None:
+    """Beside what batch.py has written, if it has."""
+    dbt = OUTPUT / "batch.jsonl"
+    results = [
+        {
+            "run": run,
+            "peer": "streamer",
+            "workload": case,
+            "wall_s": cost["wall"],
+            "cpu_s": cost["cpu"],
+            "peak_mib": cost["rss"],
+        }
+        for case, runs in costs.items()
+        for run, cost in enumerate(runs)
+    ]
+    if dbt.exists():
+        results += map(json.loads, dbt.read_text().splitlines())
+    rows = report.summarize(results)
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    (OUTPUT / "batch.md").write_text(report.table(rows))
+    (OUTPUT / "batch.svg").write_text(report.svg(rows))
+    print(report.table(rows), end="")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""From raw results to medians, ratios, a table and a plot.
+"""From raw results to medians, ratios, a table and plots.
 
-A raw result is what one peer did in one workload of one run: {"run": 1, "peer": "streamer", "workload": "changes",
-"cpu_s_per_million": 12.3, ...}; a measure that could not be taken is null or missing. A ratio is taken within each run,
-where both met the same machine, and only then are ratios summed up.
+A raw result is what one peer did in one workload of one run:
+{"run": 1, "peer": "streamer", "workload": "changes", "cpu_s_per_million": 12.3, ...}.
+A measure that could not be taken is null or missing. A ratio is taken within each run, where both
+peers met the same machine. Ratios are summed up only then.
 """
 
 import math
@@ -23,6 +24,8 @@ MEASURES = {
     "first_result_s": ("first result after start, s", True),
     "broker_cpu_s_per_million": ("CPU s of the broker per million records", True),
     "seconds": ("seconds from the start", False),
+    "wall_s": ("seconds", True),
+    "cpu_s": ("CPU s", True),
     "rows_per_s": ("customers and accounts/s", True),
     "read_back_per_s": ("records read back/s", False),
     "p50_ms": ("p50, ms", True),
@@ -98,30 +101,52 @@ def number(value: float) -> str:
 
 
 def table(rows: Iterable[Row]) -> str:
-    lines = [
-        f"| workload | measure | peer | median | from, to | ratio to {BASE} | from, to |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    """A line for each workload and measure; of each other peer its value and its ratio."""
+    lines: dict[tuple[str, str], dict[str, Row]] = {}
+    peers: dict[str, None] = {}
     for row in rows:
-        cells = [
-            row.workload,
-            MEASURES[row.measure][0],
-            row.peer,
-            *cells_of(row.value),
-            *cells_of(row.ratio),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.setdefault((row.workload, row.measure), {})[row.peer] = row
+        if row.peer != BASE:
+            peers[row.peer] = None
+    head = ["measure", BASE]
+    for peer in peers:
+        head += [peer, f"{peer} / {BASE}"]
+    texts = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for (workload, measure), found in lines.items():
+        cells = [f"{workload}: {MEASURES[measure][0]}", value_of(found.get(BASE))]
+        for peer in peers:
+            cells += [value_of(found.get(peer)), ratio_of(found.get(peer))]
+        texts.append("| " + " | ".join(cells) + " |")
+    return "\n".join(texts) + "\n"
 
 
-def cells_of(s: Spread | None) -> tuple[str, str]:
-    return ("", "") if s is None else (number(s.median), f"{number(s.low)} to {number(s.high)}")
+def value_of(row: Row | None) -> str:
+    return "" if row is None else number(row.value.median)
+
+
+def ratio_of(row: Row | None) -> str:
+    """With the lowest and the highest, where there was more than one run."""
+    if row is None or row.ratio is None:
+        return ""
+    r = row.ratio
+    ends = f" ({number(r.low)} to {number(r.high)})" if r.low != r.high else ""
+    return number(r.median) + ends
 
 
 # --- the plot: a bar for each ratio, from 1 to it, on a logarithmic scale
 
 LABEL_WIDTH, PLOT_WIDTH, TEXT_WIDTH, ROW_HEIGHT, TOP = 430, 480, 90, 20, 50
-COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
+COLOURS = (
+    "#4c78a8",
+    "#f58518",
+    "#54a24b",
+    "#b279a2",
+    "#e45756",
+    "#72b7b2",
+    "#9d755d",
+    "#bab0ac",
+    "#eeca3b",
+)
 
 
 def svg(rows: Iterable[Row]) -> str:
@@ -140,16 +165,19 @@ def svg(rows: Iterable[Row]) -> str:
 
     height = TOP + ROW_HEIGHT * len(bars) + 20
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{LABEL_WIDTH + PLOT_WIDTH + TEXT_WIDTH}" height="{height}"'
+        '<svg xmlns="http://www.w3.org/2000/svg"'
+        f' width="{LABEL_WIDTH + PLOT_WIDTH + TEXT_WIDTH}" height="{height}"'
         ' font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="10" y="18">Ratio to {BASE}, median of the runs; thin lines go from the lowest to the highest</text>',
+        f'<text x="10" y="18">Ratio to {BASE}, median of the runs;'
+        " thin lines go from the lowest to the highest</text>",
     ]
     for power in range(low, high + 1):
         at, name = x(2.0**power), f"{2**power}" if power >= 0 else f"1/{2**-power}"
         colour = "black" if power == 0 else "#dddddd"
         parts.append(
-            f'<line x1="{at:.1f}" y1="{TOP - 8}" x2="{at:.1f}" y2="{height - 12}" stroke="{colour}"/>'
+            f'<line x1="{at:.1f}" y1="{TOP - 8}" x2="{at:.1f}" y2="{height - 12}"'
+            f' stroke="{colour}"/>'
         )
         parts.append(f'<text x="{at:.1f}" y="{TOP - 12}" text-anchor="middle">{name}</text>')
     for i, row in enumerate(bars):
@@ -161,8 +189,75 @@ def svg(rows: Iterable[Row]) -> str:
         middle, colour = y + ROW_HEIGHT / 2, COLOURS[peers.index(row.peer) % len(COLOURS)]
         parts += [
             f'<text x="{LABEL_WIDTH - 8}" y="{y + 14}" text-anchor="end">{escape(label)}</text>',
-            f'<rect x="{left:.1f}" y="{y + 3}" width="{right - left:.1f}" height="{ROW_HEIGHT - 6}" fill="{colour}"/>',
-            f'<line x1="{lowest:.1f}" y1="{middle}" x2="{highest:.1f}" y2="{middle}" stroke="black"/>',
-            f'<text x="{LABEL_WIDTH + PLOT_WIDTH + 8}" y="{y + 14}">{number(row.ratio.median)}</text>',
+            f'<rect x="{left:.1f}" y="{y + 3}" width="{right - left:.1f}"'
+            f' height="{ROW_HEIGHT - 6}" fill="{colour}"/>',
+            f'<line x1="{lowest:.1f}" y1="{middle}" x2="{highest:.1f}" y2="{middle}"'
+            ' stroke="black"/>',
+            f'<text x="{LABEL_WIDTH + PLOT_WIDTH + 8}" y="{y + 14}">'
+            f"{number(row.ratio.median)}</text>",
         ]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+# --- the other plot: lines over a logarithmic scale from left to right, and from 0 upwards
+
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TEXT_HEIGHT = 760, 360, 60, 230, 40, 15
+
+
+def lines_svg(title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """Of each line its name and its points (x, y), x > 0; with a dot and a name at its end."""
+    points = [point for line in lines.values() for point in line]
+    low, high = (f(math.log10(x) for x, _ in points) for f in (min, max))
+    top = max(y for _, y in points) or 1
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        share = (math.log10(x) - low) / (high - low or 1)
+        return (
+            LEFT + (WIDTH - LEFT - RIGHT) * share,
+            HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * y / top,
+        )
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}"'
+        ' font-family="sans-serif" font-size="12">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="10" y="18">{escape(title)}</text>',
+    ]
+    for part in range(5):
+        left, at = place(10**low, top * part / 4)
+        parts.append(
+            f'<line x1="{left:.1f}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}"'
+            ' stroke="#dddddd"/>'
+        )
+        parts.append(
+            f'<text x="{left - 8:.1f}" y="{at + 4:.1f}" text-anchor="end">'
+            f"{number(top * part / 4)}</text>"
+        )
+    for x in sorted({x for x, _ in points}):
+        at, bottom = place(x, 0)
+        parts.append(
+            f'<text x="{at:.1f}" y="{bottom + 18:.1f}" text-anchor="middle">{x:,.0f}</text>'
+        )
+    ends = {name: place(*max(line))[1] for name, line in lines.items()}
+    labels = apart(ends)
+    for i, (name, line) in enumerate(lines.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        places = [place(x, y) for x, y in sorted(line)]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        end_x, end_y = places[-1]
+        parts += [
+            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>',
+            f'<circle cx="{end_x:.1f}" cy="{end_y:.1f}" r="3" fill="{colour}"/>',
+            f'<text x="{end_x + 8:.1f}" y="{labels[name] + 4:.1f}" fill="{colour}">'
+            f"{escape(name)}</text>",
+        ]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def apart(heights: Mapping[str, float]) -> dict[str, float]:
+    """The heights of texts, moved upwards where two would lie on each other."""
+    moved: dict[str, float] = {}
+    above = math.inf
+    for name, height in sorted(heights.items(), key=lambda item: -item[1]):
+        above = moved[name] = min(height, above - TEXT_HEIGHT)
+    return moved

@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from report import Row, Spread, number, ratios, spread, summarize, svg, table
+from report import Row, Spread, apart, lines_svg, number, ratios, spread, summarize, svg, table
 
 
 def result(run, peer, workload="changes", **measures):
@@ -88,12 +88,17 @@ ROWS = [
 ]
 
 
-def test_table__a_line_for_each_row():
-    lines = table(ROWS).splitlines()
-    assert lines[2:4] == [
-        "| changes | records/s | streamer | 20.0 | 10.0 to 100 |  |  |",
-        "| changes | records/s | floor | 60.0 | 40.0 to 100 | 3.00 | 1.00 to 4.00 |",
+def test_table__a_line_for_each_measure_with_each_peers_ratio():
+    assert table(ROWS).splitlines() == [
+        "| measure | streamer | floor | floor / streamer |",
+        "|---|---|---|---|",
+        "| changes: records/s | 20.0 | 60.0 | 3.00 (1.00 to 4.00) |",
+        "| changes: p50, ms |  | 6.00 | 0.300 (0.200 to 0.400) |",
     ]
+
+
+def test_table__one_run_has_no_range():
+    assert "| 3.00 |" in table([Row("a", "rate", "floor", Spread(6, 6, 6), Spread(3, 3, 3))])
 
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS[:1], []])
@@ -102,3 +107,18 @@ def test_svg__a_bar_for_each_ratio(rows):
     bars = [e for e in root.iter("{http://www.w3.org/2000/svg}rect") if e.get("x")]
     assert len(bars) == sum(row.ratio is not None for row in rows)
     assert all(float(bar.get("width")) > 0 for bar in bars)
+
+
+def test_lines_svg__a_line_with_all_its_points_for_each_name():
+    lines = {"a < b": [(100, 1.0), (1000, 4.0), (10000, 2.0)], "c": [(100, 0.0)]}
+    root = ElementTree.fromstring(lines_svg("title", lines))
+    drawn = [e.get("points").split() for e in root.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(points) for points in drawn] == [3, 1]
+    heights = [float(point.split(",")[1]) for point in drawn[0]]
+    assert heights[1] < heights[2] < heights[0]  # 4 is above 2 is above 1
+    texts = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"title", "a < b", "c", "10,000"} <= set(texts)
+
+
+def test_apart__texts_keep_their_order_and_a_distance():
+    assert apart({"a": 100.0, "b": 98.0, "c": 50.0}) == {"a": 100.0, "b": 85.0, "c": 50.0}
