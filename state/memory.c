@@ -10,16 +10,16 @@ struct entry {
     struct buf key, value;
 };
 
-/* Ascending by key. */
+/* Sorted by key. */
 struct table {
     struct entry *entries;
     size_t count, cap;
 };
 
-/* How to take one write back. */
+/* What one write replaced. */
 struct undo {
     enum family family;
-    bool existed;
+    bool existed; /* false: there was no row, and `value` is empty */
     struct buf key, value;
 };
 
@@ -34,19 +34,13 @@ static struct memory *memory_of(struct kv *kv) {
     return (struct memory *)kv;
 }
 
-static int compare(struct slice a, struct slice b) {
-    size_t n = a.n < b.n ? a.n : b.n;
-    int c = n > 0 ? memcmp(a.p, b.p, n) : 0;
-    return c != 0 ? c : (a.n > b.n) - (a.n < b.n);
-}
-
-/* The first entry with a key >= `key`. */
+/* The place of the first entry with a key >= `key`. `exact`: whether its key is `key`. */
 static size_t find(const struct table *t, struct slice key, bool *exact) {
     size_t low = 0, high = t->count;
     *exact = false;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int c = compare(buf_slice(&t->entries[middle].key), key);
+        int c = slice_compare(buf_slice(&t->entries[middle].key), key);
         if (c == 0)
             *exact = true;
         if (c < 0)
@@ -128,8 +122,9 @@ struct memory_cursor {
     struct kv_cursor base;
     const struct table *table;
     enum family family;
-    size_t at;                /* == count: not valid */
-    bool of_owner, backwards; /* was sought: as far as the store's would go */
+    size_t at; /* the place of an entry; not valid from table->count on */
+    /* Of the last seek. Asserted, because the store's cursors rely on them. */
+    bool of_owner, backwards;
 };
 
 static struct memory_cursor *cursor_of(struct kv_cursor *c) {
@@ -185,7 +180,7 @@ static struct kv_cursor *op_cursor(struct kv *kv, enum family f) {
     return &c->base;
 }
 
-/* --- life --- */
+/* --- the whole --- */
 
 struct memory *memory_new(void) {
     static const struct kv_ops ops = {
