@@ -46,6 +46,13 @@ void key_customer_account(struct buf *out, int32_t partition, int64_t customer_i
     buf_put_slice(out, account_id);
 }
 
+struct slice key_stored(struct buf *out, enum family f, struct slice key) {
+    buf_clear(out);
+    buf_put_byte(out, (char)f);
+    buf_put_slice(out, key);
+    return buf_slice(out);
+}
+
 void key_add_terminator(struct buf *out) {
     buf_put_byte(out, 0);
 }

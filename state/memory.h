@@ -1,6 +1,5 @@
-/* memory: the in-memory twin of the store, for tests and simulation: the same kv, with commit and
- * rollback.
- */
+/* memory: the twin of the store in memory, for tests and simulation: the same kv, with commit and
+ * rollback. One thread at a time. */
 #ifndef STREAMER_STATE_MEMORY_H
 #define STREAMER_STATE_MEMORY_H
 
@@ -10,15 +9,16 @@
 
 struct memory;
 struct memory *memory_new(void);
-void memory_free(struct memory *m);
+void memory_free(struct memory *m); /* NULL is allowed */
+/* Owned by `m`. */
 struct kv *memory_kv(struct memory *m);
-/* Makes what was written since the last one permanent. */
+/* Makes permanent what was written since the last commit or rollback. */
 void memory_commit(struct memory *m);
-/* Takes it back, and the sticky error with it. */
+/* Undoes what was written since the last commit or rollback, and clears the sticky error. */
 void memory_rollback(struct memory *m);
-/* Another one with the same content; nothing is uncommitted in `m`. */
+/* A new twin with the same content. Nothing may be uncommitted in `m`. The caller frees it. */
 struct memory *memory_copy(const struct memory *m);
-/* Removes, and commits that, everything of a partition. */
+/* Removes everything of a partition, and commits that. Nothing may be uncommitted before. */
 void memory_wipe(struct memory *m, int32_t partition);
 
 #endif

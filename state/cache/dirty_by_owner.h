@@ -1,38 +1,45 @@
-/* owned: index of a batch's dirty rows by their owner (family_owner_n), for cursors. A hash table
- * of search trees over the keys of the rows. Most owners have a row or two, which cost next to
- * nothing; an owner with many thousands costs each look-up the logarithm of that. One ordered index
- * over all dirty rows would cost several microseconds for each of them, and nearly all of them
- * belong to owners that no cursor looks at. Owned by one batch; one thread. */
+/* dirty_by_owner: index of a batch's uncommitted rows by owner (hash table, chained), for cursors
+ * that stay with one owner (family_owner_n). A chain is a search tree over the keys of the rows.
+ * Most owners have a row or two, which cost next to nothing. For an owner with many thousands, a
+ * look-up costs the logarithm of that. One ordered index over all dirty rows would cost several
+ * microseconds for each row, though no cursor looks at the owners of nearly all of them. Owned by
+ * one batch; one thread. */
 #ifndef STREAMER_STATE_CACHE_DIRTY_BY_OWNER_H
 #define STREAMER_STATE_CACHE_DIRTY_BY_OWNER_H
 
 #include "state/cache/row_cache.h"
 
-/* A row is known by its place in the list of dirty rows. Links are places + 1; 0: none. */
+/* Of the row at the same place in the list of dirty rows. A link to a row is its place + 1; 0 means
+ * none. */
 struct dirty_by_owner_node {
-    uint32_t left, right; /* subtrees of the rows with lower and with higher keys */
+    uint32_t left, right; /* the subtrees with lower and with higher keys */
 };
 
+/* Zero-initialized it is empty. */
 struct dirty_by_owner {
-    uint32_t *roots; /* by hash of the owner, so owners may share a tree */
+    uint32_t *roots; /* by the hash of the owner, so owners may share a tree */
     size_t root_count;
-    struct dirty_by_owner_node *nodes; /* by place */
+    struct dirty_by_owner_node *nodes;
     size_t node_cap;
-    size_t known; /* places 0 … known - 1 are in it */
+    size_t known; /* rows at places 0 … known - 1 are in the index */
 };
 void dirty_by_owner_release(struct dirty_by_owner *o);
 
-/* Where a search goes from its key. */
-enum dirty_by_owner_side { OWNED_FROM, OWNED_BEHIND, OWNED_UP_TO, OWNED_BEFORE };
+/* Which key is looked for. */
+enum dirty_by_owner_side {
+    DIRTY_FROM,   /* the lowest key >= `key` */
+    DIRTY_BEHIND, /* the lowest key > `key` */
+    DIRTY_UP_TO,  /* the highest key <= `key` */
+    DIRTY_BEFORE, /* the highest key < `key` */
+};
 
-/* The owner's dirty row with the lowest key >= `key` (OWNED_FROM) or > `key` (OWNED_BEHIND), or
- * with the highest key <= `key` (OWNED_UP_TO) or < `key` (OWNED_BEFORE). NULL: there is none. The
- * owner is the first `owner_n` bytes of `key`. `dirty`: all dirty rows of the family; only appended
- * to since the last dirty_by_owner_clear. */
+/* The dirty row with that key among those of the owner, or NULL. The owner is the first `owner_n`
+ * bytes of `key`. `dirty` are all dirty rows of family `f`; since the last dirty_by_owner_clear
+ * rows may only have been appended to it. */
 const struct row *dirty_by_owner_find(struct dirty_by_owner *o, enum family f,
                                       const struct rows *dirty, struct slice key, size_t owner_n,
                                       enum dirty_by_owner_side side);
-/* No row is dirty any more. */
+/* To be called when the rows are not dirty any more. */
 void dirty_by_owner_clear(struct dirty_by_owner *o);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS 16 /* bytes of a key */
+#define DIGITS 16 /* bytes of a key that are sorted by */
 
 struct keys {
     struct slice (*of)(const void *context, const void *item);
@@ -32,7 +32,7 @@ struct sorted_item *key_sort_room(struct key_sort *s, size_t n) {
     return s->p[0];
 }
 
-/* How many bytes all keys begin with alike; there is at least one. */
+/* The length of the prefix that all keys share. There must be at least one key. */
 static size_t common_prefix(const struct sorted_item *p, size_t n, const struct keys *keys) {
     struct slice first = key_of(keys, &p[0]);
     size_t common = first.n;
@@ -46,7 +46,7 @@ static size_t common_prefix(const struct sorted_item *p, size_t n, const struct 
     return common;
 }
 
-/* Eight bytes as a number; what is missing counts as 0. */
+/* Eight bytes of the key from `at` on, as a number. Bytes behind its end count as 0. */
 static uint64_t digits_at(struct slice key, size_t at) {
     uint64_t digits = 0;
     for (size_t i = at; i < at + 8; i++)
@@ -58,7 +58,8 @@ static size_t byte_of(const struct sorted_item *i, int byte) {
     return i->digits[byte / 8] >> (56 - byte % 8 * 8) & 0xff;
 }
 
-/* One pass, stable: by that byte of the digits. False: it is the same in all. */
+/* One stable pass, by one byte of the digits. Returns false and does nothing if that byte is the
+ * same in all items. */
 static bool sort_by_byte(const struct sorted_item *from, struct sorted_item *to, size_t n,
                          int byte) {
     size_t begin[256] = {0};
@@ -81,7 +82,7 @@ static int by_key(const void *a, const void *b, void *keys) {
     return slice_compare(key_of(keys, a), key_of(keys, b));
 }
 
-/* Those with the same digits are told apart by the whole key. */
+/* Sorts items with the same digits by their whole keys. */
 static void sort_ties(struct sorted_item *p, size_t n, struct keys *keys) {
     for (size_t from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && memcmp(p[to].digits, p[from].digits, sizeof p->digits) == 0;

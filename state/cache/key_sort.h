@@ -1,6 +1,6 @@
-/* key_sort: puts items in the order of their keys (slice_compare). Keys of one kind are much alike,
- * so it is a radix sort over sixteen bytes of them, behind what all begin with; only ties are
- * compared. Items with the same key come in any order. One thread at a time. */
+/* key_sort: sorts items by their keys (slice_compare). Radix sort on the 16 bytes after the common
+ * prefix; only ties are compared in full. Items with equal keys come in any order. One thread at a
+ * time. */
 #ifndef STREAMER_STATE_CACHE_KEY_SORT_H
 #define STREAMER_STATE_CACHE_KEY_SORT_H
 
@@ -8,19 +8,20 @@
 
 #include <stdint.h>
 
-/* Zero-initialized: no memory yet. */
+/* Zero-initialized it has no memory yet. */
 struct key_sort {
     struct sorted_item {
-        uint64_t digits[2];
+        uint64_t digits[2]; /* the 16 bytes */
         const void *item;
-    } * p[2];
+    } * p[2]; /* the items, and as much room to sort them into */
     size_t cap;
 };
 void key_sort_release(struct key_sort *s);
 
-/* Room for `n` items, which the caller sets: of each its `item`. Good until the next call. */
+/* Room for `n` items, of which the caller sets `item`. Valid until the next call. */
 struct sorted_item *key_sort_room(struct key_sort *s, size_t n);
-/* The `n` items that were set, in order. Good until the next call. `key_of` tells an item's key. */
+/* Sorts the `n` items that were set, and returns them. Valid until the next call. `key_of` returns
+ * the key of an item. */
 const struct sorted_item *key_sort(struct key_sort *s, size_t n,
                                    struct slice (*key_of)(const void *context, const void *item),
                                    const void *context);

@@ -1,5 +1,5 @@
-/* wanted: keys of a table that will be read soon, to be read together: RocksDB finds neighbours for
- * less than single reads cost. Owned by one batch; one thread. */
+/* prefetch_set: keys to prefetch together: one sorted multi-get is cheaper than single reads. Owned
+ * by one batch; one thread. */
 #ifndef STREAMER_STATE_CACHE_PREFETCH_SET_H
 #define STREAMER_STATE_CACHE_PREFETCH_SET_H
 
@@ -9,23 +9,24 @@
 
 #include <stdint.h>
 
+/* Zero-initialized it is empty. */
 struct prefetch_set {
-    struct buf bytes;
+    struct buf bytes; /* of the keys, one after the other */
     struct prefetch_key {
-        size_t at; /* in `bytes` */
+        size_t at; /* where in `bytes` */
         uint32_t n, hash;
     } * keys, *spare; /* both of `cap` */
     size_t count, cap;
     struct key_sort sort;
 };
-void prefetch_set_release(struct prefetch_set *w);
+void prefetch_set_release(struct prefetch_set *set);
 
-/* Copies the key. `hash`: the caller's, kept with it. */
-void prefetch_set_add(struct prefetch_set *w, struct slice key, uint32_t hash);
-/* Puts keys 0 … count - 1 in order, each once. */
-void prefetch_set_sort(struct prefetch_set *w);
-/* Good until the next prefetch_set_add or prefetch_set_clear. */
-struct slice prefetch_set_at(const struct prefetch_set *w, size_t i);
-void prefetch_set_clear(struct prefetch_set *w);
+/* Copies the key. `hash` is kept with it for the caller. */
+void prefetch_set_add(struct prefetch_set *set, struct slice key, uint32_t hash);
+/* Sorts keys 0 … count - 1, and removes duplicates. */
+void prefetch_set_sort(struct prefetch_set *set);
+/* Key number i. Valid until the next prefetch_set_add or prefetch_set_clear. */
+struct slice prefetch_set_at(const struct prefetch_set *set, size_t i);
+void prefetch_set_clear(struct prefetch_set *set);
 
 #endif

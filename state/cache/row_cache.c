@@ -8,11 +8,11 @@
 #include <string.h>
 
 #define SLOTS_MIN 64 /* the number of slots is a multiple of four */
-#define SLACK 2      /* bytes that a value may at least grow by in place */
-#define STEPS 16
+#define SLACK 2      /* bytes that a value can always grow by in place */
+#define STEPS 16     /* rows that the clock hand passes at most when a row is added */
 
-/* GCC takes a function that only prefetches for one without effects, and may drop calls of it: the
- * empty statement is one. */
+/* GCC may drop calls of a function that only prefetches, because it has no effect. The empty
+ * assembler statement counts as one. */
 static inline void prefetch(const void *p) {
     __builtin_prefetch(p);
     __asm__ volatile("");
@@ -20,8 +20,8 @@ static inline void prefetch(const void *p) {
 
 /* --- hash table --- */
 
-/* Eight bytes at a time: multiply and fold (FNV-1a with a larger word; the constant is 2^64 /
- * golden ratio). */
+/* FNV-1a with words of eight bytes: each is multiplied in, and the upper half is folded into the
+ * lower one. The constant is 2^64 divided by the golden ratio. */
 uint32_t row_cache_hash(enum family f, struct slice key) {
     uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)f;
     const char *p = key.p;
@@ -60,7 +60,7 @@ static bool has_key(const struct row *r, enum family f, struct slice key) {
     return row_family(r) == f && slice_eq(row_key(r), key);
 }
 
-/* The slot with that row, or NO_SLOT. */
+/* The slot of the row with that key, or NO_SLOT. */
 static size_t find(const struct row_cache *c, uint32_t hash, enum family f, struct slice key) {
     uint32_t tag = tag_of(hash);
     for (size_t i = home_of(c, tag); c->tags[i] != 0; i = next_slot(c, i))
@@ -81,8 +81,8 @@ static size_t distance(const struct row_cache *c, size_t from, size_t to) {
     return to >= from ? to - from : to + c->slot_count - from;
 }
 
-/* Those behind it move up, as far as that brings them nearer to where they belong (Knuth,
- * TAOCP 6.4, algorithm R). */
+/* Frees a slot. The rows in the slots behind it move up where that brings them nearer to their home
+ * (Knuth, TAOCP 6.4, algorithm R). */
 static void take_from_slot(struct row_cache *c, size_t gap) {
     for (size_t i = next_slot(c, gap); c->tags[i] != 0; i = next_slot(c, i)) {
         if (distance(c, home_of(c, c->tags[i]), i) < distance(c, gap, i))
@@ -109,9 +109,9 @@ static void grow_slots(struct row_cache *c) {
     free(rows);
 }
 
-/* --- what leaves --- */
+/* --- eviction --- */
 
-/* What an allocator would round up to anyway. */
+/* The size of a row, rounded up as an allocator would. */
 static size_t size_for(size_t key_n, size_t value_n) {
     return (offsetof(struct row, bytes) + 1 + key_n + value_n + SLACK + 15) & ~(size_t)15;
 }
@@ -141,13 +141,13 @@ static void remove_row(struct row_cache *c, const struct row *r) {
     remove_at(c, slot_of(c, r));
 }
 
-/* Where the hand stands then: four neighbours after each other, the fours in no order. Else most
- * rows behind the hand would be gone and those before it be crowded together, and look-ups there
- * would go far. */
+/* Slot under the clock hand: groups of four adjacent slots, visited in scattered order, so that
+ * evictions leave no long gaps. With long gaps behind the hand the rows before it would be crowded,
+ * and look-ups there would probe many slots. */
 static size_t slot_at(const struct row_cache *c, size_t hand) {
-    size_t four =
-        (hand >> 2) * 0x9e3779b1 % (c->slot_count / 4); /* a prime: it comes to all of them */
-    return four * 4 + hand % 4;
+    /* The factor is a prime, so all groups are visited. */
+    size_t group = (hand >> 2) * 0x9e3779b1 % (c->slot_count / 4);
+    return group * 4 + hand % 4;
 }
 
 static void prefetch_slot(const struct row_cache *c, size_t i) {
@@ -155,29 +155,29 @@ static void prefetch_slot(const struct row_cache *c, size_t i) {
     prefetch(&c->rows[i]);
 }
 
-/* With the hand on the first of a four: the slots that it comes to soon, and before them the rows
- * that may leave. */
-static void prefetch_leaving(const struct row_cache *c) {
+/* To be called when the hand is on the first slot of a group: prefetches the group that comes four
+ * groups later, and of the group two groups later the rows that may be evicted. */
+static void prefetch_evictions(const struct row_cache *c) {
     prefetch_slot(c, slot_at(c, c->hand + 16));
-    size_t four = slot_at(c, c->hand + 8);
-    for (size_t i = four; i < four + 4; i++)
+    size_t group = slot_at(c, c->hand + 8);
+    for (size_t i = group; i < group + 4; i++)
         if (c->tags[i] != 0 && !(c->tags[i] & USED))
             prefetch(c->rows[i]);
 }
 
-/* CLOCK over the slots, which lie in no order of time: a hand goes round and takes away those rows
- * that nobody has used since it was there last. A new one counts as unused, so that rows which are
- * asked for once leave first, as with SIEVE (Zhang et al., NSDI 2024). At most `steps` rows: where
- * many are dirty it goes on another time. */
-static void shrink(struct row_cache *c, size_t steps) {
+/* Evicts clean rows until the cache is within its memory (CLOCK). A hand goes round over the slots
+ * and evicts the rows that nobody has used since it was there last. A new row counts as unused, so
+ * that rows which are asked for once are evicted first, as with SIEVE (Zhang et al., NSDI 2024).
+ * The hand passes at most `steps` rows, because many of them may be dirty. */
+static void evict(struct row_cache *c, size_t steps) {
     while (c->bytes > c->max_bytes && c->count > 0 && steps > 0) {
         if (c->hand % 4 == 0)
-            prefetch_leaving(c);
+            prefetch_evictions(c);
         size_t i = slot_at(c, c->hand);
         bool taken = c->tags[i] != 0;
         steps -= taken;
         if (taken && !(c->tags[i] & USED) && !c->rows[i]->dirty) {
-            remove_at(c, i); /* another one may have moved there */
+            remove_at(c, i); /* another row may have moved to this slot: look again */
             continue;
         }
         c->tags[i] &= ~USED;
@@ -187,7 +187,7 @@ static void shrink(struct row_cache *c, size_t steps) {
 
 /* --- rows --- */
 
-/* Returns its place. */
+/* Returns the place of the row in the list. */
 static uint32_t rows_add(struct rows *rows, struct row *r) {
     if (rows->n == rows->cap) {
         rows->cap = rows->cap == 0 ? 64 : rows->cap * 2;
@@ -197,7 +197,7 @@ static uint32_t rows_add(struct rows *rows, struct row *r) {
     return (uint32_t)rows->n++;
 }
 
-void places_add(struct places *places, uint32_t place) {
+static void places_add(struct places *places, uint32_t place) {
     if (places->n == places->cap) {
         places->cap = places->cap == 0 ? 64 : places->cap * 2;
         places->p = mem_realloc(places->p, places->cap * sizeof *places->p);
@@ -245,7 +245,7 @@ struct row *row_cache_find_hashed(struct row_cache *c, enum family f, struct sli
     return c->last[f] = c->rows[i];
 }
 
-/* The row, or NULL; `hash` is set only then. It counts as used. */
+/* The row, which counts as used from now on. NULL: it is not in memory, and `hash` is set. */
 static struct row *find_again(struct row_cache *c, enum family f, struct slice key,
                               uint32_t *hash) {
     struct row *r = c->last[f];
@@ -260,6 +260,8 @@ struct row *row_cache_find(struct row_cache *c, enum family f, struct slice key)
     return find_again(c, f, key, &hash);
 }
 
+/* The row must not be in memory. The new row is absent, and has room for a value of `value_n`
+ * bytes. */
 static struct row *add_row(struct row_cache *c, enum family f, uint32_t hash, struct slice key,
                            size_t value_n) {
     if (c->count >= c->slot_count / 4 * 3)
@@ -277,7 +279,8 @@ static struct row *add_row(struct row_cache *c, enum family f, uint32_t hash, st
     return r;
 }
 
-/* Returns the row where it is now; everything that pointed to it follows. */
+/* Makes room in a row for a larger value. Returns where the row is now; all pointers of the cache
+ * to it are updated. */
 static struct row *make_room(struct row_cache *c, struct row *r, size_t value_n) {
     size_t slot = slot_of(c, r), size = size_for(r->key_n, value_n);
     bool was_last = c->last[row_family(r)] == r;
@@ -303,12 +306,12 @@ static struct row *set_value(struct row_cache *c, struct row *r, struct slice va
     return r;
 }
 
-struct row *row_cache_keep(struct row_cache *c, enum family f, struct slice key, struct slice value,
-                           uint32_t epoch) {
+struct row *row_cache_put_clean(struct row_cache *c, enum family f, struct slice key,
+                                struct slice value, uint32_t epoch) {
     uint32_t hash;
     struct row *r = find_again(c, f, key, &hash);
     if (r == NULL) {
-        shrink(c, STEPS);
+        evict(c, STEPS);
         r = add_row(c, f, hash, key, value.p != NULL ? value.n : c->typical_size[f]);
     }
     assert(!r->dirty);
@@ -317,36 +320,36 @@ struct row *row_cache_keep(struct row_cache *c, enum family f, struct slice key,
     return r;
 }
 
-struct row *row_cache_own(struct row_cache *c, enum family f, struct slice key, size_t value_n) {
+static struct row *find_or_add(struct row_cache *c, enum family f, struct slice key,
+                               size_t value_n) {
     uint32_t hash;
     struct row *r = find_again(c, f, key, &hash);
-    return r != NULL ? r
-                     : add_row(c, f, hash, key,
-                               value_n > c->typical_size[f] ? value_n : c->typical_size[f]);
+    size_t room = value_n > c->typical_size[f] ? value_n : c->typical_size[f];
+    return r != NULL ? r : add_row(c, f, hash, key, room);
 }
 
-void row_cache_change(struct row_cache *c, struct row *r, struct slice value) {
-    bool listed = r->dirty && !r->indexed; /* as not indexed */
+void row_cache_put_dirty(struct row_cache *c, enum family f, struct slice key, struct slice value) {
+    struct row *r = find_or_add(c, f, key, value.n);
+    bool is_listed = r->dirty && !r->indexed; /* in `unindexed` */
     r = set_value(c, r, value);
-    enum family f = row_family(r);
     if (!r->dirty) {
         r->dirty_at = rows_add(&c->dirty[f], r);
         c->dirty_bytes += size_of(r);
     }
-    if (!listed)
+    if (!is_listed)
         places_add(&c->unindexed[f], r->dirty_at);
     r->dirty = true;
     r->indexed = false;
 }
 
-/* --- in the order of keys --- */
+/* --- the dirty rows --- */
 
 static struct slice key_of(const void *context, const void *item) {
     (void)context;
     return row_key(item);
 }
 
-const struct rows *row_cache_sorted(struct row_cache *c, enum family f) {
+const struct rows *row_cache_sort_dirty(struct row_cache *c, enum family f) {
     struct rows *rows = &c->dirty[f];
     struct sorted_item *items = key_sort_room(&c->sort, rows->n);
     for (size_t i = 0; i < rows->n; i++)
@@ -357,10 +360,8 @@ const struct rows *row_cache_sorted(struct row_cache *c, enum family f) {
     return rows;
 }
 
-/* --- what becomes of the dirty ones --- */
-
-void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct slice key),
-                       void *arg) {
+void row_cache_mark_clean(struct row_cache *c, uint32_t (*epoch_of)(void *, struct slice key),
+                          void *arg) {
     for (int f = 0; f < FAMILY_COUNT; f++) {
         for (size_t i = 0; i < c->dirty[f].n; i++) {
             struct row *r = c->dirty[f].p[i];
@@ -376,7 +377,7 @@ void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *, struct 
         c->dirty[f].n = c->unindexed[f].n = 0;
     }
     c->dirty_bytes = 0;
-    shrink(c, SIZE_MAX);
+    evict(c, SIZE_MAX);
 }
 
 void row_cache_drop_dirty(struct row_cache *c) {

@@ -1,10 +1,11 @@
-/* row_cache: rows of a store in memory, by family and key: those that a batch has written and not
- * committed, and, as far as `max_bytes` allows, those that it has read or written lately, absence
- * included. Owned by one batch; one thread.
+/* row_cache: rows of a store in memory, found by family and key. It holds all rows that a batch has
+ * written and not committed ("dirty" rows), and, as far as `max_bytes` allows, "clean" rows, which
+ * are as in the store: those that the batch has read or written lately. It also knows rows that are
+ * absent. Owned by one batch; one thread.
  *
- * A row that is not dirty is only good as long as nobody else writes its partition: it carries the
- * number ("epoch", store.c) that the partition had when it was read or written, and whoever looks
- * it up compares. */
+ * A clean row is valid only as long as nobody else writes its partition. It carries the epoch
+ * (store_internal.h) that the partition had when the row was read or written; whoever looks a row
+ * up compares that with the partition's epoch now (row_is_valid). */
 #ifndef STREAMER_STATE_CACHE_ROW_CACHE_H
 #define STREAMER_STATE_CACHE_ROW_CACHE_H
 
@@ -15,14 +16,16 @@
 
 struct row {
     union {
-        uint32_t epoch;    /* not dirty */
-        uint32_t dirty_at; /* dirty: where in the list of its family, until that is sorted */
+        uint32_t epoch;    /* of a clean row */
+        uint32_t dirty_at; /* of a dirty row: its place in the list of its family, until the list is
+                              sorted */
     };
     uint32_t key_n, value_n, cap;
-    bool exists : 1;  /* else: known to be absent */
-    bool dirty : 1;   /* to be written at the next commit */
-    bool indexed : 1; /* dirty, and the index that cursors use knows it as it is now */
-    char bytes[];     /* `cap` of them: the family, the key, the value */
+    bool exists : 1;  /* false: the row is known to be absent */
+    bool dirty : 1;   /* the next commit writes it */
+    bool indexed : 1; /* dirty, and RocksDB's index of the batch has it as it is now */
+    /* `cap` bytes:  family: 1 byte | key: key_n bytes | value: value_n bytes | room */
+    char bytes[];
 };
 static inline enum family row_family(const struct row *r) {
     return (enum family)r->bytes[0];
@@ -30,12 +33,17 @@ static inline enum family row_family(const struct row *r) {
 static inline struct slice row_key(const struct row *r) {
     return slice_of(r->bytes + 1, r->key_n);
 }
-/* As it is stored (store.h). */
+/* The key as RocksDB stores it (keys.h). */
 static inline struct slice row_stored_key(const struct row *r) {
     return slice_of(r->bytes, r->key_n + 1);
 }
 static inline struct slice row_value(const struct row *r) {
     return slice_of(r->bytes + 1 + r->key_n, r->value_n);
+}
+/* Whether a row that was found (or NULL) is dirty, or still as in the store. `epoch`: its
+ * partition's now. */
+static inline bool row_is_valid(const struct row *r, uint32_t epoch) {
+    return r != NULL && (r->dirty || r->epoch == epoch);
 }
 
 struct rows {
@@ -48,55 +56,58 @@ struct places {
     uint32_t *p;
     size_t n, cap;
 };
-void places_add(struct places *places, uint32_t place);
 
 struct row_cache {
-    /* Open addressing with linear probing, never more than three quarters full. A row's tag is its
-     * hash, the lowest bit of which says instead whether it was used since the hand went by; 0: the
-     * slot is free. Tags lie close together, and a row is only looked at if it is most likely the
-     * one. */
+    /* A hash table with open addressing and linear probing, never more than three quarters full.
+     * Slot i is tags[i] and rows[i]. A tag of 0 means that the slot is free. Else it is the hash of
+     * the row, but its lowest bit says whether the row was used since the clock hand went by. Tags
+     * lie close together, and a row is only looked at if its tag fits. */
     uint32_t *tags;
     struct row **rows;
-    size_t slot_count, count, hand;
-    size_t bytes,
-        max_bytes;      /* more than that while much is dirty; what has been written may leave */
-    size_t dirty_bytes; /* of the dirty rows, about */
-    size_t typical_size[FAMILY_COUNT]; /* bytes of a value that was written lately: the room that a
-                                          new row gets */
-    struct row *last[FAMILY_COUNT];    /* found there: most look-ups ask for the same row again */
+    size_t slot_count, count;
+    size_t hand; /* of the clock that says which rows are evicted */
+    /* Memory in use. May exceed max_bytes while many rows are dirty; clean rows are evicted to get
+     * below it. */
+    size_t bytes, max_bytes;
+    size_t dirty_bytes; /* of these, by dirty rows, about */
+    /* Running average value size per family: the initial capacity of a new row. */
+    size_t typical_size[FAMILY_COUNT];
+    struct row *last[FAMILY_COUNT]; /* found last: most look-ups ask for the same row again */
     struct rows dirty[FAMILY_COUNT];
+    struct places unindexed[FAMILY_COUNT]; /* of the dirty rows that are not `indexed` */
     struct key_sort sort;
-    struct places unindexed[FAMILY_COUNT]; /* those of them that are not `indexed` */
 };
 void row_cache_init(struct row_cache *c, size_t max_bytes);
 void row_cache_release(struct row_cache *c);
 
-/* NULL: not in memory. Good until the next call. */
+/* The row with that key. NULL: it is not in memory. Valid until the next call. */
 struct row *row_cache_find(struct row_cache *c, enum family f, struct slice key);
-/* The same with the key's hash known. Rows lie anywhere in memory: prefetch_slot well before, then
- * prefetch_row, hide most of what it costs to get there. */
+/* The same for a key whose hash is known. Rows lie anywhere in memory. For a batch of look-ups,
+ * row_cache_prefetch_slot well before the look-up and row_cache_prefetch_row a little before it
+ * hide most of the wait for memory. */
 uint32_t row_cache_hash(enum family f, struct slice key);
 void row_cache_prefetch_slot(const struct row_cache *c, uint32_t hash);
 void row_cache_prefetch_row(const struct row_cache *c, uint32_t hash);
 struct row *row_cache_find_hashed(struct row_cache *c, enum family f, struct slice key,
                                   uint32_t hash);
-/* Adds or replaces a row that is as in the store, and not dirty. value.p == NULL: it is absent
- * there. */
-struct row *row_cache_keep(struct row_cache *c, enum family f, struct slice key, struct slice value,
-                           uint32_t epoch);
-/* The row with that key, made if need be, with room for a value of `value_n` bytes: only good for
- * row_cache_change, at once. */
-struct row *row_cache_own(struct row_cache *c, enum family f, struct slice key, size_t value_n);
-/* Changes a row, which may move; value.p == NULL: erases it. `value` does not lie in the row. */
-void row_cache_change(struct row_cache *c, struct row *r, struct slice value);
 
-/* The dirty rows of a family in the order of their keys. */
-const struct rows *row_cache_sorted(struct row_cache *c, enum family f);
-/* The dirty rows have been written: makes them rows as in the store, with the epochs that
- * `epoch_of` tells. Those of families that are only scanned leave. */
-void row_cache_written(struct row_cache *c, uint32_t (*epoch_of)(void *arg, struct slice key),
-                       void *arg);
-/* Forgets the dirty rows. */
+/* Adds or replaces a clean row. value.p == NULL: the row is absent in the store. It must not be
+ * dirty. Returns the row, which is valid until the next call. */
+struct row *row_cache_put_clean(struct row_cache *c, enum family f, struct slice key,
+                                struct slice value, uint32_t epoch);
+/* Adds or replaces a row that the next commit writes. value.p == NULL: the commit erases it.
+ * `value` must not lie in the cache. */
+void row_cache_put_dirty(struct row_cache *c, enum family f, struct slice key, struct slice value);
+
+/* Sorts the dirty rows of a family by key, and returns them. After that no row may be put before
+ * the dirty rows are marked as clean or dropped. */
+const struct rows *row_cache_sort_dirty(struct row_cache *c, enum family f);
+/* To be called after the dirty rows were written: makes them clean, with the epochs that `epoch_of`
+ * returns for their keys. Rows of families that are only scanned (family_is_only_scanned) are
+ * evicted. */
+void row_cache_mark_clean(struct row_cache *c, uint32_t (*epoch_of)(void *arg, struct slice key),
+                          void *arg);
+/* Removes the dirty rows. */
 void row_cache_drop_dirty(struct row_cache *c);
 
 #endif

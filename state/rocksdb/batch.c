@@ -1,51 +1,29 @@
-/* Batches: what a worker reads and writes through; and readers, for queries. */
-#include "state/rocksdb/store_internal.h"
+/* A batch: what a worker reads and writes through. */
+#include "state/rocksdb/batch_internal.h"
 #include "streamer/base/mem.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* --- batches --- */
-
-#define DIRTY_PART 2 /* of the rows in memory may be dirty */
+#define DIRTY_PART 2 /* one half of the memory for rows may be dirty */
 
 static struct batch *batch_of(struct kv *kv) {
     return (struct batch *)kv;
 }
 
-uint32_t batch_claim(struct batch *b, struct slice key) {
-    return store_claim(b->store, key_partition_of(key), b->number);
-}
-
-static uint32_t claim_for(void *batch, struct slice key) {
-    return batch_claim(batch, key);
-}
-
-struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned) {
-    struct slice value = slice_null();
-    if (pinned != NULL)
-        value.p = rocksdb_pinnableslice_value(pinned, &value.n);
-    return value;
-}
-
-/* The row as the batch sees it, from memory or else from the database; NULL after an error. Good
- * until the next call. */
+/* The row as the batch sees it, from memory or else from the database. NULL after an error. The row
+ * is valid until the next call. */
 static struct row *load_row(struct batch *b, enum family f, struct slice key) {
     struct store *s = b->store;
     char *text = NULL;
-    uint32_t epoch = batch_claim(b, key);
     struct row *r = row_cache_find(&b->rows, f, key);
-    if (row_is_good(r, epoch))
+    if (row_is_valid(r, batch_claim(b, key)))
         return r;
-    struct slice stored = stored_key(&b->key, f, key);
-    rocksdb_pinnableslice_t *pinned =
+    struct slice stored = key_stored(&b->key, f, key);
+    rocksdb_pinnableslice_t *found =
         rocksdb_get_pinned(s->db, s->read.all, stored.p, stored.n, &text);
     if (!store_check(s, text, &b->kv.err, "read"))
         return NULL;
-    r = row_cache_keep(&b->rows, f, key, value_of_pinned(pinned), epoch);
-    rocksdb_pinnableslice_destroy(pinned);
-    return r;
+    return batch_cache_found(b, f, key, found);
 }
 
 static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
@@ -58,11 +36,10 @@ static bool batch_get(struct kv *kv, enum family f, struct slice key, struct buf
     return true;
 }
 
-/* value.p == NULL: erases it. */
+/* value.p == NULL: erases the row. */
 static void change(struct kv *kv, enum family f, struct slice key, struct slice value) {
-    struct row_cache *rows = &batch_of(kv)->rows;
     if (!kv_failed(kv))
-        row_cache_change(rows, row_cache_own(rows, f, key, value.n), value);
+        row_cache_put_dirty(&batch_of(kv)->rows, f, key, value);
 }
 
 static void batch_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
@@ -92,9 +69,9 @@ struct batch *batch_new(struct store *s) {
     struct batch *b = mem_calloc(1, sizeof *b);
     *b = (struct batch){.kv = {.ops = &ops},
                         .store = s,
-                        .number = atomic_fetch_add(&s->batches, 1) + 1,
+                        .number = atomic_fetch_add(&s->batches_made, 1) + 1,
                         .index = rocksdb_writebatch_wi_create(0, 1)};
-    row_cache_init(&b->rows, s->row_bytes);
+    row_cache_init(&b->rows, s->row_cache_bytes);
     return b;
 }
 
@@ -128,81 +105,23 @@ void batch_clear(struct batch *b) {
     b->kv.err.class = ERR_NONE;
 }
 
+static uint32_t epoch_of(void *batch, struct slice key) {
+    return batch_claim(batch, key);
+}
+
 bool batch_commit(struct batch *b, struct err *e) {
     if (kv_failed(&b->kv)) {
         *e = b->kv.err;
         batch_clear(b);
         return false;
     }
-    if (atomic_load(&b->store->damaged)) { /* found by another thread, a query for instance */
+    if (atomic_load(&b->store->damaged)) { /* another thread found it, a query for instance */
         batch_clear(b);
         return store_refuse_damaged(b->store, e);
     }
     bool ok = store_write_rows(b->store, &b->rows, e);
     if (ok)
-        row_cache_written(&b->rows, claim_for, b);
+        row_cache_mark_clean(&b->rows, epoch_of, b);
     batch_clear(b);
     return ok;
-}
-
-/* --- readers --- */
-
-struct reader {
-    struct kv kv;
-    struct store *store;
-    const rocksdb_snapshot_t *snapshot;
-    struct read_options read;
-    struct buf key;
-};
-
-static struct reader *reader_of(struct kv *kv) {
-    return (struct reader *)kv;
-}
-
-static bool reader_get(struct kv *kv, enum family f, struct slice key, struct buf *value) {
-    struct reader *r = reader_of(kv);
-    struct slice stored = stored_key(&r->key, f, key);
-    size_t n;
-    char *text = NULL;
-    char *found = rocksdb_get(r->store->db, r->read.all, stored.p, stored.n, &n, &text);
-    bool ok = store_check(r->store, text, &kv->err, "read") && found != NULL;
-    if (ok)
-        buf_set(value, slice_of(found, n));
-    free(found);
-    return ok;
-}
-
-static void reader_put(struct kv *kv, enum family f, struct slice key, struct slice value) {
-    (void)kv, (void)f, (void)key, (void)value;
-    assert(false && "a reader does not write");
-}
-
-static void reader_erase(struct kv *kv, enum family f, struct slice key) {
-    reader_put(kv, f, key, key);
-}
-
-static struct kv_cursor *reader_cursor(struct kv *kv, enum family f) {
-    struct reader *r = reader_of(kv);
-    return cursor_new(kv, r->store, f, NULL, &r->read);
-}
-
-struct kv *store_reader_new(struct store *s) {
-    static const struct kv_ops ops = {
-        .get = reader_get, .put = reader_put, .erase = reader_erase, .cursor = reader_cursor};
-    struct reader *r = mem_calloc(1, sizeof *r);
-    *r = (struct reader){.kv = {.ops = &ops},
-                         .store = s,
-                         .snapshot = rocksdb_create_snapshot(s->db),
-                         .read = read_options_new()};
-    rocksdb_readoptions_set_snapshot(r->read.all, r->snapshot);
-    rocksdb_readoptions_set_snapshot(r->read.of_owner, r->snapshot);
-    return &r->kv;
-}
-
-void store_reader_free(struct kv *kv) {
-    struct reader *r = reader_of(kv);
-    read_options_free(&r->read);
-    rocksdb_release_snapshot(r->store->db, r->snapshot);
-    buf_release(&r->key);
-    free(r);
 }

@@ -9,6 +9,7 @@
  * Such a file must not share sequence numbers with a write buffer, or RocksDB 7.8 may take the one
  * for the other when it sorts level 0 (mended in 7.10, "L0 file misorder corruption"): so what is
  * buffered is flushed before, and nobody else writes meanwhile (commit_lock). */
+#include "state/cache/row_cache.h"
 #include "state/rocksdb/store_internal.h"
 #include "streamer/base/mem.h"
 
@@ -22,57 +23,18 @@
 
 #define FILE_BYTES ((size_t)2 << 20) /* of rows in memory: from there on they make a file */
 
-struct slice stored_key(struct buf *out, enum family f, struct slice key) {
-    buf_clear(out);
-    buf_put_byte(out, (char)f);
-    buf_put_slice(out, key);
-    return buf_slice(out);
-}
-
-/* --- facts --- */
-
-void store_fact_key(struct buf *out, const char *name) {
-    struct buf key = {0};
-    key_text(&key, KEY_STORE_PARTITION, slice_str(name));
-    (void)stored_key(out, FAMILY_META, buf_slice(&key));
-    buf_release(&key);
-}
-
-bool store_get_fact(struct store *s, const char *name, struct buf *value, struct err *e) {
-    struct buf key = {0};
-    char *text = NULL;
-    size_t n = 0;
-    store_fact_key(&key, name);
-    char *found = rocksdb_get(s->db, s->read.all, key.p, key.n, &n, &text);
-    buf_set(value, slice_of(found, n));
-    free(found);
-    buf_release(&key);
-    return store_check(s, text, e, "read");
-}
-
-bool store_put_fact(struct store *s, const char *name, struct slice value, struct err *e) {
-    struct buf key = {0};
-    char *text = NULL;
-    store_fact_key(&key, name);
-    (void)pthread_mutex_lock(&s->commit_lock);
-    s->has_buffered = true;
-    rocksdb_put(s->db, s->write, key.p, key.n, value.p, value.n, &text);
-    (void)pthread_mutex_unlock(&s->commit_lock);
-    buf_release(&key);
-    return store_check(s, text, e, "write");
-}
-
 /* --- the number of commits ---
  *
- * Each commit numbers itself and adds one to a count: a number that is stored, and a count that
- * RocksDB makes when it puts the pieces together. They differ where commits in the middle got lost,
- * also those that only changed rows and so do not show in their number: what a MANIFEST cut short
- * leaves. */
+ * Two facts tell whether commits are missing, as they are after the end of a MANIFEST was lost.
+ * Each commit stores its own number. And each commit adds one to a count, by RocksDB's merge
+ * operator, so the count is the sum of what all commits have left. If commits in the middle are
+ * lost, the count is lower than the number of the last one. */
 
-#define COMMITS_COUNTED "commits-counted" /* stored in this order */
+/* In the order of their keys, as a file needs them. */
+#define COMMITS_COUNTED "commits-counted"
 #define COMMITS_NUMBERED "commits-numbered"
 
-/* As the merge operator wants it: little-endian. */
+/* Little-endian, as the merge operator needs it. */
 static struct slice encode_u64(char out[8], uint64_t v) {
     for (int i = 0; i < 8; i++)
         out[i] = (char)(v >> (8 * i) & 0xff);
@@ -112,13 +74,13 @@ static void put_in_batch(rocksdb_writebatch_t *out, const struct row *r) {
         rocksdb_writebatch_delete(out, key.p, key.n);
 }
 
-/* RocksDB inserts fast what comes in the order of keys. */
+/* The rows are sorted, because RocksDB inserts sorted keys fast. */
 static void write_buffered(struct store *s, struct row_cache *c, char **text) {
     char value[8];
     struct buf key = {0};
     rocksdb_writebatch_t *out = rocksdb_writebatch_create();
     for (int f = 0; f < FAMILY_COUNT; f++) {
-        const struct rows *rows = row_cache_sorted(c, (enum family)f);
+        const struct rows *rows = row_cache_sort_dirty(c, (enum family)f);
         for (size_t i = 0; i < rows->n; i++)
             put_in_batch(out, rows->p[i]);
     }
@@ -144,7 +106,7 @@ static void put_in_file(rocksdb_sstfilewriter_t *out, const struct row *r, char 
 
 static void put_family_in_file(rocksdb_sstfilewriter_t *out, struct row_cache *c, enum family f,
                                char **text) {
-    const struct rows *rows = row_cache_sorted(c, f);
+    const struct rows *rows = row_cache_sort_dirty(c, f);
     for (size_t i = 0; i < rows->n && *text == NULL; i++)
         put_in_file(out, rows->p[i], text);
 }

@@ -1,7 +1,7 @@
-/* Cursors: RocksDB's iterator, with a batch's dirty rows on top. Those of one owner are few, and
- * merged here; to scan a whole family RocksDB's own index over a batch serves
- * (WriteBatchWithIndex). */
-#include "state/rocksdb/store_internal.h"
+/* Cursors: RocksDB's iterator, with a batch's dirty rows on top. A cursor over the rows of one
+ * owner merges the few dirty rows of that owner itself. A cursor over a whole family uses RocksDB's
+ * own index over a batch (WriteBatchWithIndex). */
+#include "state/rocksdb/batch_internal.h"
 #include "streamer/base/mem.h"
 
 #include <assert.h>
@@ -12,16 +12,17 @@ struct store_cursor {
     struct kv *kv;
     struct store *store;
     enum family family;
-    struct batch *batch; /* NULL: of a reader */
+    struct batch *batch; /* NULL for a reader's cursor */
     const struct read_options *read;
     rocksdb_iterator_t *i; /* NULL before the first seek */
-    struct buf sought;     /* as it is stored */
-    size_t prefix_n; /* of it: the family, and the owner if it has one; it stays where keys begin
-                        with that */
-    bool backwards;  /* was sought */
-    const struct row *own; /* the batch's next row of the owner; NULL: there is none */
-    const struct row *row; /* where it stands, if it is one of the batch's; else on `i` */
-    bool both;             /* `i` has that key, too */
+    struct buf sought;     /* the stored key that was sought */
+    /* The cursor stays with keys that begin like `sought`: this many bytes of it, which are the
+     * family, and the owner if the key has one. */
+    size_t prefix_n;
+    bool backwards;        /* the direction of the last seek */
+    const struct row *own; /* the next dirty row of the owner; NULL: there is none */
+    const struct row *row; /* the dirty row that the cursor is on; NULL: it is where `i` is */
+    bool both;             /* the cursor is on `row`, and `i` has that key, too */
     bool valid;
 };
 
@@ -37,7 +38,7 @@ static struct slice prefix_of(const struct store_cursor *c) {
     return slice_of(c->sought.p, c->prefix_n);
 }
 
-/* Where RocksDB's iterator stands; slice_null() if outside. */
+/* The stored key that RocksDB's iterator is on. slice_null() if it has left the prefix. */
 static struct slice stored_at(const struct store_cursor *c) {
     size_t n;
     if (!rocksdb_iter_valid(c->i))
@@ -53,10 +54,11 @@ static void step_stored(struct store_cursor *c, bool back) {
         rocksdb_iter_next(c->i);
 }
 
-/* To the batch's next row of the owner, from `key` on or behind it. */
+/* Finds the next dirty row of the owner, at or behind `key` in the direction of the seek. `behind`:
+ * not at `key`. */
 static void find_own(struct store_cursor *c, struct slice key, bool behind) {
-    enum dirty_by_owner_side on = behind ? OWNED_BEHIND : OWNED_FROM,
-                             back = behind ? OWNED_BEFORE : OWNED_UP_TO;
+    enum dirty_by_owner_side on = behind ? DIRTY_BEHIND : DIRTY_FROM,
+                             back = behind ? DIRTY_BEFORE : DIRTY_UP_TO;
     struct batch *b = c->batch;
     c->own = b != NULL && is_of_owner(c)
                  ? dirty_by_owner_find(&b->dirty_by_owner[c->family], c->family,
@@ -69,7 +71,7 @@ static void step_own(struct store_cursor *c) {
     find_own(c, row_key(c->own), true);
 }
 
-/* An iterator that is not valid is at an end, or has failed. */
+/* To be called when the iterator is not valid: it is then at an end, or has failed. */
 static void check(struct store_cursor *c) {
     char *text = NULL;
     rocksdb_iter_get_error(c->i, &text);
@@ -79,7 +81,8 @@ static void check(struct store_cursor *c) {
         (void)store_check(c->store, text, &c->kv->err, "scan");
 }
 
-/* Settles on the nearer of what is stored and what the batch has, which hides what is stored. */
+/* Puts the cursor on the stored row or the dirty row, whichever comes first. A dirty row hides a
+ * stored row with the same key; a dirty row that is erased is skipped. */
 static void settle(struct store_cursor *c) {
     for (;;) {
         struct slice stored = stored_at(c);
@@ -95,7 +98,7 @@ static void settle(struct store_cursor *c) {
             return;
         if (c->both)
             step_stored(c, c->backwards);
-        step_own(c); /* erased */
+        step_own(c);
     }
 }
 
@@ -129,7 +132,7 @@ static void seek(struct store_cursor *c, struct slice key, bool backwards) {
         rocksdb_iter_destroy(c->i);
         c->i = NULL;
     }
-    (void)stored_key(&c->sought, c->family, key);
+    (void)key_stored(&c->sought, c->family, key);
     c->prefix_n = owner_n + 1;
     c->backwards = backwards;
     if (c->i == NULL)

@@ -11,19 +11,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_FILE "LOCK" /* RocksDB's, locked by fcntl */
+#define LOCK_FILE "LOCK" /* RocksDB locks it by fcntl */
 
 /* --- the directory --- */
 
-/* The next folder above `path`, in place; "." above a name alone. */
+/* Replaces `path` by the folder above it; a name alone becomes ".". */
 static void go_up(char *path) {
     char *slash = strrchr(path, '/');
-    while (slash != NULL && slash > path && slash[1] == '\0') { /* at the end */
+    while (slash != NULL && slash > path && slash[1] == '\0') { /* slashes at the end */
         *slash = '\0';
         slash = strrchr(path, '/');
     }
     if (slash == NULL)
-        memcpy(path, ".", 2); /* a name has a byte at least */
+        memcpy(path, ".", 2); /* fits: a name has at least one byte */
     else
         slash[slash == path] = '\0';
 }
@@ -37,7 +37,7 @@ static bool is_writable_folder(const char *path) {
     return S_ISDIR(st.st_mode) && access(path, W_OK | X_OK) == 0;
 }
 
-/* By the nearest folder that is there. */
+/* Whether the directory can be made, judged by the nearest folder above it that exists. */
 static bool can_be_made(const char *dir, struct err *e) {
     char *path = mem_strdup(dir);
     do
@@ -52,7 +52,7 @@ static bool can_be_made(const char *dir, struct err *e) {
     return ok;
 }
 
-/* Its process; 0: nobody's. */
+/* The process that uses the store. 0: none does. */
 static pid_t user_of(const char *dir) {
     struct buf path = {0};
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -116,7 +116,7 @@ bool peek_fact(const char *dir, const char *name, struct buf *value, struct err 
         return err_set(e, ERR_REBUILD, "the file CURRENT is missing");
     if (!has_store(dir))
         return true;
-    rocksdb_options_t *options = store_reading_options();
+    rocksdb_options_t *options = store_reading_options_new();
     rocksdb_t *db = rocksdb_open_for_read_only(options, dir, 0, &text);
     if (db != NULL) {
         (void)read_fact(db, name, value, &text);

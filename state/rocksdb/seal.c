@@ -35,7 +35,7 @@ static bool read_file(const char *path, struct buf *out) {
     return fclose(f) == 0 && ok;
 }
 
-/* There is either all of it or what was there before. */
+/* Replaces the file as a whole, or not at all. */
 static bool write_file(const char *dir, const char *name, struct slice content) {
     struct buf path = {0}, temporary = {0};
     (void)path_of(&path, dir, name);
@@ -77,7 +77,7 @@ static int holds_state(const struct dirent *entry) {
            ends_with(entry->d_name, ".log");
 }
 
-/* FNV-1a: against accidents, not against enemies. */
+/* FNV-1a: it finds accidents, not forgeries. */
 static uint64_t hash_of(struct slice content) {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < content.n; i++)

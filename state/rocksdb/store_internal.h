@@ -1,17 +1,18 @@
-/* store_internal: what the store's files share.
+/* store_internal: what the files of this room share about a store.
  *
- *   store.c   opening and closing, damage, facts, whole partitions
- *   commit.c  writing the rows of a batch, all or nothing
- *   batch.c   what a worker reads and writes through; readers
- *   fetch.c   reading what a batch wants, together
- *   cursor.c  the cursors of both
- *   peek.c    looking at a directory without changing it */
+ *   store.c          opens and closes a store, and makes and removes its directory
+ *   store_options.c  sets RocksDB up
+ *   store_error.c    says what RocksDB's error texts mean
+ *   facts.c          reads and writes the facts about the whole store
+ *   partitions.c     counts and wipes a partition, and knows which batch has it
+ *   commit.c         writes the rows of a batch, all or nothing
+ *   reader.c         reads committed state for queries
+ *
+ * The files of a batch are listed in batch_internal.h. seal.c and peek.c have headers of their
+ * own. */
 #ifndef STREAMER_STATE_ROCKSDB_STORE_INTERNAL_H
 #define STREAMER_STATE_ROCKSDB_STORE_INTERNAL_H
 
-#include "state/cache/dirty_by_owner.h"
-#include "state/cache/prefetch_set.h"
-#include "state/cache/row_cache.h"
 #include "state/keys.h"
 #include "state/kv.h"
 #include "state/rocksdb/store.h"
@@ -20,97 +21,87 @@
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 
+struct row_cache;
+
 struct read_options {
-    /* For single rows and whole families. They leave their blocks out of the block cache: the rows
-     * are kept singly, and the next ones lie elsewhere. */
+    /* For single rows and for whole families. The blocks that such a read loads are not put into
+     * the block cache: the rows themselves are cached, and the next ones lie in other blocks. */
     rocksdb_readoptions_t *all;
-    /* For cursors that stay with an owner (family_owner_n): files without it are skipped. */
+    /* For cursors that stay with one owner (family_owner_n): files without rows of that owner are
+     * skipped. */
     rocksdb_readoptions_t *of_owner;
 };
-struct read_options read_options_new(void);
-void read_options_free(struct read_options *r);
 
 struct store {
     char *dir;
     rocksdb_t *db;
-    rocksdb_column_family_handle_t *rows;      /* the only family */
-    rocksdb_options_t *options, *file_options; /* of the database; of the files that commits make */
+    rocksdb_column_family_handle_t *column_family; /* the only one: it holds all families of kv.h */
+    rocksdb_options_t *options;                    /* of the database */
+    rocksdb_options_t *file_options;               /* of the files that commits make */
     struct read_options read;
     rocksdb_writeoptions_t *write;
-    pthread_mutex_t commit_lock; /* held by whoever writes anything */
-    uint64_t commits;            /* under commit_lock */
-    bool has_buffered; /* under commit_lock: something was written that is in no file yet, maybe */
-    /* Of each partition: which batch (its number) has read or written it last; 0: none, or wiped
-     * since. And how often that has changed: rows that a batch keeps in memory are good as long as
-     * it has not. */
-    _Atomic uint64_t owners[KEY_PARTITION_MAX + 1];
+
+    pthread_mutex_t commit_lock; /* is held by whoever writes anything */
+    uint64_t commits;            /* how many there were so far; under commit_lock */
+    bool has_buffered; /* something may have been written that is in no file yet; under commit_lock
+                        */
+
+    /* For each partition, the number of the batch that read or wrote it last. 0: no batch did, or
+     * the partition was wiped since. */
+    _Atomic uint64_t claimed_by[KEY_PARTITION_MAX + 1];
+    /* For each partition, how often claimed_by has changed. The clean rows that a batch has in
+     * memory are valid as long as the epoch of their partition stays the same. */
     _Atomic uint32_t epochs[KEY_PARTITION_MAX + 1];
-    _Atomic uint64_t batches; /* made so far: the number of the last one */
-    size_t row_bytes;         /* that a batch may keep */
-    /* Of each partition: its rows need not be counted. */
-    atomic_bool counted[KEY_PARTITION_MAX + 1];
-    /* Set once and for all; then `damage` says why. */
-    atomic_bool damaged;
+    _Atomic uint64_t batches_made; /* the number of the newest batch */
+    size_t row_cache_bytes;        /* of each batch */
+
+    atomic_bool counted[KEY_PARTITION_MAX + 1]; /* the partition's rows need not be counted */
+
+    atomic_bool damaged; /* never goes back to false; `damage` says why */
     pthread_mutex_t damage_lock;
-    char damage[512];
+    char damage[512]; /* under damage_lock */
 };
 
-/* Turns RocksDB's allocated error text into `e`; true if there was none. Notes damage. */
+/* --- store_error.c --- */
+
+/* Frees RocksDB's error text and puts its meaning into `e`. Returns true if there was no error
+ * (text == NULL). `what` names the operation. Damage is noted in the store. */
 bool store_check(struct store *s, char *text, struct err *e, const char *what);
-/* The store is damaged. Returns false. */
+/* Puts into `e` that the store is damaged, and why. Returns false. */
 bool store_refuse_damaged(struct store *s, struct err *e);
-
-/* The partition is in the hands of that batch now (0: of none). Returns its epoch. */
-uint32_t store_claim(struct store *s, int32_t partition, uint64_t batch);
-
-/* For who only reads facts. */
-rocksdb_options_t *store_reading_options(void);
-/* Says in `e` why RocksDB did not open `dir`, by its text; returns false. ERR_REBUILD only for what
- * is known to be damage, or another version's: good state must not be set aside for what the
- * machine or RocksDB's version refuses. */
+/* Puts into `e` why RocksDB did not open `dir`, as its error text says. Returns false. The class is
+ * ERR_REBUILD only for what is known to be damage or another version's state: good state must not
+ * be set aside because of what the machine or this version of RocksDB refuses. */
 bool store_open_failed(const char *dir, const char *text, struct err *e);
 
-/* --- commit.c --- */
-/* The stored key of a fact, into `out`. */
+/* --- store_options.c --- */
+
+/* Options of a database with a block cache of `cache_bytes` and write buffers of `buffer_bytes` in
+ * all. The caller destroys them. */
+rocksdb_options_t *store_options_new(size_t cache_bytes, size_t buffer_bytes);
+/* Options of files that commits make for such a database. The caller destroys them. */
+rocksdb_options_t *store_file_options_new(rocksdb_options_t *options);
+/* Options that suffice to open a database and read facts. The caller destroys them. */
+rocksdb_options_t *store_reading_options_new(void);
+
+struct read_options read_options_new(void);
+void read_options_free(struct read_options *r);
+
+/* --- facts.c --- */
+
+/* Clears `out` and fills it with the stored key of a fact. */
 void store_fact_key(struct buf *out, const char *name);
+
+/* --- partitions.c --- */
+
+/* Gives the partition to the batch with that number (0: to none). Returns the partition's epoch. */
+uint32_t store_claim(struct store *s, int32_t partition, uint64_t batch);
+
+/* --- commit.c --- */
+
 /* Writes the dirty rows, all or nothing. */
 bool store_write_rows(struct store *s, struct row_cache *rows, struct err *e);
-/* After opening: false if commits are missing. */
+/* To be called once, after the database was opened. False with `e` if commits are missing. */
 bool store_has_all_commits(struct store *s, struct err *e);
-
-/* A key as it is stored: clears `out` and fills it. */
-struct slice stored_key(struct buf *out, enum family f, struct slice key);
-
-/* --- batch.c --- */
-struct batch {
-    struct kv kv; /* first: a kv of this store is a batch */
-    struct store *store;
-    uint64_t number;
-    struct row_cache rows;
-    struct dirty_by_owner
-        dirty_by_owner[FAMILY_COUNT]; /* the dirty rows, for cursors that stay with an owner */
-    rocksdb_writebatch_wi_t
-        *index; /* the dirty rows of those families that another cursor was asked for */
-    struct buf key, last_key;
-    struct prefetch_set prefetch[FAMILY_COUNT];
-};
-/* The epoch of the key's partition, which is this batch's from now on. */
-uint32_t batch_claim(struct batch *b, struct slice key);
-/* `r` may be NULL; `epoch`: its partition's. It is there, and as in the store or dirty. */
-static inline bool row_is_good(const struct row *r, uint32_t epoch) {
-    return r != NULL && (r->dirty || r->epoch == epoch);
-}
-/* slice_null() of NULL, the row that is not there. Good as long as it is pinned. */
-struct slice value_of_pinned(const rocksdb_pinnableslice_t *pinned);
-
-/* --- fetch.c --- */
-/* Reads those of the family's wanted rows into memory that are not there, and forgets what was
- * wanted. */
-void batch_fetch_family(struct batch *b, enum family f);
-
-/* --- cursor.c --- */
-/* `b`: whose dirty rows it sees, too; NULL: nobody's. */
-struct kv_cursor *cursor_new(struct kv *kv, struct store *s, enum family f, struct batch *b,
-                             const struct read_options *read);
 
 #endif

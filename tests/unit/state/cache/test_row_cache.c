@@ -57,7 +57,7 @@ static void look_up(struct rig *g, int f, int64_t k) {
     const struct row *r = row_cache_find(&g->cache, tables[f], make_key(g, k));
     if (r == NULL) {
         assert_false(t->dirty);
-        row_cache_keep(&g->cache, tables[f], make_key(g, k), make_value(g, t->stored), 7);
+        row_cache_put_clean(&g->cache, tables[f], make_key(g, k), make_value(g, t->stored), 7);
         return;
     }
     g->found++;
@@ -71,9 +71,7 @@ static void change(struct rig *g, int f, int64_t k) {
     struct twin *t = &g->twins[f][k];
     t->now = rng_chance(&g->rng, 30) ? -1 : g->numbers++;
     t->dirty = true;
-    struct row *r =
-        row_cache_own(&g->cache, tables[f], make_key(g, k), (size_t)rng_below(&g->rng, 50));
-    row_cache_change(&g->cache, r, make_value(g, t->now));
+    row_cache_put_dirty(&g->cache, tables[f], make_key(g, k), make_value(g, t->now));
 }
 
 static uint32_t epoch_is_7(void *arg, struct slice key) {
@@ -90,7 +88,7 @@ static bool is_before(struct slice a, struct slice b) {
 static void end_batch(struct rig *g, bool commit) {
     size_t dirty = 0, listed = 0;
     for (int f = 0; f < TABLES; f++) {
-        const struct rows *rows = row_cache_sorted(&g->cache, tables[f]);
+        const struct rows *rows = row_cache_sort_dirty(&g->cache, tables[f]);
         listed += rows->n;
         for (size_t i = 1; i < rows->n; i++)
             assert_true(is_before(row_key(rows->p[i - 1]), row_key(rows->p[i])));
@@ -106,7 +104,7 @@ static void end_batch(struct rig *g, bool commit) {
     }
     assert_int_equal(listed, dirty);
     if (commit)
-        row_cache_written(&g->cache, epoch_is_7, NULL);
+        row_cache_mark_clean(&g->cache, epoch_is_7, NULL);
     else
         row_cache_drop_dirty(&g->cache);
     if (commit)
