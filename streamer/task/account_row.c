@@ -25,7 +25,7 @@ bool account_row_is_empty(const struct account_row *r) {
 void account_type_encode(struct slice account_type, struct buf *out) {
     enum account_type type;
     bool known = account_type_find(account_type, &type);
-    assert(known); /* whoever takes one in has looked */
+    assert(known); /* whoever takes an account_type in has checked it */
     (void)known;
     avro_put_long(out, type);
 }
@@ -53,7 +53,7 @@ bool account_attributes_decode(struct slice in, struct account_attributes *a) {
     return get_attributes(&in, a) && in.n == 0;
 }
 
-/* --- the current version, which the others lean on --- */
+/* --- the current version, which the tail is compared with --- */
 
 struct current {
     bool exists;
@@ -61,7 +61,7 @@ struct current {
     int64_t from, loaded_at;
 };
 
-/* False: its attributes are none. */
+/* v == NULL: there is none. False if its attributes are damaged. */
 static bool read_current(const struct version *v, struct current *c) {
     *c = (struct current){.exists = v != NULL};
     if (v == NULL)
@@ -112,7 +112,7 @@ static bool get_joined(struct slice *in, struct slice account_id, const struct c
 
 /* --- the summary --- */
 
-/* What follows from the current version and a rate. False: more than fits. */
+/* The summary of the current version at a rate. False if an amount does not fit. */
 static bool summarize_current(const struct current *c, int64_t rate_milli,
                               struct account_summary_row *s) {
     int64_t balance = c->attributes.balance_amount;
@@ -183,7 +183,7 @@ static bool get_origin(struct slice *in, struct row_origin *o) {
 void account_row_encode(const struct account_row *r, struct buf *out) {
     struct current c;
     bool readable = read_current(timeline_current(&r->timeline), &c);
-    assert(readable); /* it was encoded or decoded by this file */
+    assert(readable); /* this file encoded or decoded it */
     (void)readable;
     timeline_encode(&r->timeline, out);
     avro_put_branch(out, r->has_joined);

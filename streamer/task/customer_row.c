@@ -78,7 +78,7 @@ static bool get_profile(struct slice *in, int64_t customer_id, const struct tota
 void customer_row_encode(const struct customer_row *r, struct buf *out) {
     struct customer_ref customer;
     bool readable = customer_row_ref(r, &customer);
-    assert(readable); /* it was encoded by this program, or decoded here */
+    assert(readable); /* this program encoded it, or this file decoded it */
     (void)readable;
     timeline_encode(&r->timeline, out);
     avro_put_branch(out, r->totals.partition_count > 0);

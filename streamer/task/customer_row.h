@@ -2,9 +2,11 @@
  * of the links, and its profile as it was emitted last. Avro binary by
  * schemas/internal/customer_row.avsc. Pure.
  *
- * The profile nearly always says what follows from the others, and is written down only where it
- * does not. What is read back is exactly what was emitted. So all that follows the timeline leans
- * on its current version, and may be copied as it is for as long as that one stays. */
+ *   timeline | totals | links | profile       the three behind the timeline are the "tail"
+ *
+ * The profile nearly always follows from the current version and the totals. It is stored only
+ * where it does not, so the tail is valid only with the current version of the timeline: it may be
+ * copied as it is as long as that version stays. What is read back is exactly what was emitted. */
 #ifndef STREAMER_TASK_CUSTOMER_ROW_H
 #define STREAMER_TASK_CUSTOMER_ROW_H
 
@@ -19,26 +21,27 @@
 struct customer_row {
     struct timeline timeline;
     struct totals totals;        /* of all links */
-    struct customer_links links; /* most customers' are all here */
+    struct customer_links links; /* of most customers these are all links */
     bool has_profile;
-    struct customer_profile_row profile; /* as emitted last */
+    struct customer_profile_row profile; /* as emitted last; only if has_profile */
 };
-void customer_row_clear(struct customer_row *r); /* says nothing; keeps memory */
+void customer_row_clear(struct customer_row *r); /* makes it empty, and keeps its memory */
 void customer_row_release(struct customer_row *r);
-/* Nothing has to be stored. */
+/* Whether there is nothing that has to be stored. */
 bool customer_row_is_empty(const struct customer_row *r);
-/* How many links have rows of their own. */
+/* The number of links that have rows of their own. */
 int64_t customer_row_links_outside(const struct customer_row *r);
 
-/* The current version in the form in which the customer's accounts get to know it; its name points
- * to where the timeline's does. False: its attributes are none. */
+/* Makes of the current version the ref that the customer's accounts are sent. Its name points to
+ * where the timeline's does. False if the version's attributes are damaged. */
 bool customer_row_ref(const struct customer_row *r, struct customer_ref *ref);
 
+/* Appends the row to `out`. */
 void customer_row_encode(const struct customer_row *r, struct buf *out);
-/* Slices of the decoded row point into `in`. */
+/* False if `in` is damaged. Slices of the decoded row point into `in`. */
 bool customer_row_decode(struct slice in, int64_t customer_id, struct customer_row *r);
-/* All but the timeline: `in` is what timeline_decode leaves of a row, `current` the version that it
- * read; NULL: none. */
+/* Decodes the tail alone. `in` is what timeline_decode leaves of a row. `current` is the current
+ * version of the timeline that it read, or NULL if there is none. */
 bool customer_row_decode_rest(struct slice in, int64_t customer_id, const struct version *current,
                               struct customer_row *r);
 
