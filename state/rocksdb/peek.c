@@ -77,11 +77,10 @@ bool peek_usable(const char *dir, struct err *e) {
             "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
             strerror(errno));
     pid_t user = user_of(dir);
-    return user == 0 ||
-           err_set(
-               e, ERR_CONFIG,
-               "state.dir=%s: in use by another process (%ld); stop that one or give this one a directory of its own",
-               dir, (long)user);
+    return user == 0 || err_set(e, ERR_CONFIG,
+                                "state.dir=%s: in use by another process (%ld); "
+                                "stop that one or give this one a directory of its own",
+                                dir, (long)user);
 }
 
 /* --- what is in it --- */

@@ -61,10 +61,10 @@ bool store_open_failed(const char *dir, const char *text, struct err *e) {
         return err_set(e, ERR_REBUILD, "state.dir=%s: it is damaged: %s", dir, text);
     if ((has(text, "lock") && has(text, "esource temporarily unavailable")) ||
         has(text, "lock hold by current process"))
-        return err_set(
-            e, ERR_CONFIG,
-            "state.dir=%s: in use by another process; stop that one or give this one a directory of its own",
-            dir);
+        return err_set(e, ERR_CONFIG,
+                       "state.dir=%s: in use by another process; "
+                       "stop that one or give this one a directory of its own",
+                       dir);
     if (has(text, "Permission denied") || has(text, "Read-only file system") ||
         has(text, "No locks available"))
         return err_set(

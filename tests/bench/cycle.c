@@ -1,13 +1,18 @@
-/* cycle: the work of a processor's transactions without Kafka: records through the tasks, with the
- * state in RocksDB, and the internal messages back in. Prints for each phase the CPU time of this
- * thread and of the whole process.
+/* cycle: what records cost without Kafka. They go through the tasks, with the state in RocksDB, and
+ * the internal messages that they cause are read back in.
  *
  *   cycle [ACCOUNTS [CHANGES [MEMORY]]]     MEMORY: state.memory.bytes
  *
- * Then what RocksDB alone takes for the same rows. Phases: insert (each account once), change
- * (another balance), unchanged (the same balance, later), refeed (the same of all accounts, in the
- * order of their ids), customer (another name; each has ten accounts), late (changes, one in twenty
- * late). */
+ * Prints one line for each phase: the CPU time of a record, in the worker's thread and in the whole
+ * process, messages, and bytes of files. Then it prints the size of the state, and what RocksDB
+ * alone needs for the same rows (rocksdb_rate.h). The phases:
+ *
+ *   insert      each account once, after the customers; a customer has ten accounts
+ *   change      another balance, the accounts in scattered order
+ *   unchanged   the same balances again, later
+ *   refeed      the balances of all accounts again, in the order of their ids
+ *   customer    another name
+ *   late        changes, of which one in twenty is late */
 #include "rocksdb_rate.h"
 #include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
@@ -29,8 +34,7 @@
 #define DAY_MS INT64_C(86400000) /* from one phase to the next: none has as many records */
 #define BEGIN_MS INT64_C(1700000000000)
 
-/* Records of a batch: of the input, or links and refs that were sent, to be read in the next one.
- */
+/* Records that are read in the next batch: the input, or links and refs that were sent. */
 struct inbox {
     struct buf bytes;
     struct letter {
@@ -51,7 +55,7 @@ struct bench {
     struct pipeline pipeline;
     struct task tasks[PARTITIONS];
     struct inbox input, inboxes[2];
-    int writing; /* which of the two is written to */
+    int writing; /* which of the two inboxes is written to */
     int64_t sent, sent_bytes;
     int64_t thread_us, process_us; /* of the last work() */
     int64_t accounts, changes, clock_ms;
@@ -86,7 +90,7 @@ static void bench_send(struct sink *sink, const struct sink_message *m) {
               (struct letter){.topic = m->topic, .partition = m->partition}, m->key, m->value);
 }
 
-/* As the worker does behind a backlog. */
+/* Commits as the worker does behind a backlog: only when the batch is full, or to write `all`. */
 static void keep(struct bench *b, bool all) {
     struct err e;
     if (!all && !batch_is_full(b->batch))
@@ -99,7 +103,8 @@ static void keep(struct bench *b, bool all) {
         b->tasks[p].saved_meta = b->tasks[p].meta;
 }
 
-/* Letters `from` … `to` - 1, whose bytes begin at `p`. Returns where they end. */
+/* Prefetches the rows of letters `from` … `to` - 1, whose bytes begin at `p`. Returns where the
+ * bytes end. */
 static const char *want(struct bench *b, const struct inbox *in, size_t from, size_t to,
                         const char *p) {
     for (size_t i = from; i < to; i++) {
@@ -147,7 +152,7 @@ static void do_nothing(struct bench *b) {
     (void)b;
 }
 
-/* What was sent in the batches before. */
+/* Reads what the batches before have sent. */
 static void read_inbox(struct bench *b) {
     struct inbox *in = &b->inboxes[b->writing];
     b->writing = 1 - b->writing;
@@ -160,8 +165,8 @@ static int64_t cpu_us(clockid_t clock) {
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* The input that was fed, in batches, and all that follows from it. A function of its own, so that
- * callgrind can be told to count in it. */
+/* Processes the input that was fed, in batches, and all that follows from it. A function of its
+ * own, so that callgrind can count in it. */
 __attribute__((noinline)) static void work(struct bench *b) {
     b->thread_us = -cpu_us(CLOCK_THREAD_CPUTIME_ID);
     b->process_us = -cpu_us(CLOCK_PROCESS_CPUTIME_ID);
@@ -205,8 +210,8 @@ static void feed_customer(struct bench *b, int64_t i, int64_t turn) {
     feed(b, TOPIC_CUSTOMERS, key, value);
 }
 
-/* Bytes that this process has read from and written to files so far: as repeatable as CPU time is
- * not. */
+/* Bytes that this process has read from and written to files so far. Unlike CPU time they are
+ * repeatable. */
 struct io {
     long long read, written;
 };
@@ -219,8 +224,8 @@ static struct io io_so_far(void) {
     return io;
 }
 
-/* Each makes its input and then works. They are functions of their own, so that callgrind can be
- * told to count in one of them. */
+/* Each phase makes its input and then processes it. They are functions of their own, so that
+ * callgrind can count in each. */
 __attribute__((noinline)) static void phase_insert(struct bench *b, int64_t n) {
     for (int64_t i = 0; i < n / ACCOUNTS_OF_CUSTOMER; i++)
         feed_customer(b, i, 0);
@@ -229,7 +234,7 @@ __attribute__((noinline)) static void phase_insert(struct bench *b, int64_t n) {
     work(b);
 }
 
-/* A stride that visits all accounts in no order. */
+/* A stride that visits all accounts in scattered order. */
 static int64_t scattered(const struct bench *b, int64_t i) {
     return i * 7919 % b->accounts;
 }
@@ -241,7 +246,7 @@ __attribute__((noinline)) static void phase_change(struct bench *b, int64_t n) {
 }
 
 __attribute__((noinline)) static void phase_unchanged(struct bench *b, int64_t n) {
-    int64_t turn = (n - 1) / b->accounts + 1; /* of the last change of an account */
+    int64_t turn = (n - 1) / b->accounts + 1; /* the last one in which an account changed */
     int64_t last = n % b->accounts;
     for (int64_t i = 0; i < n; i++)
         feed_account(b, scattered(b, i), last == 0 || i % b->accounts < last ? turn : turn - 1);
@@ -249,7 +254,8 @@ __attribute__((noinline)) static void phase_unchanged(struct bench *b, int64_t n
 }
 
 __attribute__((noinline)) static void phase_refeed(struct bench *b, int64_t n) {
-    int64_t *turns = mem_calloc((size_t)n, sizeof *turns); /* of the last change of each account */
+    int64_t *turns =
+        mem_calloc((size_t)n, sizeof *turns); /* the last one in which each account changed */
     for (int64_t i = 0; i < b->changes; i++)
         turns[scattered(b, i)] = 1 + i / b->accounts;
     for (int64_t i = 0; i < n; i++)
@@ -264,8 +270,7 @@ __attribute__((noinline)) static void phase_customer(struct bench *b, int64_t n)
     work(b);
 }
 
-/* Changes, and among them one in twenty that is late, between the versions of the phases insert and
- * change. */
+/* One change in twenty is late: it comes between the versions of the phases insert and change. */
 __attribute__((noinline)) static void phase_late(struct bench *b, int64_t n) {
     int64_t late_ms = BEGIN_MS + DAY_MS + DAY_MS / 2;
     for (int64_t i = 0; i < n; i++)
@@ -281,14 +286,13 @@ static void run(struct bench *b, const char *name, void (*phase)(struct bench *,
     struct io before = io_so_far();
     phase(b, n);
     struct io after = io_so_far();
-    (void)printf(
-        "%-9s %8" PRId64
-        " records %7.2f us in the worker %7.2f us in all %6.2f messages %6.0f bytes sent %6.0f bytes read "
-        "%6.0f bytes written\n",
-        name, n, (double)b->thread_us / (double)n, (double)b->process_us / (double)n,
-        (double)(b->sent - sent) / (double)n, (double)(b->sent_bytes - bytes) / (double)n,
-        (double)(after.read - before.read) / (double)n,
-        (double)(after.written - before.written) / (double)n);
+    (void)printf("%-9s %8" PRId64 " records %7.2f us in the worker %7.2f us in all "
+                 "%6.2f messages %6.0f bytes sent %6.0f bytes read "
+                 "%6.0f bytes written\n",
+                 name, n, (double)b->thread_us / (double)n, (double)b->process_us / (double)n,
+                 (double)(b->sent - sent) / (double)n, (double)(b->sent_bytes - bytes) / (double)n,
+                 (double)(after.read - before.read) / (double)n,
+                 (double)(after.written - before.written) / (double)n);
 }
 
 int main(int argc, char **argv) {

@@ -1,7 +1,7 @@
 /* replay: what a restore costs without Kafka. Records go through the tasks as in cycle.c, and all
- * that they send is kept: the topics. Then all of it is replayed into an empty store, partition by
- * partition, as restore.c does it. Prints the CPU time of this thread and of the whole process for
- * each message.
+ * messages that they send are kept as the topics. Then these are replayed into an empty store,
+ * partition by partition, as restore.c does it. Prints the CPU time of a message, in this thread
+ * and in the whole process.
  *
  *   replay [ACCOUNTS [CHANGES [MESSAGES-OF-A-STEP…]]] */
 #include "state/rocksdb/store.h"
@@ -22,9 +22,9 @@
 #define PARTITIONS 2
 #define ACCOUNTS_OF_CUSTOMER 10
 #define BATCH 5000
-#define FETCHED 4000 /* messages of one topic that come after each other */
+#define FETCHED 4000 /* messages that come from one topic before the next topic's */
 
-/* What lies in one partition of a topic. */
+/* The messages of one partition of a topic. */
 struct log {
     struct buf bytes;
     struct letter {
@@ -113,7 +113,7 @@ static void commit(struct bench *b) {
         fail(e.text);
 }
 
-/* --- the topics come about --- */
+/* --- making the topics --- */
 
 static void process(struct bench *b, enum topic topic, int32_t partition, struct slice key,
                     struct slice value) {
@@ -126,10 +126,10 @@ static void process(struct bench *b, enum topic topic, int32_t partition, struct
         ;
 }
 
-/* Links and refs, until none are left. */
+/* Processes links and refs until none are left. */
 static void settle(struct bench *b) {
     static const enum topic inputs[] = {TOPIC_ACCOUNT_LINKS, TOPIC_CUSTOMER_REFS};
-    struct buf key = {0}, value = {0}; /* what is sent meanwhile may move the log */
+    struct buf key = {0}, value = {0}; /* copies, because what is sent meanwhile may move the log */
     for (bool any = true; any;) {
         any = false;
         for (size_t k = 0; k < 2 * PARTITIONS; k++) {
@@ -188,7 +188,7 @@ static void make_topics(struct bench *b, int64_t accounts, int64_t changes) {
     settle(b);
 }
 
-/* --- and are replayed --- */
+/* --- replaying them --- */
 
 static void replay_step(struct bench *b, struct catchup *c) {
     catchup_apply(c, &b->pipeline.env, &b->buffer);
@@ -197,7 +197,7 @@ static void replay_step(struct bench *b, struct catchup *c) {
     commit(b);
 }
 
-/* All topics of a partition, by turns. Returns how many messages. */
+/* Replays all topics of a partition, in turns. Returns how many messages there were. */
 __attribute__((noinline)) static size_t replay(struct bench *b, int32_t partition) {
     struct catchup_range ranges[TOPIC_COUNT] = {0};
     struct catchup c;

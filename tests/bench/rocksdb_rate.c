@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Those that a change of an account writes to; the first two are read before. */
+/* The families that a change of an account writes to. It reads the first two before. */
 enum { ACCOUNTS, CUSTOMERS, HISTORY, KINDS };
 static const enum family tables[KINDS] = {FAMILY_ACCOUNTS, FAMILY_CUSTOMERS,
                                           FAMILY_ACCOUNT_HISTORY};
 
-/* In the order of their keys. */
+/* Sorted by key. */
 struct rows {
     struct buf bytes;
     struct row {
@@ -84,7 +84,7 @@ static int by_index(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* All of them, in no order. */
+/* A stride that visits all rows in scattered order. */
 static size_t scattered(const struct rows *rows, int64_t i) {
     return (size_t)i * 7919 % rows->n;
 }
@@ -162,9 +162,9 @@ void rocksdb_rate(const char *dir, int64_t changes, int64_t batch, int64_t buffe
     write_changes(&r, changes, batch);
     double written = cpu_us();
     read_changes(&r, changes);
-    (void)printf(
-        "RocksDB alone: %.2f us to write the rows of a change, %.2f us to read those that it needs\n",
-        (written - begin) / (double)changes, (cpu_us() - written) / (double)changes);
+    (void)printf("RocksDB alone: %.2f us to write the rows of a change, "
+                 "%.2f us to read those that it needs\n",
+                 (written - begin) / (double)changes, (cpu_us() - written) / (double)changes);
     rocksdb_close(r.db);
     rocksdb_destroy_db(r.options, buf_cstr(&other), &text);
     check(text);

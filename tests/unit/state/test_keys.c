@@ -82,8 +82,8 @@ static void test_keys__order_of_numbers(void **state) {
     buf_release(&b);
 }
 
-/* An account's versions lie together: no other account's come between, whatever its id begins with.
- */
+/* The versions of an account lie together. No other account's come between, even if one id is a
+ * prefix of the other. */
 static void test_keys__order_of_accounts(void **state) {
     static const char *const ids[] = {"A",  "A\1", "A\1\1", "A\x7f", "A0",
                                       "AA", "A|",  "B",     "Ä",     "\xf4\x8f\xbf\xbf"};
@@ -104,7 +104,7 @@ static void test_keys__order_of_accounts(void **state) {
                 buf_set(&before, buf_slice(&key));
             }
         }
-        /* Where a listing of a customer's accounts goes on behind ids[i]. */
+        /* A listing of a customer's accounts goes on here after ids[i]. */
         key_customer_account(&behind, 1, 5, slice_str(ids[i]));
         key_add_terminator(&behind);
         for (size_t j = 0; j < ARRAY_LEN(ids); j++) {

@@ -1,4 +1,4 @@
-/* The twin's own behaviour, against what kv.h says; test_store.c compares it with the store. */
+/* The twin in memory does what kv.h says. test_batch.c compares it with the store. */
 #include "support.h"
 
 #include "state/memory.h"
@@ -57,7 +57,7 @@ static void test_memory__rollback(void **state) {
     assert_value(m, FAMILY_META, "changed", "1");
     assert_value(m, FAMILY_META, "erased", "1");
     assert_value(m, FAMILY_META, "new", NULL);
-    memory_rollback(m); /* nothing left to take back */
+    memory_rollback(m); /* there is nothing left to undo */
     assert_value(m, FAMILY_META, "kept", "1");
     memory_free(m);
 }

@@ -1,5 +1,5 @@
-/* key_sort beside qsort: short keys and long ones, zeros in them, the same one more than once, ends
- * that decide. */
+/* key_sort sorts as qsort does: short keys and long ones, keys with zeros, equal keys, keys that
+ * differ only at their ends. */
 #include "support.h"
 
 #include "state/cache/key_sort.h"
@@ -22,7 +22,7 @@ static struct slice key_of(const void *context, const void *item) {
     return slice_of(k->p, k->n);
 }
 
-/* As unsigned bytes; of two that begin alike the shorter one comes first. */
+/* Compares unsigned bytes. If one key is a prefix of the other, the shorter one comes first. */
 static int compare(const void *a, const void *b) {
     const struct key *x = a, *y = b;
     for (size_t i = 0; i < x->n && i < y->n; i++)
@@ -31,8 +31,8 @@ static int compare(const void *a, const void *b) {
     return (x->n > y->n) - (x->n < y->n);
 }
 
-/* `common` bytes alike, then a few kinds of bytes, so that many begin alike and some are the same.
- */
+/* All keys share `common` bytes. Then come few different bytes, so that many keys share more, and
+ * some are equal. */
 static struct key random_key(struct rng *rng, size_t common) {
     static const char kinds[] = {'\0', '\1', 'a', '\x7f', '\xff'};
     struct key k = {.n = common + (size_t)rng_below(rng, KEY_BYTES - (int64_t)common)};
@@ -67,7 +67,7 @@ static void test_key_sort__qsort(void **state) {
     key_sort_release(&s);
 }
 
-/* Each key once, with its hash; then the same memory for others. */
+/* The set has each key once, with its hash. Then its memory is used for other keys. */
 static void test_key_sort__wanted(void **state) {
     (void)state;
     static struct key keys[KEYS];

@@ -1,5 +1,5 @@
-/* row_cache against a plain array: what is dirty is there, what is found is right, and memory is
- * bounded. */
+/* row_cache beside a plain array: dirty rows are never missing, rows that are found are right, and
+ * memory is bounded. */
 #include "support.h"
 
 #include "state/cache/row_cache.h"
@@ -9,10 +9,10 @@
 
 #define KEYS 300
 #define TABLES 3
-#define MAX_BYTES 40000 /* far less than all rows take */
+#define MAX_BYTES 40000 /* far less than all rows need */
 
 struct twin {
-    int64_t stored, now; /* a value's number; -1: absent */
+    int64_t stored, now; /* the numbers of values; -1: the row is absent */
     bool dirty;
 };
 
@@ -24,7 +24,7 @@ struct rig {
     int64_t numbers, found;
 };
 
-/* The last one is only scanned: its rows leave when they are written. */
+/* The last family is only scanned: its rows are evicted when they were written. */
 static const enum family tables[TABLES] = {FAMILY_LINKS, FAMILY_ACCOUNTS, FAMILY_ACCOUNT_HISTORY};
 
 static struct slice make_key(struct rig *g, int64_t k) {
@@ -35,7 +35,7 @@ static struct slice make_key(struct rig *g, int64_t k) {
     return buf_slice(&g->key);
 }
 
-/* Of any length, so that values outgrow their place. */
+/* Values have different lengths, so that some outgrow the room of their row. */
 static struct slice make_value(struct rig *g, int64_t number) {
     buf_clear(&g->value);
     if (number < 0)
@@ -84,7 +84,7 @@ static bool is_before(struct slice a, struct slice b) {
     return order < 0 || (order == 0 && a.n < b.n);
 }
 
-/* In order, each dirty row once, and nothing else. */
+/* The sorted rows are all dirty rows, each once, in order. */
 static void end_batch(struct rig *g, bool commit) {
     size_t dirty = 0, listed = 0;
     for (int f = 0; f < TABLES; f++) {

@@ -1,4 +1,5 @@
-/* Batches and readers: what they see, and that they see what the twin in memory sees. */
+/* Batches and readers: what they see of committed and uncommitted rows. The twin in memory says
+ * what they must see. */
 #include "store_rig.h"
 
 #include "state/keys.h"
@@ -14,7 +15,8 @@ struct twins {
     struct memory *memory;
 };
 
-/* Of a few owners, where the family has any (family_owner_n); the owner alone now and then. */
+/* The key of a row of one of a few owners (family_owner_n); now and then the part for the owner
+ * alone. */
 static struct slice random_owned_key(struct rng *r, enum family f, struct buf *out) {
     int32_t partition = (int32_t)rng_below(r, 2);
     struct slice account = slice_str((const char *[]){"a", "ab", "b"}[rng_below(r, 3)]);
@@ -34,7 +36,7 @@ static struct slice random_owned_key(struct rng *r, enum family f, struct buf *o
     return buf_slice(out);
 }
 
-/* Few keys, many of them prefixes of each other. */
+/* One of a few keys, many of which are prefixes of each other. */
 static struct slice random_key(struct rng *r, enum family f, struct buf *out) {
     if (f != FAMILY_ACCOUNTS && rng_chance(r, 60))
         return random_owned_key(r, f, out);
@@ -44,7 +46,7 @@ static struct slice random_key(struct rng *r, enum family f, struct buf *out) {
     return buf_slice(out);
 }
 
-/* Among the keys that begin with `owner`. */
+/* Both cursors must be at the same row, or have both left the keys that begin with `owner`. */
 static void assert_same_place(struct kv_cursor *a, struct kv_cursor *b, struct slice owner) {
     bool is_in = cursor_in(a, owner);
     assert_int_equal(is_in, cursor_in(b, owner));
@@ -54,7 +56,7 @@ static void assert_same_place(struct kv_cursor *a, struct kv_cursor *b, struct s
     assert_true(slice_eq(cursor_value(a), cursor_value(b)));
 }
 
-/* One walk: jumps, then steps as long as there is something. */
+/* Seeks with both cursors, and then moves both as long as there are rows. */
 static void walk(struct rng *r, struct kv *x, struct kv *y, enum family f) {
     struct buf key = {0};
     struct kv_cursor *a = kv_cursor(x, f), *b = kv_cursor(y, f);
@@ -90,12 +92,13 @@ static void read_both(struct rng *r, struct kv *x, struct kv *y, enum family f) 
     buf_release(&b);
 }
 
-/* Some of them twice, some in memory, some nowhere; now and then more than one read takes. */
+/* Asks for some rows together. Some keys come twice, some rows are in memory, some do not exist.
+ * Now and then there are more keys than one call of RocksDB gets. */
 static void want_some(struct rng *r, struct kv *kv, enum family f) {
     struct buf key = {0};
     for (int64_t n = rng_below(r, rng_chance(r, 10) ? 1000 : 10); n > 0; n--)
         kv_want(kv, f, random_key(r, f, &key));
-    if (rng_chance(r, 80)) /* else later, or never */
+    if (rng_chance(r, 80)) /* otherwise a later call fetches them, or none */
         kv_fetch(kv);
     buf_release(&key);
 }
@@ -166,7 +169,7 @@ static void twins_step(struct rng *r, struct twins *t) {
     }
 }
 
-/* Small enough that a batch keeps but a few rows of those that are committed. */
+/* A store whose batches have memory for only a few clean rows. */
 static struct store *open_forgetful_store(const char *dir) {
     struct err e = {0};
     struct store *s = store_open(dir, MEMORY_BYTES, 1000, &e);
@@ -183,7 +186,7 @@ static void test_batch__twin(void **state) {
     for (int reopened = 0; reopened < 3; reopened++) {
         for (int i = 0; i < 6000; i++)
             twins_step(&r, &t);
-        batch_free(t.batch); /* what was not committed is gone */
+        batch_free(t.batch); /* drops what was not committed */
         memory_rollback(t.memory);
         store_close(t.store);
         t.store = reopened == 0 ? open_store(dir) : open_forgetful_store(dir);
@@ -196,8 +199,8 @@ static void test_batch__twin(void **state) {
     remove_scratch(dir);
 }
 
-/* Partitions go from one batch to the other and back, or are wiped: what a batch has kept in memory
- * is never out of date. */
+/* Partitions go from one batch to the other and back, or are wiped. A batch must not use the rows
+ * that it has in memory from before. */
 static void test_batch__batches_take_turns(void **state) {
     (void)state;
     struct err e;
@@ -248,13 +251,13 @@ static void test_batch__nothing_is_visible_before_commit(void **state) {
     assert_committed(s, FAMILY_LINKS, 1, "k", "2");
     assert_committed(s, FAMILY_ACCOUNTS, 1, "k", "3");
     assert_value(batch_kv(other), FAMILY_LINKS, 1, "k", "2");
-    assert_value(before, FAMILY_LINKS, 1, "k", "1"); /* a reader is one moment */
+    assert_value(before, FAMILY_LINKS, 1, "k", "1"); /* a reader sees the state of one moment */
     assert_value(before, FAMILY_ACCOUNTS, 1, "k", NULL);
     store_reader_free(before);
     put_text(b, FAMILY_LINKS, 1, "k", "4");
     batch_clear(b);
     assert_value(batch_kv(b), FAMILY_LINKS, 1, "k", "2");
-    commit(b); /* of nothing */
+    commit(b); /* an empty commit */
     assert_committed(s, FAMILY_LINKS, 1, "k", "2");
     batch_free(b);
     batch_free(other);
@@ -282,7 +285,7 @@ static void *write_many(void *arg) {
     return ok ? w : NULL;
 }
 
-/* Workers side by side: all commits are there, also for the store that counts them. */
+/* Several workers commit at once. No commit is lost, and the count of commits agrees. */
 static void test_batch__many_writers(void **state) {
     (void)state;
     char *dir = make_scratch();
@@ -305,7 +308,7 @@ static void test_batch__many_writers(void **state) {
     remove_scratch(dir);
 }
 
-/* A failed batch is neither read nor written, and its commit says why. */
+/* A failed batch reads nothing and writes nothing, and its commit says why. */
 static void test_batch__failed_batch(void **state) {
     (void)state;
     struct err e = {0};

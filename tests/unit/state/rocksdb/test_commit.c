@@ -1,4 +1,5 @@
-/* Large commits, which are files of their own, and what is left of those that fail. */
+/* Large commits, each of which makes a file of its own; and that nothing is left of one that fails.
+ */
 #include "store_rig.h"
 
 #include "state/keys.h"
@@ -34,9 +35,9 @@ static unsigned long free_blocks(const char *dir) {
 
 #define NO_DISK 77
 
-/* The commit's file is made, but there is no room on the disk for RocksDB's copy of it. Returns 7
- * if that is an error to try again, of which nothing is left, and the next one succeeds once there
- * is room; NO_DISK without the right to mount a disk of its own. */
+/* The commit's file is made, but the disk has no room for RocksDB's copy of it. Returns 7 if that
+ * fails with ERR_RETRY, leaves nothing behind, and the next commit succeeds once there is room.
+ * Returns NO_DISK if this process may not mount a disk of its own. */
 static int fill_disk(const char *dir) {
     struct err e = {0};
     struct buf balloon = {0};
@@ -86,7 +87,7 @@ static void test_commit__disk_full(void **state) {
     assert_int_equal(code, 7);
 }
 
-/* A commit that makes a file fails under that limit, with that text, and nothing of it is there. */
+/* A large commit must fail under that limit, with that text, and nothing of it may be there. */
 static void fail_under_limit(struct store *s, struct batch *b, __rlimit_resource_t what,
                              rlim_t soft, const char *says) {
     struct err e = {0};
@@ -114,7 +115,7 @@ static void test_commit__large_commits(void **state) {
     assert_true(kv_get(batch_kv(b), FAMILY_META, buf_slice(&key), &value));
     assert_int_equal(value.p[value.n - 1], '1');
     put_text(b, FAMILY_LINKS, 1, "k",
-             "little"); /* through the log, then again with much: the last one counts */
+             "little"); /* goes through the log; the next commit, which is large, replaces it */
     commit(b);
     put_much(batch_kv(b), 3);
     put_text(b, FAMILY_LINKS, 1, "k", "much again");

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-/* How many, and that they come in order. */
+/* Counts the links of a customer. They must come in order. */
 static int64_t rows_of_owner(struct batch *b, int64_t customer_id) {
     struct buf owner = {0}, last = {0};
     int64_t count = 0;
@@ -24,7 +24,8 @@ static int64_t rows_of_owner(struct batch *b, int64_t customer_id) {
 
 #define OWNERS 50
 
-/* Customer c has the accounts c, c + OWNERS, …, in no order; every third one is erased. */
+/* Puts links from … to - 1, of which link i belongs to customer i % OWNERS. They come in scattered
+ * order, and every third one is erased again. Returns how many customer 0 has more than before. */
 static int64_t put_links_of_all(struct batch *b, int64_t from, int64_t to) {
     struct buf key = {0};
     int64_t kept = 0;
@@ -48,8 +49,7 @@ static void test_cursor__owners_in_a_large_batch(void **state) {
     struct store *s = open_store(dir);
     struct batch *b = batch_new(s);
     int64_t kept = 0;
-    for (int64_t to = OWNERS; to <= OWNERS * 400;
-         to *= 2) { /* a cursor now and then: what it uses grows */
+    for (int64_t to = OWNERS; to <= OWNERS * 400; to *= 2) { /* the index grows each time */
         kept += put_links_of_all(b, to == OWNERS ? 0 : to / 2, to);
         for (int64_t owner = 0; owner < OWNERS; owner++)
             assert_int_equal(rows_of_owner(b, owner), kept);
@@ -64,7 +64,6 @@ static void test_cursor__owners_in_a_large_batch(void **state) {
     remove_scratch(dir);
 }
 
-/* Rows that are wiped do not come back where a cursor leaves out the files without its owner. */
 static bool owner_has_rows(struct batch *b, int64_t customer_id) {
     return rows_of_owner(b, customer_id) > 0;
 }
@@ -76,6 +75,8 @@ static void put_link(struct batch *b, int64_t customer_id) {
     buf_release(&key);
 }
 
+/* Cursors skip the files without rows of their owner. Rows that were wiped must not come back
+ * because the wipe lies in a file or a buffer that is skipped. */
 static void test_cursor__wiped_owners(void **state) {
     (void)state;
     struct err e = {0};

@@ -1,4 +1,4 @@
-/* Damage to the files of a store: it is found, and the store is refused. */
+/* Damage to the files of a store is found, and the store is refused. */
 #include "store_rig.h"
 
 #include "state/keys.h"
@@ -33,8 +33,8 @@ static void test_damage__damaged_manifest(void **state) {
     remove_scratch(dir);
 }
 
-/* Writes the same rows again and again: some get into table files on the way, by their number or
- * because much is written with them, the last ones are in the log. */
+/* Writes the same rows again and again. Some of them get into table files, because they are many or
+ * because they are part of a large commit. The last ones are in the log. */
 static int grow(const char *dir, bool then_close) {
     struct err e = {0};
     struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
@@ -57,9 +57,9 @@ static int grow(const char *dir, bool then_close) {
     return 7;
 }
 
-/* The store is closed cleanly or not, then any part of the end of its MANIFEST gets lost, with
- * which RocksDB itself opens most of the time, at the newest position. The same rows are written
- * anew all the time: their number says nothing. */
+/* The store is closed cleanly or not, and then the end of its MANIFEST is cut off, in several
+ * lengths. RocksDB itself opens most of these, at the newest position. The number of rows tells
+ * nothing, because the same rows are written again and again. */
 static void cut_manifest(bool clean) {
     struct err e;
     bool refused = false;
@@ -69,7 +69,7 @@ static void cut_manifest(bool clean) {
         char *path = find_file(dir, "MANIFEST");
         struct stat st;
         assert_int_equal(stat(path, &st), 0);
-        /* How long it is, is for RocksDB's threads to decide. */
+        /* A part of its length, because that depends on RocksDB's threads. */
         assert_int_equal(truncate(path, st.st_size - 1 - st.st_size * part / 16), 0);
         struct store *s = store_open(dir, MEMORY_BYTES, 1, &e);
         if (s == NULL) {
@@ -93,7 +93,7 @@ static void test_damage__manifest_cut_short(void **state) {
     cut_manifest(false);
 }
 
-/* RocksDB would make a new database of it, with what is in the log. */
+/* Without CURRENT, RocksDB would make a new database with the content of the log. */
 static void test_damage__missing_current(void **state) {
     (void)state;
     char *dir = make_full_store();
@@ -120,7 +120,7 @@ static void test_damage__damaged_table(void **state) {
     char *path = find_file(dir, ".sst");
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
-    for (off_t at = 8192; at < st.st_size / 2; at += 1000) /* behind what is read to open it */
+    for (off_t at = 8192; at < st.st_size / 2; at += 1000) /* opening does not read there */
         overwrite(path, at, "\xde\xad\xbe\xef", 4);
     struct store *s = open_store(dir);
     struct batch *b = batch_new(s);
@@ -132,15 +132,15 @@ static void test_damage__damaged_table(void **state) {
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
     buf_release(&owner);
     batch_clear(b);
-    fetch_every(batch_kv(b), 3500, 4500, 1); /* side by side: by a scan */
+    fetch_every(batch_kv(b), 3500, 4500, 1); /* neighbours, which are scanned */
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     batch_clear(b);
     assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000",
-                 NULL); /* nor taken for absent by the scan */
+                 NULL); /* the scan has not noted it as absent */
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
     assert_non_null(strstr(batch_kv(b)->err.text, "start again"));
-    assert_false(batch_commit(b, &e)); /* and what was made of nothing found is not kept */
+    assert_false(batch_commit(b, &e)); /* what followed from the missing row is not written */
     assert_int_equal(e.class, ERR_STOP);
     struct kv_cursor *c = kv_cursor(batch_kv(b), FAMILY_LINKS);
     cursor_seek(c, slice_of("\0\1", 2));
@@ -154,12 +154,12 @@ static void test_damage__damaged_table(void **state) {
     store_reader_free(reader);
     assert_false(store_count_rows(s, 1, rows, &e));
     assert_int_equal(e.class, ERR_STOP);
-    put_text(b, FAMILY_LINKS, 2, "k", "1"); /* has no part in the damage */
+    put_text(b, FAMILY_LINKS, 2, "k", "1"); /* is not damaged */
     assert_false(batch_commit(b, &e));
     assert_int_equal(e.class, ERR_STOP);
     batch_free(b);
     store_close(s);
-    assert_refused(dir, ERR_REBUILD, "orruption"); /* so that it is set aside */
+    assert_refused(dir, ERR_REBUILD, "orruption"); /* the caller then sets it aside */
     free(path);
     remove_scratch(dir);
 }
@@ -183,7 +183,7 @@ static void test_damage__table_cut_short(void **state) {
     remove_scratch(dir);
 }
 
-/* The last writes are lost, not torn: the families still agree. */
+/* The last commits are lost, each as a whole: the families still agree. */
 static void test_damage__log_cut_short(void **state) {
     (void)state;
     char *dir = make_scratch();

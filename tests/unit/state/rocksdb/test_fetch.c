@@ -3,8 +3,9 @@
 
 #include "streamer/base/mem.h"
 
-/* In the write buffer, of which no estimate tells: what is fetched side by side, every other row
- * being absent, and with so many rows between that the scan gives up, is what is there. */
+/* The rows lie in the write buffer, which the estimate of sizes does not know, so all are scanned.
+ * Once neighbours are fetched, of which every second row is absent. Once there are so many rows
+ * between those that are fetched that the scan gives up. Both must find what is there. */
 static void test_fetch__fetch(void **state) {
     (void)state;
     static const int steps[] = {1, 40};
@@ -18,7 +19,7 @@ static void test_fetch__fetch(void **state) {
     commit(b);
     batch_free(b);
     for (size_t k = 0; k < ARRAY_LEN(steps); k++) {
-        b = batch_new(s); /* has nothing in memory */
+        b = batch_new(s); /* so that no row is in memory */
         fetch_every(batch_kv(b), 0, 8010, steps[k]);
         for (int i = 0; i < 8010; i += steps[k]) {
             name_of(name, i);

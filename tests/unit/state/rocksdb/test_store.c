@@ -1,4 +1,4 @@
-/* The life of a store: opening, facts, partitions, its directory, its memory. */
+/* A store as a whole: facts, partitions, its directory, its memory. */
 #include "store_rig.h"
 
 #include "state/keys.h"
@@ -53,7 +53,7 @@ static void assert_counts(struct store *s, int32_t partition, bool filled) {
         assert_int_equal(rows[f], filled ? f + 1 : 0);
 }
 
-/* The neighbours in key order, and the partition of the facts, stay as they are. */
+/* Wiping a partition leaves its neighbours in key order and the facts as they are. */
 static void test_store__count_and_wipe(void **state) {
     static const int32_t partitions[] = {0, 1, 2, 0xff, 0x100, 0x1ff, KEY_PARTITION_MAX};
     (void)state;
@@ -105,15 +105,15 @@ static void test_store__needs_count(void **state) {
     (void)state;
     char *dir = make_scratch();
     struct store *s = open_store(dir);
-    assert_false(store_needs_count(s, 1)); /* a new one */
+    assert_false(store_needs_count(s, 1)); /* it is new */
     store_close(s);
     s = open_store(dir);
     assert_false(store_needs_count(s, 1));
     store_close(s);
     assert_int_equal(in_other_process("crash", dir), 7);
     s = open_store(dir);
-    assert_false(store_needs_count(s, 1));          /* a crash alone changes nothing */
-    assert_committed(s, FAMILY_LINKS, 1, "k", "1"); /* what was committed is there, synced or not */
+    assert_false(store_needs_count(s, 1));          /* not after a crash */
+    assert_committed(s, FAMILY_LINKS, 1, "k", "1"); /* committed, though not synced */
     store_close(s);
     s = open_store(dir);
     assert_false(store_needs_count(s, 1));
@@ -122,19 +122,18 @@ static void test_store__needs_count(void **state) {
     remove_scratch(dir);
 }
 
-/* Once for each partition in the life of the store. */
+/* The rows of each partition need to be counted once as long as the store is open. */
 static void test_store__counted_once(void **state) {
     (void)state;
     struct err e = {0};
     char *dir = make_scratch();
     store_close(open_store(dir));
-    char *log = find_file(dir, ".log"); /* longer than it was left, with nothing that counts */
+    char *log = find_file(dir, ".log"); /* made longer, which changes no row */
     struct stat st;
     assert_int_equal(stat(log, &st), 0);
     assert_int_equal(truncate(log, st.st_size + 1), 0);
     free(log);
-    rlim_t before =
-        set_limit(RLIMIT_NOFILE, 0); /* an open that fails does not lose the seal that tells */
+    rlim_t before = set_limit(RLIMIT_NOFILE, 0); /* an open that fails leaves the seal in place */
     assert_null(store_open(dir, MEMORY_BYTES, 1, &e));
     (void)set_limit(RLIMIT_NOFILE, before);
     struct store *s = open_store(dir);
@@ -147,7 +146,7 @@ static void test_store__counted_once(void **state) {
     remove_scratch(dir);
 }
 
-/* Random values, so that they are as large on disk. */
+/* The values are random, so that they cannot be compressed. */
 static bool put_random(struct store *s, struct rng *r, int from, int to) {
     struct err e = {0};
     struct batch *b = batch_new(s);
@@ -166,7 +165,7 @@ static bool put_random(struct store *s, struct rng *r, int from, int to) {
     return ok;
 }
 
-/* The most memory that was ever in use since this program was started; -1 if nobody knows. */
+/* The most memory that this process ever used. -1 if that cannot be read. */
 static long peak_kib(void) {
     char line[256];
     long kib = -1;
@@ -178,9 +177,9 @@ static long peak_kib(void) {
     return kib;
 }
 
-/* Writes much more than the cache holds and reads it all. Returns 7 if no more memory was ever in
- * use than the cache, as much again for what is not in a table yet, and what the process, its
- * threads and a compaction at work take: all of that does not depend on the size of the state. */
+/* Writes much more than the store may keep in memory, and reads it all. Returns 7 if the process
+ * never used more than a limit: the memory of the store, and what the process, its threads and a
+ * compaction need. None of that depends on the size of the state. */
 static int stay_small(const char *dir) {
     struct err e = {0};
     int64_t rows[FAMILY_COUNT];
@@ -200,7 +199,7 @@ static int stay_small(const char *dir) {
 static void test_store__memory_is_bounded(void **state) {
     (void)state;
 #ifdef __SANITIZE_ADDRESS__
-    skip(); /* it keeps freed memory */
+    skip(); /* the sanitizer keeps freed memory */
 #endif
     char *dir = make_scratch();
     assert_int_equal(in_other_process("small", dir), 7);
@@ -216,7 +215,7 @@ static void test_store__destroy(void **state) {
     store_close(open_store(buf_cstr(&state_dir)));
     assert_true(store_destroy(buf_cstr(&state_dir), &e));
     assert_int_not_equal(access(buf_cstr(&state_dir), F_OK), 0);
-    assert_true(store_destroy(buf_cstr(&state_dir), &e)); /* there is none */
+    assert_true(store_destroy(buf_cstr(&state_dir), &e)); /* there is no store any more */
     buf_release(&state_dir);
     remove_scratch(dir);
 }
@@ -235,7 +234,7 @@ static void test_store__set_aside(void **state) {
     assert_int_not_equal(access(buf_cstr(&state_dir), F_OK), 0);
     assert_false(store_set_aside(buf_cstr(&state_dir), 1234568, &aside, &e));
     assert_int_equal(e.class, ERR_STOP);
-    struct store *s = open_store(buf_cstr(&expected)); /* still whole */
+    struct store *s = open_store(buf_cstr(&expected)); /* it is still whole */
     assert_false(store_needs_count(s, 1));
     store_close(s);
     buf_release(&state_dir);
@@ -244,7 +243,7 @@ static void test_store__set_aside(void **state) {
     remove_scratch(dir);
 }
 
-/* Finds that another process has the store. */
+/* Returns 7 if store_open says that another process has the store. */
 static int be_refused(const char *dir) {
     struct err e = {0};
     bool refused = store_open(dir, MEMORY_BYTES, 1, &e) == NULL && e.class == ERR_CONFIG &&
@@ -252,7 +251,7 @@ static int be_refused(const char *dir) {
     return refused ? 7 : 1;
 }
 
-/* By this process and by another one. */
+/* A store that is open can be opened neither by its own process nor by another one. */
 static void test_store__in_use(void **state) {
     (void)state;
     char *dir = make_scratch();
@@ -284,8 +283,8 @@ static void test_store__bad_directory(void **state) {
     remove_scratch(dir);
 }
 
-/* A state with tables that this version does not have: refused with a word that tells, for the
- * caller to set it aside. */
+/* A state with column families that this version does not know is refused with ERR_REBUILD, so that
+ * the caller sets it aside. */
 static void test_store__other_version(void **state) {
     (void)state;
     char *dir = make_scratch(), *text = NULL;
@@ -318,8 +317,9 @@ static void test_store__other_version(void **state) {
     remove_scratch(dir);
 }
 
-/* Whoever goes back from Debian 13 to 12 keeps the state: its RocksDB knows formats up to 5. The
- * format lies before the eight bytes that every table ends with. */
+/* A user who goes back from Debian 13 to 12 keeps the state, because its tables have format 5, the
+ * newest that Debian 12 reads. The format lies before the eight bytes that every table ends with.
+ */
 static void test_store__tables_for_older_systems(void **state) {
     (void)state;
     char *dir = make_full_store(), *path = find_file(dir, ".sst");

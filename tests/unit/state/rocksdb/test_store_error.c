@@ -1,4 +1,4 @@
-/* What a store does not take for damage: good state stays as it is. */
+/* Errors that are no damage: the store is refused, but its state stays good. */
 #include "store_rig.h"
 
 #include "streamer/base/mem.h"
@@ -15,7 +15,7 @@
 
 static atomic_bool disk_fails;
 
-/* Stands before libc's: what RocksDB reads tables with. */
+/* Replaces libc's pread, with which RocksDB reads tables. */
 ssize_t pread(int fd, void *p, size_t n, off_t at) {
     if (!atomic_load(&disk_fails))
         return syscall(SYS_pread64, fd, p, n, at);
@@ -46,14 +46,15 @@ static void test_store_error__lock_cannot_be_opened(void **state) {
     assert_int_equal(unlink(lock), 0);
     assert_int_equal(mkdir(lock, 0700), 0);
     assert_refused(dir, ERR_STOP, "Is a directory");
-    free(find_file(dir, "CLEAN")); /* it still tells what changes from now on */
+    free(find_file(dir, "CLEAN")); /* the seal is still there */
     assert_int_equal(rmdir(lock), 0);
     assert_whole(dir);
     free(lock);
     remove_scratch(dir);
 }
 
-/* A user who may read the directory, or may not even look into it, and owns nothing there. */
+/* Opens the store as a user who owns nothing in the directory, and may read it or not even look
+ * into it. Returns 7 if that is refused as it should be. */
 static int be_nobody(const char *dir) {
     struct err e = {0};
     bool refused = setuid(65534) == 0 && store_open(dir, MEMORY_BYTES, 1, &e) == NULL &&
@@ -99,8 +100,8 @@ static void no_state(void *state) {
     (void)state;
 }
 
-/* What was made with options that RocksDB does not take together with ours is whole all the
- * same. */
+/* A database that was made with options which do not go together with ours is refused, but it is
+ * not damaged. */
 static void test_store_error__options_that_do_not_fit(void **state) {
     (void)state;
     char *dir = make_scratch(), *text = NULL;
@@ -109,7 +110,7 @@ static void test_store_error__options_that_do_not_fit(void **state) {
         rocksdb_comparator_create(NULL, no_state, compare_backwards, name_backwards);
     rocksdb_options_set_comparator(options, backwards);
     rocksdb_options_set_create_if_missing(options, 1);
-    for (int i = 0; i < 2; i++) { /* before and after it is refused */
+    for (int i = 0; i < 2; i++) { /* it opens with its own options before and after */
         rocksdb_t *db = rocksdb_open(options, dir, &text);
         assert_null(text);
         rocksdb_close(db);
@@ -120,7 +121,7 @@ static void test_store_error__options_that_do_not_fit(void **state) {
     remove_scratch(dir);
 }
 
-/* A path is no error text. */
+/* The words of a path are no error text. */
 static void test_store_error__name_that_sounds_like_damage(void **state) {
     (void)state;
     char *dir = make_scratch();
