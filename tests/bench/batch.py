@@ -1,6 +1,7 @@
 """The nightly dbt run that streamer replaces: how long it takes. `./dev batch`.
 
-The same pipeline as a dbt project (tests/bench/dbt) on DuckDB, over CSV files of a bank (feeds.py). Cases:
+The same pipeline as a dbt project (tests/bench/dbt) on DuckDB, over CSV files of a bank (feeds.py).
+Cases:
   full          first load, into an empty database
   changed_full  the next night: the export holds all rows again, some accounts changed
   changed_only  the next night, where the export holds only the changed accounts
@@ -74,7 +75,8 @@ class Warehouse:
         other = Warehouse(directory)
         shutil.copyfile(self.database, other.database)
         shutil.copytree(self.target, other.target)
-        # dbt parses again whatever it did not parse under these variables, so the copy has to be parsed first.
+        # dbt parses again whatever it did not parse under these variables, so the copy has to be
+        # parsed first.
         other.parse()
         return other
 
@@ -106,7 +108,8 @@ class Warehouse:
         )
 
     def _model_seconds(self) -> float:
-        """Of the last build: the models' times added up. Two run at a time, so it can exceed the wall time."""
+        """Of the last build: the models' times added up. Two run at a time, so it can exceed the
+        wall time."""
         results = self.target / "run_results.json"
         if not results.exists():
             return 0.0
@@ -143,7 +146,8 @@ def table(costs: dict[str, list[Cost]]) -> str:
         )
         walls = [cost.wall_seconds for cost in runs]
         lines.append(
-            f"| {case} | {wall:.1f} | {cpu:.1f} | {models:.1f} | {rss:.0f} | {min(walls):.1f} to {max(walls):.1f} |"
+            f"| {case} | {wall:.1f} | {cpu:.1f} | {models:.1f} | {rss:.0f} | "
+            f"{min(walls):.1f} to {max(walls):.1f} |"
         )
     return "\n".join(lines)
 

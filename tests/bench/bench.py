@@ -1,13 +1,15 @@
 """What streamer costs on Apache Kafka, beside others that do the same. `./dev bench`.
 
-Each run has input topics of its own. It fills them workload by workload; after each, one peer after the other starts,
-works off the backlog and stops. Then each is timed from change to result under a steady load, and restored without its
-state. Runs take the peers in turn first. Peers:
+Each run has input topics of its own. It fills them workload by workload; after each, one peer after
+the other starts, works off the backlog and stops. Then each is timed from change to result under a
+steady load, and restored without its state. Runs take the peers in turn first. Peers:
   streamer       the product
-  floor          its Kafka work without the processing (floor.c): as many messages, of the same sizes
+  floor          its Kafka work without the processing (floor.c): as many messages, of the same
+                 sizes
   kafka-streams  the same results by Kafka Streams (peer_kafka_streams.py)
   no-headers     streamer with output.headers=none; only if it is asked for
-Writes results.jsonl (raw), results.md (medians, ratios) and results.svg into build/bench (--small: build/bench/small).
+Writes results.jsonl (raw), results.md (medians, ratios) and results.svg into build/bench (--small:
+build/bench/small).
 """
 
 import argparse
@@ -35,8 +37,9 @@ from streamer import INPUTS
 PROGRAMS = ROOT / "build" / "release" / "tests"
 OUTPUT = ROOT / "build" / "bench"
 FOREVER = {"retention.ms": "-1"}
-# Unlike in the tests: a compiler that optimizes, no compaction of segments that are full, and the garbage collector of
-# Kafka's own start script: the serial one stops the broker for 40 to 60 ms at a time.
+# Unlike in the tests: a compiler that optimizes, no compaction of segments that are full, and the
+# garbage collector of Kafka's own start script: the serial one stops the broker for 40 to 60 ms at
+# a time.
 BROKER_CONFIG = {"log.segment.bytes": str(2**31 - 1)}
 BROKER_JVM = [
     "-Xms1g",
@@ -103,7 +106,8 @@ class Run:
             self._clean_up()
 
     def _in_turn(self, kinds: Mapping[str, type[Peer]]) -> list[type[Peer]]:
-        """Another one first in each run. In the first run streamer, whose messages the floor copies."""
+        """Another one first in each run. In the first run streamer, whose messages the floor
+        copies."""
         order = list(kinds.values())
         start = (self.number - 1) % len(order)
         return order[start:] + order[:start]
@@ -366,7 +370,8 @@ def parse_options() -> argparse.Namespace:
     unknown = set(options.workloads) - WORKLOADS.keys()
     if unknown or options.workloads[0] != "insert":
         parser.error(
-            f"--workloads begins with insert and has no {', '.join(sorted(unknown)) or 'other beginning'}"
+            "--workloads begins with insert and has no "
+            f"{', '.join(sorted(unknown)) or 'other beginning'}"
         )
     return options
 

@@ -1,10 +1,12 @@
-"""CSV files of a bank as its nightly export drops them: the same ones for dbt and for `streamer feed`.
+"""CSV files of a bank as its nightly export drops them: the same ones for dbt and for `streamer
+feed`.
 
 write_batch_feeds() makes three drops below a folder, each with customers.csv and accounts.csv:
   full          the first night
   changed_full  the second night: all rows again, some accounts changed
   changed_only  the second night, from a source that exports only what changed; no customers
-All of it follows from the seed. About one row in a hundred is dirty: each reason of each entity, in turn.
+All of it follows from the seed. About one row in a hundred is dirty: each reason of each entity, in
+turn.
 """
 
 import csv
@@ -89,10 +91,12 @@ DIRTY_CUSTOMERS = (
 )  # fmt: skip
 DIRTY_ACCOUNTS = (
     ((0, ""),), ((0, "null"),), ((1, ""),), ((1, "none"),), ((1, "C1003"),), ((1, "12.5"),),
-    ((2, ""),), ((2, "N/A"),), ((2, " none "),), ((2, "12,500.00"),), ((2, "€100"),), ((2, "NaN"),), ((2, "1_000"),),
+    ((2, ""),), ((2, "N/A"),), ((2, " none "),), ((2, "12,500.00"),), ((2, "€100"),), ((2, "NaN"),),
+    ((2, "1_000"),),
     ((2, "12345678901234567.00"),), ((2, "-50.00"),), ((2, "-0.005"),),
     ((3, "Loan"),), ((3, "N/A"),), ((3, ""),), ((3, "sav\u0130ngs"),),
-    ((5, "yesterday"),), ((5, "2025-01-09T24:00:00Z"),), ((1, "X"), (2, "-1"), (3, "Bonds"), (5, "someday")),
+    ((5, "yesterday"),), ((5, "2025-01-09T24:00:00Z"),),
+    ((1, "X"), (2, "-1"), (3, "Bonds"), (5, "someday")),
 )  # fmt: skip
 
 Row = list[str]
@@ -116,7 +120,8 @@ def write_batch_feeds(
     account_rows = [account_row(rng, i, customers) for i in range(1, accounts + 1)]
     soil(rng, customer_rows, DIRTY_CUSTOMERS)
     dirty = soil(rng, account_rows, DIRTY_ACCOUNTS)
-    # An account without a time counts as changed when it is read, so it must not be older than its change.
+    # An account without a time counts as changed when it is read, so it must not be older than its
+    # change.
     candidates = [i for i, row in enumerate(account_rows) if i not in dirty and row[5] != ""]
     changes = {
         i: changed_account(rng, account_rows[i], customers)
@@ -202,7 +207,8 @@ def balance_text(rng: random.Random) -> str:
 
 
 def time_text(rng: random.Random) -> str:
-    """Some time in the two months before the first night, in one of the spellings; now and then none."""
+    """Some time in the two months before the first night, in one of the spellings; now and then
+    none."""
     time = FIRST_NIGHT - datetime.timedelta(milliseconds=rng.randint(1, 60 * 86_400_000))
     kind = rng.random()
     if kind < 0.5:

@@ -16,7 +16,8 @@ HANG_S = 900  # without any progress
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system, ended children included. Also of a process that has ended and was not waited for."""
+    """User and system, ended children included. Also of a process that has ended and was not waited
+    for."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return sum(int(ticks) for ticks in fields[11:15]) / TICKS
 
@@ -78,7 +79,8 @@ class Point:
 
 @dataclass
 class Catchup:
-    """A backlog being worked off. Rates count from the first commit that is seen, so that the start is not in them."""
+    """A backlog being worked off. Rates count from the first commit that is seen, so that the start
+    is not in them."""
 
     started: float
     first: Point | None = None
@@ -137,7 +139,8 @@ class Watch:
         )
 
     def until_consumed(self, total: int) -> None:
-        """Returns when the group has committed so many records; fails if the process ends before, or hangs."""
+        """Returns when the group has committed so many records; fails if the process ends before,
+        or hangs."""
         seen, seen_at = self._before, time.monotonic()
         while seen < total:
             ended = has_ended(self._pid)

@@ -1,4 +1,5 @@
-"""The Kafka Streams program that does what `streamer run` does, as a child process. `./dev peer` builds it."""
+"""The Kafka Streams program that does what `streamer run` does, as a child process. `./dev peer`
+builds it."""
 
 import os
 import signal
@@ -27,7 +28,8 @@ JVM = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC")
 class KafkaStreamsPeer:
     """Its directory (properties, state, output) outlives the process: start() goes on with it.
 
-    `settings`: for the program's properties file; its Settings.java tells which there are, and Kafka Streams' own.
+    `settings`: for the program's properties file; its Settings.java tells which there are, and
+    Kafka Streams' own.
     """
 
     def __init__(
@@ -121,10 +123,11 @@ class KafkaStreamsPeer:
     def wait_drained(
         self, broker: KafkaBroker, consumed: Mapping[str, int], deadline_s: float = 120
     ) -> None:
-        """Until everything that follows from the `consumed` input records of each topic is committed.
+        """Until everything that follows from the `consumed` input records of each topic is
+        committed.
 
-        Input first, then the internal topics in the order of flow. What is in a cache of state when its input is
-        committed does not exist: Kafka Streams flushes them in the same transaction.
+        Input first, then the internal topics in the order of flow. What is in a cache of state when
+        its input is committed does not exist: Kafka Streams flushes them in the same transaction.
         """
         for name, count in consumed.items():
             self._wait(

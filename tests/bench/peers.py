@@ -1,5 +1,5 @@
-"""What the benchmark compares. A peer reads the same input topics as the others, under an app.id of its own, and writes
-result topics whose names begin with that app.id."""
+"""What the benchmark compares. A peer reads the same input topics as the others, under an app.id of
+its own, and writes result topics whose names begin with that app.id."""
 
 import importlib
 import importlib.util
@@ -24,7 +24,8 @@ NO_VALUE = 0xFFFFFFFF
 
 
 class Peer:
-    """One processor under test. Its directory outlives stop(): start() goes on with the state there."""
+    """One processor under test. Its directory outlives stop(): start() goes on with the state
+    there."""
 
     name = ""
     gives_results = True  # that can be matched with their input, and keeps state
@@ -38,7 +39,8 @@ class Peer:
         partitions: int,
         settings: Mapping[str, str],
     ) -> None:
-        """`inputs`: topics of customers and accounts. `settings`: streamer's, for those that take them."""
+        """`inputs`: topics of customers and accounts. `settings`: streamer's, for those that take
+        them."""
         self.broker = broker
         self.directory = directory
         self.app_id = app_id
@@ -63,7 +65,8 @@ class Peer:
         raise NotImplementedError
 
     def counts(self, workload: str) -> dict[str, float]:
-        """What else is worth noting, and checks that it did its work; called when it has caught up."""
+        """What else is worth noting, and checks that it did its work; called when it has caught
+        up."""
         return {}
 
     def read_back(self) -> float | None:
@@ -207,7 +210,8 @@ class FloorPeer(Peer):
         self._process = None
 
 
-# A member that stops leaves its group, and one that dies is found out as soon: else each start waits for 45 s.
+# A member that stops leaves its group, and one that dies is found out as soon: else each start
+# waits for 45 s.
 LIKE_STREAMER = {
     "consumer.internal.leave.group.on.close": "true",
     "consumer.session.timeout.ms": "10000",
@@ -215,7 +219,8 @@ LIKE_STREAMER = {
 
 
 class StreamsPeer(Peer):
-    """Kafka Streams (peer_kafka_streams.py): spared its repartition topics, as the input is keyed by id."""
+    """Kafka Streams (peer_kafka_streams.py): spared its repartition topics, as the input is keyed
+    by id."""
 
     name = "kafka-streams"
 
@@ -258,7 +263,8 @@ class StreamsPeer(Peer):
 
 
 def write_plan(path: Path, peer: StreamerPeer) -> None:
-    """What streamer wrote since its start: how many messages to each topic, and samples of them. Format: floor.c."""
+    """What streamer wrote since its start: how many messages to each topic, and samples of them.
+    Format: floor.c."""
     with path.open("wb") as file:
         for topic, count in sorted(peer.emitted().items()):
             samples = read_samples(peer.broker, topic)
@@ -272,7 +278,8 @@ def write_plan(path: Path, peer: StreamerPeer) -> None:
 
 
 def read_plan(path: Path, app_id: str, samples: Path) -> dict[str, int]:
-    """Writes the same into `samples`, with topics of `app_id`. Returns how many messages go to each."""
+    """Writes the same into `samples`, with topics of `app_id`. Returns how many messages go to
+    each."""
     data, at = path.read_bytes(), 0
     plan: dict[str, int] = {}
     with samples.open("wb") as file:

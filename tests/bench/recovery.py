@@ -1,10 +1,12 @@
-"""How long recovery takes: from the end of an instance to results that are caught up again. `./dev recovery`.
+"""How long recovery takes: from the end of an instance to results that are caught up again. `./dev
+recovery`.
 
 Three cases, for 1, 2 and 4 partitions with the same number of rows each:
   warm   kill -9, 1,000 changes while nobody runs, start with the state that is there
   cold   the same, with no state: everything is read back from the topics
   moved  an instance without any state takes over when another one stops
-Times are from the end of the old process to a lag of zero, so process start and joining the group are in them.
+Times are from the end of the old process to a lag of zero, so process start and joining the group
+are in them.
 """
 
 import argparse
@@ -50,7 +52,8 @@ def feed(broker: KafkaBroker, partitions: int, accounts: int, turn: int) -> None
         send(
             "accounts",
             i,
-            f'{{"account_id":"{i}","customer_id":{owner},"balance":"{balance}.50","account_type":"Savings","updated_at":{at}}}',
+            f'{{"account_id":"{i}","customer_id":{owner},"balance":"{balance}.50",'
+            f'"account_type":"Savings","updated_at":{at}}}',
         )
     assert producer.flush(120) == 0
 

@@ -1,4 +1,5 @@
-"""The dbt project makes of the same CSV files what the model makes of them: every row of marts and quarantine."""
+"""The dbt project makes of the same CSV files what the model makes of them: every row of marts and
+quarantine."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ class Refused(NamedTuple):
 
 
 class Expected:
-    """The model, fed from CSV files as `streamer feed` does it: a row becomes a JSON object of texts."""
+    """The model, fed from CSV files as `streamer feed` does it: a row becomes a JSON object of
+    texts."""
 
     def __init__(self) -> None:
         self.model = Model()
@@ -182,7 +184,8 @@ def test_batch__only_what_changed_is_calculated_again(tmp_path: Path) -> None:
 
 
 def test_batch__sample_data(tmp_path: Path) -> None:
-    """Names in many scripts, every spelling of every value, several versions of an id in one file."""
+    """Names in many scripts, every spelling of every value, several versions of an id in one
+    file."""
     drop = tmp_path / "drop"
     drop.mkdir()
     for name in ("customers.csv", "accounts.csv"):

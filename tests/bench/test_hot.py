@@ -1,8 +1,9 @@
-"""What one event costs an id must not grow with the id's history, nor with its confirmations: rows read, rows and bytes
-written, messages and bytes sent, and instructions (callgrind), for each kind of events of hot.c.
+"""What one event costs an id must not grow with the id's history, nor with its confirmations: rows
+read, rows and bytes written, messages and bytes sent, and instructions (callgrind), for each kind
+of events of hot.c.
 
-Counted for a short and for a long history, whose confirmations are as many as there may be with the highest
-confirmations.max. No noise of a machine hides a difference.
+Counted for a short and for a long history, whose confirmations are as many as there may be with the
+highest confirmations.max. No noise of a machine hides a difference.
 """
 
 import re
@@ -37,7 +38,8 @@ GROWTH = 1.5
 EVENTS = 200
 MESSAGE_MAX = 1024  # bytes; Kafka's topics refuse more than 1,048,576
 ROW_MAX = 1024
-# Of a confirmation: its own row and the timeline of its id; its message. A log's record also moves the id's position.
+# Of a confirmation: its own row and the timeline of its id; its message. A log's record also moves
+# the id's position.
 CONFIRMATION = {"rows_written": 2, "bytes_written": 256, "messages": 1, "bytes_sent": 64}
 CONFIRMATION_OF_LOG = {"rows_written": 2, "bytes_written": 256, "messages": 2, "bytes_sent": 256}
 
@@ -57,7 +59,8 @@ class Cost:
 
 
 def instructions_of(out: Path, part: int) -> float:
-    """Of the part of callgrind's output that was written when the counted function had returned that often."""
+    """Of the part of callgrind's output that was written when the counted function had returned
+    that often."""
     text = (out.parent / f"{out.name}.{part}").read_text()
     assert "Trigger: --dump-after=phase" in text
     found = re.search(r"^(?:summary|totals): (\d+)", text, re.MULTILINE)

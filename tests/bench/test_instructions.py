@@ -1,11 +1,11 @@
-"""How many instructions a record takes, without Kafka, and how many bytes of files: a guard against regressions that no
-noise of a machine hides.
+"""How many instructions a record takes, without Kafka, and how many bytes of files: a guard against
+regressions that no noise of a machine hides.
 
-Counted by callgrind over the work of each phase of cycle.c, small enough that RocksDB's background threads have little
-to do, and large enough that the state is written as behind a backlog.
-Bytes are those of a state that is larger than its memory: what is read tells whether filters leave files out, what is
-written how often files are merged.
-Where a change is meant to cost that much, or saves more: the new figures are in the failure's message.
+Counted by callgrind over the work of each phase of cycle.c, small enough that RocksDB's background
+threads have little to do, and large enough that the state is written as behind a backlog. Bytes are
+those of a state that is larger than its memory: what is read tells whether filters leave files out,
+what is written how often files are merged. Where a change is meant to cost that much, or saves
+more: the new figures are in the failure's message.
 """
 
 import platform
@@ -24,8 +24,9 @@ pytestmark = pytest.mark.skipif(
 CYCLE = Path(__file__).parents[2] / "build" / "release" / "tests" / "cycle"
 RECORDS = 30000
 TOLERANCE = 0.10
-# Thousands of instructions a record, on Debian 12's libraries. A customer has ten accounts. Which of "unchanged" and
-# "refeed" pays for a commit that falls between them depends on the size of rows: 8.6 and 9.9 became 9.3 and 9.1.
+# Thousands of instructions a record, on Debian 12's libraries. A customer has ten accounts. Which
+# of "unchanged" and "refeed" pays for a commit that falls between them depends on the size of rows:
+# 8.6 and 9.9 became 9.3 and 9.1.
 EXPECTED = {
     "insert": 32.4,
     "change": 27.1,

@@ -1,6 +1,8 @@
-"""The Kafka Streams peer gives the results that the model does: only then is it fair to compare with it.
+"""The Kafka Streams peer gives the results that the model does: only then is it fair to compare
+with it.
 
-SEEDS=n runs n seeds of each combination, FIRST_SEED=n another stretch of them, EVENTS=n longer ones.
+SEEDS=n runs n seeds of each combination, FIRST_SEED=n another stretch of them, EVENTS=n longer
+ones.
 """
 
 import itertools
@@ -43,7 +45,8 @@ class Scenario:
             **dict(zip(INPUTS, partitions, strict=True)),
         }
         for name, topic in self._names.items():
-            # Results too: compaction removes rows before their tombstones, and every message is looked at here.
+            # Results too: compaction removes rows before their tombstones, and every message is
+            # looked at here.
             broker.topic_create(topic, counts[name], FOREVER)
         self.fed = Fed(broker.bootstrap, self._names)
         names = {f"names.{name}": topic for name, topic in self._names.items()}
@@ -82,7 +85,8 @@ def benchmark_records(
     mode: str,
     seeds: Iterable[int] = range(FIRST_SEED, FIRST_SEED + SEEDS),
 ) -> list[Input]:
-    """What the benchmark feeds is flat, untyped and by event time, and so is what the peer must know."""
+    """What the benchmark feeds is flat, untyped and by event time, and so is what the peer must
+    know."""
     return [
         r
         for r in load(EVENTS, partitions, mode, seeds)

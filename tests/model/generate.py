@@ -1,22 +1,26 @@
-"""Random input for `streamer`, deterministic in its seed: every format, rule and kind of dirt of CONTRACT.md, on few
-ids, so that things collide.
+"""Random input for `streamer`, deterministic in its seed: every format, rule and kind of dirt of
+CONTRACT.md, on few ids, so that things collide.
 
 Modes:
-  keyed      the key is the id, and all events of an id are in one partition, in order. Anything goes, but no positions
+  keyed      the key is the id, and all events of an id are in one partition, in order. Anything
+             goes, but no positions
              and no truncates.
   scattered  keyed by anything: the events of an id are spread over partitions.
   unkeyed    null keys, spread over partitions.
-In the last two the order of arrival across partitions is open, so that the results must not depend on it: each id's
-event times are distinct, as are its Kafka timestamps; all are within 3 days; deletes have a time of their own; and there
-are no tombstones. What looks like a record of a log has the header `streamer.order: event_time` (rule O10).
-The model's counters `late` and `unchanged` do depend on the order there.
-  log        each topic is a database's log as Debezium sends it: envelopes, flattened, deletes with or without their
-             tombstones, or tombstones alone; positions of all kinds or none; snapshots, stretches sent again, clocks that
-             go back, restored databases, truncates, bad records in between, and records that rule O10 places.
+In the last two the order of arrival across partitions is open, so that the results must not depend
+on it: each id's event times are distinct, as are its Kafka timestamps; all are within 3 days;
+deletes have a time of their own; and there are no tombstones. What looks like a record of a log has
+the header `streamer.order: event_time` (rule O10). The model's counters `late` and `unchanged` do
+depend on the order there.
+  log        each topic is a database's log as Debezium sends it: envelopes, flattened, deletes
+             with or without their tombstones, or tombstones alone; positions of all kinds or none;
+             snapshots, stretches sent again, clocks that go back, restored databases, truncates,
+             bad records in between, and records that rule O10 places.
   mixed      a log, and feeds that go by event time of the same ids.
-In these two an id's records are in one partition. A truncate lies in any partition and ends rows of all of them, so
-that the results depend on when it is consumed: tell the model the same order, or leave truncates out. With
-order='log' there are flattened records without metadata, too, which only a program with `order.*=log` reads as a log.
+In these two an id's records are in one partition. A truncate lies in any partition and ends rows of
+all of them, so that the results depend on when it is consumed: tell the model the same order, or
+leave truncates out. With order='log' there are flattened records without metadata, too, which only
+a program with `order.*=log` reads as a log.
 """
 
 from __future__ import annotations
@@ -44,9 +48,9 @@ LONGEST_TEXT_BYTES = 32768
 class Input:
     """One record to produce.
 
-    code: the quarantine code that it is made for, '' for good ones. Those may still come too late or too early, or leave
-    out a value that nothing holds; and a bad one is ignored if it is a repeat (O4).
-    label: what it is, for the reader of a failing test.
+    code: the quarantine code that it is made for, '' for good ones. Those may still come too late
+    or too early, or leave out a value that nothing holds; and a bad one is ignored if it is a
+    repeat (O4). label: what it is, for the reader of a failing test.
     """
 
     topic: str
@@ -98,7 +102,8 @@ def generate(
     return Generator(*settings).run()
 
 
-# ----------------------------------------------------------------------------------------------------------- partition
+# --------------------------------------------------------------------------------------------------
+# partition
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -122,7 +127,8 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-# ---------------------------------------------------------------------------------------------------------------- JSON
+# --------------------------------------------------------------------------------------------------
+# JSON
 
 
 class Raw(str):
@@ -164,7 +170,8 @@ def has_types(value: Any) -> bool:
 
 
 def unscaled(number: str) -> tuple[str, int] | None:
-    """A decimal's text as (base64 of its unscaled value, scale); None where there is no use in it."""
+    """A decimal's text as (base64 of its unscaled value, scale); None where there is no use in
+    it."""
     match = re.fullmatch(r"([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]{1,9}))?", number)
     if match is None or match[2] + match[3] == "":
         return None
@@ -214,7 +221,8 @@ def dump(value: Value, rng: random.Random) -> str:
     return "[" + f",{space}".join(dump(inner, rng) for inner in value) + "]"
 
 
-# ------------------------------------------------------------------------------------------------------ what to choose
+# --------------------------------------------------------------------------------------------------
+# what to choose
 
 NAMES = (
     "Alice",
@@ -754,11 +762,13 @@ def broken_texts(text: str, rng: random.Random) -> tuple[str, bytes]:
     return how, make()
 
 
-# ----------------------------------------------------------------------------------------------------------- generator
+# --------------------------------------------------------------------------------------------------
+# generator
 
 
 class Generator:
-    """Lives for one run. `states` is what the source system holds: the attributes of each living id."""
+    """Lives for one run. `states` is what the source system holds: the attributes of each living
+    id."""
 
     def __init__(
         self,
@@ -790,7 +800,8 @@ class Generator:
             str(900001 + id_offset),
         ]
         self.ids = {"customers": customers, "accounts": accounts}
-        # Ids appear bit by bit, each topic in its own order, so that accounts come before their customers.
+        # Ids appear bit by bit, each topic in its own order, so that accounts come before their
+        # customers.
         self.born_at = {
             id_: self.rng.randrange(max(1, n_events // 2)) if self.rng.random() < 0.5 else 0
             for id_ in customers + accounts
@@ -1007,7 +1018,8 @@ class Generator:
         return text + rng.choice(zones)
 
     def spell_ticks(self, time_ms: int) -> Value:
-        """Seconds, microseconds or nanoseconds: told by their digits. What is finer than a millisecond is cut off."""
+        """Seconds, microseconds or nanoseconds: told by their digits. What is finer than a
+        millisecond is cut off."""
         rng = self.rng
         if time_ms % SECOND == 0 and rng.random() < 0.5:
             text = f"{time_ms // SECOND}"
@@ -1098,7 +1110,8 @@ class Generator:
         }
 
     def name_fields(self, row: dict[str, Any]) -> Pairs:
-        """The row as members: names vary, the order too; unknown, shadowed and repeated fields come along."""
+        """The row as members: names vary, the order too; unknown, shadowed and repeated fields come
+        along."""
         rng = self.rng
         members = []
         for field, value in row.items():
@@ -1233,7 +1246,8 @@ class Generator:
         deleted: Value | Absent = ABSENT,
         source_time: Value | Absent = ABSENT,
     ) -> tuple[Pairs, str]:
-        """An upsert's JSON (unless op, after, deleted or source_time make it something else) and its label."""
+        """An upsert's JSON (unless op, after, deleted or source_time make it something else) and
+        its label."""
         rng = self.rng
         row = dict(row)
         no_time = time_ms == timestamp_ms and rng.random() < 0.8
@@ -1451,7 +1465,8 @@ class Generator:
     # -- dirt
 
     def dirt(self, topic: str, id_: str) -> None:
-        """One record for the quarantine. It is about a known id, and would change it if it were let through."""
+        """One record for the quarantine. It is about a known id, and would change it if it were let
+        through."""
         state = self.random_state(topic)
         row = self.spell_row(topic, id_, state)
         time_ms = self.clock_ms - self.rng.randrange(HOUR)
@@ -1872,7 +1887,8 @@ class Generator:
         )
 
 
-# ------------------------------------------------------------------------------------------------------------------ logs
+# --------------------------------------------------------------------------------------------------
+# logs
 
 
 class Log:
@@ -2053,7 +2069,8 @@ class LogGenerator(Generator):
         self.write_row(topic, id_)
 
     def truncate(self, topic: str, id_: str) -> None:
-        """With inserts directly before and after, in the same millisecond or the next, and in other partitions."""
+        """With inserts directly before and after, in the same millisecond or the next, and in other
+        partitions."""
         rng = self.rng
         others = [
             other
@@ -2171,7 +2188,8 @@ class LogGenerator(Generator):
         self.send(topic, id_, record, self.clock_ms, f"log: {code} {label}", code=code)
 
     def place_by_time(self, topic: str, id_: str) -> None:
-        """Rule O10: a replayed row, or a delete of `feed --complete`; at a time somewhere near the newest ones."""
+        """Rule O10: a replayed row, or a delete of `feed --complete`; at a time somewhere near the
+        newest ones."""
         rng = self.rng
         time_ms = self.db_ms[topic] + rng.choice((0, 1, -1, -50, -5 * SECOND, -HOUR, MINUTE))
         if rng.random() < 0.08:  # too early, unless it was replayed late enough

@@ -1,9 +1,9 @@
 """What `streamer` must produce, computed the plainest way: an oracle for its tests.
 
-Written from CONTRACT.md alone. Sections: JSON, text and numbers, typed values, names, the table's rules, times, keys,
-positions, staging (one record -> one Reading), snapshots (all accepted events of an id -> its versions), and Model,
-which gives each record its place by the rules O1 to O10, holds all events, and prints the result rows.
-Not here: Avro, Protobuf and the schema registry.
+Written from CONTRACT.md alone. Sections: JSON, text and numbers, typed values, names, the table's
+rules, times, keys, positions, staging (one record -> one Reading), snapshots (all accepted events
+of an id -> its versions), and Model, which gives each record its place by the rules O1 to O10,
+holds all events, and prints the result rows. Not here: Avro, Protobuf and the schema registry.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ MONEY = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_UP)  # HALF_UP is 
 class Rejected(Exception):
     """A record that goes to the quarantine.
 
-    id: of which id the record is, where that could be read, from its value or its key (`quarantine.id`).
-    foreign: the format that the reason must name, where the contract says so.
+    id: of which id the record is, where that could be read, from its value or its key
+    (`quarantine.id`). foreign: the format that the reason must name, where the contract says so.
     """
 
     def __init__(self, code: str, reason: str | None = None, foreign: str | None = None):
@@ -53,7 +53,8 @@ def malformed(foreign: str | None = None) -> Rejected:
     return Rejected("malformed", foreign=foreign)
 
 
-# ---------------------------------------------------------------------------------------------------------------- JSON
+# --------------------------------------------------------------------------------------------------
+# JSON
 
 
 class Number(str):
@@ -112,7 +113,8 @@ def json_depth(text: str) -> int:
 
 
 def has_bad_character(value: JsonValue) -> bool:
-    """Whether any string or member name holds U+0000 or a lone surrogate (only \\u escapes can bring them)."""
+    """Whether any string or member name holds U+0000 or a lone surrogate (only \\u escapes can
+    bring them)."""
     if isinstance(value, str):
         return any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
     if isinstance(value, Object):
@@ -130,7 +132,8 @@ def member(record: Object, name: str) -> JsonValue:
     return MISSING
 
 
-# ---------------------------------------------------------------------------------------------------- text and numbers
+# --------------------------------------------------------------------------------------------------
+# text and numbers
 
 ASCII_SPACE = " \t\n\v\f\r"
 NULL_WORDS = ("null", "n/a", "none")
@@ -169,7 +172,8 @@ def is_null(text: str | None) -> bool:
 
 
 class Parsed(NamedTuple):
-    """(-1 if negative) * 0.DIGITS * 10**point; digits has no zeros at either end and is '' for zero."""
+    """(-1 if negative) * 0.DIGITS * 10**point; digits has no zeros at either end and is '' for
+    zero."""
 
     negative: bool
     digits: str
@@ -210,7 +214,8 @@ def parse_int64(text: str) -> int | None:
 
 
 def parse_amount(text: str) -> Decimal | None:
-    """Rounded to cents, half away from zero; None where it is no number or does not fit decimal(18,2)."""
+    """Rounded to cents, half away from zero; None where it is no number or does not fit
+    decimal(18,2)."""
     number = parse_number(text)
     if number is None:
         return None
@@ -225,7 +230,8 @@ def parse_amount(text: str) -> Decimal | None:
 
 
 def parse_iso_time(text: str) -> int | None:
-    """ISO-8601, extended or basic; of a date alone its beginning, in its zone. UTC without a zone."""
+    """ISO-8601, extended or basic; of a date alone its beginning, in its zone. UTC without a
+    zone."""
     match = _iso_time.fullmatch(text) or _basic_time.fullmatch(text)
     if match is None:
         return None
@@ -256,7 +262,8 @@ def parse_zone(zone: str | None) -> int | None:
 
 
 def parse_epoch(text: str) -> int | None:
-    """An integer told by its digits: seconds, milliseconds, microseconds or nanoseconds. No sign, no leading zero."""
+    """An integer told by its digits: seconds, milliseconds, microseconds or nanoseconds. No sign,
+    no leading zero."""
     if text[:1] in ("+", "-", "0"):
         return None
     number = parse_number(text)
@@ -283,17 +290,20 @@ def format_time(time_ms: int) -> str:
     return time.isoformat(timespec="milliseconds") + "Z"
 
 
-# -------------------------------------------------------------------------------------------------------- typed values
+# --------------------------------------------------------------------------------------------------
+# typed values
 
 
 class Text(Number):
-    """The text of a decoded decimal. written_out: whether it has all its digits (else an exponent stands for zeros)."""
+    """The text of a decoded decimal. written_out: whether it has all its digits (else an exponent
+    stands for zeros)."""
 
     written_out = True
 
 
 def decode_decimal(value: JsonValue, scale: int) -> Number:
-    """Connect's Decimal: big-endian two's complement in base64. A JSON number (decimal.format=NUMERIC) is as it is."""
+    """Connect's Decimal: big-endian two's complement in base64. A JSON number
+    (decimal.format=NUMERIC) is as it is."""
     if isinstance(value, Number):
         return value
     if not isinstance(value, str):
@@ -359,7 +369,8 @@ def field_schema(schema: JsonValue, name: str) -> JsonValue:
 
 
 def scalar(value: JsonValue, schema: JsonValue) -> JsonValue:
-    """The value as text, number, boolean or null. Raises where an object or list stands where a value belongs."""
+    """The value as text, number, boolean or null. Raises where an object or list stands where a
+    value belongs."""
     if (
         value is None
         or value is MISSING
@@ -377,7 +388,8 @@ def scalar(value: JsonValue, schema: JsonValue) -> JsonValue:
     return value
 
 
-# --------------------------------------------------------------------------------------------------------------- names
+# --------------------------------------------------------------------------------------------------
+# names
 
 # For each topic, field -> its normalized names, best first; those in one tuple are equally good.
 Fields = dict[str, tuple[tuple[str, ...], ...]]
@@ -446,7 +458,8 @@ def pick_field(fields: Fields, row: Row, field_name: str) -> JsonValue:
     return scalar(*find_field(fields, row, field_name))
 
 
-# ---------------------------------------------------------------------------------------------------- the table's rules
+# --------------------------------------------------------------------------------------------------
+# the table's rules
 
 CustomerState = tuple[str, bool]  # customer_name, has_loan_flag
 AccountState = tuple[int, Decimal, str]  # customer_id, balance_amount, account_type
@@ -470,7 +483,8 @@ BLANK = frozenset([*map(chr, WHITE_SPACE), *MARKS])  # Unicode White_Space and t
 
 
 class Keep:
-    """Stands in a state for an unavailable value: what the version says that holds at the record's place."""
+    """Stands in a state for an unavailable value: what the version says that holds at the record's
+    place."""
 
     def __repr__(self) -> str:
         return "KEEP"
@@ -585,7 +599,8 @@ def check_state(topic: str, values: dict[str, JsonValue]) -> tuple[Any, ...]:
     )
 
 
-# --------------------------------------------------------------------------------------------------------------- times
+# --------------------------------------------------------------------------------------------------
+# times
 
 TICKS = {  # types of numbers that are dates: (ticks a millisecond, milliseconds a tick)
     "io.debezium.time.Timestamp": (1, 1),
@@ -644,11 +659,13 @@ def parse_typed_time(text: str, type_: str | None) -> int | None:
     return value * factor // divisor
 
 
-# ---------------------------------------------------------------------------------------------------------------- keys
+# --------------------------------------------------------------------------------------------------
+# keys
 
 
 def id_in_key(topic: str, fields: Fields, key: bytes | None) -> JsonValue:
-    """The id that a message key holds: bare text, a JSON string, or a JSON object with or without schema."""
+    """The id that a message key holds: bare text, a JSON string, or a JSON object with or without
+    schema."""
     if key is None:
         raise malformed()
     if key[:1] == b"\x00":  # a key in a binary format
@@ -689,7 +706,8 @@ def is_encoded_twice(value: JsonValue) -> bool:
     return True
 
 
-# ----------------------------------------------------------------------------------------------------------- positions
+# --------------------------------------------------------------------------------------------------
+# positions
 
 # O4: the kinds of positions, and the parts of each, the heaviest first.
 POSITION_KINDS = {
@@ -761,7 +779,8 @@ def position_in_flat(record: Object) -> Position | None:
     return read_position(part)
 
 
-# ------------------------------------------------------------------------------------------------------------- staging
+# --------------------------------------------------------------------------------------------------
+# staging
 
 Headers = tuple[tuple[str, Union[bytes, None]], ...]
 
@@ -780,7 +799,8 @@ class Record(NamedTuple):
 
 @dataclass(slots=True)
 class Reading:
-    """What one record says, as far as it can be read. fault: the first failure in the order of the contract."""
+    """What one record says, as far as it can be read. fault: the first failure in the order of the
+    contract."""
 
     kind: str | None = None  # 'upsert', 'delete', 'tombstone' or 'truncate'
     id: Id | None = None
@@ -878,7 +898,8 @@ def is_envelope(record: Object) -> bool:
 
 
 def foreign_format(fields: Fields, topic: str, row: Row) -> str | None:
-    """The name of a format that is known but not read. A record that has the field of the id is none of them."""
+    """The name of a format that is known but not read. A record that has the field of the id is
+    none of them."""
     if find_field(fields, row, ID_FIELD[topic]).value is not MISSING:
         return None
     names = {name for name, _ in row.record}
@@ -986,7 +1007,8 @@ def read_upsert(reading: Reading, record: Record, fields: Fields, row: Row) -> N
     reading.attempt_time(lambda: check_updated_at(scalar(*updated_at), updated_at.schema))
 
 
-# ----------------------------------------------------------------------------------------------------------- snapshots
+# --------------------------------------------------------------------------------------------------
+# snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -1000,7 +1022,8 @@ class Truncate:
     has_own_time: bool = True
 
     def end_ms(self, newest_ms: int) -> int:
-        """Where it ends an id with that newest event: at its time; without one as O6 says of any delete."""
+        """Where it ends an id with that newest event: at its time; without one as O6 says of any
+        delete."""
         if not self.has_own_time and newest_ms >= self.time_ms:
             return newest_ms + 1
         return max(self.time_ms, newest_ms)
@@ -1018,7 +1041,8 @@ class Event:
 
 
 def is_end_of(event: Event, truncate: Truncate) -> bool:
-    """O9: no record, but an end that the truncate made, or would have made, had none of another stood there."""
+    """O9: no record, but an end that the truncate made, or would have made, had none of another
+    stood there."""
     return event.ended_by is not None and (
         event.ended_by == truncate or event.time_ms >= truncate.time_ms
     )
@@ -1033,7 +1057,8 @@ class Version:
 
 
 def words(events: list[Event]) -> dict[int, Event]:
-    """O2: of each time the event that wins there: the last one, but the first of equal ones in a row."""
+    """O2: of each time the event that wins there: the last one, but the first of equal ones in a
+    row."""
     winners: dict[int, Event] = {}
     for event in events:
         winner = winners.get(event.time_ms)
@@ -1060,7 +1085,8 @@ def fold(events: list[Event]) -> list[Version]:
 
 
 class Past:
-    """What is known of one id. `events` says it all; `_words` and `_times` only make it quick to ask."""
+    """What is known of one id. `events` says it all; `_words` and `_times` only make it quick to
+    ask."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []  # in arrival order
@@ -1110,7 +1136,8 @@ class Past:
         return newest.state if newest is not None else None
 
 
-# --------------------------------------------------------------------------------------------------------------- model
+# --------------------------------------------------------------------------------------------------
+# model
 
 DAY_MS = 86_400_000
 COUNTERS = (
@@ -1141,11 +1168,13 @@ class Place:
 
 
 class Model:
-    """Feed it records in the order in which they are consumed, then ask what the result topics must hold.
+    """Feed it records in the order in which they are consumed, then ask what the result topics must
+    hold.
 
-    order: of each topic 'auto', 'event_time' or 'log'. truncate: 'apply' or 'quarantine'. fields: of each topic more
-    names, as `fields.customers` gives them. counters[topic][name], for topic 'customers' and 'accounts':
-    consumed = applied + unchanged + quarantined; all others are parts of applied and unchanged.
+    order: of each topic 'auto', 'event_time' or 'log'. truncate: 'apply' or 'quarantine'. fields:
+    of each topic more names, as `fields.customers` gives them. counters[topic][name], for topic
+    'customers' and 'accounts': consumed = applied + unchanged + quarantined; all others are parts
+    of applied and unchanged.
     """
 
     def __init__(
@@ -1281,7 +1310,8 @@ class Model:
     # -- O4, O7: what is ignored
 
     def is_repeat(self, record: Record, reading: Reading, past: Past) -> bool:
-        """O4: the record's position lies before that of its id, and it is not newer than the newest event."""
+        """O4: the record's position lies before that of its id, and it is not newer than the newest
+        event."""
         if reading.kind == "tombstone":
             return past.came_last == "repeat" and not self.is_placed_by_time(record)
         if (
@@ -1301,8 +1331,9 @@ class Model:
         return reading.own_ms is None or was_replaced or reading.own_ms <= past.newest_ms()
 
     def move_position(self, reading: Reading, past: Past) -> None:
-        """O4. A transaction may write before a snapshot reads and commit behind it: its changes lie before the rows of
-        the snapshot, which do not contain them. So only what was `seen` before such rows is known."""
+        """O4. A transaction may write before a snapshot reads and commit behind it: its changes lie
+        before the rows of the snapshot, which do not contain them. So only what was `seen` before
+        such rows is known."""
         before = past.seen if past.position_is_read else past.position
         past.seen = before if reading.is_read and is_not_behind(before, reading.position) else None
         past.position = reading.position
@@ -1357,7 +1388,8 @@ class Model:
         return Place(time_ms)
 
     def moves_delete(self, past: Past, time_ms: int) -> bool:
-        """O8: the id existed behind the event before a timeless delete, and not behind the delete."""
+        """O8: the id existed behind the event before a timeless delete, and not behind the
+        delete."""
         newest = past.newest()
         if newest is None or not newest.is_timeless_delete or time_ms > newest.time_ms:
             return False
@@ -1365,7 +1397,8 @@ class Model:
         return before is None or time_ms > before.time_ms
 
     def is_behind_tombstone(self, past: Past, time_ms: int) -> bool:
-        """O8 in event_time: such a record stays late, and is counted, also at the time of the event before the delete."""
+        """O8 in event_time: such a record stays late, and is counted, also at the time of the event
+        before the delete."""
         newest = past.newest()
         if newest is None or not newest.is_timeless_delete or time_ms > newest.time_ms:
             return False
@@ -1475,7 +1508,8 @@ class Model:
     # -- O9: truncate
 
     def apply_truncate(self, record: Record, reading: Reading) -> bool:
-        """O9: ends every row whose last record lies before it. Told in the order in which records are consumed."""
+        """O9: ends every row whose last record lies before it. Told in the order in which records
+        are consumed."""
         if self.truncate == "quarantine":
             raise Rejected("unsupported_op")
         in_log = self.is_log(record, reading)
@@ -1500,13 +1534,15 @@ class Model:
         return True
 
     def _end(self, past: Past, truncate: Truncate, record: Record) -> None:
-        """At the time of the newest event the end wins alone (O2): that is gone, also if the end moves later."""
+        """At the time of the newest event the end wins alone (O2): that is gone, also if the end
+        moves later."""
         end_ms = truncate.end_ms(past.newest_ms())
         past.remove(lambda event: event.time_ms == end_ms)
         past.add(Event(end_ms, record.timestamp_ms, None, ended_by=truncate))
 
     def row_lies_before(self, past: Past, truncate: Truncate) -> bool:
-        """O9: by position where both have comparable ones, else by time, strictly. Ends made by it do not count."""
+        """O9: by position where both have comparable ones, else by time, strictly. Ends made by it
+        do not count."""
         newest_ms = self.newest_record_ms(past, truncate)
         if newest_ms is None:
             return True

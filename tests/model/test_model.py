@@ -1,4 +1,5 @@
-"""The model against cases written by hand from CONTRACT.md, and the generator against its promises."""
+"""The model against cases written by hand from CONTRACT.md, and the generator against its
+promises."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ T = 1_707_955_200_000  # 2024-02-15T00:00:00.000Z
 DAY = 86_400_000
 
 
-# ------------------------------------------------------------------------------------------------------------- helpers
+# --------------------------------------------------------------------------------------------------
+# helpers
 
 BY_TIME = (("streamer.order", b"event_time"),)  # O10: placed by its time, whatever it carries
 
@@ -52,7 +54,8 @@ def put(
     partition: int = 0,
     headers: Headers = (),
 ) -> dict[str, Any] | None:
-    """Applies one record (bytes, or what becomes JSON; None is a tombstone). Returns its quarantine entry, if any."""
+    """Applies one record (bytes, or what becomes JSON; None is a tombstone). Returns its quarantine
+    entry, if any."""
     value = record if record is None or isinstance(record, bytes) else json.dumps(record).encode()
     before = len(model.quarantine())
     offset = model.counters[topic]["consumed"]
@@ -112,7 +115,8 @@ def starts_at(topic: str, record: Any, at: int = T) -> int:
 
 
 def person(model: Model, name: str | None, at: int) -> dict[str, Any] | None:
-    """Customer 1 is called so (or is deleted) at T + at; the Kafka timestamp says so, and of a delete its own time."""
+    """Customer 1 is called so (or is deleted) at T + at; the Kafka timestamp says so, and of a
+    delete its own time."""
     if name is not None:
         return put(model, "customers", customer(name), T + at)
     return put(
@@ -150,7 +154,8 @@ def people(
     return names(model)
 
 
-# --------------------------------------------------------------------------------------------- contract 3: the formats
+# ---------------------------------------------------------------------------------------------
+# contract 3: the formats
 
 
 @pytest.mark.parametrize(
@@ -380,7 +385,8 @@ def test_formats__record_max_bytes() -> None:
     assert put(model, "customers", b"{" * 101)["code"] == "too_large"
 
 
-# -------------------------------------------------------------------------------------------------- contract 3: times
+# --------------------------------------------------------------------------------------------------
+# contract 3: times
 
 
 @pytest.mark.parametrize(
@@ -502,7 +508,8 @@ def test_times__updated_at_is_checked_last() -> None:
     assert code("accounts", account(updated_at="garbage")) == "invalid_updated_at"
 
 
-# ------------------------------------------------------------------------------------------------ contract 3: deletes
+# ------------------------------------------------------------------------------------------------
+# contract 3: deletes
 
 DELETES = [
     ({"op": "d", "before": {"customer_id": "1"}, "after": None}, None),
@@ -531,7 +538,9 @@ DELETES = [
     (None, b'{"customer_id":{"scale":0,"value":"AQ=="}}'),
     (
         None,
-        b'{"schema":{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"1"}},'
+        b'{"schema":{"type":"bytes",'
+        b'"name":"org.apache.kafka.connect.data.Decimal",'
+        b'"parameters":{"scale":"1"}},'
         b'"payload":"Cg=="}',
     ),
 ]
@@ -644,7 +653,8 @@ def test_deletes__a_tombstone_is_never_too_late() -> None:
     assert names(model) == [("alice", 10 * DAY, 10 * DAY + 1)]
 
 
-# ----------------------------------------------------------------------------------------------- contract 4: the rules
+# -----------------------------------------------------------------------------------------------
+# contract 4: the rules
 
 EMPTY = ["", "  ", "\t\r\n\v\f", None]
 NULLS = ["null", "NULL", "n/a", "N/A", "none", "None", " nOnE "]
@@ -958,7 +968,8 @@ def test_rules__a_bad_record_changes_no_state_and_keeps_its_bytes() -> None:
     assert counted(model) == {"consumed": 2, "applied": 1, "quarantined": 1}
 
 
-# --------------------------------------------------------------------------------------------- contract 5: the history
+# ---------------------------------------------------------------------------------------------
+# contract 5: the history
 
 
 def test_history__an_unchanged_event_is_a_witness() -> None:
@@ -1106,7 +1117,8 @@ def test_history__rows() -> None:
     ]
 
 
-# ------------------------------------------------------------------------------------- contract 5: the order of events
+# ------------------------------------------------------------------------------------- contract 5:
+# the order of events
 
 
 class Sent(NamedTuple):
@@ -2186,7 +2198,8 @@ def test_order__truncate_ends_rows_of_all_partitions_but_of_one_entity() -> None
     assert rows["account_history"]["A1|1707955200000"]["valid_to_at"] is None
 
 
-# ----------------------------------------------------------------------------------- contract 3, 4: the rest that is new
+# ----------------------------------------------------------------------------------- contract 3, 4:
+# the rest that is new
 
 
 def test_unavailable__keeps_what_holds_at_its_place() -> None:
@@ -2514,7 +2527,8 @@ def test_formats__kafka_timestamp_minus_1() -> None:
         assert code("customers", record, -1, b"1") == "malformed"
 
 
-# ------------------------------------------------------------------------------------------ small inputs that once failed
+# ------------------------------------------------------------------------------------------ small
+# inputs that once failed
 
 CDC = Path(__file__).parent.parent / "data" / "cdc"
 
@@ -2620,7 +2634,8 @@ def test_cases__order() -> None:
     assert balance_of(play("reappears-after-tombstone", "log"), "C39") == "120.00"
 
 
-# -------------------------------------------------------------------------------------------- contract 6: join and marts
+# --------------------------------------------------------------------------------------------
+# contract 6: join and marts
 
 
 def test_marts__rows() -> None:
@@ -2746,7 +2761,8 @@ def test_marts__a_moved_account_and_deletes() -> None:
     assert model.expected()["account_with_customer"] == {}
 
 
-# ----------------------------------------------------------------------------------------------------- the model itself
+# --------------------------------------------------------------------------------------------------
+# the model itself
 
 
 def random_events(seed: int, count: int, times: int) -> list[Event]:
@@ -2795,7 +2811,8 @@ def test_model__applied_means_that_a_row_differs(seed: int) -> None:
     assert model.history("customers", 1) == fold(events)
 
 
-# -------------------------------------------------------------------------------------------------------- the generator
+# --------------------------------------------------------------------------------------------------
+# the generator
 
 SEEDS = range(20)
 EVENTS = 700
@@ -3145,7 +3162,8 @@ def test_generator__everything_occurs() -> None:
     )
 
 
-# ------------------------------------------------------------------------------------------------ the generator's logs
+# ------------------------------------------------------------------------------------------------
+# the generator's logs
 
 LOG_MODES = [
     ("log", "auto"),
@@ -3264,7 +3282,8 @@ def test_logs__everything_occurs() -> None:
     assert any(label.startswith("log: u envelope lsn typed") for label in labels)
 
 
-# ---------------------------------------------------------------------------------- mistakes that the logs must uncover
+# ---------------------------------------------------------------------------------- mistakes that
+# the logs must uncover
 
 
 class FirstWins(Past):
@@ -3444,7 +3463,8 @@ class DeletesAtTheSameTime(Model):
 
 
 class NoCompanions(Model):
-    """O7 wrong. Seen where a delete was too late; else the id is gone, and a tombstone ignored anyhow."""
+    """O7 wrong. Seen where a delete was too late; else the id is gone, and a tombstone ignored
+    anyhow."""
 
     def is_companion(self, record: Any, past: Past) -> bool:
         return False
@@ -3592,7 +3612,8 @@ def test_mistakes__of_every_rule() -> None:
     }
 
 
-# ------------------------------------------------------------------------------- from the database's side: what O3 promises
+# ------------------------------------------------------------------------------- from the
+# database's side: what O3 promises
 
 
 class Commit(NamedTuple):
@@ -3621,7 +3642,8 @@ class Database:
         self.ts = 1000
 
     def write(self) -> None:
-        """A transaction changes a row and is not through: others do not see it, nor change the row."""
+        """A transaction changes a row and is not through: others do not see it, nor change the
+        row."""
         id_ = self.rng.choice(self.ids)
         if id_ not in self.pending:
             name = (
@@ -3669,7 +3691,8 @@ FORMATS = ("envelope", "envelope without tombstones", "flattened", "tombstones")
 
 
 class Connector:
-    """Sends a database's log: format and positions are its settings. Kafka's clock never goes back."""
+    """Sends a database's log: format and positions are its settings. Kafka's clock never goes
+    back."""
 
     def __init__(self, model: Model, form: str, positions: bool, partitions: int = 1):
         self.model = model
@@ -3743,8 +3766,9 @@ def assert_well_formed(model: Model) -> None:
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("positions", [True, False])
 def test_database__after_every_record_the_row_is_what_it_says(form: str, positions: bool) -> None:
-    """A snapshot or none, changes, crashes after which the newest stretch is sent again, new snapshots, clocks that
-    step; transactions that wrote before a snapshot and are committed behind it."""
+    """A snapshot or none, changes, crashes after which the newest stretch is sent again, new
+    snapshots, clocks that step; transactions that wrote before a snapshot and are committed behind
+    it."""
     for seed in range(150):
         database = Database(seed, ids=2, steady_clock=seed % 3 == 0, truncates=False)
         connector = Connector(Model(), form, positions)
@@ -3764,8 +3788,9 @@ def test_database__after_every_record_the_row_is_what_it_says(form: str, positio
             assert row_in(model, commit.id) == database.rows.get(commit.id), (seed, commit)
             if rng.random() < 0.15:
                 send_again(database, connector, streamed)
-            # Behind a new snapshot an id's last change is a repeat when it is sent again, and by O4 so is a tombstone behind
-            # it, although it may be a new delete: where deletes are tombstones, that would break the promise.
+            # Behind a new snapshot an id's last change is a repeat when it is sent again, and by O4
+            # so is a tombstone behind it, although it may be a new delete: where deletes are
+            # tombstones, that would break the promise.
             if rng.random() < 0.1 and not (form == "tombstones" and positions):
                 snapshot(database, connector)
             assert_well_formed(model)
@@ -3775,7 +3800,8 @@ def test_database__after_every_record_the_row_is_what_it_says(form: str, positio
 
 
 def snapshot(database: Database, connector: Connector) -> None:
-    """The rows as they are, stamped with the time of the snapshot, which is later than the newest change."""
+    """The rows as they are, stamped with the time of the snapshot, which is later than the newest
+    change."""
     at = database.at
     stamp = database.ts + database.rng.choice((0, 3, 60))
     connector.tick(stamp, database.rng)
@@ -3785,7 +3811,8 @@ def snapshot(database: Database, connector: Connector) -> None:
 
 
 def send_again(database: Database, connector: Connector, streamed: int) -> None:
-    """The newest stretch once more. With positions nothing changes, not even loaded_at, and no older row shows."""
+    """The newest stretch once more. With positions nothing changes, not even loaded_at, and no
+    older row shows."""
     rng, model = database.rng, connector.model
     before = model.expected()
     stretch = database.commits[streamed:][-rng.randrange(1, 6) :]
@@ -3804,7 +3831,8 @@ def send_again(database: Database, connector: Connector, streamed: int) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_database__a_steady_clock_gives_the_true_history(form: str) -> None:
-    """Where the clock never stands still and the connector is in time, versions are what the commits say."""
+    """Where the clock never stands still and the connector is in time, versions are what the
+    commits say."""
     for seed in range(100):
         database = Database(seed, ids=2, steady_clock=True, truncates=False)
         connector = Connector(Model(), form, positions=seed % 2 == 0)
@@ -3840,10 +3868,12 @@ def true_history(commits: list[Commit]) -> list[tuple[str, int, int | None]]:
 
 @pytest.mark.parametrize("form", FORMATS[:3])
 def test_database__truncates_and_partitions_that_race(form: str) -> None:
-    """Three partitions, a truncate in any of them. With positions also stretches that are sent again, and bad clocks.
+    """Three partitions, a truncate in any of them. With positions also stretches that are sent
+    again, and bad clocks.
 
-    Not where deletes are tombstones: such a delete has the connector's time and no position, so that an insert between it
-    and a truncate, consumed behind both, finds a newer event and does not meet the floor.
+    Not where deletes are tombstones: such a delete has the connector's time and no position, so
+    that an insert between it and a truncate, consumed behind both, finds a newer event and does not
+    meet the floor.
     """
     for seed in range(150):
         positions = seed % 2 == 0
@@ -3874,8 +3904,9 @@ def queue_up(
     connector: Connector, rng: random.Random, queues: dict[int, list[Any]], commit: Commit
 ) -> None:
     connector.tick(commit.ts, rng)
-    # A copy of a truncate that is sent again goes where the first went. Elsewhere it might be consumed before records that
-    # are sent again behind the first copy, and those never lie before that (O9), whatever their positions say.
+    # A copy of a truncate that is sent again goes where the first went. Elsewhere it might be
+    # consumed before records that are sent again behind the first copy, and those never lie before
+    # that (O9), whatever their positions say.
     partition = commit.id % 3 if commit.id else commit.at % 3
     for value in connector.messages(commit, "d" if commit.name is None else "u"):
         queues[partition].append((connector.kafka_ms, commit, value))

@@ -35,7 +35,8 @@ class Tally:
     right: Counter[str] = field(default_factory=Counter)
 
     def note(self, fault: str, count: int, records: int) -> None:
-        """To be called when everything was checked: lost, doubled or wrong rows have failed the test before."""
+        """To be called when everything was checked: lost, doubled or wrong rows have failed the
+        test before."""
         self.faults[fault] += count
         self.records[fault] += records
         self.right[fault] += 1
@@ -49,7 +50,8 @@ class Tally:
         ]
         return [
             f"fault campaign, seed {SEED} (again: CHAOS_SEED={SEED})",
-            f"  {'fault':<44} {'faults':>6} {'records':>9} {'right':>6}   runs without a lost, doubled or wrong row",
+            f"  {'fault':<44} {'faults':>6} {'records':>9} {'right':>6}   runs without a "
+            "lost, doubled or wrong row",
             *rows,
         ]
 
@@ -58,10 +60,11 @@ TALLY = Tally()
 
 
 class Reader(threading.Thread):
-    """Reads result topics under read_committed while everything happens, and complains about a step back.
+    """Reads result topics under read_committed while everything happens, and complains about a step
+    back.
 
-    Each id's rows carry a number that only grows in the input (the cents of a balance): what is read must not fall. And
-    the same content does not come twice in a row.
+    Each id's rows carry a number that only grows in the input (the cents of a balance): what is
+    read must not fall. And the same content does not come twice in a row.
     """
 
     def __init__(self, bootstrap: str, topics: list[str]) -> None:

@@ -1,4 +1,5 @@
-"""What the tests share: one Kafka for all that do not harm it, and a clean end when the run is told to stop."""
+"""What the tests share: one Kafka for all that do not harm it, and a clean end when the run is told
+to stop."""
 
 import signal
 from collections.abc import Iterator

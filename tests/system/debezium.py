@@ -1,4 +1,5 @@
-"""streamer beside Debezium: connectors in several formats, a streamer for each, and what the database says."""
+"""streamer beside Debezium: connectors in several formats, a streamer for each, and what the
+database says."""
 
 import json
 from collections import Counter, defaultdict
@@ -18,8 +19,8 @@ from scenario import FOREVER
 from streamer import INPUTS, Streamer, total
 
 PARTITIONS = 2
-# Rows that only show how far a connector is; some lie in every partition. Accounts: the last ones by their key,
-# in any collation, which is how incremental snapshots go.
+# Rows that only show how far a connector is; some lie in every partition. Accounts: the last ones
+# by their key, in any collation, which is how incremental snapshots go.
 MARKERS = {
     "customers": tuple(str(900000 + i) for i in range(12)),
     "accounts": tuple(f"zz-{i:02}" for i in range(12)),
@@ -128,7 +129,10 @@ def describe(message: Message) -> str:
         text = json.dumps(value).encode()
     shown = "null" if text is None else text.decode()
     shown = shown if len(shown) <= 400 else f"{shown[:300]}…{shown[-100:]}"
-    return f"{message.partition}@{message.offset} kafka={message.timestamp_ms} key={payload(message.key)} {shown}"
+    return (
+        f"{message.partition}@{message.offset} kafka={message.timestamp_ms} "
+        f"key={payload(message.key)} {shown}"
+    )
 
 
 def quarantine_headers(message: Message) -> dict[str, str]:
@@ -214,7 +218,8 @@ class Feed:
         return [f"[{self.name}] quarantine: expected {dict(expected)}, got {dict(got)}", *shown]
 
     def histories(self, entity: str) -> dict[str, list[State]]:
-        """The states of each id in time; None between them where there is a gap, and behind an ended one."""
+        """The states of each id in time; None between them where there is a gap, and behind an
+        ended one."""
         versions: dict[str, list[Row]] = defaultdict(list)
         for key, row in self.rows[f"{entity[:-1]}_history"].items():
             versions[key.rsplit("|", 1)[0]].append(row)
@@ -310,7 +315,8 @@ def is_subsequence(part: Sequence[State], whole: Sequence[State]) -> bool:
 
 
 def check_histories(feed: Feed, entity: str, past: Mapping[str, list[State]]) -> dict[str, str]:
-    """Of each id that is wrong, what is: its versions must be states that it had, in their order, up to the last."""
+    """Of each id that is wrong, what is: its versions must be states that it had, in their order,
+    up to the last."""
     complaints = {}
     seen = feed.histories(entity)
     for id_ in seen.keys() | past.keys():
@@ -345,7 +351,8 @@ class Database(Protocol):
 
 
 class Rig:
-    """A database, a Connect worker with a connector for each format, and a streamer for each feed."""
+    """A database, a Connect worker with a connector for each format, and a streamer for each
+    feed."""
 
     def __init__(
         self, broker: KafkaBroker, database: Database, connect: Connect, feeds: Sequence[Feed]
@@ -402,7 +409,8 @@ class Rig:
     def catch_up(self) -> None:
         """Until all that is committed in the database is in the topics of all connectors.
 
-        The marker rows are written last, lie in every partition, and a connector keeps the order in each of them.
+        The marker rows are written last, lie in every partition, and a connector keeps the order in
+        each of them.
         """
         self._markers += 1
         self._database.mark(self._markers)
@@ -447,9 +455,11 @@ class Rig:
             self.feeds[name].settle()
 
     def check(self, *names: str, rejected: Mapping[str, Mapping[str, int]] | None = None) -> None:
-        """The marts are what SQL says, and histories hold committed states only, in these feeds or in all.
+        """The marts are what SQL says, and histories hold committed states only, in these feeds or
+        in all.
 
-        `rejected`: of a feed, how many messages streamer has quarantined since the last check, by code.
+        `rejected`: of a feed, how many messages streamer has quarantined since the last check, by
+        code.
         """
         chosen = names or tuple(self.feeds)
         self.settle(*chosen)
@@ -497,7 +507,8 @@ class Rig:
         return news
 
     def explain(self, name: str, entity: str, id_: str) -> str:
-        """The messages of an id in the feed's topic, and what became of those that streamer rejected."""
+        """The messages of an id in the feed's topic, and what became of those that streamer
+        rejected."""
         feed = self.feeds[name]
         topic = feed.inputs[entity]
         lines = []

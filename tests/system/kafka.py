@@ -1,4 +1,5 @@
-"""A real Apache Kafka (KRaft) on loopback ports, of one node or of three, and what the tests ask of it."""
+"""A real Apache Kafka (KRaft) on loopback ports, of one node or of three, and what the tests ask of
+it."""
 
 import os
 import shutil
@@ -35,7 +36,8 @@ COORDINATOR_MOVES = (
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
 )
 
-# For a moment after a start or after the controller missed the broker, until all agree on the leader's epoch.
+# For a moment after a start or after the controller missed the broker, until all agree on the
+# leader's epoch.
 LEADER_MOVES = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -104,13 +106,14 @@ class KafkaBroker:
         self._config = {
             **SERVER_CONFIG,
             "log.dirs": str(directory / "data"),
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "listeners": f"PLAINTEXT://{self.bootstrap},"
+            f"CONTROLLER://127.0.0.1:{self.controller_port}",
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
             **(config or {}),
         }
         self.admin: AdminClient
-        # One consumer for each group whose offsets are asked for. (Not the admin client: librdkafka 2.16 crashes
-        # in ListConsumerGroupOffsets when the group's coordinator is just moving.)
+        # One consumer for each group whose offsets are asked for. (Not the admin client: librdkafka
+        # 2.16 crashes in ListConsumerGroupOffsets when the group's coordinator is just moving.)
         self._readers: dict[str, Consumer] = {}
 
     def add_listener(self, name: str, port: int, advertised_port: int) -> None:
@@ -218,11 +221,12 @@ class KafkaBroker:
             return False
 
     def has_torn_transactions(self) -> bool:
-        """Whether the broker, as it came up last or went down before, has given up on the end of a transaction that was
-        committed: "… while trying to send transaction markers …, these partitions are likely deleted already and hence can
-        be skipped". Such a partition, __consumer_offsets among them, is not readable any further under read_committed,
-        until the next end of a transaction of that producer commits what is there, or an operator aborts it, as this does:
-        some of the transaction stays and some is lost, whatever the program does."""
+        """Whether the broker, as it came up last or went down before, has given up on the end of a
+        transaction that was committed: "… while trying to send transaction markers …, these
+        partitions are likely deleted already and hence can be skipped". Such a partition,
+        __consumer_offsets among them, is not readable any further under read_committed, until the
+        next end of a transaction of that producer commits what is there, or an operator aborts it,
+        as this does: some of the transaction stays and some is lost, whatever the program does."""
         if "trying to send transaction markers" not in self._log.read_text()[self._log_read :]:
             return False
         self._log_read = len(self._log.read_text())
@@ -329,7 +333,8 @@ class KafkaBroker:
     def end_offsets(
         self, topic: str, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
     ) -> dict[int, int]:
-        """Of each partition: the last stable offset (or the high watermark), which counts transaction markers."""
+        """Of each partition: the last stable offset (or the high watermark), which counts
+        transaction markers."""
         found = self.ends_of(self._partitions(topic), isolation)
         return {partition: end for (_, partition), end in found.items()}
 
@@ -356,12 +361,14 @@ class KafkaBroker:
         return wait_until("sure of the leaders", ask, self._log, self._process)
 
     def no_transaction_open(self, topic: str) -> bool:
-        """Whether all of its records are committed or aborted (a commit returns a little before that)."""
+        """Whether all of its records are committed or aborted (a commit returns a little before
+        that)."""
         stable = self.end_offsets(topic, IsolationLevel.READ_COMMITTED)
         return self.end_offsets(topic, IsolationLevel.READ_UNCOMMITTED) == stable
 
     def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
-        """What the group committed, open transactions waited for; 0 for a partition without a commit."""
+        """What the group committed, open transactions waited for; 0 for a partition without a
+        commit."""
         partitions = self._partitions(topic)
 
         def ask() -> list[TopicPartition] | None:
@@ -388,7 +395,8 @@ class KafkaBroker:
     # --- Kafka's own Java consumer
 
     def console_consumer(self, topic: str, count: int) -> list[tuple[str | None, str | None]]:
-        """The first `count` committed messages, as (key, value), that Kafka's own Java console consumer prints."""
+        """The first `count` committed messages, as (key, value), that Kafka's own Java console
+        consumer prints."""
         separator, null = "\x01", "\x02"
         settings = {"print.key": "true", "key.separator": separator, "null.literal": null}
         output = self._tool(
@@ -413,7 +421,8 @@ class KafkaBroker:
 
 
 class KafkaCluster(KafkaBroker):
-    """Three of them, each broker and controller, with everything kept three times and two needed to write."""
+    """Three of them, each broker and controller, with everything kept three times and two needed to
+    write."""
 
     replication = 3
 

@@ -1,4 +1,5 @@
-"""A broker that asks who is there: TLS, client certificates, SASL. Certificates are made by openssl."""
+"""A broker that asks who is there: TLS, client certificates, SASL. Certificates are made by
+openssl."""
 
 import base64
 import http.server
@@ -77,8 +78,10 @@ class Authority:
             config = self._directory / "ca.conf"
             (self._directory / "index.txt").write_text("")
             config.write_text(
-                f"[ca]\ndefault_ca=c\n[c]\ndir={self._directory}\ndatabase=$dir/index.txt\nnew_certs_dir=$dir\n"
-                "serial=$dir/serial\ndefault_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n"
+                f"[ca]\ndefault_ca=c\n[c]\ndir={self._directory}\n"
+                "database=$dir/index.txt\nnew_certs_dir=$dir\n"
+                "serial=$dir/serial\ndefault_md=sha256\npolicy=p\nunique_subject=no\n"
+                "[p]\ncommonName=supplied\n"
             )
             (self._directory / "serial").write_text("77\n")
             openssl(
@@ -142,7 +145,8 @@ def base64url(data: bytes) -> str:
 
 
 class TokenServer:
-    """An OIDC provider on loopback, as small as it can be: tokens for CLIENT_ID, and the key that they are signed with."""
+    """An OIDC provider on loopback, as small as it can be: tokens for CLIENT_ID, and the key that
+    they are signed with."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -183,7 +187,8 @@ class TokenServer:
         text = ".".join(
             base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "1"}, claims)
         )
-        return f"{text}.{base64url(openssl('dgst', '-sha256', '-sign', self._key, stdin=text.encode()))}"
+        signature = openssl("dgst", "-sha256", "-sign", self._key, stdin=text.encode())
+        return f"{text}.{base64url(signature)}"
 
     def _answer_to(
         self, authorization: str, form: Mapping[str, list[str]]
@@ -201,7 +206,7 @@ class TokenServer:
             "token_type": "Bearer",
         }
 
-    def _handler(server) -> type[http.server.BaseHTTPRequestHandler]:  # noqa: N805: self is the request's
+    def _handler(server) -> type[http.server.BaseHTTPRequestHandler]:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self._answer(200, server._keys)
@@ -239,14 +244,17 @@ class Realm:
         (port,) = free_ports(1)
         self.config = directory / "krb5.conf"
         self.config.write_text(
-            f"[libdefaults]\ndefault_realm = {REALM}\ndns_lookup_kdc = false\ndns_lookup_realm = false\n"
+            f"[libdefaults]\ndefault_realm = {REALM}\n"
+            "dns_lookup_kdc = false\ndns_lookup_realm = false\n"
             "dns_canonicalize_hostname = false\nrdns = false\nudp_preference_limit = 1\n"
-            f"[realms]\n{REALM} = {{\nkdc = 127.0.0.1:{port}\n}}\n[logging]\nkdc = FILE:{directory}/kdc.log\n"
+            f"[realms]\n{REALM} = {{\nkdc = 127.0.0.1:{port}\n}}\n"
+            f"[logging]\nkdc = FILE:{directory}/kdc.log\n"
         )
         kdc = directory / "kdc.conf"
         kdc.write_text(
             f"[kdcdefaults]\nkdc_listen = 127.0.0.1:{port}\nkdc_tcp_listen = 127.0.0.1:{port}\n"
-            f"[realms]\n{REALM} = {{\ndatabase_name = {directory}/principal\nkey_stash_file = {directory}/stash\n}}\n"
+            f"[realms]\n{REALM} = {{\n"
+            f"database_name = {directory}/principal\nkey_stash_file = {directory}/stash\n}}\n"
         )
         self._environment = {
             **os.environ,
@@ -286,8 +294,9 @@ class Realm:
 class GuardedBroker(KafkaBroker):
     """Its listeners but PLAINTEXT, which the tests' own clients use:
 
-    TLS, MTLS (asks for a certificate), SASL (over TLS), EXPIRED and ELSEWHERE (TLS with a certificate that has run out, or is
-    of another host), AGAIN (SCRAM without TLS, asks again every few seconds; through a doorman).
+    TLS, MTLS (asks for a certificate), SASL (over TLS), EXPIRED and ELSEWHERE (TLS with a
+    certificate that has run out, or is of another host), AGAIN (SCRAM without TLS, asks again every
+    few seconds; through a doorman).
     """
 
     def __init__(self, directory: Path, extra: Mapping[str, str] | None = None) -> None:
@@ -317,7 +326,8 @@ class GuardedBroker(KafkaBroker):
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,"
             + ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
             "listener.name.mtls.ssl.client.auth": "required",
-            "listener.name.sasl.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER,GSSAPI",
+            "listener.name.sasl.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,"
+            "PLAIN,OAUTHBEARER,GSSAPI",
         }
         for name, certificate in certificates.items():
             prefix = f"listener.name.{name.lower()}.ssl"
@@ -325,7 +335,10 @@ class GuardedBroker(KafkaBroker):
             config[f"{prefix}.keystore.location"] = str(certificate)
             config[f"{prefix}.truststore.location"] = str(self.authority.certificate)
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-        plain = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_plain="{PASSWORD}";'
+        plain = (
+            "org.apache.kafka.common.security.plain.PlainLoginModule required "
+            f'user_plain="{PASSWORD}";'
+        )
         bearer = f"{OAUTHBEARER}.OAuthBearerLoginModule required;"
         kerberos = (
             "com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true "

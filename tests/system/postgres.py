@@ -1,4 +1,5 @@
-"""A real PostgreSQL on a loopback port, whose log Debezium can read and whose clock the tests can move."""
+"""A real PostgreSQL on a loopback port, whose log Debezium can read and whose clock the tests can
+move."""
 
 import os
 import shutil
@@ -125,7 +126,8 @@ class Postgres:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """Each statement commits by itself, unless it is inside of `with connection.transaction()`."""
+        """Each statement commits by itself, unless it is inside of `with
+        connection.transaction()`."""
         return psycopg.connect(
             host="127.0.0.1",
             port=self.port,

@@ -1,4 +1,5 @@
-"""Child processes of the tests: ports, logs, and waiting for them with a deadline that only guards against hangs."""
+"""Child processes of the tests: ports, logs, and waiting for them with a deadline that only guards
+against hangs."""
 
 import random
 import socket
@@ -15,7 +16,8 @@ DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
 def free_ports(count: int) -> list[int]:
-    """Free loopback ports below the ephemeral range, so that they can be bound again after a kill."""
+    """Free loopback ports below the ephemeral range, so that they can be bound again after a
+    kill."""
     ports: list[int] = []
     for port in random.SystemRandom().sample(range(15000, 30000), 1000):
         with socket.socket() as probe:
@@ -44,7 +46,8 @@ def wait_until(
     deadline_s: float = 120,
     every_s: float = 0.05,
 ) -> T:
-    """Polls check() until it gives something true, and returns that; fails with the log's tail when it never does."""
+    """Polls check() until it gives something true, and returns that; fails with the log's tail when
+    it never does."""
     end = time.monotonic() + deadline_s
     while True:
         result = check()

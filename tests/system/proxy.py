@@ -22,7 +22,8 @@ class Proxy:
 
     delay  held for `seconds`, with everything behind it on its connection
     drop   thrown away with its connection
-    late   held, its connection to the client ended at once, and delivered to the broker after `seconds`
+    late   held, its connection to the client ended at once, and delivered to the broker after
+    `seconds`
     """
 
     def __init__(self, port: int, broker_port: int, kind: int = END_TXN) -> None:
@@ -104,7 +105,8 @@ def proxied(directory: Path, kind: int = END_TXN) -> Iterator[tuple[KafkaBroker,
     """A broker that tells its clients the proxy's address, where they come in by it."""
     inner, outer = free_ports(2)
     config = {
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,"
+        "CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT",
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     }
     broker = KafkaBroker(directory, config)

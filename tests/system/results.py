@@ -77,7 +77,8 @@ class Message:
 
 
 def read_topic(bootstrap: str, topic: str, start: Mapping[int, int] | None = None) -> list[Message]:
-    """Every committed message, from the beginning (or from `start`) to the end, partition by partition."""
+    """Every committed message, from the beginning (or from `start`) to the end, partition by
+    partition."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -128,7 +129,8 @@ def received(m: confluent_kafka.Message) -> Message:
 
 
 def compacted(messages: Iterable[Message]) -> dict[str, Row]:
-    """The last row of each key, as log compaction would leave it; keys with a tombstone last are gone."""
+    """The last row of each key, as log compaction would leave it; keys with a tombstone last are
+    gone."""
     last = {message.key_text: message.row() for message in messages}
     return {key: row for key, row in last.items() if row is not None}
 
@@ -216,9 +218,11 @@ def check_calculated_at(topic: str, messages: Iterable[Message]) -> list[str]:
 def check_sources(
     topic: str, messages: Iterable[Message], records: Mapping[Place, InputRecord]
 ) -> list[str]:
-    """streamer.source names an input record that can have caused the message; streamer.position is in histories only.
+    """streamer.source names an input record that can have caused the message; streamer.position is
+    in histories only.
 
-    An account's record causes rows of that account and the profile, a customer's rows of the customer. A truncate has no id.
+    An account's record causes rows of that account and the profile, a customer's rows of the
+    customer. A truncate has no id.
     """
     owners: dict[str, str] = {}  # the customer of each joined row and summary
     complaints = []
@@ -284,7 +288,8 @@ def check_quarantine(
     topic_names: Mapping[str, str],
     records: Mapping[Place, InputRecord] | None = None,
 ) -> list[str]:
-    """The same records, each once, byte for byte, with the right code and id; reasons where the model gives them.
+    """The same records, each once, byte for byte, with the right code and id; reasons where the
+    model gives them.
 
     `topic_names`: from the model's topic names to those on the broker. `records`: the input.
     """
@@ -345,7 +350,8 @@ def check_results(
     records: Mapping[Place, InputRecord] | None = None,
     has_sources: bool = True,
 ) -> None:
-    """All five result topics and the quarantine against the model; `partitions` is that of every result topic."""
+    """All five result topics and the quarantine against the model; `partitions` is that of every
+    result topic."""
     complaints: list[str] = []
     for name in RESULTS:
         messages = read_topic(bootstrap, topic_names[name])

@@ -1,4 +1,5 @@
-"""An application under test: its topics, the records that went in, what the model says of them, the program."""
+"""An application under test: its topics, the records that went in, what the model says of them, the
+program."""
 
 import itertools
 import os
@@ -60,7 +61,8 @@ def load_log(
 
 
 def model_of(settings: Mapping[str, str]) -> Model:
-    """The model of a program with these settings, as far as they change what it does with its input."""
+    """The model of a program with these settings, as far as they change what it does with its
+    input."""
     return Model(
         record_max_bytes=RECORD_MAX_BYTES,
         order={name: settings.get(f"order.{name}", "auto") for name in INPUTS},
@@ -76,7 +78,8 @@ def hours(duration: str) -> int:
 
 
 class Fed:
-    """Produces records and tells the model, in the same order and with the offsets that Kafka gave."""
+    """Produces records and tells the model, in the same order and with the offsets that Kafka
+    gave."""
 
     def __init__(
         self,

@@ -1,4 +1,5 @@
-"""One `streamer run` as a child process, asked only through what users have: signals, HTTP, stderr, Kafka."""
+"""One `streamer run` as a child process, asked only through what users have: signals, HTTP, stderr,
+Kafka."""
 
 import http.client
 import json
@@ -39,7 +40,8 @@ _BOOTSTRAP = re.compile(r'\bbootstrap="?(127\.0\.0\.1:\d+)')
 
 
 def environment() -> dict[str, str]:
-    """Ours, without the STREAMER_* variables: each of them is a configuration key to the program."""
+    """Ours, without the STREAMER_* variables: each of them is a configuration key to the
+    program."""
     return {name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")}
 
 
@@ -119,7 +121,8 @@ class Streamer:
         self.kill()
 
     def configure(self, settings: Mapping[str, str]) -> None:
-        """Writes them, too, into its properties, which it reads when it starts, or when it is told to."""
+        """Writes them, too, into its properties, which it reads when it starts, or when it is told
+        to."""
         self.settings |= settings
         self.properties.write_text(
             "".join(f"{key}={value}\n" for key, value in self.settings.items())
@@ -165,7 +168,8 @@ class Streamer:
         self._process.send_signal(signal.SIGTERM)
 
     def reload(self) -> str:
-        """SIGHUP: secrets and certificates anew. Until it says what came of it; the line of its log."""
+        """SIGHUP: secrets and certificates anew. Until it says what came of it; the line of its
+        log."""
         assert self._process is not None
         before = len(self.stderr.read_text())
 
@@ -253,7 +257,8 @@ class Streamer:
     # --- progress
 
     def consumed_offsets(self, broker: KafkaBroker) -> int:
-        """How many input records are committed so far (input topics hold no transaction markers)."""
+        """How many input records are committed so far (input topics hold no transaction
+        markers)."""
         return sum(
             sum(broker.committed_offsets(self.app_id, self.topic(name)).values()) for name in INPUTS
         )
@@ -266,9 +271,11 @@ class Streamer:
         )
 
     def wait_drained(self, broker: KafkaBroker, consumed: Mapping[str, int]) -> None:
-        """Until everything that follows from the `consumed` input records of each topic is committed.
+        """Until everything that follows from the `consumed` input records of each topic is
+        committed.
 
-        Input first, then the internal topics in the order of flow: what a drained topic caused is visible by then.
+        Input first, then the internal topics in the order of flow: what a drained topic caused is
+        visible by then.
         """
         for name, count in consumed.items():
             self._wait(f"done with {count} {name}", partial(self._input_done, broker, name, count))
@@ -314,7 +321,8 @@ class Streamer:
 
 
 class EmbeddedStreamer(Streamer):
-    """`streamer run --embedded`: with a broker inside, and nothing left of it when the process ends."""
+    """`streamer run --embedded`: with a broker inside, and nothing left of it when the process
+    ends."""
 
     embedded = True
 
@@ -331,7 +339,8 @@ class EmbeddedStreamer(Streamer):
         return match[1]
 
     def wait_all_consumed(self, consumed: Mapping[str, int]) -> None:
-        """The broker inside keeps no transactional offsets, so that only the program itself can say."""
+        """The broker inside keeps no transactional offsets, so that only the program itself can
+        say."""
         self._wait(f"done with {consumed}", lambda: self._all_consumed(consumed))
 
     def _all_consumed(self, consumed: Mapping[str, int]) -> bool:

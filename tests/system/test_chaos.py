@@ -1,4 +1,5 @@
-"""The fault campaign: real processes, a real Kafka, faults at random moments from a printed seed, results as the model's.
+"""The fault campaign: real processes, a real Kafka, faults at random moments from a printed seed,
+results as the model's.
 
 Small in `./dev test`; `./dev chaos` runs the large one."""
 
@@ -26,7 +27,8 @@ QUICK = {"batch.max.records": "20", "kafka.session.timeout.ms": "6000", "transac
 
 
 def counters(first: int, count: int, partitions: tuple[int, int]) -> list[Input]:
-    """Balances that only grow, over 20 accounts of 5 customers, in order: what comes out must not fall, either."""
+    """Balances that only grow, over 20 accounts of 5 customers, in order: what comes out must not
+    fall, either."""
     records = []
     for i in range(first, first + count):
         at = 1_707_955_200_000 + i * 1000
@@ -37,7 +39,8 @@ def counters(first: int, count: int, partitions: tuple[int, int]) -> list[Input]
             )
         account = i % 20
         value = (
-            f'{{"account_id":"K{account}","customer_id":{account % 5},"balance":"{i}.{i % 100:02d}",'
+            f'{{"account_id":"K{account}",'
+            f'"customer_id":{account % 5},"balance":"{i}.{i % 100:02d}",'
             f'"account_type":"Savings","updated_at":{at}}}'
         )
         records.append(
@@ -74,7 +77,8 @@ def result_counts(s: Scenario) -> dict[str, int]:
 
 
 def check_local_state(s: Scenario) -> None:
-    """What was kept over all the kills is what a rebuild gives, and neither start emits anything."""
+    """What was kept over all the kills is what a rebuild gives, and neither start emits
+    anything."""
     before, ids = result_counts(s), ids_of(s)
     s.streamer.wait_ready()
     warm = answers(s.streamer, ids)
@@ -190,7 +194,8 @@ def test_chaos__zombie(broker: KafkaBroker, tmp_path: Path, seed: int) -> None:
 
 
 def test_chaos__end_txn(tmp_path: Path) -> None:
-    """EndTxn is lost with its connection, held, or comes late, when the next transaction may be open."""
+    """EndTxn is lost with its connection, held, or comes late, when the next transaction may be
+    open."""
     rng = random.Random(seeds(1)[0])
     times = runs(6, 50)
     with (
@@ -329,7 +334,11 @@ def test_chaos__tombstones_are_gone(tmp_path: Path) -> None:
             at += 1000
             fresh = []
             for a in range(10, 20):
-                value = f'{{"account_id":"K{a}","customer_id":{a % 5},"balance":"{at}","account_type":"Savings","updated_at":{at}}}'
+                value = (
+                    f'{{"account_id":"K{a}",'
+                    f'"customer_id":{a % 5},'
+                    f'"balance":"{at}","account_type":"Savings","updated_at":{at}}}'
+                )
                 fresh.append(Input("accounts", a % 2, None, value.encode(), at, (), "", ""))
             s.fed.feed(fresh)
             time.sleep(1)
@@ -359,7 +368,8 @@ def test_chaos__tombstones_are_gone(tmp_path: Path) -> None:
 
 
 def test_chaos__topic_deleted(broker: KafkaBroker, tmp_path: Path) -> None:
-    """It says so, and waits. The group's offsets went with the topic: a new one is read from its beginning."""
+    """It says so, and waits. The group's offsets went with the topic: a new one is read from its
+    beginning."""
     with Scenario(broker, tmp_path, (2, 2), QUICK) as s:
         s.fed.feed(counters(0, 50, (2, 2)))
         s.streamer.start()

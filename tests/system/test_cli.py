@@ -267,7 +267,8 @@ def test_cli__log_as_json(tmp_path: Path) -> None:
 
 
 def test_cli__signals_change_the_log_level(tmp_path: Path) -> None:
-    """SIGUSR1 shows more, SIGUSR2 less; every change is seen where either level shows it. In JSON, line by line."""
+    """SIGUSR1 shows more, SIGUSR2 less; every change is seen where either level shows it. In JSON,
+    line by line."""
     with EmbeddedStreamer(tmp_path, {"log.format": "json"}) as s:
         s.wait_ready()
 
@@ -299,7 +300,8 @@ def test_cli__signals_change_the_log_level(tmp_path: Path) -> None:
 
 
 def test_cli__a_terminal_that_is_closed_ends_it(tmp_path: Path) -> None:
-    """In good order. SIGHUP has two meanings; without a terminal it is a reload (test_logins.py)."""
+    """In good order. SIGHUP has two meanings; without a terminal it is a reload
+    (test_logins.py)."""
     ours, theirs = pty.openpty()
     s = EmbeddedStreamer(tmp_path, {})
     s.stdin = theirs

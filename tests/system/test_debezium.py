@@ -1,4 +1,5 @@
-"""A real Debezium: what a database commits is what the marts say, whatever a connector makes of it."""
+"""A real Debezium: what a database commits is what the marts say, whatever a connector makes of
+it."""
 
 import itertools
 import json
@@ -19,7 +20,8 @@ from results import Message
 from streamer import INPUTS
 
 SQL = Path(__file__).parent / "bank"
-# Accounts S... of the first customers change over and over while snapshots are taken; O... of the others, once.
+# Accounts S... of the first customers change over and over while snapshots are taken; O... of the
+# others, once.
 CUSTOMERS, ACCOUNTS, ONCE = 400, 2000, 2000
 LOG = {"order.customers": "log", "order.accounts": "log"}
 
@@ -72,14 +74,17 @@ class Bank:
         with self.connection.transaction():
             for id_ in MARKERS["customers"]:
                 self.connection.execute(
-                    "insert into bank.customers (customer_id, customer_name, note) values (%s, 'Marker', %s)"
+                    "insert into bank.customers (customer_id, customer_name, note) values (%s, "
+                    "'Marker', %s)"
                     " on conflict (customer_id) do update set note = excluded.note",
                     (id_, f"marker {number};"),
                 )
             for id_, customer in zip(MARKERS["accounts"], MARKERS["customers"], strict=True):
                 self.connection.execute(
-                    "insert into bank.accounts (account_id, customer_id, balance, account_type, note)"
-                    " values (%s, %s, 1, 'Savings', %s) on conflict (account_id) do update set note = excluded.note",
+                    "insert into bank.accounts (account_id, customer_id, balance, account_type, "
+                    "note)"
+                    " values (%s, %s, 1, 'Savings', %s) on conflict (account_id) do update set "
+                    "note = excluded.note",
                     (id_, customer, f"marker {number};"),
                 )
 
@@ -149,7 +154,8 @@ class Updates:
         for first in itertools.cycle(range(0, ACCOUNTS, 20)):
             with connection.transaction():
                 connection.execute(
-                    "update bank.accounts set balance = balance + 1.0001 where account_id between %s and %s",
+                    "update bank.accounts set balance = balance + 1.0001 where account_id "
+                    "between %s and %s",
                     (f"S{first:05}", f"S{first + 19:05}"),
                 )
                 connection.execute(
@@ -163,7 +169,8 @@ class Updates:
         for first in range(0, ONCE, 2):
             with connection.transaction():
                 connection.execute(
-                    "update bank.accounts set balance = balance + 1.0001 where account_id between %s and %s",
+                    "update bank.accounts set balance = balance + 1.0001 where account_id "
+                    "between %s and %s",
                     (f"O{first:05}", f"O{first + 1:05}"),
                 )
                 if first % 10 == 0:
@@ -192,12 +199,14 @@ def bank() -> Iterator[Bank]:
         bank = Bank(postgres)
         for f in FORMATS:
             bank.execute(
-                f"create table bank.signals_{f.name} (id varchar(64), type varchar(32), data varchar(2048))"
+                f"create table bank.signals_{f.name} (id varchar(64), type varchar(32), data "
+                "varchar(2048))"
             )
         bank.execute(
             f"""
             insert into bank.customers (customer_id, customer_name, has_loan)
-                select i, ' Customer Ä' || i, i % 3 = 0 from generate_series(1, {CUSTOMERS + ONCE // 10}) i;
+                select i, ' Customer Ä' || i, i % 3 = 0
+                    from generate_series(1, {CUSTOMERS + ONCE // 10}) i;
             insert into bank.accounts (account_id, customer_id, balance, account_type)
                 select 'S' || to_char(i, 'FM00000'), i / 5 + 1, i * 7.0050,
                        case when i % 10 = 9 then 'Checking' else 'Savings' end
@@ -231,7 +240,8 @@ def rig(broker: KafkaBroker, bank: Bank, tmp_path_factory: pytest.TempPathFactor
 
 
 def behind_their_snapshot(rig: Rig, feed: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Of each change of a row that was in the snapshot: the source blocks of the snapshot and of the change."""
+    """Of each change of a row that was in the snapshot: the source blocks of the snapshot and of
+    the change."""
     read: dict[bytes | None, dict[str, Any]] = {}
     for message in rig.messages(feed, "accounts"):
         value, source = payload(message.value), source_of(message)
@@ -258,8 +268,10 @@ def test_debezium__statements(rig: Rig, bank: Bank) -> None:
         insert into bank.customers (customer_id, customer_name, has_loan) values
             (1001, 'Fay', false), (1002, 'ÉMILE', true);
         insert into bank.accounts (account_id, customer_id, balance, account_type) values
-            ('T1', 1001, 100, 'Savings'), ('T2', 1001, 9999.995, 'SAVINGS'), ('T3', 1002, 19999.994, 'savings'),
-            ('T4', 1002, 0, 'Checking'), ('T5', 1001, 1234567.8905, 'Savings'), ('T6', 1003, 5, 'Savings');
+            ('T1', 1001, 100, 'Savings'), ('T2', 1001, 9999.995, 'SAVINGS'),
+            ('T3', 1002, 19999.994, 'savings'),
+            ('T4', 1002, 0, 'Checking'), ('T5', 1001, 1234567.8905, 'Savings'),
+            ('T6', 1003, 5, 'Savings');
         commit;
         update bank.accounts set balance = 17000.0150 where account_id = 'T1';
         begin;
@@ -272,7 +284,8 @@ def test_debezium__statements(rig: Rig, bank: Bank) -> None:
         update bank.accounts set account_type = 'Checking' where account_id = 'T3';
         update bank.accounts set account_type = 'Savings' where account_id = 'T4';
         update bank.accounts set customer_id = 1002 where account_id = 'T5';
-        insert into bank.customers (customer_id, customer_name) values (1003, 'Late for its account')
+        insert into bank.customers (customer_id, customer_name)
+            values (1003, 'Late for its account')
         """
     )
     rig.check()
@@ -281,7 +294,8 @@ def test_debezium__statements(rig: Rig, bank: Bank) -> None:
         delete from bank.accounts where account_id = 'T1';
         delete from bank.customers where customer_id = 1002;
         begin;
-        insert into bank.accounts (account_id, customer_id, balance, account_type) values ('T7', 1001, 7, 'Savings');
+        insert into bank.accounts (account_id, customer_id, balance, account_type)
+            values ('T7', 1001, 7, 'Savings');
         delete from bank.accounts where account_id = 'T7';
         commit;
         begin;
@@ -378,7 +392,8 @@ def test_debezium__deleted_and_inserted_again(rig: Rig, bank: Bank) -> None:
 
 
 def test_debezium__order_not_set(rig: Rig, bank: Bank) -> None:
-    """The SMT's default has no metadata: `auto` goes by the rows' own times, and tombstones by Kafka's.
+    """The SMT's default has no metadata: `auto` goes by the rows' own times, and tombstones by
+    Kafka's.
 
     What was inserted again within the connector's lag stays gone then, and streamer says so.
     """
@@ -416,8 +431,10 @@ def test_debezium__toast(rig: Rig, bank: Bank) -> None:
             select 'L' || i, i, i, 'Savings' from generate_series(1401, 1420) i;
         update bank.customers set has_loan = true where customer_id <= 1420 and customer_id > 1400;
         begin;
-        insert into bank.customers (customer_id, customer_name, has_loan) values (1421, {LONG} || 'new', false);
-        insert into bank.accounts (account_id, customer_id, balance, account_type) values ('L1421', 1421, 1, 'Savings');
+        insert into bank.customers (customer_id, customer_name, has_loan)
+            values (1421, {LONG} || 'new', false);
+        insert into bank.accounts (account_id, customer_id, balance, account_type)
+            values ('L1421', 1421, 1, 'Savings');
         update bank.customers set has_loan = true where customer_id = 1421;
         commit;
         begin;
@@ -428,7 +445,8 @@ def test_debezium__toast(rig: Rig, bank: Bank) -> None:
         update bank.customers set has_loan = false where customer_id = 1403;
         begin;
         delete from bank.customers where customer_id = 1404;
-        insert into bank.customers (customer_id, customer_name, has_loan) values (1404, {LONG} || 'back', false);
+        insert into bank.customers (customer_id, customer_name, has_loan)
+            values (1404, {LONG} || 'back', false);
         update bank.customers set has_loan = true where customer_id = 1404;
         commit
         """
@@ -471,8 +489,10 @@ def test_debezium__clock_of_the_database(rig: Rig, bank: Bank) -> None:
             clock.shift(shift)
             bank.execute(
                 f"""
-                update bank.customers set has_loan = not has_loan where customer_id between 1501 and 1510;
-                update bank.accounts set balance = balance + 1 where customer_id between 1501 and 1510;
+                update bank.customers set has_loan = not has_loan
+                    where customer_id between 1501 and 1510;
+                update bank.accounts set balance = balance + 1
+                    where customer_id between 1501 and 1510;
                 update bank.accounts set balance = balance + 1 where account_id = 'C1502';
                 delete from bank.accounts where account_id = 'C150{3 + step}';
                 delete from bank.customers where customer_id = {1507 + step};
@@ -501,7 +521,8 @@ def is_of_last(message: Message) -> bool:
 
 @pytest.mark.parametrize(("kind", "mark"), [("incremental", "incremental"), ("blocking", "true")])
 def test_debezium__snapshot_by_signal(rig: Rig, bank: Bank, kind: str, mark: str) -> None:
-    """All rows come again while they change: in windows between the changes, or with these held back until then."""
+    """All rows come again while they change: in windows between the changes, or with these held
+    back until then."""
     rig.catch_up()
     before, read_before = rig.count(is_of_last), snapshot_rows(rig, mark)
     with Updates(bank.postgres):
@@ -509,7 +530,8 @@ def test_debezium__snapshot_by_signal(rig: Rig, bank: Bank, kind: str, mark: str
         for name in ALL:
             bank.execute(
                 f"""insert into bank.signals_{name} values ('{kind}', 'execute-snapshot',
-                    '{{"data-collections": ["bank.customers", "bank.accounts"], "type": "{kind}"}}')"""
+                    '{{"data-collections": ["bank.customers", "bank.accounts"],
+                       "type": "{kind}"}}')"""
             )
         bank.execute("commit")
         rig.wait_messages(f"in the {kind} snapshot", is_of_last, before + len(ALL))
@@ -528,7 +550,8 @@ def test_debezium__refused_rows(rig: Rig, bank: Bank) -> None:
     """What no result may hold: the row stays as it was, and is counted as outdated."""
     bank.execute(
         """
-        insert into bank.customers (customer_id, customer_name) values (1601, 'Right'), (1602, 'Right, too');
+        insert into bank.customers (customer_id, customer_name)
+            values (1601, 'Right'), (1602, 'Right, too');
         insert into bank.accounts (account_id, customer_id, balance, account_type) values
             ('R1', 1601, 1, 'Savings'), ('R2', 1601, 2, 'Savings'), ('R3', 1602, 3, 'Savings'),
             ('R4', 1602, 4, 'Savings')
@@ -540,7 +563,8 @@ def test_debezium__refused_rows(rig: Rig, bank: Bank) -> None:
         update bank.accounts set balance = -5 where account_id = 'R1';
         update bank.accounts set balance = null where account_id = 'R2';
         update bank.accounts set account_type = 'Gold' where account_id = 'R3';
-        insert into bank.accounts (account_id, customer_id, balance, account_type) values ('R5', 1602, -1, 'Savings');
+        insert into bank.accounts (account_id, customer_id, balance, account_type)
+            values ('R5', 1602, -1, 'Savings');
         update bank.customers set customer_name = null where customer_id = 1602
         """
     )
@@ -580,7 +604,8 @@ def test_debezium__log_sent_again(rig: Rig, bank: Bank) -> None:
         bank.execute(
             f"""
             update bank.accounts set balance = balance + 1 where account_id ~ '^A[1-3].$';
-            update bank.customers set has_loan = not has_loan where customer_id between 1801 and 1810;
+            update bank.customers set has_loan = not has_loan
+                where customer_id between 1801 and 1810;
             begin;
             update bank.accounts set balance = balance + 10 where account_id ~ '^A1.$';
             update bank.accounts set balance = balance + 100 where account_id ~ '^A1.$';
@@ -595,7 +620,8 @@ def test_debezium__log_sent_again(rig: Rig, bank: Bank) -> None:
             update bank.accounts set account_id = 'B5{i}' where account_id = 'A5{i}';
             insert into bank.accounts values ('B{i}', 1803, 3, 'Savings');
             delete from bank.accounts where account_id = 'B{i}';
-            update bank.customers set customer_name = {LONG} || 'step {i}' where customer_id = 180{i + 1};
+            update bank.customers set customer_name = {LONG} || 'step {i}'
+                where customer_id = 180{i + 1};
             delete from bank.customers where customer_id = 180{i + 5}
             """
         )
@@ -619,8 +645,9 @@ def test_debezium__log_sent_again(rig: Rig, bank: Bank) -> None:
             )
             assert not any(payload(m.value)["op"] == "r" for m in tail if source_of(m)), topic
     rig.repeats["flat"].append((behind, up_to))
-    # Of customers with a long name that were deleted at last, what came before that says no name, and nothing else
-    # does: all of it where there are no positions, and the last of each where the delete, a tombstone, has none.
+    # Of customers with a long name that were deleted at last, what came before that says no name,
+    # and nothing else does: all of it where there are no positions, and the last of each where the
+    # delete, a tombstone, has none.
     rig.check(*ALL, rejected={"flat": {"malformed": 6}, "metadata": {"malformed": 3}})
     for name in ALL:
         if name != "flat":
@@ -651,7 +678,8 @@ def test_debezium__columns_change(rig: Rig, bank: Bank) -> None:
         """
         insert into bank.customers (customer_id, customer_name) values (1701, 'Anders');
         insert into bank.accounts (account_id, customer_id, balance, account_type, branch) values
-            ('V1', 1701, 1, 'Savings', 7), ('V2', 1701, 12345.6789, 'Savings', null), ('V3', 1701, 1e3, 'Savings', 0);
+            ('V1', 1701, 1, 'Savings', 7), ('V2', 1701, 12345.6789, 'Savings', null),
+            ('V3', 1701, 1e3, 'Savings', 0);
         update bank.accounts set balance = 20000.005, branch = 8 where account_id = 'V1';
         update bank.accounts set balance = 0.00 where account_id = 'V3'
         """
@@ -669,7 +697,8 @@ def test_debezium__truncate(rig: Rig, bank: Bank) -> None:
         update bank.accounts set balance = balance + 1 where account_id < 'S00100';
         truncate bank.accounts;
         insert into bank.accounts (account_id, customer_id, balance, account_type)
-            select 'S' || to_char(i, 'FM00000'), 1 + i % 10, 5, 'Savings' from generate_series(0, 30) i;
+            select 'S' || to_char(i, 'FM00000'), 1 + i % 10, 5, 'Savings'
+                from generate_series(0, 30) i;
         update bank.accounts set balance = 6 where account_id < 'S00010'
         """
     )
@@ -677,13 +706,16 @@ def test_debezium__truncate(rig: Rig, bank: Bank) -> None:
     bank.execute(
         """
         begin;
-        insert into bank.accounts (account_id, customer_id, balance, account_type) values ('X1', 1, 1, 'Savings');
+        insert into bank.accounts (account_id, customer_id, balance, account_type)
+            values ('X1', 1, 1, 'Savings');
         truncate bank.customers, bank.accounts;
-        insert into bank.customers (customer_id, customer_name) select i, 'After ' || i from generate_series(1, 20) i;
+        insert into bank.customers (customer_id, customer_name) select i, 'After ' || i
+            from generate_series(1, 20) i;
         insert into bank.accounts (account_id, customer_id, balance, account_type)
             select 'S' || to_char(i, 'FM00000'), 1 + i, 7, 'Savings' from generate_series(0, 19) i;
         commit;
-        insert into bank.accounts (account_id, customer_id, balance, account_type) values ('X2', 1, 2, 'Savings')
+        insert into bank.accounts (account_id, customer_id, balance, account_type)
+            values ('X2', 1, 2, 'Savings')
         """
     )
     rig.check(*ENVELOPES)

@@ -1,4 +1,5 @@
-"""A real Debezium on a MariaDB, in short: positions are a file of the binary log, a place in it, and a row."""
+"""A real Debezium on a MariaDB, in short: positions are a file of the binary log, a place in it,
+and a row."""
 
 import itertools
 import json
@@ -53,7 +54,8 @@ class Bank:
         statements = ["begin"]
         for customer, account in zip(MARKERS["customers"], MARKERS["accounts"], strict=True):
             statements.append(
-                f"insert into bank.customers (customer_id, customer_name, note) values ({customer}, 'Marker',"
+                "insert into bank.customers (customer_id, customer_name, note) values "
+                f"({customer}, 'Marker',"
                 f" 'marker {number};') on duplicate key update note = values(note)"
             )
             statements.append(
@@ -91,7 +93,8 @@ def connector(server: MariaDb, server_id: int, directory: Path, f: Format) -> di
 
 
 class Updates:
-    """Transactions that run beside what the test does, one after the other, over all accounts in turn."""
+    """Transactions that run beside what the test does, one after the other, over all accounts in
+    turn."""
 
     def __init__(self, server: MariaDb) -> None:
         self._server = server
@@ -115,7 +118,8 @@ class Updates:
             with connection, connection.cursor() as cursor:
                 for first in itertools.cycle(range(0, ACCOUNTS, 10)):
                     cursor.execute(
-                        "update bank.accounts set balance = balance + 1.0001 where account_id between %s and %s",
+                        "update bank.accounts set balance = balance + 1.0001 where account_id "
+                        "between %s and %s",
                         (f"S{first:05}", f"S{first + 9:05}"),
                     )
                     cursor.execute(
@@ -183,7 +187,8 @@ def test_debezium_mariadb__statements(rig: Rig, bank: Bank) -> None:
         insert into bank.customers (customer_id, customer_name, has_loan) values
             (1001, 'Fay', false), (1002, 'ÉMILE', true);
         insert into bank.accounts (account_id, customer_id, balance, account_type) values
-            ('T1', 1001, 100, 'Savings'), ('T2', 1001, 9999.995, 'SAVINGS'), ('T3', 1002, 19999.994, 'savings'),
+            ('T1', 1001, 100, 'Savings'), ('T2', 1001, 9999.995, 'SAVINGS'),
+            ('T3', 1002, 19999.994, 'savings'),
             ('T4', 1002, 0, 'Checking'), ('T5', 1001, 1234567.8905, 'Savings');
         commit;
         begin;
@@ -196,10 +201,12 @@ def test_debezium_mariadb__statements(rig: Rig, bank: Bank) -> None:
         delete from bank.accounts where account_id = 'T3';
         begin;
         delete from bank.accounts where account_id = 'T1';
-        insert into bank.accounts (account_id, customer_id, balance, account_type) values ('T1', 1002, 11, 'Savings');
+        insert into bank.accounts (account_id, customer_id, balance, account_type)
+            values ('T1', 1002, 11, 'Savings');
         commit;
         delete from bank.accounts where account_id = 'T4';
-        insert into bank.accounts (account_id, customer_id, balance, account_type) values ('T4', 1002, 44, 'Savings');
+        insert into bank.accounts (account_id, customer_id, balance, account_type)
+            values ('T4', 1002, 44, 'Savings');
         update bank.accounts set account_id = 'T6' where account_id = 'T2';
         begin;
         update bank.accounts set balance = 1000000;
@@ -238,7 +245,8 @@ def test_debezium_mariadb__snapshot_by_signal(rig: Rig, bank: Bank, kind: str) -
 def test_debezium_mariadb__log_sent_again(rig: Rig, bank: Bank) -> None:
     bank.execute(
         """
-        insert into bank.customers (customer_id, customer_name) select seq, concat('Again ', seq) from seq_1801_to_1810;
+        insert into bank.customers (customer_id, customer_name) select seq, concat('Again ', seq)
+            from seq_1801_to_1810;
         insert into bank.accounts (account_id, customer_id, balance, account_type)
             select concat('A', seq), 1801 + seq % 10, seq, 'Savings' from seq_10_to_59
         """
@@ -251,7 +259,8 @@ def test_debezium_mariadb__log_sent_again(rig: Rig, bank: Bank) -> None:
             f"""
             flush binary logs;
             update bank.accounts set balance = balance + 1 where account_id regexp '^A[1-3]';
-            update bank.customers set has_loan = not coalesce(has_loan, false) where customer_id between 1801 and 1810;
+            update bank.customers set has_loan = not coalesce(has_loan, false)
+                where customer_id between 1801 and 1810;
             delete from bank.accounts where account_id = 'A2{i}';
             begin;
             delete from bank.accounts where account_id = 'A3{i}';

@@ -1,4 +1,5 @@
-"""What clusters and producers do at the edges: lost group offsets, odd timestamps, transactional producers."""
+"""What clusters and producers do at the edges: lost group offsets, odd timestamps, transactional
+producers."""
 
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def test_edges__timestamps_from_the_future(broker: KafkaBroker, tmp_path: Path) 
 
 
 def test_edges__transactional_producer(broker: KafkaBroker, tmp_path: Path) -> None:
-    """Aborted records and markers at the end of an input leave no lag, and no gap for the next start."""
+    """Aborted records and markers at the end of an input leave no lag, and no gap for the next
+    start."""
     with Scenario(broker, tmp_path, (1, 1)) as s:
         producer = Producer(
             {"bootstrap.servers": broker.bootstrap, "transactional.id": f"{s.app_id}-feeder"}

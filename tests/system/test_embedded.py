@@ -1,4 +1,5 @@
-"""`streamer run --embedded`: the same results, from and to the broker that is inside the program."""
+"""`streamer run --embedded`: the same results, from and to the broker that is inside the
+program."""
 
 from pathlib import Path
 

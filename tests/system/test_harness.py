@@ -1,4 +1,5 @@
-"""The harness itself, without streamer: the broker survives what is done to it, and the checks find what is wrong."""
+"""The harness itself, without streamer: the broker survives what is done to it, and the checks find
+what is wrong."""
 
 import json
 from dataclasses import replace

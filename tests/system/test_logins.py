@@ -1,4 +1,5 @@
-"""TLS, client certificates and SASL on a real broker: who may come in does, and who may not is told why, at once."""
+"""TLS, client certificates and SASL on a real broker: who may come in does, and who may not is told
+why, at once."""
 
 import base64
 import os
@@ -197,7 +198,8 @@ def wrong(broker: GuardedBroker, what: str) -> tuple[dict[str, str], str, int]:
             )
         case "token server":
             gone = {
-                "kafka.sasl.oauthbearer.token.endpoint.url": f"http://127.0.0.1:{free_ports(1)[0]}/token"
+                "kafka.sasl.oauthbearer.token.endpoint.url": "http://127.0.0.1:"
+                f"{free_ports(1)[0]}/token"
             }
             return (
                 {**bearer(broker), **gone},
@@ -391,7 +393,8 @@ def member_ids(broker: GuardedBroker, group: str) -> set[str]:
 
 
 def test_logins__a_new_password_by_sighup(guarded: GuardedBroker, tmp_path: Path) -> None:
-    """It is taken while the program runs, if the broker takes it; else all goes on with the old clients."""
+    """It is taken while the program runs, if the broker takes it; else all goes on with the old
+    clients."""
     guarded.set_password("rotating", "first")
     login = {**sasl(guarded, "SCRAM-SHA-512", "first"), "kafka.sasl.username": "rotating"}
     secret = Path(login["kafka.sasl.password.file"])

@@ -1,4 +1,5 @@
-"""The machine under the program fails: files get damaged, the disk is full, it is slow, the clock jumps, limits are low."""
+"""The machine under the program fails: files get damaged, the disk is full, it is slow, the clock
+jumps, limits are low."""
 
 import errno
 import os
@@ -33,7 +34,8 @@ def cut(path: Path, size: int) -> None:
 
 
 def flip_bits(state: Path, _: random.Random) -> None:
-    """In the data, which comes first, of every table, behind what is read at start: only a later read finds out."""
+    """In the data, which comes first, of every table, behind what is read at start: only a later
+    read finds out."""
     for table in state.glob("*.sst"):
         content = bytearray(table.read_bytes())
         for at in range(8192, max(8193, len(content) // 2), 2000):
@@ -79,8 +81,8 @@ def take_from_other(state: Path, _: random.Random) -> None:
     put_back_older(state, random.Random())
 
 
-# Of each kind, whether the log must say that the state is of no use. A log or MANIFEST cut short may be found, or be
-# but an older state.
+# Of each kind, whether the log must say that the state is of no use. A log or MANIFEST cut short
+# may be found, or be but an older state.
 DAMAGES: list[tuple[Callable[[Path, random.Random], None], bool]] = [
     (flip_bits, True),
     (cut_table, True),
@@ -121,8 +123,8 @@ def test_machine__damaged_state(
     seed: int,
     end: Callable[[Streamer], None],
 ) -> None:
-    """The state lies in tables and in the log, for the program ran twice. After the damage it goes on, or says that
-    it is to be started again."""
+    """The state lies in tables and in the log, for the program ran twice. After the damage it goes
+    on, or says that it is to be started again."""
     with Scenario(broker, tmp_path, PARTITIONS, {"batch.max.records": "50"}) as s:
         state = Path(s.streamer.settings["state.dir"])
         records = load(900, PARTITIONS, "scattered", [seed])
@@ -218,7 +220,8 @@ def wait_not_ready(streamer: Streamer, why: str) -> None:
 
 
 def test_machine__disk_full(broker: KafkaBroker, tmp_path: Path, disk: Disk) -> None:
-    """While it runs, and it goes on by itself once there is space; when it is killed then; at start."""
+    """While it runs, and it goes on by itself once there is space; when it is killed then; at
+    start."""
     state = disk.path / "state"
     with Scenario(
         broker, tmp_path, PARTITIONS, {"batch.max.records": "50", "state.dir": str(state)}
@@ -301,7 +304,8 @@ def start_slow(streamer: Streamer, produce_ms: int) -> None:
 
 
 def test_machine__transactions_are_bounded_by_time(broker: KafkaBroker, tmp_path: Path) -> None:
-    """However much a batch holds and however slow it is, no transaction outlives what the broker gives it."""
+    """However much a batch holds and however slow it is, no transaction outlives what the broker
+    gives it."""
     settings = {**ALL_AT_ONCE, "output.headers": "none", "transaction.timeout": "1s"}
     with Scenario(broker, tmp_path, (1, 1), settings) as s:
         s.has_sources = False
@@ -343,7 +347,8 @@ def test_machine__stops_within_a_batch(broker: KafkaBroker, tmp_path: Path) -> N
 def test_machine__clock_jumps(
     broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Back, ahead (by less than the hour from which Kafka refuses timestamps) and back, while it runs and while not."""
+    """Back, ahead (by less than the hour from which Kafka refuses timestamps) and back, while it
+    runs and while not."""
     clock = Clock(tmp_path)
     for name, value in clock.environment.items():
         monkeypatch.setenv(name, value)

@@ -1,6 +1,7 @@
 """Whatever goes in, in whatever form and order: the results on a real Kafka are the model's.
 
-SEEDS=n runs n seeds of each combination, FIRST_SEED=n another stretch of them, EVENTS=n longer ones.
+SEEDS=n runs n seeds of each combination, FIRST_SEED=n another stretch of them, EVENTS=n longer
+ones.
 """
 
 import os
@@ -121,7 +122,8 @@ def phases(records: list[Input], is_alone: Callable[[Input], bool]) -> list[list
 
 
 def check_metrics(s: Scenario, mode: str, more_applied: Mapping[str, int] | None = None) -> None:
-    """The counters say what the model counted; in the other modes some of it depends on the order of arrival."""
+    """The counters say what the model counted; in the other modes some of it depends on the order
+    of arrival."""
     s.streamer.wait_lag_zero()
     metrics = s.streamer.metrics()
     for name in INPUTS:

@@ -112,7 +112,8 @@ def test_owners__two_start_at_once(broker: KafkaBroker, tmp_path: Path) -> None:
 
 
 def test_owners__who_asks_too_late_is_refused(broker: KafkaBroker, tmp_path: Path) -> None:
-    """It has seen that the topics are nobody's, and hears only from what it reads afterwards whose they are now."""
+    """It has seen that the topics are nobody's, and hears only from what it reads afterwards whose
+    they are now."""
     with Scenario(broker, tmp_path, PARTITIONS) as s:
         owners = f"{s.app_id}.owners"
         late = another_app(s, tmp_path / "late", owners=owners)
@@ -133,7 +134,8 @@ def test_owners__who_asks_too_late_is_refused(broker: KafkaBroker, tmp_path: Pat
 
 
 def test_owners__from_the_first_start_to_reset(broker: KafkaBroker, tmp_path: Path) -> None:
-    """The first start is stopped while it asks, the second is killed before it has read back what it has asked for."""
+    """The first start is stopped while it asks, the second is killed before it has read back what
+    it has asked for."""
     with Scenario(broker, tmp_path, PARTITIONS, {"instance.id": ""}) as s:
         owners = f"{s.app_id}.owners"
         one = s.another(tmp_path / "one", {"topic.owners": owners})
@@ -175,7 +177,8 @@ def killed_reset(streamer: Streamer, point: str, when: str, nth: int) -> None:
 
 
 def test_owners__reset_broken_off(broker: KafkaBroker, tmp_path: Path) -> None:
-    """Nothing runs on what it leaves, wherever that was; another reset ends it; then all is processed anew."""
+    """Nothing runs on what it leaves, wherever that was; another reset ends it; then all is
+    processed anew."""
     with Scenario(broker, tmp_path, PARTITIONS, {"instance.id": ""}) as s:
         s.fed.feed(load(400, PARTITIONS, "keyed", large=False))
         s.streamer.start()
@@ -210,7 +213,8 @@ def test_owners__reset_broken_off(broker: KafkaBroker, tmp_path: Path) -> None:
 
 
 def test_owners__results_from_before_owners(broker: KafkaBroker, tmp_path: Path) -> None:
-    """Nobody has asked for them: they are taken over by an app.id that was there before, and by no other one.
+    """Nobody has asked for them: they are taken over by an app.id that was there before, and by no
+    other one.
 
     When they are all deleted by hand, offsets that are left are not gone on from.
     """
@@ -253,7 +257,8 @@ def test_owners__results_from_before_owners(broker: KafkaBroker, tmp_path: Path)
 
 
 def test_owners__its_topic(broker: KafkaBroker, tmp_path: Path) -> None:
-    """It is created with one partition, and for ever. Records that were lost are noticed; if all are, everybody asks anew."""
+    """It is created with one partition, and for ever. Records that were lost are noticed; if all
+    are, everybody asks anew."""
     with Scenario(broker, tmp_path, PARTITIONS, {"instance.id": ""}) as s:
         owners, foreign = f"{s.app_id}.owners", f"{s.app_id}.foreign"
         s.streamer = s.another(tmp_path / "one", {"topic.owners": owners})

@@ -1,4 +1,5 @@
-"""The Debian package: what is in it, and what systemd is told by the program that its unit starts."""
+"""The Debian package: what is in it, and what systemd is told by the program that its unit
+starts."""
 
 import configparser
 import os

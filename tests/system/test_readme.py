@@ -97,7 +97,8 @@ class Step:
 
 
 def steps(console: str) -> Iterator[Step]:
-    """`$ ` begins a command, which may have a here document up to EOF; what follows is its output."""
+    """`$ ` begins a command, which may have a here document up to EOF; what follows is its
+    output."""
     lines = iter(console.splitlines())
     step: Step | None = None
     for line in lines:
@@ -121,7 +122,8 @@ def masked(text: str) -> str:
 
 
 def replay(step: Step, directory: Path, broker: str, http: str) -> None:
-    """Runs it until its output is the README's: results follow their events by some milliseconds."""
+    """Runs it until its output is the README's: results follow their events by some
+    milliseconds."""
     want = masked("\n".join(step.output))
     deadline = time.monotonic() + 20
     while True:
@@ -274,7 +276,8 @@ def test_readme__sample_data(embedded: EmbeddedStreamer) -> None:
 
 
 def test_readme__demo_shows_the_sample_data() -> None:
-    """`demo --once` ends by itself, with every code of the quarantine and every summary on the page."""
+    """`demo --once` ends by itself, with every code of the quarantine and every summary on the
+    page."""
     done = run_once("demo", "--once", "--set", "http.listen=")
     assert done.returncode == 0, done.stderr
     told: Counter[str] = Counter()

@@ -1,4 +1,5 @@
-"""Feeding the same files once more changes nothing, whatever the tool and the order of partitions."""
+"""Feeding the same files once more changes nothing, whatever the tool and the order of
+partitions."""
 
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def write_files(directory: Path) -> dict[str, Path]:
         f.write("account_id,customer_id,balance,account_type,updated_at\n")
         for i in range(ACCOUNTS):
             f.write(
-                f"A{i},{i % CUSTOMERS},{i * 97 % 30000}.{i % 100:02d},{'Savings' if i % 4 else 'Checking'},2024-03-01\n"
+                f"A{i},{i % CUSTOMERS},{i * 97 % 30000}.{i % 100:02d},"
+                f"{'Savings' if i % 4 else 'Checking'},2024-03-01\n"
             )
         for i in range(0, ACCOUNTS, 3):  # a change, then a late one between
             f.write(f"A{i},{i % CUSTOMERS},{i}.10,Savings,2024-03-03\n")

@@ -1,4 +1,5 @@
-"""Full refresh: the results of reprocessing from the beginning are those of having processed all along."""
+"""Full refresh: the results of reprocessing from the beginning are those of having processed all
+along."""
 
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def test_reset__of_nothing_is_fine(broker: KafkaBroker, tmp_path: Path) -> None:
 
 
 def test_reset__says_what_is_lost(broker: KafkaBroker, tmp_path: Path) -> None:
-    """The input's start has moved: what was there made history that does not come back. The quarantine may be kept."""
+    """The input's start has moved: what was there made history that does not come back. The
+    quarantine may be kept."""
     with Scenario(broker, tmp_path, (2, 1), {"instance.id": ""}) as s:
         accounts, file = s.names["accounts"], tmp_path / "accounts.csv"
         rows = "".join(f"A{i},1,{'?' if i % 500 == 0 else i},Savings\n" for i in range(1500))
@@ -70,7 +72,10 @@ def test_reset__says_what_is_lost(broker: KafkaBroker, tmp_path: Path) -> None:
         broker.delete_records(accounts, 0, 1234)
         code, said = reset(s, answer="no\n")
         assert code == 1 and "nothing was changed" in said, said
-        lost = f"{accounts}/0 starts at 1234: 1,234 earlier records are gone, and the history they made"
+        lost = (
+            f"{accounts}/0 starts at 1234: 1,234 earlier records are gone, and the "
+            "history they made"
+        )
         assert lost in said and f"{s.names['customers']}/" not in said, said
         broker.topic_delete(s.names["customers"])
         code, said = reset(s, "--yes", "--keep-quarantine")

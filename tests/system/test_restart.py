@@ -19,7 +19,8 @@ FROZEN_S = 20  # longer than any request and session lives
 
 
 def moments(s: Scenario, records: int, count: int) -> Iterator[None]:
-    """Comes back `count` times in the middle of the load, anywhere in the cycle of a transaction."""
+    """Comes back `count` times in the middle of the load, anywhere in the cycle of a
+    transaction."""
     rng = random.Random(FIRST_SEED)
     for moment in sorted(rng.sample(range(1, records * 4 // 5), count)):
         s.streamer.wait_consumed(s.broker, moment)
@@ -46,7 +47,8 @@ def test_restart__mid_load(
 
 
 def test_restart__stopped_while_a_commit_hangs(broker: KafkaBroker, tmp_path: Path) -> None:
-    """As librdkafka's calls may without a broker: it ends all the same, and as if it had been killed."""
+    """As librdkafka's calls may without a broker: it ends all the same, and as if it had been
+    killed."""
     with Scenario(broker, tmp_path, PARTITIONS, MANY_TRANSACTIONS) as s:
         s.fed.feed(load(300, PARTITIONS, "keyed"))
         s.streamer.binary = WITH_FAULTS
@@ -68,7 +70,8 @@ def test_restart__stopped_while_a_commit_hangs(broker: KafkaBroker, tmp_path: Pa
 
 
 def test_restart__broker_that_was_frozen(broker: KafkaBroker, tmp_path: Path) -> None:
-    """Requests that have run out meanwhile may still be under way inside librdkafka when it answers again."""
+    """Requests that have run out meanwhile may still be under way inside librdkafka when it answers
+    again."""
     with Scenario(broker, tmp_path, (2, 2)) as s:
         records = load(6000, (2, 2), "keyed")
         s.streamer.start()
@@ -142,7 +145,8 @@ COMPACT_AT_ONCE = {
     "min.cleanable.dirty.ratio": "0.001",
     "delete.retention.ms": "0",
 }
-# Who lets Kafka remove tombstones of the internal topics that nobody has read yet loses them (README, "Long pauses").
+# Who lets Kafka remove tombstones of the internal topics that nobody has read yet loses them
+# (README, "Long pauses").
 KEEP_TOMBSTONES = {"delete.retention.ms": "3600000"}
 
 

@@ -1,4 +1,5 @@
-"""A cluster with ACLs: README's rights are enough, and each that is missing is named, waited for, and nothing is lost."""
+"""A cluster with ACLs: README's rights are enough, and each that is missing is named, waited for,
+and nothing is lost."""
 
 import re
 import subprocess
@@ -76,7 +77,8 @@ Rights = set[Right]
 
 
 class Guarded(GuardedBroker):
-    """Its users may do what they are granted, but for the tests themselves (PLAINTEXT), who may do everything."""
+    """Its users may do what they are granted, but for the tests themselves (PLAINTEXT), who may do
+    everything."""
 
     def __init__(self, directory: Path) -> None:
         authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
@@ -294,7 +296,8 @@ def test_rights__missing_at_the_start(guarded: Guarded, tmp_path: Path) -> None:
 
 
 def ways(s: Scenario, needed: Rights) -> list[Rights]:
-    """All of them; together what is met in the same way, and what only a trim, the next start or a restore would meet."""
+    """All of them; together what is met in the same way, and what only a trim, the next start or a
+    restore would meet."""
     found: dict[tuple[str, str], Rights] = defaultdict(set)
     results = {s.names[name] for name in RESULTS}
     for right in needed:
@@ -312,7 +315,8 @@ def ways(s: Scenario, needed: Rights) -> list[Rights]:
 
 
 def test_rights__missing_while_running(guarded: Guarded, tmp_path: Path) -> None:
-    """Each is waited for, and the last ones in vain; when they are granted again the next start goes on, and nothing is lost."""
+    """Each is waited for, and the last ones in vain; when they are granted again the next start
+    goes on, and nothing is lost."""
     records = iter(load(600, PARTITIONS, "scattered", large=False))
     short = {
         "retry.timeout": "8s",

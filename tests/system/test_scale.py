@@ -56,7 +56,8 @@ def test_scale__second_joins_and_first_leaves(broker: KafkaBroker, tmp_path: Pat
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_scale__one_is_killed(broker: KafkaBroker, tmp_path: Path, workers: int) -> None:
-    """With three workers each there are more of them than partitions: some have nothing to do, and are ready."""
+    """With three workers each there are more of them than partitions: some have nothing to do, and
+    are ready."""
     records = load(3000, PARTITIONS, "scattered", large=False)
     with two(broker, tmp_path, static=True, workers=workers) as (s, second):
         s.streamer.start()

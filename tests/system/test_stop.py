@@ -1,4 +1,5 @@
-"""SIGTERM ends the program in every situation, without waiting for a broker that is not there, and nothing is lost."""
+"""SIGTERM ends the program in every situation, without waiting for a broker that is not there, and
+nothing is lost."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

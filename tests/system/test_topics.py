@@ -41,7 +41,8 @@ def test_topics__missing_ones_are_created(
         }
         for topic in [*deleted, s.names["quarantine"]]:
             assert broker.topic_config(topic)["cleanup.policy"] == "delete"
-        # Records keep the timestamps of their input, which may be years old: retention by time would lose them.
+        # Records keep the timestamps of their input, which may be years old: retention by time
+        # would lose them.
         for topic in deleted:
             assert broker.topic_config(topic)["retention.ms"] == "-1"
         assert (topics[s.names["customers"]], topics[s.names["accounts"]]) == partitions
@@ -75,7 +76,8 @@ def check(s: Scenario) -> "subprocess.CompletedProcess[str]":
 
 
 def would_create(s: Scenario) -> dict[str, int]:
-    """Topics and their partitions, as `check --connect` tells; which it says of all but the quarantine that it is fixed."""
+    """Topics and their partitions, as `check --connect` tells; which it says of all but the
+    quarantine that it is fixed."""
     done = check(s)
     assert done.returncode == 0, done
     lines = re.findall(
@@ -156,7 +158,10 @@ def test_topics__missing_inputs_are_told(broker: KafkaBroker, tmp_path: Path) ->
         broker.topics_delete([s.names["customers"], s.names["accounts"]])
         done = check(s)
         assert done.returncode == 0 and not ours(s), done
-        by_default = "missing, `streamer run` creates it with 1 partition, as num.partitions of the brokers says"
+        by_default = (
+            "missing, `streamer run` creates it with 1 partition, as num.partitions of "
+            "the brokers says"
+        )
         fixed = "missing, `streamer run` creates it with 1 partition, fixed from then on"
         assert f"topic {s.names['accounts']} (input): {by_default}" in done.stdout
         assert f"topic {s.names['account_summary']} (result): {fixed}" in done.stdout
@@ -187,7 +192,8 @@ def test_topics__none_is_created_where_this_machine_is_at_fault(
 
 
 def test_topics__state_in_use_is_told(broker: KafkaBroker, tmp_path: Path) -> None:
-    """Folders above it are made by the start; `check` finds the directory locked meanwhile, and usable afterwards."""
+    """Folders above it are made by the start; `check` finds the directory locked meanwhile, and
+    usable afterwards."""
     state = tmp_path / "not" / "there" / "state"
     with Scenario(broker, tmp_path, (1, 1), {"state.dir": str(state)}) as s:
         done = check(s)
