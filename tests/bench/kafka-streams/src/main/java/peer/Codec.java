@@ -16,7 +16,8 @@ final class Codec {
                         .number(c.sequence())
                         .flag(c.deleted())
                         .bytes(),
-                from -> new Staged.CurrentCustomer(from.text(), from.flag(), from.number(), from.flag()));
+                from -> new Staged.CurrentCustomer(
+                        from.text(), from.flag(), from.number(), from.flag()));
     }
 
     static Serde<Staged.CurrentAccount> currentAccount() {
@@ -74,7 +75,8 @@ final class Codec {
 
     static Serde<Profile> profile() {
         return Serdes.serdeFrom(
-                (topic, p) -> p == null ? null : Profile.write(p), (topic, data) -> data == null ? null : Profile.read(data));
+                (topic, p) -> p == null ? null : Profile.write(p),
+                (topic, data) -> data == null ? null : Profile.read(data));
     }
 
     /** Of a change on its way to its id's partition, with the record that it came in. */
@@ -105,8 +107,8 @@ final class Codec {
                     Attributes state = from.flag() ? entity.read(from) : null;
                     Change change = new Change(id, timeMs, state, tombstone);
                     int partition = (int) from.number();
-                    return new Staged.Accepted(
-                            change, new Staged.Source(partition, from.number(), from.blob(), from.blob()));
+                    return new Staged.Accepted(change,
+                            new Staged.Source(partition, from.number(), from.blob(), from.blob()));
                 });
     }
 

@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The part of one id's SCD2 history that can still change: the events of its late window (or its newest ones, see {@link
- * HistoryStore}), and before them the one that opens the version in which those begin. Versions are read off the events
- * sorted by time.
+ * The part of one id's SCD2 history that can still change: the events of its late window (or its
+ * newest ones, see {@link HistoryStore}), and before them the one that opens the version in which
+ * those begin. Versions are read off the events sorted by time.
  */
 final class History {
     enum Outcome {
@@ -34,7 +34,10 @@ final class History {
         return sequence;
     }
 
-    /** Grows with each change of the current version, whatever happens to the id: orders what others hear of it. */
+    /**
+     * Grows with each change of the current version, whatever happens to the id: orders what
+     * others hear of it.
+     */
     long nextSequence() {
         return ++sequence;
     }
@@ -101,7 +104,8 @@ final class History {
                 continue;
             }
             if (opener != null) {
-                versions.add(new Version(opener.timeMs(), event.timeMs(), opener.state(), opener.loadedAtMs()));
+                versions.add(new Version(
+                        opener.timeMs(), event.timeMs(), opener.state(), opener.loadedAtMs()));
             }
             opener = event.state() == null ? null : event;
         }

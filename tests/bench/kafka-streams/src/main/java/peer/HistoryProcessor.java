@@ -6,7 +6,10 @@ import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessorContext;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 
-/** Snapshots: an accepted change becomes the rows of history that it changes, and the id's new current state. */
+/**
+ * Snapshots: an accepted change becomes the rows of history that it changes, and the id's new
+ * current state.
+ */
 final class HistoryProcessor extends ContextualFixedKeyProcessor<byte[], Staged, Staged> {
     private static final long FUTURE_WINDOW_MS = 86_400_000;
 
@@ -54,18 +57,22 @@ final class HistoryProcessor extends ContextualFixedKeyProcessor<byte[], Staged,
 
     private static Staged tooLate(Staged.Accepted accepted) {
         String time = Rows.time(accepted.change().timeMs());
-        return new Staged.Refused(accepted.source(), "too_late", "Too late: " + time + " is before the late window");
+        return new Staged.Refused(accepted.source(), "too_late",
+                "Too late: " + time + " is before the late window");
     }
 
     private static Staged tooEarly(Staged.Accepted accepted) {
         String time = Rows.time(accepted.change().timeMs());
-        return new Staged.Refused(accepted.source(), "too_early", "Too early: " + time + " is too far ahead");
+        return new Staged.Refused(accepted.source(), "too_early",
+                "Too early: " + time + " is too far ahead");
     }
 
     /** Both are sorted and few: those that they have in common at either end are skipped first. */
-    private void forwardRows(FixedKeyRecord<byte[], Staged> record, List<Version> before, List<Version> after) {
+    private void forwardRows(
+            FixedKeyRecord<byte[], Staged> record, List<Version> before, List<Version> after) {
         int same = 0;
-        while (same < before.size() && same < after.size() && before.get(same).equals(after.get(same))) {
+        while (same < before.size() && same < after.size()
+                && before.get(same).equals(after.get(same))) {
             same++;
         }
         int i = same;
@@ -92,24 +99,26 @@ final class HistoryProcessor extends ContextualFixedKeyProcessor<byte[], Staged,
         boolean same = now == null || old == null ? now == old : showsSame(now, old);
         if (!same) {
             Version shown = now == null ? old : now;
-            context().forward(record.withValue(current(shown, history.nextSequence(), now == null)));
+            context().forward(
+                    record.withValue(current(shown, history.nextSequence(), now == null)));
         }
     }
 
     /** A joined row shows when its account's version began, but not when its customer's did. */
     private boolean showsSame(Version a, Version b) {
-        return a.state().equals(b.state()) && (entity == Entity.CUSTOMERS || a.fromMs() == b.fromMs());
+        return a.state().equals(b.state())
+                && (entity == Entity.CUSTOMERS || a.fromMs() == b.fromMs());
     }
 
     private static Staged.Current current(Version version, long sequence, boolean deleted) {
         if (version.state() instanceof Customer customer) {
-            return new Staged.Current(
-                    new Staged.CurrentCustomer(customer.name(), customer.hasLoan(), sequence, deleted), null);
+            return new Staged.Current(new Staged.CurrentCustomer(customer.name(),
+                                              customer.hasLoan(), sequence, deleted),
+                    null);
         }
         Account account = (Account) version.state();
-        return new Staged.Current(
-                null,
-                new Staged.CurrentAccount(
-                        account.customerId(), account.cents(), account.savings(), version.fromMs(), deleted));
+        return new Staged.Current(null,
+                new Staged.CurrentAccount(account.customerId(), account.cents(), account.savings(),
+                        version.fromMs(), deleted));
     }
 }

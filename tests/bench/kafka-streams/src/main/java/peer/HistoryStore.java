@@ -5,16 +5,18 @@ import java.util.List;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Histories in state stores. One read and one write for an event in its order, of a size that does not grow with the
- * number of events in the late window: an id's newest events are in its entry, older ones in chunks.
+ * Histories in state stores. One read and one write for an event in its order, of a size that does
+ * not grow with the number of events in the late window: an id's newest events are in its entry,
+ * older ones in chunks.
  *
  * <pre>
- * entry  id            -> sequence, number of the next chunk, chunks: count, (number, end)…, events: count, event…
+ * entry  id            -> sequence, number of the next chunk, chunks: count, (number, end)…,
+ *                         events: count, event…
  * chunk  id|number     -> events: count, event…
  * </pre>
  *
- * A chunk's end is the time of the first event after it. Entry and chunks each begin with the event that opens the
- * version that they begin in, which may be a copy of an event in an earlier chunk.
+ * A chunk's end is the time of the first event after it. Entry and chunks each begin with the event
+ * that opens the version that they begin in, which may be a copy of an event in an earlier chunk.
  */
 final class HistoryStore {
     private record Chunk(long number, long endMs) {}
@@ -69,7 +71,8 @@ final class HistoryStore {
         History history = new History(events(from), sequence);
         boolean inEntry = present.isEmpty() || timeMs >= present.get(present.size() - 1).endMs();
         boolean tooLate = timeMs < history.newest().timeMs() - lateWindowMs;
-        return inEntry || tooLate ? history : new History(withChunks(id, history.events()), sequence);
+        return inEntry || tooLate ? history
+                                  : new History(withChunks(id, history.events()), sequence);
     }
 
     private List<Event> withChunks(byte[] id, List<Event> newest) {
@@ -106,7 +109,8 @@ final class HistoryStore {
         while (history.events().size() > inlineEvents) {
             moveToChunk(id, history);
         }
-        Writer to = new Writer().number(history.sequence()).number(nextNumber).number(present.size());
+        Writer to =
+                new Writer().number(history.sequence()).number(nextNumber).number(present.size());
         for (Chunk chunk : present) {
             to.number(chunk.number()).number(chunk.endMs());
         }

@@ -1,8 +1,8 @@
 package peer;
 
 /** A row of account_with_customer (its key aside), and which state of the customer it shows. */
-record Joined(
-        long customerId, String name, boolean hasLoan, long cents, boolean savings, long fromMs, long customerSequence) {
+record Joined(long customerId, String name, boolean hasLoan, long cents, boolean savings,
+        long fromMs, long customerSequence) {
     boolean sameContent(Joined other) {
         return other != null
                 && customerId == other.customerId

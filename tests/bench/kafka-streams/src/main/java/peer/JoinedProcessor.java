@@ -5,7 +5,10 @@ import org.apache.kafka.streams.processor.api.FixedKeyProcessorContext;
 import org.apache.kafka.streams.processor.api.FixedKeyRecord;
 import org.apache.kafka.streams.state.KeyValueStore;
 
-/** Lets through what differs from the last joined row, together with that: the join repeats itself at times. */
+/**
+ * Lets through what differs from the last joined row, together with that: the join repeats itself
+ * at times.
+ */
 final class JoinedProcessor extends ContextualFixedKeyProcessor<byte[], Joined, JoinedChange> {
     private final String storeName;
     private KeyValueStore<byte[], Joined> store;

@@ -12,10 +12,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Strict JSON to the little that staging asks about: members in the order of the text, duplicates included.
+ * Strict JSON to the little that staging asks about: members in the order of the text, duplicates
+ * included.
  *
- * <p>A value is a String, a {@link Number} (its exact token), a Boolean, {@link #NULL}, {@link #LIST} (what is in a
- * list never matters) or a {@link Node}; Java's null stands for a member that is not there.
+ * <p>A value is a String, a {@link Number} (its exact token), a Boolean, {@link #NULL}, {@link
+ * #LIST} (what is in a list never matters) or a {@link Node}; Java's null stands for a member that
+ * is not there.
  */
 final class Json {
     static final Object NULL = new Object();
@@ -145,7 +147,8 @@ final class Json {
             ascii &= b >= 0;
             escapes |= b == 'u' && i > 0 && data[i - 1] == '\\';
         }
-        boolean mark = data.length > 2 && data[0] == (byte) 0xEF && data[1] == (byte) 0xBB && data[2] == (byte) 0xBF;
+        boolean mark = data.length > 2 && data[0] == (byte) 0xEF && data[1] == (byte) 0xBB
+                && data[2] == (byte) 0xBF;
         if (mark || !ascii && decode(data) == null) {
             throw Rejected.malformed("Malformed JSON: not UTF-8");
         }

@@ -13,12 +13,15 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.streams.KafkaStreams;
-import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
+import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler;
 
-/** `KafkaStreamsPeer FILE`: does what `streamer run` does, by Kafka Streams. Prints "ready" when it runs. */
+/**
+ * `KafkaStreamsPeer FILE`: does what `streamer run` does, by Kafka Streams. Prints "ready" when it
+ * runs.
+ */
 public final class KafkaStreamsPeer {
-    private static final List<String> RESULTS = List.of(
-            "customer_history", "account_history", "account_with_customer", "account_summary", "customer_profile");
+    private static final List<String> RESULTS = List.of("customer_history", "account_history",
+            "account_with_customer", "account_summary", "customer_profile");
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(60);
 
     private KafkaStreamsPeer() {}
@@ -30,7 +33,8 @@ public final class KafkaStreamsPeer {
         }
         Settings settings = Settings.load(Path.of(arguments[0]));
         int partitions = createTopics(settings);
-        KafkaStreams streams = new KafkaStreams(Pipeline.build(settings, partitions), settings.forStreams());
+        KafkaStreams streams =
+                new KafkaStreams(Pipeline.build(settings, partitions), settings.forStreams());
         System.exit(run(streams) ? 0 : 1);
     }
 
@@ -39,7 +43,7 @@ public final class KafkaStreamsPeer {
         CountDownLatch failed = new CountDownLatch(1);
         streams.setUncaughtExceptionHandler(e -> {
             e.printStackTrace();
-            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+            return StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         });
         streams.setStateListener((now, old) -> {
             if (now == KafkaStreams.State.RUNNING) {
@@ -49,7 +53,8 @@ public final class KafkaStreamsPeer {
                 failed.countDown();
             }
         });
-        Thread hook = new Thread(() -> Runtime.getRuntime().halt(streams.close(CLOSE_WITHIN) ? 0 : 1));
+        Thread hook =
+                new Thread(() -> Runtime.getRuntime().halt(streams.close(CLOSE_WITHIN) ? 0 : 1));
         Runtime.getRuntime().addShutdownHook(hook);
         streams.start();
         failed.await();
@@ -58,8 +63,10 @@ public final class KafkaStreamsPeer {
     }
 
     /** Returns the number of partitions of the results. */
-    private static int createTopics(Settings settings) throws ExecutionException, InterruptedException {
-        try (Admin admin = Admin.create(Map.of("bootstrap.servers", settings.text("bootstrap.servers")))) {
+    private static int createTopics(Settings settings)
+            throws ExecutionException, InterruptedException {
+        try (Admin admin = Admin.create(
+                     Map.of("bootstrap.servers", settings.text("bootstrap.servers")))) {
             List<String> inputs = List.of(settings.topic("customers"), settings.topic("accounts"));
             int partitions = settings.partitions();
             for (var topic : admin.describeTopics(inputs).allTopicNames().get().values()) {
@@ -67,9 +74,11 @@ public final class KafkaStreamsPeer {
             }
             List<NewTopic> topics = new ArrayList<>();
             for (String name : RESULTS) {
-                topics.add(topic(settings.topic(name), partitions, Map.of("cleanup.policy", "compact")));
+                topics.add(topic(
+                        settings.topic(name), partitions, Map.of("cleanup.policy", "compact")));
             }
-            topics.add(topic(settings.topic("quarantine"), partitions, Map.of("retention.ms", "-1")));
+            topics.add(
+                    topic(settings.topic("quarantine"), partitions, Map.of("retention.ms", "-1")));
             Set<String> present = admin.listTopics().names().get();
             topics.removeIf(topic -> present.contains(topic.name()));
             create(admin, topics);
@@ -81,12 +90,14 @@ public final class KafkaStreamsPeer {
         return new NewTopic(name, Optional.of(partitions), Optional.empty()).configs(config);
     }
 
-    private static void create(Admin admin, List<NewTopic> topics) throws ExecutionException, InterruptedException {
+    private static void create(Admin admin, List<NewTopic> topics)
+            throws ExecutionException, InterruptedException {
         for (var created : admin.createTopics(topics).values().values()) {
             try {
                 created.get();
             } catch (ExecutionException e) {
-                if (!(e.getCause() instanceof TopicExistsException)) { // another instance was faster
+                // Another instance may have been faster.
+                if (!(e.getCause() instanceof TopicExistsException)) {
                     throw e;
                 }
             }

@@ -26,8 +26,8 @@ import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 
 /**
- * The topology: stage, repartition by id, keep history, join current accounts with current customers, keep the marts,
- * emit. Every key is an id as UTF-8 text.
+ * The topology: stage, repartition by id, keep history, join current accounts with current
+ * customers, keep the marts, emit. Every key is an id as UTF-8 text.
  */
 final class Pipeline {
     private static final Serde<byte[]> BYTES = Serdes.ByteArray();
@@ -46,8 +46,10 @@ final class Pipeline {
         KStream<byte[], Staged> customers = pipeline.history(Entity.CUSTOMERS);
         KStream<byte[], Staged> accounts = pipeline.history(Entity.ACCOUNTS);
         KStream<byte[], JoinedChange> joined = pipeline.join(
-                current(accounts, Staged.Current::account, "accounts-current", Codec.currentAccount()),
-                current(customers, Staged.Current::customer, "customers-current", Codec.currentCustomer()));
+                current(accounts, Staged.Current::account, "accounts-current",
+                        Codec.currentAccount()),
+                current(customers, Staged.Current::customer, "customers-current",
+                        Codec.currentCustomer()));
         pipeline.accountWithCustomer(joined);
         pipeline.accountSummary(joined);
         pipeline.customerProfile(joined);
@@ -59,28 +61,33 @@ final class Pipeline {
     private KStream<byte[], Staged> history(Entity entity) {
         KStream<byte[], Staged> staged = builder.stream(settings.topic(entity.topic), consumed())
                 .processValues(() -> new StageProcessor(entity, settings.recordMaxBytes()));
-        KStream<byte[], Staged> changes = byId(entity, only(staged, Staged.Accepted.class))
-                .processValues(with(
-                        () -> new HistoryProcessor(entity, settings.lateWindowMs(), settings.inlineEvents()),
-                        store(HistoryStore.name(entity), BYTES),
-                        store(HistoryStore.chunksName(entity), BYTES)));
+        KStream<byte[], Staged> changes =
+                byId(entity, only(staged, Staged.Accepted.class))
+                        .processValues(with(
+                                () -> new HistoryProcessor(
+                                        entity, settings.lateWindowMs(), settings.inlineEvents()),
+                                store(HistoryStore.name(entity), BYTES),
+                                store(HistoryStore.chunksName(entity), BYTES)));
 
         quarantine(entity, staged);
         quarantine(entity, changes);
         only(changes, Staged.HistoryRow.class)
                 .map((id, staged1) -> {
                     Staged.HistoryRow row = (Staged.HistoryRow) staged1;
-                    byte[] value = row.version() == null ? null : Rows.history(entity, id, row.version());
+                    byte[] value =
+                            row.version() == null ? null : Rows.history(entity, id, row.version());
                     return KeyValue.pair(Keys.with(id, row.fromMs()), value);
                 })
-                .to(settings.topic(entity.historyTopic()), Produced.with(BYTES, BYTES, new IdPartitioner()));
+                .to(settings.topic(entity.historyTopic()),
+                        Produced.with(BYTES, BYTES, new IdPartitioner()));
         return changes;
     }
 
     /** Events of one id meet in one partition, whatever key the producer gave them. */
     private KStream<byte[], Staged> byId(Entity entity, KStream<byte[], Staged> accepted) {
         if (!settings.repartitions()) {
-            return accepted.peek((key, staged) -> checkKey(key, ((Staged.Accepted) staged).change()));
+            return accepted.peek(
+                    (key, staged) -> checkKey(key, ((Staged.Accepted) staged).change()));
         }
         return accepted.selectKey((key, staged) -> ((Staged.Accepted) staged).change().key())
                 .repartition(Repartitioned.with(BYTES, Codec.accepted(entity))
@@ -90,7 +97,8 @@ final class Pipeline {
 
     private static void checkKey(byte[] key, Change change) {
         if (!Arrays.equals(key, change.key())) {
-            throw new IllegalStateException("repartition=never, but the key of " + change.id() + " is not its id");
+            throw new IllegalStateException(
+                    "repartition=never, but the key of " + change.id() + " is not its id");
         }
     }
 
@@ -102,8 +110,8 @@ final class Pipeline {
                 .to(settings.topic("quarantine"), Produced.with(BYTES, BYTES));
     }
 
-    private static <V> KTable<byte[], V> current(
-            KStream<byte[], Staged> changes, Function<Staged.Current, V> side, String store, Serde<V> serde) {
+    private static <V> KTable<byte[], V> current(KStream<byte[], Staged> changes,
+            Function<Staged.Current, V> side, String store, Serde<V> serde) {
         return only(changes, Staged.Current.class)
                 .mapValues(staged -> side.apply((Staged.Current) staged))
                 .toTable(Materialized.<byte[], V, KeyValueStore<Bytes, byte[]>>as(store)
@@ -113,12 +121,13 @@ final class Pipeline {
 
     // --- intermediate
 
-    private KStream<byte[], JoinedChange> join(
-            KTable<byte[], Staged.CurrentAccount> accounts, KTable<byte[], Staged.CurrentCustomer> customers) {
-        KTable<byte[], Joined> joined = accounts.join(
-                customers, account -> Keys.of(account.customerId()), Pipeline::joined, TableJoined.as("joined"));
-        return joined.toStream()
-                .processValues(with(() -> new JoinedProcessor("joined"), store("joined", Codec.joined())));
+    private KStream<byte[], JoinedChange> join(KTable<byte[], Staged.CurrentAccount> accounts,
+            KTable<byte[], Staged.CurrentCustomer> customers) {
+        KTable<byte[], Joined> joined = accounts.join(customers,
+                account -> Keys.of(account.customerId()), Pipeline::joined,
+                TableJoined.as("joined"));
+        return joined.toStream().processValues(
+                with(() -> new JoinedProcessor("joined"), store("joined", Codec.joined())));
     }
 
     private static Joined joined(Staged.CurrentAccount account, Staged.CurrentCustomer customer) {
@@ -137,7 +146,8 @@ final class Pipeline {
 
     private void accountWithCustomer(KStream<byte[], JoinedChange> joined) {
         joined.filter((id, change) -> change.changesRow())
-                .mapValues((id, change) -> change.now() == null ? null : Rows.joined(id, change.now()))
+                .mapValues(
+                        (id, change) -> change.now() == null ? null : Rows.joined(id, change.now()))
                 .to(settings.topic("account_with_customer"), Produced.with(BYTES, BYTES));
     }
 
@@ -161,9 +171,10 @@ final class Pipeline {
     private void customerProfile(KStream<byte[], JoinedChange> joined) {
         joined.flatMap((id, change) -> deltas(change))
                 .repartition(Repartitioned.with(BYTES, Codec.profileDelta())
-                        .withName("profile")
-                        .withNumberOfPartitions(partitions))
-                .processValues(with(() -> new ProfileProcessor("profile"), store("profile", Codec.profile())))
+                                     .withName("profile")
+                                     .withNumberOfPartitions(partitions))
+                .processValues(with(
+                        () -> new ProfileProcessor("profile"), store("profile", Codec.profile())))
                 .to(settings.topic("customer_profile"), Produced.with(BYTES, BYTES));
     }
 
@@ -191,7 +202,8 @@ final class Pipeline {
                 .withTimestampExtractor((record, partitionTime) -> Math.max(record.timestamp(), 0));
     }
 
-    private static KStream<byte[], Staged> only(KStream<byte[], Staged> stream, Class<? extends Staged> kind) {
+    private static KStream<byte[], Staged> only(
+            KStream<byte[], Staged> stream, Class<? extends Staged> kind) {
         return stream.filter((id, staged) -> kind.isInstance(staged));
     }
 

@@ -3,13 +3,19 @@ package peer;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 
-/** A row of customer_profile; `nameSequence` says which state of the customer name and flag are from. */
-record Profile(String name, boolean hasLoan, long nameSequence, long count, BigDecimal balance, BigDecimal interest) {
+/**
+ * A row of customer_profile; `nameSequence` says which state of the customer name and flag are
+ * from.
+ */
+record Profile(String name, boolean hasLoan, long nameSequence, long count, BigDecimal balance,
+        BigDecimal interest) {
     private static final int SCALE = 2;
-    static final Profile NONE = new Profile("", false, -1, 0, BigDecimal.ZERO.setScale(SCALE), BigDecimal.ZERO.setScale(SCALE));
+    static final Profile NONE = new Profile(
+            "", false, -1, 0, BigDecimal.ZERO.setScale(SCALE), BigDecimal.ZERO.setScale(SCALE));
 
     /**
-     * Deltas of different accounts may arrive in any order: the name is that of the customer's latest state among them.
+     * Deltas of different accounts may arrive in any order: the name is that of the customer's
+     * latest state among them.
      */
     Profile plus(ProfileDelta delta) {
         boolean newer = delta.nameSequence() > nameSequence;

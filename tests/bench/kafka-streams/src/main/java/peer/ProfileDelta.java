@@ -1,7 +1,11 @@
 package peer;
 
-/** What the change of one row of account_summary adds to its customer's profile (subtractor and adder in one). */
-record ProfileDelta(String name, boolean hasLoan, long nameSequence, int count, long balance, long interest) {
+/**
+ * What the change of one row of account_summary adds to its customer's profile (subtractor and
+ * adder in one).
+ */
+record ProfileDelta(
+        String name, boolean hasLoan, long nameSequence, int count, long balance, long interest) {
     /** Either side may be null, not both; both are of the same customer. */
     static ProfileDelta between(Joined old, Joined now) {
         Joined named = now == null ? old : now;

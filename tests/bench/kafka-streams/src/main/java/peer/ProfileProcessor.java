@@ -28,7 +28,8 @@ final class ProfileProcessor extends ContextualFixedKeyProcessor<byte[], Profile
         boolean isRow = now.count() > 0;
         store.put(record.key(), isRow ? now : null);
         if (isRow ? !now.sameContent(old) : stored != null) {
-            byte[] row = isRow ? Rows.profile(record.key(), now, context().currentSystemTimeMs()) : null;
+            byte[] row =
+                    isRow ? Rows.profile(record.key(), now, context().currentSystemTimeMs()) : null;
             context().forward(record.withValue(row));
         }
     }

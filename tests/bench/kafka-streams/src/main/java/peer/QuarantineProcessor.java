@@ -7,7 +7,8 @@ import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.Record;
 
 /** Refused input as it was received, and why in headers. */
-final class QuarantineProcessor extends ContextualProcessor<byte[], Staged.Refused, byte[], byte[]> {
+final class QuarantineProcessor
+        extends ContextualProcessor<byte[], Staged.Refused, byte[], byte[]> {
     private final String topic;
 
     QuarantineProcessor(String topic) {

@@ -1,6 +1,8 @@
 package peer;
 
-/** A record that goes to the quarantine. Without a stack trace: it is an outcome, not an accident. */
+/**
+ * A record that goes to the quarantine. Without a stack trace: it is an outcome, not an accident.
+ */
 final class Rejected extends Exception {
     final String code;
     final String reason;

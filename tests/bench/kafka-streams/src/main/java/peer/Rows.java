@@ -20,7 +20,8 @@ final class Rows {
         } else {
             Account account = (Account) version.state();
             row.quoted("account_id", text(id)).bare("customer_id", account.customerId());
-            row.amount("balance_amount", account.cents()).plain("account_type", type(account.savings()));
+            row.amount("balance_amount", account.cents())
+                    .plain("account_type", type(account.savings()));
         }
         row.time("loaded_at", version.loadedAtMs()).time("valid_from_at", version.fromMs());
         return row.time("valid_to_at", version.toMs()).bytes();
@@ -107,7 +108,12 @@ final class Rows {
     }
 
     private Rows amount(String name, long cents) {
-        name(name).text.append('"').append(cents / 100).append(cents % 100 < 10 ? ".0" : ".").append(cents % 100).append('"');
+        name(name)
+                .text.append('"')
+                .append(cents / 100)
+                .append(cents % 100 < 10 ? ".0" : ".")
+                .append(cents % 100)
+                .append('"');
         return this;
     }
 

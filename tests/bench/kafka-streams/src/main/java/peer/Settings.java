@@ -10,24 +10,25 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.streams.StreamsConfig;
 
 /**
- * The properties file: what is of ours, and everything else as Kafka Streams takes it (also with its prefixes
- * consumer., producer., topic.).
+ * The properties file: what is of ours, and everything else as Kafka Streams takes it (also with
+ * its prefixes consumer., producer., topic.).
  *
  * <pre>
  * late.window.ms        259200000   how far behind the newest event of its id an event may be
  * record.max.bytes      1048576     larger values go to the quarantine
- * repartition           always      or never: when the input is keyed by id already, in as many partitions as results
- * history.inline.events 24          an id's events beyond that many go to chunks of their own in the store
- * names.TOPIC           TOPIC       what an input topic, a result topic or the quarantine is called
- * partitions                        of the results; by default as many as the larger input has
- * rocksdb.cache.bytes   134217728   block cache and memtables of all stores together
+ * repartition           always      or never: when the input is keyed by id already, in as many
+ *                                   partitions as results
+ * history.inline.events 24          an id's events beyond that many go to chunks of their own in
+ * the store names.TOPIC           TOPIC       what an input topic, a result topic or the quarantine
+ * is called partitions                        of the results; by default as many as the larger
+ * input has rocksdb.cache.bytes   134217728   block cache and memtables of all stores together
  * rocksdb.memtable.bytes 33554432   the memtables' part in it
  * </pre>
  */
 final class Settings {
     private static final Set<String> OWN =
-            Set.of("late.window.ms", "record.max.bytes", "repartition", "partitions", "history.inline.events",
-                    "rocksdb.cache.bytes", "rocksdb.memtable.bytes");
+            Set.of("late.window.ms", "record.max.bytes", "repartition", "partitions",
+                    "history.inline.events", "rocksdb.cache.bytes", "rocksdb.memtable.bytes");
     private static final Map<String, String> DEFAULTS = Map.of(
             StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2,
             StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, "100",
@@ -51,7 +52,8 @@ final class Settings {
         String compression = settings.all.getProperty("compression.type");
         if (compression != null) {
             settings.all.remove("compression.type");
-            settings.all.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), compression);
+            settings.all.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG),
+                    compression);
         }
         settings.all.putIfAbsent(StreamsConfig.POLL_MS_CONFIG, Long.toString(settings.pollMs()));
         return settings;

@@ -15,10 +15,12 @@ final class StageProcessor extends ContextualFixedKeyProcessor<byte[], byte[], S
     @Override
     public void process(FixedKeyRecord<byte[], byte[]> record) {
         RecordMetadata at = context().recordMetadata().orElseThrow();
-        Staged.Source source = new Staged.Source(at.partition(), at.offset(), record.key(), record.value());
+        Staged.Source source =
+                new Staged.Source(at.partition(), at.offset(), record.key(), record.value());
         Staged staged;
         try {
-            staged = new Staged.Accepted(staging.stage(record.key(), record.value(), record.timestamp()), source);
+            staged = new Staged.Accepted(
+                    staging.stage(record.key(), record.value(), record.timestamp()), source);
         } catch (Rejected rejected) {
             staged = new Staged.Refused(source, rejected.code, rejected.reason);
         }

@@ -4,8 +4,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * One record as received to one {@link Change}: of the contract's sections 3 and 4 what the benchmark feeds, flat
- * records by event time. One for each thread.
+ * One record as received to one {@link Change}: of the contract's sections 3 and 4 what the
+ * benchmark feeds, flat records by event time. One for each thread.
  */
 final class Staging {
     private static final String UNAVAILABLE = "__debezium_unavailable_value";
@@ -53,10 +53,10 @@ final class Staging {
         this.entity = entity;
         this.maxBytes = maxBytes;
         this.fields = entity == Entity.CUSTOMERS
-                ? new Field[] {Field.CUSTOMER_ID, Field.CUSTOMER_NAME, Field.HAS_LOAN, Field.UPDATED_AT}
-                : new Field[] {
-                    Field.ACCOUNT_ID, Field.CUSTOMER_ID, Field.BALANCE, Field.ACCOUNT_TYPE, Field.UPDATED_AT
-                };
+                ? new Field[] {Field.CUSTOMER_ID, Field.CUSTOMER_NAME, Field.HAS_LOAN,
+                        Field.UPDATED_AT}
+                : new Field[] {Field.ACCOUNT_ID, Field.CUSTOMER_ID, Field.BALANCE,
+                        Field.ACCOUNT_TYPE, Field.UPDATED_AT};
     }
 
     Change stage(byte[] key, byte[] value, long timestampMs) throws Rejected {
@@ -78,8 +78,8 @@ final class Staging {
                 record = node;
             }
         }
-        boolean envelope =
-                record.get("before") != null || record.get("after") != null || record.get("source") instanceof Json.Node;
+        boolean envelope = record.get("before") != null || record.get("after") != null
+                || record.get("source") instanceof Json.Node;
         return record.get("op") != null && envelope
                 ? envelope(key, record, timestampMs)
                 : flat(record, timestampMs);
@@ -149,8 +149,8 @@ final class Staging {
     }
 
     /** A delete checks only its id and its event time. */
-    private Change delete(Json.Node row, byte[] key, boolean idMayBeInKey, Long sourceMs, long timestampMs)
-            throws Rejected {
+    private Change delete(Json.Node row, byte[] key, boolean idMayBeInKey, Long sourceMs,
+            long timestampMs) throws Rejected {
         pickAll(row);
         Field idField = fields[0];
         checkPicked(idField);
@@ -166,7 +166,8 @@ final class Staging {
         String id = id(values[fields[0].ordinal()]);
         Attributes state = entity == Entity.CUSTOMERS
                 ? new Customer(customerName(), hasLoan())
-                : new Account(customerId(values[Field.CUSTOMER_ID.ordinal()]), balance(), isSavings());
+                : new Account(
+                        customerId(values[Field.CUSTOMER_ID.ordinal()]), balance(), isSavings());
         return new Change(id, eventTime(sourceMs, timestampMs), state, false);
     }
 
@@ -196,7 +197,8 @@ final class Staging {
 
     private void checkPicked(Field field) throws Rejected {
         Object value = values[field.ordinal()];
-        if (isNested(value) || value instanceof String text && Texts.trim(text).equals(UNAVAILABLE)) {
+        if (isNested(value)
+                || value instanceof String text && Texts.trim(text).equals(UNAVAILABLE)) {
             throw Rejected.malformed("Malformed record: no value in " + field.name().toLowerCase());
         }
     }
@@ -215,7 +217,8 @@ final class Staging {
     private static String normalized(String name) {
         StringBuilder text = new StringBuilder(name.length());
         int start = 0;
-        while (start < name.length() && (name.charAt(start) == 0xfeff || name.charAt(start) == 0x200b)) {
+        while (start < name.length()
+                && (name.charAt(start) == 0xfeff || name.charAt(start) == 0x200b)) {
             start++; // byte order marks and zero-width spaces
         }
         for (int i = start; i < name.length(); i++) {
@@ -255,7 +258,8 @@ final class Staging {
         }
         Long id = Texts.int64(text);
         if (id == null) {
-            throw new Rejected("invalid_customer_id", "Invalid customer_id: non-numeric value (" + text + ")");
+            throw new Rejected(
+                    "invalid_customer_id", "Invalid customer_id: non-numeric value (" + text + ")");
         }
         return id;
     }
@@ -305,11 +309,13 @@ final class Staging {
             throw new Rejected("invalid_balance", "Invalid balance: null or empty");
         }
         if (Texts.isNull(text)) {
-            throw new Rejected("invalid_balance", "Invalid balance: null representation (" + text + ")");
+            throw new Rejected(
+                    "invalid_balance", "Invalid balance: null representation (" + text + ")");
         }
         Long cents = Texts.cents(text);
         if (cents == null) {
-            throw new Rejected("invalid_balance", "Invalid balance: non-numeric value (" + text + ")");
+            throw new Rejected(
+                    "invalid_balance", "Invalid balance: non-numeric value (" + text + ")");
         }
         if (cents < 0) {
             throw new Rejected("invalid_balance", "Invalid balance: negative value (" + text + ")");
@@ -328,7 +334,8 @@ final class Staging {
         if (Texts.equalsAscii(text, "checking")) {
             return false;
         }
-        throw new Rejected("invalid_account_type", "Invalid account_type: must be Savings or Checking (" + text + ")");
+        throw new Rejected("invalid_account_type",
+                "Invalid account_type: must be Savings or Checking (" + text + ")");
     }
 
     // --- times
@@ -364,7 +371,10 @@ final class Staging {
 
     // --- keys
 
-    /** The id that a message key holds: bare text, a JSON string, or a JSON object with or without schema. */
+    /**
+     * The id that a message key holds: bare text, a JSON string, or a JSON object with or without
+     * schema.
+     */
     private Object idInKey(byte[] key) throws Rejected {
         String decoded = key == null ? null : Json.decode(key);
         if (decoded == null) {
@@ -375,7 +385,8 @@ final class Staging {
             return text;
         }
         Object value = Json.parse(key);
-        if (value instanceof Json.Node node && node.get("schema") != null && node.get("payload") != null) {
+        if (value instanceof Json.Node node && node.get("schema") != null
+                && node.get("payload") != null) {
             value = node.get("payload");
         }
         if (value instanceof Json.Node node) {

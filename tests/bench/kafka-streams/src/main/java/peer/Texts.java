@@ -13,10 +13,12 @@ final class Texts {
     private static final int MAX_CENT_DIGITS = 18;
     private static final long HUGE_EXPONENT = 1_000_000_000_000L;
     private static final String ZONE = "(?:(Z)|([+-])([0-9]{2})(?::?([0-9]{2}))?)?";
-    private static final Pattern ISO_TIME = Pattern.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})"
-            + "(?::([0-9]{2})(?:\\.([0-9]+))?)?)?" + ZONE);
+    private static final Pattern ISO_TIME =
+            Pattern.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})"
+                    + "(?::([0-9]{2})(?:\\.([0-9]+))?)?)?" + ZONE);
     private static final Pattern BASIC_TIME = Pattern.compile(
-            "([0-9]{4})([0-9]{2})([0-9]{2})(?:T?([0-9]{2})([0-9]{2})([0-9]{2})(?:\\.([0-9]+))?)?" + ZONE);
+            "([0-9]{4})([0-9]{2})([0-9]{2})(?:T?([0-9]{2})([0-9]{2})([0-9]{2})(?:\\.([0-9]+))?)?"
+            + ZONE);
 
     private Texts() {}
 
@@ -95,10 +97,16 @@ final class Texts {
 
     // --- numbers
 
-    /** (-1 if negative) * 0.DIGITS * 10**point; no zeros at either end of the digits, none at all for zero. */
+    /**
+     * (-1 if negative) * 0.DIGITS * 10**point; no zeros at either end of the digits, none at all
+     * for zero.
+     */
     record Decimal(boolean negative, String digits, long point) {}
 
-    /** [+-]?(digits[.[digits]]|.digits)([eE][+-]?digits)?, or null; the exponent may be absurd, so it saturates. */
+    /**
+     * [+-]?(digits[.[digits]]|.digits)([eE][+-]?digits)?, or null; the exponent may be absurd, so
+     * it saturates.
+     */
     static Decimal decimal(String text) {
         int at = 0;
         int end = text.length();
@@ -139,7 +147,8 @@ final class Texts {
             }
             exponent = down ? -exponent : exponent;
         }
-        String digits = text.substring(whole, whole + wholeLength) + text.substring(fraction, mantissaEnd);
+        String digits =
+                text.substring(whole, whole + wholeLength) + text.substring(fraction, mantissaEnd);
         int first = 0;
         int last = digits.length();
         while (first < last && digits.charAt(first) == '0') {
@@ -179,7 +188,10 @@ final class Texts {
         }
     }
 
-    /** decimal(18,2) as cents, rounded half away from zero; null where it is no number or does not fit. */
+    /**
+     * decimal(18,2) as cents, rounded half away from zero; null where it is no number or does not
+     * fit.
+     */
     static Long cents(String text) {
         Decimal number = decimal(text);
         if (number == null) {
@@ -212,10 +224,15 @@ final class Texts {
         return ms != null && ms >= MIN_TIME_MS && ms <= MAX_TIME_MS;
     }
 
-    /** An integer told by its digits: seconds, milliseconds, microseconds or nanoseconds; no sign, no leading zero. */
+    /**
+     * An integer told by its digits: seconds, milliseconds, microseconds or nanoseconds; no sign,
+     * no leading zero.
+     */
     static Long epochTime(String text) {
-        Decimal number = text.isEmpty() || "+-0".indexOf(text.charAt(0)) >= 0 ? null : decimal(text);
-        if (number == null || number.digits.isEmpty() || number.point < number.digits.length() || number.point > 19) {
+        Decimal number =
+                text.isEmpty() || "+-0".indexOf(text.charAt(0)) >= 0 ? null : decimal(text);
+        if (number == null || number.digits.isEmpty() || number.point < number.digits.length()
+                || number.point > 19) {
             return null;
         }
         int length = (int) number.point;
@@ -258,7 +275,8 @@ final class Texts {
         }
         String fraction = m.group(7) == null ? "000" : (m.group(7) + "00").substring(0, 3);
         long zone = (zoneHour * 60L + zoneMinute) * 60_000 * ("-".equals(m.group(9)) ? -1 : 1);
-        return days * DAY_MS + (hour * 60L + minute) * 60_000 + second * 1000L + number(fraction) - zone;
+        return days * DAY_MS + (hour * 60L + minute) * 60_000 + second * 1000L + number(fraction)
+                - zone;
     }
 
     private static int number(String digits) {
