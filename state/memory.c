@@ -55,10 +55,7 @@ static void set(struct table *t, struct slice key, struct slice value) {
     bool exact;
     size_t i = find(t, key, &exact);
     if (!exact) {
-        if (t->count == t->cap) {
-            t->cap = t->cap == 0 ? 16 : t->cap * 2;
-            t->entries = mem_realloc(t->entries, t->cap * sizeof *t->entries);
-        }
+        t->entries = mem_grow(t->entries, &t->cap, t->count + 1, sizeof *t->entries);
         memmove(&t->entries[i + 1], &t->entries[i], (t->count - i) * sizeof *t->entries);
         t->count++;
         t->entries[i] = (struct entry){0};
@@ -81,10 +78,7 @@ static void unset(struct table *t, struct slice key) {
 static void remember(struct memory *m, enum family f, struct slice key) {
     bool exact;
     size_t i = find(&m->tables[f], key, &exact);
-    if (m->undo_count == m->undo_cap) {
-        m->undo_cap = m->undo_cap == 0 ? 16 : m->undo_cap * 2;
-        m->undo = mem_realloc(m->undo, m->undo_cap * sizeof *m->undo);
-    }
+    m->undo = mem_grow(m->undo, &m->undo_cap, m->undo_count + 1, sizeof *m->undo);
     struct undo *u = &m->undo[m->undo_count++];
     *u = (struct undo){.family = f, .existed = exact};
     buf_set(&u->key, key);

@@ -24,10 +24,7 @@ static uint32_t *root_of(const struct dirty_by_owner *o, enum family f, struct s
 
 /* Makes as many trees as there are rows, so that few owners share a tree. */
 static void make_room(struct dirty_by_owner *o, size_t rows) {
-    if (o->node_cap < rows) {
-        o->node_cap = rows * 2;
-        o->nodes = mem_realloc(o->nodes, o->node_cap * sizeof *o->nodes);
-    }
+    o->nodes = mem_grow(o->nodes, &o->node_cap, rows, sizeof *o->nodes);
     if (o->root_count >= rows && o->root_count > 0)
         return;
     o->root_count = o->root_count > 0 ? o->root_count : ROOTS_MIN;

@@ -19,11 +19,9 @@ void prefetch_set_clear(struct prefetch_set *set) {
 }
 
 void prefetch_set_add(struct prefetch_set *set, struct slice key, uint32_t hash) {
-    if (set->count == set->cap) {
-        set->cap = set->cap == 0 ? 64 : set->cap * 2;
-        set->keys = mem_realloc(set->keys, set->cap * sizeof *set->keys);
-        set->spare = mem_realloc(set->spare, set->cap * sizeof *set->spare);
-    }
+    size_t spare_cap = set->cap;
+    set->keys = mem_grow(set->keys, &set->cap, set->count + 1, sizeof *set->keys);
+    set->spare = mem_grow(set->spare, &spare_cap, set->count + 1, sizeof *set->spare);
     set->keys[set->count++] = (struct prefetch_key){set->bytes.n, (uint32_t)key.n, hash};
     buf_put_slice(&set->bytes, key);
 }

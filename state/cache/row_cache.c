@@ -189,19 +189,13 @@ static void evict(struct row_cache *c, size_t steps) {
 
 /* Returns the place of the row in the list. */
 static uint32_t rows_add(struct rows *rows, struct row *r) {
-    if (rows->n == rows->cap) {
-        rows->cap = rows->cap == 0 ? 64 : rows->cap * 2;
-        rows->p = mem_realloc(rows->p, rows->cap * sizeof(struct row *));
-    }
+    rows->p = mem_grow(rows->p, &rows->cap, rows->n + 1, sizeof *rows->p);
     rows->p[rows->n] = r;
     return (uint32_t)rows->n++;
 }
 
 static void places_add(struct places *places, uint32_t place) {
-    if (places->n == places->cap) {
-        places->cap = places->cap == 0 ? 64 : places->cap * 2;
-        places->p = mem_realloc(places->p, places->cap * sizeof *places->p);
-    }
+    places->p = mem_grow(places->p, &places->cap, places->n + 1, sizeof *places->p);
     places->p[places->n++] = place;
 }
 

@@ -16,6 +16,9 @@ static inline void digits_put_pair(char *to, uint32_t v) {
     memcpy(to, &digits_pairs[2 * (size_t)v], 2);
 }
 
+/* The value of a hexadecimal digit of either case; -1 if `c` is none. */
+int digits_hex_value(char c);
+
 /* Writes v so that it ends before `end`; returns where it begins. */
 static inline char *digits_put_before(char *end, uint64_t v) {
     for (; v > UINT32_MAX; v /= 100)

@@ -1,5 +1,6 @@
 #include "streamer/base/json.h"
 
+#include "streamer/base/digits.h"
 #include "streamer/base/utf8.h"
 
 #include <endian.h>
@@ -45,23 +46,13 @@ static bool take(struct scan *s, char c) {
     return true;
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* uXXXX, with p on the u; -1 when it is not that. */
 static int take_code_unit(struct scan *s) {
     if (s->end - s->p < 5 || *s->p != 'u')
         return -1;
     int unit = 0;
     for (int i = 1; i <= 4; i++) {
-        int digit = hex_digit(s->p[i]);
+        int digit = digits_hex_value(s->p[i]);
         if (digit < 0)
             return -1;
         unit = unit * 16 + digit;

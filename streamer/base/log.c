@@ -1,5 +1,6 @@
 #include "streamer/base/log.h"
 
+#include "streamer/base/clock.h"
 #include "streamer/base/slice.h"
 #include "streamer/base/utf8.h"
 
@@ -113,13 +114,13 @@ static void put_json_pairs(struct line *l, struct slice rest) {
 }
 
 static void put_time(struct line *l) {
-    struct timespec now;
+    int64_t ms = clock_ms(clock_of_machine(), CLOCK_REALTIME);
+    time_t seconds = ms / 1000;
     struct tm tm;
     char text[40];
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)gmtime_r(&now.tv_sec, &tm);
+    (void)gmtime_r(&seconds, &tm);
     size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(text + n, sizeof text - n, ".%03ldZ", now.tv_nsec / 1000000);
+    (void)snprintf(text + n, sizeof text - n, ".%03dZ", (int)(ms % 1000));
     put_text(l, text);
 }
 

@@ -24,6 +24,12 @@ void *mem_realloc(void *p, size_t n) {
     return check(realloc(p, n != 0 ? n : 1), n);
 }
 
+void *mem_grow_now(void *p, size_t *cap, size_t need, size_t size) {
+    size_t doubled = *cap == 0 ? 8 : *cap * 2;
+    *cap = need > doubled ? need : doubled;
+    return mem_realloc(p, *cap * size);
+}
+
 char *mem_strdup(const char *s) {
     size_t n = strlen(s) + 1;
     return memcpy(mem_alloc(n), s, n);

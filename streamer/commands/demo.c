@@ -8,8 +8,8 @@
 #include "streamer/kafka/kafka.h"
 #include "streamer/model/entity.h"
 #include "streamer/service/service.h"
-#include "streamer/task/scan.h"
 #include "streamer/service/signals.h"
+#include "streamer/task/scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 #include "streamer/http/http.h"
 
 #include "streamer/base/address.h"
+#include "streamer/base/digits.h"
 #include "streamer/base/json.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
@@ -40,16 +41,6 @@ struct http_exchange {
 
 /* --- text */
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool percent_decode(struct slice text, struct buf *out) {
     buf_clear(out);
     for (size_t i = 0; i < text.n; i++) {
@@ -57,7 +48,7 @@ static bool percent_decode(struct slice text, struct buf *out) {
         if (c == '%') {
             if (text.n - i < 3)
                 return false;
-            int high = hex_digit(text.p[i + 1]), low = hex_digit(text.p[i + 2]);
+            int high = digits_hex_value(text.p[i + 1]), low = digits_hex_value(text.p[i + 2]);
             if (high < 0 || low < 0)
                 return false;
             c = (char)(high * 16 + low);

@@ -70,10 +70,7 @@ static void grow_table(struct replay_buffer *s) {
 }
 
 static void add_message(struct replay_buffer *s, struct replay_message m) {
-    if (s->count == s->cap) {
-        s->cap = s->cap == 0 ? 64 : s->cap * 2;
-        s->messages = mem_realloc(s->messages, s->cap * sizeof *s->messages);
-    }
+    s->messages = mem_grow(s->messages, &s->cap, s->count + 1, sizeof *s->messages);
     s->messages[s->count++] = m;
 }
 

@@ -15,6 +15,7 @@
  *   late        changes, of which one in twenty is late */
 #include "rocksdb_rate.h"
 #include "state/rocksdb/store.h"
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
@@ -68,10 +69,7 @@ static void fail(const char *text) {
 
 static void inbox_put(struct inbox *in, struct letter letter, struct slice key,
                       struct slice value) {
-    if (in->count == in->cap) {
-        in->cap = in->cap == 0 ? 1024 : in->cap * 2;
-        in->letters = mem_realloc(in->letters, in->cap * sizeof *in->letters);
-    }
+    in->letters = mem_grow(in->letters, &in->cap, in->count + 1, sizeof *in->letters);
     letter.key_n = key.n;
     letter.value_n = value.n;
     letter.has_value = value.p != NULL;
@@ -160,9 +158,7 @@ static void read_inbox(struct bench *b) {
 }
 
 static int64_t cpu_us(clockid_t clock) {
-    struct timespec t;
-    (void)clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return clock_us(clock_of_machine(), clock);
 }
 
 /* Processes the input that was fed, in batches, and all that follows from it. A function of its

@@ -14,6 +14,7 @@
  *
  * with value_n 0xffffffff for a tombstone. The settings of the clients are those of kafka.c,
  * producer.c and worker_group.c. */
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 #include "streamer/config/config.h"
 #include "streamer/kafka/kafka.h"
@@ -65,10 +66,8 @@ static void check(rd_kafka_error_t *error, const char *what) {
         fail(what, rd_kafka_error_string(error));
 }
 
-static int64_t clock_us(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+static int64_t steady_us(void) {
+    return clock_us(clock_of_machine(), CLOCK_MONOTONIC);
 }
 
 /* --- samples --- */
@@ -216,9 +215,9 @@ static void collect(struct floor *fl) {
         if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
             fail("consume", rd_kafka_message_errstr(m));
         if (fl->message_count == 0)
-            deadline = clock_us() + fl->config.batch_max_ms * 1000;
+            deadline = steady_us() + fl->config.batch_max_ms * 1000;
         fl->messages[fl->message_count++] = m;
-        if (clock_us() >= deadline)
+        if (steady_us() >= deadline)
             break;
     }
 }

@@ -173,10 +173,7 @@ static void fail(const char *text) {
 
 static void put_letter(struct letters *l, struct letter letter, struct slice key,
                        struct slice value) {
-    if (l->n == l->cap) {
-        l->cap = l->cap == 0 ? 1024 : l->cap * 2;
-        l->p = mem_realloc(l->p, l->cap * sizeof *l->p);
-    }
+    l->p = mem_grow(l->p, &l->cap, l->n + 1, sizeof *l->p);
     letter.key_n = key.n;
     letter.value_n = value.n;
     letter.has_value = value.p != NULL;

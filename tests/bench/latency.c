@@ -7,6 +7,7 @@
  * balance, which come only once. A latency counts from the due time, so that a sender that is late
  * itself hides nothing. Changes of the first WARMUP_SECONDS are sent but not counted. Prints one
  * line of JSON. */
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 #include "tests/bench/bank.h"
 #include "tests/bench/random.h"
@@ -53,9 +54,7 @@ static void fail(const char *what, const char *why) {
 }
 
 static int64_t wall_us(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * SECOND_US + t.tv_nsec / 1000;
+    return clock_us(clock_of_machine(), CLOCK_REALTIME);
 }
 
 static int64_t due_us(const struct probe *p, int64_t i) {

@@ -5,6 +5,7 @@
  *
  *   replay [ACCOUNTS [CHANGES [MESSAGES-OF-A-STEP…]]] */
 #include "state/rocksdb/store.h"
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
@@ -56,10 +57,7 @@ static void fail(const char *text) {
 }
 
 static void log_put(struct log *l, struct slice key, struct slice value) {
-    if (l->count == l->cap) {
-        l->cap = l->cap == 0 ? 1024 : l->cap * 2;
-        l->letters = mem_realloc(l->letters, l->cap * sizeof *l->letters);
-    }
+    l->letters = mem_grow(l->letters, &l->cap, l->count + 1, sizeof *l->letters);
     l->letters[l->count++] = (struct letter){l->bytes.n, key.n, value.n, value.p != NULL};
     buf_put_slice(&l->bytes, key);
     buf_put_slice(&l->bytes, value);
@@ -228,9 +226,7 @@ __attribute__((noinline)) static size_t replay(struct bench *b, int32_t partitio
 }
 
 static int64_t cpu_us(clockid_t clock) {
-    struct timespec t;
-    (void)clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return clock_us(clock_of_machine(), clock);
 }
 
 static void check(const struct task_meta *before, const struct task_meta *after) {

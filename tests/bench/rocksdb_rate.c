@@ -2,6 +2,7 @@
 
 #include "state/kv.h"
 #include "streamer/base/buf.h"
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 
 #include <rocksdb/c.h>
@@ -57,10 +58,7 @@ static void take_rows(struct rate *r, int kind) {
         buf_put(&rows->bytes, p, row.key_n);
         p = rocksdb_iter_value(i, &row.value_n);
         buf_put(&rows->bytes, p, row.value_n);
-        if (rows->n == rows->cap) {
-            rows->cap = rows->cap == 0 ? 1024 : rows->cap * 2;
-            rows->p = mem_realloc(rows->p, rows->cap * sizeof(struct row));
-        }
+        rows->p = mem_grow(rows->p, &rows->cap, rows->n + 1, sizeof *rows->p);
         rows->p[rows->n++] = row;
     }
     rocksdb_iter_destroy(i);
@@ -135,9 +133,7 @@ static void load(struct rate *r) {
 }
 
 static double cpu_us(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+    return (double)clock_us(clock_of_machine(), CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void rocksdb_rate(const char *dir, int64_t changes, int64_t batch, int64_t buffer_bytes) {

@@ -33,10 +33,7 @@ void broker_release(struct broker *b) {
 }
 
 static struct log_record *append(struct partition_log *l) {
-    if (l->count == l->cap) {
-        l->cap = l->cap == 0 ? 64 : l->cap * 2;
-        l->records = mem_realloc(l->records, (size_t)l->cap * sizeof *l->records);
-    }
+    l->records = mem_grow(l->records, &l->cap, (size_t)l->count + 1, sizeof *l->records);
     struct log_record *r = &l->records[l->count++];
     *r = (struct log_record){.txn = -1};
     return r;
@@ -135,10 +132,7 @@ bool broker_begin(struct broker *b, int producer, int epoch) {
     }
     if (txn >= 0)
         finish(b, txn);
-    if (b->txn_count == b->txn_cap) {
-        b->txn_cap = b->txn_cap == 0 ? 64 : b->txn_cap * 2;
-        b->txns = mem_realloc(b->txns, (size_t)b->txn_cap * sizeof *b->txns);
-    }
+    b->txns = mem_grow(b->txns, &b->txn_cap, (size_t)b->txn_count + 1, sizeof *b->txns);
     b->txns[b->txn_count] = (struct txn){.state = TXN_OPEN, .producer = producer};
     b->open[producer] = b->txn_count++;
     return true;

@@ -28,7 +28,8 @@ struct log_record {
 
 struct partition_log {
     struct log_record *records; /* by offset */
-    int64_t count, cap, start;
+    int64_t count, start;
+    size_t cap;
 };
 
 enum txn_state {
@@ -56,7 +57,8 @@ struct broker {
     struct partition_log logs[TOPIC_COUNT][BROKER_PARTITIONS];
     int64_t committed[TOPIC_COUNT][BROKER_PARTITIONS]; /* of the group; -1: none */
     struct txn *txns;
-    int txn_count, txn_cap;
+    int txn_count;
+    size_t txn_cap;
     int epochs[BROKER_PRODUCERS];
     int open[BROKER_PRODUCERS]; /* the transaction of each id that is not done; -1: none */
     int generation;             /* of the group */

@@ -43,7 +43,8 @@ struct kafka_client {
     rd_kafka_resp_err_t broken; /* the error that the transaction will end with */
     int64_t delivered;          /* the messages that the transaction has delivered */
     struct delivery *deliveries;
-    int delivery_count, delivery_cap;
+    int delivery_count;
+    size_t delivery_cap;
 };
 
 /* The topic of that name, which must be one of the configuration. */

@@ -52,10 +52,8 @@ static bool is_lost(const struct sink_message *m) {
 
 static void note_delivery(struct kafka_client *c, const struct sink_message *m, int64_t offset,
                           rd_kafka_resp_err_t code) {
-    if (c->delivery_count == c->delivery_cap) {
-        c->delivery_cap = c->delivery_cap == 0 ? 16 : c->delivery_cap * 2;
-        c->deliveries = mem_realloc(c->deliveries, (size_t)c->delivery_cap * sizeof *c->deliveries);
-    }
+    c->deliveries = mem_grow(c->deliveries, &c->delivery_cap, (size_t)c->delivery_count + 1,
+                             sizeof *c->deliveries);
     c->deliveries[c->delivery_count++] = (struct delivery){m->topic, m->partition, offset, code};
 }
 

@@ -12,6 +12,7 @@
 #include "fiber.h"
 #include "sim.h"
 
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 
 #include <fcntl.h>
@@ -139,9 +140,7 @@ static bool run_child(const struct options *o, uint64_t seed, bool quiet) {
 }
 
 static double now(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return (double)clock_us(clock_of_machine(), CLOCK_MONOTONIC) / 1e6;
 }
 
 static int run_schedules(const struct options *o) {

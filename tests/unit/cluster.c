@@ -57,11 +57,9 @@ void cluster_release(struct cluster *c) {
 }
 
 static void append(struct log *l, const struct message *m) {
-    if (l->count == l->cap) {
-        l->cap = l->cap == 0 ? 16 : l->cap * 2;
-        l->messages = mem_realloc(l->messages, l->cap * sizeof *l->messages);
-        l->compacted = mem_realloc(l->compacted, l->cap * sizeof *l->compacted);
-    }
+    size_t compacted_cap = l->cap;
+    l->messages = mem_grow(l->messages, &l->cap, l->count + 1, sizeof *l->messages);
+    l->compacted = mem_grow(l->compacted, &compacted_cap, l->count + 1, sizeof *l->compacted);
     l->compacted[l->count] = false;
     l->messages[l->count++] = *m;
 }
@@ -270,11 +268,6 @@ const char *part_name(enum part part) {
         "timelines of customers", "totals", "links",    "profiles",
         "timelines of accounts",  "joined", "summaries"};
     return names[part];
-}
-
-static void put_hex(struct buf *out, struct slice s) {
-    for (size_t i = 0; i < s.n; i++)
-        buf_printf(out, "%02x", (unsigned char)s.p[i]);
 }
 
 static bool put_timeline(const struct timeline *t, struct buf *out) {

@@ -54,10 +54,7 @@ static void remove_event(struct order_model *m, size_t i) {
 }
 
 static void insert_event(struct order_model *m, const struct order_event *e) {
-    if (m->count == m->cap) {
-        m->cap = m->cap * 2 + 8;
-        m->events = mem_realloc(m->events, m->cap * sizeof *m->events);
-    }
+    m->events = mem_grow(m->events, &m->cap, m->count + 1, sizeof *m->events);
     size_t i = events_before(m, e->at);
     memmove(&m->events[i + 1], &m->events[i], (m->count - i) * sizeof *m->events);
     m->events[i] = *e;

@@ -56,10 +56,7 @@ static void keep(struct buf *b, bool *has, struct slice s) {
 
 static void on_send(struct sink *sink, const struct sink_message *m) {
     struct capture *c = (struct capture *)sink;
-    if (c->count == c->cap) {
-        c->cap = c->cap == 0 ? 64 : c->cap * 2;
-        c->messages = mem_realloc(c->messages, c->cap * sizeof *c->messages);
-    }
+    c->messages = mem_grow(c->messages, &c->cap, c->count + 1, sizeof *c->messages);
     struct message *kept = &c->messages[c->count++];
     *kept = (struct message){.topic = m->topic,
                              .partition = m->partition,
@@ -164,10 +161,7 @@ bool model_add(struct model *m, int64_t late_window_ms, struct model_event e) {
             m->events[i] = e;
         return true;
     }
-    if (m->count == m->cap) {
-        m->cap = m->cap == 0 ? 16 : m->cap * 2;
-        m->events = mem_realloc(m->events, m->cap * sizeof *m->events);
-    }
+    m->events = mem_grow(m->events, &m->cap, m->count + 1, sizeof *m->events);
     m->events[m->count++] = e;
     return true;
 }
@@ -223,7 +217,7 @@ int model_current(const struct model *m, int64_t *from) {
 
 /* --- state and files --- */
 
-static void put_hex(struct buf *out, struct slice s) {
+void put_hex(struct buf *out, struct slice s) {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < s.n; i++) {
         buf_put_byte(out, digits[(unsigned char)s.p[i] >> 4]);

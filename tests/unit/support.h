@@ -97,6 +97,8 @@ int model_current(const struct model *m, int64_t *from);
 
 /* --- state and files --- */
 
+/* Appends the bytes as hexadecimal digits. */
+void put_hex(struct buf *out, struct slice s);
 /* Every key and value of a family under a prefix, as one line of hex each. */
 void put_family(struct kv *kv, enum family f, struct slice prefix, struct buf *out);
 /* How many keys of the family begin with the prefix. */

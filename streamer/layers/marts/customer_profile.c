@@ -18,10 +18,8 @@ void totals_release(struct totals *t) {
 
 /* Ascending by partition, so that the same links are the same bytes. */
 static void insert_partition(struct totals *t, size_t at, int32_t partition, int64_t links) {
-    if (t->partition_count == t->partition_cap) {
-        t->partition_cap = t->partition_cap == 0 ? 4 : t->partition_cap * 2;
-        t->partitions = mem_realloc(t->partitions, t->partition_cap * sizeof *t->partitions);
-    }
+    t->partitions =
+        mem_grow(t->partitions, &t->partition_cap, t->partition_count + 1, sizeof *t->partitions);
     memmove(&t->partitions[at + 1], &t->partitions[at],
             (t->partition_count - at) * sizeof *t->partitions);
     t->partitions[at] = (struct totals_partition){partition, links};

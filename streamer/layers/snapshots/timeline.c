@@ -51,11 +51,8 @@ const struct confirmation *timeline_find(const struct timeline *t, int64_t at) {
 }
 
 void timeline_add(struct timeline *t, struct confirmation c) {
-    if (t->confirmation_count == t->confirmation_cap) {
-        t->confirmation_cap = t->confirmation_cap == 0 ? 8 : t->confirmation_cap * 2;
-        t->confirmations =
-            mem_realloc(t->confirmations, t->confirmation_cap * sizeof *t->confirmations);
-    }
+    t->confirmations = mem_grow(t->confirmations, &t->confirmation_cap, t->confirmation_count + 1,
+                                sizeof *t->confirmations);
     size_t i = place_of(t, c.at);
     memmove(&t->confirmations[i + 1], &t->confirmations[i],
             (t->confirmation_count - i) * sizeof *t->confirmations);

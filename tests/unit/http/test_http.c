@@ -1,3 +1,4 @@
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 #include "streamer/http/http.h"
 
@@ -245,9 +246,7 @@ static void assert_serves_soon(struct fixture *f) {
 }
 
 static int64_t now_ms(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+    return clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
 }
 
 static void pause_ms(long ms) {

@@ -53,9 +53,8 @@ static void test_keys__read_back(void **state) {
 }
 
 static int order(const struct buf *a, const struct buf *b) {
-    size_t n = a->n < b->n ? a->n : b->n;
-    int c = n > 0 ? memcmp(a->p, b->p, n) : 0;
-    return c != 0 ? (c > 0) - (c < 0) : (a->n > b->n) - (a->n < b->n);
+    int c = slice_compare(buf_slice(a), buf_slice(b));
+    return (c > 0) - (c < 0);
 }
 
 static int compare(int64_t a, int64_t b) {

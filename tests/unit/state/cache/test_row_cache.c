@@ -79,11 +79,6 @@ static uint32_t epoch_is_7(void *arg, struct slice key) {
     return 7;
 }
 
-static bool is_before(struct slice a, struct slice b) {
-    int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-    return order < 0 || (order == 0 && a.n < b.n);
-}
-
 /* The sorted rows are all dirty rows, each once, in order. */
 static void end_batch(struct rig *g, bool commit) {
     size_t dirty = 0, listed = 0;
@@ -91,7 +86,7 @@ static void end_batch(struct rig *g, bool commit) {
         const struct rows *rows = row_cache_sort_dirty(&g->cache, tables[f]);
         listed += rows->n;
         for (size_t i = 1; i < rows->n; i++)
-            assert_true(is_before(row_key(rows->p[i - 1]), row_key(rows->p[i])));
+            assert_true(slice_compare(row_key(rows->p[i - 1]), row_key(rows->p[i])) < 0);
         for (int k = 0; k < KEYS; k++) {
             struct twin *t = &g->twins[f][k];
             dirty += t->dirty;
