@@ -1,5 +1,5 @@
 """Random input for `streamer`, deterministic in its seed: every format, rule and kind of dirt of
-CONTRACT.md, on few ids, so that things collide.
+schemas/README.md, on few ids, so that things collide.
 
 Modes:
   keyed      the key is the id, and all events of an id are in one partition, in order. Anything

@@ -1,6 +1,6 @@
 """What `streamer` must produce, computed the plainest way: an oracle for its tests.
 
-Written from CONTRACT.md alone. Sections: JSON, text and numbers, typed values, names, the table's
+Written from schemas/README.md alone. Sections: JSON, text and numbers, typed values, names, the table's
 rules, times, keys, positions, staging (one record -> one Reading), snapshots (all accepted events
 of an id -> its versions), and Model, which gives each record its place by the rules O1 to O10,
 holds all events, and prints the result rows. Not here: Avro, Protobuf and the schema registry.
@@ -38,7 +38,7 @@ class Rejected(Exception):
     """A record that goes to the quarantine.
 
     id: of which id the record is, where that could be read, from its value or its key
-    (`quarantine.id`). foreign: the format that the reason must name, where the contract says so.
+    (`quarantine.id`). foreign: the format that the reason must name, where schemas/README.md says so.
     """
 
     def __init__(self, code: str, reason: str | None = None, foreign: str | None = None):
@@ -181,7 +181,7 @@ class Parsed(NamedTuple):
 
 
 def parse_number(text: str) -> Parsed | None:
-    """By the grammar of the contract; the exponent may be absurd, so it saturates."""
+    """By the grammar of schemas/README.md; the exponent may be absurd, so it saturates."""
     match = _number.fullmatch(text)
     if match is None:
         return None

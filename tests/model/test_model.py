@@ -1,4 +1,4 @@
-"""The model against cases written by hand from CONTRACT.md, and the generator against its
+"""The model against cases written by hand from schemas/README.md, and the generator against its
 promises."""
 
 from __future__ import annotations

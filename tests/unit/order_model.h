@@ -75,7 +75,7 @@ extern const char *const order_mistake_names[ORDER_MISTAKE_COUNT];
 
 struct order_model_options {
     int64_t late_window_ms, future_window_ms;
-    /* Where the contract can be read in two ways; false: its letter. */
+    /* Where schemas/README.md can be read in two ways; false: its letter. */
     bool floor_by_time; /* O9's floor holds for records placed by time, too, not only for those of a
                            log */
     bool forgets;       /* what changed nothing is forgotten once it is older than late_window_ms */
@@ -98,8 +98,8 @@ enum order_kind {
     ORDER_UPSERT,
     ORDER_DELETE, /* op d, flattened, Op=D; without a time of its own: `has_time` is false */
     ORDER_TOMBSTONE,
-    ORDER_REJECTED /* quarantined for what it says itself: a fault of the table in §4, malformed,
-                      too_large, … */
+    ORDER_REJECTED /* quarantined for what it says itself: by the table in "Staging and quarantine",
+                      malformed, too_large, … */
 };
 struct order_record {
     enum order_kind kind;

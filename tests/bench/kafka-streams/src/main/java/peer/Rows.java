@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 
-/** The rows of the result topics as JSON: the contract's section 7. */
+/** The rows of the result topics as JSON: schemas/README.md, "Output encoding". */
 final class Rows {
     private static final JsonStringEncoder QUOTER = JsonStringEncoder.getInstance();
     private final StringBuilder text = new StringBuilder(192);

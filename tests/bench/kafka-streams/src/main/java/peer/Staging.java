@@ -4,8 +4,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * One record as received to one {@link Change}: of the contract's sections 3 and 4 what the
- * benchmark feeds, flat records by event time. One for each thread.
+ * One record as received to one {@link Change}: what the benchmark feeds of the input that
+ * schemas/README.md describes, flat records by event time. One for each thread.
  */
 final class Staging {
     private static final String UNAVAILABLE = "__debezium_unavailable_value";
