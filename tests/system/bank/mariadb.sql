@@ -19,7 +19,8 @@ create table bank.accounts (
 );
 create table bank.signals (id varchar(64), type varchar(32), data varchar(2048));
 
--- Every state that a row had, in the order in which they were made; no state: the row ceased to exist.
+-- Every state that a row had, in the order in which they were made; no state: the row ceased to
+-- exist.
 create table audit.events (
     seq bigint auto_increment primary key,
     entity varchar(16) not null,
@@ -34,13 +35,15 @@ create function audit.flag(b boolean) returns text deterministic
 
 create trigger bank.customer_made after insert on bank.customers for each row
     insert into audit.events (entity, id, state) values ('customers', new.customer_id,
-        concat('[', json_quote(lower(trim(new.customer_name))), ',', audit.flag(new.has_loan), ']'));
+        concat('[', json_quote(lower(trim(new.customer_name))), ',', audit.flag(new.has_loan),
+               ']'));
 create trigger bank.customer_left after update on bank.customers for each row
     insert into audit.events (entity, id) select 'customers', old.customer_id from dual
         where old.customer_id <> new.customer_id;
 create trigger bank.customer_changed after update on bank.customers for each row
     insert into audit.events (entity, id, state) values ('customers', new.customer_id,
-        concat('[', json_quote(lower(trim(new.customer_name))), ',', audit.flag(new.has_loan), ']'));
+        concat('[', json_quote(lower(trim(new.customer_name))), ',', audit.flag(new.has_loan),
+               ']'));
 create trigger bank.customer_deleted after delete on bank.customers for each row
     insert into audit.events (entity, id) values ('customers', old.customer_id);
 create trigger bank.account_made after insert on bank.accounts for each row
@@ -56,11 +59,15 @@ create trigger bank.account_deleted after delete on bank.accounts for each row
     insert into audit.events (entity, id) values ('accounts', old.account_id);
 
 create view audit.accounts as
-    select account_id, customer_id, round(balance, 2) balance, lower(account_type) account_type from bank.accounts;
+    select account_id, customer_id, round(balance, 2) balance, lower(account_type) account_type
+    from bank.accounts;
 create view audit.summaries as
-    select account_id, customer_id, customer_name, has_loan, balance, rate, round(balance * rate, 2) interest
-    from (select account_id, customer_id, lower(trim(customer_name)) customer_name, has_loan, balance,
-                 cast(case when balance < 10000 then 0.010 when balance < 20000 then 0.015 else 0.020 end
+    select account_id, customer_id, customer_name, has_loan, balance, rate,
+           round(balance * rate, 2) interest
+    from (select account_id, customer_id, lower(trim(customer_name)) customer_name, has_loan,
+                 balance,
+                 cast(case when balance < 10000 then 0.010 when balance < 20000 then 0.015
+                           else 0.020 end
                       + case when has_loan then 0.005 else 0 end as decimal(5,3)) rate
           from audit.accounts join bank.customers using (customer_id)
           where account_type = 'savings') joined;

@@ -8,7 +8,8 @@ create table bank.customers (
     note text,
     updated_at timestamptz not null
 );
--- A long name lies outside of the row, uncompressed: an update that leaves it alone does not send it.
+-- A long name lies outside of the row, uncompressed: an update that leaves it alone does not send
+-- it.
 alter table bank.customers alter customer_name set storage external;
 
 create table bank.accounts (
@@ -25,8 +26,10 @@ begin
     new.updated_at := clock_timestamp();
     return new;
 end $$;
-create trigger stamp before insert or update on bank.customers for each row execute function bank.stamp();
-create trigger stamp before insert or update on bank.accounts for each row execute function bank.stamp();
+create trigger stamp before insert or update on bank.customers
+    for each row execute function bank.stamp();
+create trigger stamp before insert or update on bank.accounts
+    for each row execute function bank.stamp();
 
 -- What rows say in the words of the results, and whether a row may be a result at all.
 create schema audit;
@@ -36,14 +39,16 @@ create function audit.amount(numeric) returns text language sql immutable as
 create function audit.state(bank.customers) returns jsonb language sql as
     $$ select jsonb_build_array(lower(btrim($1.customer_name)), coalesce($1.has_loan, false)) $$;
 create function audit.state(bank.accounts) returns jsonb language sql as
-    $$ select jsonb_build_array($1.customer_id, audit.amount($1.balance), lower(btrim($1.account_type))) $$;
+    $$ select jsonb_build_array($1.customer_id, audit.amount($1.balance),
+                                lower(btrim($1.account_type))) $$;
 create function audit.valid(bank.customers) returns boolean language sql as
     $$ select coalesce(btrim($1.customer_name), '') <> '' $$;
 create function audit.valid(bank.accounts) returns boolean language sql as
     $$ select coalesce($1.customer_id is not null and $1.balance >= 0
                        and lower(btrim($1.account_type)) in ('savings', 'checking'), false) $$;
 
--- Every state that a row had, in the order in which they were made; no state: the row ceased to exist.
+-- Every state that a row had, in the order in which they were made; no state: the row ceased to
+-- exist.
 create table audit.events (
     seq bigserial primary key,
     entity text not null,

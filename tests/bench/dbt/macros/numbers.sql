@@ -3,12 +3,14 @@
     regexp_full_match({{ text }}, '[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?')
 {%- endmacro %}
 
-{# Rounds half away from zero. The cast goes from text to decimal directly, never through floating point. #}
+{# Rounds half away from zero. The cast goes from text to decimal directly, never through floating
+   point. #}
 {% macro to_amount(text) -%}
     case when {{ is_number(text) }} then try_cast({{ text }} as decimal(18, 2)) end
 {%- endmacro %}
 
-{# Null where the number has a fraction or more than 64 bits. A plain cast to bigint would round the fraction off. #}
+{# Null where the number has a fraction or more than 64 bits. A plain cast to bigint would round
+   the fraction off. #}
 {% macro to_bigint(text) -%}
     case
         when {{ is_number(text) }} and try_cast({{ text }} as decimal(38, 18)) % 1 = 0

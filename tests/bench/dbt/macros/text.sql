@@ -3,7 +3,8 @@
     trim({{ column }}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))
 {%- endmacro %}
 
-{# Lower case of A to Z only: keywords are ASCII, and İ or the Kelvin sign must not turn into one of their letters. #}
+{# Lower case of A to Z only: keywords are ASCII, and İ or the Kelvin sign must not turn into one of
+   their letters. #}
 {% macro ascii_lower(text) -%}
     translate({{ text }}, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')
 {%- endmacro %}

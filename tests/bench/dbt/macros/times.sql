@@ -1,7 +1,8 @@
-{# A timestamp in UTC, cut to milliseconds, from an ISO-8601 date or date-time or from epoch seconds, milliseconds,
-   microseconds or nanoseconds, told by their digits; else null. #}
+{# A timestamp in UTC, cut to milliseconds, from an ISO-8601 date or date-time, or from epoch
+   seconds, milliseconds, microseconds or nanoseconds, told by their digits; else null. #}
 {% macro to_timestamp_utc(text) -%}
-    {%- set iso = "\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?" -%}
+    {%- set iso = "\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?"
+        ~ "(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?" -%}
     {%- set number = to_bigint(text) -%}
     case
         when {{ number }} >= 100000000 and regexp_matches({{ text }}, '^[1-9]')

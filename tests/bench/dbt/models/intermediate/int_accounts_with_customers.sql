@@ -1,4 +1,5 @@
-{# Current accounts with their current customers. An account whose customer is not known is left out until it is. #}
+{# Current accounts with their current customers. An account whose customer is not known is left out
+   until it is. #}
 with accounts as (
 
     select * from {{ ref('snap_accounts') }} where valid_to_at is null

@@ -1,13 +1,15 @@
 {#
-    Only what a new version of the account or its customer touches is computed again. Accounts that are no savings
-    account any more, or have lost their customer, are not among those rows: the hook removes them.
+    Only what a new version of the account or its customer touches is computed again. Accounts that
+    are no savings account any more, or have lost their customer, are not among those rows: the hook
+    removes them.
 #}
 {{
     config(
         unique_key='account_id',
         post_hook="
             delete from {{ this }} where account_id not in (
-                select account_id from {{ ref('int_accounts_with_customers') }} where account_type = 'savings'
+                select account_id from {{ ref('int_accounts_with_customers') }}
+                where account_type = 'savings'
             )"
     )
 }}
@@ -29,7 +31,8 @@ interest as (
 
     select
         *,
-        round(balance_amount::decimal(23, 2) * interest_rate_pct, 2)::decimal(18, 2) as annual_interest_amount
+        round(balance_amount::decimal(23, 2) * interest_rate_pct, 2)::decimal(18, 2)
+            as annual_interest_amount
     from changed
 
 )

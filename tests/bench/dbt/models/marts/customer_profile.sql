@@ -1,6 +1,7 @@
 {#
-    Computed again: customers with a new version, and all those that hold, or once held, an account with a new version
-    (it may have moved away). Customers without savings accounts are removed by the hook.
+    Computed again: customers with a new version, and all those that hold, or once held, an account
+    with a new version (it may have moved away). Customers without savings accounts are removed by
+    the hook.
 #}
 {{
     config(
@@ -33,7 +34,8 @@ changed as (
     union
     select customer_id from {{ ref('snap_accounts') }}
     where account_id in (
-        select account_id from {{ ref('snap_accounts') }} where loaded_at > (select loaded_at from watermark)
+        select account_id from {{ ref('snap_accounts') }}
+        where loaded_at > (select loaded_at from watermark)
     )
 
 ),

@@ -47,8 +47,10 @@ select
         when {{ is_null_text('account_id') }} then 'Invalid account_id: null or empty'
         {{ customer_id_reason() }}
         when {{ is_blank('balance_text') }} then 'Invalid balance: null or empty'
-        when {{ is_null_text('balance_text') }} then 'Invalid balance: null representation (' || balance_text || ')'
-        when balance_amount is null then 'Invalid balance: non-numeric value (' || balance_text || ')'
+        when {{ is_null_text('balance_text') }}
+            then 'Invalid balance: null representation (' || balance_text || ')'
+        when balance_amount is null
+            then 'Invalid balance: non-numeric value (' || balance_text || ')'
         when balance_amount < 0 then 'Invalid balance: negative value (' || balance_text || ')'
         when {{ is_null_text('account_type_text') }} then 'Invalid account_type: null or empty'
         when account_type not in ('savings', 'checking')

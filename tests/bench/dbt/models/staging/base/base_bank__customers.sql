@@ -32,7 +32,8 @@ typed as (
             when {{ is_null_text('has_loan_text') }} then false
             when {{ ascii_lower('has_loan_text') }} in ('yes', 'y', 'true', '1') then true
             when {{ ascii_lower('has_loan_text') }} in ('no', 'n', 'false', '0') then false
-            when {{ to_bigint('has_loan_text') }} in (0, 1) then {{ to_bigint('has_loan_text') }} = 1
+            when {{ to_bigint('has_loan_text') }} in (0, 1)
+                then {{ to_bigint('has_loan_text') }} = 1
         end as has_loan_flag,
         {{ run_started_at_utc() }} as loaded_at,
         case
@@ -47,7 +48,8 @@ select
     *,
     case
         {{ customer_id_reason() }}
-        when {{ is_null_text('name_text') }} or {{ is_invisible('name_text') }} then 'Invalid name: null or empty'
+        when {{ is_null_text('name_text') }} or {{ is_invisible('name_text') }}
+            then 'Invalid name: null or empty'
         when has_loan_flag is null then 'Invalid has_loan value: ' || has_loan_text
         {{ updated_at_reason() }}
     end as quarantine_reason
