@@ -37,7 +37,7 @@ static bool is_ip(struct slice host, int family) {
     return inet_pton(family, text, address) == 1;
 }
 
-/* `extra`: what a host may be made of, besides. */
+/* `extra`: the characters that a host may have besides letters and digits. */
 static bool parse(struct slice text, const char *extra, struct address *a) {
     const char *end = text.p + text.n, *rest;
     bool bracketed = text.n > 0 && text.p[0] == '[';
@@ -103,7 +103,7 @@ static bool same_letter(char a, char b) {
     return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
-/* Where it fails behind a star, the star takes one character more. */
+/* Where the match fails after a star, it is tried again with the star taking one character more. */
 static bool glob(struct slice pattern, struct slice text) {
     size_t p = 0, t = 0, star = pattern.n, from = 0;
     while (t < text.n) {
@@ -125,7 +125,7 @@ static bool glob(struct slice pattern, struct slice text) {
     return p == pattern.n;
 }
 
-/* Takes the next one off the list; false at its end. */
+/* Takes the next pattern off the list. False: the list is at its end. */
 static bool next_pattern(const char **list, struct slice *pattern) {
     if (**list == '\0')
         return false;

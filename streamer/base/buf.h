@@ -21,7 +21,7 @@ static inline struct slice buf_slice(const struct buf *b) {
     return (struct slice){b->p != NULL ? b->p : "", b->n};
 }
 
-void buf_grow(struct buf *b, size_t n); /* for buf_reserve */
+void buf_grow(struct buf *b, size_t n); /* only for buf_reserve */
 /* Room for `n` more bytes; returns where they start. The caller then adds what it wrote to b->n. */
 static inline char *buf_reserve(struct buf *b, size_t n) {
     if (b->cap - b->n < n)
@@ -43,10 +43,12 @@ static inline void buf_put_byte(struct buf *b, char c) {
 static inline void buf_put_str(struct buf *b, const char *s) {
     buf_put(b, s, strlen(s));
 }
+/* Replaces the content by a copy of `s`, which must not be a part of it. */
 void buf_set(struct buf *b, struct slice s);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_put_int(struct buf *b, int64_t v); /* decimal text */
-/* Ends the content with a 0 that is not counted in n, and returns it as a C string. */
+/* The content as a C string: a 0 follows it, which n does not count. Valid until the next change.
+ */
 const char *buf_cstr(struct buf *b);
 
 #endif

@@ -1,4 +1,5 @@
-/* clock: the time, as something that is handed in: the machine's, or one that a test turns. */
+/* clock: the time as a parameter. A program passes the machine's clock; a test passes one that it
+ * sets. */
 #ifndef STREAMER_BASE_CLOCK_H
 #define STREAMER_BASE_CLOCK_H
 
@@ -6,12 +7,12 @@
 #include <time.h>
 
 struct clock {
-    /* Microseconds. id: CLOCK_REALTIME (since the epoch; may be set back) or CLOCK_MONOTONIC. Any
-     * thread. */
+    /* Returns microseconds. `id` is CLOCK_REALTIME (since the epoch; it may jump back),
+     * CLOCK_MONOTONIC, or a CPU clock of the machine. May be called from any thread. */
     int64_t (*now_us)(const struct clock *c, clockid_t id);
 };
 
-/* The machine's. */
+/* The machine's clock. */
 const struct clock *clock_of_machine(void);
 
 static inline int64_t clock_us(const struct clock *c, clockid_t id) {

@@ -7,8 +7,8 @@
 
 typedef unsigned __int128 uint128;
 
-/* An exponent is read no further once it is as large as this: far outside what any text of digits
- * could bring back into range, and far enough from INT64_MAX that adding one more digit and lengths
+/* An exponent beyond this is not read further. It is far outside of what any number of digits could
+ * bring back into range, and far enough from INT64_MAX that adding one more digit and the lengths
  * of texts cannot overflow. */
 #define EXPONENT_LIMIT INT64_C(100000000000000000)
 
@@ -16,8 +16,8 @@ typedef unsigned __int128 uint128;
 #define PUT_SCALE_MAX DECIMAL_PLAIN_SCALE_MAX
 #define BYTES_MAX 16
 
-/* A number as it is written. Its value is ±(significant digits) × 10^power; no leading or trailing
- * zeros are significant, so zero has none. */
+/* A number as it is written. Its value is ±(significant digits) × 10^power. Leading and trailing
+ * zeros are not significant, so zero has no significant digit. */
 struct number {
     bool negative;
     struct slice whole, fraction; /* digits before and after the point */
@@ -115,8 +115,9 @@ static uint64_t leading_digits(const struct number *x, size_t n) {
     return v;
 }
 
-/* |x| × 10^scale, rounded half up, of at most 18 digits before rounding; shift = x->power + scale.
- * A negative shift drops that many digits, and the first one dropped decides. */
+/* |x| × 10^scale, rounded half up. It has at most 18 digits before rounding. `shift` is x->power +
+ * scale. A negative shift drops that many digits, and the first dropped digit decides how to round.
+ */
 static uint64_t scaled_magnitude(const struct number *x, int64_t shift) {
     if (shift >= 0)
         return leading_digits(x, x->count) * power_of_ten(shift);
@@ -127,8 +128,8 @@ static uint64_t scaled_magnitude(const struct number *x, int64_t shift) {
     return digit_at(x, x->first + (size_t)kept) >= 5 ? v + 1 : v;
 }
 
-/* What nearly all numbers are: digits with at most one point among them, so few that nothing is
- * rounded or out of range. */
+/* The fast path for nearly all numbers: digits with at most one point among them, so few of them
+ * that nothing is rounded or out of range. */
 static bool parse_plain(struct slice text, int precision, int scale, int64_t *value) {
     if ((int64_t)text.n > precision - scale)
         return false;
@@ -168,8 +169,7 @@ enum decimal_result decimal_parse(struct slice text, int precision, int scale, i
     return DECIMAL_OK;
 }
 
-/* The size of an integer of at most INT64_DIGITS_MAX digits, which fits into 64 bits without a
- * sign. */
+/* The absolute value of an integer of at most INT64_DIGITS_MAX digits, which fits into uint64_t. */
 static enum decimal_result parse_magnitude(struct slice text, bool *negative, uint64_t *size) {
     struct number x;
     if (!number_parse(text, &x))
@@ -209,7 +209,7 @@ enum decimal_result decimal_parse_unsigned(struct slice text, uint64_t *value) {
     return result == DECIMAL_OK && negative ? DECIMAL_OUT_OF_RANGE : result;
 }
 
-/* Puts a digit before p, and the point before that if it is the last of so many `decimals`. */
+/* Puts a digit before p. Puts the point before the digit if that is the last of the `decimals`. */
 static char *put_digit(char *p, int digit, int *decimals) {
     *--p = (char)('0' + digit);
     if (--*decimals == 0)
@@ -256,7 +256,7 @@ int128 decimal_divide(int128 numerator, int128 denominator) {
     return numerator < 0 ? quotient - 1 : quotient + 1;
 }
 
-/* How many of the last bytes of v hold it: its bits and one for the sign. */
+/* How many of the last bytes of v are needed for its bits and the sign. */
 static size_t bytes_needed(int64_t v) {
     uint64_t bits = (uint64_t)(v ^ (v >> 63)) | 1;
     return (size_t)(64 - __builtin_clzll(bits)) / 8 + 1;
@@ -300,12 +300,12 @@ bool decimal_get_bytes(struct slice bytes, int128 *value) {
 }
 
 #define LIMBS (DECIMAL_BYTES_MAX / 4)
-#define LIMB_DIGITS 9 /* of what one division by 10^9 takes off */
+#define LIMB_DIGITS 9 /* one division by 10^9 takes off so many digits */
 #define DIGITS_MAX                                                                                 \
     ((DECIMAL_BYTES_MAX * 8 / 29 + 1) * LIMB_DIGITS) /* 10^9 has more than 29 bits                 \
                                                       */
 
-/* The size of a number of many bytes: 32 bits each, the lowest first. */
+/* The absolute value of a number of many bytes, as words of 32 bits, the lowest first. */
 struct big {
     bool negative;
     uint32_t limbs[LIMBS];
@@ -333,7 +333,7 @@ static struct big big_of_bytes(struct slice bytes) {
     return x;
 }
 
-/* Divides; returns the rest. */
+/* Divides x and returns the remainder. */
 static uint32_t big_divide(struct big *x, uint32_t divisor) {
     uint64_t rest = 0;
     for (size_t i = LIMBS; i-- > 0;) {

@@ -7,14 +7,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Marks a string that was a number. Never part of valid UTF-8, so no string of the text can start
- * with it. */
+/* Marks a string that was a number. This byte is no part of valid UTF-8, so no string of the text
+ * can start with it. */
 #define NUMBER_MARK '\xff'
 
-/* The pre-pass: checks the text and copies it, with numbers quoted. */
+/* The validating pass: checks the text and copies it, with numbers in quotes. */
 struct scan {
     const char *start, *p, *end;
-    const char *copied; /* what is before this is in `quoted` already */
+    const char *copied; /* the text before this is in `quoted` already */
     struct buf *quoted;
     int depth;
     bool escaped;      /* a string had an escape */
@@ -33,8 +33,8 @@ static void skip_space(struct scan *s) {
         s->p++;
 }
 
-/* The next byte, 0 at the end. A 0 byte in the text is nowhere valid outside of strings, so the two
- * need no telling apart. */
+/* The next byte, or 0 at the end. A 0 byte in the text is valid nowhere outside of strings, so
+ * nobody has to tell the two apart. */
 static char peek(const struct scan *s) {
     return s->p < s->end ? *s->p : '\0';
 }
@@ -46,7 +46,7 @@ static bool take(struct scan *s, char c) {
     return true;
 }
 
-/* uXXXX, with p on the u; -1 when it is not that. */
+/* Takes uXXXX, with p on the u. Returns -1 if something else is there. */
 static int take_code_unit(struct scan *s) {
     if (s->end - s->p < 5 || *s->p != 'u')
         return -1;
@@ -97,12 +97,12 @@ static bool needs_escape(char c) {
     return (unsigned char)c < 0x20 || c == '"' || c == '\\';
 }
 
-/* A byte in each of eight. */
+/* The byte in each of the eight bytes of a word. */
 #define EIGHT(byte) ((byte)*UINT64_C(0x0101010101010101))
 
-/* The high bits of the bytes in w that need an escape: exact up to the first of them, which is all
- * that is asked for. Of a byte below 0x80, subtracting n sets the high bit if the byte is less than
- * n. */
+/* Sets the high bit of each byte in w that needs an escape. The result is exact up to the first
+ * such byte, and callers use no more of it. Subtracting n from a byte below 0x80 sets its high bit
+ * if the byte is less than n. */
 static uint64_t escapes_in(uint64_t w) {
     uint64_t control = w - EIGHT(0x20);
     uint64_t quote = (w ^ EIGHT('"')) - EIGHT(1);
@@ -110,7 +110,8 @@ static uint64_t escapes_in(uint64_t w) {
     return (control | quote | backslash) & ~w & EIGHT(0x80);
 }
 
-/* How many bytes of `s` come before one that needs an escape, or has the bit `high` (0x80 or 0). */
+/* How many bytes of `s` come before the first that needs an escape or has the bit `high` (0x80 or
+ * 0). */
 static size_t plain_length(struct slice s, unsigned char high) {
     size_t n = 0;
     for (; s.n - n >= 8; n += 8) {
@@ -283,7 +284,7 @@ const cJSON *json_parse(struct json *j, struct slice text) {
     return j->root;
 }
 
-/* A string that is its own content, without escapes; with p on the quote. */
+/* Takes a string without escapes, with p on the quote. */
 static bool take_plain_string(struct scan *s, struct slice *content) {
     const char *from = s->p + 1;
     if (!scan_string(s) || s->escaped)
@@ -292,7 +293,7 @@ static bool take_plain_string(struct scan *s, struct slice *content) {
     return true;
 }
 
-/* A number, true or false, which are their own text, or null. */
+/* Takes a number, true or false, whose text is the token itself, or null. */
 static bool take_bare(struct scan *s, struct slice *text) {
     const char *from = s->p;
     bool ok;

@@ -49,7 +49,7 @@ const char *log_quote(struct log_value *v, const char *text) {
 
 /* --- a line under construction --- */
 
-/* A byte of pairs becomes three bytes of JSON at most, so that all have room. */
+/* A byte of the pairs becomes at most three bytes of JSON, so that any line has room. */
 struct line {
     char text[LINE_MAX_BYTES];
     size_t n;
@@ -65,7 +65,8 @@ static void put_text(struct line *l, const char *text) {
     put(l, text, strlen(text));
 }
 
-/* One character of a JSON string; returns its bytes in `rest`. What is not UTF-8 becomes U+FFFD. */
+/* Puts the first character of `rest` into a JSON string and returns how many bytes it has. A byte
+ * that is not UTF-8 becomes U+FFFD. */
 static size_t put_json_char(struct line *l, struct slice rest) {
     size_t n = utf8_char_length(rest);
     if (n == 0)
@@ -86,7 +87,7 @@ static void put_json_text(struct line *l, struct slice text) {
     put_text(l, "\"");
 }
 
-/* A value of logfmt, in quotes or not, as a JSON string; returns what follows it. */
+/* Puts a value of logfmt, in quotes or not, as a JSON string. Returns the text after the value. */
 static struct slice put_json_value(struct line *l, struct slice rest) {
     bool quoted = rest.n > 0 && rest.p[0] == '"';
     size_t i = quoted;
@@ -159,5 +160,6 @@ void log_line(enum log_level level, const char *msg, const char *pairs, ...) {
     (atomic_load(&line_format) == LOG_JSON ? put_json : put_logfmt)(&l, level, msg,
                                                                     slice_trim(slice_str(text)));
     put_text(&l, "\n");
-    (void)fwrite(l.text, 1, l.n, stderr); /* one write a line: lines of threads do not mix */
+    (void)fwrite(l.text, 1, l.n,
+                 stderr); /* one write for a line, so that lines of threads do not mix */
 }

@@ -1,19 +1,19 @@
-/* log: lines on standard error, in logfmt or as JSON objects: time, level, msg, then key=value
- * pairs. Safe from any thread. */
+/* log: lines on standard error, in logfmt or as JSON objects. Each has a time, a level, a msg, and
+ * then key=value pairs. May be used from any thread. */
 #ifndef STREAMER_BASE_LOG_H
 #define STREAMER_BASE_LOG_H
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_LOGFMT, LOG_JSON }; /* in JSON all values are strings */
 
-/* Lines below `level` are dropped. May be changed at any time. */
+/* Lines below `level` are dropped. The level may be changed at any time. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 const char *log_level_name(enum log_level level); /* "debug" */
 void log_set_format(enum log_format format);
 
-/* `pairs` is printf text that is logfmt ("topic=x partition=3"), or "" . Use log_value for text of
- * unknown content. */
+/* Writes one line. `pairs` is a printf format that gives logfmt ("topic=x partition=3"), or "". Use
+ * log_quote for text of unknown content. */
 void log_line(enum log_level level, const char *msg, const char *pairs, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -25,7 +25,8 @@ void log_line(enum log_level level, const char *msg, const char *pairs, ...)
 struct log_value {
     char text[1100];
 };
-/* `text` quoted for logfmt; use as log_quote(&(struct log_value){0}, text). */
+/* `text` quoted for logfmt, in `v`: log_quote(&(struct log_value){0}, text). Too long a text is
+ * cut. */
 const char *log_quote(struct log_value *v, const char *text);
 
 #endif

@@ -9,8 +9,8 @@
 
 int32_t murmur2(struct slice key);
 
-/* The partition of `key` among n (1 or more), as Java's default partitioner: toPositive(hash) % n.
- */
+/* The partition of `key` among n (1 or more) that Java's default partitioner chooses:
+ * toPositive(hash) % n. */
 static inline int32_t murmur2_partition(struct slice key, int32_t n) {
     return (murmur2(key) & 0x7fffffff) % n;
 }

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 struct nearest nearest_to(const char *word) {
-    /* Farther than this it is another word, not a slip of the fingers. */
+    /* A name that is farther away is another word, not a typing error. */
     return (struct nearest){.word = word, .distance = 2 + strlen(word) / 5};
 }
 

@@ -1,21 +1,23 @@
-/* nearest: "did you mean …?": which of many names is closest to the one that was typed. Pure. */
+/* nearest: finds the name that a user may have meant ("did you mean …?"). Pure. */
 #ifndef STREAMER_BASE_NEAREST_H
 #define STREAMER_BASE_NEAREST_H
 
 #include <stddef.h>
 
-#define NEAREST_NAME_MAX 96 /* longer names are not considered */
+#define NEAREST_NAME_MAX 96 /* longer names are passed over */
 
 struct nearest {
     const char *word; /* borrowed */
     size_t distance;
-    char best[NEAREST_NAME_MAX + 1]; /* the closest so far; "": none is close enough to be meant */
+    char best[NEAREST_NAME_MAX + 1]; /* the closest name so far; "": none was close enough */
 };
 
+/* Starts the search; offer each name to the result. */
 struct nearest nearest_to(const char *word);
-/* Edit distance (insert, delete, replace, swap of neighbours) without regard to case; a name of
- * which `word` is the tail after a dot ("bootstrap.servers" of "kafka.bootstrap.servers") counts as
- * very close. Of equally close names the first one offered stays. */
+/* Considers `name`. Closeness is the edit distance (insert, delete, replace, swap of neighbours)
+ * without regard to case. A name counts as very close if `word` is its tail after a dot
+ * ("bootstrap.servers" of "kafka.bootstrap.servers"). Of equally close names the first one stays.
+ */
 void nearest_offer(struct nearest *n, const char *name);
 
 #endif

@@ -47,8 +47,7 @@ static int64_t days_of_date(struct date d) {
     return era * DAYS_PER_ERA + day_of_era - DAYS_FROM_0000_03_01_TO_1970;
 }
 
-/* The inverse, for days since 0000-03-01. 32 bits without a sign hold all of it, and are divided
- * with the least effort. */
+/* The inverse, for days since 0000-03-01. Unsigned 32 bits suffice and divide fastest. */
 static struct date date_of_days(uint32_t days) {
     uint32_t era = days / DAYS_PER_ERA;
     uint32_t day_of_era = days - era * DAYS_PER_ERA;
@@ -62,7 +61,7 @@ static struct date date_of_days(uint32_t days) {
     return (struct date){(int)year, (int)month, (int)day};
 }
 
-/* What is left of a text that is being read. Each take_… moves on only if it returns true. */
+/* The rest of a text that is being read. Each take_ function moves on only if it returns true. */
 struct cursor {
     const char *p;
     size_t n;
@@ -91,7 +90,7 @@ static bool take_digits(struct cursor *c, size_t count, int *value) {
     return true;
 }
 
-/* Digits at the front. */
+/* How many digits are at the front. */
 static size_t count_digits(const struct cursor *c) {
     size_t n = 0;
     while (n < c->n && c->p[n] >= '0' && c->p[n] <= '9')
@@ -99,7 +98,7 @@ static size_t count_digits(const struct cursor *c) {
     return n;
 }
 
-/* YYYY-MM-DD, or without the separators if that is the form. */
+/* Takes YYYY-MM-DD, or YYYYMMDD if `basic`. */
 static bool take_date(struct cursor *c, bool basic, int64_t *ms) {
     struct date d;
     if (!take_digits(c, 4, &d.year) || (!basic && !take_char(c, '-')) ||
@@ -110,7 +109,7 @@ static bool take_date(struct cursor *c, bool basic, int64_t *ms) {
     return true;
 }
 
-/* One digit or more; those after the third are dropped. */
+/* Takes one digit or more. Those after the third are dropped. */
 static bool take_fraction(struct cursor *c, int64_t *ms) {
     int digit;
     if (!take_digits(c, 1, &digit))
@@ -123,7 +122,7 @@ static bool take_fraction(struct cursor *c, int64_t *ms) {
     return true;
 }
 
-/* HH:MM[:SS[.fraction]] or HHMMSS[.fraction], added to ms. */
+/* Takes HH:MM[:SS[.fraction]], or HHMMSS[.fraction] if `basic`, and adds it to *ms. */
 static bool take_time(struct cursor *c, bool basic, int64_t *ms) {
     int hour, minute, second = 0;
     if (!take_digits(c, 2, &hour) || (!basic && !take_char(c, ':')) || !take_digits(c, 2, &minute))
@@ -140,7 +139,7 @@ static bool take_separator(struct cursor *c) {
     return take_char(c, 'T') || take_char(c, 't') || take_char(c, ' ');
 }
 
-/* Z, ±HH, ±HHMM or ±HH:MM, taken from ms; nothing means UTC. */
+/* Takes Z, ±HH, ±HHMM, ±HH:MM or nothing, which means UTC. Subtracts the zone from *ms. */
 static bool take_zone(struct cursor *c, int64_t *ms) {
     if (c->n == 0 || take_char(c, 'Z'))
         return true;
@@ -160,7 +159,8 @@ static bool in_range(int64_t ms) {
     return ms >= TIMESTAMP_MIN && ms <= TIMESTAMP_MAX;
 }
 
-/* The text begins with so many digits: a year, a basic date, or a basic date with its time. */
+/* `digits`: how many digits the text begins with, of a year, a basic date, or a basic date with its
+ * time. */
 static bool take_date_time(struct cursor *c, size_t digits, int64_t *ms) {
     bool basic = digits != 4;
     if ((basic && digits != BASIC_DATE_DIGITS && digits != BASIC_DATE_TIME_DIGITS) ||
@@ -184,7 +184,7 @@ static bool is_epoch_length(size_t digits) {
     return digits >= 9 && digits <= 19 && digits % 3 != 2;
 }
 
-/* A number with so many digits since the epoch: the unit is the one that puts it into our time. */
+/* `number` is since the epoch and has so many digits, which tell its unit. */
 static int64_t epoch_to_ms(uint64_t number, size_t digits) {
     static const uint32_t divisors[] = {1, 1000, 1000000,
                                         1000000000}; /* s, ms, µs, ns to seconds */
@@ -196,7 +196,7 @@ static bool begins_as_integer(struct slice text) {
     return text.n > 0 && text.p[0] >= '1' && text.p[0] <= '9';
 }
 
-/* A number that is written in another way than by its digits alone. */
+/* Reads a number that is written in another way than by its digits alone. */
 static bool parse_number(struct slice text, int64_t *ms) {
     uint64_t number;
     if (!begins_as_integer(text) || decimal_parse_unsigned(text, &number) != DECIMAL_OK)

@@ -7,19 +7,20 @@
 
 #include <stdbool.h>
 
-/* Bytes of the character that s starts with, 1 … 4; 0 when s is empty or does not start with valid
- * UTF-8 (so surrogates, overlong forms and what is cut short are 0). */
+/* How many bytes the first character of s has, 1 … 4. It is 0 when s is empty or does not start
+ * with valid UTF-8: with a surrogate, an overlong form or a character that is cut short. */
 size_t utf8_char_length(struct slice s);
 bool utf8_is_valid(struct slice s);
 
-/* Whether nothing of s (valid UTF-8) can be seen: only Unicode's White_Space, U+FEFF and U+200B;
- * also when it is empty. */
+/* Whether s (valid UTF-8) has no visible character: it is empty, or holds only Unicode's
+ * White_Space, U+FEFF and U+200B. */
 bool utf8_is_blank(struct slice s);
 
-/* The longest start of s (valid UTF-8) of at most max bytes that cuts no character in two. */
+/* The longest start of s (valid UTF-8) that has at most `max` bytes and cuts no character in two.
+ */
 struct slice utf8_cut(struct slice s, size_t max);
 
-/* Appends s (valid UTF-8) in lower case: Unicode's simple mapping, character by character, no
+/* Appends s (valid UTF-8) in lower case, by Unicode's simple mapping of each character, without a
  * locale. */
 void utf8_put_lower(struct buf *out, struct slice s);
 

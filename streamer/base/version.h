@@ -1,4 +1,4 @@
-/* version: of the program. CMakeLists.txt names it once. */
+/* version: the version of the program, which CMakeLists.txt names. */
 #ifndef STREAMER_BASE_VERSION_H
 #define STREAMER_BASE_VERSION_H
 

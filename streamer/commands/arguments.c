@@ -13,7 +13,7 @@
 static const struct known_option {
     const char *name;
     unsigned option;
-    const char *value; /* what it is called; NULL: it takes none */
+    const char *value; /* the name of its value; NULL: it takes none */
 } known[] = {
     {"--config", OPTION_CONFIG, "FILE"},
     {"-c", OPTION_CONFIG, "FILE"},
@@ -37,7 +37,7 @@ static bool is_short(const struct known_option *o) {
     return o->name[1] != '-';
 }
 
-/* Is it `text`, "--name=value", or "-nVALUE"? */
+/* Whether `text` is this option, with or without an attached value ("--name=value", "-nVALUE"). */
 static bool is_option(const struct known_option *o, const char *text) {
     size_t n = strlen(o->name);
     if (strncmp(text, o->name, n) != 0)
@@ -63,10 +63,11 @@ static const struct known_option *find_option(const char *text, unsigned allowed
     return NULL;
 }
 
-/* One character; "\t" for a tab. What a CSV file means otherwise is none. */
+/* Reads one character, or "\t" for a tab. Quotes and line ends cannot delimit fields of CSV. */
 static bool parse_delimiter(const char *text, char *delimiter, struct err *e) {
     const char *c = strcmp(text, "\\t") == 0 ? "\t" : text;
-    if (c[0] <= '\0' || c[1] != '\0' || strchr("\"\r\n", c[0]) != NULL) /* negative: no ASCII */
+    if (c[0] <= '\0' || c[1] != '\0' ||
+        strchr("\"\r\n", c[0]) != NULL) /* a negative char is no ASCII */
         return err_set(e, ERR_CONFIG,
                        "--delimiter: \"%.20s\" is not one character, use e.g. ';', '|' or '\\t'",
                        text);
@@ -94,13 +95,14 @@ static bool set_option(struct arguments *a, const struct known_option *o, const 
     return true;
 }
 
-/* Reads the option at argv[*i], and its value, which may be the argument after it. */
+/* Parses the option at argv[*i] and its value, which may be the argument after it. */
 static bool parse_option(struct arguments *a, unsigned allowed, int argc, char *const *argv, int *i,
                          struct err *e) {
     const struct known_option *o = find_option(argv[*i], allowed | OPTION_HELP, e);
     if (o == NULL)
         return false;
-    const char *attached = argv[*i] + strlen(o->name); /* "=value", "value" of a short one, or "" */
+    const char *attached =
+        argv[*i] + strlen(o->name); /* "=value", "value" of a short option, or "" */
     if (o->value == NULL && attached[0] != '\0')
         return err_set(e, ERR_CONFIG, "%s takes no value, remove it", o->name);
     if (o->value == NULL)

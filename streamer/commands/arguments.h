@@ -1,4 +1,4 @@
-/* arguments: the command line behind the name of the command, taken apart. */
+/* arguments: parses the command line after the name of the command. */
 #ifndef STREAMER_COMMANDS_ARGUMENTS_H
 #define STREAMER_COMMANDS_ARGUMENTS_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Options, as bits: each command says which it takes. --help goes with all. */
+/* Options, as bits. Each command says which of them it takes; all take --help. */
 enum {
     OPTION_CONFIG = 1 << 0,           /* -c FILE, --config FILE */
     OPTION_SET = 1 << 1,              /* --set key=value, repeated */
@@ -25,9 +25,9 @@ enum {
     OPTION_METRICS = 1 << 13,         /* --metrics */
 };
 
-/* What was given; the texts are borrowed from argv. */
+/* The parsed command line. Its texts are borrowed from argv. */
 struct arguments {
-    unsigned options; /* those that were there */
+    unsigned options; /* bits of the options that were given */
     const char *config_path;
     const char **sets;
     size_t set_count;
@@ -41,9 +41,9 @@ struct arguments {
     size_t operand_count;
 };
 
-/* argv without the program and the command. Options and operands may mix; "--" ends the options;
- * "-" is an operand; "--rate 5" and "--rate=5" are the same, and "-c FILE" and "-cFILE". False with
- * an error that names the nearest option. */
+/* Parses argv, which is without the program and the command. Options and operands may mix. "--"
+ * ends the options, and "-" is an operand. "--rate 5" is the same as "--rate=5", and "-c FILE" as
+ * "-cFILE". False: the error names the nearest option, and there is nothing to release. */
 bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *const *argv,
                      struct err *e);
 void arguments_release(struct arguments *a);

@@ -52,13 +52,13 @@ static bool check_state_dir(const struct config *c, struct err *e) {
 
 /* --- the cluster --- */
 
-/* What is wrong with the topics so far. */
+/* The faults of topics that were found so far. */
 struct findings {
     int problems;
-    int32_t partitions;        /* of the result and internal topics; 0: none is there yet */
-    const char *partitions_of; /* the first of them */
+    int32_t partitions;        /* of result and internal topics; 0: none exists yet */
+    const char *partitions_of; /* the first topic that has so many */
     bool any_missing;
-    int32_t expected[TOPIC_COUNT]; /* partitions that each topic has or would get; 0: not known */
+    int32_t expected[TOPIC_COUNT]; /* partitions that each topic has or would get; 0: unknown */
 };
 
 static void report(struct findings *f, const struct err *problem) {
@@ -67,8 +67,8 @@ static void report(struct findings *f, const struct err *problem) {
     f->problems++;
 }
 
-/* Every result and internal topic must have as many partitions as the others: one task owns
- * partition p of all. */
+/* All result and internal topics must have the same number of partitions, because one task owns
+ * partition p of each. */
 static void check_partitions(const struct config *c, const struct rd_kafka_metadata_topic *topic,
                              struct findings *f) {
     struct err e;
@@ -76,21 +76,21 @@ static void check_partitions(const struct config *c, const struct rd_kafka_metad
         f->partitions = topic->partition_cnt;
         f->partitions_of = topic->topic;
         if (c->partitions != 0 && c->partitions != topic->partition_cnt) {
-            (void)err_set(
-                &e, ERR_STOP,
-                "kafka: topic %s: has %d partition%s, but partitions=%" PRId64
-                "; the number is fixed when app.id first starts, set partitions=%d or another app.id",
-                topic->topic, topic->partition_cnt, plural(topic->partition_cnt), c->partitions,
-                topic->partition_cnt);
+            (void)err_set(&e, ERR_STOP,
+                          "kafka: topic %s: has %d partition%s, but partitions=%" PRId64
+                          "; the number is fixed when app.id first "
+                          "starts, set partitions=%d or another app.id",
+                          topic->topic, topic->partition_cnt, plural(topic->partition_cnt),
+                          c->partitions, topic->partition_cnt);
             report(f, &e);
         }
     } else if (topic->partition_cnt != f->partitions) {
-        (void)err_set(
-            &e, ERR_STOP,
-            "kafka: topic %s: has %d partition%s, but %s has %d; result and internal topics need the same "
-            "number, delete the wrong one",
-            topic->topic, topic->partition_cnt, plural(topic->partition_cnt), f->partitions_of,
-            f->partitions);
+        (void)err_set(&e, ERR_STOP,
+                      "kafka: topic %s: has %d partition%s, but %s has "
+                      "%d; result and internal topics need the same "
+                      "number, delete the wrong one",
+                      topic->topic, topic->partition_cnt, plural(topic->partition_cnt),
+                      f->partitions_of, f->partitions);
         report(f, &e);
     }
 }
@@ -108,7 +108,7 @@ static void check_leaders(const struct rd_kafka_metadata_topic *topic, struct fi
     }
 }
 
-/* num.partitions among the settings of a broker; 0: it is not there. */
+/* The num.partitions of a broker's settings. 0: it is not among them. */
 static int32_t num_partitions(rd_kafka_event_t *described) {
     size_t count, entry_count = 0;
     const rd_kafka_ConfigResource_t **found = rd_kafka_DescribeConfigs_result_resources(
@@ -121,8 +121,8 @@ static int32_t num_partitions(rd_kafka_event_t *described) {
     return 0;
 }
 
-/* Of topics that are created without a number. 0: the brokers do not say, or this user may not
- * ask. */
+/* How many partitions a topic gets that is created without a number. 0: unknown, because the
+ * brokers do not say it or this user may not ask. */
 static int32_t default_partitions(rd_kafka_t *client, const struct rd_kafka_metadata *metadata) {
     char broker[16];
     struct err ignored;
@@ -142,7 +142,7 @@ static int32_t default_partitions(rd_kafka_t *client, const struct rd_kafka_meta
     return partitions;
 }
 
-/* What each topic has, or would get. */
+/* Finds how many partitions each topic has, or would get. */
 static void expect_partitions(const struct config *c, rd_kafka_t *client,
                               const struct rd_kafka_metadata *metadata, struct findings *f) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
@@ -174,7 +174,7 @@ static void print_missing(const struct config *c, enum topic t, const char *role
                      topic_is_input(t) ? "usual" : "the larger input", note);
 }
 
-/* False: it is there, but no partitions of it are known. */
+/* False: the topic exists, but its partitions are unknown. */
 static bool check_metadata(const struct rd_kafka_metadata_topic *topic, const char *role,
                            struct findings *f) {
     if (topic->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -195,7 +195,7 @@ static void check_topic(const struct config *c, enum topic t,
                         const struct rd_kafka_metadata *metadata, const struct rights *missing,
                         struct findings *f) {
     if (missing->hidden[t])
-        return; /* its rights are all that there is to say */
+        return; /* only its rights can be checked */
     const char *role = topic_is_input(t) ? "input" : topic_is_result(t) ? "result" : "internal";
     const struct rd_kafka_metadata_topic *topic = kafka_metadata_topic(metadata, c->topics[t]);
     if (topic == NULL) {
@@ -235,7 +235,7 @@ static void check_replication(const struct config *c, const struct rd_kafka_meta
     report(f, &e);
 }
 
-/* One line for each topic and the like. */
+/* Prints one line for each topic, group and so on. */
 static void check_rights(const struct config *c, const struct rights *missing, struct findings *f) {
     for (int i = 0; i < RIGHTS_COUNT; i++) {
         struct rights one = *missing;
@@ -252,7 +252,7 @@ static void check_rights(const struct config *c, const struct rights *missing, s
         (void)printf("rights: none that `streamer run` needs is missing\n");
 }
 
-/* A right that is missing here is reported later, with the others. */
+/* A missing right is reported later, with the others. */
 static bool check_owners(rd_kafka_t *client, const struct config *c, const struct rights *missing,
                          struct err *e) {
     struct owners owners = {0};
@@ -275,7 +275,8 @@ static int check_cluster(const struct config *c, rd_kafka_t *client,
     struct err e;
     struct rights needed = rights_to_run(), missing;
     bool is_answered = rights_ask(client, c, &needed, &missing, &e);
-    struct err of_owners; /* what else is wrong with another one's topics matters less */
+    /* Reported first: other faults matter less if the topics are another application's. */
+    struct err of_owners;
     if (!check_owners(client, c, &missing, &of_owners))
         return command_fail(&of_owners);
     for (int t = 0; t < TOPIC_COUNT; t++)
@@ -312,7 +313,7 @@ done:
     return code;
 }
 
-/* What it is built with says which logins can work. */
+/* The features that librdkafka was built with say which logins can work. */
 static void print_library(void) {
     char features[256] = "";
     size_t size = sizeof features;
@@ -325,7 +326,7 @@ static void print_library(void) {
 int command_check(const struct config *c, bool connect) {
     struct err e;
     if (c->log_level < LOG_ERROR && c->log_level != LOG_DEBUG)
-        log_set_level(LOG_ERROR); /* librdkafka's story is in the error itself */
+        log_set_level(LOG_ERROR); /* the error itself says what librdkafka would log */
     config_print_effective(c);
     (void)printf("\n");
     print_rates(&c->rates);

@@ -20,18 +20,18 @@ struct csv {
     size_t record_max_bytes;
     char delimiter;
 
-    char *input; /* INPUT_SIZE; unread: at … end */
+    char *input; /* INPUT_SIZE bytes; those from `at` to `end` are unread */
     size_t at, end;
-    uint64_t bytes_read; /* into input, all in all */
-    int read_errno; /* reading failed: looks like the end of the file until the record is done */
+    uint64_t bytes_read; /* into `input` so far */
+    int read_errno; /* reading failed; it looks like the end of the file until the record is done */
     bool ended;
 
     uint64_t line;     /* of the next byte */
     uint64_t row_line; /* where the current record starts */
 
-    struct buf text;    /* the record's fields without quotes, one after the other */
-    size_t *ends;       /* where each ends in text; CSV_COLUMNS_MAX of them */
-    size_t field_count; /* may exceed what `ends` keeps */
+    struct buf text;    /* the fields of the record without quotes, one after another */
+    size_t *ends;       /* where each field ends in `text`; room for CSV_COLUMNS_MAX */
+    size_t field_count; /* may exceed the room of `ends` */
 
     struct buf header_text;
     struct slice *columns; /* into header_text */
@@ -42,7 +42,7 @@ struct csv {
 
 enum { END_OF_FILE = -1 };
 
-/* Reads more behind what is unread. */
+/* Reads more input after the unread bytes. */
 static void refill(struct csv *c) {
     if (c->at == c->end)
         c->at = c->end = 0;
@@ -57,7 +57,7 @@ static void refill(struct csv *c) {
         c->read_errno = errno;
 }
 
-/* The next byte, which stays, or END_OF_FILE. */
+/* The next byte, which stays unread, or END_OF_FILE. */
 static int peek(struct csv *c) {
     if (c->at == c->end && !c->ended)
         refill(c);
@@ -114,9 +114,9 @@ static bool read_plain_field(struct csv *c, struct err *e) {
         if (byte == '\r')
             return take_carriage_return(c, e);
         if (byte == '"')
-            return fail_at(
-                c, c->line, e,
-                "there is a quote inside a field without quotes, quote the field and double the quote");
+            return fail_at(c, c->line, e,
+                           "there is a quote inside a field without "
+                           "quotes, quote the field and double the quote");
         if (!take_text(c, e))
             return false;
     }
@@ -205,7 +205,7 @@ static enum csv_result read_record(struct csv *c, struct err *e) {
     bool at_end = ok && peek(c) == END_OF_FILE;
     if (ok && !at_end)
         ok = read_fields(c, e);
-    if (c->read_errno != 0) /* whatever was read last is cut short by it */
+    if (c->read_errno != 0) /* the error has cut the last record short */
         ok = err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": cannot read: %s", c->name, c->line,
                      strerror(c->read_errno));
     if (!ok)
@@ -245,7 +245,7 @@ static bool check_header(const struct csv *c, struct err *e) {
     return true;
 }
 
-/* Reads until the whole next line is in the input, if it fits. A pipe may give byte by byte. */
+/* Reads until the whole next line is in the input, if it fits. A pipe may deliver single bytes. */
 static void fill_line(struct csv *c) {
     while (!c->ended && c->end < INPUT_SIZE &&
            (c->at == c->end || memchr(c->input + c->at, '\n', c->end - c->at) == NULL))
@@ -269,7 +269,7 @@ static bool is_text(const struct csv *c, const char *command, struct err *e) {
     return true;
 }
 
-/* Excel's first line "sep=;". */
+/* Takes Excel's first line "sep=;". */
 static void take_delimiter_line(struct csv *c) {
     struct slice rest = slice_of(c->input + c->at, c->end - c->at);
     const char *end = rest.n > 0 ? memchr(rest.p, '\n', rest.n) : NULL;
@@ -287,7 +287,7 @@ static void take_delimiter_line(struct csv *c) {
     fill_line(c);
 }
 
-/* How often `delimiter` is in the next line, not counting what is in quotes. */
+/* How often `delimiter` is in the next line, outside of quotes. */
 static size_t count_delimiters(const struct csv *c, char delimiter) {
     size_t n = 0;
     bool quoted = false;
@@ -302,13 +302,13 @@ struct delimiter_text {
     char text[3];
 };
 
-/* As --delimiter takes it. */
+/* The delimiter as --delimiter takes it. */
 static struct delimiter_text delimiter_text(char delimiter) {
     return delimiter == '\t' ? (struct delimiter_text){"\\t"}
                              : (struct delimiter_text){{delimiter, '\0'}};
 }
 
-/* A header without any delimiter, but with another one that is in use. */
+/* Refuses a header that has no delimiter, but another character that files use as one. */
 static bool check_delimiter(const struct csv *c, struct err *e) {
     if (count_delimiters(c, c->delimiter) > 0)
         return true;
@@ -321,7 +321,7 @@ static bool check_delimiter(const struct csv *c, struct err *e) {
     return true;
 }
 
-/* What comes before the header. */
+/* Reads what comes before the header. */
 static bool prepare(struct csv *c, const char *command, struct err *e) {
     fill_line(c);
     if (!is_text(c, command, e))

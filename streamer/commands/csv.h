@@ -1,7 +1,8 @@
-/* csv: reads RFC 4180 files, record by record, in memory bounded by the longest record allowed. The
- * first record is the header. CRLF and LF, UTF-8 byte order marks, line breaks in quotes and a last
- * line without an end are accepted; blank lines are skipped. A first line "sep=;", as Excel writes
- * it, names the delimiter. What is not CSV is an error that names file and line. */
+/* csv: reads RFC 4180 files, record by record. The longest record that is allowed bounds its
+ * memory. The first record is the header. It accepts CRLF and LF, a UTF-8 byte order mark, line
+ * breaks in quotes, and a last line without an end; it skips blank lines. A first line "sep=;",
+ * which Excel writes, names the delimiter. Text that is not CSV is an error that names file and
+ * line. */
 #ifndef STREAMER_COMMANDS_CSV_H
 #define STREAMER_COMMANDS_CSV_H
 
@@ -19,29 +20,29 @@ enum csv_result { CSV_ROW, CSV_END, CSV_ERROR };
 
 struct csv_options {
     size_t record_max_bytes;
-    char delimiter; /* '\0': that of a first line "sep=;", else a comma */
-    const char
-        *command; /* who reads, "streamer feed customers", for advice; borrowed during csv_open */
+    char delimiter; /* '\0': the one of a first line "sep=;", else a comma */
+    /* The command that reads, for advice: "streamer feed customers". Borrowed during csv_open. */
+    const char *command;
 };
 
-/* Opens `path` ("-": standard input) and reads the header; its names are neither empty (white space
- * aside) nor twice there. NULL with an error; all errors of this module are ERR_CONFIG. */
+/* Opens `path` ("-": standard input) and reads the header. A name of the header must not be blank,
+ * and none may occur twice. NULL: an error. All errors of this module are ERR_CONFIG. */
 struct csv *csv_open(const char *path, const struct csv_options *o, struct err *e);
 void csv_close(struct csv *c); /* NULL is allowed */
 
 size_t csv_column_count(const struct csv *c);
-struct slice csv_column_name(const struct csv *c,
-                             size_t column); /* valid UTF-8, as it stands; until csv_close */
+/* The column's name as the file has it: valid UTF-8, good until csv_close. */
+struct slice csv_column_name(const struct csv *c, size_t column);
 
-/* The next row, or the end, or an error (after which nothing more can be read). */
+/* Reads the next row. After the end or an error nothing more can be read. */
 enum csv_result csv_next(struct csv *c, struct err *e);
-/* A field of that row: valid UTF-8 without NUL, until the next csv_next. */
+/* A field of the last row: valid UTF-8 without NUL, good until the next csv_next. */
 struct slice csv_field(const struct csv *c, size_t column);
-/* Where it starts: 1-based line of the file. */
+/* The line of the file in which the last row starts, from 1. */
 uint64_t csv_line(const struct csv *c);
 
 uint64_t csv_bytes_read(const struct csv *c);
-/* "-" is called "standard input". */
+/* The path, or "standard input" for "-". */
 const char *csv_name(const struct csv *c);
 
 #endif

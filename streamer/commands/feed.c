@@ -28,7 +28,7 @@ struct feed {
     const struct feed_options *options;
     struct feed_fields fields;
     const char *topic_name;
-    int64_t due_us; /* when the next row may go out, if there is a rate */
+    int64_t due_us; /* when the next row may be published, if there is a rate */
 
     struct kafka_trouble trouble;
     rd_kafka_t *producer;
@@ -43,7 +43,7 @@ struct feed {
 
 /* --- Kafka --- */
 
-/* On the thread that polls. */
+/* Called on the thread that polls. */
 static void note_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
     (void)rk;
     (void)opaque;
@@ -72,7 +72,8 @@ static rd_kafka_t *new_producer(struct feed *f, struct err *e) {
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 
-/* False with `e` if the user may not feed, and so may not even see the topic. */
+/* False: the user has no right to write to the topic, and perhaps not even to see it; `e` says so.
+ */
 static bool may_feed(const struct feed *f, struct err *e) {
     struct rights needed = rights_to_feed(f->fields.entity), missing;
     if (!rights_ask(f->producer, f->config, &needed, &missing, e) || rights_are_none(&missing))
@@ -107,7 +108,7 @@ static bool connect_kafka(struct feed *f, struct err *e) {
                                        rd_kafka_err2str(rd_kafka_last_error()));
 }
 
-/* A row could not be delivered, or trying again would only lock the account. */
+/* Whether a row could not be delivered, or more logins would only lock the account. */
 static bool is_hopeless(const struct feed *f) {
     return f->failure != RD_KAFKA_RESP_ERR_NO_ERROR || kafka_trouble_lasts(&f->trouble);
 }
@@ -144,7 +145,7 @@ static void disconnect_kafka(struct feed *f) {
     if (f->producer == NULL)
         return;
     (void)rd_kafka_purge(f->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    (void)rd_kafka_flush(f->producer, POLL_MS); /* serves the reports of what was purged */
+    (void)rd_kafka_flush(f->producer, POLL_MS); /* handles the reports of the purged messages */
     rd_kafka_destroy(f->producer);
 }
 
@@ -253,7 +254,7 @@ static bool is_read_once(const char *path) {
            (stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode));
 }
 
-/* Finds files that cannot be fed before any row is out. */
+/* Finds files that cannot be fed, before any row is published. */
 static bool check_headers(const struct feed *f, const char *const *files, size_t file_count,
                           struct err *e) {
     for (size_t i = 0; i < file_count; i++) {
@@ -269,7 +270,7 @@ static bool check_headers(const struct feed *f, const char *const *files, size_t
     return true;
 }
 
-/* 0: not known for all of them. */
+/* The size of all files. 0: a size is unknown. */
 static uint64_t total_bytes(const char *const *files, size_t file_count) {
     uint64_t total = 0;
     for (size_t i = 0; i < file_count; i++) {
@@ -285,7 +286,7 @@ static bool publish_files(struct feed *f, const char *const *files, size_t file_
                           struct err *e) {
     for (size_t i = 0; i < file_count; i++)
         if (!publish_file(f, files[i], e)) {
-            /* What was good before the fault goes out; a Kafka failure stays one. */
+            /* The rows before the fault are delivered, unless it was Kafka that failed. */
             if (!is_hopeless(f))
                 (void)drain(f, &(struct err){0});
             return false;

@@ -1,4 +1,5 @@
-/* feed: publishes the rows of CSV files to an input topic, as JSON objects of texts keyed by id. */
+/* feed: publishes the rows of CSV files to an input topic, as JSON objects of texts, keyed by id.
+ */
 #ifndef STREAMER_COMMANDS_FEED_H
 #define STREAMER_COMMANDS_FEED_H
 
@@ -7,15 +8,15 @@
 #include <stdio.h>
 
 struct feed_result {
-    uint64_t rows; /* delivered, also when it failed */
+    uint64_t rows; /* how many were delivered, also if the command failed */
     int64_t elapsed_ms;
 };
 
-/* How files are read and sent. All zero: RFC 4180 with the fields' own names, as fast as it
- * goes. */
+/* How files are read and sent. All zero: RFC 4180 with the fields' own names, as fast as possible.
+ */
 struct feed_options {
-    int64_t rate;            /* rows a second; 0: as fast as it goes */
-    char delimiter;          /* '\0': a comma, or what a first line "sep=;" says */
+    int64_t rate;            /* rows a second; 0: as fast as possible */
+    char delimiter;          /* '\0': the one of a first line "sep=;", else a comma */
     const char *const *maps; /* "COLUMN=FIELD" */
     size_t map_count;
     const char *const *missing; /* labels of fields that need no column */
@@ -24,14 +25,14 @@ struct feed_options {
     FILE *progress;        /* a terminal to draw on, or NULL */
 };
 
-/* Publishes every row of the `files` ("-": standard input) to the entity's topic and waits until
- * the broker has all of them. Every field of the entity needs a column in each file
- * (feed_columns.h), which is looked at before any row goes out; of a pipe, before its own first
- * row. A row becomes {"<header>":"<field>",…}, as they stand, but mapped columns have their field's
- * name; its key is the trimmed text of the id's column, null where that is empty; its partition is
- * the one that Java clients would choose. The topic must exist. Memory is bounded whatever the size
- * of the files. Returns the exit code: 0; 1: Kafka failed; 2: a file is unreadable or not CSV, or
- * the configuration is wrong. */
+/* Publishes every row of the `files` ("-": standard input) to the entity's topic, and waits until
+ * the broker has all of them. The topic must exist. Every field of the entity needs a column in
+ * each file (feed_columns.h). That is checked before any row is published; for a pipe, before its
+ * own first row. A row becomes {"<header>":"<field>",…}; a mapped column has the name of its field.
+ * The key is the trimmed text of the id's column, or null if that is empty. The partition is the
+ * one that Java clients would choose. Memory is bounded whatever the size of the files. Returns the
+ * exit code: 0; 1 if Kafka failed; 2 if a file is unreadable or not CSV, or the configuration is
+ * wrong. */
 int feed_files(const struct config *c, enum entity entity, const char *const *files,
                size_t file_count, const struct feed_options *o, struct feed_result *result,
                struct err *e);

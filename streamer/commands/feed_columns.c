@@ -15,7 +15,7 @@
 struct feed_map {
     struct slice column; /* borrowed */
     enum field field;
-    struct field_names names; /* those of the entity, and the column */
+    struct field_names names; /* the entity's names, and the column's */
 };
 
 /* --- what was asked for --- */
@@ -69,15 +69,15 @@ void feed_fields_release(struct feed_fields *f) {
     *f = (struct feed_fields){0};
 }
 
-/* --- what a file has --- */
+/* --- the columns of a file --- */
 
-/* The field that `name` is known as; NULL: none. */
+/* The field that has this name. NULL: none. */
 static const struct field_name *find_field(const struct field_names *names, struct slice name) {
     size_t next = 0;
     return field_names_find(names, &next, slice_trim(name));
 }
 
-/* The map that renames the column; NULL: none does. */
+/* The map that renames the column. NULL: none. */
 static const struct feed_map *find_map(const struct feed_fields *f, struct slice column) {
     for (size_t i = 0; i < f->map_count; i++) {
         const struct field_name *found = find_field(&f->maps[i].names, column);
@@ -114,7 +114,7 @@ static size_t count_lacking(const struct feed_fields *f, const size_t counts[FIE
     return n;
 }
 
-/* --- what helps --- */
+/* --- advice --- */
 
 static void put_item(struct buf *out, struct slice item) {
     if (out->n > LIST_MAX_BYTES)
@@ -123,7 +123,7 @@ static void put_item(struct buf *out, struct slice item) {
     buf_put_slice(out, item);
 }
 
-/* A name may hold a line break. */
+/* The text without line breaks, which a name may contain. */
 static const char *one_line(struct buf *text) {
     for (size_t i = 0; i < text->n; i++)
         if ((unsigned char)text->p[i] < ' ')
@@ -136,7 +136,7 @@ static void put_columns(struct buf *out, const struct csv *csv) {
         put_item(out, csv_column_name(csv, i));
 }
 
-/* "customer_name or name, has_loan or has_loan_flag": the names of each field that is lacking. */
+/* The names of each missing field: "customer_name or name, has_loan or has_loan_flag". */
 static void put_lacking(struct buf *out, const struct feed_fields *f,
                         const size_t counts[FIELD_COUNT]) {
     for (int field = 0; field < FIELD_COUNT; field++) {
@@ -151,8 +151,8 @@ static void put_lacking(struct buf *out, const struct feed_fields *f,
     }
 }
 
-/* The columns that are fields of the other entity alone, if the file has more of its fields than of
- * this one's. */
+/* The columns that only the other entity has, if the file has more fields of it than of this one.
+ */
 static void put_columns_of_other(struct buf *out, const struct feed_fields *f,
                                  const struct csv *csv, size_t lacking) {
     struct feed_fields other;
@@ -169,8 +169,8 @@ static void put_columns_of_other(struct buf *out, const struct feed_fields *f,
     feed_fields_release(&other);
 }
 
-/* Which column may be meant by `field`, into `name`: the one that is spelled nearest, or the only
- * one that is no field; else "COLUMN". */
+/* Puts the column that `field` may mean into `name`: the one whose spelling is nearest, else the
+ * only one that is no field, else "COLUMN". */
 static void guess_column(struct buf *name, const struct feed_fields *f, const struct csv *csv,
                          enum field field) {
     struct nearest nearest = nearest_to(field_label(field));
@@ -188,8 +188,8 @@ static void guess_column(struct buf *name, const struct feed_fields *f, const st
         buf_set(name, slice_str("COLUMN"));
 }
 
-/* "rename one, or --map COLUMN=has_loan, or --missing has_loan", of the first field that is
- * lacking. */
+/* The advice for the first missing field: "rename one, or --map COLUMN=has_loan, or --missing
+ * has_loan". */
 static void put_ways_out(struct buf *out, const struct feed_fields *f, const struct csv *csv,
                          const size_t counts[FIELD_COUNT]) {
     enum field field = 0;
@@ -198,7 +198,7 @@ static void put_ways_out(struct buf *out, const struct feed_fields *f, const str
         field++;
     guess_column(&column, f, csv, field);
     buf_printf(out, "rename one, or --map %s=%s", buf_cstr(&column), field_label(field));
-    if (is_lacking(f, counts, FIELD_HAS_LOAN)) /* what is null there means no */
+    if (is_lacking(f, counts, FIELD_HAS_LOAN)) /* null means no for this field only */
         buf_printf(out, ", or --missing %s", field_label(FIELD_HAS_LOAN));
     buf_release(&column);
 }

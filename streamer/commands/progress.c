@@ -33,7 +33,7 @@ void progress_show(struct progress *p, uint64_t bytes, uint64_t rows) {
     (void)fputs("\r", p->out);
     if (p->total > 0)
         draw_bar(p->out, bytes, p->total);
-    /* The cursor goes back, so that a log line writes over this one. */
+    /* The cursor goes back to the start, so that a log line writes over this one. */
     (void)fprintf(p->out, "%" PRIu64 " rows, %" PRIu64 " rows/s\033[K\r", rows,
                   rows * 1000 / elapsed_ms);
     (void)fflush(p->out);

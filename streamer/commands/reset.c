@@ -1,7 +1,7 @@
-/* reset: full refresh. Forgets state and results of an app.id, so that the next run reprocesses its
- * input from the beginning. Before it deletes anything it says so in the topic of the owners
- * (owners.h), and takes that back when all is gone. After a crash in between no run starts, and a
- * second reset goes on. */
+/* reset: the full refresh. It deletes state and results of an app.id, so that the next run
+ * processes all input again. Before it deletes anything it writes to the topic of the owners
+ * (owners.h) that a reset has begun, and when all is deleted, that it is done. After a crash in
+ * between no run starts, and another reset finishes the work. */
 #include "state/rocksdb/store.h"
 #include "streamer/commands/commands.h"
 #include "streamer/kafka/input_loss.h"
@@ -20,7 +20,7 @@
 
 /* --- asking the brokers --- */
 
-/* Nobody may be at work while its topics go away. */
+/* No instance may run while the topics are deleted. */
 static bool group_is_idle(rd_kafka_t *client, const struct config *c, struct err *e) {
     const char *groups[] = {c->app_id};
     size_t count, members = 0;
@@ -49,8 +49,8 @@ static bool group_is_idle(rd_kafka_t *client, const struct config *c, struct err
                members, members == 1 ? "" : "s", c->app_id, members == 1 ? "s" : "");
 }
 
-/* Looked at before anything is deleted. A topic that this user may not see would seem not to be
- * there. */
+/* Checks the rights before anything is deleted. A topic that this user may not see would seem to be
+ * missing. */
 static bool may_reset(rd_kafka_t *client, const struct config *c, bool keep_quarantine,
                       struct err *e) {
     struct rights needed = rights_to_reset(), missing;
@@ -64,7 +64,7 @@ static bool may_reset(rd_kafka_t *client, const struct config *c, bool keep_quar
     return err_prefix(e, "reset: nothing was changed");
 }
 
-/* Which topics are there that are to go. */
+/* Finds the topics to delete that exist. */
 static bool find_topics(rd_kafka_t *client, const struct config *c,
                         const struct kafka_trouble *trouble, bool keep_quarantine,
                         bool present[TOPIC_COUNT], struct err *e) {
@@ -80,10 +80,11 @@ static bool find_topics(rd_kafka_t *client, const struct config *c,
     return true;
 }
 
-/* --- whose it is --- */
+/* --- who owns the topics --- */
 
-/* Nothing goes that is another app.id's, or may be. What nobody owns was written by this one if it
- * has internal topics (version 0.1.0 did not say whose results are), or owns other topics. */
+/* Refuses to delete a topic that belongs to another app.id, or may belong to one. A topic without
+ * an owner belongs to this app.id if that has internal topics (version 0.1.0 did not write down who
+ * owns a topic), or owns other topics. */
 static bool is_ours(const struct owners *owners, const struct config *c,
                     const bool present[TOPIC_COUNT], struct err *e) {
     if (!owners_allow(owners, c, e))
@@ -92,11 +93,12 @@ static bool is_ours(const struct owners *owners, const struct config *c,
         return true;
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (present[t] && topic_is_result((enum topic)t))
-            return err_set(
-                e, ERR_CONFIG,
-                "reset: topic %s: nothing says that it is app.id %s's (no record in topic %s, no topic %s); "
-                "check app.id and topic.*, or delete it by hand",
-                c->topics[t], c->app_id, c->owners_topic, c->topics[TOPIC_ACCOUNT_LINKS]);
+            return err_set(e, ERR_CONFIG,
+                           "reset: topic %s: nothing says that it is app.id "
+                           "%s's (no record in topic %s, no topic %s); "
+                           "check app.id and topic.*, or delete it by hand",
+                           c->topics[t], c->app_id, c->owners_topic,
+                           c->topics[TOPIC_ACCOUNT_LINKS]);
     return true;
 }
 
@@ -108,13 +110,13 @@ static bool check_owner(rd_kafka_t *client, const struct config *c, const bool p
     return ok;
 }
 
-/* Those that it deletes: what is kept stays app.id's. */
+/* The topics that app.id gives up. It still owns a quarantine that is kept. */
 static void choose_given_up(bool keep_quarantine, bool which[TOPIC_COUNT]) {
     for (int t = 0; t < TOPIC_COUNT; t++)
         which[t] = !(keep_quarantine && t == TOPIC_QUARANTINE);
 }
 
-/* From here on no run starts. */
+/* From here on no `run` starts. */
 static bool tell_begin(rd_kafka_t *client, const struct config *c, bool keep_quarantine,
                        struct err *e) {
     struct owners owners = {0};
@@ -123,10 +125,9 @@ static bool tell_begin(rd_kafka_t *client, const struct config *c, bool keep_qua
     bool ok =
         topics_create_owners(client, c, e) &&
         owners_append(c, OWNERS_RESETTING, which, &owners, e) && owners_allow(&owners, c, e) &&
-        (owners_have(&owners, c, which) ||
-         err_set(
-             e, ERR_STOP,
-             "reset: another app.id gave up topics just now, nothing was deleted; run reset again"));
+        (owners_have(&owners, c, which) || err_set(e, ERR_STOP,
+                                                   "reset: another app.id gave up topics just "
+                                                   "now, nothing was deleted; run reset again"));
     owners_release(&owners);
     return ok;
 }
@@ -154,7 +155,7 @@ static void say_what_goes(const struct config *c, const bool present[TOPIC_COUNT
                      c->topics[TOPIC_QUARANTINE]);
 }
 
-/* losses: of input_loss_describe. */
+/* `losses` is the text of input_loss_describe. */
 static void say_what_comes(const struct config *c, const char *losses) {
     (void)printf(
         "Then `streamer run` reprocesses what %s and %s still hold, from their beginning.\n",
@@ -211,7 +212,7 @@ static bool delete_topics(rd_kafka_t *client, const struct config *c,
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_DeleteTopic_destroy_array(topics, count);
-    /* The next run must not find what is still going away. */
+    /* The next run must not find a topic that is still being deleted. */
     for (int tries = 0; ok && count > 0; tries++) {
         ok = find_topics(client, c, trouble, keep_quarantine, present, e);
         count = 0;

@@ -24,16 +24,15 @@ int command_run(const struct config *c, bool embedded, const struct config_sourc
     bool on_terminal = isatty(STDIN_FILENO) == 1;
     signals_block(true);
     struct start_watch *watch = NULL;
-    if (!embedded &&
-        (watch = start_watch_begin(&e)) == NULL) /* which leaves its directory to nobody */
+    /* An embedded run leaves its directory to nobody. */
+    if (!embedded && (watch = start_watch_begin(&e)) == NULL)
         return command_fail_in_log(&e);
     struct service *s = service_start(c, embedded, &e);
     start_watch_end(watch);
     if (s == NULL)
         return command_fail_in_log(&e);
     while (service_wait(s) == SERVICE_RELOAD) {
-        if (on_terminal &&
-            !isatty(STDIN_FILENO)) /* SIGHUP is also what a terminal sends that is closed */
+        if (on_terminal && !isatty(STDIN_FILENO)) /* a terminal that is closed sends SIGHUP, too */
             (void)kill(getpid(), SIGTERM);
         else
             reload(s, source);

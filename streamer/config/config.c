@@ -21,7 +21,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* What the struct config member at the option's offset is. */
+/* The type of the member of struct config at the option's offset. */
 enum kind {
     KIND_TEXT,          /* char * */
     KIND_OPTIONAL_TEXT, /* char *, NULL for "" */
@@ -44,14 +44,16 @@ struct option {
     const char *const *choices; /* ended by NULL */
 };
 
-/* clang-format off */
-#define OPTION(key, kind, member, fallback, min, max, check, help) \
-    {key, kind, offsetof(struct config, member), fallback, min, max, check, help, NULL}
-#define TEXT(key, member, fallback, check, help) OPTION(key, KIND_TEXT, member, fallback, 0, 0, check, help)
-#define INTEGER(key, member, fallback, min, max, help) OPTION(key, KIND_INTEGER, member, fallback, min, max, NULL, help)
-#define DURATION(key, member, fallback, min, max, help) OPTION(key, KIND_DURATION, member, fallback, min, max, NULL, help)
-#define CHOICE(key, member, fallback, choices, help) \
-    {key, KIND_CHOICE, offsetof(struct config, member), fallback, 0, 0, NULL, help, choices}
+#define OPTION(key, kind, member, fallback, min, max, check, help)                                 \
+    { key, kind, offsetof(struct config, member), fallback, min, max, check, help, NULL }
+#define TEXT(key, member, fallback, check, help)                                                   \
+    OPTION(key, KIND_TEXT, member, fallback, 0, 0, check, help)
+#define INTEGER(key, member, fallback, min, max, help)                                             \
+    OPTION(key, KIND_INTEGER, member, fallback, min, max, NULL, help)
+#define DURATION(key, member, fallback, min, max, help)                                            \
+    OPTION(key, KIND_DURATION, member, fallback, min, max, NULL, help)
+#define CHOICE(key, member, fallback, choices, help)                                               \
+    { key, KIND_CHOICE, offsetof(struct config, member), fallback, 0, 0, NULL, help, choices }
 #define TOPIC(name, topic, help) TEXT("topic." name, topics[topic], name, check_topic, help)
 
 static const char *const order_choices[] = {"auto", "event_time", "log", NULL};
@@ -63,60 +65,78 @@ static const char *const format_choices[] = {"logfmt", "json", NULL};
 
 static const struct option options[] = {
     TEXT("app.id", app_id, "streamer", check_app_id,
-         "Name of the application: consumer group, transactions, internal topics, state; instances that share it share the work"),
+         "Name of the application: consumer group, transactions, "
+         "internal topics, state; instances that share it share the work"),
     OPTION("instance.id", KIND_OPTIONAL_TEXT, instance_id, "", 0, 0, check_instance_id,
-           "Stable name of this instance, so that a quick restart moves no partitions (static membership); empty: none"),
+           "Stable name of this instance, so that a quick restart "
+           "moves no partitions (static membership); empty: none"),
     TEXT("state.dir", state_dir, "./streamer-state", check_directory,
          "Folder of the local state; if it is lost, it is rebuilt from the topics"),
     INTEGER("state.memory.bytes", state_memory_bytes, "50331648", 8388608, 1099511627776,
             "Memory for the local state: rows, blocks of files, write buffers"),
-    TEXT("kafka.bootstrap.servers", bootstrap, "localhost:9092", check_servers, "Brokers to start from: HOST:PORT,..."),
+    TEXT("kafka.bootstrap.servers", bootstrap, "localhost:9092", check_servers,
+         "Brokers to start from: HOST:PORT,..."),
 
     TOPIC("customers", TOPIC_CUSTOMERS, "Input: changes of customers"),
     TOPIC("accounts", TOPIC_ACCOUNTS, "Input: changes of accounts"),
     TOPIC("customer_history", TOPIC_CUSTOMER_HISTORY, "Result: versions of customers"),
     TOPIC("account_history", TOPIC_ACCOUNT_HISTORY, "Result: versions of accounts"),
-    TOPIC("account_with_customer", TOPIC_ACCOUNT_WITH_CUSTOMER, "Result: current accounts joined with their customers"),
-    TOPIC("account_summary", TOPIC_ACCOUNT_SUMMARY, "Result: mart of savings accounts with their interest"),
-    TOPIC("customer_profile", TOPIC_CUSTOMER_PROFILE, "Result: mart of customers with their totals"),
+    TOPIC("account_with_customer", TOPIC_ACCOUNT_WITH_CUSTOMER,
+          "Result: current accounts joined with their customers"),
+    TOPIC("account_summary", TOPIC_ACCOUNT_SUMMARY,
+          "Result: mart of savings accounts with their interest"),
+    TOPIC("customer_profile", TOPIC_CUSTOMER_PROFILE,
+          "Result: mart of customers with their totals"),
     TOPIC("quarantine", TOPIC_QUARANTINE, "Result: rejected input, the reason in its headers"),
     TEXT("topic.owners", owners_topic, "streamer-owners", check_topic,
          "Which app.id each result topic belongs to; give all applications of a cluster the same"),
     INTEGER("partitions", partitions, "0", 0, 10000,
-            "Partitions of result and internal topics, fixed when app.id first starts; 0: as many as the larger input has"),
+            "Partitions of result and internal topics, fixed when "
+            "app.id first starts; 0: as many as the larger input has"),
     INTEGER("replication.factor", replication_factor, "-1", -1, 100,
             "Replicas of the topics that are created; -1: the broker's default"),
 
     CHOICE("order.customers", orders[ENTITY_CUSTOMER], "auto", order_choices,
-           "Order of the customers: log (of the partition, as a database's log has it), event_time, or auto: log for records with Debezium's metadata"),
-    CHOICE("order.accounts", orders[ENTITY_ACCOUNT], "auto", order_choices, "The same of the accounts"),
+           "Order of the customers: log (of the partition, as a database's log has "
+           "it), event_time, or auto: log for records with Debezium's metadata"),
+    CHOICE("order.accounts", orders[ENTITY_ACCOUNT], "auto", order_choices,
+           "The same of the accounts"),
     TEXT("fields.customers", field_names[ENTITY_CUSTOMER], "", check_customer_field_names,
          "More names of fields in customers: FIELD=NAME,..., as customer_id=cust_no,has_loan=loan"),
-    TEXT("fields.accounts", field_names[ENTITY_ACCOUNT], "", check_account_field_names, "More names of fields in accounts"),
+    TEXT("fields.accounts", field_names[ENTITY_ACCOUNT], "", check_account_field_names,
+         "More names of fields in accounts"),
     CHOICE("truncate", truncate, "apply", truncate_choices,
-           "What a truncated table (op t) does: apply ends all its rows, quarantine refuses it as unsupported_op"),
+           "What a truncated table (op t) does: apply ends all "
+           "its rows, quarantine refuses it as unsupported_op"),
     CHOICE("output.headers", output_headers, "source", header_choices,
-           "Headers of result messages: source (streamer.source, the input record that caused it) or none"),
+           "Headers of result messages: source (streamer.source, "
+           "the input record that caused it) or none"),
     DURATION("late.window", late_window_ms, "3d", 0, 3650 * DAY_MS,
-             "How far behind the newest event of its id an event may come; later ones are quarantined as too_late"),
+             "How far behind the newest event of its id an event "
+             "may come; later ones are quarantined as too_late"),
     DURATION("future.window", future_window_ms, "1d", 0, 3650 * DAY_MS,
-             "How far ahead of its Kafka timestamp an event may be; others are quarantined as too_early, in a log they take that timestamp"),
+             "How far ahead of its Kafka timestamp an event may be; others "
+             "are quarantined as too_early, in a log they take that timestamp"),
     INTEGER("record.max.bytes", record_max_bytes, "1048576", 1024, 104857600,
             "Longest input value; longer ones are quarantined as too_large"),
-    INTEGER("batch.max.records", batch_max_records, "5000", 1, 100000, "Input records of one transaction, at most"),
+    INTEGER("batch.max.records", batch_max_records, "5000", 1, 100000,
+            "Input records of one transaction, at most"),
     DURATION("batch.max.ms", batch_max_ms, "100ms", 1, MINUTE_MS,
              "How long a transaction collects records while more keep coming"),
     INTEGER("transaction.max.messages", transaction_max_messages, "40000", 1, 1000000,
-            "Output messages of one transaction, about; a change of a customer with more accounts takes several"),
+            "Output messages of one transaction, about; a change "
+            "of a customer with more accounts takes several"),
     INTEGER("confirmations.max", confirmations_max, "10000", 1, 1000000,
             "Events that changed nothing, remembered for one id"),
     DURATION("transaction.timeout", transaction_timeout_ms, "15s", SECOND_MS, 15 * MINUTE_MS,
              "When the broker gives up the open transaction of an instance that died"),
 
     DURATION("retry.timeout", retry_timeout_ms, "15m", 0, 365 * DAY_MS,
-             "How long what fails (brokers gone, disk full) is tried again before the program gives up and exits"),
+             "How long what fails (brokers gone, disk full) is "
+             "tried again before the program gives up and exits"),
     INTEGER("workers", workers, "1", 1, 64,
-            "Threads that process, each with its share of the partitions; more instances do the same on more machines"),
+            "Threads that process, each with its share of the "
+            "partitions; more instances do the same on more machines"),
 
     OPTION("rates.tiers", KIND_TIERS, rates, "10000:0.01,20000:0.015,*:0.02", 0, 0, NULL,
            "Interest by balance: BELOW:RATE,..., the last with the bound *"),
@@ -126,31 +146,42 @@ static const struct option options[] = {
     TEXT("http.listen", http_listen, "127.0.0.1:9464", check_listen,
          "HOST:PORT of metrics, health and queries, [::1]:9464 for IPv6; empty: none"),
     INTEGER("http.max.connections", http_max_connections, "64", 1, 10000,
-            "HTTP answers under way at a time; 16 connections more may wait, and health always has room"),
+            "HTTP answers under way at a time; 16 connections "
+            "more may wait, and health always has room"),
     TEXT("http.advertised.url", http_advertised_url, "", check_url,
-         "http://HOST[:PORT] or https://HOST[:PORT] by which others reach this instance; empty: not told"),
+         "http://HOST[:PORT] or https://HOST[:PORT] by "
+         "which others reach this instance; empty: not told"),
     TEXT("http.hosts", http_hosts, "", check_hosts,
-         "Names that a request's Host may have, besides IP addresses, localhost and those of http.listen and http.advertised.url: NAME,... with * for any characters"),
+         "Names that a request's Host may have, besides IP addresses, localhost and those "
+         "of http.listen and http.advertised.url: NAME,... with * for any characters"),
     TEXT("http.token.file", http_token_file, "", NULL,
-         "File with the token that requests have to bring (Authorization: Bearer TOKEN), but those to /healthz and /readyz; read at start; empty: none"),
-    CHOICE("http.metrics.open", http_metrics_open, "false", boolean_choices, "Whether /metrics asks for no token, either"),
+         "File with the token that requests have to bring (Authorization: Bearer "
+         "TOKEN), but those to /healthz and /readyz; read at start; empty: none"),
+    CHOICE("http.metrics.open", http_metrics_open, "false", boolean_choices,
+           "Whether /metrics asks for no token, either"),
     CHOICE("http.insecure", http_insecure, "false", boolean_choices,
            "Whether http.listen may be reachable from other machines without a token"),
     TEXT("http.tls.certificate", http_tls_certificate, "", NULL,
-         "PEM file with the certificate for TLS, and those between it and the authority; read at start; empty: plain HTTP"),
+         "PEM file with the certificate for TLS, and those between "
+         "it and the authority; read at start; empty: plain HTTP"),
     TEXT("http.tls.key", http_tls_key, "", NULL, "PEM file with its private key, not encrypted"),
     TEXT("http.peers", http_peers, "", check_hosts,
-         "Other instances whose http.advertised.url is believed: HOST[:PORT],... with * for any characters of a host; empty: none"),
+         "Other instances whose http.advertised.url is believed: "
+         "HOST[:PORT],... with * for any characters of a host; empty: none"),
     CHOICE("http.forward", http_forward, "redirect", forward_choices,
-           "What a request gets whose id another instance has: redirect (307 to that one) or proxy (its answer through this one)"),
+           "What a request gets whose id another instance has: redirect "
+           "(307 to that one) or proxy (its answer through this one)"),
     TEXT("http.tls.ca", http_tls_ca, "", NULL,
-         "PEM file with the authorities that vouch for other instances, for http.forward=proxy; empty: the system's"),
+         "PEM file with the authorities that vouch for other "
+         "instances, for http.forward=proxy; empty: the system's"),
     OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
-           "Least severe log lines shown: debug, info, warn or error; SIGUSR1 shows more, SIGUSR2 less"),
+           "Least severe log lines shown: debug, info, warn "
+           "or error; SIGUSR1 shows more, SIGUSR2 less"),
     CHOICE("log.format", log_format, "logfmt", format_choices,
-           "Log lines on standard error: logfmt, or json, an object a line whose values are strings"),
+           "Log lines on standard error: logfmt, or json, "
+           "an object a line whose values are strings"),
 };
-/* clang-format on */
+
 enum { OPTION_COUNT = ARRAY_LEN(options) };
 
 static const char *const internal_suffixes[TOPIC_COUNT] = {
@@ -235,7 +266,7 @@ static void replace(char **text, const char *by) {
     *text = copy;
 }
 
-/* The property of this name; a new one has no value. */
+/* The property of this name. A new one has no value yet. */
 static struct kafka_property *kafka_property(struct config *c, const char *name) {
     for (size_t i = 0; i < c->kafka_count; i++)
         if (strcmp(c->kafka[i].name, name) == 0)
@@ -250,7 +281,7 @@ static bool set_twice(const struct kafka_property *p, const char *suffix, struct
                    p->name, suffix);
 }
 
-/* Read are the files when all settings are known: a later one may name another file. */
+/* Files are read when all settings are known, because a later setting may name another file. */
 static bool set_kafka_file(struct config *c, const char *name, const char *path, const char *origin,
                            struct err *e) {
     if (path[0] == '\0')
@@ -318,7 +349,8 @@ static bool is_secret(const char *key) {
     return has_prefix(key, KAFKA_PREFIX) && kafka_property_is_secret(key + strlen(KAFKA_PREFIX));
 }
 
-/* Values are taken as they stand. A secret may begin and end with a quote. */
+/* Quotes would become part of the value, so they are refused. A secret may begin and end with a
+ * quote. */
 static bool is_unquoted(const char *key, const char *value, struct err *e) {
     size_t n = strlen(value);
     bool quoted = n > 1 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0];
@@ -378,7 +410,7 @@ static bool set_from_line(void *context, size_t line, const char *key, const cha
     return ok;
 }
 
-/* "late.window" to "STREAMER_LATE_WINDOW". */
+/* Makes "STREAMER_LATE_WINDOW" of "late.window". */
 static const char *env_name(struct buf *out, const char *prefix, const char *key) {
     buf_clear(out);
     buf_printf(out, ENV_PREFIX "%s%s", prefix, key);
@@ -387,8 +419,8 @@ static const char *env_name(struct buf *out, const char *prefix, const char *key
     return buf_cstr(out);
 }
 
-/* Variables that are nobody's setting: the tests' own, and those that Kubernetes and Docker make up
- * for a service called "streamer". */
+/* Whether a variable is no setting: the tests' own, or one that Kubernetes and Docker make for a
+ * service called "streamer". */
 static bool is_foreign_variable(const char *name) {
     static const char *const exact[] = {"STREAMER_BIN", "STREAMER_PORT", "STREAMER_NAME",
                                         "STREAMER_SERVICE_HOST"};
@@ -399,8 +431,9 @@ static bool is_foreign_variable(const char *name) {
            has_prefix(name, "STREAMER_ENV_");
 }
 
-/* The key that the variable `name` sets, into `key`. The tables are searched rather than the name
- * translated, since '_' may stand for '.' or for itself. False: none, with the nearest variable. */
+/* Puts the key that the variable `name` sets into `key`. It searches the tables instead of
+ * translating the name, because '_' may stand for '.' or for itself. False: no key; the error names
+ * the nearest variable. */
 static bool key_of_variable(const char *name, struct buf *key, struct err *e) {
     struct nearest nearest = nearest_to(name);
     struct buf candidate = {0};
@@ -472,7 +505,7 @@ static bool set_from_arguments(struct config *c, const char *const *sets, size_t
 
 /* --- the whole --- */
 
-/* The option whose topic `t` is; NULL: an internal one, made from app.id. */
+/* The option that names topic `t`. NULL: an internal topic, whose name comes from app.id. */
 static const struct option *topic_option(const struct config *c, enum topic t) {
     size_t offset = (size_t)((const char *)&c->topics[t] - (const char *)c);
     for (size_t i = 0; i < OPTION_COUNT; i++)
@@ -492,7 +525,8 @@ static const struct setting *setting_of(const struct config *c, const char *key)
     return &c->settings[o - options];
 }
 
-/* Kafka takes '.' and '_' for the same in topic names (its metrics do not tell them apart). */
+/* Kafka treats '.' and '_' in topic names as the same, because its metrics do not tell them apart.
+ */
 static bool topics_collide(const char *a, const char *b) {
     for (; *a != '\0' && *b != '\0'; a++, b++)
         if (*a != *b && (strchr("._", *a) == NULL || strchr("._", *b) == NULL))
@@ -500,8 +534,8 @@ static bool topics_collide(const char *a, const char *b) {
     return *a == *b;
 }
 
-/* Blames the topic that the user named. Two internal topics never clash: one of a and b is an
- * option. */
+/* The error names the topic that the user set. One of a and b is an option, because two internal
+ * topics never clash. */
 static bool topics_clash(const struct config *c, enum topic a, enum topic b, struct err *e) {
     const struct option *option = topic_option(c, a);
     if (option == NULL || strcmp(setting_of(c, option->key)->origin, "default") == 0)
@@ -520,7 +554,7 @@ static bool check_topics_distinct(const struct config *c, struct err *e) {
     return true;
 }
 
-/* Blames topic.owners, or if that has its default the other one. */
+/* The error names topic.owners, or the other topic if topic.owners has its default. */
 static bool owners_clash(const struct config *c, enum topic t, struct err *e) {
     const struct setting *owners = setting_of(c, "topic.owners");
     const char *key = config_topic_key(c, t);
@@ -542,14 +576,14 @@ static bool check_owners_topic(const struct config *c, struct err *e) {
 }
 
 static bool check_replication(const struct config *c, struct err *e) {
-    return c->replication_factor != 0 ||
-           err_set(
-               e, ERR_CONFIG,
-               "%s: replication.factor: 0 is out of range, use 1 to 100, or -1 for the broker's default",
-               setting_of(c, "replication.factor")->origin);
+    return c->replication_factor != 0 || err_set(e, ERR_CONFIG,
+                                                 "%s: replication.factor: 0 is out of range, "
+                                                 "use 1 to 100, or -1 for the broker's default",
+                                                 setting_of(c, "replication.factor")->origin);
 }
 
-/* A rate is at most 1, with the bonus too. Blames the one of the two that the user set. */
+/* A rate is at most 1, also with the bonus. The error names the one of the two that the user set.
+ */
 static bool check_rates(const struct config *c, struct err *e) {
     const struct rates *r = &c->rates;
     int32_t highest = 0;
@@ -575,20 +609,21 @@ static const struct kafka_property *find_kafka(const struct config *c, const cha
     return NULL;
 }
 
-/* librdkafka takes Kerberos then, and reports what that lacks. */
+/* Without a mechanism librdkafka would choose Kerberos, and report what that lacks. */
 static bool check_mechanism(const struct config *c, struct err *e) {
     const struct kafka_property *protocol = find_kafka(c, "security.protocol");
     if (protocol == NULL || strncasecmp(protocol->value, "sasl_", 5) != 0 ||
         find_kafka(c, "sasl.mechanism") != NULL || find_kafka(c, "sasl.kerberos.") != NULL)
         return true;
-    return err_set(
-        e, ERR_CONFIG,
-        "%s: kafka.security.protocol: %s needs a mechanism, set kafka.sasl.mechanism (SCRAM-SHA-512, "
-        "SCRAM-SHA-256, PLAIN, OAUTHBEARER or GSSAPI)",
-        protocol->origin, protocol->value);
+    return err_set(e, ERR_CONFIG,
+                   "%s: kafka.security.protocol: %s needs a mechanism, "
+                   "set kafka.sasl.mechanism (SCRAM-SHA-512, "
+                   "SCRAM-SHA-256, PLAIN, OAUTHBEARER or GSSAPI)",
+                   protocol->origin, protocol->value);
 }
 
-/* Who listens beyond this machine must know who asks, or say that it does not matter. */
+/* If other machines can reach http.listen, requests need a token, or http.insecure must allow them
+ * without one. */
 static bool check_http(const struct config *c, struct err *e) {
     struct address listen;
     const struct setting *where = setting_of(c, "http.listen");
@@ -663,7 +698,7 @@ void config_release(struct config *c) {
 
 /* --- what the table says --- */
 
-/* "1 to 100000" or "". */
+/* The range of an option: "1 to 100000", or "". */
 static const char *range_text(const struct option *o, struct buf *out) {
     buf_clear(out);
     for (int i = 0; o->choices != NULL && o->choices[i] != NULL; i++)
@@ -675,8 +710,9 @@ static const char *range_text(const struct option *o, struct buf *out) {
     return buf_cstr(out);
 }
 
-#define KAFKA_HELP                                                                                                            \
-    "Any other property of librdkafka, as it is (TLS, SASL, ...), but those that exactly-once depends on; a secret can come " \
+#define KAFKA_HELP                                                                                 \
+    "Any other property of librdkafka, as it is (TLS, SASL, ...), "                                \
+    "but those that exactly-once depends on; a secret can come "                                   \
     "from a file: kafka.sasl.password.file=PATH"
 
 void config_print_help(void) {

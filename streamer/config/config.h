@@ -1,8 +1,7 @@
 /* config: everything that a user can set. One option table (config.c) drives parsing, defaults,
- * ranges,
- * `--help`, the README's table and "did you mean". Sources, later ones win: defaults, the
- * properties file
- * (-c), the environment (STREAMER_APP_ID for app.id), --set key=value. */
+ * ranges, `--help`, the table in docker/README.md and "did you mean". The sources are the defaults,
+ * the properties file (-c), the environment (STREAMER_APP_ID for app.id) and --set key=value; later
+ * ones win. */
 #ifndef STREAMER_CONFIG_CONFIG_H
 #define STREAMER_CONFIG_CONFIG_H
 
@@ -16,21 +15,21 @@
 
 struct broker_watch;
 
-/* order.*: what tells the order of a topic's records (rule O1). */
+/* order.*: what decides the order of a topic's records (rule O1). */
 enum order { ORDER_AUTO, ORDER_EVENT_TIME, ORDER_LOG };
 enum truncate { TRUNCATE_APPLY, TRUNCATE_QUARANTINE };
 enum output_headers { OUTPUT_HEADERS_SOURCE, OUTPUT_HEADERS_NONE };
 
 enum http_forward { HTTP_FORWARD_REDIRECT, HTTP_FORWARD_PROXY };
 
-/* A kafka.* property that goes to librdkafka as is, without the prefix. */
+/* A kafka.* property that goes to librdkafka as it is, without the prefix. */
 struct kafka_property {
     char *name, *value;
-    char *file;   /* the value was read from it (kafka.<name>.file); NULL: it was set itself */
+    char *file;   /* the value comes from this file (kafka.<name>.file); NULL: it was set itself */
     char *origin; /* where it was set, as in struct setting */
 };
 
-/* An option's value as the user wrote it (secrets are never among them, they are kafka.*). */
+/* An option's value as the user wrote it. No secret is among them, because secrets are kafka.*. */
 struct setting {
     char *text;
     char *origin; /* "streamer.conf:12", "STREAMER_APP_ID", "--set", "default" */
@@ -47,24 +46,24 @@ struct config {
 
     char *topics[TOPIC_COUNT]; /* topic.<default name>; internal names derived from app_id */
     char *owners_topic;        /* topic.owners (streamer-owners) */
-    int64_t partitions; /* partitions: of result and internal topics; 0: the larger of the two
-                           inputs' */
+    /* partitions: of result and internal topics; 0: as many as the larger input has */
+    int64_t partitions;
     int64_t replication_factor; /* replication.factor of created topics; -1: the broker's default */
 
-    enum order orders[ENTITY_COUNT];    /* order.customers, order.accounts (auto) */
-    char *field_names[ENTITY_COUNT];    /* fields.customers, fields.accounts: "field=name,..."; "":
-                                           none */
+    enum order orders[ENTITY_COUNT]; /* order.customers, order.accounts (auto) */
+    /* fields.customers, fields.accounts: "field=name,..."; "": none */
+    char *field_names[ENTITY_COUNT];
     enum truncate truncate;             /* truncate (apply) */
     enum output_headers output_headers; /* output.headers (source) */
     int64_t late_window_ms;             /* late.window (3d) */
     int64_t future_window_ms;           /* future.window (1d) */
     int64_t record_max_bytes;           /* record.max.bytes (1048576) */
     int64_t batch_max_records; /* batch.max.records: of one transaction (1 … 100000, 5000) */
-    int64_t batch_max_ms; /* batch.max.ms: how long a batch is collected while input keeps coming
-                             (100) */
-    int64_t
-        transaction_max_messages; /* transaction.max.messages: output of one transaction (40000) */
-    int64_t confirmations_max;    /* confirmations.max: kept for one id (10000) */
+    /* batch.max.ms: how long a batch is collected while input keeps coming (100) */
+    int64_t batch_max_ms;
+    /* transaction.max.messages: output of one transaction (40000) */
+    int64_t transaction_max_messages;
+    int64_t confirmations_max;      /* confirmations.max: for one id (10000) */
     int64_t transaction_timeout_ms; /* transaction.timeout (15s) */
     int64_t retry_timeout_ms;       /* retry.timeout (15m) */
     int64_t workers;                /* workers: threads that process (1) */
@@ -77,36 +76,40 @@ struct config {
     char *http_hosts;               /* http.hosts: patterns of address.h */
     char *http_token_file;          /* http.token.file; "": none */
     enum http_forward http_forward; /* http.forward (redirect) */
-    char *http_peers;               /* http.peers: patterns of address.h; "": nobody is believed */
-    char *http_tls_ca;              /* http.tls.ca; "": the system's authorities */
-    int http_insecure;              /* http.insecure (false) */
-    int http_metrics_open;          /* http.metrics.open (false) */
+    char *http_peers;      /* http.peers: patterns of address.h; "": no instance is trusted */
+    char *http_tls_ca;     /* http.tls.ca; "": the system's authorities */
+    int http_insecure;     /* http.insecure (false) */
+    int http_metrics_open; /* http.metrics.open (false) */
     char *http_tls_certificate, *http_tls_key; /* http.tls.certificate, .key: both or none ("") */
     enum log_level log_level;                  /* log.level */
     enum log_format log_format;                /* log.format (logfmt) */
 
-    /* Not a setting: where all clients report which brokers they reach. NULL: nowhere. Borrowed. */
+    /* Not a setting: all clients report here which brokers they reach. NULL: they report nothing.
+     * Borrowed. */
     struct broker_watch *brokers;
 
-    struct login_guard *logins; /* of the process's clients, set by the service; NULL: none */
+    /* Not a setting: the service sets it for all clients of the process. NULL: none. Borrowed. */
+    struct login_guard *logins;
 
-    struct setting
-        *settings; /* of every option, in the order of the option table; for `check` and messages */
+    /* Of every option, in the order of the option table; for `check` and messages. */
+    struct setting *settings;
 };
 
-/* Reads `path` (NULL: no file), the environment and the `sets` ("key=value"). False with a one-line
- * error that names file, line, key and, for an unknown key, the nearest valid one. */
+/* Reads `path` (NULL: no file), the environment and the `sets` ("key=value"). False: the error
+ * names file, line, key and, for an unknown key, the nearest valid one. */
 bool config_load(struct config *c, const char *path, const char *const *sets, size_t set_count,
                  struct err *e);
 void config_release(struct config *c);
 
-/* "topic.quarantine"; NULL: an internal topic, whose name comes from app.id. */
+/* The setting that names the topic, "topic.quarantine". NULL: an internal topic, whose name comes
+ * from app.id. */
 const char *config_topic_key(const struct config *c, enum topic t);
 
-/* For --help and for README's table (one generator; a test compares README with it). */
+/* The options for --help, and as the table of docker/README.md; a test compares the two. */
 void config_print_help(void);
 void config_print_markdown(void);
-/* Every setting in effect and where it comes from, secrets masked: `app.id=streamer  (default)`. */
+/* Prints every setting in effect and where it comes from, with secrets masked:
+ * `app.id=streamer  (default)`. */
 void config_print_effective(const struct config *c);
 
 #endif

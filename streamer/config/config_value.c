@@ -59,7 +59,7 @@ static bool parse_port(struct slice text) {
     return text.n > 0;
 }
 
-/* HOST:PORT, [IPV6]:PORT; without the port if that is optional. */
+/* Whether the text is HOST:PORT or [IPV6]:PORT, or one without its port if `port_optional`. */
 static bool is_host_port(struct slice text, bool port_optional) {
     struct slice host = text, rest;
     const char *bracket = text.n > 0 && text.p[0] == '[' ? memchr(text.p, ']', text.n) : NULL;
@@ -84,10 +84,10 @@ static bool is_host_port(struct slice text, bool port_optional) {
 
 bool check_listen(const char *value, struct err *e) {
     return value[0] == '\0' || is_host_port(slice_str(value), false) ||
-           err_set(
-               e, ERR_CONFIG,
-               "\"%.80s\" is not HOST:PORT, write e.g. 127.0.0.1:9464 or [::1]:9464, or nothing for no HTTP",
-               value);
+           err_set(e, ERR_CONFIG,
+                   "\"%.80s\" is not HOST:PORT, write e.g. "
+                   "127.0.0.1:9464 or [::1]:9464, or nothing for no HTTP",
+                   value);
 }
 
 bool check_url(const char *value, struct err *e) {
@@ -105,7 +105,8 @@ bool check_hosts(const char *value, struct err *e) {
                value);
 }
 
-/* librdkafka also takes PROTOCOL://HOST:PORT, with what kafka.security.protocol can be. */
+/* librdkafka also takes PROTOCOL://HOST:PORT, where PROTOCOL is a value of kafka.security.protocol.
+ */
 static bool is_protocol(struct slice scheme) {
     return slice_eq_nocase(scheme, "plaintext") || slice_eq_nocase(scheme, "ssl") ||
            slice_eq_nocase(scheme, "sasl_plaintext") || slice_eq_nocase(scheme, "sasl_ssl");
@@ -170,8 +171,8 @@ static bool is_duration(const char *text, int64_t *ms) {
     return false;
 }
 
-/* Refuses a number without a unit, and names those units with which it is in range. Of 0 any unit
- * is the same. */
+/* Refuses a number without a unit, and names the units with which it would be in range. For 0 all
+ * units are the same. */
 static bool refuse_bare_number(const char *text, int64_t min_ms, int64_t max_ms, struct err *e) {
     struct buf forms = {0};
     int64_t number = strtoll(text, NULL, 10), ms;

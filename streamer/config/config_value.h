@@ -1,6 +1,5 @@
-/* config_value: reads one configuration value of each kind. Pure. False with "what, what to do" in
- * the error.
- */
+/* config_value: reads a configuration value of each kind. Pure. Each function returns false with an
+ * error that says what is wrong and what to do. */
 #ifndef STREAMER_CONFIG_CONFIG_VALUE_H
 #define STREAMER_CONFIG_CONFIG_VALUE_H
 
@@ -14,16 +13,16 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 
-/* Does it look as if a comment stood behind the value? ("x # y"; files of settings have none
- * there.) */
+/* Whether the value looks as if a comment followed it ("x # y"). Comments have lines of their own.
+ */
 bool is_comment_behind(const char *value);
 
 /* A rule for a text. */
 typedef bool value_check(const char *value, struct err *e);
 
 value_check check_directory;
-value_check
-    check_app_id; /* a part of topic names, with room for the suffixes of the internal ones */
+/* app.id begins the names of internal topics, so it leaves room for their suffixes. */
+value_check check_app_id;
 value_check check_instance_id; /* or empty */
 value_check check_topic;
 value_check check_servers; /* HOST[:PORT],... */
@@ -32,14 +31,14 @@ value_check check_url;     /* of an instance (address.h), or empty */
 value_check check_hosts;   /* patterns (address.h) */
 
 bool parse_integer(const char *text, int64_t min, int64_t max, int64_t *value, struct err *e);
-/* "3d", "2h", "10m", "15s" or "100ms", never a number alone. */
+/* Reads "3d", "2h", "10m", "15s" or "100ms"; a number without a unit is refused. */
 bool parse_duration(const char *text, int64_t min_ms, int64_t max_ms, int64_t *ms, struct err *e);
 bool parse_log_level(const char *text, enum log_level *level, struct err *e);
 
 struct duration_text {
     char text[32];
 };
-/* In the largest unit that gives a whole number: "3d". */
+/* The duration in the largest unit that gives a whole number: "3d". */
 struct duration_text duration_text(int64_t ms);
 
 #endif

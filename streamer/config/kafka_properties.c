@@ -66,8 +66,8 @@ static const struct refusal {
      "only Java clients have it, set kafka.sasl.username and kafka.sasl.password"},
     {"ssl.truststore.*", "only Java clients have it, set kafka.ssl.ca.location to a PEM file"},
     {"ssl_key", "it is set by a program only, use kafka.ssl.key.location or kafka.ssl.key.pem"},
-    {"ssl_certificate",
-     "it is set by a program only, use kafka.ssl.certificate.location or kafka.ssl.certificate.pem"},
+    {"ssl_certificate", "it is set by a program only, use "
+                        "kafka.ssl.certificate.location or kafka.ssl.certificate.pem"},
     {"ssl_ca", "it is set by a program only, use kafka.ssl.ca.location or kafka.ssl.ca.pem"},
     {"ssl_engine_callback_data", "it is set by a program only, remove it"},
 };
@@ -88,7 +88,7 @@ const char *kafka_property_refusal(const char *name) {
     return NULL;
 }
 
-/* What librdkafka holds as sensitive, but for paths of files. */
+/* The properties that librdkafka marks as sensitive, except paths of files. */
 static const char *const secrets[] = {
     "ssl.key.password",
     "ssl.key.pem",
@@ -103,7 +103,8 @@ static const char *const secrets[] = {
     "sasl.oauthbearer.assertion.private.key.pem",
 };
 
-/* Of sasl.*, what an operator needs to see; the rest is masked unseen. */
+/* The properties of sasl.* that an operator needs to see. All others are masked, even unknown ones.
+ */
 static const char *const open_sasl[] = {
     "sasl.mechanism",
     "sasl.mechanisms",
@@ -146,7 +147,7 @@ static void add_name(struct kafka_property_names *n, const char *name, const cha
     (void)snprintf(n->names[n->count++], size, "%s%s", name, suffix);
 }
 
-/* Takes the property names out of librdkafka's own documentation, lines of "name   |  C/P | …". */
+/* Takes the names out of librdkafka's own documentation, whose lines are "name   |  C/P | …". */
 void kafka_property_names_init(struct kafka_property_names *n) {
     *n = (struct kafka_property_names){0};
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The keys so far, to refuse the second setting of one. */
+/* The keys so far, so that a key that is set twice is refused. */
 struct seen_keys {
     struct {
         char *key;
@@ -31,7 +31,7 @@ static void seen_release(struct seen_keys *s) {
     free(s->entries);
 }
 
-/* The line at which `key` was seen before; 0: it is new, and is remembered. */
+/* The line that set `key` before. 0: the key is new, and is remembered. */
 static size_t seen_before(struct seen_keys *s, const char *key, size_t line) {
     for (size_t i = 0; i < s->count; i++)
         if (strcmp(s->entries[i].key, key) == 0)
@@ -64,7 +64,7 @@ static bool read_line(struct reader *r, char *line, size_t n, struct err *e) {
     if (trimmed.n == 0 || trimmed.p[0] == '#' || trimmed.p[0] == '!')
         return true;
     char *key, *value;
-    /* No key has a colon. What follows it may be a secret. */
+    /* No key has a colon, and a secret may follow it. */
     const char *colon = memchr(trimmed.p, ':', trimmed.n),
                *equals = memchr(trimmed.p, '=', trimmed.n);
     if (colon != NULL && colon > trimmed.p && (equals == NULL || colon < equals))

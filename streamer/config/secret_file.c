@@ -9,7 +9,7 @@
 
 #define MAX_BYTES 65536 /* private keys with their certificates are shorter */
 
-/* The number of bytes without the line ends behind them. */
+/* How many bytes the text has without the line ends after it. */
 static size_t trimmed_size(const char *text, size_t n) {
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
         n--;

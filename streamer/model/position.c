@@ -26,7 +26,7 @@ static struct slice without_zeros(struct slice number) {
     return number;
 }
 
-/* "mysql-bin.000012" becomes "000012"; a name without a number stays. */
+/* "mysql-bin.000012" becomes "000012". A name without a number stays as it is. */
 static struct slice file_number(struct slice file) {
     size_t digits = 0;
     while (digits < file.n && is_digit(file.p[file.n - 1 - digits]))
@@ -34,7 +34,7 @@ static struct slice file_number(struct slice file) {
     return digits > 0 ? slice_of(file.p + file.n - digits, digits) : file;
 }
 
-/* FNV-1a, 64 bits (draft-eastlake-fnv); each text is ended by a byte that UTF-8 does not have. */
+/* FNV-1a, 64 bits (draft-eastlake-fnv); a byte that UTF-8 does not have ends each text. */
 static uint64_t hash_text(uint64_t h, struct slice s) {
     for (size_t i = 0; i < s.n; i++)
         h = (h ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
@@ -47,7 +47,7 @@ static uint64_t hash_source(enum position_kind kind, const struct position_sourc
     return kind == POSITION_BINLOG ? hash_text(h, s->server_id) : h;
 }
 
-/* As it is compared; empty: not there. */
+/* The part as it is compared. Empty: it is missing. */
 static struct slice clean_part(struct slice part) {
     part = slice_trim(part);
     if (part.n > POSITION_PART_MAX_BYTES || slice_eq_nocase(part, "null"))
@@ -95,7 +95,7 @@ bool position_comparable(struct slice a, struct slice b) {
     return a.n >= HEAD_BYTES && b.n >= HEAD_BYTES && memcmp(a.p, b.p, HEAD_BYTES) == 0;
 }
 
-/* Takes the part at the front off. */
+/* Takes the first part off the front of `rest`. */
 static struct slice next_part(struct slice *rest) {
     const char *bar = rest->n > 0 ? memchr(rest->p, '|', rest->n) : NULL;
     size_t n = bar != NULL ? (size_t)(bar - rest->p) : rest->n;
@@ -105,7 +105,7 @@ static struct slice next_part(struct slice *rest) {
     return part;
 }
 
-/* Nothing first, then numbers, then other texts, so that any parts are in one order. */
+/* Orders parts of different kinds: missing ones first, then numbers, then other texts. */
 static int rank_of(struct slice part) {
     return part.n == 0 ? 0 : is_number(part) ? 1 : 2;
 }

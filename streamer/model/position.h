@@ -1,5 +1,5 @@
-/* position: where a record stands in a database's log, as far as the record says it (rule O4). A
- * position is a text, so that it can be stored, sent as a header and read by people:
+/* position: where a record stands in a database's log, if the record says so (rule O4). A position
+ * is a text, so that it can be stored, sent as a header and read by people:
  *
  *   <kind><source: 16 hex digits>:<part>|<part>|<part>
  *
@@ -9,9 +9,8 @@
  *   c      commit_lsn, change_lsn, event_serial_no     SQL Server, Db2
  *   s      commit_scn, scn                             Oracle
  *
- * The source is a hash of connector, name and server_id: positions are comparable if kind and
- * source agree. Parts that are not there are empty, and empty ones at the end are left out.
- * Pure. */
+ * The source is a hash of connector, name and server_id. Two positions are comparable if kind and
+ * source are equal. A missing part is empty, and empty parts at the end are left out. Pure. */
 #ifndef STREAMER_MODEL_POSITION_H
 #define STREAMER_MODEL_POSITION_H
 
@@ -28,25 +27,28 @@ enum position_kind {
     POSITION_KINDS
 };
 #define POSITION_PARTS 3
-#define POSITION_PART_MAX_BYTES 64 /* a longer part counts as not there */
+#define POSITION_PART_MAX_BYTES 64 /* a longer part counts as missing */
 
-/* Whose log it is; p == NULL: not said. server_id counts for POSITION_BINLOG only. */
+/* Whose log it is. p == NULL: the record does not say it. server_id counts for POSITION_BINLOG
+ * only. */
 struct position_source {
     struct slice connector, name, server_id;
 };
 
-/* Replaces `out`. The parts are as received; null, 0 and empty count as not there, and so does one
- * that holds '|' or a control character. Of a binlog's file only the number at its end counts. No
- * part is there: `out` is empty, which means that there is no position. */
+/* Replaces `out` by the position of these parts, which are as received. A part counts as missing if
+ * it is null, 0 or empty, or holds '|' or a control character. Of a binlog's file only the number
+ * at its end counts. `out` is empty if all parts are missing, which means that there is no
+ * position. */
 void position_put(struct buf *out, enum position_kind kind, const struct position_source *source,
                   const struct slice parts[POSITION_PARTS]);
 
-/* Whether a text can be one, or is empty. */
+/* Whether a text can be a position, or is empty. */
 bool position_is_valid(struct slice text);
 /* Whether both are positions of the same log. */
 bool position_comparable(struct slice a, struct slice b);
-/* < 0: `a` lies before `b`. Of comparable ones. Numbers compare as numbers, other texts byte by
- * byte; a part that is not there is the lowest, and a number is lower than another text. */
+/* < 0: `a` lies before `b`. Both must be comparable. Numbers compare as numbers and other texts
+ * byte by byte. A missing part is lower than any number, and a number is lower than any other text.
+ */
 int position_compare(struct slice a, struct slice b);
 
 #endif

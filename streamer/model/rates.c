@@ -5,11 +5,11 @@
 #define RATE_MILLI_MAX INT64_C(1000)
 #define AMOUNT_CENTS_MAX INT64_C(999999999999999999) /* decimal(18,2) */
 
-/* digits[.digits] with at most `decimals` after the point, as an integer scaled by 10^decimals, at
- * most `max`. */
+/* Reads digits[.digits] with at most `decimals` digits after the point, as an integer scaled by
+ * 10^decimals. It must be at most `max`. */
 static bool parse_fixed(struct slice text, int decimals, int64_t max, int64_t *value) {
     int64_t v = 0;
-    int after_point = -1; /* -1: still before it */
+    int after_point = -1; /* digits after the point; -1: there was no point yet */
     size_t digits = 0;
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
@@ -44,9 +44,8 @@ bool rates_parse_rate(struct slice text, int32_t *milli, struct err *e) {
     return true;
 }
 
-/* Cuts the part before `separator` off the front of `rest`; false: there was no separator, it is
- * all of it.
- */
+/* Cuts the part before `separator` off the front of `rest`. False: there is no separator, and the
+ * part is all of `rest`. */
 static bool cut(struct slice *rest, char separator, struct slice *part) {
     const char *at = rest->n > 0 ? memchr(rest->p, separator, rest->n) : NULL;
     size_t n = at != NULL ? (size_t)(at - rest->p) : rest->n;

@@ -14,18 +14,18 @@
 struct rates {
     int tier_count; /* 1 … RATES_TIERS_MAX */
     struct {
-        int64_t
-            below_cents;    /* balance < below_cents; strictly rising; INT64_MAX in the last tier */
+        /* The tier is for balances below this. Strictly rising; INT64_MAX in the last tier. */
+        int64_t below_cents;
         int32_t rate_milli; /* 0 … 1000 */
     } tiers[RATES_TIERS_MAX];
     int32_t loan_bonus_milli; /* 0 … 1000 */
 };
 
-/* "10000:0.01,20000:0.015,*:0.02": `below:rate`, bounds strictly rising amounts above 0 with up to
- * two decimals, the last one `*`. Sets the tiers only; false with what is wrong. Exact: no floating
- * point. */
+/* Reads "10000:0.01,20000:0.015,*:0.02", a list of `below:rate`. The bounds are strictly rising
+ * amounts above 0 with up to two decimals, and the last one is `*`. Sets the tiers only. Exact,
+ * without floating point. False: `e` says what is wrong. */
 bool rates_parse_tiers(struct rates *r, struct slice text, struct err *e);
-/* A rate of 0 … 1 with up to three decimals, in thousandths. */
+/* Reads a rate of 0 … 1 with up to three decimals, as thousandths. */
 bool rates_parse_rate(struct slice text, int32_t *milli, struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
-/* sink: where the core hands its messages to. Implemented by the worker's transactional producer
- * and by tests. */
+/* sink: the interface through which the core sends messages. The worker's transactional producer
+ * and the tests implement it. */
 #ifndef STREAMER_MODEL_SINK_H
 #define STREAMER_MODEL_SINK_H
 
@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Header of results and of links and refs: "<topic>/<partition>@<offset>" of the input record that
+/* A header of results, links and refs: "<topic>/<partition>@<offset>" of the input record that
  * caused the message, or "rates". */
 #define SINK_SOURCE_HEADER "streamer.source"
 
-/* What a restore needs of a history row's headers; p == NULL: it has none. */
+/* The headers of a history row that a restore needs. p == NULL: the row has no such header. */
 struct history_headers {
     struct slice position; /* TASK_POSITION_HEADER */
     struct slice origin;   /* SINK_SOURCE_HEADER */
@@ -27,16 +27,17 @@ struct sink_header {
 struct sink_message {
     enum topic topic;
     int32_t partition;
-    struct slice key, value;  /* p == NULL: null */
-    int64_t timestamp_ms;     /* 0: now */
-    const void *headers_from; /* its headers are taken over first: an input's `headers` (for Kafka
-                                 the message), or NULL */
+    struct slice key, value; /* p == NULL: null */
+    int64_t timestamp_ms;    /* 0: now */
+    /* Copy the headers of this input first (struct input's `headers`; for Kafka the message), or
+     * NULL. */
+    const void *headers_from;
     const struct sink_header *headers;
     size_t header_count;
 };
 
 struct sink {
-    /* Copies what it needs. Errors are the sink's to keep until the batch is committed. */
+    /* Copies what it needs. The sink keeps an error until the batch is committed. */
     void (*send)(struct sink *s, const struct sink_message *m);
 };
 

@@ -15,13 +15,12 @@ static bool conserved(const struct counts *c, enum entity entity, int64_t consum
     for (int r = 0; r < REASON_COUNT; r++)
         quarantined += c->quarantined[entity][r];
     int64_t did = c->applied[entity] + c->unchanged[entity] + quarantined + c->forwarded[entity];
-    return consumed == did ||
-           err_set(
-               e, ERR_STOP,
-               "%s: consumed %lld, but applied %lld, unchanged %lld, quarantined %lld, forwarded %lld",
-               name, (long long)consumed, (long long)c->applied[entity],
-               (long long)c->unchanged[entity], (long long)quarantined,
-               (long long)c->forwarded[entity]);
+    return consumed == did || err_set(e, ERR_STOP,
+                                      "%s: consumed %lld, but applied %lld, unchanged "
+                                      "%lld, quarantined %lld, forwarded %lld",
+                                      name, (long long)consumed, (long long)c->applied[entity],
+                                      (long long)c->unchanged[entity], (long long)quarantined,
+                                      (long long)c->forwarded[entity]);
 }
 
 bool invariant_conservation(const struct counts *c, struct err *e) {

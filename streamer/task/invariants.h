@@ -1,18 +1,19 @@
-/* invariants: what must hold of every transaction, checked before it is committed, so that a
- * mistake of the program itself stops it instead of getting out. Pure functions. */
+/* invariants: conditions that every transaction must meet. They are checked before it is committed,
+ * so that a mistake of the program stops it before wrong results get out. Pure. */
 #ifndef STREAMER_TASK_INVARIANTS_H
 #define STREAMER_TASK_INVARIANTS_H
 
 #include "streamer/task/task.h"
 
 enum invariant {
-    /* Of each entity: consumed (input and repartition topics) = applied + unchanged + quarantined +
-       forwarded. */
+    /* For each entity: consumed (input and repartition topics) = applied + unchanged + quarantined
+       + forwarded. */
     INVARIANT_CONSERVATION,
-    INVARIANT_OFFSETS, /* a committed offset never goes back, and is none that was not read */
-    /* A task's counts fit each other: none is negative; current accounts are those in the index by
-     * customer; no more of them have a joined row than there are; no more of those have a summary.
-     */
+    INVARIANT_OFFSETS, /* a committed offset never decreases, and only offsets that were read are
+                          committed */
+    /* The counts of a task fit together: none is negative; there are as many current accounts as
+       entries in the index by customer; at most that many joined rows; at most as many summaries as
+       joined rows. */
     INVARIANT_ROWS,
     INVARIANT_COUNT
 };

@@ -1,4 +1,4 @@
-/* join: the intermediate layer. Current account and current customer make one row. Pure. */
+/* join: the intermediate layer. It joins a current account with its current customer. Pure. */
 #ifndef STREAMER_LAYERS_INTERMEDIATE_JOIN_H
 #define STREAMER_LAYERS_INTERMEDIATE_JOIN_H
 
@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The joined row, or false: an orphan, whose customer is not known (NULL or !known). The row's
- * slices are those of the arguments. */
+/* Fills the joined row, whose slices are those of the arguments. False: the account is an orphan,
+ * because its customer is not known (NULL or !known). */
 bool join_account(struct slice account_id, const struct account_attributes *account,
                   int64_t valid_from_at, const struct customer_ref *customer,
                   struct account_with_customer_row *row);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The yearly rate in thousandths for a balance, with the bonus for a customer who has a loan. */
+/* The yearly rate for a balance, in thousandths, with the bonus if the customer has a loan. */
 int64_t account_rate_milli(const struct rates *rates, int64_t balance_cents, bool has_loan);
 
 /* balance × rate, rounded half away from zero to cents. */
@@ -17,7 +17,7 @@ int64_t account_interest_cents(const struct rates *rates, int64_t balance_cents,
 
 bool account_is_savings(struct slice account_type);
 
-/* The mart's row for a joined row, or false: not a savings account. */
+/* Fills the mart's row for a joined row. False: it is no savings account. */
 bool account_summarize(const struct rates *rates, const struct account_with_customer_row *joined,
                        int64_t now_ms, struct account_summary_row *row);
 

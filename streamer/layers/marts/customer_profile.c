@@ -16,7 +16,7 @@ void totals_release(struct totals *t) {
     *t = (struct totals){0};
 }
 
-/* Ascending by partition, so that the same links are the same bytes. */
+/* The partitions ascend, so that the same links are the same bytes. */
 static void insert_partition(struct totals *t, size_t at, int32_t partition, int64_t links) {
     t->partitions =
         mem_grow(t->partitions, &t->partition_cap, t->partition_count + 1, sizeof *t->partitions);

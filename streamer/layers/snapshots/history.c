@@ -5,22 +5,21 @@
 #include <assert.h>
 #include <string.h>
 
-/* An event as it is read back out of versions and confirmations. */
+/* An event, read back from versions and confirmations. */
 struct moment {
     int64_t at, loaded_at;
     bool deleted;
-    bool inherits; /* a confirmation of the value before it: its attributes are those of whatever
-                      precedes it */
+    bool inherits; /* it confirms the value before it, whose attributes it has */
     struct slice attributes;
 };
 
-/* The neighbourhood of an event at work. */
+/* The neighbours of an event while they are folded anew. */
 struct fold {
     struct history *h;
     const struct neighbours *near;
     struct moment moments[HISTORY_MOMENTS]; /* ascending by `at`, each time once */
     size_t moment_count;
-    struct version versions[HISTORY_MOMENTS]; /* as they are read off the moments */
+    struct version versions[HISTORY_MOMENTS]; /* read off the moments */
     size_t version_count;
     struct confirmation confirmations[HISTORY_MOMENTS];
     size_t confirmation_count;
@@ -37,8 +36,8 @@ const struct version *neighbours_version_at(const struct neighbours *n, int64_t 
     return NULL;
 }
 
-/* The very event that is known already, as far as the timeline alone can tell: the daily re-feed.
- */
+/* Whether this very event is known already, as far as the timeline can tell. This is common where a
+ * feed sends all rows every day. */
 static bool is_known(const struct timeline *t, const struct history_event *e) {
     bool holds = !e->deleted && t->has_current && slice_eq(t->current.attributes, e->attributes);
     if (holds && e->at == t->current.from)
@@ -64,7 +63,7 @@ static void add_confirmation_change(struct history *h, struct confirmation c, bo
     h->confirmations[h->confirmation_count++] = (struct confirmation_change){c, gone, replaces};
 }
 
-/* The hot path: newer than everything before. */
+/* The hot path: the event is newer than all before it. */
 static void append(struct history *h, struct timeline *t, const struct history_event *e) {
     t->newest_event_at = e->at;
     bool same = e->deleted ? !t->has_current
@@ -95,7 +94,7 @@ static void add_moment(struct fold *f, struct moment m) {
     f->moments[i] = m;
 }
 
-/* `never`: an end at that time is left out. */
+/* An end at the time `never` is left out. */
 static void add_version_moments(struct fold *f, int64_t never) {
     const struct version *v = f->near->versions;
     size_t n = f->near->version_count;
@@ -118,7 +117,7 @@ static void add_confirmation_moments(struct fold *f, int64_t never) {
             f->moments[i].attributes = f->moments[i - 1].attributes;
 }
 
-/* Puts the event among the moments; false if the very same is there already. */
+/* Puts the event among the moments. False: the very same event is there already. */
 static bool insert_moment(struct fold *f, const struct history_event *e) {
     struct moment m = {e->at, e->loaded_at, e->deleted, false, e->attributes};
     for (size_t i = 0; i < f->moment_count; i++) {
@@ -127,14 +126,14 @@ static bool insert_moment(struct fold *f, const struct history_event *e) {
             continue;
         if (at->deleted == e->deleted && (e->deleted || slice_eq(at->attributes, e->attributes)))
             return false;
-        *at = m; /* at equal times the later one wins alone */
+        *at = m; /* of two events at the same time the one that came later replaces the other */
         return true;
     }
     add_moment(f, m);
     return true;
 }
 
-/* Reads the versions off the moments; what changes nothing is a confirmation. */
+/* Reads the versions off the moments. A moment that changes nothing is a confirmation. */
 static void read_versions(struct fold *f) {
     bool open = false;
     for (size_t i = 0; i < f->moment_count; i++) {
@@ -205,7 +204,7 @@ static void compare_confirmations(struct fold *f) {
 
 static void set_current(struct fold *f, struct timeline *t) {
     const struct version *last = f->version_count > 0 ? &f->versions[f->version_count - 1] : NULL;
-    /* An event that is far behind leaves the current version out of its neighbours. */
+    /* The current version is no neighbour of an event that is far behind. */
     bool is_near =
         !t->has_current || (f->near->version_count > 0 &&
                             f->near->versions[f->near->version_count - 1].to == TIMESTAMP_NONE);
@@ -216,7 +215,7 @@ static void set_current(struct fold *f, struct timeline *t) {
         t->current = *last;
 }
 
-/* The general case: a late event, a tie, or an end that moves. Folds the neighbourhood anew. */
+/* The general case, a late event, a tie, or an end that moves: folds the neighbours anew. */
 static void insert(struct history *h, struct timeline *t, const struct neighbours *near,
                    const struct history_event *e) {
     struct fold f = {.h = h, .near = near};

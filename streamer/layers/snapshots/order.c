@@ -8,7 +8,8 @@ static int64_t later_of(int64_t a, int64_t b) {
 }
 
 bool order_is_too_far_ahead(const struct order_options *o, const struct event *e) {
-    /* A refused record's Kafka timestamp may be anything, its own time may not. */
+    /* The Kafka timestamp of a refused record may be any number, so nothing is added to it. The
+     * record's own time is checked. */
     return e->has_own_time && e->event_at_ms - o->future_window_ms > e->early_after_ms;
 }
 
@@ -39,7 +40,7 @@ static enum verdict judge_tombstone(const struct timeline *t, const struct event
     return is_companion || !t->has_current ? VERDICT_IGNORE : VERDICT_APPLY;
 }
 
-/* O6: it happens when Kafka says, but never before what it ends. */
+/* O6: the delete happened at its Kafka timestamp, but not before the version that it ends. */
 static void place_end(const struct timeline *t, const struct event *e, struct placement *p) {
     p->at = e->loaded_at_ms;
     p->end = END_TOMBSTONE;
@@ -49,13 +50,13 @@ static void place_end(const struct timeline *t, const struct event *e, struct pl
 
 /* --- the floor that a truncate leaves --- */
 
-/* Whether this truncate made the newest event. (An end that an earlier truncate made lies before
- * this one.) */
+/* Whether this truncate made the newest event. An end that an earlier truncate made lies before
+ * this one. */
 static bool is_ended_by(const struct timeline *t, const struct order_floor *truncate) {
     return t->memory.end == END_TRUNCATE && t->newest_event_at >= truncate->at;
 }
 
-/* The newest event, the end that this truncate made not counted. */
+/* The newest event, without an end that this truncate made. */
 static int64_t newest_but_end(const struct timeline *t, const struct order_floor *truncate) {
     return is_ended_by(t, truncate) ? t->memory.before_end : t->newest_event_at;
 }
@@ -70,8 +71,8 @@ static bool last_lies_before(const struct timeline *t, int64_t newest,
     return newest < truncate->at;
 }
 
-/* O9: whether the record, whose time is `at` after O3, lies before the truncate. `newest`: as
- * newest_but_end says, or before an end that moves. */
+/* O9: whether the record lies before the truncate. `at`: the record's time after O3. `newest`: the
+ * result of newest_but_end, or the newest event before an end that moves. */
 static bool is_below(const struct order_options *o, const struct timeline *t, const struct event *e,
                      const struct order_floor *floor, int64_t newest, int64_t at) {
     if (!floor->exists || e->by_time || !(e->is_log || o->floor_holds_all[e->entity]))
@@ -102,8 +103,8 @@ bool order_is_later(const struct order_floor *a, const struct order_floor *b) {
 
 /* --- records with a place --- */
 
-/* O8: an upsert behind the event before a delete that had no time of its own, and not behind the
- * delete. */
+/* O8: whether an upsert lies between a delete without a time of its own and the event before that.
+ */
 static bool is_between_end_and_before(const struct timeline *t, const struct event *e, int64_t at) {
     return e->kind == CHANGE_UPSERT && t->memory.end == END_TOMBSTONE && at <= t->newest_event_at &&
            at > t->memory.before_end;
@@ -120,8 +121,8 @@ int64_t order_end_of(const struct timeline *t, const struct order_floor *truncat
     return end_behind(t->newest_event_at, truncate);
 }
 
-/* Of a record below the floor, which is at `at` and the newest, the truncate's own end not counted.
- */
+/* For a record below the floor, at `at`, which is the newest event apart from the truncate's own
+ * end. */
 static enum floor_side side_of(const struct timeline *t, const struct order_floor *floor,
                                int64_t at) {
     bool is_ended = is_ended_by(t, floor);
@@ -146,8 +147,8 @@ static void place_in_log(const struct order_options *o, const struct timeline *t
         p->side = side_of(t, floor, p->at);
 }
 
-/* Of a record that is no log's: O8 would make it current, or it is at the time of the event before
- * the tombstone. */
+/* For a record that is not of a log: whether O8 would make it current, or it has the time of the
+ * event before the tombstone. */
 static bool is_behind_tombstone(const struct timeline *t, const struct event *e) {
     return is_between_end_and_before(t, e, e->event_at_ms) ||
            (e->kind == CHANGE_UPSERT && t->memory.end == END_TOMBSTONE &&
@@ -195,12 +196,13 @@ static void note_newest(struct order_memory *m, const struct placement *p, int64
     } else if (before == TIMESTAMP_NONE || p->at > before) {
         m->end = p->end;
         m->before_end = p->end == END_NONE ? TIMESTAMP_NONE : before;
-    } else if (m->end != END_NONE) { /* late, maybe between the end and the event before it */
+    } else if (m->end !=
+               END_NONE) { /* a late event, maybe between the end and the event before it */
         m->before_end = later_of(m->before_end, p->at);
     }
 }
 
-/* `is_last`: it is the id's last record, whether it says its position or not. */
+/* `is_last`: the record is the id's last one, whether it has a position or not. */
 static void note_position(struct order_memory *m, const struct event *e, bool is_last) {
     bool carries = e->is_log && e->position.n > 0;
     if (carries && !(m->position_is_last && m->position_is_read == e->is_read &&
@@ -242,8 +244,8 @@ void order_note_ignored(struct timeline *t, const struct event *e, enum verdict 
     t->memory.last = verdict == VERDICT_REPEAT ? LAST_REPEAT : LAST_OTHER;
 }
 
-/* schemas/README.md, "Outdated rows": whether a rejected record says something newer than what is
- * current. */
+/* schemas/README.md, "Outdated rows": whether a rejected record is newer than the current version.
+ */
 static bool makes_outdated(const struct timeline *t, const struct event *e, enum reason_code code) {
     if (!t->has_current || code == REASON_TOO_LATE)
         return false;

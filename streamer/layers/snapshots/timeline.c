@@ -37,7 +37,8 @@ bool timeline_is_empty(const struct timeline *t) {
 
 /* --- confirmations --- */
 
-/* The place of the first one that is not before `at`. Most are the last. */
+/* The place of the first confirmation that is not before `at`. It is searched from the end, where
+ * most events are. */
 static size_t place_of(const struct timeline *t, int64_t at) {
     size_t i = t->confirmation_count;
     while (i > 0 && t->confirmations[i - 1].at >= at)
@@ -86,8 +87,8 @@ bool confirmation_decode(struct slice in, int64_t at, struct confirmation *c) {
     return get_confirmation(&in, at, c) && in.n == 0;
 }
 
-/* Each one's time is written as how long it is after the one before it, the first one's after
- * `base`. */
+/* The time of each confirmation is written as its distance from the one before it, and that of the
+ * first from `base`. */
 static void put_confirmations(const struct timeline *t, int64_t base, struct buf *out) {
     if (t->confirmation_count > 0)
         avro_put_long(out, (int64_t)t->confirmation_count);
@@ -134,7 +135,7 @@ bool confirmations_decode(struct slice in, struct timeline *t) {
 
 /* --- the memory of the order --- */
 
-/* `base`: what before_end is counted from. */
+/* `base`: before_end is written as its distance from this. */
 static void put_memory(const struct order_memory *m, int64_t base, struct buf *out) {
     avro_put_long(out, m->last);
     avro_put_long(out, m->end);
@@ -191,12 +192,12 @@ bool id_memory_decode(struct slice in, struct timeline *t) {
 
 /* --- the timeline in the state --- */
 
-/* What times of a timeline are counted from. */
+/* The times of a timeline are written as their distance from this. */
 static int64_t base_of(const struct timeline *t) {
     return t->has_current ? t->current.from : 0;
 }
 
-/* Of most ids there is nothing but the versions and a few confirmations. */
+/* Whether the timeline has nothing but its version and a few confirmations, like most. */
 static bool is_plain(const struct timeline *t) {
     return t->outside_count == 0 && t->memory.position.n == 0 && order_memory_is_empty(&t->memory);
 }
