@@ -1,16 +1,15 @@
-/* order_model: how the records of one id are ordered and folded into versions, by the text of the
- * contract (rules O1 to O10, versions, outdated rows) and by nothing else: a reference for tests.
- * It remembers every event that won its time and folds them anew for each answer. Not made to be
- * fast.
+/* order_model: a reference for tests. It orders the records of one id and folds them into versions,
+ * by the text of schemas/README.md alone (rules O1 to O10, versions, outdated rows). It keeps every
+ * event that won its time, and folds them all anew for each answer, so it is slow.
  *
- * An id is one order_model; the entity's truncates are one order_model_floor that all its ids
- * share. */
+ * An order_model is one id. All ids of an entity share one order_model_floor, which holds the
+ * entity's truncates. */
 #ifndef TESTS_UNIT_ORDER_MODEL_H
 #define TESTS_UNIT_ORDER_MODEL_H
 
 #include "support.h"
 
-/* What goes wrong on purpose: each is one rule misread. Tests must notice every one. */
+/* Deliberate mistakes: in each, one rule is misread. Tests must notice every one. */
 #define ORDER_MISTAKES(X)                                                                          \
     X(NONE)                                                                                        \
     X(O1_ALL_BY_TIME)       /* records of a log are placed by their times */                       \
@@ -84,7 +83,7 @@ struct order_model_options {
 
 /* --- records --- */
 
-struct order_position { /* in the database's log */
+struct order_position { /* a place in the database's log */
     bool exists;
     int64_t at;
     int source; /* two positions are comparable if their sources agree */
@@ -190,7 +189,7 @@ enum order_outcome order_model_apply(struct order_model *m, const struct order_m
 void order_model_truncate(struct order_model *m, const struct order_model_options *o,
                           const struct order_model_floor *t);
 
-/* The versions, ascending; the caller frees them. */
+/* The versions, ascending. The caller frees them. */
 struct model_version *order_model_versions(const struct order_model *m, size_t *count);
 /* The value of the current version and where it begins, or MODEL_DELETED. `from`: NULL allowed. */
 int order_model_current(const struct order_model *m, int64_t *from);

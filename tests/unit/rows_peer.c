@@ -163,7 +163,7 @@ struct slice peer_encode(struct peer *p) {
     return slice_of(p->bytes, n);
 }
 
-/* Reads one value and leaves nothing over. */
+/* Decodes one value, and asserts that no byte is left. */
 void peer_decode(struct peer *p, struct slice bytes) {
     avro_reader_t reader = avro_reader_memory(bytes.p, (int64_t)bytes.n);
     char rest;

@@ -1,5 +1,5 @@
-/* rows_peer: values for rows, and the same rows by avro-c, which knows nothing of schemas/rows.c. A
- * failure ends the test. */
+/* rows_peer: random rows, and the same rows encoded by avro-c, which does not depend on
+ * schemas/rows.c. A failure ends the test. */
 #ifndef TESTS_UNIT_ROWS_PEER_H
 #define TESTS_UNIT_ROWS_PEER_H
 
@@ -12,13 +12,13 @@
 struct slice nasty_text(struct rng *r);
 int128 any_total(struct rng *r);
 int64_t any_time(struct rng *r);
-/* `for_json`: what JSON has room for. */
+/* Fills a row with random values. `for_json`: only values that JSON has room for. */
 void fill_row(const struct row_type *type, void *row, struct rng *r, bool for_json);
 void assert_same_rows(const struct row_type *type, const void *a, const void *b);
 /* The text of schemas/<name>.avsc. */
 void read_schema_text(const char *name, struct buf *out);
 
-/* One value of a schema and avro-c's memory for its bytes. */
+/* A value of a schema, and avro-c's memory for its bytes. */
 struct peer {
     avro_schema_t schema;
     avro_value_iface_t *iface;
@@ -27,9 +27,9 @@ struct peer {
 };
 struct peer *peer_new(const char *name);
 void peer_free(struct peer *p);
-/* Good until the next one. */
+/* The bytes are good until the next call. */
 struct slice peer_encode(struct peer *p);
-/* Reads one value and leaves nothing over. */
+/* Decodes one value, and asserts that no byte is left. */
 void peer_decode(struct peer *p, struct slice bytes);
 void peer_set(struct peer *p, const struct row_type *type, const void *row);
 

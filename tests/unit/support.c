@@ -156,8 +156,8 @@ bool model_add(struct model *m, int64_t late_window_ms, struct model_event e) {
     for (size_t i = 0; i < m->count; i++) {
         if (m->events[i].at != e.at)
             continue;
-        if (m->events[i].value !=
-            e.value) /* the later one wins; the same once more changes nothing */
+        /* A later event replaces another; the same event changes nothing. */
+        if (m->events[i].value != e.value)
             m->events[i] = e;
         return true;
     }

@@ -1,5 +1,5 @@
-/* support: what the unit tests of the core share: random numbers, a sink that keeps what it is
- * handed, a plain model of one id's history, the content of a kv as text, a scratch directory. */
+/* support: helpers that the unit tests share: random numbers, a sink that keeps all messages, a
+ * plain model of one id's history, the content of a kv as text, a scratch directory. */
 #ifndef TESTS_UNIT_SUPPORT_H
 #define TESTS_UNIT_SUPPORT_H
 
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* cmocka and the headers that it wants before it. */
+/* cmocka, and the headers that must come before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@
 
 void assert_text(struct slice got, const char *expected);
 
-/* --- random numbers: the same on every run --- */
+/* --- random numbers, the same on every run --- */
 
 struct rng {
     uint64_t state;
@@ -32,9 +32,9 @@ struct rng rng_seeded(uint64_t seed);
 uint64_t rng_next(struct rng *r);
 int64_t rng_below(struct rng *r, int64_t n); /* 0 … n - 1 */
 bool rng_chance(struct rng *r, int percent);
-/* Any value, small and extreme ones often. */
+/* Any value; small and extreme ones are frequent. */
 int64_t rng_any(struct rng *r);
-/* How many seeds a test runs: `usual`, or what the environment variable SEEDS says. */
+/* How many seeds a test runs: the number in the environment variable SEEDS, else `usual`. */
 uint64_t seed_count(uint64_t usual);
 
 /* --- a sink that keeps everything --- */
@@ -50,23 +50,22 @@ struct message {
 };
 
 struct capture {
-    struct sink sink; /* first */
+    struct sink sink; /* the first member, so that a struct sink * is a struct capture * */
     struct message *messages;
     size_t count, cap;
 };
 void capture_init(struct capture *c);
 void capture_release(struct capture *c);
 void capture_clear(struct capture *c);
-struct slice message_key(const struct message *m);   /* p == NULL: null */
-struct slice message_value(const struct message *m); /* p == NULL: null */
-struct slice message_header(const struct message *m,
-                            const char *name); /* p == NULL: there is none */
+struct slice message_key(const struct message *m);                      /* p == NULL: null */
+struct slice message_value(const struct message *m);                    /* p == NULL: null */
+struct slice message_header(const struct message *m, const char *name); /* p == NULL: none */
 /* The last message of the topic with that key, or NULL. */
 const struct message *capture_last(const struct capture *c, enum topic topic, const char *key);
 size_t capture_count(const struct capture *c, enum topic topic);
 void assert_last(const struct capture *c, enum topic topic, const char *key, const char *value);
 
-/* --- one id's history by its definition: all accepted events, folded anew each time --- */
+/* --- one id's history by its definition: all accepted events are folded anew each time --- */
 
 #define MODEL_DELETED (-1)
 
@@ -80,16 +79,17 @@ struct model_version {
     int value;
 };
 struct model {
-    struct model_event *events; /* one for each time, in no order */
+    struct model_event *events; /* one for each time, unsorted */
     size_t count, cap;
     int64_t newest; /* TIMESTAMP_NONE: no event yet */
 };
 void model_init(struct model *m);
 void model_release(struct model *m);
-/* False: older than the window behind the newest; nothing changes. */
+/* Adds an event. False: it is older than the window before the newest event, and nothing changes.
+ */
 bool model_add(struct model *m, int64_t late_window_ms, struct model_event e);
-/* The versions, ascending; the caller frees them. `unchanged` (NULL allowed): for each event,
- * ascending by time, whether it changed nothing, as a list of those events; the caller frees it. */
+/* The versions, ascending. *unchanged (NULL allowed) becomes the list of events that changed
+ * nothing, ascending by time. The caller frees both. */
 struct model_version *model_versions(const struct model *m, size_t *count,
                                      struct model_event **unchanged, size_t *unchanged_count);
 /* The value of the current version, or MODEL_DELETED. */
@@ -99,12 +99,12 @@ int model_current(const struct model *m, int64_t *from);
 
 /* Appends the bytes as hexadecimal digits. */
 void put_hex(struct buf *out, struct slice s);
-/* Every key and value of a family under a prefix, as one line of hex each. */
+/* Appends a line of hexadecimal digits for each key and value of the family under a prefix. */
 void put_family(struct kv *kv, enum family f, struct slice prefix, struct buf *out);
-/* How many keys of the family begin with the prefix. */
+/* The number of keys of the family that begin with the prefix. */
 int64_t count_family(struct kv *kv, enum family f, struct slice prefix);
 
-/* A directory of its own under /tmp, and its end with all that is in it. */
+/* Makes a directory under /tmp, and removes it with all that is in it. */
 char *make_scratch(void);
 void remove_scratch(char *dir);
 

@@ -329,13 +329,14 @@ static void trace(const struct world_change *c) {
     const struct order_record *r = &c->record;
     if (getenv("WORLD_TRACE") == NULL)
         return;
-    printf(
-        "%s %.*s: value %x, unavailable %x,%s%s%s at %lld, kafka %lld, early after %lld, input %d@%lld",
-        c->is_truncate ? "truncate" : kinds[r->kind], (int)c->event.id.n,
-        c->event.id.p != NULL ? c->event.id.p : "", (unsigned)r->value, r->unavailable,
-        r->is_log ? " log" : "", r->by_time ? " by time" : "", r->is_read ? " read" : "",
-        (long long)(r->has_time ? r->at % 1000000 : -1), (long long)(r->kafka_ms % 1000000),
-        (long long)(r->early_after_ms % 1000000), r->input.partition, (long long)r->input.offset);
+    printf("%s %.*s: value %x, unavailable %x,%s%s%s at %lld, "
+           "kafka %lld, early after %lld, input %d@%lld",
+           c->is_truncate ? "truncate" : kinds[r->kind], (int)c->event.id.n,
+           c->event.id.p != NULL ? c->event.id.p : "", (unsigned)r->value, r->unavailable,
+           r->is_log ? " log" : "", r->by_time ? " by time" : "", r->is_read ? " read" : "",
+           (long long)(r->has_time ? r->at % 1000000 : -1), (long long)(r->kafka_ms % 1000000),
+           (long long)(r->early_after_ms % 1000000), r->input.partition,
+           (long long)r->input.offset);
     if (r->position.exists)
         printf(", position %lld of %d", (long long)r->position.at, r->position.source);
     printf(": outcome %d\n", (int)c->outcome);

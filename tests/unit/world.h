@@ -1,6 +1,6 @@
-/* world: random changes of a few customers and accounts, run through a cluster and through the
- * plain model, and what the topics must say in the end: histories folded from all events, a join
- * and sums over current versions. */
+/* world: random changes of a few customers and accounts. They run through a cluster and through the
+ * plain model, which says what the topics must hold in the end: histories folded from all events,
+ * and a join and sums over current versions. */
 #ifndef TESTS_UNIT_WORLD_H
 #define TESTS_UNIT_WORLD_H
 
@@ -17,19 +17,19 @@ enum {
 
 /* How the world's source sends its changes. */
 struct world_style {
-    int log_percent;       /* of records that are a log's */
+    int log_percent;       /* of records that belong to a log */
     int position_percent;  /* of these, with a position */
-    int timeless_percent;  /* of deletes that are tombstones or say no time */
+    int timeless_percent;  /* of deletes that are tombstones or have no time */
     int repeat_percent;    /* of records that were sent before */
     int truncate_permille; /* of changes that are a truncate; not in the simulator's */
-    bool is_spelled;       /* all changes can be written as records */
+    bool is_spelled;       /* every change can be written as a record */
 };
 
 /* One random change. Its slices live until the next one is made. */
 struct world_change {
     struct order_record record; /* as the model sees it */
     struct event event;         /* as a task sees it */
-    bool is_truncate;           /* then the event says only which entity, and when */
+    bool is_truncate;           /* then the event has only an entity and a time */
     int id;                     /* index */
     enum order_outcome outcome; /* what the model says of it */
 };
@@ -56,25 +56,24 @@ struct world {
 void world_init(struct world *w, int32_t n, uint64_t seed);
 void world_release(struct world *w);
 
-/* One random change, told to the model only. */
+/* Makes a random change, and tells it to the model only. */
 struct world_change world_make_change(struct world *w);
-/* A truncate of a table, told to the model only: of the entity of `c->event`. Nothing else may be
- * under way. */
+/* Tells a truncate of the entity of `c->event` to the model only. No message may be waiting. */
 void world_make_truncate(struct world *w, struct world_change *c);
 /* The input partition of an id: the same for each of its records. */
 int32_t world_place(const struct world *w, enum entity entity, struct slice id);
-/* One random change; not committed. */
+/* Makes a random change, and does not commit it. */
 void world_event(struct world *w);
-/* One random step, committed: a change, or a link or ref that is read, sometimes rolled back and
- * done again. */
+/* Makes a random step and commits it: a change, or a link or ref that is read. Sometimes it is
+ * rolled back and made again. */
 void world_step(struct world *w, int changes_percent);
 
-/* A whole life: many steps, with checks at quiet moments and at the end. */
+/* Runs many steps, with checks whenever no message waits, and at the end. */
 void world_run(struct world *w, uint64_t seed, int32_t n, int64_t fanout_max_rows,
                enum order_mistake mistake);
 
-/* The histories, and what is counted of records and outdated rows, are right at any time, the rest
- * once nothing waits. */
+/* Asserts that the histories, and the counts of records and outdated rows, are right. They are at
+ * any time; the other results once no message waits. */
 void world_check_histories(const struct world *w);
 void world_check_counts(const struct world *w);
 void world_check_results(const struct world *w);

@@ -53,8 +53,8 @@ static void test_log__logfmt(void **state) {
     } cases[] = {
         {log_plain, "Z level=info msg=\"topic created\" topic=a.b partition=3\n"},
         {log_without_pairs, "Z level=error msg=\"it ends\"\n"},
-        {log_quoted,
-         "Z level=warn msg=\"he said \\\"no\\\"\" reason=\"a \\\"b\\\" \\\\c \xFF\xC3\xA4=1\" path=/x\"y\\z\n"},
+        {log_quoted, "Z level=warn msg=\"he said \\\"no\\\"\" reason=\"a "
+                     "\\\"b\\\" \\\\c \xFF\xC3\xA4=1\" path=/x\"y\\z\n"},
     };
     struct buf out = {0};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -71,12 +71,12 @@ static void test_log__json(void **state) {
         void (*log)(void);
         const char *after_time;
     } cases[] = {
-        {log_plain,
-         "Z\",\"level\":\"info\",\"msg\":\"topic created\",\"topic\":\"a.b\",\"partition\":\"3\"}\n"},
+        {log_plain, "Z\",\"level\":\"info\",\"msg\":\"topic created\","
+                    "\"topic\":\"a.b\",\"partition\":\"3\"}\n"},
         {log_without_pairs, "Z\",\"level\":\"error\",\"msg\":\"it ends\"}\n"},
-        {log_quoted,
-         "Z\",\"level\":\"warn\",\"msg\":\"he said \\\"no\\\"\",\"reason\":\"a \\\"b\\\" \\\\c \xEF\xBF\xBD\xC3\xA4=1\","
-         "\"path\":\"/x\\\"y\\\\z\"}\n"},
+        {log_quoted, "Z\",\"level\":\"warn\",\"msg\":\"he said \\\"no\\\"\","
+                     "\"reason\":\"a \\\"b\\\" \\\\c \xEF\xBF\xBD\xC3\xA4=1\","
+                     "\"path\":\"/x\\\"y\\\\z\"}\n"},
     };
     struct buf out = {0};
     log_set_format(LOG_JSON);

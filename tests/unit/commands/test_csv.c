@@ -133,16 +133,19 @@ static void test_csv__refused(void **state) {
         {"a,b\n1\n",
          "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row", 0},
         {"a,b\n1,2\n\n1,2,3\n",
-         "[a][b] 2:[1][2]!test_csv.csv:4: too many fields: 3, but the header has 2, correct the row",
+         "[a][b] 2:[1][2]!test_csv.csv:4: too many fields: "
+         "3, but the header has 2, correct the row",
          0},
         {"a,b\n \n",
          "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row", 0},
         {"a,b\n1,x\"y\n",
-         "[a][b]!test_csv.csv:2: there is a quote inside a field without quotes, quote the field and double "
+         "[a][b]!test_csv.csv:2: there is a quote inside a "
+         "field without quotes, quote the field and double "
          "the quote",
          0},
         {"a,b\n1, \"y\"\n",
-         "[a][b]!test_csv.csv:2: there is a quote inside a field without quotes, quote the field and double "
+         "[a][b]!test_csv.csv:2: there is a quote inside a "
+         "field without quotes, quote the field and double "
          "the quote",
          0},
         {"a,b\n1,\"x\n\"y\n",
@@ -161,10 +164,12 @@ static void test_csv__refused(void **state) {
         {"a\n\n1\0\n", "[a]!test_csv.csv:3: there is a NUL byte, save the file as UTF-8 text", 6},
         {"\xFF\xFE\x61\0", "!test_csv.csv:1: the file is UTF-16, save it as UTF-8", 4},
         {"a\n1\r2\n",
-         "[a]!test_csv.csv:2: there is a carriage return without a line feed, save the file with LF or CRLF",
+         "[a]!test_csv.csv:2: there is a carriage return "
+         "without a line feed, save the file with LF or CRLF",
          0},
         {"a\r1\r",
-         "!test_csv.csv:1: there is a carriage return without a line feed, save the file with LF or CRLF",
+         "!test_csv.csv:1: there is a carriage return "
+         "without a line feed, save the file with LF or CRLF",
          0},
         {"a,\n", "!test_csv.csv:1: column 2 has no name, give it one", 0},
         {"a, ,c\n", "!test_csv.csv:1: column 2 has no name, give it one", 0},

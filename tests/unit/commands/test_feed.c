@@ -290,10 +290,10 @@ static void test_feed__faults_in_files(void **state) {
                  "COLUMN=customer_id",
                  0);
     write_file(second_path, "customer_id,CustomerID\n1,x\n");
-    expect_fault(
-        files, 2, 2,
-        "test_feed_2.csv:1: more than one column customer_id among customer_id, CustomerID, rename one",
-        0);
+    expect_fault(files, 2, 2,
+                 "test_feed_2.csv:1: more than one column customer_id "
+                 "among customer_id, CustomerID, rename one",
+                 0);
     files[1] = "no/such.csv";
     expect_fault(files, 2, 2, "no/such.csv: cannot open: No such file or directory, check the path",
                  0);
@@ -322,20 +322,26 @@ static void test_feed__every_field_needs_a_column(void **state) {
         const char *header, *error;
     } cases[] = {
         {ENTITY_CUSTOMER, "customer_id,name,has_lon\n",
-         "test_feed.csv:1: no column has_loan or has_loan_flag among customer_id, name, has_lon; rename one, or --map "
+         "test_feed.csv:1: no column has_loan or has_loan_flag "
+         "among customer_id, name, has_lon; rename one, or --map "
          "has_lon=has_loan, or --missing has_loan"},
         {ENTITY_CUSTOMER, "cust_id,name,HasLoan\n",
-         "test_feed.csv:1: no column customer_id among cust_id, name, HasLoan; rename one, or --map "
+         "test_feed.csv:1: no column customer_id among "
+         "cust_id, name, HasLoan; rename one, or --map "
          "cust_id=customer_id"},
         {ENTITY_CUSTOMER, "RowNumber,CustomerId,Surname,CreditScore,Geography,Balance,HasCrCard\n",
-         "test_feed.csv:1: no column customer_name or name, has_loan or has_loan_flag among RowNumber, CustomerId, "
-         "Surname, CreditScore, Geography, Balance, HasCrCard; rename one, or --map COLUMN=customer_name, or --missing "
+         "test_feed.csv:1: no column customer_name or name, "
+         "has_loan or has_loan_flag among RowNumber, CustomerId, "
+         "Surname, CreditScore, Geography, Balance, HasCrCard; "
+         "rename one, or --map COLUMN=customer_name, or --missing "
          "has_loan"},
         {ENTITY_CUSTOMER, "AccountID,customer-id,Balance,Account_Type,Branch,updated_at\n",
-         "test_feed.csv:1: no column customer_name or name, has_loan or has_loan_flag, but AccountID, Balance, "
+         "test_feed.csv:1: no column customer_name or name, "
+         "has_loan or has_loan_flag, but AccountID, Balance, "
          "Account_Type: did you mean streamer feed accounts?"},
         {ENTITY_ACCOUNT, "Customer ID,Name,HasLoan,Updated At\n",
-         "test_feed.csv:1: no column account_id, balance or balance_amount, account_type, but Name, HasLoan: did you mean "
+         "test_feed.csv:1: no column account_id, balance or "
+         "balance_amount, account_type, but Name, HasLoan: did you mean "
          "streamer feed customers?"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -351,8 +357,8 @@ static void test_feed__maps_that_cannot_be(void **state) {
         {"loan=has_lon", "--map: no field \"has_lon\", did you mean has_loan?"},
         {"name=customer_name", "--map: \"name\" is already a name of customer_name, remove it"},
         {"lone=has_loan", "test_feed.csv:1: no column \"lone\", which --map names, correct it"},
-        {"loan=customer_id",
-         "test_feed.csv:1: more than one column customer_id among customer_id, name, has_loan, loan, rename one"},
+        {"loan=customer_id", "test_feed.csv:1: more than one column customer_id "
+                             "among customer_id, name, has_loan, loan, rename one"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct feed_options o = {.maps = &cases[i].map, .map_count = 1};
@@ -364,9 +370,9 @@ static void test_feed__maps_that_cannot_be(void **state) {
     expect_header_refused(ENTITY_CUSTOMER, "x\n", &o,
                           "--missing: customer_id cannot be missing, it is the key");
     o.missing = &missing[1];
-    expect_header_refused(
-        ENTITY_CUSTOMER, "x\n", &o,
-        "--missing: no field \"loan\", use one of customer_id, customer_name, has_loan, updated_at");
+    expect_header_refused(ENTITY_CUSTOMER, "x\n", &o,
+                          "--missing: no field \"loan\", use one of "
+                          "customer_id, customer_name, has_loan, updated_at");
 }
 
 /* --map gives a column its field's name; a name of the configuration stays, since the processor
@@ -394,9 +400,8 @@ static void test_feed__mapped_columns(void **state) {
         fail_msg("%s", e.text);
     struct message *m = consume("mapped", 1);
     assert_string_equal(m->key, "7");
-    assert_string_equal(
-        m->value,
-        "{\"Cust No\":\"7\",\"customer_name\":\"Ann\",\"updated_at\":\"2026-11-25\",\"note\":\"a,b\"}");
+    assert_string_equal(m->value, "{\"Cust No\":\"7\",\"customer_name\":\"Ann\","
+                                  "\"updated_at\":\"2026-11-25\",\"note\":\"a,b\"}");
     release_messages(m, 1);
     config_release(&c);
 }

@@ -153,14 +153,12 @@ static void test_config__file_errors(void **state) {
     expect_file_refused(
         "partitions=many\n",
         "test_config.properties:1: partitions: \"many\" is not a whole number, use 0 to 10000");
-    expect_file_refused(
-        "late.window=3 days\n",
-        "test_config.properties:1: late.window: \"3 days\" is not a duration, write e.g. 3d, 2h, 10m, "
-        "15s or 100ms");
-    expect_file_refused(
-        "kafka.sasl.pasword=x\n",
-        "test_config.properties:1: kafka.sasl.pasword: librdkafka has no such property, did you mean "
-        "kafka.sasl.password?");
+    expect_file_refused("late.window=3 days\n", "test_config.properties:1: late.window: \"3 days\" "
+                                                "is not a duration, write e.g. 3d, 2h, 10m, "
+                                                "15s or 100ms");
+    expect_file_refused("kafka.sasl.pasword=x\n", "test_config.properties:1: kafka.sasl.pasword: "
+                                                  "librdkafka has no such property, did you mean "
+                                                  "kafka.sasl.password?");
 
     struct config c;
     struct err e = {0};
@@ -353,9 +351,8 @@ static void test_config__names(void **state) {
                    "topic.customers: \"a/b\" is not a valid name, use 1 to 249");
     expect_refused("instance.id=a b", "is not a valid name");
     expect_refused("state.dir=", "is empty");
-    expect_refused(
-        "topic.customers=accounts",
-        "--set: topic.customers: \"accounts\" is taken by topic.accounts (\"accounts\"), use another name");
+    expect_refused("topic.customers=accounts", "--set: topic.customers: \"accounts\" is taken by "
+                                               "topic.accounts (\"accounts\"), use another name");
     expect_refused("topic.quarantine=customer.history", "is taken by topic.customer_history");
     expect_refused("topic.quarantine=streamer-owners",
                    "--set: topic.quarantine: \"streamer-owners\" is taken by topic.owners");
@@ -458,9 +455,9 @@ static void test_config__servers(void **state) {
         (void)snprintf(set, sizeof set, "kafka.bootstrap.servers=%s", bad[i]);
         expect_refused(set, "is not a broker");
     }
-    expect_refused(
-        "kafka.bootstrap.servers=a:1,http://h:9092",
-        "--set: kafka.bootstrap.servers: \"http://h:9092\": brokers have no such scheme, write h:9092");
+    expect_refused("kafka.bootstrap.servers=a:1,http://h:9092",
+                   "--set: kafka.bootstrap.servers: \"http://h:9092\": "
+                   "brokers have no such scheme, write h:9092");
 }
 
 /* What the syntax of other files allows. Nothing of a secret is shown. */
@@ -493,9 +490,9 @@ static void test_config__other_syntax(void **state) {
 
 static void test_config__sasl_needs_a_mechanism(void **state) {
     (void)state;
-    expect_refused(
-        "kafka.security.protocol=sasl_ssl",
-        "--set: kafka.security.protocol: sasl_ssl needs a mechanism, set kafka.sasl.mechanism (SCRAM-SHA-512, ");
+    expect_refused("kafka.security.protocol=sasl_ssl",
+                   "--set: kafka.security.protocol: sasl_ssl needs a "
+                   "mechanism, set kafka.sasl.mechanism (SCRAM-SHA-512, ");
     static const char *const others[] = {"kafka.sasl.mechanism=PLAIN",
                                          "kafka.sasl.mechanisms=GSSAPI",
                                          "kafka.sasl.kerberos.principal=streamer"};
@@ -831,9 +828,8 @@ static void test_config__secret_file_sources(void **state) {
 static void test_config__secret_file_errors(void **state) {
     (void)state;
     const char *set = "kafka.sasl.password.file=test_config.secret";
-    expect_refused(
-        set,
-        "--set: kafka.sasl.password.file: cannot open test_config.secret: No such file or directory");
+    expect_refused(set, "--set: kafka.sasl.password.file: cannot open "
+                        "test_config.secret: No such file or directory");
     expect_refused("kafka.sasl.password.file=/",
                    "--set: kafka.sasl.password.file: cannot read /: Is a directory");
     expect_refused("kafka.sasl.password.file=", "--set: kafka.sasl.password.file: is empty");
