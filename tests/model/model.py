@@ -1,9 +1,9 @@
 """What `streamer` must produce, computed the plainest way: an oracle for its tests.
 
-Written from schemas/README.md alone. Sections: JSON, text and numbers, typed values, names, the table's
-rules, times, keys, positions, staging (one record -> one Reading), snapshots (all accepted events
-of an id -> its versions), and Model, which gives each record its place by the rules O1 to O10,
-holds all events, and prints the result rows. Not here: Avro, Protobuf and the schema registry.
+Written from schemas/README.md alone. Sections: JSON, text and numbers, typed values, names, the
+table's rules, times, keys, positions, staging (one record -> one Reading), snapshots (all accepted
+events of an id -> its versions), and Model, which gives each record its place by the rules O1 to
+O10, holds all events, and prints the result rows. Not here: Avro, Protobuf and the schema registry.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Rejected(Exception):
     """A record that goes to the quarantine.
 
     id: of which id the record is, where that could be read, from its value or its key
-    (`quarantine.id`). foreign: the format that the reason must name, where schemas/README.md says so.
+    (`quarantine.id`). foreign: the format that the reason must name, where schemas/README.md says
+    so.
     """
 
     def __init__(self, code: str, reason: str | None = None, foreign: str | None = None):

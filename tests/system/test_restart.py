@@ -146,7 +146,7 @@ COMPACT_AT_ONCE = {
     "delete.retention.ms": "0",
 }
 # Who lets Kafka remove tombstones of the internal topics that nobody has read yet loses them
-# (README, "Long pauses").
+# (state/README.md, "Long pauses").
 KEEP_TOMBSTONES = {"delete.retention.ms": "3600000"}
 
 

@@ -1,5 +1,5 @@
-"""A cluster with ACLs: README's rights are enough, and each that is missing is named, waited for,
-and nothing is lost."""
+"""A cluster with ACLs: the rights of docker/README.md are enough, and each that is missing is
+named, waited for, and nothing is lost."""
 
 import re
 import subprocess
@@ -53,7 +53,7 @@ _OPERATIONS = {
 
 
 class Right(NamedTuple):
-    kind: str  # as README's table has it
+    kind: str  # as in the table of docker/README.md
     name: str  # of a TransactionalId: what it begins with
     operation: str
 
