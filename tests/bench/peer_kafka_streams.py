@@ -7,10 +7,9 @@ import subprocess
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from kafka import ROOT, KafkaBroker
-from process import DIE_WITH_PARENT, tail, wait_until
+from process import DIE_WITH_PARENT, Child, tail, wait_until
 from results import RESULTS, read_topic
 
 BUILD = Path(os.environ.get("KAFKA_STREAMS_PEER", ROOT / "build" / "kafka-streams"))
@@ -25,7 +24,7 @@ INTERNAL_INPUTS = (
 JVM = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC")
 
 
-class KafkaStreamsPeer:
+class KafkaStreamsPeer(Child):
     """Its directory (properties, state, output) outlives the process: start() goes on with it.
 
     `settings`: for the program's properties file; its Settings.java tells which there are, and
@@ -47,28 +46,14 @@ class KafkaStreamsPeer:
             **(settings or {}),
         }
         self.app_id = app_id
-        self.output = directory / "output"
+        super().__init__(directory / "output")
+        self.output = self.log
         self._jvm = jvm
         self._properties = directory / "peer.properties"
-        self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         self._properties.write_text(
             "".join(f"{key}={value}\n" for key, value in self.settings.items())
         )
-
-    def __enter__(self) -> "KafkaStreamsPeer":
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            print(tail(self.output))
-        self.kill()
 
     # --- its life
 
@@ -97,22 +82,6 @@ class KafkaStreamsPeer:
         """In good order: commits and exits 0."""
         code = self._end(signal.SIGTERM)
         assert code == 0, f"exit code {code} after SIGTERM\n{tail(self.output)}"
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._end(signal.SIGKILL)
-
-    def _end(self, how: signal.Signals) -> int:
-        process = self._process
-        assert process is not None, "it does not run"
-        self._process = None
-        process.send_signal(how)
-        try:
-            return process.wait(120)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise AssertionError(f"still running after {how.name}\n{tail(self.output)}") from None
 
     # --- progress
 

@@ -3,16 +3,14 @@
 import http.client
 import json
 import os
-import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from kafka import ROOT
-from process import DIE_WITH_PARENT, free_ports, tail, wait_until
+from process import DIE_WITH_PARENT, Child, free_ports, wait_until
 
 LIBRARIES = Path(os.environ.get("CONNECT_LIBS", ROOT / "build" / "connect-libs"))
 LOG_CONFIG = Path(__file__).parent / "kafka-connect" / "log4j2.properties"
@@ -49,7 +47,7 @@ def write_properties(path: Path, properties: Mapping[str, str]) -> None:
     path.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
 
 
-class Connect:
+class Connect(Child):
     """Its offsets are on disk only when `flush` was called, or it was stopped in good order.
 
     A kill therefore makes every connector send again what came since then.
@@ -64,11 +62,10 @@ class Connect:
         )
         directory.mkdir(parents=True)
         (self._port,) = free_ports(1)
-        self.log = directory / "connect.log"
+        super().__init__(directory / "connect.log")
         self._offsets = directory / "offsets"
         self._directory = directory
         self._names = list(connectors)
-        self._process: subprocess.Popen[bytes] | None = None
         worker = {
             "bootstrap.servers": bootstrap,
             "key.converter": JSON,
@@ -84,20 +81,6 @@ class Connect:
             write_properties(
                 directory / f"{name}.properties", {"name": name, "tasks.max": "1", **properties}
             )
-
-    def __enter__(self) -> "Connect":
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            print(tail(self.log))
-        self.kill()
 
     # --- its life
 
@@ -116,13 +99,6 @@ class Connect:
         ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._directory)
-
-    def kill(self) -> None:
-        """As a power cut would."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-            self._process = None
 
     # --- its connectors
 

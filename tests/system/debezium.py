@@ -87,6 +87,20 @@ class Tail:
         return fresh
 
 
+# --- what the database does
+
+
+def change_rows(
+    execute: Callable[[str, tuple[Any, ...]], object], first: int, count: int, customer: int
+) -> None:
+    """Changes `count` accounts from number `first` on, and one customer."""
+    execute(
+        "update bank.accounts set balance = balance + 1.0001 where account_id between %s and %s",
+        (f"S{first:05}", f"S{first + count - 1:05}"),
+    )
+    execute("update bank.customers set has_loan = not has_loan where customer_id = %s", (customer,))
+
+
 # --- what a connector wrote
 
 
@@ -109,6 +123,11 @@ def source_of(message: Message) -> dict[str, Any]:
 def key_id(message: Message, entity: str) -> str | None:
     key = payload(message.key)
     return None if key is None else str(key[KEYS[entity]])
+
+
+def is_of_last(message: Message) -> bool:
+    """Whether it is of the row that an incremental snapshot reads last, as it goes by the keys."""
+    return message.key is not None and MARKERS["accounts"][-1].encode() in message.key
 
 
 def describe(message: Message) -> str:

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from process import DIE_WITH_PARENT, free_ports, tail, wait_until
+from process import DIE_WITH_PARENT, Child, free_ports, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = Path(os.environ.get("KAFKA_LIBS", ROOT / "build" / "kafka-libs"))
@@ -87,7 +87,7 @@ def java(logs: Path, main_class: str, *arguments: str, jvm: Sequence[str] = JVM)
     ]
 
 
-class KafkaBroker:
+class KafkaBroker(Child):
     """Formats its directory at the first start; later starts use the same ports and data."""
 
     replication = 1
@@ -100,9 +100,8 @@ class KafkaBroker:
         self._directory = directory
         self._jvm = jvm
         self._properties = directory / "server.properties"
-        self._log = directory / "server.log"
+        super().__init__(directory / "server.log")
         self._log_read = 0  # characters of it that has_torn_transactions() has seen
-        self._process: subprocess.Popen[bytes] | None = None
         self._config = {
             **SERVER_CONFIG,
             "log.dirs": str(directory / "data"),
@@ -123,19 +122,13 @@ class KafkaBroker:
             f"PLAINTEXT://{self.bootstrap},{name}://127.0.0.1:{advertised_port}"
         )
 
-    def __enter__(self) -> "KafkaBroker":
-        self.start()
-        return self
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            print(tail(self._log))
-        self.kill()
+        super().__exit__(kind, error, trace)
         shutil.rmtree(self._directory / "data", ignore_errors=True)
 
     # --- its life
@@ -145,14 +138,14 @@ class KafkaBroker:
         # Clients from before a restart can wait forever for the group coordinator that they knew.
         self._readers.clear()
         self.admin = AdminClient({"bootstrap.servers": self.bootstrap, **CLIENT})
-        wait_until("a broker that serves", self._serves, self._log, self._process)
+        wait_until("a broker that serves", self._serves, self.log, self._process)
 
     def launch(self) -> None:
         """start() waits until it serves, too."""
         assert self._process is None, "the broker runs already"
         if not self._properties.exists():
             self._format()
-        output = self._log.with_suffix(".out").open("ab")
+        output = self.log.with_suffix(".out").open("ab")
         with output:
             self._process = subprocess.Popen(
                 java(self._directory, "kafka.Kafka", str(self._properties), jvm=self._jvm),
@@ -162,36 +155,11 @@ class KafkaBroker:
 
     def stop(self) -> None:
         """In good order, as an operator would."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """As a power cut would (the page cache survives)."""
-        self._end(signal.SIGKILL)
-
-    def freeze(self) -> None:
-        """Connections stay open and nothing is answered, as in a network cut; thaw() ends it."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        if self._process is not None:
+            self._end(signal.SIGTERM)
 
     def runs(self) -> bool:
         return self._process is not None
-
-    def _end(self, how: signal.Signals) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(how)
-        try:
-            self._process.wait(60)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            raise AssertionError(f"Kafka did not stop on {how.name}\n{tail(self._log)}") from None
-        finally:
-            self._process = None
 
     def _format(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -227,9 +195,9 @@ class KafkaBroker:
         __consumer_offsets among them, is not readable any further under read_committed, until the
         next end of a transaction of that producer commits what is there, or an operator aborts it,
         as this does: some of the transaction stays and some is lost, whatever the program does."""
-        if "trying to send transaction markers" not in self._log.read_text()[self._log_read :]:
+        if "trying to send transaction markers" not in self.log.read_text()[self._log_read :]:
             return False
-        self._log_read = len(self._log.read_text())
+        self._log_read = len(self.log.read_text())
         tool, servers = (
             "org.apache.kafka.tools.TransactionsCommand",
             ("--bootstrap-server", self.bootstrap),
@@ -278,7 +246,7 @@ class KafkaBroker:
         wait_until(
             f"topic {name} with its leaders",
             lambda: self._has_leaders(name),
-            self._log,
+            self.log,
             self._process,
         )
 
@@ -297,9 +265,7 @@ class KafkaBroker:
 
     def topic_delete(self, name: str) -> None:
         self.admin.delete_topics([name])[name].result(60)
-        wait_until(
-            f"topic {name} gone", lambda: name not in self.topics(), self._log, self._process
-        )
+        wait_until(f"topic {name} gone", lambda: name not in self.topics(), self.log, self._process)
 
     def topics_delete(self, names: Iterable[str]) -> None:
         for future in self.admin.delete_topics(list(names)).values():
@@ -358,7 +324,7 @@ class KafkaBroker:
                     return None
                 raise
 
-        return wait_until("sure of the leaders", ask, self._log, self._process)
+        return wait_until("sure of the leaders", ask, self.log, self._process)
 
     def no_transaction_open(self, topic: str) -> bool:
         """Whether all of its records are committed or aborted (a commit returns a little before
@@ -385,7 +351,7 @@ class KafkaBroker:
                     raise
                 return None
 
-        found = wait_until("sure of the coordinator", ask, self._log, self._process)
+        found = wait_until("sure of the coordinator", ask, self.log, self._process)
         return {tp.partition: max(tp.offset, 0) for tp in found}
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
@@ -448,7 +414,7 @@ class KafkaCluster(KafkaBroker):
             node._config["controller.quorum.voters"] = voters
             del node._config["controller.quorum.bootstrap.servers"]
         self.bootstrap = ",".join(node.bootstrap for node in self.nodes)
-        self._log = self.nodes[0]._log
+        self.log = self.nodes[0].log
 
     def launch(self) -> None:
         for node in self.nodes:
@@ -460,9 +426,13 @@ class KafkaCluster(KafkaBroker):
         except KafkaException:
             return False
 
-    def _end(self, how: signal.Signals) -> None:
+    def stop(self) -> None:
         for node in self.nodes:
-            node._end(how)
+            node.stop()
+
+    def kill(self) -> None:
+        for node in self.nodes:
+            node.kill()
 
     def coordinator(self, group: str) -> KafkaBroker:
         """The node that coordinates it now."""
@@ -475,7 +445,7 @@ class KafkaCluster(KafkaBroker):
         self.wait_all_in_sync()
 
     def wait_all_in_sync(self) -> None:
-        wait_until("all replicas in sync", self._all_in_sync, self._log)
+        wait_until("all replicas in sync", self._all_in_sync, self.log)
 
     def _all_in_sync(self) -> bool:
         try:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 from kafka import JVM, KafkaBroker
 from process import DIE_WITH_PARENT, free_ports, wait_until
+from proxy import Listener
 
 PASSWORD = "correct horse; battery=staple"
 KEY_PASSWORD = "key pass=word"
@@ -403,29 +404,17 @@ class GuardedBroker(KafkaBroker):
         return [option for user in users for option in ("--add-scram", user)]
 
 
-class Doorman:
+class Doorman(Listener):
     """Counts the connections to a port of this machine, and passes them on."""
 
     def __init__(self, address: str) -> None:
-        self.connections = 0
         self._target = int(address.rsplit(":", 1)[1])
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            server = socket.create_connection(("127.0.0.1", self._target))
-            for ends in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+    def _serve(self, client: socket.socket) -> None:
+        server = socket.create_connection(("127.0.0.1", self._target))
+        for ends in ((client, server), (server, client)):
+            threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
 
     @staticmethod
     def _pass_on(source: socket.socket, target: socket.socket) -> None:

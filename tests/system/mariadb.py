@@ -1,15 +1,13 @@
 """A real MariaDB on a loopback port, with the log that Debezium reads."""
 
 import getpass
-import signal
 import subprocess
 from pathlib import Path
-from types import TracebackType
 
 import pymysql
 from pymysql.constants import CLIENT
 
-from process import DIE_WITH_PARENT, free_ports, tail, wait_until
+from process import DIE_WITH_PARENT, Child, free_ports, wait_until
 
 CONFIG = {
     "bind-address": "127.0.0.1",
@@ -25,31 +23,16 @@ CONFIG = {
 }
 
 
-class MariaDb:
+class MariaDb(Child):
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True)
         (self.port,) = free_ports(1)
-        self.log = directory / "mariadb.log"
+        super().__init__(directory / "mariadb.log")
         self._directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "MariaDb":
+    def start(self) -> None:
         self._create()
         self._start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            print(tail(self.log))
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)  # nobody needs the data any more
-            self._process.wait()
-            self._process = None
 
     def _options(self) -> list[str]:
         # It refuses to run as root unless that is said.

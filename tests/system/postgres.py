@@ -7,13 +7,12 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import psycopg
 
 from clock import Clock
-from process import DIE_WITH_PARENT, free_ports, tail, wait_until
+from process import DIE_WITH_PARENT, Child, free_ports, wait_until
 
 USER = "postgres"
 # Debian installs each major version in a folder of its own.
@@ -52,34 +51,22 @@ def as_owner() -> list[str]:
     ]
 
 
-class Postgres:
+class Postgres(Child):
     """Makes its data directory, where the owner of the server may go, and removes it at the end."""
 
     def __init__(self) -> None:
         (self.port,) = free_ports(1)
         self._directory = Path(tempfile.mkdtemp(prefix="streamer-postgres-"))
         self.clock = Clock(self._directory)
-        self.log = self._directory / "log"
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(self._directory / "log")
 
-    def __enter__(self) -> "Postgres":
+    def start(self) -> None:
         try:
             self._create()
             self._start()
         except BaseException:
-            self._end()
+            self.kill()
             raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            print(tail(self.log))
-        self._end()
 
     def _create(self) -> None:
         data = self._directory / "data"
@@ -114,15 +101,9 @@ class Postgres:
         except psycopg.OperationalError:
             return False
 
-    def _end(self) -> None:
+    def kill(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)  # at once: nobody needs the data any more
-            try:
-                self._process.wait(60)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+            self._end(signal.SIGQUIT)  # at once: nobody needs the data any more
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:

@@ -2,12 +2,14 @@
 against hangs."""
 
 import random
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 T = TypeVar("T")
 
@@ -58,3 +60,57 @@ def wait_until(
         if time.monotonic() > end:
             raise AssertionError(f"still not {what} after {deadline_s:.0f} s\n{tail(log)}")
         time.sleep(every_s)
+
+
+class Child:
+    """A child process of a test. A `with` block ends it, and prints the end of its log if the block
+    fails."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            print(tail(self.log))
+        self.kill()
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        """As a power cut would (the page cache survives)."""
+        if self._process is not None:
+            self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Connections stay open and nothing is answered, as in a network cut or a long pause of the
+        machine; thaw() ends it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, how: signal.Signals) -> int:
+        """Sends the signal and waits; the exit code."""
+        process = self._process
+        assert process is not None, "it does not run"
+        self._process = None
+        process.send_signal(how)
+        try:
+            return process.wait(120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"still running after {how.name}\n{tail(self.log)}") from None

@@ -17,7 +17,32 @@ CREATE_TOPICS = 19
 END_TXN = 26
 
 
-class Proxy:
+class Listener:
+    """Accepts connections on a port of loopback (0: any), and serves each in a thread."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class Proxy(Listener):
     """A TCP proxy before a broker. While `mode` is set, the next request of its kind is
 
     delay  held for `seconds`, with everything behind it on its connection
@@ -32,20 +57,8 @@ class Proxy:
         self.seconds = 0.0
         self.hits = 0
         self._broker_port = broker_port
-        self._listener = socket.create_server(("127.0.0.1", port))
         self._lock = threading.Lock()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        super().__init__(port)
 
     def _take_mode(self, request: bytes) -> str:
         (api_key,) = struct.unpack(">h", request[4:6])

@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from kafka import ROOT, KafkaBroker
-from process import DIE_WITH_PARENT, free_ports, tail, wait_until
+from process import DIE_WITH_PARENT, Child, free_ports, tail, wait_until
 from results import RESULTS, read_topic
 
 BINARY = Path(os.environ.get("STREAMER_BIN", ROOT / "build" / "release" / "streamer"))
@@ -82,7 +81,7 @@ def total(metrics: Metrics, name: str, **labels: str) -> float:
     )
 
 
-class Streamer:
+class Streamer(Child):
     """Its directory (properties, state, stderr) outlives the process: start() goes on with it."""
 
     embedded = False
@@ -96,29 +95,15 @@ class Streamer:
             **settings,
         }
         self.app_id = self.settings["app.id"]
-        self.stderr = directory / "stderr"
+        super().__init__(directory / "stderr")
+        self.stderr = self.log
         self._port = port
         self.properties = directory / "streamer.properties"
-        self._process: subprocess.Popen[bytes] | None = None
         self.binary = BINARY
         self.wrapper: list[str] = []  # a command that starts the one behind it
         self.stdin = subprocess.DEVNULL
         directory.mkdir(parents=True, exist_ok=True)
         self.configure({})
-
-    def __enter__(self) -> "Streamer":
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            print(tail(self.stderr))
-        self.kill()
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """Writes them, too, into its properties, which it reads when it starts, or when it is told
@@ -181,19 +166,6 @@ class Streamer:
         self._wait("done with the reload", told)
         return told()[0]
 
-    def kill(self) -> None:
-        if self._process is not None:
-            self._end(signal.SIGKILL)
-
-    def freeze(self) -> None:
-        """As a long pause of the machine; thaw() ends it."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
     def wait_exit(self, deadline_s: float = 120) -> int:
         """Until it ends by itself; its exit code."""
         assert self._process is not None
@@ -203,18 +175,6 @@ class Streamer:
             raise AssertionError(f"still running\n{tail(self.stderr)}") from None
         finally:
             self.kill()
-
-    def _end(self, how: signal.Signals) -> int:
-        process = self._process
-        assert process is not None, "it does not run"
-        self._process = None
-        process.send_signal(how)
-        try:
-            return process.wait(120)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise AssertionError(f"still running after {how.name}\n{tail(self.stderr)}") from None
 
     # --- what it is called
 

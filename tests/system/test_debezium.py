@@ -13,7 +13,17 @@ from typing import Any
 import psycopg
 import pytest
 from connect import DEBEZIUM, NO_SCHEMA, Connect, unwrap
-from debezium import MARKERS, Feed, Format, Rig, payload, running, source_of
+from debezium import (
+    MARKERS,
+    Feed,
+    Format,
+    Rig,
+    change_rows,
+    is_of_last,
+    payload,
+    running,
+    source_of,
+)
 from kafka import KafkaBroker
 from postgres import USER, Postgres
 from results import Message
@@ -153,15 +163,7 @@ class Updates:
     def _round_by_round(self, connection: Connection) -> None:
         for first in itertools.cycle(range(0, ACCOUNTS, 20)):
             with connection.transaction():
-                connection.execute(
-                    "update bank.accounts set balance = balance + 1.0001 where account_id "
-                    "between %s and %s",
-                    (f"S{first:05}", f"S{first + 19:05}"),
-                )
-                connection.execute(
-                    "update bank.customers set has_loan = not has_loan where customer_id = %s",
-                    (first // 5 + 1,),
-                )
+                change_rows(connection.execute, first, 20, first // 5 + 1)
             if self._stop.wait(0.02):
                 return
 
@@ -512,11 +514,6 @@ def test_debezium__clock_of_the_database(rig: Rig, bank: Bank) -> None:
     rig.check(*ALL)
     for name, before in reordered.items():
         assert rig.metric(name, "records_reordered_total") > before, name
-
-
-def is_of_last(message: Message) -> bool:
-    """Whether it is of the row that an incremental snapshot reads last, as it goes by the keys."""
-    return message.key is not None and MARKERS["accounts"][-1].encode() in message.key
 
 
 @pytest.mark.parametrize(("kind", "mark"), [("incremental", "incremental"), ("blocking", "true")])

@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 from connect import DEBEZIUM, NO_SCHEMA, Connect, unwrap
-from debezium import MARKERS, Feed, Format, Rig, payload, running, source_of
+from debezium import (
+    MARKERS,
+    Feed,
+    Format,
+    Rig,
+    change_rows,
+    is_of_last,
+    payload,
+    running,
+    source_of,
+)
 from kafka import KafkaBroker
 from mariadb import MariaDb
 from results import Message
@@ -117,15 +127,7 @@ class Updates:
             connection = self._server.connect()
             with connection, connection.cursor() as cursor:
                 for first in itertools.cycle(range(0, ACCOUNTS, 10)):
-                    cursor.execute(
-                        "update bank.accounts set balance = balance + 1.0001 where account_id "
-                        "between %s and %s",
-                        (f"S{first:05}", f"S{first + 9:05}"),
-                    )
-                    cursor.execute(
-                        "update bank.customers set has_loan = not has_loan where customer_id = %s",
-                        (first // 10 + 1,),
-                    )
+                    change_rows(cursor.execute, first, 10, first // 10 + 1)
                     if self._stop.wait(0.02):
                         return
         except BaseException as e:
@@ -220,11 +222,6 @@ def test_debezium_mariadb__statements(rig: Rig, bank: Bank) -> None:
         """
     )
     rig.check()
-
-
-def is_of_last(message: Message) -> bool:
-    """Whether it is of the row that an incremental snapshot reads last, as it goes by the keys."""
-    return message.key is not None and MARKERS["accounts"][-1].encode() in message.key
 
 
 @pytest.mark.parametrize("kind", ["incremental", "blocking"])
