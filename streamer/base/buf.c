@@ -3,7 +3,6 @@
 #include "streamer/base/digits.h"
 #include "streamer/base/mem.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,18 +24,22 @@ void buf_set(struct buf *b, struct slice s) {
     buf_put(b, s.p, s.n);
 }
 
-void buf_printf(struct buf *b, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
+void buf_vprintf(struct buf *b, const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
     if (n > 0) {
         (void)vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, format, again);
         b->n += (size_t)n;
     }
     va_end(again);
+}
+
+void buf_printf(struct buf *b, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(b, format, args);
+    va_end(args);
 }
 
 void buf_put_int(struct buf *b, int64_t v) {

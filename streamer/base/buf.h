@@ -4,6 +4,7 @@
 
 #include "streamer/base/slice.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,9 +47,10 @@ static inline void buf_put_str(struct buf *b, const char *s) {
 /* Replaces the content by a copy of `s`, which must not be a part of it. */
 void buf_set(struct buf *b, struct slice s);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *b, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 void buf_put_int(struct buf *b, int64_t v); /* decimal text */
-/* The content as a C string: a 0 follows it, which n does not count. Valid until the next change.
- */
+/* The content as a C string: a 0 follows it, which n does not count. Valid until a change. */
 const char *buf_cstr(struct buf *b);
 
 #endif

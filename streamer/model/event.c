@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 bool account_type_find(struct slice name, enum account_type *type) {
     *type = slice_eq(name, slice_str(account_type_name(ACCOUNT_SAVINGS))) ? ACCOUNT_SAVINGS
@@ -38,14 +37,7 @@ bool reason_set(struct reason *r, enum reason_code code, const char *format, ...
     buf_clear(&r->text);
     va_list args;
     va_start(args, format);
-    va_list again;
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    buf_vprintf(&r->text, format, args);
     va_end(args);
-    if (n > 0) {
-        (void)vsnprintf(buf_reserve(&r->text, (size_t)n + 1), (size_t)n + 1, format, again);
-        r->text.n = (size_t)n;
-    }
-    va_end(again);
     return false;
 }

@@ -14,6 +14,26 @@ void assert_text(struct slice got, const char *expected) {
         fail_msg("%.*s, not %s", (int)got.n, got.p, expected);
 }
 
+/* --- standard error --- */
+
+struct stderr_capture stderr_capture_begin(void) {
+    struct stderr_capture c = {tmpfile(), dup(STDERR_FILENO)};
+    assert_non_null(c.file);
+    assert_true(c.own >= 0 && dup2(fileno(c.file), STDERR_FILENO) >= 0);
+    return c;
+}
+
+void stderr_capture_end(struct stderr_capture *c, struct buf *out) {
+    int byte;
+    assert_true(dup2(c->own, STDERR_FILENO) >= 0);
+    (void)close(c->own);
+    rewind(c->file);
+    buf_clear(out);
+    while ((byte = getc(c->file)) != EOF)
+        buf_put_byte(out, (char)byte);
+    (void)fclose(c->file);
+}
+
 /* --- random numbers --- */
 
 struct rng rng_seeded(uint64_t seed) {
@@ -213,6 +233,17 @@ int model_current(const struct model *m, int64_t *from) {
         *from = versions[n - 1].from;
     free(versions);
     return value;
+}
+
+/* --- timelines --- */
+
+void assert_same_memory(const struct order_memory *a, const struct order_memory *b) {
+    assert_int_equal(a->last, b->last);
+    assert_int_equal(a->end, b->end);
+    assert_true(a->before_end == b->before_end && a->outdated == b->outdated);
+    assert_true(slice_eq(a->position, b->position) && a->position_is_last == b->position_is_last &&
+                a->revision == b->revision);
+    assert_true(a->position_is_read == b->position_is_read && slice_eq(a->seen, b->seen));
 }
 
 /* --- state and files --- */

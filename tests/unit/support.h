@@ -6,6 +6,7 @@
 #include "state/kv.h"
 #include "streamer/base/buf.h"
 #include "streamer/config/config.h"
+#include "streamer/layers/snapshots/timeline.h"
 #include "streamer/model/event.h"
 #include "streamer/model/rates.h"
 #include "streamer/model/sink.h"
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* cmocka, and the headers that must come before it. */
 #include <setjmp.h>
@@ -22,6 +24,14 @@
 #include <cmocka.h>
 
 void assert_text(struct slice got, const char *expected);
+
+/* Keeps what the process writes to standard error from `begin` on; `end` puts that into `out`. */
+struct stderr_capture {
+    FILE *file;
+    int own; /* the descriptor of the real standard error */
+};
+struct stderr_capture stderr_capture_begin(void);
+void stderr_capture_end(struct stderr_capture *c, struct buf *out);
 
 /* --- random numbers, the same on every run --- */
 
@@ -94,6 +104,10 @@ struct model_version *model_versions(const struct model *m, size_t *count,
                                      struct model_event **unchanged, size_t *unchanged_count);
 /* The value of the current version, or MODEL_DELETED. */
 int model_current(const struct model *m, int64_t *from);
+
+/* --- timelines --- */
+
+void assert_same_memory(const struct order_memory *a, const struct order_memory *b);
 
 /* --- state and files --- */
 

@@ -7,22 +7,12 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What `log` writes to standard error, into `out`. */
 static const char *captured(void (*log)(void), struct buf *out) {
-    FILE *f = tmpfile();
-    int own = dup(STDERR_FILENO), c;
-    assert_non_null(f);
-    assert_true(own >= 0 && dup2(fileno(f), STDERR_FILENO) >= 0);
+    struct stderr_capture c = stderr_capture_begin();
     log();
-    assert_true(dup2(own, STDERR_FILENO) >= 0);
-    (void)close(own);
-    rewind(f);
-    buf_clear(out);
-    while ((c = getc(f)) != EOF)
-        buf_put_byte(out, (char)c);
-    (void)fclose(f);
+    stderr_capture_end(&c, out);
     return buf_cstr(out);
 }
 

@@ -8,7 +8,6 @@
 #include "streamer/task/task_history.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define N RIG_N
 #define T0 (RIG_NOW - 100000)
@@ -589,18 +588,9 @@ static void test_pipeline_log__no_source_headers(void **state) {
 
 /* Runs `run`, and puts what it writes to standard error into `out`. */
 static void capture_log(void (*run)(struct rig *g), struct rig *g, struct buf *out) {
-    FILE *f = tmpfile();
-    int own = dup(STDERR_FILENO), c;
-    assert_non_null(f);
-    assert_true(own >= 0 && dup2(fileno(f), STDERR_FILENO) >= 0);
+    struct stderr_capture c = stderr_capture_begin();
     run(g);
-    assert_true(dup2(own, STDERR_FILENO) >= 0);
-    (void)close(own);
-    rewind(f);
-    buf_clear(out);
-    while ((c = getc(f)) != EOF)
-        buf_put_byte(out, (char)c);
-    (void)fclose(f);
+    stderr_capture_end(&c, out);
 }
 
 static void run_behind_tombstones(struct rig *g) {

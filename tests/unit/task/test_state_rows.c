@@ -180,15 +180,6 @@ static void assert_same_confirmations(const struct timeline *a, const struct tim
     }
 }
 
-static void assert_same_memory(const struct order_memory *a, const struct order_memory *b) {
-    assert_int_equal(a->last, b->last);
-    assert_int_equal(a->end, b->end);
-    assert_true(a->before_end == b->before_end && a->outdated == b->outdated);
-    assert_true(slice_eq(a->position, b->position) && a->position_is_last == b->position_is_last &&
-                a->revision == b->revision);
-    assert_true(a->position_is_read == b->position_is_read && slice_eq(a->seen, b->seen));
-}
-
 static void assert_same_timelines(const struct timeline *a, const struct timeline *b) {
     assert_true(a->newest_event_at == b->newest_event_at && a->has_current == b->has_current);
     if (a->has_current) {

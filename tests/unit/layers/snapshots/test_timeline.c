@@ -148,15 +148,6 @@ static void test_timeline__confirmations_random(void **state) {
 
 /* --- bytes --- */
 
-static void assert_same_memory(const struct order_memory *a, const struct order_memory *b) {
-    assert_int_equal(a->last, b->last);
-    assert_int_equal(a->end, b->end);
-    assert_true(a->before_end == b->before_end && a->outdated == b->outdated);
-    assert_true(slice_eq(a->position, b->position) && a->position_is_last == b->position_is_last &&
-                a->revision == b->revision);
-    assert_true(a->position_is_read == b->position_is_read && slice_eq(a->seen, b->seen));
-}
-
 static void assert_same_confirmations(const struct timeline *a, const struct timeline *b) {
     assert_int_equal(a->confirmation_count, b->confirmation_count);
     for (size_t i = 0; i < a->confirmation_count; i++) {
