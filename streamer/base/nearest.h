@@ -16,8 +16,7 @@ struct nearest {
 struct nearest nearest_to(const char *word);
 /* Considers `name`. Closeness is the edit distance (insert, delete, replace, swap of neighbours)
  * without regard to case. A name counts as very close if `word` is its tail after a dot
- * ("bootstrap.servers" of "kafka.bootstrap.servers"). Of equally close names the first one stays.
- */
+ * ("bootstrap.servers" of "kafka.bootstrap.servers"). Of equally close names the first stays. */
 void nearest_offer(struct nearest *n, const char *name);
 
 #endif

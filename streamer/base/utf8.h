@@ -16,8 +16,7 @@ bool utf8_is_valid(struct slice s);
  * White_Space, U+FEFF and U+200B. */
 bool utf8_is_blank(struct slice s);
 
-/* The longest start of s (valid UTF-8) that has at most `max` bytes and cuts no character in two.
- */
+/* The longest start of s (valid UTF-8) of at most `max` bytes that cuts no character in two. */
 struct slice utf8_cut(struct slice s, size_t max);
 
 /* Appends s (valid UTF-8) in lower case, by Unicode's simple mapping of each character, without a

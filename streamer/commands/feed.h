@@ -1,5 +1,4 @@
-/* feed: publishes the rows of CSV files to an input topic, as JSON objects of texts, keyed by id.
- */
+/* feed: publishes the rows of CSV files to an input topic, as JSON objects keyed by id. */
 #ifndef STREAMER_COMMANDS_FEED_H
 #define STREAMER_COMMANDS_FEED_H
 
@@ -12,8 +11,7 @@ struct feed_result {
     int64_t elapsed_ms;
 };
 
-/* How files are read and sent. All zero: RFC 4180 with the fields' own names, as fast as possible.
- */
+/* How files are read and sent. All zero: RFC 4180, the fields' own names, as fast as possible. */
 struct feed_options {
     int64_t rate;            /* rows a second; 0: as fast as possible */
     char delimiter;          /* '\0': the one of a first line "sep=;", else a comma */

@@ -13,8 +13,7 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 
-/* Whether the value looks as if a comment followed it ("x # y"). Comments have lines of their own.
- */
+/* Whether the value looks as if a comment followed it ("x # y"). Comments have their own lines. */
 bool is_comment_behind(const char *value);
 
 /* A rule for a text. */

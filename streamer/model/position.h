@@ -47,8 +47,7 @@ bool position_is_valid(struct slice text);
 /* Whether both are positions of the same log. */
 bool position_comparable(struct slice a, struct slice b);
 /* < 0: `a` lies before `b`. Both must be comparable. Numbers compare as numbers and other texts
- * byte by byte. A missing part is lower than any number, and a number is lower than any other text.
- */
+ * byte by byte. A missing part is below any number, and a number is below any other text. */
 int position_compare(struct slice a, struct slice b);
 
 #endif

@@ -1,5 +1,4 @@
-/* rates: the interest tiers and the loan bonus (configuration `rates.tiers`, `rates.loan.bonus`).
- */
+/* rates: the interest tiers and the loan bonus (settings `rates.tiers`, `rates.loan.bonus`). */
 #ifndef STREAMER_MODEL_RATES_H
 #define STREAMER_MODEL_RATES_H
 

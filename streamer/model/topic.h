@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* The settings `topic.*` name the first block. The internal topics are called "<app.id>-<suffix>".
+/* The settings `topic.*` name the first block. Internal topics are called "<app.id>-<suffix>".
  */
 enum topic {
     TOPIC_CUSTOMERS, /* input */

@@ -82,8 +82,7 @@ const char *part_name(enum part part);
  * An emitted row is shown as it was emitted. */
 int64_t put_part(struct kv *kv, int32_t partition, enum part part, struct buf *out);
 
-/* Asserts that row counts, current accounts and orphans in every task's meta agree with the state.
- */
+/* Asserts that row counts, current accounts and orphans in every task's meta match the state. */
 void assert_meta(struct cluster *c);
 
 #endif

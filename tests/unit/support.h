@@ -95,8 +95,7 @@ struct model {
 };
 void model_init(struct model *m);
 void model_release(struct model *m);
-/* Adds an event. False: it is older than the window before the newest event, and nothing changes.
- */
+/* Adds an event. False: it is older than the window before the newest event; nothing changes. */
 bool model_add(struct model *m, int64_t late_window_ms, struct model_event e);
 /* The versions, ascending. *unchanged (NULL allowed) becomes the list of events that changed
  * nothing, ascending by time. The caller frees both. */

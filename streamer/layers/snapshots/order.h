@@ -32,10 +32,9 @@ struct order_floor {
 enum verdict {
     VERDICT_APPLY,
     VERDICT_UNKNOWN_TOMBSTONE, /* of an id that was never seen */
-    VERDICT_IGNORE,   /* a tombstone of an id that is not current, or the companion of a delete (O7)
-                       */
-    VERDICT_REPEAT,   /* O4 */
-    VERDICT_TOO_LATE, /* O5 */
+    VERDICT_IGNORE,    /* a tombstone of an id that is not current, or a delete's companion (O7) */
+    VERDICT_REPEAT,    /* O4 */
+    VERDICT_TOO_LATE,  /* O5 */
     VERDICT_TOO_EARLY, /* O5 */
 };
 
@@ -47,7 +46,7 @@ enum floor_side {
     /* Before the truncate, which has ended the id already, at a time not after the record's: that
      * end moves behind the record. */
     SIDE_BELOW_ITS_END,
-    /* The same for a truncate without a time: its end is dropped, and made again behind the record.
+    /* The same for a truncate without a time: its end is dropped and made again behind the record.
      */
     SIDE_BELOW_AND_ON,
 };
