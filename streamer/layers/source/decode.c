@@ -1,5 +1,4 @@
-/* The decoder and its one table of formats. A record's value is read by the first format that
- * recognizes it. */
+/* The decoder and its one table of formats. */
 #include "streamer/layers/source/decode.h"
 
 #include "streamer/base/mem.h"
@@ -9,11 +8,12 @@
 #include <stdlib.h>
 
 static const struct format formats[] = {
-    {"registry wire format (Avro, JSON Schema or Protobuf)", foreign_is_registry_format,
-     foreign_refuse_value, foreign_refuse_key},
-    {"Avro single-object encoding", foreign_is_single_object, foreign_refuse_value,
+    {"registry wire format (Avro, JSON Schema or Protobuf)",
+     {"\0", 1},
+     foreign_refuse_value,
      foreign_refuse_key},
-    {"JSON", json_recognizes, json_read_value, key_read_text},
+    {"Avro single-object encoding", {"\xc3\x01", 2}, foreign_refuse_value, foreign_refuse_key},
+    {"JSON", {"", 0}, json_read_value, key_read_text},
 };
 
 struct decoder *decoder_new(const struct decoder_options *options) {

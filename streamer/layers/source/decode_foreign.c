@@ -2,14 +2,6 @@
  * the quarantine knows what to change. */
 #include "streamer/layers/source/decode_parts.h"
 
-bool foreign_is_registry_format(struct slice bytes) {
-    return bytes.n > 0 && bytes.p[0] == '\0';
-}
-
-bool foreign_is_single_object(struct slice bytes) {
-    return slice_has_prefix(bytes, slice_str("\xc3\x01"));
-}
-
 void foreign_refuse_value(const struct format *f, struct decoding *g) {
     refuse(g, REASON_UNKNOWN_SCHEMA,
            "Unknown schema: the value is in %s, which needs schema.registry.url; this version does "

@@ -24,14 +24,13 @@
 
 struct decoding;
 
-/* One format of keys and values. A new one is a file with these three functions, and a line in the
+/* One format of keys and values. A new one is a file with these two functions, and a line in the
  * table of decode.c. */
 struct format {
     const char *name;
-    /* Whether a key or a value, which is not null but may be empty, is in this format. */
-    bool (*recognizes)(struct slice bytes);
-    /* Read the record's value, or the id from its key, which `recognizes` has accepted: they set
-     * fields of g->out, or call refuse or wait_for. */
+    struct slice magic; /* the first bytes of all keys and values in this format */
+    /* Read the record's value, or the id from its key: they set fields of g->out, or call refuse or
+     * wait_for. Value and key are not null and begin with `magic`. */
     void (*read_value)(const struct format *f, struct decoding *g);
     void (*read_key)(const struct format *f, struct decoding *g);
 };
@@ -39,8 +38,8 @@ struct format {
 struct decoder {
     size_t record_max_bytes;
     struct schema_source *schemas; /* NULL: none */
-    /* The first format that recognizes the bytes reads them. The last one recognizes all. Only
-     * tests replace the table. */
+    /* Bytes are read by the first format whose magic they begin with. The last one has an empty
+     * magic. Only tests replace the table. */
     const struct format *formats;
     struct field_names names[ENTITY_COUNT];
     struct json value, key;
@@ -99,9 +98,8 @@ bool envelope_has_name(struct slice name);
 /* The format that `bytes` are in. */
 const struct format *envelope_format(const struct decoder *d, struct slice bytes);
 
-/* --- decode_json.c: the format that recognizes all bytes --- */
+/* --- decode_json.c: the format of all bytes that no other format takes --- */
 
-bool json_recognizes(struct slice bytes);
 void json_read_value(const struct format *f, struct decoding *g);
 /* Reads an object, whatever it was decoded from: an envelope, a flattened record or a row. */
 void json_read_object(struct decoding *g, const cJSON *root);
@@ -174,7 +172,7 @@ uint32_t debezium_wanted_fields(const struct decoding *g);
 void key_read_id(struct decoding *g);
 /* Makes the record a tombstone: a delete whose id is in the key. */
 void key_read_tombstone(struct decoding *g);
-/* Reads a key that is JSON, or a bare text: all that no other format recognizes. */
+/* Reads a key that is JSON, or a bare text: all that no other format takes. */
 void key_read_text(const struct format *f, struct decoding *g);
 
 /* --- decode_row.c --- */
@@ -212,10 +210,7 @@ enum updated_at_type connect_time_text(const cJSON *schema, struct buf *buf, str
 
 /* --- decode_foreign.c --- */
 
-/* Formats that begin with the id of a schema. They are recognized, and refused as
- * unknown_schema. */
-bool foreign_is_registry_format(struct slice bytes); /* first byte 0 */
-bool foreign_is_single_object(struct slice bytes);   /* first bytes C3 01 */
+/* Refuse a value or a key in a format that needs a schema. */
 void foreign_refuse_value(const struct format *f, struct decoding *g);
 void foreign_refuse_key(const struct format *f, struct decoding *g);
 /* Refuses a value that is not JSON; `error` is what json_parse says. */

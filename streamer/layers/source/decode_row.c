@@ -96,13 +96,6 @@ static void set_unavailable(struct decoding *g, enum field field) {
            field_label(field));
 }
 
-static void set_text(struct decoding *g, enum field field, struct slice text) {
-    if (is_unavailable(text))
-        set_unavailable(g, field);
-    else
-        g->out->fields[field] = text;
-}
-
 void row_read_field(struct decoding *g, enum field field, struct typed item) {
     struct slice text = json_text(item.value);
     struct buf *converted = &g->decoder->converted[field];
@@ -159,7 +152,13 @@ void row_read(struct decoding *g, struct typed row, uint32_t wanted) {
 
 void row_read_flat(struct decoding *g, const struct json_pair *const found[FIELD_COUNT],
                    uint32_t wanted) {
-    for (enum field f = 0; f < FIELD_COUNT; f++)
-        if (found[f] != NULL && (wanted & FIELD_BIT(f)) != 0)
-            set_text(g, f, found[f]->text);
+    struct slice *fields = g->out->fields;
+    for (enum field f = 0; f < FIELD_COUNT; f++) {
+        if (found[f] == NULL || (wanted & FIELD_BIT(f)) == 0)
+            continue;
+        if (is_unavailable(found[f]->text))
+            set_unavailable(g, f);
+        else
+            fields[f] = found[f]->text;
+    }
 }
