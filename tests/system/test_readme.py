@@ -26,6 +26,7 @@ DOCUMENTS = {
     )
 }
 RUNNING = DOCUMENTS[ROOT / "docker" / "README.md"]
+COLUMNS = 100
 TWO_MINUTES = 12 * 1024  # bytes of README.md
 DATA = ROOT / "tests" / "data"
 PARTITIONS = 2  # what the embedded broker has, unless told otherwise
@@ -212,6 +213,13 @@ def test_readme__files_that_are_named_exist(document: Path) -> None:
     ):
         ours = any(f"/{file}".endswith(f"/{name}") for file in files)
         assert ours or name.startswith("rdkafka_"), name
+
+
+@EACH_DOCUMENT
+def test_readme__lines_are_short(document: Path) -> None:
+    prose = re.sub(r"```.*?```", "", DOCUMENTS[document], flags=re.DOTALL)
+    long = [x for x in prose.splitlines() if len(x) > COLUMNS and not x.startswith(("|", "!["))]
+    assert not long
 
 
 def test_readme__the_first_page_is_short() -> None:
