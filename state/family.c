@@ -29,7 +29,8 @@ bool family_is_only_scanned(enum family f) {
            f == FAMILY_ACCOUNT_CONFIRMATIONS;
 }
 
-static size_t account_n(struct slice key) {
+/* An account_id ends with a terminator where a time follows. */
+static size_t account_owner_n(struct slice key) {
     const char *end = key.n > KEY_PARTITION_BYTES
                           ? memchr(key.p + KEY_PARTITION_BYTES, 0, key.n - KEY_PARTITION_BYTES)
                           : NULL;
@@ -46,7 +47,7 @@ size_t family_owner_n(enum family f, struct slice key) {
         return key.n >= KEY_CUSTOMER_BYTES ? KEY_CUSTOMER_BYTES : 0;
     case FAMILY_ACCOUNT_HISTORY:
     case FAMILY_ACCOUNT_CONFIRMATIONS:
-        return account_n(key);
+        return account_owner_n(key);
     default:
         return 0;
     }

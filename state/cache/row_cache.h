@@ -84,7 +84,9 @@ void row_cache_release(struct row_cache *c);
 struct row *row_cache_find(struct row_cache *c, enum family f, struct slice key);
 /* The same for a key whose hash is known. Rows lie anywhere in memory. For a batch of look-ups,
  * row_cache_prefetch_slot well before the look-up and row_cache_prefetch_row a little before it
- * hide most of the wait for memory. */
+ * hide most of the wait for memory. Without all prefetches of this module a record costs about
+ * 5 % more CPU with 48 MiB of memory, a change 8 %, and about 4 % more with 256 MiB
+ * (`build/release/tests/cycle 1000000 100000 50331648`, and 268435456). */
 uint32_t row_cache_hash(enum family f, struct slice key);
 void row_cache_prefetch_slot(const struct row_cache *c, uint32_t hash);
 void row_cache_prefetch_row(const struct row_cache *c, uint32_t hash);

@@ -42,9 +42,9 @@ struct store {
     rocksdb_writeoptions_t *write;
 
     pthread_mutex_t commit_lock; /* is held by whoever writes anything */
-    uint64_t commits;            /* how many there were so far; under commit_lock */
-    bool has_buffered; /* something may have been written that is in no file yet; under commit_lock
-                        */
+    /* Under commit_lock: */
+    uint64_t commits;  /* how many there were so far */
+    bool has_buffered; /* something may have been written that is in no file yet */
 
     /* For each partition, the number of the batch that read or wrote it last. 0: no batch did, or
      * the partition was wiped since. */

@@ -6,7 +6,8 @@
  * The joined row and the summary nearly always agree with the current version of the timeline.
  * Fields equal to the current version are not stored, so the tail is valid only with that version:
  * it may be copied as it is as long as that version stays. What is read back is exactly what was
- * emitted. */
+ * emitted. With all fields stored, the state is a quarter larger, as much more is written, and a
+ * record costs 6 % more CPU (`build/release/tests/cycle 1000000 100000 268435456`). */
 #ifndef STREAMER_TASK_ACCOUNT_ROW_H
 #define STREAMER_TASK_ACCOUNT_ROW_H
 
