@@ -5,10 +5,11 @@ Cases:
   full          first load, into an empty database
   changed_full  the next night: the export holds all rows again, some accounts changed
   changed_only  the next night, where the export holds only the changed accounts
-Each is one `dbt build` without its tests, in a process of its own, with a project that dbt has parsed before.
-wall_seconds and cpu_seconds (user and system) are of that whole process; model_seconds is the part that dbt
-spent on the models, by its own account. Prints a JSON line for each measurement, then a table of
-medians. nightly.py puts build/bench/batch.jsonl beside its own figures.
+Each is one `dbt build` without its tests, in a process of its own, with a project that dbt has
+parsed before. wall_seconds and cpu_seconds (user and system) are of that whole process;
+model_seconds is the part that dbt says it spent on the models. Prints a JSON line for each
+measurement, then a table of medians. nightly.py puts build/bench/batch.jsonl beside its own
+figures.
 """
 
 import argparse

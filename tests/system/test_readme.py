@@ -230,7 +230,7 @@ def test_readme__the_first_page_is_short() -> None:
 
 
 def check_recipe(broker: str, summaries: list[Row]) -> None:
-    """What Python's consumer in schemas/README.md prints: how many rows, and the sum of balances."""
+    """What the Python consumer in schemas/README.md prints: how many rows, and their balances."""
     ((code,),) = (re.findall(r"```python\n(.*?)```", r, re.DOTALL) for r in marked("recipe-python"))
     done = subprocess.run(
         [sys.executable, "-c", code, broker],

@@ -268,16 +268,16 @@ static void test_query__history(void **state) {
 
 static void test_query__marts(void **state) {
     const struct rig *g = *state;
-    assert_answer(
-        g, "/v1/account_summary/A", NULL,
-        "{\"account_id\":\"A\",\"customer_id\":7,\"original_balance_amount\":\"2.00\","
-        "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"0.03\",\"new_balance_amount\":\"2.03\","
-        "\"calculated_at\":\"2024-02-20T00:00:00.000Z\"}");
-    assert_answer(
-        g, "/v1/customer_profile/7", NULL,
-        "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":true,\"total_accounts_count\":3,"
-        "\"total_balance_amount\":\"9.00\",\"total_annual_interest_amount\":\"0.14\","
-        "\"calculated_at\":\"2024-02-20T00:00:00.000Z\"}");
+    assert_answer(g, "/v1/account_summary/A", NULL,
+                  "{\"account_id\":\"A\",\"customer_id\":7,\"original_balance_amount\":\"2.00\","
+                  "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"0.03\","
+                  "\"new_balance_amount\":\"2.03\","
+                  "\"calculated_at\":\"2024-02-20T00:00:00.000Z\"}");
+    assert_answer(g, "/v1/customer_profile/7", NULL,
+                  "{\"customer_id\":7,\"customer_name\":\"ann\",\"has_loan_flag\":true,"
+                  "\"total_accounts_count\":3,"
+                  "\"total_balance_amount\":\"9.00\",\"total_annual_interest_amount\":\"0.14\","
+                  "\"calculated_at\":\"2024-02-20T00:00:00.000Z\"}");
     assert_status(g, "/v1/account_summary/B", NULL, 404);
     assert_status(g, "/v1/customer_profile/77", NULL, 404); /* a customer without accounts */
     assert_status(g, "/v1/customer_profile/x", NULL, 400);

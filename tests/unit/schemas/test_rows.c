@@ -283,7 +283,8 @@ static void test_rows__json_text(void **state) {
         &account_history_type,
         &(struct account_history_row){slice_str("A001"), -7, 1650000, slice_str("savings"), t, t,
                                       t + 86400000},
-        "{\"account_id\":\"A001\",\"customer_id\":-7,\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
+        "{\"account_id\":\"A001\",\"customer_id\":-7,\"balance_amount\":\"16500.00\","
+        "\"account_type\":\"savings\","
         "\"loaded_at\":\"2024-02-15T00:00:00.000Z\",\"valid_from_at\":\"2024-02-15T00:00:00.000Z\","
         "\"valid_to_at\":\"2024-02-16T00:00:00.000Z\"}");
     assert_json(
@@ -291,19 +292,22 @@ static void test_rows__json_text(void **state) {
         &(struct account_with_customer_row){slice_str("\\"), INT64_MAX, slice_str(""), false,
                                             INT64_C(999999999999999999), slice_str("checking"), 0},
         "{\"account_id\":\"\\\\\",\"customer_id\":9223372036854775807,\"customer_name\":\"\","
-        "\"has_loan_flag\":false,\"balance_amount\":\"9999999999999999.99\",\"account_type\":\"checking\","
+        "\"has_loan_flag\":false,\"balance_amount\":\"9999999999999999.99\","
+        "\"account_type\":\"checking\","
         "\"valid_from_at\":\"1970-01-01T00:00:00.000Z\"}");
-    assert_json(
-        &account_summary_type,
-        &(struct account_summary_row){slice_str("A"), 1, 1650000, 15, 24750, 1674750, t},
-        "{\"account_id\":\"A\",\"customer_id\":1,\"original_balance_amount\":\"16500.00\","
-        "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"247.50\",\"new_balance_amount\":\"16747.50\","
-        "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}");
+    assert_json(&account_summary_type,
+                &(struct account_summary_row){slice_str("A"), 1, 1650000, 15, 24750, 1674750, t},
+                "{\"account_id\":\"A\",\"customer_id\":1,\"original_balance_amount\":\"16500.00\","
+                "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"247.50\","
+                "\"new_balance_amount\":\"16747.50\","
+                "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}");
     assert_json(
         &customer_profile_type,
         &(struct customer_profile_row){1, slice_str("x"), false, 2, (int128)INT64_MAX * 100, 5, t},
-        "{\"customer_id\":1,\"customer_name\":\"x\",\"has_loan_flag\":false,\"total_accounts_count\":2,"
-        "\"total_balance_amount\":\"9223372036854775807.00\",\"total_annual_interest_amount\":\"0.05\","
+        "{\"customer_id\":1,\"customer_name\":\"x\",\"has_loan_flag\":false,"
+        "\"total_accounts_count\":2,"
+        "\"total_balance_amount\":\"9223372036854775807.00\","
+        "\"total_annual_interest_amount\":\"0.05\","
         "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}");
 }
 
@@ -523,12 +527,12 @@ static void test_rows__json_decimals(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct customer_profile_row row = {0};
         struct buf text = {0};
-        buf_printf(
-            &text,
-            "{\"customer_id\":1,\"customer_name\":\"x\",\"has_loan_flag\":true,"
-            "\"total_accounts_count\":1,\"total_balance_amount\":\"%s\","
-            "\"total_annual_interest_amount\":\"0.00\",\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}",
-            cases[i].text);
+        buf_printf(&text,
+                   "{\"customer_id\":1,\"customer_name\":\"x\",\"has_loan_flag\":true,"
+                   "\"total_accounts_count\":1,\"total_balance_amount\":\"%s\","
+                   "\"total_annual_interest_amount\":\"0.00\","
+                   "\"calculated_at\":\"2024-02-15T00:00:00.000Z\"}",
+                   cases[i].text);
         if (row_get_json(&customer_profile_type, json_parse(&json, buf_slice(&text)), &row) !=
             cases[i].ok)
             fail_msg("%s", cases[i].text);

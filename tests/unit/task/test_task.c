@@ -50,7 +50,8 @@ static void test_task__first_messages(void **state) {
     account(&shared, "A", 1000, 1, 1650000);
     assert_row(
         &shared, TOPIC_ACCOUNT_HISTORY, "A|1000",
-        "{\"account_id\":\"A\",\"customer_id\":1,\"balance_amount\":\"16500.00\",\"account_type\":\"savings\","
+        "{\"account_id\":\"A\",\"customer_id\":1,\"balance_amount\":\"16500.00\","
+        "\"account_type\":\"savings\","
         "\"loaded_at\":\"1970-01-01T00:00:01.007Z\",\"valid_from_at\":\"1970-01-01T00:00:01.000Z\","
         "\"valid_to_at\":null}");
     assert_null(cluster_last(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER,
@@ -91,15 +92,16 @@ static void test_task__customer_change_reaches_all_accounts(void **state) {
         buf_printf(
             &text,
             "{\"account_id\":\"%s\",\"customer_id\":1,\"original_balance_amount\":\"100.00\","
-            "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"1.50\",\"new_balance_amount\":\"101.50\"",
+            "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"1.50\","
+            "\"new_balance_amount\":\"101.50\"",
             ids[i]);
         assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, ids[i], buf_cstr(&text));
         buf_release(&text);
     }
-    assert_row(
-        &shared, TOPIC_ACCOUNT_SUMMARY, "other",
-        "{\"account_id\":\"other\",\"customer_id\":2,\"original_balance_amount\":\"100.00\","
-        "\"interest_rate_pct\":\"0.010\",\"annual_interest_amount\":\"1.00\",\"new_balance_amount\":\"101.00\"");
+    assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "other",
+               "{\"account_id\":\"other\",\"customer_id\":2,\"original_balance_amount\":\"100.00\","
+               "\"interest_rate_pct\":\"0.010\",\"annual_interest_amount\":\"1.00\","
+               "\"new_balance_amount\":\"101.00\"");
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
                PROFILE("ann", "true", "7", "700.00", "10.50"));
     assert_change_only(&shared);
@@ -500,11 +502,11 @@ static void many(char id[8], int i) {
 
 static void assert_profile_of(int accounts) { /* of ann, each with 1.00 at 1 % */
     struct buf text = {0};
-    buf_printf(
-        &text,
-        "{\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":false,\"total_accounts_count\":%d,"
-        "\"total_balance_amount\":\"%d.00\",\"total_annual_interest_amount\":\"%d.%02d\"",
-        accounts, accounts, accounts / 100, accounts % 100);
+    buf_printf(&text,
+               "{\"customer_id\":1,\"customer_name\":\"ann\",\"has_loan_flag\":false,"
+               "\"total_accounts_count\":%d,"
+               "\"total_balance_amount\":\"%d.00\",\"total_annual_interest_amount\":\"%d.%02d\"",
+               accounts, accounts, accounts / 100, accounts % 100);
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", buf_cstr(&text));
     buf_release(&text);
 }
