@@ -18,8 +18,7 @@ struct codec {
     bool (*decode)(const struct row_type *type, struct json *json, struct slice bytes, void *row);
 };
 
-/* {"account_id":"A-1","customer_id":7,…}: one object with the fields of the .avsc, in their order.
- */
+/* {"account_id":"A-1","customer_id":7,…}: one object with the fields of the .avsc, in order. */
 extern const struct codec codec_json;
 
 /* The codec whose values begin as `bytes` do; NULL if there is none. */

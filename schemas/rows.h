@@ -127,8 +127,7 @@ bool row_get_avro(const struct row_type *type, struct slice *in, void *row);
  *
  * Appends the JSON object of `row`. */
 void row_put_json(const struct row_type *type, const void *row, struct buf *out);
-/* Reads what row_put_json wrote. Unknown members are ignored. The slices point into the cJSON tree.
- */
+/* Reads what row_put_json wrote; ignores unknown members. The slices point into the cJSON tree. */
 bool row_get_json(const struct row_type *type, const cJSON *object, void *row);
 /* Does the same from the text, and several times faster: a text in exactly the form that
  * row_put_json gives to common values is read without a tree. The slices point into `text`, or into

@@ -115,9 +115,8 @@ static uint64_t leading_digits(const struct number *x, size_t n) {
     return v;
 }
 
-/* |x| × 10^scale, rounded half up. It has at most 18 digits before rounding. `shift` is x->power +
- * scale. A negative shift drops that many digits, and the first dropped digit decides how to round.
- */
+/* |x| × 10^scale, rounded half up. It has at most 18 digits before rounding. `shift` = x->power +
+ * scale. A negative shift drops that many digits, and the first of them decides how to round. */
 static uint64_t scaled_magnitude(const struct number *x, int64_t shift) {
     if (shift >= 0)
         return leading_digits(x, x->count) * power_of_ten(shift);
@@ -301,9 +300,7 @@ bool decimal_get_bytes(struct slice bytes, int128 *value) {
 
 #define LIMBS (DECIMAL_BYTES_MAX / 4)
 #define LIMB_DIGITS 9 /* one division by 10^9 takes off so many digits */
-#define DIGITS_MAX                                                                                 \
-    ((DECIMAL_BYTES_MAX * 8 / 29 + 1) * LIMB_DIGITS) /* 10^9 has more than 29 bits                 \
-                                                      */
+#define DIGITS_MAX ((DECIMAL_BYTES_MAX * 8 / 29 + 1) * LIMB_DIGITS)
 
 /* The absolute value of a number of many bytes, as words of 32 bits, the lowest first. */
 struct big {

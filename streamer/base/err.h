@@ -9,14 +9,19 @@
 /* What the caller has to do about it. */
 enum err_class {
     ERR_NONE = 0,
-    ERR_CONFIG,  /* the user's configuration or usage: exit code 2 */
-    ERR_RETRY,   /* abort the transaction, read the committed offsets again, catch up by replay, try
-                    again */
-    ERR_FENCED,  /* the same; another producer has taken over */
-    ERR_DENIED,  /* the same; a right is missing, so the brokers refuse it */
-    ERR_STOP,    /* the program cannot go on: it stops with this message and exit code 1 */
-    ERR_REBUILD, /* the local state is damaged or of another application: it is set aside and
-                    rebuilt from the topics */
+    /* The user's configuration or usage is wrong: exit code 2. */
+    ERR_CONFIG,
+    /* Abort the transaction, read the committed offsets again, catch up by replay, try again. */
+    ERR_RETRY,
+    /* As ERR_RETRY; another producer has taken over. */
+    ERR_FENCED,
+    /* As ERR_RETRY; a right is missing, so the brokers refuse it. */
+    ERR_DENIED,
+    /* The program cannot go on: it stops with this message and exit code 1. */
+    ERR_STOP,
+    /* The local state is damaged, or another application's: it is set aside and rebuilt from the
+     * topics. */
+    ERR_REBUILD,
 };
 
 struct err {

@@ -10,8 +10,7 @@
 #define MS_PER_HOUR (60 * MS_PER_MINUTE)
 #define MS_PER_DAY (24 * MS_PER_HOUR)
 
-/* The Gregorian calendar repeats every 400 years. Counting years from March puts the leap day last.
- */
+/* The Gregorian calendar repeats every 400 years. If years begin in March, the leap day is last. */
 #define DAYS_PER_ERA 146097
 #define DAYS_FROM_0000_03_01_TO_1970 719468
 
@@ -34,9 +33,8 @@ static bool date_is_real(struct date d) {
     return d.day >= 1 && d.day <= last;
 }
 
-/* Days since 1970-01-01; for the algorithm see Howard Hinnant, "chrono-compatible low-level date
- * algorithms".
- */
+/* Days since 1970-01-01. The algorithm is Howard Hinnant's ("chrono-compatible low-level date
+ * algorithms"). */
 static int64_t days_of_date(struct date d) {
     int64_t y = d.month <= 2 ? d.year - 1 : d.year;
     int64_t era = y / 400;

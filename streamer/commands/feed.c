@@ -72,8 +72,7 @@ static rd_kafka_t *new_producer(struct feed *f, struct err *e) {
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 
-/* False: the user has no right to write to the topic, and perhaps not even to see it; `e` says so.
- */
+/* False with `e`: the user has no right to write to the topic, and perhaps not even to see it. */
 static bool may_feed(const struct feed *f, struct err *e) {
     struct rights needed = rights_to_feed(f->fields.entity), missing;
     if (!rights_ask(f->producer, f->config, &needed, &missing, e) || rights_are_none(&missing))

@@ -151,8 +151,7 @@ static void put_lacking(struct buf *out, const struct feed_fields *f,
     }
 }
 
-/* The columns that only the other entity has, if the file has more fields of it than of this one.
- */
+/* The columns that only the other entity has, if the file has more fields of that than of this. */
 static void put_columns_of_other(struct buf *out, const struct feed_fields *f,
                                  const struct csv *csv, size_t lacking) {
     struct feed_fields other;

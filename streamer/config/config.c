@@ -525,8 +525,7 @@ static const struct setting *setting_of(const struct config *c, const char *key)
     return &c->settings[o - options];
 }
 
-/* Kafka treats '.' and '_' in topic names as the same, because its metrics do not tell them apart.
- */
+/* Kafka treats '.' and '_' in topic names as the same, as its metrics cannot tell them apart. */
 static bool topics_collide(const char *a, const char *b) {
     for (; *a != '\0' && *b != '\0'; a++, b++)
         if (*a != *b && (strchr("._", *a) == NULL || strchr("._", *b) == NULL))
@@ -582,8 +581,7 @@ static bool check_replication(const struct config *c, struct err *e) {
                                                  setting_of(c, "replication.factor")->origin);
 }
 
-/* A rate is at most 1, also with the bonus. The error names the one of the two that the user set.
- */
+/* A rate is at most 1, also with the bonus. The error names the setting that the user changed. */
 static bool check_rates(const struct config *c, struct err *e) {
     const struct rates *r = &c->rates;
     int32_t highest = 0;

@@ -105,8 +105,7 @@ bool check_hosts(const char *value, struct err *e) {
                value);
 }
 
-/* librdkafka also takes PROTOCOL://HOST:PORT, where PROTOCOL is a value of kafka.security.protocol.
- */
+/* librdkafka also takes PROTOCOL://HOST:PORT, with a PROTOCOL of kafka.security.protocol. */
 static bool is_protocol(struct slice scheme) {
     return slice_eq_nocase(scheme, "plaintext") || slice_eq_nocase(scheme, "ssl") ||
            slice_eq_nocase(scheme, "sasl_plaintext") || slice_eq_nocase(scheme, "sasl_ssl");

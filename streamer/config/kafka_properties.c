@@ -103,8 +103,7 @@ static const char *const secrets[] = {
     "sasl.oauthbearer.assertion.private.key.pem",
 };
 
-/* The properties of sasl.* that an operator needs to see. All others are masked, even unknown ones.
- */
+/* The properties of sasl.* that an operator needs to see. All others are masked, known or not. */
 static const char *const open_sasl[] = {
     "sasl.mechanism",
     "sasl.mechanisms",

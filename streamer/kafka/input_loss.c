@@ -25,8 +25,7 @@ static void put_loss(struct buf *out, const rd_kafka_topic_partition_t *p, int64
                start == 1 ? " is" : "s are", start == 1 ? "it" : "they");
 }
 
-/* Adds the partitions of the existing inputs to `list`, and a line to `out` for each missing input.
- */
+/* Adds the partitions of existing inputs to `list`, and a line to `out` for each missing input. */
 static void list_inputs(const struct config *c, const struct rd_kafka_metadata *metadata,
                         rd_kafka_topic_partition_list_t *list, struct buf *out) {
     for (int t = 0; t < TOPIC_COUNT; t++) {

@@ -30,8 +30,7 @@ static bool is_noise(const char *facility, const char *text) {
             (strstr(text, "Connect to ") != NULL || strstr(text, " brokers are down") != NULL));
 }
 
-/* What librdkafka calls an error (a lost connection) is a warning, because it recovers by itself.
- */
+/* What librdkafka calls an error (a lost connection) is a warning: it recovers by itself. */
 static enum log_level level_of(int syslog_level) {
     if (syslog_level <= 2)
         return LOG_ERROR;

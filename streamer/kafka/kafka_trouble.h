@@ -15,18 +15,19 @@ struct kafka_trouble {
     char mechanism[32]; /* sasl.mechanism; "": the login does not use SASL */
     bool is_refused_login;
     /* Set on librdkafka's threads; 0: none. */
-    atomic_int certificate_error; /* of the broker's certificate, as in openssl/x509_vfy.h */
-    atomic_int token_failure; /* the HTTP status of a token server that gave no token; -1: it did
-                                 not answer */
-    atomic_int kinit_failure; /* the exit code of a kinit that got no Kerberos ticket; -1: a signal
-                                 ended it */
+    /* An error of the broker's certificate, as in openssl/x509_vfy.h. */
+    atomic_int certificate_error;
+    /* The HTTP status of a token server that gave no token; -1: it did not answer. */
+    atomic_int token_failure;
+    /* The exit code of a kinit that got no Kerberos ticket; -1: a signal ended it. */
+    atomic_int kinit_failure;
 };
 
 /* Makes a client of `conf` report into `trouble`, which must outlive it, and wait some seconds
  * before it connects to a broker again. Sets error_cb, log_cb, ssl_cert_verify_cb and opaque. */
 bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e);
-/* Makes a producer that reports into `trouble`, to ask the brokers something. NULL with an error.
- */
+/* Makes a producer that reports into `trouble`, for questions to the brokers. NULL with an
+ * error. */
 rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *trouble,
                                 struct err *e);
 /* Whether trying again cannot help: a login is refused, or a certificate is not accepted. */

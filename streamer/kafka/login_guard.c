@@ -99,8 +99,7 @@ void login_guard_note_accepted(struct login_guard *g, const struct sockaddr *bro
     (void)pthread_mutex_unlock(&g->lock);
 }
 
-/* Forgets brokers that no client has tried again: they are gone, or no client needs them any more.
- */
+/* Forgets brokers that no client has tried again: they are gone, or nobody needs them any more. */
 static void forget_old(struct login_guard *g, int64_t now_ms) {
     for (size_t i = g->count; i-- > 0;)
         if (now_ms - g->refusals[i].last_ms > FORGET_MS)

@@ -1,7 +1,7 @@
 /* login_guard: keeps the clients of a process from locking their account. After a broker has
  * refused a login, one client tries again each minute. The others connect once the broker has
- * accepted a login. (Without the guard, librdkafka would try again each second, with every client.)
- */
+ * accepted a login. (Without the guard, librdkafka would try again each second, with every client
+ * of the process.) */
 #ifndef STREAMER_KAFKA_LOGIN_GUARD_H
 #define STREAMER_KAFKA_LOGIN_GUARD_H
 
@@ -19,9 +19,7 @@ struct login_guard *login_guard_new(void);
 /* Does not free the guard if a client has left threads behind (kafka_destroy). NULL is allowed. */
 void login_guard_free(struct login_guard *g);
 
-/* Makes a client of `conf` ask `g` before it connects. `g` must outlive the client. Sets
- * connect_cb.
- */
+/* Makes a client of `conf` ask `g`, which must outlive it, before it connects. Sets connect_cb. */
 bool login_guard_watch(rd_kafka_conf_t *conf, struct login_guard *g, struct err *e);
 /* To be called from the log callback of such a client, on librdkafka's threads, because only the
  * log tells at once that a login was refused. True: the line need not be shown, because

@@ -21,8 +21,7 @@ void owners_put_record(struct buf *value, enum owners_state state, const struct 
             buf_printf(value, " %s", c->topics[t]);
 }
 
-/* Removes the text up to the next space from `rest`, and returns it. Empty: there is no more text.
- */
+/* Takes the text up to the next space off `rest`, and returns it. Empty: there is no more text. */
 static struct slice next_text(struct slice *rest) {
     const char *space = rest->n > 0 ? memchr(rest->p, ' ', rest->n) : NULL;
     struct slice text = slice_of(rest->p, space != NULL ? (size_t)(space - rest->p) : rest->n);

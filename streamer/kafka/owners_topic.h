@@ -1,6 +1,6 @@
 /* owners_topic: reads the records of owners.h from partition 0 of the topic `topic.owners`, and
- * appends records to it. A start asks for topics (topics.c), and a reset gives them up (reset.c).
- */
+ * appends records to it. A start asks for topics (topics.c), and a reset gives topics up
+ * (reset.c). */
 #ifndef STREAMER_KAFKA_OWNERS_TOPIC_H
 #define STREAMER_KAFKA_OWNERS_TOPIC_H
 

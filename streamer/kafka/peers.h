@@ -16,13 +16,17 @@
 #include <stdint.h>
 
 enum peer_state {
-    PEER_UNKNOWN,  /* no instance is known to have the partition: there was no answer yet, or the
-                      group is rebalancing */
-    PEER_SILENT,   /* the instance that has it publishes no URL */
-    PEER_STRANGER, /* the instance that has it publishes a URL that is not trusted */
-    PEER_SELF,     /* the URL is this instance's own: the answer is old, or two instances publish
-                      the same URL */
-    PEER_KNOWN,    /* the instance that has it publishes a trusted URL */
+    /* No instance is known to have the partition: there was no answer yet, or the group is
+     * rebalancing. */
+    PEER_UNKNOWN,
+    /* The instance that has it publishes no URL. */
+    PEER_SILENT,
+    /* The instance that has it publishes a URL that is not trusted. */
+    PEER_STRANGER,
+    /* The URL is this instance's own: the answer is old, or two instances publish the same URL. */
+    PEER_SELF,
+    /* The instance that has it publishes a trusted URL. */
+    PEER_KNOWN,
 };
 
 struct peers;

@@ -178,8 +178,7 @@ static rd_kafka_error_t *send_offsets(struct producer *p,
     rd_kafka_error_t *error = p->kafka->send_offsets(p->client, offsets, group, p->timeout_ms);
     if (error == NULL || rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__STATE)
         return error;
-    /* The transaction has failed for another reason meanwhile. A second call returns that reason.
-     */
+    /* The transaction has failed for another reason before. A second call returns that reason. */
     rd_kafka_error_destroy(error);
     return p->kafka->send_offsets(p->client, offsets, group, p->timeout_ms);
 }

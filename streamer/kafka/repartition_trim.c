@@ -15,8 +15,9 @@ struct repartition_trim {
     const struct worker_kafka *kafka;
     struct kafka_client *client;
     int32_t n;
-    int64_t *noted, *asked; /* by [trimmed topic * n + partition]: the first offset to keep, as
-                               noted, and as last requested */
+    /* By [trimmed topic * n + partition]: the first offset to keep, as noted, and as last
+     * requested. */
+    int64_t *noted, *asked;
     bool under_way;
 };
 

@@ -12,9 +12,8 @@ struct repartition_trim;
 /* `k` and `client` (any consumer) are borrowed. n: the partitions of each topic. */
 struct repartition_trim *repartition_trim_new(const struct worker_kafka *k,
                                               struct kafka_client *client, int32_t n);
-/* Sends a last request if something was noted, and waits up to 10 s for its answer. NULL is
- * allowed.
- */
+/* Sends a last request, if something was noted, and waits for its answer for 10 s at most. NULL is
+ * allowed. */
 void repartition_trim_free(struct repartition_trim *p);
 
 /* Notes that all records before the offset `committed` are processed. Other topics than the

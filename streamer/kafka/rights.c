@@ -9,9 +9,8 @@
 #include <string.h>
 
 #define ANSWER_MS 5000 /* how long it waits for an answer */
-/* About how long the list of missing rights may be, so that an error (struct err) has room for
- * more.
- */
+/* About how long the list of missing rights may be: an error (struct err) holds more than the
+ * list. */
 #define TEXT_BYTES 720
 #define TIMEOUT_TOO_LONG_MS "2147480000" /* librdkafka adds 100 to this value */
 

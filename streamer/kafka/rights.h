@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a right is for: a topic (enum topic), or one of these. The first RIGHTS_TOPICS are topics.
- */
+/* What a right is for: a topic (enum topic), or one of these. The first RIGHTS_TOPICS are all
+ * topics, that of the owners included. */
 enum {
     RIGHTS_OWNERS = TOPIC_COUNT, /* topic.owners */
     RIGHTS_TOPICS,

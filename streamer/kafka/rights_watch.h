@@ -1,5 +1,4 @@
-/* rights_watch: while a worker runs, asks every few seconds which rights the user has. One thread.
- */
+/* rights_watch: asks every few seconds which rights the user of a worker has. One thread. */
 #ifndef STREAMER_KAFKA_RIGHTS_WATCH_H
 #define STREAMER_KAFKA_RIGHTS_WATCH_H
 

@@ -53,8 +53,7 @@ static void add_config(rd_kafka_NewTopic_t *topic, const char *name, const char 
     (void)rd_kafka_NewTopic_set_config(topic, name, value);
 }
 
-/* Records are only deleted by this program: those of repartition topics, once they are processed.
- */
+/* Only this program deletes records: those of repartition topics, once they are processed. */
 static void keep_for_ever(rd_kafka_NewTopic_t *topic) {
     add_config(topic, "retention.ms", "-1");
     add_config(topic, "retention.bytes", "-1");

@@ -12,8 +12,9 @@
 
 struct topic_layout {
     int32_t partitions[TOPIC_COUNT]; /* of each topic */
-    int32_t n; /* the partitions of every result and internal topic; only a quarantine that was
-                  created by somebody else may have another number */
+    /* The partitions of every result and internal topic; only a quarantine that somebody else has
+     * created may have another number. */
+    int32_t n;
     bool has_owners_topic;
     /* The shortest delete.retention.ms of the compacted topics: how long tombstones live. */
     int64_t delete_retention_ms;

@@ -21,9 +21,9 @@ struct kafka_client {
     rd_kafka_queue_t *rights;          /* the answers to ask_rights */
     int rights_pending;                /* how many of these answers are still to come */
     const struct config *config;
-    struct offset_sender *sender;          /* only of a producer */
-    rd_kafka_topic_t *topics[TOPIC_COUNT]; /* only of a producer, made by init_transactions; NULL:
-                                              it does not write to the topic */
+    struct offset_sender *sender; /* only of a producer */
+    /* Only of a producer, made by init_transactions. NULL: it does not write to the topic. */
+    rd_kafka_topic_t *topics[TOPIC_COUNT];
 };
 
 /* Takes ownership of `c` and of `conf`, which may be NULL. NULL with an error. */

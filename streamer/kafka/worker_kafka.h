@@ -50,8 +50,7 @@ struct kafka_transactional {
     const char *transactional_id;
     int timeout_ms;     /* of a transaction */
     atomic_int *breaks; /* counts connections that ended, on any thread */
-    /* From `serve` or `commit`: one message has got an offset, or never will (`code` is an error).
-     */
+    /* From `serve` or `commit`: one message has got an offset, or never will (`code` says why). */
     void (*delivered)(void *context, enum topic topic, int32_t partition, int64_t offset,
                       rd_kafka_resp_err_t code);
     void *context;

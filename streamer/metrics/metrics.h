@@ -1,7 +1,6 @@
 /* metrics: what this process counts and measures. Workers write these figures with relaxed atomics,
- * so that no record waits for a lock; the HTTP thread reads them. What each figure is called, and
- * how it is shown, is the business of metric_table.h.
- */
+ * so that no record waits for a lock; the HTTP thread reads them. metric_table.h says what each
+ * figure is called and how it is shown. */
 #ifndef STREAMER_METRICS_METRICS_H
 #define STREAMER_METRICS_METRICS_H
 

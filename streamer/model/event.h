@@ -16,10 +16,10 @@ enum entity { ENTITY_CUSTOMER, ENTITY_ACCOUNT, ENTITY_COUNT };
 /* A message as received. key.p or value.p is NULL if Kafka's key or value is null. */
 struct record {
     struct slice key, value;
-    int64_t timestamp_ms;   /* of the Kafka record; since the epoch */
-    bool by_time;           /* rule O10: its headers say that it is placed by its time */
-    int64_t replayed_at_ms; /* header quarantine.replayed_at, since the epoch; TIMESTAMP_NONE: there
-                               is none */
+    int64_t timestamp_ms; /* of the Kafka record; since the epoch */
+    bool by_time;         /* rule O10: its headers say that it is placed by its time */
+    /* The header quarantine.replayed_at, since the epoch. TIMESTAMP_NONE: there is none. */
+    int64_t replayed_at_ms;
 };
 
 enum change_kind {

@@ -53,8 +53,8 @@ static struct slice skip_marks(struct slice name) {
     return name;
 }
 
-/* Puts the normal form of a name into `out`, which has room for `max` bytes. False: it is longer.
- */
+/* Puts the normal form of a name into `out`, which has room for `max` bytes. False: it is too
+ * long. */
 static bool normalize(struct slice name, char *out, size_t max, struct slice *normal) {
     size_t n = 0;
     name = skip_marks(name);

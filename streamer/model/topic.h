@@ -4,8 +4,7 @@
 
 #include <stdbool.h>
 
-/* The settings `topic.*` name the first block. Internal topics are called "<app.id>-<suffix>".
- */
+/* The settings `topic.*` name the first block. Internal topics are called "<app.id>-<suffix>". */
 enum topic {
     TOPIC_CUSTOMERS, /* input */
     TOPIC_ACCOUNTS,  /* input */

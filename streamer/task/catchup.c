@@ -131,8 +131,8 @@ void catchup_apply(struct catchup *c, struct task_env *env, struct replay_buffer
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset) {
     assert(topic_is_replayed(topic));
     struct catchup_stream *s = &c->streams[topic];
-    if (s->done || offset < s->target) /* a new leader may briefly report an end before its last
-                                          records */
+    /* A new leader may briefly report an end before its last records. */
+    if (s->done || offset < s->target)
         return;
     finish(c, s, is_also_input(topic) ? s->target : offset > s->next ? offset : s->next);
 }

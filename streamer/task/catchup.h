@@ -44,10 +44,11 @@ struct catchup_stream {
 struct catchup {
     struct task *task;
     struct catchup_stream streams[TOPIC_COUNT];
-    int undone;         /* how many streams are not done */
-    bool needed;        /* there was something to replay */
-    bool has_old_marks; /* marks of task_replay_ahead that an earlier catch-up has set; the next
-                           catchup_apply removes them */
+    int undone;  /* how many streams are not done */
+    bool needed; /* there was something to replay */
+    /* An earlier catch-up has set marks (task_replay_ahead), which the next catchup_apply
+     * removes. */
+    bool has_old_marks;
 };
 
 /* Why the local state that `m` describes cannot be used, in words for the log. NULL: it can. Times

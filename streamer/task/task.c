@@ -471,8 +471,7 @@ static int64_t list_accounts(struct task_env *env, struct task *t, int64_t custo
 
 /* Stores a ref, or erases it if `body` is null (a tombstone: no account here belongs to the
  * customer any more). A tombstone is ignored if such an account exists: it has come back in the
- * meantime, and the answer to its link is under way. True: accounts are to be brought up to date.
- */
+ * meantime, and the answer to its link is under way. True: accounts must be brought up to date. */
 static bool store_ref(struct task_env *env, struct task *t, int64_t customer_id,
                       struct slice body) {
     struct slice old;

@@ -74,8 +74,8 @@ void counts_clear(struct counts *c);
 
 /* What is stored about a task, in the same write as its state. */
 struct task_meta {
-    /* The next offset in the task's partition of each topic; -1: nothing was read or written yet.
-     */
+    /* The next offset of the task's partition of each topic; -1: nothing was read or written
+     * yet. */
     int64_t positions[TOPIC_COUNT];
     int64_t committed_ms;       /* time of the last commit, epoch; 0: never */
     int64_t rows[FAMILY_COUNT]; /* the digest: how many keys each family holds */
@@ -135,8 +135,9 @@ struct task_env {
     struct task_origin origin;  /* of the message in work */
     const char *accounts_topic; /* the name of the input topic of accounts, as origins have it */
     int32_t partitions;         /* n: of every result and internal topic */
-    int64_t fanout_max_rows;    /* how many rows one call of task_apply_ref, _truncate or
-                                   task_refresh may change, about */
+    /* About how many rows one call of task_apply_ref, task_apply_truncate or task_refresh may
+     * change. */
+    int64_t fanout_max_rows;
     int64_t links_max; /* links that are part of a customer's row: 0 to CUSTOMER_LINKS_MAX */
     int64_t now_ms;    /* the calculated_at of results; set for each batch */
     struct counts counts;

@@ -71,8 +71,8 @@ static bool take_version(struct scan *s, struct task_env *env, struct version *v
     return true;
 }
 
-/* Reads the last closed versions, at most `max` (1 or 2), that start at or before `at`: ascending.
- */
+/* Reads the last closed versions that start at or before `at`, at most `max` (1 or 2),
+ * ascending. */
 static size_t take_before(struct scan *s, struct task_env *env, int64_t at, size_t max,
                           struct version *v) {
     size_t n = 0;

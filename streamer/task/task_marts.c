@@ -143,8 +143,7 @@ static bool ref_is_in_doubt(struct task_env *env, const struct task *t, int64_t 
            (customer == NULL && r->has_joined && r->joined.customer_id == customer_id);
 }
 
-/* Does nothing while the ref is in doubt: the ref that is still to come brings the rows up to date.
- */
+/* Does nothing while the ref is in doubt: the ref that is to come brings the rows up to date. */
 bool task_refresh_account(struct task_env *env, struct task *t, struct slice account_id,
                           const struct account_attributes *account,
                           const struct customer_ref *customer) {

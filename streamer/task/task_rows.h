@@ -31,13 +31,12 @@ void task_erase(struct task_env *env, struct task *t, enum family f, struct slic
  * byte; it points into `value`. */
 bool task_get(struct task_env *env, enum family f, struct slice key, struct buf *value,
               struct slice *body);
-/* Takes the format byte off a value of the state. False: it is another byte; sets the sticky error.
- */
+/* Takes the format byte off a value of the state. False with the sticky error: another byte. */
 bool task_body(struct kv *kv, enum family f, struct slice value, struct slice *body);
 /* Sets the sticky error: a value of the family cannot be read. */
 void task_damaged(struct kv *kv, enum family f);
-/* Takes MESSAGE_FORMAT off a value of an internal topic. False: it is another byte; sets the sticky
- * error. */
+/* Takes MESSAGE_FORMAT off a value of an internal topic. False with the sticky error: another
+ * byte. */
 bool task_message_body(struct kv *kv, enum topic topic, struct slice value, struct slice *body);
 
 /* Load the row of an id into env->account or env->customer. If there is none, the row is clear. The
@@ -63,9 +62,7 @@ struct timeline *task_load_timeline(struct task_env *env, const struct task *t, 
 void task_load_rest(struct task_env *env, enum entity entity, struct slice id,
                     const struct version *current);
 void task_save_timeline(struct task_env *env, struct task *t, enum entity entity, struct slice id);
-/* Decodes the attributes of a version of an account. False: they are damaged; sets the sticky
- * error.
- */
+/* Decodes the attributes of an account's version. False with the sticky error: they are damaged. */
 bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a);
 
 /* Keeps the index by customer and the count of current accounts. `before` and `after` are the

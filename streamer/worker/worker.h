@@ -65,8 +65,7 @@ struct worker *worker_new(const struct worker_options *o, struct err *e);
 /* Runs one cycle, or one poll of the group while the worker waits to try again. False: it was asked
  * to stop, or an error has ended it. */
 bool worker_step(struct worker *w);
-/* To be called after the last step: lets all tasks go, and reports an error that ended the worker.
- */
+/* Call it after the last step: it lets all tasks go, and reports an error that ended the worker. */
 void worker_finish(struct worker *w);
 /* Leaves the group. */
 void worker_free(struct worker *w);

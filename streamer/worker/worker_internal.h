@@ -43,15 +43,17 @@ struct source {
     int64_t next;      /* the next offset to process */
     int64_t committed; /* the next offset, as it was last committed; -1: none was */
     int64_t end;       /* one behind the last message that is known to wait */
-    int64_t seen_end;  /* the offset of the last end-of-partition event. Between the last message
-                          and this offset there are only transaction markers. */
+    /* The offset of the last end-of-partition event. Between the last message and this offset there
+     * are only transaction markers. */
+    int64_t seen_end;
 };
 
 /* The stage of a task. Each worker has a struct for every task; most of them are not its own. */
 enum task_stage {
-    STAGE_NONE,       /* the task is not assigned to this worker */
-    STAGE_WAITING,    /* another worker of this process still has the state, or the committed
-                         offsets are not known yet */
+    STAGE_NONE, /* the task is not assigned to this worker */
+    /* Another worker of this process still has the state, or the committed offsets are not known
+     * yet. */
+    STAGE_WAITING,
     STAGE_RESTORING,  /* the state is catching up with the topics */
     STAGE_REFRESHING, /* the rates have changed: the marts are computed anew */
     STAGE_READY,      /* the partitions are consumed, and queries are answered */
@@ -104,10 +106,11 @@ struct worker {
     bool must_rejoin;      /* the consumer or its assignment is unusable: leave, and join again */
     bool consumer_lingers; /* a consumer could not be destroyed: its threads still use `breaks` */
     int64_t joined_at_ms;  /* monotonic */
-    atomic_int breaks;     /* connections that ended and sessions that expired since the worker
-                              joined; counted on the consumer's threads */
-    struct err trouble;    /* an error of the consumer: the cycle that finds it fails with it */
-    struct err fatal;      /* an error that ends the worker */
+    /* Connections that ended and sessions that expired since the worker joined. They are counted on
+     * the consumer's threads. */
+    atomic_int breaks;
+    struct err trouble; /* an error of the consumer: the cycle that finds it fails with it */
+    struct err fatal;   /* an error that ends the worker */
 
     /* --- the batch --- */
     rd_kafka_message_t **messages; /* the collected messages */

@@ -13,8 +13,8 @@ const char *worker_topic(const struct worker *w, enum topic t);
 void worker_take_sources(struct worker *w, const rd_kafka_topic_partition_list_t *list);
 /* Forgets all sources. */
 void worker_forget_sources(struct worker *w);
-/* Makes every source begin at its committed offset again, once worker_locate_sources has read it.
- */
+/* Makes every source begin at its committed offset again, which worker_locate_sources then
+ * reads. */
 void worker_restart_sources(struct worker *w);
 
 /* NULL: this worker does not have the partition. */
@@ -32,9 +32,8 @@ bool worker_is_forward_only(const struct worker *w, const struct source *s);
  * did not know its topic yet. */
 bool worker_sources_are_whole(struct worker *w, struct err *e);
 
-/* Reads the committed offsets of these sources, and checks that nothing between there and the
- * start of the topic is lost. Sets `located`. ERR_STOP: records are lost, or a topic has changed.
- */
+/* Reads the committed offsets of these sources, and checks that nothing between there and the start
+ * of the topic is lost. Sets `located`. ERR_STOP: records are lost, or a topic is another one. */
 bool worker_locate_sources(struct worker *w, struct source *const *which, size_t count,
                            struct err *e);
 /* `e` says that the committed offset of `s` is fatal. That offset is some moments old: if this

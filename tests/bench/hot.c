@@ -216,8 +216,7 @@ static void process(struct bench *b, struct letters *l) {
     buf_clear(&l->bytes);
 }
 
-/* The events that are counted. A function of its own, so that callgrind can be told to count in it.
- */
+/* The events that are counted: in a function of its own, so that callgrind can count in it. */
 __attribute__((noinline)) static void work(struct bench *b) {
     process(b, &b->input);
 }
@@ -395,8 +394,7 @@ static void feed_expired(struct bench *b, const struct kind *k) {
     confirm_and_expire(b, k, part_ms(b, PART_END));
 }
 
-/* There are as many confirmations as there may be: all records of the history that changed nothing.
- */
+/* The history has as many confirmations as it may have: all its records that changed nothing. */
 static void feed_dropped(struct bench *b, const struct kind *k) {
     b->pipeline.env.confirmations_max = b->confirmations / 2 * 2;
     confirm(b, k, part_ms(b, PART_END), EVENTS);

@@ -63,8 +63,8 @@ struct broker {
     int open[BROKER_PRODUCERS]; /* the transaction of each id that is not done; -1: none */
     int generation;             /* of the group */
     int32_t partitions[TOPIC_COUNT];
-    enum topic unknown; /* the topic that the group's leader does not know yet; TOPIC_COUNT: it
-                           knows all */
+    /* the topic that the group's leader does not know yet; TOPIC_COUNT: it knows all */
+    enum topic unknown;
     int64_t now_ms;
     /* Deliberate mistakes (mutation.h). */
     bool ignores_generation, ignores_epoch, shows_all, offsets_at_once, tells_unstable;

@@ -156,8 +156,7 @@ static bool is_log(const struct order_model_options *o, const struct order_recor
     return WRONG(o, O1_ALL_LOG) || (r->is_log && !WRONG(o, O1_ALL_BY_TIME));
 }
 
-/* A delete whose time is found by O6. A replayed one goes where its Kafka timestamp belongs (O10).
- */
+/* A delete whose time O6 finds. A replayed one goes where its Kafka timestamp belongs (O10). */
 static bool is_timeless_delete(const struct order_record *r) {
     return !r->by_time && (r->kind == ORDER_TOMBSTONE || (r->kind == ORDER_DELETE && !r->has_time));
 }

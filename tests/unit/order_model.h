@@ -75,9 +75,9 @@ extern const char *const order_mistake_names[ORDER_MISTAKE_COUNT];
 struct order_model_options {
     int64_t late_window_ms, future_window_ms;
     /* Where schemas/README.md can be read in two ways; false: its letter. */
-    bool floor_by_time; /* O9's floor holds for records placed by time, too, not only for those of a
-                           log */
-    bool forgets;       /* what changed nothing is forgotten once it is older than late_window_ms */
+    /* O9's floor holds for records placed by time, too, not only for those of a log */
+    bool floor_by_time;
+    bool forgets; /* what changed nothing is forgotten once it is older than late_window_ms */
     enum order_mistake mistake;
 };
 
@@ -108,10 +108,10 @@ struct order_record {
     bool by_time;         /* O10: placed by O2 whatever else is set */
     bool is_read;         /* op r */
     bool has_time;
-    int64_t at;             /* its own time */
-    int64_t kafka_ms;       /* the Kafka timestamp */
-    int64_t early_after_ms; /* what future_window_ms is counted from: kafka_ms, or
-                               quarantine.replayed_at */
+    int64_t at;       /* its own time */
+    int64_t kafka_ms; /* the Kafka timestamp */
+    /* what future_window_ms is counted from: kafka_ms, or quarantine.replayed_at */
+    int64_t early_after_ms;
     struct order_position position;
     struct order_input input;
     bool id_from_value; /* of a rejected record (O7) */

@@ -38,8 +38,9 @@ struct world {
     struct rng rng;
     struct cluster cluster;
     struct world_style style;
-    int account_count; /* most worlds have a few; one in eight has more than fit a customer's row,
-                          mostly of one customer */
+    /* most worlds have a few; one in eight has more than fit a customer's row, mostly of one
+     * customer */
+    int account_count;
     bool large;
     struct order_model customers[WORLD_CUSTOMERS], accounts[WORLD_ACCOUNTS];
     struct order_model_floor floors[ENTITY_COUNT];

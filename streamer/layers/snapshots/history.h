@@ -63,8 +63,7 @@ struct confirmation_change {
 
 #define HISTORY_MOMENTS (2 * NEIGHBOUR_VERSIONS + NEIGHBOUR_CONFIRMATIONS + 1)
 
-/* The changes of an event. Slices point into the event, the old timeline or the neighbours.
- */
+/* The changes of an event. Slices point into the event, the old timeline or the neighbours. */
 struct history {
     struct version_change changes[HISTORY_MOMENTS + NEIGHBOUR_VERSIONS]; /* ascending by `from` */
     size_t change_count;

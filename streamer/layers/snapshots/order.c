@@ -103,8 +103,7 @@ bool order_is_later(const struct order_floor *a, const struct order_floor *b) {
 
 /* --- records with a place --- */
 
-/* O8: whether an upsert lies between a delete without a time of its own and the event before that.
- */
+/* O8: whether an upsert lies between a delete without a time of its own and the event before it. */
 static bool is_between_end_and_before(const struct timeline *t, const struct event *e, int64_t at) {
     return e->kind == CHANGE_UPSERT && t->memory.end == END_TOMBSTONE && at <= t->newest_event_at &&
            at > t->memory.before_end;
@@ -244,8 +243,8 @@ void order_note_ignored(struct timeline *t, const struct event *e, enum verdict 
     t->memory.last = verdict == VERDICT_REPEAT ? LAST_REPEAT : LAST_OTHER;
 }
 
-/* schemas/README.md, "Outdated rows": whether a rejected record is newer than the current version.
- */
+/* Whether a rejected record is newer than the current version (schemas/README.md, "Outdated
+ * rows"). */
 static bool makes_outdated(const struct timeline *t, const struct event *e, enum reason_code code) {
     if (!t->has_current || code == REASON_TOO_LATE)
         return false;

@@ -46,8 +46,8 @@ enum floor_side {
     /* Before the truncate, which has ended the id already, at a time not after the record's: that
      * end moves behind the record. */
     SIDE_BELOW_ITS_END,
-    /* The same for a truncate without a time: its end is dropped and made again behind the record.
-     */
+    /* The same for a truncate without a time: its end is dropped, and made anew behind the
+     * record. */
     SIDE_BELOW_AND_ON,
 };
 

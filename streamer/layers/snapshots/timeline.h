@@ -40,10 +40,12 @@ enum last_record {
 
 /* What kind of end the newest event is. */
 enum newest_end {
-    END_NONE,      /* an upsert, or a delete with a time of its own */
-    END_TOMBSTONE, /* a delete without a time (rule O6), which may turn out to have been earlier
-                      (O8) */
-    END_TRUNCATE,  /* the end that a truncate made (O9) */
+    /* An upsert, or a delete with a time of its own. */
+    END_NONE,
+    /* A delete without a time (rule O6), which may turn out to have been earlier (O8). */
+    END_TOMBSTONE,
+    /* The end that a truncate made (O9). */
+    END_TRUNCATE,
 };
 
 /* What rules O4 to O9 and "Outdated rows" have to remember of an id (schemas/README.md). */

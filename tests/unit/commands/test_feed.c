@@ -211,8 +211,8 @@ static void test_feed__several_files_with_their_own_columns(void **state) {
     config_release(&c);
 }
 
-/* More rows than the producer's queue holds, so that it is full now and then; order by key is kept.
- */
+/* More rows than the producer's queue holds, so that it is full now and then; keys keep their
+ * order. */
 static void test_feed__full_queue(void **state) {
     (void)state;
     enum { ROWS = 3000 };

@@ -406,8 +406,8 @@ static void test_metrics__no_series_comes_twice(void **state) {
     for (const char *line = text; *line != '\0' && line[1] != '\0'; line = strchr(line + 1, '\n')) {
         if (line[1] == '#')
             continue;
-        char series[256]; /* from the line break to the space before the value; no label value has
-                             one */
+        /* from the line break to the space before the value; no label value has one */
+        char series[256];
         (void)snprintf(series, sizeof series, "%.*s", (int)strcspn(line, " ") + 1, line);
         assert_int_equal(count(text, series), 1);
     }

@@ -342,8 +342,7 @@ static void test_rows__json_there_and_back(void **state) {
     json_release(&json);
 }
 
-/* Changes a text at random. Whether it is still valid or not, the two ways to read it must agree.
- */
+/* Changes a text at random. Whether it is still valid or not, both ways to read it must agree. */
 static void change_text(struct buf *text, struct rng *r) {
     static const char *const insertions[] = {" ",   "\n", "\\", "\\u0041",  "0",   "-",
                                              ",",   ".",  "\"", "\x1",      "é",   "\xff",

@@ -352,8 +352,8 @@ static const char *any_change(struct rng *r, char *text, size_t size, bool is_cu
     return text;
 }
 
-/* consumed = applied + unchanged + quarantined + forwarded, whatever comes, in pieces of any size.
- */
+/* consumed = applied + unchanged + quarantined + forwarded, for any input, in pieces of any
+ * size. */
 static void check_conservation(uint64_t seed, int log_percent) {
     static const int32_t partitions[] = {1, N, 5};
     struct rng r = rng_seeded(seed);

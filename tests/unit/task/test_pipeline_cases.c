@@ -51,8 +51,8 @@ static void unhex(const char *p, struct buf *out) {
         buf_put_byte(out, (char)byte);
 }
 
-/* The member `name` of the line, or its hexadecimal form. Returns whether it is there and not null.
- */
+/* The member `name` of the line, or its hexadecimal form. Returns whether it exists and is not
+ * null. */
 static bool read_bytes(const char *line, const char *name, struct buf *out) {
     char start[32];
     (void)snprintf(start, sizeof start, "\"%s_hex\": \"", name);

@@ -709,8 +709,8 @@ static void test_pipeline_log__unavailable_without_a_version(void **state) {
     rig_deliver(&g);
     assert_refused(&g, "ended", "malformed", "A");
     assert_int_equal(rig_outdated(&g, ENTITY_ACCOUNT), 0); /* nothing is current */
-    /* A late record from before the first version. The current row is newer, so it is not outdated.
-     */
+    /* A late record from before the first version: the current row is newer, so it is not
+     * outdated. */
     struct input late = rig_input(&g, TOPIC_CUSTOMERS, 0, NULL, CUSTOMER("1", "Ann"));
     rig_run(&g, &late);
     rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL,

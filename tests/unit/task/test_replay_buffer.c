@@ -49,8 +49,7 @@ static void check(const struct replay_buffer *p, const struct put *puts, size_t 
     }
 }
 
-/* All messages are there in their order, and all but the last of each key are marked as replaced.
- */
+/* All messages are kept in their order; all but the last one of each key are marked as replaced. */
 static void test_pending__last_of_each_key(void **state) {
     (void)state;
     static struct put puts[MESSAGES];

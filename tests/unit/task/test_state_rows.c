@@ -578,8 +578,8 @@ static void test_state_rows__customer(void **state) {
         fill_customer(&c, &r, &attributes);
         buf_clear(&bytes);
         customer_row_encode(&c.row, &bytes);
-        /* avro-c writes arrays without their size in bytes: it decodes ours and encodes it again.
-         */
+        /* avro-c writes arrays without their size in bytes: it decodes ours, and encodes it
+         * again. */
         peer_set_customer(peer, &c);
         buf_set(&expected, peer_encode(peer));
         peer_decode(peer, buf_slice(&bytes));

@@ -1,5 +1,5 @@
-/* Large commits, each of which makes a file of its own; and that nothing is left of one that fails.
- */
+/* Large commits, each of which makes a file of its own; a commit that fails leaves nothing
+ * behind. */
 #include "store_rig.h"
 
 #include "state/keys.h"
