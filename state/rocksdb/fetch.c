@@ -1,8 +1,7 @@
 /* Reads the rows that a batch asked for (prefetch_set.h) together, in the order of their keys.
  * Where files hold few other rows between them, they are scanned instead of looked up singly.
  * Without the scan, a re-feed in the order of ids costs nearly half as much CPU again with 48 MiB
- * of memory (`build/release/tests/cycle 1000000 100000 50331648`, phase
- * refeed). */
+ * of memory (phase "refeed" of `build/release/tests/cycle 1000000 100000 50331648`). */
 #include "state/rocksdb/batch_internal.h"
 
 #define AHEAD ((size_t)8) /* rows: about as many cache misses as a core has in flight */
@@ -78,8 +77,8 @@ static size_t range_from(const struct prefetch_set *set, size_t from) {
     return n;
 }
 
-/* Whether the files hold few other rows between the first and the last of these keys, as is so when
- * a feed comes in the order of its ids. */
+/* Whether the files hold few other rows between the first and the last of these keys. This is the
+ * case when a feed comes in the order of its ids. */
 static bool is_dense(struct batch *b, enum family f, const struct prefetch_set *set, size_t from,
                      size_t n) {
     struct store *s = b->store;

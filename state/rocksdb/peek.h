@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* Whether the directory could be opened. It either exists and can be written to, or it can be made
- * together with the folders above it. And no other process uses it. False with ERR_CONFIG. */
+/* Whether the directory could be opened: it exists and can be written to, or it can be made
+ * together with the folders above it; and no other process uses it. False with ERR_CONFIG. */
 bool peek_usable(const char *dir, struct err *e);
 
 /* Reads a fact (store.h) of the store in `dir` into `value`, which stays empty if there is no store

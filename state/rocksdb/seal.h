@@ -7,8 +7,8 @@
  *   DAMAGED   is written when damage is found: the reason, as text
  *
  * RocksDB has checksums for what it reads. But if the end of its MANIFEST is lost, it opens without
- * an error, at the newest position, with rows missing. Nothing here is synced: what a power cut
- * leaves does not agree, and so counts as not clean. */
+ * an error, at the newest position, with rows missing. Nothing here is synced: files that a
+ * power cut has left do not agree with the seal, so they count as not clean. */
 #ifndef STREAMER_STATE_ROCKSDB_SEAL_H
 #define STREAMER_STATE_ROCKSDB_SEAL_H
 

@@ -12,10 +12,10 @@ typedef __int128 int128;
 
 enum decimal_result { DECIMAL_OK, DECIMAL_NOT_A_NUMBER, DECIMAL_OUT_OF_RANGE };
 
-/* Reads [+-]?(digits[.[digits]]|.digits)([eE][+-]?digits)? and nothing else. *value is the number ×
- * 10^scale, rounded half away from zero; `scale` is 0 … 9. DECIMAL_OUT_OF_RANGE: the result has
- * more than `precision` (1 … 18) digits. The text may be of any length and have any exponent. -0 is
- * 0. */
+/* Reads [+-]?(digits[.[digits]]|.digits)([eE][+-]?digits)? and nothing else; -0 is 0. The text may
+ * be of any length and have any exponent. *value is the number × 10^scale, rounded half away from
+ * zero; `scale` is 0 … 9. DECIMAL_OUT_OF_RANGE: the result has more than `precision` (1 … 18)
+ * digits. */
 enum decimal_result decimal_parse(struct slice text, int precision, int scale, int64_t *value);
 
 /* Reads the same grammar ("1001.0", "1e3"). DECIMAL_OUT_OF_RANGE: the number is no integer, or does
@@ -31,8 +31,8 @@ void decimal_put(struct buf *out, int128 value, int scale);
 int128 decimal_divide(int128 numerator, int128 denominator);
 
 /* The bytes of Avro's and Kafka Connect's decimals: two's complement, big-endian, as few bytes as
- * hold the value (1 … 16). decimal_put_bytes appends them. decimal_get_bytes returns false unless 1
- * <= bytes.n <= 16. */
+ * hold the value (1 … 16). decimal_put_bytes appends them. decimal_get_bytes reads them; false:
+ * `bytes` is not 1 to 16 bytes long. */
 void decimal_put_bytes(struct buf *out, int128 value);
 bool decimal_get_bytes(struct slice bytes, int128 *value);
 

@@ -29,8 +29,8 @@ struct err {
     char text[1024];
 };
 
-/* Fills `e`; a text that is too long is cut. Returns false, so that a caller can `return
- * err_set(...)`. */
+/* Fills `e`; a text that is too long is cut. Returns false, so that a caller can return the result
+ * of err_set. */
 bool err_set(struct err *e, enum err_class class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts "text: " before the text of `e`. Returns false. */

@@ -15,8 +15,9 @@
 
 /* Reads ISO-8601 text, extended or basic, in one of these forms:
  *
- *   YYYY-MM-DD[zone]   YYYY-MM-DD[T|t|space]HH:MM[:SS[.fraction]][zone]
- *   YYYYMMDD[zone]     YYYYMMDD[T|t|space]HHMMSS[.fraction][zone] YYYYMMDDHHMMSS[.fraction][zone]
+ *   YYYY-MM-DD[zone]     YYYY-MM-DD[T|t|space]HH:MM[:SS[.fraction]][zone]
+ *   YYYYMMDD[zone]       YYYYMMDD[T|t|space]HHMMSS[.fraction][zone]
+ *                        YYYYMMDDHHMMSS[.fraction][zone]
  *
  * The zone is Z, ±HH, ±HHMM or ±HH:MM; without one the time is UTC. A date means the beginning of
  * that day in its zone. The fraction is cut to milliseconds. False: the text is something else, or

@@ -145,7 +145,7 @@ static void put_lacking(struct buf *out, const struct feed_fields *f,
             if (f->known.names[i].field != (enum field)field)
                 continue;
             buf_put_str(out, before);
-            buf_put_slice(out, f->known.names[i].usual);
+            buf_put_slice(out, f->known.names[i].spelling);
             before = " or ";
         }
     }

@@ -25,8 +25,8 @@ struct http_client;
 /* `authorities` is the path of a PEM file with the certificates of the authorities; "": the
  * system's. It is borrowed. NULL with `e`: libcurl or the thread failed. */
 struct http_client *http_client_new(const char *authorities, struct err *e);
-/* Ends all requests that are under way: each gets an answer of status 0, and so does every later
- * one. NULL is allowed. */
+/* Ends all requests that are under way: each gets an answer of status 0. Every later request gets
+ * such an answer, too. NULL is allowed. */
 void http_client_stop(struct http_client *c);
 /* Stops and frees it. NULL is allowed. */
 void http_client_free(struct http_client *c);

@@ -47,10 +47,11 @@ bool producer_begin(struct producer *p, struct err *e);
  * certainly committed. */
 bool producer_commit(struct producer *p, const rd_kafka_topic_partition_list_t *offsets,
                      const rd_kafka_consumer_group_metadata_t *group, struct err *e);
-/* False: another producer is needed for the next transaction. That is so while a transaction is
- * open, so also after one that was not committed. It is also so if a connection broke during the
- * last commit, or if that was slow: a retried request may then reach the broker late and end a
- * later transaction, a limit of Kafka's protocol that Jepsen found (Bufstream 0.1.0, 2024-11). */
+/* False: another producer is needed for the next transaction. This is the case while a transaction
+ * is open, and therefore after one that was not committed. It is also the case if a connection
+ * broke during the last commit, or if that commit was slow: a retried request may then reach the
+ * broker late and end a later transaction, a limit of Kafka's protocol that Jepsen found (Bufstream
+ * 0.1.0, 2024-11). */
 bool producer_is_usable(const struct producer *p);
 
 /* One behind the last message that this producer has delivered to the partition; -1: none yet. */

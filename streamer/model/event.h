@@ -46,7 +46,7 @@ enum field {
 /* What the text of FIELD_UPDATED_AT is. */
 enum updated_at_type {
     UPDATED_AT_TEXT,   /* the text as received, which staging reads */
-    UPDATED_AT_MS,     /* decimal epoch milliseconds, made as the record's schema says */
+    UPDATED_AT_MS,     /* decimal epoch milliseconds, converted as the record's schema says */
     UPDATED_AT_NO_DATE /* the text as received, for the reason: its type in the schema is no date */
 };
 
@@ -54,18 +54,19 @@ enum updated_at_type {
 struct decoded {
     enum change_kind kind;
     struct slice fields[FIELD_COUNT]; /* valid UTF-8, untrimmed; p == NULL: missing or null */
-    uint32_t unavailable; /* FIELD_BITs of fields that are __debezium_unavailable_value; their texts
-                             are null */
+    /* FIELD_BITs of fields that are __debezium_unavailable_value. Their texts are null. */
+    uint32_t unavailable;
     bool has_source_time; /* Debezium's source.ts_ms or __source_ts_ms is there and not 0 */
     int64_t source_time_ms;
     enum updated_at_type updated_at_type;
-    bool has_metadata;   /* rule O1: an envelope with `source`, or flat with Debezium's metadata */
-    bool is_read;        /* op r: a row of a snapshot */
-    bool id_is_from_key; /* the value does not say the id, so it is from the key */
-    struct slice position;      /* see position.h; empty: none */
-    uint32_t unknown_fields;    /* how many members of the record are not fields of the entity */
-    struct slice strange_names; /* the names of these, for the reason, if the record has no field of
-                                   the entity at all */
+    /* Rule O1: the record is an envelope with `source`, or is flat with Debezium's metadata. */
+    bool has_metadata;
+    bool is_read;            /* op r: a row of a snapshot */
+    bool id_is_from_key;     /* the value does not say the id, so it is from the key */
+    struct slice position;   /* see position.h; empty: none */
+    uint32_t unknown_fields; /* how many members of the record are not fields of the entity */
+    /* The names of these, for the reason, if the record has no field of the entity at all. */
+    struct slice strange_names;
 };
 
 enum account_type { ACCOUNT_SAVINGS, ACCOUNT_CHECKING };
@@ -75,8 +76,8 @@ static inline const char *account_type_name(enum account_type type) {
 bool account_type_find(struct slice name, enum account_type *type);
 
 /* The staging layer's result. For CHANGE_DELETE and CHANGE_TOMBSTONE only these are set: id,
- * customer_id (of a customer), and what says when and where the change was. For CHANGE_TRUNCATE
- * only the latter is set. */
+ * customer_id (of a customer), and what says when and where the change was made. For
+ * CHANGE_TRUNCATE only what says when and where is set. */
 struct event {
     enum entity entity;
     enum change_kind kind;
@@ -90,15 +91,16 @@ struct event {
     enum account_type account_type;
     uint32_t unavailable; /* FIELD_BITs of fields that keep the value that holds at this place */
     int64_t event_at_ms, loaded_at_ms; /* since the epoch; event_at in the years 0001 … 9999 */
-    bool has_own_time; /* event_at is the record's own time, else it is the Kafka timestamp,
-                          loaded_at */
-    bool is_log; /* rule O1: its topic is a database's log, so the partition's order is the truth */
-    bool by_time; /* rule O10: it is placed by its time (O2), whatever it carries, and is_log is
-                     false */
-    bool is_read; /* it is a row of a snapshot */
-    struct slice position;    /* see position.h; empty: none */
-    int64_t early_after_ms;   /* future.window is counted from here: Kafka's timestamp, or
-                                 quarantine.replayed_at */
+    /* event_at is the record's own time; else it is the Kafka timestamp, as loaded_at. */
+    bool has_own_time;
+    /* Rule O1: its topic is a database's log, so the order of the partition is the truth. */
+    bool is_log;
+    /* Rule O10: it is placed by its time (O2), whatever it carries, and is_log is false. */
+    bool by_time;
+    bool is_read;          /* it is a row of a snapshot */
+    struct slice position; /* see position.h; empty: none */
+    /* future.window is counted from here: Kafka's timestamp, or quarantine.replayed_at. */
+    int64_t early_after_ms;
     int32_t source_partition; /* where the record is in its input topic */
     int64_t source_offset;
     uint32_t null_fields; /* FIELD_BITs of fields that were null, for the metrics */

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-#define NAME(usual, normal, field, rank)                                                           \
-    { {(usual), sizeof(usual) - 1}, {(normal), sizeof(normal) - 1}, field, rank }
+#define NAME(spelling, normal, field, rank)                                                        \
+    { {(spelling), sizeof(spelling) - 1}, {(normal), sizeof(normal) - 1}, field, rank }
 
 static const struct field_name customer_names[] = {
     NAME("customer_id", "customerid", FIELD_CUSTOMER_ID, FIELD_RANK_OWN),
@@ -82,7 +82,7 @@ const struct field_name *field_names_find_exact(const struct field_names *n, siz
     for (size_t turn = 0; turn < n->count; turn++) {
         size_t i = *next < n->count ? *next : 0;
         *next = i + 1;
-        if (slice_eq(n->names[i].usual, name))
+        if (slice_eq(n->names[i].spelling, name))
             return &n->names[i];
     }
     return NULL;
@@ -104,7 +104,7 @@ static bool find_field(enum entity entity, struct slice label, enum field *field
     for (size_t i = 0; i < built_in[entity].count; i++) {
         const struct field_name *name = &built_in[entity].names[i];
         *field = name->field;
-        if (name->rank == FIELD_RANK_OWN && slice_eq(name->usual, label))
+        if (name->rank == FIELD_RANK_OWN && slice_eq(name->spelling, label))
             return true;
     }
     return false;
@@ -119,8 +119,8 @@ static bool refuse_field(enum entity entity, struct slice label, struct err *e) 
         const struct field_name *name = &built_in[entity].names[i];
         if (name->rank != FIELD_RANK_OWN)
             continue;
-        nearest_offer(&nearest, name->usual.p);
-        buf_printf(&valid, "%s%s", valid.n > 0 ? ", " : "", name->usual.p);
+        nearest_offer(&nearest, name->spelling.p);
+        buf_printf(&valid, "%s%s", valid.n > 0 ? ", " : "", name->spelling.p);
     }
     if (nearest.best[0] != '\0')
         (void)err_set(e, ERR_CONFIG, "no field \"%.80s\", did you mean %s?", typed, nearest.best);

@@ -19,8 +19,8 @@
 enum field_rank { FIELD_RANK_OWN, FIELD_RANK_CONFIGURED, FIELD_RANK_ALIAS, FIELD_RANKS };
 
 struct field_name {
-    struct slice usual;  /* as most records spell it, which is looked for first */
-    struct slice normal; /* in lower case and without what does not count */
+    struct slice spelling; /* as most records spell it, or as it is configured */
+    struct slice normal;   /* in lower case and without what does not count */
     enum field field;
     enum field_rank rank;
 };
@@ -44,7 +44,7 @@ void field_names_release(struct field_names *n);
  * sets *next to 0 for the first member of a row. */
 const struct field_name *field_names_find(const struct field_names *n, size_t *next,
                                           struct slice name);
-/* The same, but only for a name that is spelled exactly as usual, or as configured. */
+/* The same, but only for a name that has exactly that spelling. */
 const struct field_name *field_names_find_exact(const struct field_names *n, size_t *next,
                                                 struct slice name);
 

@@ -146,7 +146,7 @@ static void log_serving(const struct service *s) {
                             : "");
 }
 
-/* In this order. */
+/* The steps of a start, in this order. */
 static bool (*const start_steps[])(struct service *s, struct err *e) = {
     read_http_files,        /* wrong settings are found first */
     check_machine,          /* limits, clients, state directory */
@@ -225,8 +225,8 @@ static void take_kafka(struct config *to, const struct config *from) {
     to->kafka_count = from->kafka_count;
 }
 
-/* The guard of logins is not asked: a broker that refuses the login of now may let the new one in.
- * The watch of brokers is not told: a new login that is refused is no broker that is lost. */
+/* The guard of logins is not asked, because a broker that refuses the present login may accept the
+ * new one. The watch of brokers is not told, because a broker that refuses a login is not lost. */
 static bool can_take_over(const struct service *s, const struct config *fresh, struct err *e) {
     struct config candidate = s->config;
     take_kafka(&candidate, fresh);
@@ -237,7 +237,7 @@ static bool can_take_over(const struct service *s, const struct config *fresh, s
     return preflight_clients(&candidate, e) && connect_is_let_in(&candidate, e);
 }
 
-/* What logins were refused before says nothing of the new ones. */
+/* Logins that were refused before say nothing about the new ones. */
 static void forget_refusals(struct service *s) {
     login_guard_free(s->config.logins);
     s->config.logins = login_guard_new();

@@ -11,7 +11,7 @@
 /* Sets `set` to the signals that stop the process. */
 void signals_of_stop(sigset_t *set);
 
-/* Blocks all signals of above in this thread and in those that it starts later; call it before any
+/* Blocks all these signals in this thread and in those that it starts later; call it before any
  * thread starts. Without `can_reload` SIGHUP is not blocked, and ends the process. */
 void signals_block(bool can_reload);
 

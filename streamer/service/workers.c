@@ -7,8 +7,8 @@
 
 /* --- life */
 
-/* Writers come first, so that a client that asks all the time does not keep the workers from coming
- * and going. */
+/* A thread that waits to write comes first. Otherwise a client that asks all the time would keep
+ * the workers from beginning and ending. */
 void workers_init(struct workers *w) {
     *w = (struct workers){.absent_since_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME)};
     pthread_rwlockattr_t kind;
@@ -20,8 +20,8 @@ void workers_init(struct workers *w) {
 
 void workers_prepare(struct workers *w, const struct worker_options *common,
                      const char *transactional_id) {
-    w->wanted = (size_t)common->config->workers;
-    w->list = mem_calloc(w->wanted, sizeof(struct worker *));
+    w->full_count = (size_t)common->config->workers;
+    w->list = mem_calloc(w->full_count, sizeof(struct worker *));
     w->state_owners = mem_calloc((size_t)common->layout->n, sizeof *w->state_owners);
     w->transactional_id = transactional_id;
     w->common = *common;
@@ -43,7 +43,7 @@ static bool begin_one(struct workers *w, size_t index, struct err *e) {
 }
 
 bool workers_begin(struct workers *w, struct err *e) {
-    for (size_t i = 0; i < w->wanted; i++)
+    for (size_t i = 0; i < w->full_count; i++)
         if (!begin_one(w, i, e))
             return false;
     return true;
@@ -82,9 +82,9 @@ void workers_unlock(struct workers *w) {
     (void)pthread_rwlock_unlock(&w->lock);
 }
 
-/* --- what they are at */
+/* --- what the workers do now */
 
-/* Steps from running. */
+/* How many steps the worker is away from running. */
 static int distance(const struct worker *w) {
     static const int steps[] = {
         [WORKER_RUNNING] = 0,  [WORKER_RESTORING] = 1, [WORKER_CONNECTING] = 2,
@@ -124,7 +124,7 @@ bool workers_are_settled(const struct workers *w) {
     for (size_t i = 0; i < w->count; i++)
         if (worker_phase(w->list[i]) == WORKER_CONNECTING)
             return false;
-    return w->count == w->wanted;
+    return w->count == w->full_count;
 }
 
 int64_t workers_backlog(const struct workers *w) {

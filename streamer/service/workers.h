@@ -14,8 +14,8 @@
 struct workers {
     pthread_rwlock_t lock; /* over `list`, `count` and absent_since_ms */
     struct worker **list;
-    size_t count;             /* of those that are there: 0, or all but while they begin */
-    size_t wanted;            /* of all */
+    size_t count;             /* workers that have begun: full_count, or 0 once they are stopped */
+    size_t full_count;        /* as many as the setting `workers` says */
     int64_t absent_since_ms;  /* since 1970: the start, or when they were last stopped */
     atomic_int *state_owners; /* worker.h */
     struct worker_options common;
@@ -23,28 +23,30 @@ struct workers {
 };
 
 void workers_init(struct workers *w);
-/* Once, before workers_begin. `common`: what the options of all workers have in common; index,
- * transactional_id and state_owners are filled in here. transactional_id is borrowed. */
+/* Call it once, before workers_begin. `common` is what the options of all workers have in common;
+ * index, transactional_id and state_owners are filled in here. transactional_id is borrowed. */
 void workers_prepare(struct workers *w, const struct worker_options *common,
                      const char *transactional_id);
-/* False with `e` if Kafka refuses one; those before it run, and are to be stopped. */
+/* Starts all workers. False with `e` if Kafka refuses one; the workers before it then run, and the
+ * caller must stop them. */
 bool workers_begin(struct workers *w, struct err *e);
-/* Lets all finish their transactions, at the same time, and ends them. False with the first error
- * that had ended one of them. */
+/* Lets all workers finish their transactions, at the same time, and ends them. False with the first
+ * error that had ended one of them. */
 bool workers_stop(struct workers *w, struct err *e);
 void workers_release(struct workers *w); /* after workers_stop */
 
-/* Between these two the workers neither come nor go. The thread that begins and stops them needs no
- * lock; every other thread holds it while it calls what follows. */
+/* Between these two calls no worker begins or ends. The thread that begins and stops the workers
+ * needs no lock; every other thread holds it while it calls what follows. */
 void workers_lock(struct workers *w);
 void workers_unlock(struct workers *w);
 
 /* The worker that is furthest from running: if it runs, all do. NULL: there are none. */
 struct worker *workers_slowest(const struct workers *w);
-/* That one's phase; WORKER_CONNECTING if there are none. */
+/* The phase of workers_slowest; WORKER_CONNECTING if there are no workers. */
 enum worker_phase workers_phase(const struct workers *w);
-/* Whether one of them has the task of that partition, restored; or has it, restored or not. */
+/* Whether one of them has the task of that partition, and has restored it. */
 bool workers_own(const struct workers *w, int32_t partition);
+/* Whether one of them has the task of that partition, restored or not. */
 bool workers_hold(const struct workers *w, int32_t partition);
 /* Whether the group has given each of them its partitions. */
 bool workers_are_settled(const struct workers *w);

@@ -6,14 +6,14 @@
 #include "streamer/task/task.h"
 
 enum invariant {
-    /* For each entity: consumed (input and repartition topics) = applied + unchanged + quarantined
-       + forwarded. */
+    /* For each entity: consumed (from input and repartition topics)
+     * = applied + unchanged + quarantined + forwarded. */
     INVARIANT_CONSERVATION,
-    INVARIANT_OFFSETS, /* a committed offset never decreases, and only offsets that were read are
-                          committed */
+    /* A committed offset never decreases, and only offsets that were read are committed. */
+    INVARIANT_OFFSETS,
     /* The counts of a task fit together: none is negative; there are as many current accounts as
-       entries in the index by customer; at most that many joined rows; at most as many summaries as
-       joined rows. */
+     * entries in the index by customer, at most that many joined rows, and at most as many
+     * summaries as joined rows. */
     INVARIANT_ROWS,
     INVARIANT_COUNT
 };

@@ -20,7 +20,7 @@ static void unreadable(struct task_env *env, enum topic topic, struct slice key)
             (int)(key.n > 200 ? 200 : key.n), key.p, (int)topic);
 }
 
-/* Splits "<id>|<valid_from>" at the last bar, for an account_id may contain one. */
+/* Splits "<id>|<valid_from>" at the last bar, because an account_id may contain bars. */
 static bool split_history_key(struct slice key, struct slice *id, int64_t *from) {
     const char *bar = key.n > 0 ? memrchr(key.p, '|', key.n) : NULL;
     if (bar == NULL)
@@ -38,7 +38,7 @@ static bool read_version(struct task_env *env, enum entity entity, struct slice 
            history_row_to_version(entity, &row, &env->attributes, v);
 }
 
-/* Keeps the index and the count of current accounts. `before` and `after` are encoded attributes;
+/* Updates the index and the count of current accounts. `before` and `after` are encoded attributes;
  * p == NULL: there was, or is, no current version. */
 static void follow_account(struct task_env *env, struct task *t, struct slice id,
                            struct slice before, struct slice after) {
@@ -50,7 +50,7 @@ static void follow_account(struct task_env *env, struct task *t, struct slice id
 }
 
 /* Whether there may be a closed version that starts at `from`. There is none if the current version
- * starts then, nor if no event is newer, for only an event behind its start closes a version.
+ * starts then, nor if no event is newer, because only an event behind its start closes a version.
  * Versions mostly come in their order, so this saves most lookups. */
 static bool may_be_closed(const struct timeline *line, int64_t from) {
     return from < line->newest_event_at && !(line->has_current && line->current.from == from);
@@ -81,7 +81,7 @@ static int64_t set_closed(struct task_env *env, struct task *t, enum entity enti
     return old.to;
 }
 
-/* Keeps the time of the id's newest event, which versions and confirmations tell: `newest` is the
+/* Updates the time of the id's newest event, which versions and confirmations tell: `newest` is the
  * newest time in what the message brought, `former` the newest in what it replaced. The newest
  * event can become an older one by rule O8. */
 static void follow_newest(struct task_env *env, struct task *t, enum entity entity, struct slice id,

@@ -50,8 +50,8 @@ static bool same_key(const struct replay_buffer *s, size_t i, size_t k) {
 }
 
 /* The slot of message `i`'s key, or the free slot where it belongs. The hashes of the keys of one
- * partition have much in common, for the partition was made of them (murmur2_partition). So the
- * slot is taken from the high bits of a product, which differ. */
+ * partition have much in common, because the partition was computed from them (murmur2_partition).
+ * So the slot is taken from the high bits of a product, which differ. */
 static uint32_t *find_slot(struct replay_buffer *s, size_t i) {
     uint32_t mask = (UINT32_C(1) << s->slot_bits) - 1;
     uint32_t at = (s->messages[i].hash * UINT32_C(0x9e3779b1)) >> (32 - s->slot_bits);

@@ -337,7 +337,7 @@ static void store_version(struct task_env *env, struct task *t, const struct eve
 }
 
 /* The index of the change whose message carries the position; change_count: there is none. It is
- * the last one that is not a tombstone, for compaction removes tombstones. */
+ * the last change that is not a tombstone, because compaction removes tombstones. */
 static size_t carrier_of(const struct task_env *env, const struct timeline *line) {
     const struct history *h = &env->history;
     size_t i = line->memory.position.n > 0 ? h->change_count : 0;

@@ -55,8 +55,8 @@ bool task_versions_carry_position(const struct task_env *env, const struct timel
 void task_emit_memory(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                       const struct timeline *line, bool carried);
 
-/* Put and erase a confirmation that has a row of its own, and keep what the timeline says of these.
- * `is_new`: there was none at that time. */
+/* Put and erase a confirmation that has a row of its own, and update what the timeline says of such
+ * confirmations. `is_new`: there was none at that time. */
 void task_put_outside(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                       struct timeline *line, const struct confirmation *c, bool is_new);
 void task_erase_outside(struct task_env *env, struct task *t, enum entity entity, struct slice id,

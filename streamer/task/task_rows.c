@@ -261,7 +261,7 @@ void task_load_customer(struct task_env *env, const struct task *t, int64_t cust
     load_customer_rest(env, customer_id, timeline_current(&env->customer.timeline));
 }
 
-/* Keeps the count of outdated current versions when a row is saved. */
+/* Updates the count of outdated current versions when a row is saved. */
 static void count_outdated(struct task_env *env, struct task *t, enum entity entity) {
     bool is_account = entity == ENTITY_ACCOUNT;
     bool *was = is_account ? &env->account_was_outdated : &env->customer_was_outdated;
@@ -529,8 +529,8 @@ static void mark(struct task_env *env, struct task *t, enum family f, struct sli
         task_put(env, t, f, key, slice_of("", 0), true);
 }
 
-/* Returns whether there was a mark. Callers look at the count of marks first, for almost always
- * there are none. */
+/* Returns whether there was a mark. Callers look at the count of marks first, because there are
+ * almost never any. */
 static bool unmark(struct task_env *env, struct task *t, enum family f, struct slice key) {
     if (!kv_get(env->kv, f, key, &env->value2))
         return false;

@@ -22,8 +22,8 @@ const struct entity_map *entity_map(enum entity e);
 void task_version_prefix(struct buf *out, const struct task *t, enum entity entity,
                          struct slice id);
 
-/* Puts a value, with its format byte, or erases it, and keeps the count of rows. `is_new`: there
- * was no such key. A key that is erased must be there. */
+/* Puts a value, with its format byte, or erases it, and updates the count of rows. `is_new`: there
+ * was no such key. A key that is erased must exist. */
 void task_put(struct task_env *env, struct task *t, enum family f, struct slice key,
               struct slice value, bool is_new);
 void task_erase(struct task_env *env, struct task *t, enum family f, struct slice key);
@@ -52,10 +52,10 @@ void task_save_customer(struct task_env *env, struct task *t, int64_t customer_i
 struct timeline *task_load_row(struct task_env *env, const struct task *t, enum entity entity,
                                struct slice id);
 void task_save_row(struct task_env *env, struct task *t, enum entity entity, struct slice id);
-/* The same in two steps, for most events need no more than the timeline: first the timeline, then
- * the rest of the row, before any other row is loaded. `current` is the current version that was
- * loaded with the timeline, or NULL. Without the second step only task_save_timeline may follow,
- * and only if the current version is still the same: it keeps the rest of the row as it is
+/* The same in two steps, because most events need no more than the timeline: first the timeline,
+ * then the rest of the row, before any other row is loaded. `current` is the current version that
+ * was loaded with the timeline, or NULL. Without the second step only task_save_timeline may
+ * follow, and only if the current version is still the same: it leaves the rest of the row as it is
  * stored. */
 struct timeline *task_load_timeline(struct task_env *env, const struct task *t, enum entity entity,
                                     struct slice id);
@@ -65,7 +65,7 @@ void task_save_timeline(struct task_env *env, struct task *t, enum entity entity
 /* Decodes the attributes of an account's version. False with the sticky error: they are damaged. */
 bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a);
 
-/* Keeps the index by customer and the count of current accounts. `before` and `after` are the
+/* Updates the index by customer and the count of current accounts. `before` and `after` are the
  * attributes of the current version, NULL if there was, or is, none. */
 void task_index_account(struct task_env *env, struct task *t, struct slice account_id,
                         const struct account_attributes *before,
@@ -73,7 +73,7 @@ void task_index_account(struct task_env *env, struct task *t, struct slice accou
 
 /* What a link message changed. */
 struct link_effect {
-    bool was_there;             /* there was a link with that account */
+    bool was_there;             /* there was a link with that account before */
     int64_t partition;          /* of the account's task; -1: there was and is no link */
     int64_t links_of_partition; /* how many links of the customer go to that partition now */
 };

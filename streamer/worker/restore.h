@@ -40,8 +40,8 @@ bool restore_add(struct restore *r, struct task_env *env, const struct restore_r
 /* Forgets all tasks. */
 void restore_reset(struct restore *r);
 
-/* Reads for at most `budget_ms`, and waits for the first message for at most `wait_ms`. Replays
- * what was read once that is worth it, which takes about as long again. The batch must be empty
+/* Reads for at most `budget_ms`, and waits for the first message for at most `wait_ms`. Once enough
+ * was read, or all, it is replayed, which takes about as long again. The batch must be empty
  * before, and is empty afterwards. *finished is a task that is done, and forgotten; NULL: none is
  * done. */
 bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, int wait_ms,

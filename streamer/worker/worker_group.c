@@ -101,7 +101,7 @@ void worker_handle_consumer_error(struct worker *w, rd_kafka_resp_err_t code, co
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__RESOLVE:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    /* login_guard notices a refused login, and librdkafka's log tells of a token server. */
+    /* login_guard reports a refused login, and librdkafka's log a token server that fails. */
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
         break;
     default: /* librdkafka recovers from the others by itself */

@@ -27,7 +27,8 @@ void worker_publish_counts(struct worker *w) {
         metric_add(&m->emitted[t], c->emitted[t]);
     for (int e = 0; e < ENTITY_COUNT; e++)
         publish_entity(m, c, (enum entity)e);
-    /* Consumed last: whoever sees a record consumed also sees its effects. */
+    /* Counts of consumed records come last: whoever sees a record consumed also sees its
+     * effects. */
     for (int t = 0; t < TOPIC_COUNT; t++)
         metric_add(&m->consumed[t], c->consumed[t]);
     counts_clear(c);

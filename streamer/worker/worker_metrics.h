@@ -6,14 +6,16 @@
 
 /* Adds the counts of a committed transaction to the metrics, and clears them. */
 void worker_publish_counts(struct worker *w);
-/* How many records wait, by partition and in sum. Updates `end` of the sources. */
+/* Publishes how many records wait, by partition and in sum. Updates `end` of the sources. */
 void worker_publish_lag(struct worker *w);
-/* Of the sources that the worker is about to lose. */
+/* Says of the sources that the worker is about to lose that they are not assigned. */
 void worker_unpublish_lag(struct worker *w);
-/* The processing latency of messages `from` to `to` - 1 of the batch, just committed. */
+/* Publishes the processing latency of messages `from` to `to` - 1 of the batch, which were just
+ * committed. */
 void worker_publish_latency(struct worker *w, size_t from, size_t to);
+/* Publishes how many partitions the worker has. */
 void worker_publish_assigned(struct worker *w);
-/* Rows that are orphans or outdated, and the size of the store. */
+/* Publishes how many rows are orphans or outdated, and the size of the store. */
 void worker_publish_state(struct worker *w);
 
 #endif

@@ -15,7 +15,7 @@ bool worker_persist(struct worker *w, const rd_kafka_topic_partition_list_t *off
 bool worker_may_defer_write(const struct worker *w);
 /* Writes what is not written yet, if there is any and no transaction is open. */
 bool worker_write_state(struct worker *w, struct err *e);
-/* The same where no error can be returned: the log tells of it, and replay restores the state. */
+/* The same where no error can be returned: a failure is logged, and replay restores the state. */
 void worker_try_write_state(struct worker *w);
 
 /* Adds an offset of each ready task whose stored state is about to look too old to be used

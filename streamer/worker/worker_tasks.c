@@ -101,8 +101,9 @@ static bool any_committed(const struct worker *w) {
     return false;
 }
 
-/* Whether all sources of the task are located. One whose state became free only after the offsets
- * were asked for is not: it would seem as if nothing had ever been committed. */
+/* Whether all sources of the task are located. Sources are only located for tasks whose state was
+ * free before the offsets were requested. Without this check a task whose state became free later
+ * would be restored as if nothing had ever been committed. */
 static bool is_located(const struct worker *w, int32_t p) {
     for (size_t i = 0; i < w->source_count; i++)
         if (w->sources[i].partition == p && !w->sources[i].located)

@@ -89,7 +89,7 @@ static void bench_send(struct sink *sink, const struct sink_message *m) {
 }
 
 /* Commits as the worker does behind a backlog: only when the batch is full, or to write `all`. */
-static void keep(struct bench *b, bool all) {
+static void persist(struct bench *b, bool all) {
     struct err e;
     if (!all && !batch_is_full(b->batch))
         return;
@@ -138,7 +138,7 @@ static void read_all(struct bench *b, struct inbox *in, void (*after_batch)(stru
         to = in->count - from > BATCH ? from + BATCH : in->count;
         const char *end = want(b, in, from, to, p);
         process(b, in, from, to, p);
-        keep(b, false);
+        persist(b, false);
         after_batch(b);
         p = end;
     }
@@ -169,7 +169,7 @@ __attribute__((noinline)) static void work(struct bench *b) {
     read_all(b, &b->input, read_inbox);
     while (b->inboxes[b->writing].count > 0)
         read_inbox(b);
-    keep(b, true);
+    persist(b, true);
     b->thread_us += cpu_us(CLOCK_THREAD_CPUTIME_ID);
     b->process_us += cpu_us(CLOCK_PROCESS_CPUTIME_ID);
 }

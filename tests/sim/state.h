@@ -1,7 +1,7 @@
 /* state: the twin of state/rocksdb/store.h in memory, which is linked instead: the disk of a
  * process. Each partition is a store of its own, because the workers of a process use different
- * ones at the same time. It outlives the process, except for changes that no batch has committed.
- */
+ * partitions at the same time. It outlives the process, except for changes that no batch has
+ * committed. */
 #ifndef TESTS_SIM_STATE_H
 #define TESTS_SIM_STATE_H
 

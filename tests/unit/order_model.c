@@ -531,9 +531,8 @@ static enum order_outcome place(struct order_model *m, const struct order_model_
     return is_log(o, r) ? place_in_log(m, o, floor, r) : place_by_time(m, o, floor, r);
 }
 
-/* What changed nothing and is older than the window is forgotten, except the event before a delete
- * that may move.
- */
+/* Forgets what changed nothing and is older than the window, except the event before a delete that
+ * may move. */
 static void forget(struct order_model *m, const struct order_model_options *o) {
     for (size_t i = m->count; i > 0; i--) {
         const struct order_event *e = &m->events[i - 1];

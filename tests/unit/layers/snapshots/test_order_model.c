@@ -1,6 +1,6 @@
-/* The reference model of the order of events: tables derived by hand from schemas/README.md, random
- * logs against what the database holds, and each deliberate mistake, which one of them must notice.
- */
+/* The reference model of the order of events: tables that were derived by hand from
+ * schemas/README.md, random logs against what the database holds, and each deliberate mistake,
+ * which at least one of them must notice. */
 #include "order_model.h"
 
 #include "streamer/base/mem.h"

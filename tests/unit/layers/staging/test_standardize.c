@@ -402,9 +402,8 @@ static void test_standardize__no_kafka_timestamp(void **state) {
     assert_refused(&o, REASON_MALFORMED, "Malformed record: it has no Kafka timestamp (-1)");
 }
 
-/* Removes the faults of a record one by one. Each time the next fault in the table's order must
- * come up.
- */
+/* Removes the faults of a record one by one. Each time the next fault in the order of the table
+ * must come up. */
 static void check_order(enum entity entity, const enum field order[],
                         const enum reason_code codes[], size_t n) {
     struct decoded d = {.kind = CHANGE_UPSERT};

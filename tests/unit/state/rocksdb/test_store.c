@@ -318,8 +318,8 @@ static void test_store__other_version(void **state) {
 }
 
 /* A user who goes back from Debian 13 to 12 keeps the state, because its tables have format 5, the
- * newest that Debian 12 reads. The format lies before the eight bytes that every table ends with.
- */
+ * newest one that Debian 12 reads. The format lies before the eight bytes that every table ends
+ * with. */
 static void test_store__tables_for_older_systems(void **state) {
     (void)state;
     char *dir = make_full_store(), *path = find_file(dir, ".sst");
