@@ -81,7 +81,7 @@ static const struct command {
     /* One of the two is set: the command wants the configuration, or does without. */
     int (*run)(const struct config *c, const struct arguments *a);
     int (*run_bare)(const struct arguments *a);
-    int (*fail)(const struct err *e); /* how it tells of wrong usage; NULL: command_fail */
+    int (*fail)(const struct err *e); /* how it reports wrong usage; NULL: command_fail */
 } commands[] = {
     {"run", "[--embedded] " USAGE_CONFIGURED,
      "the processor, until SIGTERM or SIGINT; --embedded: with a broker inside the process, "

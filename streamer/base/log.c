@@ -160,6 +160,6 @@ void log_line(enum log_level level, const char *msg, const char *pairs, ...) {
     (atomic_load(&line_format) == LOG_JSON ? put_json : put_logfmt)(&l, level, msg,
                                                                     slice_trim(slice_str(text)));
     put_text(&l, "\n");
-    (void)fwrite(l.text, 1, l.n,
-                 stderr); /* one write for a line, so that lines of threads do not mix */
+    /* One write for a line, so that lines of threads do not mix. */
+    (void)fwrite(l.text, 1, l.n, stderr);
 }

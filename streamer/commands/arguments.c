@@ -101,8 +101,8 @@ static bool parse_option(struct arguments *a, unsigned allowed, int argc, char *
     const struct known_option *o = find_option(argv[*i], allowed | OPTION_HELP, e);
     if (o == NULL)
         return false;
-    const char *attached =
-        argv[*i] + strlen(o->name); /* "=value", "value" of a short option, or "" */
+    /* "=value", "value" of a short option, or "". */
+    const char *attached = argv[*i] + strlen(o->name);
     if (o->value == NULL && attached[0] != '\0')
         return err_set(e, ERR_CONFIG, "%s takes no value, remove it", o->name);
     if (o->value == NULL)

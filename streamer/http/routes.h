@@ -35,7 +35,7 @@ struct route_parameter {
     const char *name; /* "as_of"; "id" for the {id} of a path */
     enum route_parameter_place place;
     enum route_parameter_type type;
-    bool is_internal; /* instances use it among themselves; users are not told of it */
+    bool is_internal; /* only instances use it, among themselves */
     const char *meaning;
 };
 

@@ -41,8 +41,8 @@ struct link {
     int32_t broker_id;
     bool is_trying; /* it tries to connect */
     int failures;   /* attempts that failed since the last connection */
-    int64_t since_ms,
-        tried_ms; /* the first and the last failure; the end of a connection counts as the first */
+    /* The first and the last failure; the end of a connection counts as the first. */
+    int64_t since_ms, tried_ms;
     int64_t began_ms; /* when the last attempt began */
     const char *why;
 };

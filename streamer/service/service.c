@@ -266,7 +266,7 @@ bool service_reload(struct service *s, const struct config *fresh, struct err *e
         renew_workers(s, fresh);
     if (s->is_told_ready)
         notify_send("READY=1");
-    if (!signals_stop_is_pending()) /* else the limit stays, for the stop that comes now */
+    if (!signals_stop_is_pending()) /* else the limit holds for the stop that follows */
         stop_limit_end(&limit);
     if (s->reload_failure.class != ERR_NONE)
         worker_failed(s);
@@ -288,7 +288,7 @@ static void service_free(struct service *s) {
 
 bool service_stop(struct service *s, struct err *e) {
     struct stop_limit limit = {0};
-    if (s->was_asked_to_stop) /* else a worker's error has still to be told */
+    if (s->was_asked_to_stop) /* else a worker's error must still be reported */
         stop_limit_begin(&limit);
     http_service_stop(&s->http);
     bool ok = workers_stop(&s->workers, e);

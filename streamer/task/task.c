@@ -434,7 +434,7 @@ void task_apply_link(struct task_env *env, struct task *t, struct slice key, str
     if (kv_failed(env->kv))
         return;
     /* The first link from a partition is answered with a ref. Later ones find the ref there, or on
-     * its way. A link that was marked is answered, too, for it may be the first one. */
+     * its way. A link that was marked is answered, too, because it may be the first one. */
     if (!ends && (marked || (!effect.was_there && effect.links_of_partition == 1)))
         send_ref(env, customer_id, (int32_t)effect.partition, &now);
     if (ends && effect.was_there && effect.links_of_partition == 0)

@@ -102,8 +102,8 @@ static void point_to_bytes(struct task_env *env, struct version *v, size_t befor
 static void load_versions(struct task_env *env, struct task *t, enum entity entity, struct slice id,
                           const struct timeline *line, int64_t at) {
     struct neighbours *n = &env->neighbours;
-    bool is_current =
-        line->has_current && at >= line->current.from; /* the current version covers `at` */
+    /* The current version covers `at`. */
+    bool is_current = line->has_current && at >= line->current.from;
     size_t before = 0, after = 0;
     if (!is_current || at == line->current.from) {
         struct scan s = begin_scan(env, t, entity, id, entity_map(entity)->versions);

@@ -250,8 +250,8 @@ __attribute__((noinline)) static void phase_unchanged(struct bench *b, int64_t n
 }
 
 __attribute__((noinline)) static void phase_refeed(struct bench *b, int64_t n) {
-    int64_t *turns =
-        mem_calloc((size_t)n, sizeof *turns); /* the last one in which each account changed */
+    /* The last one in which each account changed. */
+    int64_t *turns = mem_calloc((size_t)n, sizeof *turns);
     for (int64_t i = 0; i < b->changes; i++)
         turns[scattered(b, i)] = 1 + i / b->accounts;
     for (int64_t i = 0; i < n; i++)

@@ -61,7 +61,7 @@ static int64_t due_us(const struct probe *p, int64_t i) {
     return p->begin_us + i * SECOND_US / p->rate;
 }
 
-/* --- which change a row tells of --- */
+/* --- which change a row is about --- */
 
 static size_t place_of(const struct probe *p, int64_t account, int64_t cents) {
     uint64_t state = (uint64_t)account * UINT64_C(10000019) + (uint64_t)cents;

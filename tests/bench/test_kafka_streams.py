@@ -85,8 +85,7 @@ def benchmark_records(
     mode: str,
     seeds: Iterable[int] = range(FIRST_SEED, FIRST_SEED + SEEDS),
 ) -> list[Input]:
-    """What the benchmark feeds is flat, untyped and by event time, and so is what the peer must
-    know."""
+    """The benchmark feeds flat, untyped records by event time. The peer must know no others."""
     return [
         r
         for r in load(EVENTS, partitions, mode, seeds)

@@ -109,8 +109,8 @@ int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attributes) {
         (void)pthread_condattr_getclock(attributes, &clock);
     for (size_t i = 0; i < sizeof steady / sizeof *steady; i++) {
         pthread_cond_t *nobody = NULL, *self = c;
-        (void)atomic_compare_exchange_strong(&steady[i], &self,
-                                             NULL); /* a condition that had this address before */
+        /* A condition that had this address before. */
+        (void)atomic_compare_exchange_strong(&steady[i], &self, NULL);
         if (clock != CLOCK_REALTIME && atomic_compare_exchange_strong(&steady[i], &nobody, c))
             break;
     }

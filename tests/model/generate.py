@@ -8,10 +8,10 @@ Modes:
   scattered  keyed by anything: the events of an id are spread over partitions.
   unkeyed    null keys, spread over partitions.
 In the last two the order of arrival across partitions is open, so that the results must not depend
-on it: each id's event times are distinct, as are its Kafka timestamps; all are within 3 days;
-deletes have a time of their own; and there are no tombstones. What looks like a record of a log has
-the header `streamer.order: event_time` (rule O10). The model's counters `late` and `unchanged` do
-depend on the order there.
+on it: the event times of an id are distinct, and its Kafka timestamps are distinct; all are within
+3 days; deletes have a time of their own; and there are no tombstones. What looks like a record of a
+log has the header `streamer.order: event_time` (rule O10). The model's counters `late` and
+`unchanged` do depend on the order there.
   log        each topic is a database's log as Debezium sends it: envelopes, flattened, deletes
              with or without their tombstones, or tombstones alone; positions of all kinds or none;
              snapshots, stretches sent again, clocks that go back, restored databases, truncates,
@@ -83,9 +83,8 @@ def generate(
     record_max_bytes: also make values of exactly that many bytes and of more (none when None).
     """
     assert mode in ("keyed", "scattered", "unkeyed", "log", "mixed") and order in ("auto", "log")
-    assert (
-        record_max_bytes is None or record_max_bytes >= 131072
-    )  # room for what must not be too large
+    # There must be room for what must not be too large.
+    assert record_max_bytes is None or record_max_bytes >= 131072
     partitions = {"customers": customer_partitions, "accounts": account_partitions}
     settings = (
         seed,
@@ -807,13 +806,11 @@ class Generator:
             for id_ in customers + accounts
         }
         self.states: dict[str, tuple[Any, ...]] = {}
-        self.times: dict[str, list[int]] = {
-            id_: [] for id_ in customers + accounts
-        }  # event times, as produced
+        # Event times, as produced.
+        self.times: dict[str, list[int]] = {id_: [] for id_ in customers + accounts}
         self.used_times: dict[str, set[int]] = {id_: set() for id_ in customers + accounts}
-        span_ms = (
-            min(n_events * 10 * MINUTE, 120 * DAY) if self.keyed else DAY
-        )  # about; at most twice that
+        # The span is about this long, and at most twice as long.
+        span_ms = min(n_events * 10 * MINUTE, 120 * DAY) if self.keyed else DAY
         self.step_ms = max(2, span_ms // max(1, n_events) * 2)
         self.refeed_every_ms = DAY if self.keyed else 8 * HOUR
         self.clock_ms = start_ms + 9 * HOUR
@@ -946,9 +943,8 @@ class Generator:
 
     def choose_distinct_time(self, id_: str) -> tuple[int, int]:
         time_ms = self.clock_ms
-        span_ms = min(
-            LATE_WINDOW_MS, self.clock_ms - self.start_ms + 20 * HOUR
-        )  # neither too late nor too early
+        # Neither too late nor too early.
+        span_ms = min(LATE_WINDOW_MS, self.clock_ms - self.start_ms + 20 * HOUR)
         if self.rng.random() < 0.6:
             time_ms = self.start_ms + self.rng.randrange(span_ms)
         while time_ms in self.used_times[id_]:
@@ -1815,9 +1811,8 @@ class Generator:
             if self.record_max_bytes is not None and code == "" and rng.random() < 0.003:
                 data += b" " * (self.record_max_bytes - len(data))
                 label += " of the largest size"
-        is_no_ones = code != "" and isinstance(
-            value, bytes
-        )  # no id can be read from it, so it may be anywhere
+        # No id can be read from it, so it may be anywhere.
+        is_no_ones = code != "" and isinstance(value, bytes)
         stray = self.keyed and is_no_ones and rng.random() < 0.3
         if stray:
             key = rng.choice((None, b"", b"\xff\x00junk", b'{"a":1}'))
@@ -2043,9 +2038,8 @@ class LogGenerator(Generator):
                     row[field] = self.rng.choice((ABSENT, None, "", "spoiled"))
             record, label = self.log_message(topic, id_, row, "d", self.source_time(topic))
             self.send(topic, id_, record, self.clock_ms, f"log: delete {label}")
-        if (
-            way == "both" and self.rng.random() < 0.1
-        ):  # Debezium sends both at once, but others write, too
+        # Debezium sends both at once, but others write, too.
+        if way == "both" and self.rng.random() < 0.1:
             self.rng.choice((self.bad_record, self.place_by_time))(topic, id_)
         if way != "delete":
             self.clock_ms += self.rng.choice((0, 1))
@@ -2308,9 +2302,8 @@ class LogGenerator(Generator):
                 row = {**row, "updated_at": self.spell_time(int(time))}
             return self.wrap(topic, self.name_fields(row), "bare", 0.1)
         if op == "d" and rng.random() < 0.3:
-            source = [
-                pair for pair in source if pair[0] != "ts_ms"
-            ]  # a flattened delete without a time of its own
+            # A flattened delete without a time of its own.
+            source = [pair for pair in source if pair[0] != "ts_ms"]
         marks: list[tuple[str, Value]] = [
             ("__source_ts_ms" if name == "ts_ms" else self.marks[id_] + name, value)
             for name, value in source

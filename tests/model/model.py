@@ -742,7 +742,7 @@ def is_not_behind(one: Position | None, other: Position | None) -> bool:
 
 
 def read_part(name: str, text: str | None) -> Part:
-    """null, 0 and empty count as not there, and so does what is no number where one belongs."""
+    """null, 0, empty, and what is no number where one belongs count as not there."""
     if text is None or text == "":
         return ABSENT_PART
     if name in LSN_TEXTS:
@@ -1234,9 +1234,8 @@ class Model:
     def _take(self, record: Record, reading: Reading) -> bool:
         """Returns whether the record counts as applied."""
         past = self.pasts[record.topic].get(reading.id)
-        if past is not None and self.is_repeat(
-            record, reading, past
-        ):  # O4: judged before everything else
+        # O4: repeats are recognized before anything else is looked at.
+        if past is not None and self.is_repeat(record, reading, past):
             self.counters[record.topic]["repeated"] += 1
             past.came_last = "repeat"
             return False
@@ -1580,9 +1579,8 @@ class Model:
         if in_log:
             if self.is_in_the_future(record, time_ms):  # O5
                 time_ms = record.timestamp_ms
-            if reading.kind == "upsert" and self.moves_delete(
-                past, time_ms
-            ):  # O8: that is no newer event then
+            # O8: the delete is no newer event then.
+            if reading.kind == "upsert" and self.moves_delete(past, time_ms):
                 past = copy.deepcopy(past)
                 newest_ms = past.newest_ms()
                 past.remove(lambda event: event.time_ms == newest_ms)

@@ -565,9 +565,8 @@ def test_deletes__of_an_unknown_id_change_nothing(record: Any, key: bytes | None
         **({"tombstones_unknown": 1} if is_tombstone else {}),
     }
     person(model, "Alice", 5)
-    assert names(model) == [
-        ("alice", 5, None if is_tombstone else 9)
-    ]  # a tombstone was ignored, a delete counts
+    # A tombstone was ignored, a delete counts.
+    assert names(model) == [("alice", 5, None if is_tombstone else 9)]
 
 
 def test_deletes__event_time() -> None:
@@ -639,9 +638,8 @@ def test_deletes__debezium_tombstone_after_a_delete_is_ignored() -> None:
     person(model, "Alice", 5)
     person(model, None, 9)
     assert put(model, "customers", None, T + 10, b"1") is None
-    person(
-        model, "Alice", 9
-    )  # a late word: not deleted at 9, so Alice goes on, and the tombstone had no say
+    # A late word: not deleted at 9, so Alice goes on, and the tombstone had no say.
+    person(model, "Alice", 9)
     assert names(model) == [("alice", 5, None)]
     assert model.counters["customers"]["unchanged"] == 1
 
@@ -1060,9 +1058,8 @@ def test_history__too_late() -> None:
     assert person(model, "Eve", 89)["code"] == "too_late"
     assert person(model, None, 89)["code"] == "too_late"
     assert names(model) == [("bob", 90, 100), ("alice", 100, None)]
-    person(
-        model, None, 105
-    )  # deletes count as the newest event too, and so do events that change nothing
+    # Deletes and events that change nothing count as the newest event, too.
+    person(model, None, 105)
     assert person(model, "Bob", 94)["code"] == "too_late"
     person(model, None, 110)
     assert person(model, "Bob", 99)["code"] == "too_late"
@@ -1223,7 +1220,7 @@ RULES: list[
         {"applied": 2, "reordered": 1},
     ),
     (
-        "O1 so does __lsn",
+        "O1 __lsn makes a flat record log",
         {},
         [fed("Alice", 20), fed("Bob", 10, 20, __lsn=None)],
         [("bob", 20, None)],
@@ -1633,7 +1630,7 @@ RULES: list[
     ("O6 as new", {}, [log("Alice", 10), tombstone(10)], [("alice", 10, 11)], {"applied": 2}),
     ("O6 or older", {}, [log("Alice", 10), tombstone(11)], [("alice", 10, 11)], {"applied": 2}),
     (
-        "O6 so does a flattened delete",
+        "O6 a flattened delete, too, happens behind what it ends",
         {},
         [log("Alice", 10), gone(5)],
         [("alice", 10, 11)],
@@ -2213,9 +2210,8 @@ def test_unavailable__keeps_what_holds_at_its_place() -> None:
         T + 40,
     )
     assert [version[0] for version in names(model)] == ["alice", "bob", "bob"]
-    assert (
-        put(model, "customers", customer(hidden, "yes", updated_at=T + 15), T + 50) is None
-    )  # late: Alice held then
+    # The record is late: Alice held then.
+    assert put(model, "customers", customer(hidden, "yes", updated_at=T + 15), T + 50) is None
     assert model.history("customers", 1)[1].state == ("alice", True)
     assert (
         put(model, "customers", customer(hidden, updated_at=T + 5), T + 50)["code"] == "malformed"
@@ -2251,9 +2247,8 @@ def test_unavailable__updated_at() -> None:
     hidden = "__debezium_unavailable_value"
     assert code("customers", customer(updated_at=hidden)) == "malformed"
     assert code("customers", customer("n/a", updated_at=hidden)) == "invalid_name"
-    assert (
-        code("customers", customer(updated_at=hidden, __source_ts_ms=T)) is None
-    )  # it does not decide
+    # It does not decide.
+    assert code("customers", customer(updated_at=hidden, __source_ts_ms=T)) is None
 
 
 def test_unavailable__after_a_replaced_time() -> None:
@@ -2349,9 +2344,8 @@ def test_names__more_by_configuration() -> None:
     )
     assert put(model, "customers", None, T + 9, b'{"CUST-NO":1}') is None
     row = {"account_id": "A", "customer_id": 2, "account_type": "savings"}
-    assert (
-        put(model, "accounts", {**row, "balance_amount": 4, "AMT": 5, "saldo": 6}) is None
-    )  # the first of equals
+    # The first of equals.
+    assert put(model, "accounts", {**row, "balance_amount": 4, "AMT": 5, "saldo": 6}) is None
     assert model.history("accounts", "A")[0].state[1] == 5
     assert model.history("customers", 1) == [Version(T, T + 9, ("a", True), T)]
     assert model.history("customers", 2) == [Version(T, None, ("a", False), T)]
@@ -2617,9 +2611,8 @@ def test_cases__types() -> None:
 def test_cases__order() -> None:
     model = play("update-as-d-null-c")
     assert balance_of(model, "C16") == "45600.00"
-    assert (
-        model.history("accounts", "C16")[-1].loaded_at_ms == 1_795_800_007_002
-    )  # the second copy changed nothing
+    # The second copy changed nothing.
+    assert model.history("accounts", "C16")[-1].loaded_at_ms == 1_795_800_007_002
     assert counted(model, "accounts")["applied"] == 3
     assert balance_of(play("update-as-d-null-c-no-positions"), "C16") == "45600.00"
     model = play("struct-text-key")
@@ -3636,9 +3629,8 @@ class Database:
         self.rows: dict[int, str] = {}
         self.commits: list[Commit] = []
         self.at = 0  # where its log ends
-        self.pending: dict[
-            int, tuple[int, str | None]
-        ] = {}  # transactions: id -> what they wrote, and where
+        # Transactions: id -> what they wrote, and where.
+        self.pending: dict[int, tuple[int, str | None]] = {}
         self.ts = 1000
 
     def write(self) -> None:
@@ -3788,9 +3780,9 @@ def test_database__after_every_record_the_row_is_what_it_says(form: str, positio
             assert row_in(model, commit.id) == database.rows.get(commit.id), (seed, commit)
             if rng.random() < 0.15:
                 send_again(database, connector, streamed)
-            # Behind a new snapshot an id's last change is a repeat when it is sent again, and by O4
-            # so is a tombstone behind it, although it may be a new delete: where deletes are
-            # tombstones, that would break the promise.
+            # Behind a new snapshot an id's last change is a repeat when it is sent again. By O4 a
+            # tombstone behind it is a repeat, too, although it may be a new delete: where deletes
+            # are tombstones, that would break the promise.
             if rng.random() < 0.1 and not (form == "tombstones" and positions):
                 snapshot(database, connector)
             assert_well_formed(model)

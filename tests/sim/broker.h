@@ -100,10 +100,10 @@ void broker_compact(struct broker *b, enum topic topic, int32_t partition,
  * becomes the end. */
 const struct log_record *broker_read(const struct broker *b, enum topic topic, int32_t partition,
                                      int64_t *at);
-int64_t broker_end(const struct broker *b, enum topic topic,
-                   int32_t partition); /* the high watermark */
-int64_t broker_stable_end(const struct broker *b, enum topic topic,
-                          int32_t partition); /* the last stable offset */
+/* The high watermark. */
+int64_t broker_end(const struct broker *b, enum topic topic, int32_t partition);
+/* The last stable offset. */
+int64_t broker_stable_end(const struct broker *b, enum topic topic, int32_t partition);
 /* Whether no unfinished transaction has sent an offset of the partition. (While one has, Kafka does
  * not tell the committed offset.) */
 bool broker_offset_is_stable(const struct broker *b, enum topic topic, int32_t partition);

@@ -38,8 +38,8 @@ static void enter(unsigned high, unsigned low) {
 }
 
 struct fiber *fiber_new(void (*run)(void *context), void *context) {
-    struct fiber *f =
-        mem_alloc(sizeof *f); /* not cleared, because most of the stack is never used */
+    /* Not cleared, because most of the stack is never used. */
+    struct fiber *f = mem_alloc(sizeof *f);
     uintptr_t self = (uintptr_t)f;
     f->run = run;
     f->context = context;

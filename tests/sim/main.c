@@ -6,8 +6,8 @@
  *   sim_mutants --mutation NAME ...
  *       the same with a deliberate mistake (mutation.h)
  *   sim_mutants --mutations [--schedules N]
- *       each mistake must be found within N schedules, and so must those of the model in
- *       rules O1 to O10 (order_model.h)
+ *       each mistake must be found within N schedules; those of the model in rules O1 to O10
+ *       (order_model.h), too
  */
 #include "fiber.h"
 #include "sim.h"

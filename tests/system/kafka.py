@@ -208,9 +208,10 @@ class KafkaBroker(Child):
         for line in found.splitlines()[1:]:
             topic, partition, start = (line.split()[i] for i in (0, 1, 5))
             where = ("--topic", topic, "--partition", partition, "--start-offset", start)
+            # It has ended since.
             self._tool(
                 tool, *servers, "abort", *where, unless="Could not find any open transactions"
-            )  # it has ended since
+            )
         return True
 
     def _tool(self, main_class: str, *arguments: str, unless: str | None = None) -> str:

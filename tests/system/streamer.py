@@ -18,9 +18,8 @@ from process import DIE_WITH_PARENT, Child, free_ports, tail, wait_until
 from results import RESULTS, read_topic
 
 BINARY = Path(os.environ.get("STREAMER_BIN", ROOT / "build" / "release" / "streamer"))
-WITH_FAULTS = (
-    ROOT / "build" / "release" / "tests" / "streamer_with_faults"
-)  # tests/fault: what its environment is to say
+# Its environment says which faults it is to have (tests/fault).
+WITH_FAULTS = ROOT / "build" / "release" / "tests" / "streamer_with_faults"
 INPUTS = ("customers", "accounts")
 # Internal topics that are input too, in the order in which records flow through them.
 INTERNAL_INPUTS = (

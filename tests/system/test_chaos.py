@@ -112,9 +112,8 @@ def test_chaos__kill(broker: KafkaBroker, tmp_path: Path, seed: int) -> None:
                 s.fed.feed(records[150 * turn : 150 * (turn + 1)])
                 time.sleep(rng.uniform(0.2, 2))
             else:
-                nth = rng.randrange(
-                    1, 3 if point[0] == "state" else 12
-                )  # the state is written less often
+                # The state is written less often.
+                nth = rng.randrange(1, 3 if point[0] == "state" else 12)
                 names = {"KILL_POINT": point[0], "KILL_WHEN": point[1], "KILL_NTH": str(nth)}
                 s.streamer.binary = WITH_FAULTS
                 s.streamer.start(names)

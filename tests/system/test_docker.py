@@ -180,9 +180,8 @@ def test_docker__health_check_asks_healthz(status: int, healthy: bool) -> None:
     command = argument[argument.index("CMD ") + len("CMD ") :]
     with health_server(status) as port:
         assert (run(*json.loads(command.replace("/9464", f"/{port}"))).returncode == 0) == healthy
-    assert (
-        run(*json.loads(command.replace("/9464", f"/{port}"))).returncode != 0
-    )  # nothing listens any more
+    # Nothing listens any more.
+    assert run(*json.loads(command.replace("/9464", f"/{port}"))).returncode != 0
 
 
 # --- docker/README.md

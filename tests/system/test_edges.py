@@ -22,9 +22,8 @@ def test_edges__lost_group_offsets_stop_it(broker: KafkaBroker, tmp_path: Path) 
         s.wait_drained()
         s.streamer.stop()
         before = len(read_topic(broker.bootstrap, s.names["quarantine"]))
-        admin = AdminClient(
-            {"bootstrap.servers": broker.bootstrap}
-        )  # must live until the answer is there
+        # The client must live until the answer is there.
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap})
         admin.delete_consumer_groups([s.app_id])[s.app_id].result(60)
         s.streamer.start()
         assert s.streamer.wait_exit() == 1
@@ -78,9 +77,8 @@ def test_edges__transactional_producer(broker: KafkaBroker, tmp_path: Path) -> N
         s.streamer.start()
         s.streamer.wait_ready()
         s.streamer.wait_lag_zero()
-        topic = s.names[
-            "customers"
-        ]  # whose last marker may be written a little after abort_transaction has returned
+        # Its last marker may be written a little after abort_transaction has returned.
+        topic = s.names["customers"]
         wait_until(
             "committed behind the markers",
             lambda: (

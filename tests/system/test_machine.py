@@ -123,8 +123,8 @@ def test_machine__damaged_state(
     seed: int,
     end: Callable[[Streamer], None],
 ) -> None:
-    """The state lies in tables and in the log, for the program ran twice. After the damage it goes
-    on, or says that it is to be started again."""
+    """The state lies in tables and in the log, because the program ran twice. After the damage it
+    goes on, or says that it is to be started again."""
     with Scenario(broker, tmp_path, PARTITIONS, {"batch.max.records": "50"}) as s:
         state = Path(s.streamer.settings["state.dir"])
         records = load(900, PARTITIONS, "scattered", [seed])

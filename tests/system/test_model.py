@@ -88,7 +88,7 @@ def test_model__truncates(broker: KafkaBroker, tmp_path: Path, mode: str, order:
 def test_model__truncates_of_many_partitions(
     broker: KafkaBroker, tmp_path: Path, order: str
 ) -> None:
-    """Each one is fed when all before it is done, and so is what comes behind it."""
+    """Each truncate, and what comes behind it, is fed when all before it is done."""
     partitions = (3, 2)
     settings = {"order.customers": order, "order.accounts": order}
     records = load_log(EVENTS, partitions, "log", FIRST_SEED, order, truncates=True)

@@ -82,9 +82,8 @@ def test_owners__another_app_is_refused(broker: KafkaBroker, tmp_path: Path) -> 
         assert_refused(reset, s.app_id, "customer_history", s.names["customer_history"])
         assert broker.topics() == topics
         own = own_names(s, "own")
-        shares = another_app(
-            s, tmp_path / "shares", **{**own, "quarantine": s.names["quarantine"]}
-        )  # one is enough
+        # One shared topic is enough.
+        shares = another_app(s, tmp_path / "shares", **{**own, "quarantine": s.names["quarantine"]})
         shares.settings["partitions"] = (
             "7"  # what else is wrong with another one's topic matters less
         )
@@ -184,9 +183,8 @@ def test_owners__reset_broken_off(broker: KafkaBroker, tmp_path: Path) -> None:
         s.streamer.start()
         s.wait_drained()
         s.streamer.stop()
-        elsewhere = s.another(
-            tmp_path / "elsewhere", {}
-        )  # without the state that would show what is missing
+        # This instance lacks the state that would show what is missing.
+        elsewhere = s.another(tmp_path / "elsewhere", {})
 
         def assert_unfit() -> None:
             code, said = check(elsewhere)

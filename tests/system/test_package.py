@@ -176,9 +176,8 @@ def test_systemd__is_told_of_start_life_and_end(tmp_path: Path) -> None:
         assert systemd.next() == "READY=1"
         assert streamer.get_text("/readyz")[0] == 200
         assert [systemd.next() for _ in range(3)] == ["WATCHDOG=1"] * 3
-        assert (
-            "has none" in streamer.reload()
-        )  # no new secrets; that it has dealt with them is told all the same
+        # There are no new secrets. systemd is told all the same that the reload is done.
+        assert "has none" in streamer.reload()
         systemd.wait("RELOADING=1")
         assert [systemd.next() for _ in range(3)] == ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]
         streamer.stop()
@@ -192,9 +191,8 @@ def test_systemd__is_told_nothing_while_a_worker_hangs(tmp_path: Path) -> None:
     systemd = Systemd(tmp_path, watchdog_s=1)
     streamer = EmbeddedStreamer(tmp_path / "embedded", {"workers": "2", "output.headers": "none"})
     streamer.binary = WITH_FAULTS
-    streamer.start(
-        systemd.environment | {"PRODUCE_MS": "600000"}
-    )  # the first result takes ten minutes
+    # The first result takes ten minutes.
+    streamer.start(systemd.environment | {"PRODUCE_MS": "600000"})
     try:
         systemd.wait("READY=1")
         assert systemd.next() == "WATCHDOG=1"

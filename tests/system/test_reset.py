@@ -94,8 +94,7 @@ def test_reset__says_what_is_lost(broker: KafkaBroker, tmp_path: Path) -> None:
             for m in read_topic(broker.bootstrap, "streamer-owners")
             if m.key_text == s.app_id
         ]
-        for state, record in zip(
-            ("resetting", "released"), said_of[-2:], strict=True
-        ):  # the quarantine stays its own
+        # The quarantine stays its own.
+        for state, record in zip(("resetting", "released"), said_of[-2:], strict=True):
             assert record is not None
             assert record.decode().split(" ") == [state, *(s.names[name] for name in RESULTS)]

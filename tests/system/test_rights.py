@@ -336,9 +336,10 @@ def test_rights__missing_while_running(guarded: Guarded, tmp_path: Path) -> None
             s.wait_drained()
         guarded.revoke(needed)
         s.fed.feed(list(records))
+        # Until the others are granted.
         untold = {
             r for r in needed if r.operation == "DescribeConfigs" or r.kind == "TransactionalId"
-        }  # until the others are granted
+        }
         wait_denied(s, needed - untold)
         while s.streamer.runs():
             with suppress(OSError):  # it ends

@@ -578,8 +578,8 @@ static enum order_outcome apply_event(struct order_model *m, const struct order_
 }
 
 static enum order_outcome apply_repeat(struct order_model *m) {
-    m->came_last =
-        ORDER_CAME_REPEAT; /* judged before everything else: what is wrong with it does not count */
+    /* Judged before everything else: what is wrong with it does not count. */
+    m->came_last = ORDER_CAME_REPEAT;
     m->counters.repeated++;
     return ORDER_UNCHANGED;
 }

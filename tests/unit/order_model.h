@@ -25,7 +25,7 @@
     X(O4_READS_TOO)         /* a snapshot row can be a repeat */                                   \
     X(O4_ANY_SOURCE)        /* positions of different databases are compared */                    \
     X(O4_TIMELESS_IS_NEWER) /* a record without a time counts by its Kafka timestamp */            \
-    X(O4_REPLACED_IS_NEWER) /* so does one whose time was replaced */                              \
+    X(O4_REPLACED_IS_NEWER) /* and one whose time was replaced by that time */                     \
     X(O4_UNCHANGED_STAYS)   /* a record that changes nothing does not move the position */         \
     X(O4_HIGHEST)           /* the position of the id never goes down */                           \
     X(O4_TOMBSTONE_COUNTS)  /* a tombstone behind a repeat is no repeat */                         \
@@ -38,7 +38,7 @@
     X(O6_UNSEEN_LOST)   /* a flattened delete of an id never seen is dropped */                    \
     X(O6_UNSEEN_TOMBSTONE) /* a tombstone of an id never seen is kept */                           \
     X(O7_NO_COMPANIONS)    /* a tombstone behind a delete is a delete of its own */                \
-    X(O7_LATE_HAS_NONE)    /* so it is behind a delete that was too late */                        \
+    X(O7_LATE_HAS_NONE)    /* one behind a delete that was too late is a delete of its own */      \
     X(O7_EARLY_HAS_ONE)    /* a delete that was too early has a companion */                       \
     X(O7_NOT_FORGOTTEN)    /* an upsert between the two does not count */                          \
     X(O7_BAD_NOT_BETWEEN)  /* a rejected record between the two does not count */                  \
@@ -46,7 +46,7 @@
     X(O7_REPLAY_BETWEEN)   /* a replayed record between the two counts */                          \
     X(O8_NOT_MOVED)        /* a delete without time stays where it was put */                      \
     X(O8_BY_DELETES)       /* a delete moves it, too */                                            \
-    X(O8_AT_EVENT)         /* so does a record at the time of the event before the delete */       \
+    X(O8_AT_EVENT)         /* a record at the time of the event before the delete moves it */      \
     X(O8_COUNTED)          /* the record that moves it is counted as reordered */                  \
     X(O8_UNCOUNTED)        /* records behind a tombstone are not counted */                        \
     X(O9_NOT_STRICT)       /* truncate ends rows of its own time */                                \

@@ -153,9 +153,9 @@ static struct order_record any_record(struct world *w, enum entity entity) {
         record.by_time = true;
         record.early_after_ms += rng_below(r, 3) * CLUSTER_FUTURE_MS;
     }
+    /* A flat delete says its time by Debezium's metadata, and then it is a log's. */
     if (w->style.is_spelled && record.kind == ORDER_DELETE && !is_log && !record.by_time)
-        record.has_time =
-            false; /* a flat delete says its time by Debezium's metadata, and then it is a log's */
+        record.has_time = false;
     return record;
 }
 
@@ -419,8 +419,8 @@ static void put_text(struct buf *out, const char *text) {
 }
 
 static void put_money(struct buf *out, __int128 cents) {
-    const int64_t part =
-        INT64_C(1000000000000000); /* of what is before the point, if that takes more than one */
+    /* Of what is before the point, if that takes more than one. */
+    const int64_t part = INT64_C(1000000000000000);
     __int128 whole = cents / 100;
     if (whole >= part)
         buf_printf(out, "\"%lld%015lld.%02d\"", (long long)(whole / part),

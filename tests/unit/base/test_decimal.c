@@ -101,8 +101,8 @@ static void test_decimal__parse_not_a_number(void **state) {
     int64_t v;
     assert_int_equal(decimal_parse(slice_null(), 18, 2, &v), DECIMAL_NOT_A_NUMBER);
     assert_int_equal(decimal_parse(slice_of("1\0", 2), 18, 2, &v), DECIMAL_NOT_A_NUMBER);
-    assert_int_equal(decimal_parse(slice_of("123", 2), 18, 2, &v),
-                     DECIMAL_OK); /* reads no further than n */
+    /* Reads no further than n. */
+    assert_int_equal(decimal_parse(slice_of("123", 2), 18, 2, &v), DECIMAL_OK);
     assert_int_equal(v, 1200);
 }
 
@@ -355,8 +355,8 @@ static void test_decimal__divide_rounds_half_away_from_zero(void **state) {
         assert_true(decimal_divide(cases[i].numerator, cases[i].denominator) == cases[i].quotient);
     assert_true(decimal_divide(INT128_MAX, INT128_MAX) == 1);
     assert_true(decimal_divide(INT128_MIN, INT128_MAX) == -1);
-    assert_true(decimal_divide(INT128_MAX - 1, INT128_MAX) ==
-                1); /* twice the rest would overflow */
+    /* Twice the rest would overflow. */
+    assert_true(decimal_divide(INT128_MAX - 1, INT128_MAX) == 1);
     assert_true(decimal_divide(INT128_MIN, 1) == INT128_MIN);
 }
 

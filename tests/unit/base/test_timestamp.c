@@ -153,8 +153,8 @@ static void test_timestamp__parse_refuses(void **state) {
     }
     int64_t ms;
     assert_false(timestamp_parse(slice_null(), &ms));
-    assert_true(
-        timestamp_parse_iso(slice_of("2024-02-15T", 10), &ms)); /* reads no further than n */
+    /* Reads no further than n. */
+    assert_true(timestamp_parse_iso(slice_of("2024-02-15T", 10), &ms));
 }
 
 struct number {

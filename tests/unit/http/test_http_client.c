@@ -140,7 +140,7 @@ static void test_http_client__failures_are_told(void **state) {
     http_stop(server);
 }
 
-/* A request that is under way at the stop gets an answer, and so does a later one. */
+/* A request that is under way at the stop, and a later one, get an answer. */
 static void test_http_client__stops_with_requests_under_way(void **state) {
     (void)state;
     struct outcome outcomes[50];

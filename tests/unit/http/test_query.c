@@ -326,8 +326,8 @@ static void test_query__not_here(void **state) {
     int32_t p = murmur2_partition(slice_str("7"), N);
     g->owned[p] = false;
     assert_status(g, "/v1/customers/7", NULL, 503);
-    assert_status(g, "/v1/customers/007/history", NULL,
-                  503); /* in the partition of the id, however the id is written */
+    /* In the partition of the id, however the id is written. */
+    assert_status(g, "/v1/customers/007/history", NULL, 503);
     assert_status(g, "/v1/customer_profile/7", NULL, 503);
     assert_status(g, "/v1/customers/7", "2024-02-15", 503);
     assert_status(g, "/v1/customers/x", NULL, 400);

@@ -23,8 +23,8 @@ static rd_kafka_t *new_client(const char *servers, struct broker_watch *watch) {
     assert_true(kafka_conf_set(conf, "bootstrap.servers", servers, &e));
     assert_true(kafka_conf_set(conf, "reconnect.backoff.ms", "10", &e));
     assert_true(kafka_conf_set(conf, "reconnect.backoff.max.ms", "50", &e));
-    assert_true(kafka_conf_set(conf, "enable.sparse.connections", "false",
-                               &e)); /* so that each broker is tried */
+    /* So that each broker is tried. */
+    assert_true(kafka_conf_set(conf, "enable.sparse.connections", "false", &e));
     assert_true(watch == NULL || broker_watch_conf(watch, conf, &e));
     rd_kafka_t *client = kafka_client(RD_KAFKA_PRODUCER, conf, &e);
     assert_non_null(client);

@@ -60,7 +60,7 @@ static void test_position__text(void **state) {
     buf_release(&out);
 }
 
-/* null, 0 and empty count as not there, and so do parts that would break the text. */
+/* null, 0, empty, and parts that would break the text count as not there. */
 static void test_position__none(void **state) {
     (void)state;
     static const char long_part[] =

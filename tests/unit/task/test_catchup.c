@@ -55,8 +55,8 @@ static void test_catchup__lost_topic(void **state) {
     struct task_meta m = meta_at(10, NOW);
     ranges_of(0, 10, ranges);
     assert_int_equal(catchup_lost_topic(&m, ranges), TOPIC_COUNT);
-    ranges[TOPIC_ACCOUNT_LINKS].high = ranges[TOPIC_CUSTOMER_REFS].high =
-        3; /* offsets that were reset */
+    /* Offsets that were reset. */
+    ranges[TOPIC_ACCOUNT_LINKS].high = ranges[TOPIC_CUSTOMER_REFS].high = 3;
     assert_int_equal(catchup_lost_topic(&m, ranges), TOPIC_COUNT);
     ranges[TOPIC_ACCOUNT_SUMMARY].high = 9;
     assert_int_equal(catchup_lost_topic(&m, ranges), TOPIC_ACCOUNT_SUMMARY);
@@ -94,8 +94,8 @@ static void test_catchup__ends(void **state) {
     ranges_of(5, 5, ranges);
     catchup_init(&c, &task, ranges, NOW);
     assert_true(catchup_done(&c));
-    assert_false(
-        catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION)); /* there was nothing to read */
+    /* There was nothing to read. */
+    assert_false(catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION));
     task_release(&task);
 }
 
@@ -160,8 +160,8 @@ static int64_t marks_after(struct cluster *cluster, bool is_there_still) {
     catchup_end_of_partition(&c, TOPIC_ACCOUNT_LINKS, 3);
     catchup_end_of_partition(&c, TOPIC_CUSTOMER_REFS, 0);
     assert_true(catchup_done(&c));
-    assert_false(
-        catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION)); /* nothing was replayed */
+    /* Nothing was replayed. */
+    assert_false(catchup_came_too_late(&c, NOW + 9 * RETENTION, RETENTION));
     catchup_apply(&c, &cluster->env, &buffer);
     catchup_note_positions(&c);
     assert_int_equal(task->meta.positions[TOPIC_ACCOUNT_LINKS], 2);
@@ -177,8 +177,8 @@ static void test_catchup__marks_are_looked_at_anew(void **state) {
     cluster_init(&cluster, 1);
     struct task *task = &cluster.tasks[0];
     task_replay_ahead(&cluster.env, task, TOPIC_ACCOUNT_LINKS, slice_str("1|A"));
-    task_replay_ahead(&cluster.env, task, TOPIC_ACCOUNT_LINKS,
-                      slice_str("2|B")); /* is gone by now */
+    /* Is gone by now. */
+    task_replay_ahead(&cluster.env, task, TOPIC_ACCOUNT_LINKS, slice_str("2|B"));
     task_replay_ahead(&cluster.env, task, TOPIC_CUSTOMER_REFS, slice_str("2"));
     assert_int_equal(task->meta.rows[FAMILY_LINKS_AHEAD], 2);
     assert_int_equal(marks_after(&cluster, true), 1);

@@ -203,11 +203,11 @@ static void test_pipeline_log__outdated(void **state) {
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 1);
     rig_restart(&g);
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 1);
-    rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL,
-                 CUSTOMER("7", "Ann")); /* this ends it, although it changes nothing */
+    /* This ends it, although it changes nothing. */
+    rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL, CUSTOMER("7", "Ann"));
     rig_deliver(&g);
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 0);
-    /* In event_time an older record does not count, and neither does one that is too late. */
+    /* In event_time neither an older record counts nor one that is too late. */
     buf_clear(&text);
     buf_printf(&text, "%s,\"updated_at\":%lld}", bad, (long long)RIG_NOW - 2000);
     rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL, buf_cstr(&text));
@@ -240,8 +240,8 @@ static void test_pipeline_log__bad_repeats(void **state) {
     rig_init(&g, 5, 5, NULL);
     run_change(&g, TOPIC_CUSTOMERS, 2, "c", T0 + 10, 9, customer_row(&row, 7, "Ann"));
     run_change(&g, TOPIC_CUSTOMERS, 2, "u", T0 + 5, 5, customer_row(&row, 7, ""));
-    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL); /* a tombstone behind a repeat is a repeat, */
-    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL); /* and so is the next one */
+    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL); /* a tombstone behind a repeat is a repeat */
+    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL); /* the next one is a repeat, too */
     rig_deliver(&g);
     assert_refused_count(&g, 0);
     assert_int_equal(counts_of(&g)->repeated[ENTITY_CUSTOMER], 3);
@@ -253,8 +253,8 @@ static void test_pipeline_log__bad_repeats(void **state) {
     rig_deliver(&g);
     assert_refused(&g, "behind", "invalid_name", "7");
     assert_int_equal(rig_outdated(&g, ENTITY_CUSTOMER), 1);
-    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7",
-                 NULL); /* it ends the customer, because a bad record is between */
+    /* It ends the customer, because a bad record is between. */
+    rig_run_text(&g, TOPIC_CUSTOMERS, 2, "7", NULL);
     rig_deliver(&g);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", T0 + 10, RIG_NOW - 1000);
     rig_assert_conserved(&g);
@@ -448,8 +448,8 @@ static void test_pipeline_log__truncate_by_time(void **state) {
     rig_deliver(&g);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "1", T0 + 20, T0 + 50);
     assert_version(&g, TOPIC_CUSTOMER_HISTORY, "2", T0 + 50, TIMESTAMP_NONE);
-    assert_version(&g, TOPIC_CUSTOMER_HISTORY, "3", INT64_C(1707868800000),
-                   TIMESTAMP_NONE); /* rule O10 */
+    /* Rule O10. */
+    assert_version(&g, TOPIC_CUSTOMER_HISTORY, "3", INT64_C(1707868800000), TIMESTAMP_NONE);
     rig_assert_conserved(&g);
     rig_release(&g);
     buf_release(&row);

@@ -159,15 +159,15 @@ static bool half_read(const struct cluster *c, int32_t partition, struct slice i
         i++;
     if (i == l->count || !slice_eq(buf_slice(&l->messages[i].key), id) || !l->messages[i].has_value)
         return false;
-    struct slice value =
-        buf_slice(&l->messages[i].value); /* they are equal except for the format bytes */
+    /* They are equal except for the format bytes. */
+    struct slice value = buf_slice(&l->messages[i].value);
     return slice_eq(slice_of(value.p + 1, value.n - 1), slice_of(stored.p + 1, stored.n - 1));
 }
 
 /* Refs may differ in two cases. First, the live task has already stored a ref whose fan-out is not
  * through. Second, the live task keeps a ref when its tombstone comes after an account has come
- * back, for a new ref is on its way; the replay erases it, for it does not know when the account
- * came back. So a ref may be missing after a replay until the new one is read.
+ * back, because a new ref is on its way. The replay erases it, because it does not know when the
+ * account came back. So a ref may be missing after a replay until the new one is read.
  *
  * This is about a ref that the live task has and the replayed one has not. */
 static void check_missing_ref(const struct cluster *c, int32_t partition, struct slice id) {

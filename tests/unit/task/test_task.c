@@ -54,8 +54,8 @@ static void test_task__first_messages(void **state) {
         "\"account_type\":\"savings\","
         "\"loaded_at\":\"1970-01-01T00:00:01.007Z\",\"valid_from_at\":\"1970-01-01T00:00:01.000Z\","
         "\"valid_to_at\":null}");
-    assert_null(cluster_last(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER,
-                             "A")); /* its customer is not known here yet */
+    /* Its customer is not known here yet. */
+    assert_null(cluster_last(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A"));
     assert_int_equal(task_orphans(&shared.tasks[0]), 1);
     cluster_settle(&shared);
     assert_int_equal(task_orphans(&shared.tasks[0]), 0);
@@ -296,8 +296,8 @@ static void test_task__deletes(void **state) {
     assert_row(&shared, TOPIC_ACCOUNT_WITH_CUSTOMER, "A", NULL);
     assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "B", NULL);
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1", NULL);
-    customer(&shared, "1", 3000, "ann",
-             false); /* it comes back, and so do the rows of its accounts */
+    /* The customer comes back, and the rows of its accounts come back with it. */
+    customer(&shared, "1", 3000, "ann", false);
     cluster_settle(&shared);
     assert_row(&shared, TOPIC_ACCOUNT_SUMMARY, "A",
                SUMMARY("A", "100.00", "0.010", "1.00", "101.00"));
@@ -348,8 +348,8 @@ static void test_task__late_events_leave_the_marts_alone(void **state) {
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined);
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_LINKS][0].count, links);
     assert_int_equal(shared.logs[TOPIC_CUSTOMER_REFS][0].count, refs);
-    account(&shared, "A", 1080, 1,
-            20000); /* moves the current one's start: the joined row shows it */
+    /* Moves the current one's start: the joined row shows it. */
+    account(&shared, "A", 1080, 1, 20000);
     cluster_settle(&shared);
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_WITH_CUSTOMER][0].count, joined + 1);
     assert_int_equal(shared.logs[TOPIC_ACCOUNT_LINKS][0].count, links);
@@ -584,8 +584,8 @@ static void test_task__links_with_long_ids(void **state) {
         account(&shared, id, 1000, 1, 10000);
     }
     cluster_settle(&shared);
-    assert_links(
-        2); /* two of them take 3000 bytes, three would take more than CUSTOMER_LINKS_BYTES */
+    /* Two of them take 3000 bytes, three would take more than CUSTOMER_LINKS_BYTES. */
+    assert_links(2);
     assert_row(&shared, TOPIC_CUSTOMER_PROFILE, "1",
                PROFILE("ann", "false", "4", "400.00", "4.00"));
     cluster_release(&shared);

@@ -264,7 +264,7 @@ static bool same_version(const struct model_version *a, const struct model_versi
 }
 
 /* The last two versions that start at or before `at`, and the next one. Inside the current version
- * only that version, for an event there cannot change the one before. */
+ * only that version, because an event there cannot change the one before. */
 static void check_near_versions(struct one *o, int64_t at, const struct model_version *all,
                                 size_t count) {
     const struct neighbours *n = &o->cluster.env.neighbours;

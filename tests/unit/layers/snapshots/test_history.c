@@ -421,7 +421,7 @@ static void compare_confirmations(struct shelf *s, const struct model_event *unc
     free(all);
 }
 
-/* The versions are the model's, and so are the confirmations. */
+/* The versions and the confirmations are the model's. */
 static void compare(struct shelf *s, const struct model *m, const char *what, uint64_t seed) {
     size_t n, expected_count, unchanged_count;
     struct model_event *unchanged;
@@ -707,8 +707,8 @@ static void test_history__other_options(void **state) {
     assert_true(shelf_apply(&shared, (struct model_event){50, 11, 0})); /* the same once more */
     compare(&shared, &m, "narrow", 0);
     assert_int_equal(shared.timeline.confirmation_count + shared.outside_count, 2);
-    shared.late_window_ms =
-        1000; /* wider again: what is forgotten stays so, and versions are well-formed */
+    /* Wider again: what is forgotten stays so, and versions are well-formed. */
+    shared.late_window_ms = 1000;
     assert_true(shelf_apply(&shared, (struct model_event){30, 12, 1}));
     size_t n;
     struct buf text = {0};

@@ -54,7 +54,7 @@ static const struct row rows[] = {
     {"O4 newer is none", "u1 @5 p20; u2 @6 p10", "aa|1[5,6)1001 2[6,)1002|"},
     {"O4 of the same time is not newer", "u1 @5 p20; u2 @5 p10", "au|1[5,)1001|repeated 1"},
     {"O4 without time is not newer", "u1 @5 p20; u2 p10", "au|1[5,)1001|repeated 1"},
-    {"O4 nor is a replaced time", "u1 @5 p20; u2 @9000 p10", "au|1[5,)1001|repeated 1"},
+    {"O4 a replaced time is not newer", "u1 @5 p20; u2 @9000 p10", "au|1[5,)1001|repeated 1"},
     {"O4 comparable", "u1 @5 p20; u2 @5 p10 s2", "aa|2[5,)1002|"},
     {"O4 without positions", "u1 @5; u2 @6; u1 @5", "aaa|1[5,)1001|reordered 1"},
     {"O4 the last that carried one", "u1 @5 p20; u2 @6; u3 @5 p10",
@@ -430,9 +430,9 @@ struct change { /* what the database did, as the connector tells it */
 };
 struct log {
     struct change changes[LOG_MAX];
-    size_t count,
-        sent_once; /* the first `sent_once` are the log, each once; the others are re-sent */
-    int live;      /* what the database holds in the end */
+    /* The first `sent_once` are the log, each once; the others are re-sent. */
+    size_t count, sent_once;
+    int live; /* what the database holds in the end */
 };
 
 static int64_t any_of(struct rng *r, const int64_t *values, size_t n) {

@@ -114,8 +114,8 @@ static void test_commit__large_commits(void **state) {
     key_text(&key, 1, slice_str("much39"));
     assert_true(kv_get(batch_kv(b), FAMILY_META, buf_slice(&key), &value));
     assert_int_equal(value.p[value.n - 1], '1');
-    put_text(b, FAMILY_LINKS, 1, "k",
-             "little"); /* goes through the log; the next commit, which is large, replaces it */
+    /* Goes through the log; the next commit, which is large, replaces it. */
+    put_text(b, FAMILY_LINKS, 1, "k", "little");
     commit(b);
     put_much(batch_kv(b), 3);
     put_text(b, FAMILY_LINKS, 1, "k", "much again");

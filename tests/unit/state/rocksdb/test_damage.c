@@ -135,8 +135,8 @@ static void test_damage__damaged_table(void **state) {
     fetch_every(batch_kv(b), 3500, 4500, 1); /* neighbours, which are scanned */
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     batch_clear(b);
-    assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000",
-                 NULL); /* the scan has not noted it as absent */
+    /* The scan has not noted it as absent. */
+    assert_value(batch_kv(b), FAMILY_LINKS, 1, "00004000", NULL);
     assert_int_equal(batch_kv(b)->err.class, ERR_STOP);
     assert_non_null(strstr(batch_kv(b)->err.text, "orruption"));
     assert_non_null(strstr(batch_kv(b)->err.text, "start again"));
