@@ -3,8 +3,7 @@ schemas/README.md, on few ids, so that things collide.
 
 Modes:
   keyed      the key is the id, and all events of an id are in one partition, in order. Anything
-             goes, but no positions
-             and no truncates.
+             goes, but no positions and no truncates.
   scattered  keyed by anything: the events of an id are spread over partitions.
   unkeyed    null keys, spread over partitions.
 In the last two the order of arrival across partitions is open, so that the results must not depend
