@@ -16,8 +16,9 @@
 
 struct row {
     union {
-        uint32_t epoch; /* of a clean row */
-        /* of a dirty row: its place in the list of its family, until the list is sorted */
+        /* Of a clean row. */
+        uint32_t epoch;
+        /* Of a dirty row: its place in the list of its family, until the list is sorted. */
         uint32_t dirty_at;
     };
     uint32_t key_n, value_n, cap;

@@ -22,8 +22,8 @@ struct refusal {
 
 struct login_guard {
     pthread_mutex_t lock;
-    struct refusal
-        *refusals; /* of the brokers that have accepted no login since they refused one */
+    /* Of the brokers that have accepted no login since they refused one. */
+    struct refusal *refusals;
     size_t count;
     atomic_int threads; /* the running threads of all clients */
 };

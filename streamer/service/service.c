@@ -41,8 +41,8 @@ struct service {
     bool was_asked_to_stop; /* by a signal, while no worker had failed */
     bool is_told_ready;     /* systemd knows */
     struct config reloaded; /* owns the kafka.* that are in use; zero: those of the start are */
-    struct err
-        reload_failure; /* why workers did not begin anew after a reload; ERR_NONE: they did */
+    /* Why the workers did not begin anew after a reload; ERR_NONE: they did. */
+    struct err reload_failure;
 };
 
 /* --- start */

@@ -1,7 +1,7 @@
-/* bank: customers and accounts of the benchmark, and the next event of each. What was said of them
- * so far is kept in a file, so that the programs that take turns never repeat a balance by
- * accident. Account i belongs to customer i / BANK_ACCOUNTS_OF_CUSTOMER. The same calls in the same
- * order give the same events. */
+/* bank: the customers and accounts of a benchmark, and the next event of each. A file keeps what
+ * was said of them so far, so that the programs that take turns never repeat a balance by accident.
+ * Account i belongs to customer i / BANK_ACCOUNTS_OF_CUSTOMER. The same calls in the same order
+ * give the same events. */
 #ifndef TESTS_BENCH_BANK_H
 #define TESTS_BENCH_BANK_H
 

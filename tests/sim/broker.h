@@ -34,10 +34,10 @@ struct partition_log {
 
 enum txn_state {
     TXN_OPEN,
-    TXN_COMMIT,
-    TXN_ABORT,
-    TXN_DONE
-}; /* COMMIT and ABORT: decided, but some markers are not written yet */
+    TXN_COMMIT, /* decided, but some markers are not written yet */
+    TXN_ABORT,  /* the same */
+    TXN_DONE,
+};
 struct offset {
     enum topic topic;
     int32_t partition;
@@ -63,7 +63,7 @@ struct broker {
     int open[BROKER_PRODUCERS]; /* the transaction of each id that is not done; -1: none */
     int generation;             /* of the group */
     int32_t partitions[TOPIC_COUNT];
-    /* the topic that the group's leader does not know yet; TOPIC_COUNT: it knows all */
+    /* The topic that the group's leader does not know yet; TOPIC_COUNT: it knows all. */
     enum topic unknown;
     int64_t now_ms;
     /* Deliberate mistakes (mutation.h). */

@@ -343,8 +343,8 @@ static bool rebuild(const struct instance *i, struct task_env *env, struct task 
         if (!c.streams[t]
                  .done) /* what is undecided now was not there when the restore was planned */
             replay_topic(&c, &buffer, b, (enum topic)t);
-        /* some topics are applied together, and each completely, so that replaced messages are
-         * skipped */
+        /* Some topics are applied together, and each completely, so that replaced messages are
+         * skipped. */
         if (t % 2 == 0)
             catchup_apply(&c, env, &buffer);
         same = same && c.streams[t].next == positions[t];

@@ -14,11 +14,11 @@ struct sim_worker {
     int index;
     struct fiber *fiber;   /* NULL: the worker has ended */
     struct worker *worker; /* NULL: it is still being made */
-    enum task_stage
-        seen[SIM_N_MAX]; /* the stages of its tasks when instance_look was last called */
-    int64_t
-        committed; /* messages of transactions that it knows to be committed, since its last step */
-    bool waits;    /* it yielded because there was nothing to read */
+    /* The stages of its tasks when instance_look was last called. */
+    enum task_stage seen[SIM_N_MAX];
+    /* Messages of transactions that it knows to be committed, since its last step. */
+    int64_t committed;
+    bool waits; /* it yielded because there was nothing to read */
 };
 
 struct instance {

@@ -24,8 +24,8 @@
 
 static const char *const mutations[MUTATION_COUNT] = {
     [MUTATION_NONE] = "none",
-    [MUTATION_KEEP_BEFORE_COMMIT] = "keep-before-commit",
-    [MUTATION_KEEP_AFTER_FAILURE] = "keep-after-failure",
+    [MUTATION_PERSIST_BEFORE_COMMIT] = "persist-before-commit",
+    [MUTATION_PERSIST_AFTER_FAILURE] = "persist-after-failure",
     [MUTATION_NO_ROLLBACK] = "no-rollback",
     [MUTATION_NO_REPLAY] = "no-replay",
     [MUTATION_REPLAY_LINKS_TO_END] = "replay-links-to-end",

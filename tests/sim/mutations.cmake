@@ -34,7 +34,7 @@ mutate(worker_commit
 mutate(worker_commit
 [[    if (!producer_commit(w->producer, offsets, w->membership, e)) {
 ]]
-[[    if (mutated(MUTATION_KEEP_BEFORE_COMMIT)) {
+[[    if (mutated(MUTATION_PERSIST_BEFORE_COMMIT)) {
         w->in_transaction = false;
         w->backlogged = false;
         (void)worker_persist(w, offsets, e);
@@ -46,7 +46,7 @@ mutate(worker_commit
     rd_kafka_consumer_group_metadata_t *newest =
         mutated(MUTATION_NEWEST_GENERATION) ? w->o.kafka->membership(w->consumer) : NULL;
     if (!producer_commit(w->producer, offsets, newest != NULL ? newest : w->membership, e)) {
-        if (mutated(MUTATION_KEEP_AFTER_FAILURE)) {
+        if (mutated(MUTATION_PERSIST_AFTER_FAILURE)) {
             struct err ignored;
             w->in_transaction = false;
             (void)worker_persist(w, offsets, &ignored);

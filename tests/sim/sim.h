@@ -39,7 +39,7 @@ struct sim {
     int next_producer;
     int64_t produced, malformed; /* input records, and how many of them are no JSON */
     enum topic delayed; /* the topic that nobody can read at the moment; TOPIC_COUNT: none */
-    /* something was ahead of a restore (task_replay_ahead), so results may have come later */
+    /* Something was ahead of a restore (task_replay_ahead), so results may have come later. */
     bool doubts;
     bool calm;             /* there are no faults any more */
     int truncate_permille; /* how many input records are truncates */

@@ -13,8 +13,8 @@
 struct store {
     struct instance *instance;
     struct memory *partitions[SIM_N_MAX];
-    struct memory
-        *older[SIM_N_MAX]; /* earlier copies, for a lost tail or an old backup; NULL: none */
+    /* Earlier copies, for a lost tail or an old backup; NULL: none. */
+    struct memory *older[SIM_N_MAX];
     bool counted[SIM_N_MAX];
 };
 

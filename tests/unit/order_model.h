@@ -75,7 +75,7 @@ extern const char *const order_mistake_names[ORDER_MISTAKE_COUNT];
 struct order_model_options {
     int64_t late_window_ms, future_window_ms;
     /* Where schemas/README.md can be read in two ways; false: its letter. */
-    /* O9's floor holds for records placed by time, too, not only for those of a log */
+    /* O9's floor holds for records placed by time, too, not only for those of a log. */
     bool floor_by_time;
     bool forgets; /* what changed nothing is forgotten once it is older than late_window_ms */
     enum order_mistake mistake;
@@ -97,8 +97,9 @@ enum order_kind {
     ORDER_UPSERT,
     ORDER_DELETE, /* op d, flattened, Op=D; without a time of its own: `has_time` is false */
     ORDER_TOMBSTONE,
-    ORDER_REJECTED /* quarantined for what it says itself: by the table in "Staging and quarantine",
-                      malformed, too_large, … */
+    /* Quarantined for what it says itself: by the table in "Staging and quarantine", malformed,
+     * too_large, … */
+    ORDER_REJECTED
 };
 struct order_record {
     enum order_kind kind;
@@ -110,7 +111,7 @@ struct order_record {
     bool has_time;
     int64_t at;       /* its own time */
     int64_t kafka_ms; /* the Kafka timestamp */
-    /* what future_window_ms is counted from: kafka_ms, or quarantine.replayed_at */
+    /* What future_window_ms is counted from: kafka_ms, or quarantine.replayed_at. */
     int64_t early_after_ms;
     struct order_position position;
     struct order_input input;
@@ -170,8 +171,8 @@ struct order_model {
     struct order_position position; /* of the last record applied that carried one */
     bool position_is_read; /* that was a snapshot row; `seen` is the position before such rows */
     struct order_position seen;
-    struct order_position
-        last; /* of the record that made or confirmed the newest event; may not be there */
+    /* The position, which may be missing, of the record that made or confirmed the newest event. */
+    struct order_position last;
     struct order_input last_input; /* of that record */
     bool is_outdated;
     struct order_counters counters;

@@ -38,8 +38,8 @@ struct world {
     struct rng rng;
     struct cluster cluster;
     struct world_style style;
-    /* most worlds have a few; one in eight has more than fit a customer's row, mostly of one
-     * customer */
+    /* Most worlds have a few accounts. One in eight has more than fit into a customer's row, mostly
+     * of one customer. */
     int account_count;
     bool large;
     struct order_model customers[WORLD_CUSTOMERS], accounts[WORLD_ACCOUNTS];

@@ -406,7 +406,7 @@ static void test_metrics__no_series_comes_twice(void **state) {
     for (const char *line = text; *line != '\0' && line[1] != '\0'; line = strchr(line + 1, '\n')) {
         if (line[1] == '#')
             continue;
-        /* from the line break to the space before the value; no label value has one */
+        /* From the line break to the space before the value; no label value has a space. */
         char series[256];
         (void)snprintf(series, sizeof series, "%.*s", (int)strcspn(line, " ") + 1, line);
         assert_int_equal(count(text, series), 1);

@@ -20,8 +20,8 @@ static struct world {
     struct topic_layout layout;
     struct metrics *metrics;
     atomic_int state_owners[N];
-    int32_t
-        let_go; /* the task that its holder lets go while committed offsets are read; -1: none */
+    /* The task that its holder lets go while committed offsets are read; -1: none. */
+    int32_t let_go;
     int nothing_committed;  /* how many times more the group answers that it has no offsets */
     int64_t deleted_before; /* the first offset of every partition */
     int writes;             /* how often the state was written */
