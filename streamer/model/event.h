@@ -65,7 +65,7 @@ struct decoded {
     bool id_is_from_key;     /* the value does not say the id, so it is from the key */
     struct slice position;   /* see position.h; empty: none */
     uint32_t unknown_fields; /* how many members of the record are not fields of the entity */
-    /* The names of these, for the reason, if the record has no field of the entity at all. */
+    /* The names of those members, for the reason, if the record has no field of the entity. */
     struct slice strange_names;
 };
 
