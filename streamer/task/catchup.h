@@ -82,8 +82,9 @@ void catchup_apply(struct catchup *c, struct task_env *env, struct replay_buffer
 void catchup_end_of_partition(struct catchup *c, enum topic topic, int64_t offset);
 
 bool catchup_done(const struct catchup *c);
-/* Of a catch-up that is done: whether the state was last whole so long ago that tombstones may have
- * been cleaned away before they were read. Then the state must be wiped and rebuilt. */
+/* Whether the state was last whole so long ago that tombstones may have been cleaned away before
+ * they were read. Then what was read must not be written, and the state must be wiped and rebuilt.
+ */
 bool catchup_came_too_late(const struct catchup *c, int64_t now_ms, int64_t delete_retention_ms);
 /* How many offsets are left, those of transaction markers included. */
 int64_t catchup_remaining(const struct catchup *c);

@@ -263,10 +263,32 @@ static bool take_message(struct restore *r, const rd_kafka_message_t *m, struct 
     return true;
 }
 
-/* Replays the buffer, and writes the result. */
+/* Whether tombstones that were to be read may have been cleaned away before. Then nothing of the
+ * state is good, not even what was read in time. */
+static bool is_too_late(const struct restore *r) {
+    int64_t retention = r->layout->delete_retention_ms;
+    if (retention < SHORTEST_RETENTION_MS)
+        retention = SHORTEST_RETENTION_MS;
+    return catchup_came_too_late(r->current, clock_ms(r->clock, CLOCK_REALTIME), retention);
+}
+
+static bool begin_anew(struct restore *r, struct err *e) {
+    int32_t partition = r->current->task->partition;
+    return store_wipe(r->store, partition, e) &&
+           err_set(e, ERR_RETRY,
+                   "restoring partition %d took longer than tombstones live "
+                   "(delete.retention.ms): it begins anew; if that happens again, lengthen "
+                   "delete.retention.ms",
+                   partition);
+}
+
+/* Replays the buffer, and writes the result. What came too late must not be written: if the process
+ * died before the wipe, the state would look complete. */
 static bool replay_and_save(struct restore *r, struct task_env *env, struct batch *batch,
                             struct err *e) {
     struct task *task = r->current->task;
+    if (is_too_late(r))
+        return begin_anew(r, e);
     catchup_apply(r->current, env, &r->buffer);
     catchup_note_positions(r->current);
     task_save_meta(env, task);
@@ -278,24 +300,13 @@ static bool replay_and_save(struct restore *r, struct task_env *env, struct batc
 }
 
 /* Ends the restore of `current`. The last task of the list takes its place there. */
-static bool finish_task(struct restore *r, struct task **finished, struct err *e) {
+static struct task *finish_task(struct restore *r) {
     struct task *task = r->current->task;
-    int64_t retention = r->layout->delete_retention_ms;
-    if (retention < SHORTEST_RETENTION_MS)
-        retention = SHORTEST_RETENTION_MS;
-    if (catchup_came_too_late(r->current, clock_ms(r->clock, CLOCK_REALTIME), retention))
-        return store_wipe(r->store, task->partition, e) &&
-               err_set(e, ERR_RETRY,
-                       "restoring partition %d took longer than tombstones live "
-                       "(delete.retention.ms): it begins anew; if that happens again, lengthen "
-                       "delete.retention.ms",
-                       task->partition);
     *r->current = r->catchups[--r->count];
     unassign(r);
     if (r->count == 0)
         replay_buffer_release(&r->buffer);
-    *finished = task;
-    return true;
+    return task;
 }
 
 /* Whether the buffer holds as much as the budget, or the memory, allows to replay together. */
@@ -340,5 +351,7 @@ bool restore_step(struct restore *r, struct task_env *env, struct batch *batch, 
         batch_clear(batch);
         return false;
     }
-    return !catchup_done(r->current) || finish_task(r, finished, e);
+    if (catchup_done(r->current))
+        *finished = finish_task(r);
+    return true;
 }
