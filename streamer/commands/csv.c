@@ -269,6 +269,11 @@ static bool is_text(const struct csv *c, const char *command, struct err *e) {
     return true;
 }
 
+/* A byte above ASCII would be taken for the end of the file. */
+static bool can_delimit(char c) {
+    return c > '\0' && strchr("\"\r\n", c) == NULL;
+}
+
 /* Takes Excel's first line "sep=;". */
 static void take_delimiter_line(struct csv *c) {
     struct slice rest = slice_of(c->input + c->at, c->end - c->at);
@@ -278,7 +283,7 @@ static void take_delimiter_line(struct csv *c) {
     struct slice line = slice_of(rest.p, (size_t)(end - rest.p));
     if (line.p[line.n - 1] == '\r')
         line.n--;
-    if (line.n != strlen("sep=;") || line.p[line.n - 1] == '"')
+    if (line.n != strlen("sep=;") || !can_delimit(line.p[line.n - 1]))
         return;
     if (c->delimiter == '\0')
         c->delimiter = line.p[line.n - 1];

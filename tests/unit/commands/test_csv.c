@@ -197,6 +197,8 @@ static void test_csv__other_files(void **state) {
          "!test_csv.csv:2: separated by ';', not by ','; use --delimiter ';'", 0},
         {"id\tname\n", "!test_csv.csv:1: separated by '\\t', not by ','; use --delimiter '\\t'", 0},
         {"id|name", "!test_csv.csv:1: separated by '|', not by ','; use --delimiter '|'", 0},
+        {"sep=\xff\na\n1\n",
+         "!test_csv.csv:1: field 1 is not valid UTF-8, save the file as UTF-8", 0},
         {"sep=;\na,b\n", "!test_csv.csv:2: separated by ',', not by ';'; use --delimiter ','", 0},
         {"\x1F\x8B\x08\0", "!test_csv.csv: is gzip: zcat test_csv.csv | streamer feed customers -",
          4},
