@@ -190,7 +190,7 @@ static void evict(struct row_cache *c, size_t steps) {
 
 /* Returns the place of the row in the list. */
 static uint32_t rows_add(struct rows *rows, struct row *r) {
-    rows->p = mem_grow(rows->p, &rows->cap, rows->n + 1, sizeof *rows->p);
+    rows->p = mem_grow(rows->p, &rows->cap, rows->n + 1, sizeof(struct row *));
     rows->p[rows->n] = r;
     return (uint32_t)rows->n++;
 }
