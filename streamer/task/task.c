@@ -218,8 +218,11 @@ static const struct version *version_at(struct task_env *env, struct task *t, co
                                         const struct timeline *line, const struct placement *p) {
     if (!placement_takes_end_away(p) && p->at > line->newest_event_at)
         return timeline_current(line);
-    task_load_neighbours(env, t, e->entity, e->id, line, p->at);
-    return neighbours_version_at(&env->neighbours, p->at, line, placement_takes_end_away(p));
+    struct timeline seen = *line;
+    if (p->drops_delete)
+        seen.newest_event_at = line->memory.before_end;
+    task_load_neighbours(env, t, e->entity, e->id, &seen, p->at);
+    return neighbours_version_at(&env->neighbours, p->at, &seen, placement_takes_end_away(p));
 }
 
 static bool lacks(const struct event *e, enum field f) {
@@ -292,6 +295,23 @@ void task_end_by_truncate(struct task_env *env, struct task *t, const struct eve
     keep_event(env, t, id, line, &was);
 }
 
+/* Drops the delete of order_drops_delete from the history. No version changes by that. */
+static void drop_delete(struct task_env *env, struct task *t, const struct event *e,
+                        struct timeline *line) {
+    struct former was = remember_former(line);
+    struct history_event end = {.at = line->memory.before_end,
+                                .loaded_at = e->loaded_at_ms,
+                                .deleted = true,
+                                .moves_end = true};
+    int64_t before_end = task_newest_before(env, t, e->entity, e->id, line, end.at);
+    task_load_neighbours(env, t, e->entity, e->id, line, end.at);
+    if (kv_failed(env->kv))
+        return;
+    history_apply(&env->history, line, &env->neighbours, &end);
+    order_note_delete_dropped(line, before_end);
+    keep_event(env, t, e, line, &was);
+}
+
 static struct history_event event_at(struct task_env *env, const struct event *e,
                                      const struct placement *p) {
     struct history_event h = {
@@ -310,8 +330,12 @@ static struct history_event event_at(struct task_env *env, const struct event *e
 
 static void apply_at(struct task_env *env, struct task *t, const struct event *e,
                      struct timeline *line, const struct placement *p) {
-    struct former was = remember_former(line);
     struct history_event h = event_at(env, e, p);
+    if (p->drops_delete) {
+        drop_delete(env, t, e, line);
+        line = task_load_timeline(env, t, e->entity, e->id);
+    }
+    struct former was = remember_former(line);
     int64_t before_end = was.memory.before_end;
     if (p->side == SIDE_BELOW_AT_ONCE)
         before_end = newest_before_end(env, t, e, line, p->at);
@@ -386,13 +410,28 @@ static void note_rejected(struct task_env *env, struct task *t, const struct eve
     keep_memory(env, t, e, line, &was);
 }
 
+/* The place of an event. If order_drops_delete holds, it is the place without that delete, which
+ * apply_at drops. */
+static struct placement place(struct task_env *env, struct task *t, const struct event *e,
+                              const struct timeline *line, const struct order_floor *floor) {
+    const struct order_options *o = &env->order_options;
+    if (!order_drops_delete(o, line, e))
+        return order_place(o, line, e, floor);
+    struct timeline without = *line;
+    int64_t end = line->memory.before_end;
+    order_note_delete_dropped(&without, task_newest_before(env, t, e->entity, e->id, line, end));
+    struct placement p = order_place(o, &without, e, floor);
+    p.drops_delete = true;
+    return p;
+}
+
 bool task_apply_event(struct task_env *env, struct task *t, const struct event *e,
                       struct reason *why) {
     struct timeline *line = task_load_timeline(env, t, e->entity, e->id);
     const struct order_floor *floor = task_floor(env, t, e->entity);
     if (kv_failed(env->kv))
         return true;
-    struct placement p = order_place(&env->order_options, line, e, floor);
+    struct placement p = place(env, t, e, line, floor);
     env->counts.behind_tombstone[e->entity] += p.is_behind_tombstone;
     if (apply_verdict(env, t, e, line, &p, why))
         return true;

@@ -103,10 +103,26 @@ bool order_is_later(const struct order_floor *a, const struct order_floor *b) {
 
 /* --- records with a place --- */
 
+/* Whether the newest event is a delete without a time of its own. */
+static bool ends_with_tombstone(const struct timeline *t) {
+    return t->memory.end == END_TOMBSTONE || t->memory.end == END_TOMBSTONE_AFTER_TRUNCATE;
+}
+
 /* O8: whether an upsert lies between a delete without a time of its own and the event before it. */
 static bool is_between_end_and_before(const struct timeline *t, const struct event *e, int64_t at) {
-    return e->kind == CHANGE_UPSERT && t->memory.end == END_TOMBSTONE && at <= t->newest_event_at &&
+    return e->kind == CHANGE_UPSERT && ends_with_tombstone(t) && at <= t->newest_event_at &&
            at > t->memory.before_end;
+}
+
+/* The time of a record of a log, by rule O5. */
+static int64_t time_in_log(const struct order_options *o, const struct event *e) {
+    return order_is_too_far_ahead(o, e) ? e->loaded_at_ms : e->event_at_ms;
+}
+
+bool order_drops_delete(const struct order_options *o, const struct timeline *t,
+                        const struct event *e) {
+    return e->is_log && t->memory.end == END_TOMBSTONE_AFTER_TRUNCATE &&
+           is_between_end_and_before(t, e, time_in_log(o, e)) && !order_is_repeat(o, t, e);
 }
 
 /* Where the truncate ends an id whose newest event is at `newest`. */
@@ -134,7 +150,7 @@ static enum floor_side side_of(const struct timeline *t, const struct order_floo
 static void place_in_log(const struct order_options *o, const struct timeline *t,
                          const struct event *e, const struct order_floor *floor,
                          struct placement *p) {
-    int64_t time = order_is_too_far_ahead(o, e) ? e->loaded_at_ms : e->event_at_ms;
+    int64_t time = time_in_log(o, e);
     p->moves_end = is_between_end_and_before(t, e, time);
     int64_t newest = p->moves_end ? t->memory.before_end : newest_but_end(t, floor);
     bool below = is_below(o, t, e, floor, newest, later_of(time, newest));
@@ -150,7 +166,7 @@ static void place_in_log(const struct order_options *o, const struct timeline *t
  * event before the tombstone. */
 static bool is_behind_tombstone(const struct timeline *t, const struct event *e) {
     return is_between_end_and_before(t, e, e->event_at_ms) ||
-           (e->kind == CHANGE_UPSERT && t->memory.end == END_TOMBSTONE &&
+           (e->kind == CHANGE_UPSERT && ends_with_tombstone(t) &&
             e->event_at_ms == t->memory.before_end);
 }
 
@@ -188,16 +204,29 @@ struct placement order_place(const struct order_options *o, const struct timelin
 
 /* --- what is remembered --- */
 
+/* What is remembered of a newest event of the kind `end`, if `before` is the kind of the event
+ * before it. */
+static enum newest_end end_behind_end(enum newest_end end, enum newest_end before) {
+    bool is_after_truncate = end == END_TOMBSTONE && before == END_TRUNCATE;
+    return is_after_truncate ? END_TOMBSTONE_AFTER_TRUNCATE : end;
+}
+
+/* For an event that lies somewhere before the newest event, which is an end. */
+static void note_late(struct order_memory *m, int64_t at) {
+    if (m->end == END_TOMBSTONE_AFTER_TRUNCATE && at >= m->before_end)
+        m->end = END_TOMBSTONE;
+    m->before_end = later_of(m->before_end, at);
+}
+
 static void note_newest(struct order_memory *m, const struct placement *p, int64_t before) {
     if (placement_takes_end_away(p) || (before != TIMESTAMP_NONE && p->at == before)) {
         m->end = END_NONE;
         m->before_end = TIMESTAMP_NONE;
     } else if (before == TIMESTAMP_NONE || p->at > before) {
-        m->end = p->end;
+        m->end = end_behind_end(p->end, m->end);
         m->before_end = p->end == END_NONE ? TIMESTAMP_NONE : before;
-    } else if (m->end !=
-               END_NONE) { /* a late event, maybe between the end and the event before it */
-        m->before_end = later_of(m->before_end, p->at);
+    } else if (m->end != END_NONE) {
+        note_late(m, p->at);
     }
 }
 
@@ -235,6 +264,11 @@ void order_note_truncated(struct timeline *t, int64_t before_end) {
     t->memory.end = END_TRUNCATE;
     t->memory.before_end = before_end;
     t->memory.outdated = false;
+}
+
+void order_note_delete_dropped(struct timeline *t, int64_t before_end) {
+    t->newest_event_at = t->memory.before_end;
+    order_note_truncated(t, before_end);
 }
 
 void order_note_ignored(struct timeline *t, const struct event *e, enum verdict verdict) {

@@ -58,6 +58,7 @@ struct placement {
     bool moves_end;           /* O8 */
     enum floor_side side;     /* O9 */
     bool is_reordered;        /* O3: its time was replaced by that of the newest event */
+    bool drops_delete;        /* order_drops_delete; the caller of order_place sets it */
     bool is_behind_tombstone; /* O8 would move the tombstone if this were a log */
 };
 
@@ -75,6 +76,11 @@ bool order_is_too_far_ahead(const struct order_options *o, const struct event *e
  * order_place knows. */
 bool order_is_repeat(const struct order_options *o, const struct timeline *t,
                      const struct event *e);
+/* O8, O9: whether the record shows that the newest event, a delete without a time, was earlier, and
+ * the event before the delete is the end that a truncate made. Then the delete is dropped before
+ * the record is placed, so that the record meets the truncate. */
+bool order_drops_delete(const struct order_options *o, const struct timeline *t,
+                        const struct event *e);
 /* The place of `e`, which is no truncate. */
 struct placement order_place(const struct order_options *o, const struct timeline *t,
                              const struct event *e, const struct order_floor *floor);
@@ -92,6 +98,9 @@ void order_note_applied(struct timeline *t, const struct event *e, const struct 
                         int64_t before, bool happened);
 /* Remembers the end that a truncate made. `before_end`: the newest event before that end. */
 void order_note_truncated(struct timeline *t, int64_t before_end);
+/* Forgets the delete of order_drops_delete, so that the end of the truncate is the newest event
+ * again. `before_end`: the newest event before that end. */
+void order_note_delete_dropped(struct timeline *t, int64_t before_end);
 /* Remembers a record that was ignored or a repeat. */
 void order_note_ignored(struct timeline *t, const struct event *e, enum verdict verdict);
 /* Remembers a record that was rejected and is no repeat. */

@@ -156,7 +156,7 @@ static bool get_memory(struct slice *in, int64_t base, struct order_memory *m) {
     bool has_position;
     *m = nothing_to_remember;
     if (!avro_get_long(in, &last) || last < 0 || last > LAST_REPEAT || !avro_get_long(in, &end) ||
-        end < 0 || end > END_TRUNCATE || !avro_get_long(in, &before) ||
+        end < 0 || end > END_TOMBSTONE_AFTER_TRUNCATE || !avro_get_long(in, &before) ||
         !avro_get_bool(in, &m->outdated) || !avro_get_branch(in, &has_position))
         return false;
     m->last = (enum last_record)last;

@@ -46,6 +46,8 @@ enum newest_end {
     END_TOMBSTONE,
     /* The end that a truncate made (O9). */
     END_TRUNCATE,
+    /* A delete without a time, too, but the event before it is the end that a truncate made. */
+    END_TOMBSTONE_AFTER_TRUNCATE,
 };
 
 /* What rules O4 to O9 and "Outdated rows" have to remember of an id (schemas/README.md). */

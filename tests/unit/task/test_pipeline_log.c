@@ -428,6 +428,71 @@ static void test_pipeline_log__truncate_refused(void **state) {
     }
 }
 
+/* Customers 7 to 10, whom the truncate ends. A delete without a time comes for each of them. */
+static void run_truncate_and_deletes(struct rig *g) {
+    struct buf row = {0};
+    for (int id = 7; id <= 10; id++)
+        run_change(g, TOPIC_CUSTOMERS, 0, "c", T0, 10, customer_row(&row, id, "Ann"));
+    rig_deliver(g);
+    run_change(g, TOPIC_CUSTOMERS, 1, "t", T0 + 50, 20, "null");
+    rig_deliver(g);
+    for (int id = 7; id <= 10; id++) {
+        buf_clear(&row);
+        buf_printf(&row, "{\"customer_id\":%d,\"Op\":\"D\"}", id);
+        rig_run_text(g, TOPIC_CUSTOMERS, 0, NULL, buf_cstr(&row));
+    }
+    rig_deliver(g);
+    buf_release(&row);
+}
+
+static void assert_no_version(const struct rig *g, const char *id, int64_t from) {
+    struct buf key = {0};
+    assert_null(capture_last(&g->sent, TOPIC_CUSTOMER_HISTORY, history_key(&key, id, from)));
+    buf_release(&key);
+}
+
+#define UNAVAILABLE "__debezium_unavailable_value"
+
+/* A delete without a time follows the end of a truncate. Then a record of the log shows that the
+ * delete was earlier (O8). If that record lies before the truncate, the database has no such row
+ * any more (O9). The truncate came behind the record, and so its end does, too. */
+static void test_pipeline_log__truncate_then_delete(void **state) {
+    (void)state;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct rig g;
+        struct buf row = {0};
+        rig_init(&g, N, N, NULL);
+        run_truncate_and_deletes(&g);
+        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", T0, T0 + 50);
+        if (restarts == 1)
+            rig_restart(&g);
+        run_change(&g, TOPIC_CUSTOMERS, 0, "u", T0 + 60, 15, customer_row(&row, 7, "Bo"));
+        run_change(&g, TOPIC_CUSTOMERS, 0, "u", T0 + 60, 15, customer_row(&row, 8, UNAVAILABLE));
+        run_change(&g, TOPIC_CUSTOMERS, 0, "u", T0 + 60, 25, customer_row(&row, 9, "Bo"));
+        rig_deliver(&g);
+        assert_refused_count(&g, 0);
+        assert_no_version(&g, "7", T0 + 60);
+        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "7", T0, T0 + 60);
+        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "8", T0, T0 + 60);
+        /* What lies behind the truncate is as ever. */
+        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "9", T0, T0 + 50);
+        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "9", T0 + 60, TIMESTAMP_NONE);
+        /* A record that is refused moves no delete: that still ends what is late. */
+        run_change(&g, TOPIC_CUSTOMERS, 0, "u", T0 + 60, 25, customer_row(&row, 10, UNAVAILABLE));
+        rig_deliver(&g);
+        assert_refused_count(&g, 1);
+        buf_clear(&row);
+        buf_printf(&row, "{\"customer_id\":10,\"name\":\"Bo\",\"updated_at\":%lld}",
+                   (long long)(T0 + 70));
+        rig_run_text(&g, TOPIC_CUSTOMERS, 0, NULL, buf_cstr(&row));
+        rig_deliver(&g);
+        assert_version(&g, TOPIC_CUSTOMER_HISTORY, "10", T0 + 70, RIG_NOW - 1000);
+        rig_assert_conserved(&g);
+        rig_release(&g);
+        buf_release(&row);
+    }
+}
+
 /* With order.* = event_time a truncate is one event of a set: it holds for all records by time. */
 static void test_pipeline_log__truncate_by_time(void **state) {
     static const char *const sets[] = {"order.customers=event_time", NULL};
@@ -641,8 +706,6 @@ static void test_pipeline_log__told_of_tombstones(void **state) {
 }
 
 /* --- columns that the database did not log --- */
-
-#define UNAVAILABLE "__debezium_unavailable_value"
 
 static void test_pipeline_log__unavailable(void **state) {
     struct rig g;
@@ -865,6 +928,7 @@ int main(void) {
         cmocka_unit_test(test_pipeline_log__truncate),
         cmocka_unit_test(test_pipeline_log__truncate_in_pieces),
         cmocka_unit_test(test_pipeline_log__truncate_refused),
+        cmocka_unit_test(test_pipeline_log__truncate_then_delete),
         cmocka_unit_test(test_pipeline_log__truncate_by_time),
         cmocka_unit_test(test_pipeline_log__source_headers),
         cmocka_unit_test(test_pipeline_log__source_of_an_orphan),

@@ -75,7 +75,7 @@ static void fill_memory(struct order_memory *m, struct rng *r, struct buf positi
     *m = (struct order_memory){.before_end = TIMESTAMP_NONE};
     if (rng_chance(r, 50)) {
         m->last = (enum last_record)rng_below(r, LAST_REPEAT + 1);
-        m->end = (enum newest_end)rng_below(r, END_TRUNCATE + 1);
+        m->end = (enum newest_end)rng_below(r, END_TOMBSTONE_AFTER_TRUNCATE + 1);
         m->outdated = rng_chance(r, 50);
     }
     if (m->end != END_NONE)

@@ -1310,6 +1310,33 @@ static const struct applied_case note_applied_ends_cases[] = {
      {.at = 920},
      .end = END_TOMBSTONE,
      .before_end = 920},
+    {"O8, O9: a delete right behind the end of a truncate",
+     {1000, .is_gone = true, .end = END_TRUNCATE, .before_end = 900},
+     {CHANGE_DELETE, .at = NEVER, .kafka = 1500},
+     .last = LAST_DELETE,
+     .end = END_TOMBSTONE_AFTER_TRUNCATE,
+     .before_end = 1000},
+    {"O8, O9: another behind that one",
+     {1500, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {CHANGE_DELETE, .at = NEVER, .kafka = 1600},
+     .last = LAST_DELETE,
+     .end = END_TOMBSTONE,
+     .before_end = 1500},
+    {"O8, O9: a late event before the end of the truncate",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {.at = 990},
+     .end = END_TOMBSTONE_AFTER_TRUNCATE,
+     .before_end = 1000},
+    {"O8, O9: a late event at its time, which takes its place",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {.at = 1000},
+     .end = END_TOMBSTONE,
+     .before_end = 1000},
+    {"O8, O9: a late event between the two",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {.at = 1020},
+     .end = END_TOMBSTONE,
+     .before_end = 1020},
     {"O8: a delete of a log takes the tombstone's time, which said it already",
      {1000, .is_gone = true, .end = END_TOMBSTONE, .before_end = 900},
      {CHANGE_DELETE, .is_log = true, .at = 950},
@@ -1809,6 +1836,64 @@ static void test_order__outdated_ends(void **state) {
     buf_release(&b);
 }
 
+static const struct {
+    const char *what;
+    struct id id;
+    struct rec rec;
+    bool drops;
+} drops_delete_cases[] = {
+    {"a record between the two",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {.is_log = true, .at = 1020},
+     true},
+    {"at the time of the delete",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {.is_log = true, .at = 1050},
+     true},
+    {"behind the delete",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {.is_log = true, .at = 1051},
+     false},
+    {"at the time of the truncate",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {.is_log = true, .at = 1000},
+     false},
+    {"not of a log",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {.at = 1020},
+     false},
+    {"a delete proves nothing",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000},
+     {CHANGE_DELETE, .is_log = true, .at = 1020},
+     false},
+    {"a repeat",
+     {1050, .is_gone = true, .end = END_TOMBSTONE_AFTER_TRUNCATE, .before_end = 1000, .lsn = "9"},
+     {.is_log = true, .at = 1020, .lsn = "5"},
+     false},
+    {"no truncate",
+     {1050, .is_gone = true, .end = END_TOMBSTONE, .before_end = 1000},
+     {.is_log = true, .at = 1020},
+     false},
+};
+
+/* O8, O9: such a delete is dropped, and the end of the truncate is the newest event again. */
+static void test_order__drops_delete(void **state) {
+    (void)state;
+    struct buf a = {0}, b = {0};
+    for (size_t i = 0; i < ARRAY_LEN(drops_delete_cases); i++) {
+        struct timeline t = timeline_of(&drops_delete_cases[i].id, &a);
+        struct event e = event_of(&drops_delete_cases[i].rec, &b);
+        if (order_drops_delete(&options, &t, &e) != drops_delete_cases[i].drops)
+            fail_msg("%s", drops_delete_cases[i].what);
+        order_note_delete_dropped(&t, 900);
+        assert_int_equal(t.newest_event_at, 1000);
+        assert_int_equal(t.memory.end, END_TRUNCATE);
+        assert_int_equal(t.memory.before_end, 900);
+    }
+    buf_release(&a);
+    buf_release(&b);
+}
+
 /* A refused record's Kafka timestamp may be any number; nothing may be added to it. */
 static void test_order__kafka_timestamps_at_the_ends(void **state) {
     (void)state;
@@ -1853,6 +1938,7 @@ int main(void) {
         cmocka_unit_test(test_order__note_rejected_deletes),
         cmocka_unit_test(test_order__bad_repeats),
         cmocka_unit_test(test_order__outdated_ends),
+        cmocka_unit_test(test_order__drops_delete),
         cmocka_unit_test(test_order__kafka_timestamps_at_the_ends),
     };
     return cmocka_run_group_tests_name("order", tests, NULL, NULL);

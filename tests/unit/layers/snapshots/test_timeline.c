@@ -190,7 +190,7 @@ static void fill_timeline(struct timeline *t, struct rng *r, struct buf position
     if (rng_chance(r, 50))
         return;
     t->memory.last = (enum last_record)rng_below(r, LAST_REPEAT + 1);
-    t->memory.end = (enum newest_end)rng_below(r, END_TRUNCATE + 1);
+    t->memory.end = (enum newest_end)rng_below(r, END_TOMBSTONE_AFTER_TRUNCATE + 1);
     t->memory.before_end = t->memory.end == END_NONE ? TIMESTAMP_NONE : rng_any(r);
     t->memory.outdated = rng_chance(r, 50);
     put_lsn(&positions[0], rng_chance(r, 50) ? "0" : "12/ABC");
@@ -337,7 +337,8 @@ static void test_timeline__refused_bytes(void **state) {
         {"last: beyond repeat", "\0\0\0\2\0\0\6\0\0\0\0", 11, false},
         {"last: -1", "\0\0\0\2\0\0\1\0\0\0\0", 11, false},
         {"end: truncate", "\0\0\0\2\0\0\0\4\0\0\0", 11, true},
-        {"end: beyond truncate", "\0\0\0\2\0\0\0\6\0\0\0", 11, false},
+        {"end: tombstone after truncate", "\0\0\0\2\0\0\0\6\0\0\0", 11, true},
+        {"end: beyond that", "\0\0\0\2\0\0\0\x08\0\0\0", 11, false},
         {"end: -1", "\0\0\0\2\0\0\0\1\0\0\0", 11, false},
         {"a position", REST "\2" POSITION "\1\0\0\2", 35, true},
         {"a position of a row of a snapshot", REST "\2" POSITION "\0\1\0\2", 35, true},
