@@ -1426,17 +1426,8 @@ class Model:
         before = fold(past.events) if floor is not None else []
         meets_floor = floor is not None and self.meets_floor(record, reading, past, floor)
         ends = []
-        if (
-            meets_floor
-            and self.is_log(record, reading)
-            and past.events
-            and is_end_of(past.newest(), floor)
-        ):
-            ends = [
-                event
-                for event in past.events
-                if is_end_of(event, floor) and event.time_ms == past.newest_ms()
-            ]
+        if meets_floor and self.is_log(record, reading) and past.events:
+            ends = self.newest_ends(record, reading, past, floor)
         if ends:
             past.remove(lambda event: event in ends)
         try:
@@ -1452,6 +1443,22 @@ class Model:
             self._end(past, floor, record)
         self.pasts[record.topic][reading.id] = past
         return changed if floor is None else fold(past.events) != before
+
+    def newest_ends(
+        self, record: Record, reading: Reading, past: Past, floor: Truncate
+    ) -> list[Event]:
+        """O9: the ends that the truncate made at the time of the newest event. A delete that the
+        record moves (O8) is no event."""
+        newest = past.newest()
+        if self.place(record, reading, past).moves_delete:
+            newest = past.newest_before(past.newest_ms())
+        if newest is None or not is_end_of(newest, floor):
+            return []
+        return [
+            event
+            for event in past.events
+            if is_end_of(event, floor) and event.time_ms == newest.time_ms
+        ]
 
     def _add(self, record: Record, reading: Reading, past: Past) -> bool:
         place = self.place(record, reading, past)

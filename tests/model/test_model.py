@@ -1963,6 +1963,30 @@ RULES: list[
         {"applied": 4},
     ),
     (
+        "O9 the floor, a delete that moves, behind the end of the truncate",
+        {},
+        [
+            log("Alice", 10, lsn=1),
+            truncated(20, partition=1, lsn=6),
+            gone(40),
+            log("Bob", 30, lsn=5),
+        ],
+        [("alice", 10, 30)],
+        {"applied": 3, "unchanged": 1},
+    ),
+    (
+        "O9 the same of a record behind the truncate",
+        {},
+        [
+            log("Alice", 10, lsn=1),
+            truncated(20, partition=1, lsn=6),
+            gone(40),
+            log("Bob", 30, lsn=7),
+        ],
+        [("alice", 10, 20), ("bob", 30, None)],
+        {"applied": 3, "unchanged": 1},
+    ),
+    (
         "O9 a later truncate of the same partition is the later one",
         {},
         [truncated(20, partition=1), truncated(15, partition=1), log("Alice", 17)],
