@@ -363,8 +363,8 @@ static void test_decode_flat__corners(void **state) {
         "{\"op_type\":\"D\",\"op_ts\":\"x\",\"customer_id\":1,\"account_id\":1}",
         "{\"specversion\":\"1.0\",\"type\":\"x\",\"customer_id\":1,\"account_id\":1}",
         "{\"type\":\"x\",\"other\":null}",
-        "{\"customer_id\":\"__debezium_unavailable_value\","
-        "\"updated_at\":\"__debezium_unavailable_value\"}",
+        ("{\"customer_id\":\"__debezium_unavailable_value\","
+         "\"updated_at\":\"__debezium_unavailable_value\"}"),
         "{\"op\":\"d\",\"before\":null,\"after\":null}",
         "{\"op\":null,\"after\":null}",
         "{\"op\":\"t\",\"customer_id\":1}",

@@ -353,8 +353,8 @@ static void test_decode_metadata__unreadable_source_time_hides_updated_at(void *
     static const char *const cases[] = {
         "{\"customer_id\":1,\"__source_ts_ms\":\"soon\",\"updated_at\":\"2024-01-01\"}",
         "{\"customer_id\":1,\"__source_ts_ms\":{},\"updated_at\":\"2024-01-01\"}",
-        "{\"op\":\"c\",\"after\":{\"customer_id\":1,\"updated_at\":\"2024-01-01\"},"
-        "\"source\":{\"ts_ms\":1.5}}",
+        ("{\"op\":\"c\",\"after\":{\"customer_id\":1,\"updated_at\":\"2024-01-01\"},"
+         "\"source\":{\"ts_ms\":1.5}}"),
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct outcome o;
