@@ -1,11 +1,35 @@
-/* schema_source: the port through which a format of the source layer asks for the schema that a
- * record was written with. The client of a schema registry will implement it, and tests do. */
+/* schema_source: the port through which the source layer asks for the schema that a record was
+ * written with. The client of a schema registry implements it, and so do tests. */
 #ifndef STREAMER_MODEL_SCHEMA_SOURCE_H
 #define STREAMER_MODEL_SCHEMA_SOURCE_H
 
-#include "streamer/base/slice.h"
+#include "streamer/base/buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+
+enum schema_key_kind {
+    SCHEMA_BY_ID,          /* Confluent's wire format: 0, then four bytes, big endian */
+    SCHEMA_BY_GUID,        /* its header form: 1, then 16 bytes */
+    SCHEMA_BY_FINGERPRINT, /* Avro's single-object encoding: C3 01, then CRC-64-AVRO */
+};
+
+struct schema_key {
+    enum schema_key_kind kind;
+    uint64_t number; /* the id, or the fingerprint */
+    uint8_t guid[16];
+};
+
+enum schema_type { SCHEMA_AVRO, SCHEMA_JSON, SCHEMA_OTHER };
+
+struct schema_text {
+    enum schema_type type;
+    char type_name[32]; /* as the registry says it, "PROTOBUF" */
+    struct buf text;    /* the caller's; reused from call to call */
+    /* The text is a JSON array of schemas; the last one is meant, and the others are what it
+     * refers to by name. */
+    bool has_references;
+};
 
 enum schema_answer {
     SCHEMA_FOUND,
@@ -14,10 +38,10 @@ enum schema_answer {
 };
 
 struct schema_source {
-    /* Looks the schema with this id up and never blocks: what is not in memory is asked for in the
-     * background. SCHEMA_FOUND sets *schema to its text, which is good until the next call. A
-     * schema source is called on one thread only. */
-    enum schema_answer (*lookup)(struct schema_source *s, uint32_t id, struct slice *schema);
+    /* Looks a schema up and never blocks for longer than a lock: what is not in memory is asked for
+     * in the background. SCHEMA_FOUND fills *out. Any thread. */
+    enum schema_answer (*lookup)(struct schema_source *s, const struct schema_key *key,
+                                 struct schema_text *out);
 };
 
 #endif

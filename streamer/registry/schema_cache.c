@@ -1,0 +1,372 @@
+#include "streamer/registry/schema_cache.h"
+
+#include "streamer/base/clock.h"
+#include "streamer/base/log.h"
+#include "streamer/base/mem.h"
+#include "streamer/layers/source/avro_fingerprint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define BUCKETS ((size_t)4096)
+#define RETRY_MIN_MS 100
+
+enum state { ASKED, FOUND, UNKNOWN };
+
+struct entry {
+    TAILQ_ENTRY(entry) order; /* in `asked`, or in `known`, the one that was used last at the end */
+    LIST_ENTRY(entry) bucket;
+    struct schema_key key;
+    enum state state;
+    struct schema_text schema; /* FOUND */
+    int64_t known_ms;          /* UNKNOWN: since when */
+    bool is_kept;              /* of the directory */
+};
+
+TAILQ_HEAD(entries, entry);
+LIST_HEAD(bucket, entry);
+
+struct schema_cache {
+    struct schema_source source;
+    struct registry *registry;
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock; /* over all that follows */
+    pthread_cond_t changed;
+    bool stopping;
+    struct bucket buckets[BUCKETS];
+    struct entries asked, known;
+    size_t asked_count, bytes;
+    int64_t down_since_ms;
+    struct err down;
+};
+
+/* --- entries; under the lock --- */
+
+static struct bucket *bucket_of(struct schema_cache *c, const struct schema_key *key) {
+    uint64_t hash = key->number;
+    for (size_t i = 0; i < sizeof key->guid; i++)
+        hash = hash * 31 + key->guid[i];
+    hash = (hash + (uint64_t)key->kind) * UINT64_C(0x9e3779b97f4a7c15);
+    return &c->buckets[hash >> 52];
+}
+
+static bool same_key(const struct schema_key *a, const struct schema_key *b) {
+    return a->kind == b->kind && a->number == b->number &&
+           memcmp(a->guid, b->guid, sizeof a->guid) == 0;
+}
+
+static struct entry *find(struct schema_cache *c, const struct schema_key *key) {
+    struct entry *x;
+    LIST_FOREACH(x, bucket_of(c, key), bucket)
+    if (same_key(&x->key, key))
+        return x;
+    return NULL;
+}
+
+static struct entry *add(struct schema_cache *c, const struct schema_key *key) {
+    struct entry *x = mem_calloc(1, sizeof *x);
+    x->key = *key;
+    LIST_INSERT_HEAD(bucket_of(c, key), x, bucket);
+    return x;
+}
+
+static size_t bytes_of(const struct entry *x) {
+    return sizeof *x + x->schema.text.cap;
+}
+
+static void forget(struct schema_cache *c, struct entry *x) {
+    if (x->state == ASKED) {
+        TAILQ_REMOVE(&c->asked, x, order);
+        c->asked_count--;
+    } else {
+        TAILQ_REMOVE(&c->known, x, order);
+        c->bytes -= bytes_of(x);
+    }
+    LIST_REMOVE(x, bucket);
+    buf_release(&x->schema.text);
+    free(x);
+}
+
+static void make_room(struct schema_cache *c) {
+    struct entry *x = TAILQ_FIRST(&c->known), *next;
+    for (; x != NULL && c->bytes > SCHEMA_CACHE_BYTES_MAX; x = next) {
+        next = TAILQ_NEXT(x, order);
+        if (!x->is_kept)
+            forget(c, x);
+    }
+}
+
+static void note_known(struct schema_cache *c, struct entry *x, enum state state) {
+    x->state = state;
+    x->known_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+    TAILQ_INSERT_TAIL(&c->known, x, order);
+    c->bytes += bytes_of(x);
+}
+
+static void take_schema(struct entry *x, struct schema_text *from) {
+    x->schema = *from;
+    from->text = (struct buf){0};
+}
+
+/* A schema that was shown by its id is known by its fingerprint, too. */
+static void add_fingerprint(struct schema_cache *c, const struct schema_text *schema,
+                            bool is_kept) {
+    struct schema_key key = {.kind = SCHEMA_BY_FINGERPRINT};
+    if (schema->type != SCHEMA_AVRO || schema->has_references ||
+        !avro_fingerprint(buf_slice(&schema->text), &key.number) || find(c, &key) != NULL)
+        return;
+    struct entry *x = add(c, &key);
+    x->schema = (struct schema_text){.type = SCHEMA_AVRO, .type_name = "AVRO"};
+    buf_set(&x->schema.text, buf_slice(&schema->text));
+    x->is_kept = is_kept;
+    note_known(c, x, FOUND);
+}
+
+/* --- lookups --- */
+
+static void ask(struct schema_cache *c, const struct schema_key *key) {
+    if (c->asked_count == SCHEMA_CACHE_WAITING_MAX)
+        return; /* whoever asks comes again */
+    struct entry *x = add(c, key);
+    TAILQ_INSERT_TAIL(&c->asked, x, order);
+    c->asked_count++;
+    (void)pthread_cond_signal(&c->changed);
+}
+
+static void copy_out(const struct entry *x, struct schema_text *out) {
+    struct buf text = out->text;
+    *out = x->schema;
+    out->text = text;
+    buf_set(&out->text, buf_slice(&x->schema.text));
+}
+
+static enum schema_answer look(struct schema_cache *c, const struct schema_key *key,
+                               struct schema_text *out) {
+    struct entry *x = find(c, key);
+    if (x != NULL && x->state == UNKNOWN &&
+        clock_ms(clock_of_machine(), CLOCK_MONOTONIC) - x->known_ms > SCHEMA_CACHE_UNKNOWN_MS) {
+        forget(c, x);
+        x = NULL;
+    }
+    if (x == NULL) {
+        if (c->registry == NULL || key->kind == SCHEMA_BY_FINGERPRINT)
+            return SCHEMA_UNKNOWN; /* nobody can be asked for it */
+        ask(c, key);
+        return SCHEMA_NOT_NOW;
+    }
+    if (x->state == ASKED)
+        return SCHEMA_NOT_NOW;
+    TAILQ_REMOVE(&c->known, x, order);
+    TAILQ_INSERT_TAIL(&c->known, x, order);
+    if (x->state == UNKNOWN)
+        return SCHEMA_UNKNOWN;
+    copy_out(x, out);
+    return SCHEMA_FOUND;
+}
+
+static enum schema_answer lookup(struct schema_source *s, const struct schema_key *key,
+                                 struct schema_text *out) {
+    struct schema_cache *c = (struct schema_cache *)s; /* its first member */
+    (void)pthread_mutex_lock(&c->lock);
+    enum schema_answer answer = look(c, key, out);
+    (void)pthread_mutex_unlock(&c->lock);
+    return answer;
+}
+
+/* --- the thread --- */
+
+static void guid_text(const uint8_t guid[16], char text[37]) {
+    char *to = text;
+    for (size_t i = 0; i < 16; i++)
+        to += sprintf(to, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", guid[i]);
+}
+
+static enum registry_result fetch(struct registry *r, const struct schema_key *key,
+                                  struct schema_text *out, struct err *e) {
+    struct registry_schema fetched = {0};
+    char guid[37];
+    guid_text(key->guid, guid);
+    enum registry_result result = key->kind == SCHEMA_BY_GUID
+                                      ? registry_by_guid(r, guid, &fetched, e)
+                                      : registry_by_id(r, (int32_t)key->number, &fetched, e);
+    *out = (struct schema_text){.type = fetched.type == REGISTRY_AVRO   ? SCHEMA_AVRO
+                                        : fetched.type == REGISTRY_JSON ? SCHEMA_JSON
+                                                                        : SCHEMA_OTHER,
+                                .text = fetched.text,
+                                .has_references = fetched.has_references};
+    memcpy(out->type_name, fetched.type_name, sizeof out->type_name);
+    return result;
+}
+
+/* Under the lock. */
+static void note_answer(struct schema_cache *c, const struct schema_key *key,
+                        enum registry_result result, struct schema_text *schema) {
+    struct entry *x = find(c, key);
+    c->down_since_ms = 0;
+    TAILQ_REMOVE(&c->asked, x, order);
+    c->asked_count--;
+    if (result == REGISTRY_OK) {
+        add_fingerprint(c, schema, false);
+        take_schema(x, schema);
+    }
+    note_known(c, x, result == REGISTRY_OK ? FOUND : UNKNOWN);
+    make_room(c);
+}
+
+/* Under the lock, which is not held while the registry is asked and while this waits. */
+static void note_failure(struct schema_cache *c, const struct err *e, int64_t *wait_ms) {
+    if (c->down_since_ms == 0) {
+        c->down_since_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+        log_warn("registry", "reason=%s", log_quote(&(struct log_value){0}, e->text));
+    }
+    c->down = *e;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + *wait_ms * 1000000;
+    until.tv_sec += ns / 1000000000, until.tv_nsec = ns % 1000000000;
+    while (!c->stopping && pthread_cond_timedwait(&c->changed, &c->lock, &until) != ETIMEDOUT)
+        ;
+    *wait_ms = 2 * *wait_ms < SCHEMA_CACHE_RETRY_MAX_MS ? 2 * *wait_ms : SCHEMA_CACHE_RETRY_MAX_MS;
+}
+
+static void fetch_first(struct schema_cache *c, int64_t *wait_ms) {
+    struct schema_key key = TAILQ_FIRST(&c->asked)->key;
+    struct schema_text schema;
+    struct err e;
+    (void)pthread_mutex_unlock(&c->lock);
+    enum registry_result result = fetch(c->registry, &key, &schema, &e);
+    (void)pthread_mutex_lock(&c->lock);
+    if (result == REGISTRY_OK || result == REGISTRY_UNKNOWN) {
+        note_answer(c, &key, result, &schema);
+        *wait_ms = RETRY_MIN_MS;
+    } else {
+        note_failure(c, &e, wait_ms);
+    }
+    buf_release(&schema.text);
+}
+
+static void *run(void *cache) {
+    struct schema_cache *c = cache;
+    int64_t wait_ms = RETRY_MIN_MS;
+    (void)pthread_mutex_lock(&c->lock);
+    while (!c->stopping) {
+        if (c->asked_count > 0)
+            fetch_first(c, &wait_ms);
+        else
+            (void)pthread_cond_wait(&c->changed, &c->lock);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+/* --- the directory --- */
+
+static bool read_file(const char *path, struct buf *out, struct err *e) {
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return err_set(e, ERR_CONFIG, "schemas.dir: %s: %s", path, strerror(errno));
+    char bytes[4096];
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, f)) > 0;)
+        buf_put(out, bytes, n);
+    bool ok = ferror(f) == 0 || err_set(e, ERR_CONFIG, "schemas.dir: %s: cannot be read", path);
+    (void)fclose(f);
+    return ok;
+}
+
+static bool add_file(struct schema_cache *c, const char *path, struct err *e) {
+    struct schema_text schema = {.type = SCHEMA_AVRO};
+    uint64_t fingerprint;
+    bool ok = read_file(path, &schema.text, e);
+    if (ok && !avro_fingerprint(buf_slice(&schema.text), &fingerprint))
+        ok = err_set(e, ERR_CONFIG, "schemas.dir: %s: this is no Avro schema", path);
+    if (ok)
+        add_fingerprint(c, &schema, true);
+    buf_release(&schema.text);
+    return ok;
+}
+
+static bool read_directory(struct schema_cache *c, const char *directory, struct err *e) {
+    DIR *d = opendir(directory);
+    if (d == NULL)
+        return err_set(e, ERR_CONFIG, "schemas.dir: %s: %s", directory, strerror(errno));
+    bool ok = true;
+    for (const struct dirent *f; ok && (f = readdir(d)) != NULL;) {
+        size_t n = strlen(f->d_name);
+        if (n < 5 || strcmp(f->d_name + n - 5, ".avsc") != 0)
+            continue;
+        struct buf path = {0};
+        buf_printf(&path, "%s/%s", directory, f->d_name);
+        ok = add_file(c, buf_cstr(&path), e);
+        buf_release(&path);
+    }
+    (void)closedir(d);
+    return ok;
+}
+
+/* --- the cache --- */
+
+static void init_lock(struct schema_cache *c) {
+    pthread_condattr_t steady;
+    (void)pthread_mutex_init(&c->lock, NULL);
+    (void)pthread_condattr_init(&steady);
+    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&c->changed, &steady);
+    (void)pthread_condattr_destroy(&steady);
+}
+
+struct schema_cache *schema_cache_new(struct registry *registry, const char *directory,
+                                      struct err *e) {
+    struct schema_cache *c = mem_calloc(1, sizeof *c);
+    c->source.lookup = lookup;
+    c->registry = registry;
+    TAILQ_INIT(&c->asked);
+    TAILQ_INIT(&c->known);
+    init_lock(c);
+    bool ok = directory[0] == '\0' || read_directory(c, directory, e);
+    if (ok && registry != NULL) {
+        c->has_thread = pthread_create(&c->thread, NULL, run, c) == 0;
+        ok = c->has_thread || err_set(e, ERR_STOP, "schema registry: cannot start a thread");
+    }
+    if (ok)
+        return c;
+    schema_cache_free(c);
+    return NULL;
+}
+
+void schema_cache_free(struct schema_cache *c) {
+    if (c == NULL)
+        return;
+    (void)pthread_mutex_lock(&c->lock);
+    c->stopping = true;
+    (void)pthread_cond_signal(&c->changed);
+    (void)pthread_mutex_unlock(&c->lock);
+    if (c->has_thread)
+        (void)pthread_join(c->thread, NULL);
+    while (!TAILQ_EMPTY(&c->asked))
+        forget(c, TAILQ_FIRST(&c->asked));
+    while (!TAILQ_EMPTY(&c->known))
+        forget(c, TAILQ_FIRST(&c->known));
+    (void)pthread_cond_destroy(&c->changed);
+    (void)pthread_mutex_destroy(&c->lock);
+    registry_free(c->registry);
+    free(c);
+}
+
+struct schema_source *schema_cache_source(struct schema_cache *c) {
+    return &c->source;
+}
+
+int64_t schema_cache_down_since_ms(struct schema_cache *c, struct err *why) {
+    (void)pthread_mutex_lock(&c->lock);
+    int64_t since = c->asked_count > 0 ? c->down_since_ms : 0;
+    if (since != 0)
+        *why = c->down;
+    (void)pthread_mutex_unlock(&c->lock);
+    return since;
+}
