@@ -1,9 +1,9 @@
 #include "streamer/registry/schema_cache.h"
 
+#include "schemas/avro/avro_fingerprint.h"
 #include "streamer/base/clock.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
-#include "streamer/layers/source/avro_fingerprint.h"
 
 #include <dirent.h>
 #include <errno.h>

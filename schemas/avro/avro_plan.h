@@ -9,10 +9,10 @@
  *   float, double   4, 8 bytes             record       its fields, one after the other
  *   boolean   0, 1                         enum         number of the symbol
  */
-#ifndef STREAMER_LAYERS_SOURCE_AVRO_PLAN_H
-#define STREAMER_LAYERS_SOURCE_AVRO_PLAN_H
+#ifndef STREAMER_SCHEMAS_AVRO_AVRO_PLAN_H
+#define STREAMER_SCHEMAS_AVRO_AVRO_PLAN_H
 
-#include "streamer/layers/source/avro_schema.h"
+#include "schemas/avro/avro_schema.h"
 
 /* A place. Those of a record, array, map or union are followed by their children's. */
 struct avro_op {

@@ -1,4 +1,4 @@
-#include "streamer/layers/source/avro_plan.h"
+#include "schemas/avro/avro_plan.h"
 
 #include "streamer/base/mem.h"
 
