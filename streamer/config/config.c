@@ -25,6 +25,7 @@
 enum kind {
     KIND_TEXT,          /* char * */
     KIND_OPTIONAL_TEXT, /* char *, NULL for "" */
+    KIND_SECRET,        /* char *, never shown; the option <key>.file names a file that holds it */
     KIND_INTEGER,       /* int64_t */
     KIND_DURATION,      /* int64_t, milliseconds */
     KIND_LOG_LEVEL,     /* enum log_level */
@@ -48,6 +49,9 @@ struct option {
     { key, kind, offsetof(struct config, member), fallback, min, max, check, help, NULL }
 #define TEXT(key, member, fallback, check, help)                                                   \
     OPTION(key, KIND_TEXT, member, fallback, 0, 0, check, help)
+#define SECRET(key, member, check, help)                                                           \
+    OPTION(key, KIND_SECRET, member, "", 0, 0, check, help),                                       \
+        TEXT(key ".file", member##_file, "", NULL, "File that holds " key)
 #define INTEGER(key, member, fallback, min, max, help)                                             \
     OPTION(key, KIND_INTEGER, member, fallback, min, max, NULL, help)
 #define DURATION(key, member, fallback, min, max, help)                                            \
@@ -61,6 +65,8 @@ static const char *const truncate_choices[] = {"apply", "quarantine", NULL};
 static const char *const forward_choices[] = {"redirect", "proxy", NULL};
 static const char *const boolean_choices[] = {"false", "true", NULL}; /* of an int */
 static const char *const header_choices[] = {"source", "none", NULL};
+static const char *const output_format_choices[] = {"json", "avro", "connect-json", NULL};
+static const char *const decimals_choices[] = {"string", "number", NULL};
 static const char *const format_choices[] = {"logfmt", "json", NULL};
 
 static const struct option options[] = {
@@ -111,6 +117,33 @@ static const struct option options[] = {
     CHOICE("output.headers", output_headers, "source", header_choices,
            "Headers of result messages: source (streamer.source, "
            "the input record that caused it) or none"),
+    CHOICE("output.format", output_format, "json", output_format_choices,
+           "Values of result messages: json; avro (Confluent's wire format, needs "
+           "schema.registry.url); connect-json (with a schema, as Connect's JsonConverter reads)"),
+    CHOICE(
+        "output.decimals", output_decimals, "string", decimals_choices,
+        "Amounts and rates of output.format=json: JSON strings, or numbers with the same digits"),
+
+    TEXT("schema.registry.url", registry.urls, "", check_registry_urls,
+         "Schema registry with Confluent's REST API: http://HOST:8081,... (each is tried); "
+         "empty: none"),
+    CHOICE("schema.registry.auto.register", registry.auto_register, "true", boolean_choices,
+           "Whether the schemas of results are registered with output.format=avro; false: they "
+           "are looked up only, and a missing one ends the start"),
+    SECRET("schema.registry.bearer.token", registry.bearer_token, check_bearer_token,
+           "Token for the registry (Authorization: Bearer TOKEN); empty: none"),
+    SECRET("schema.registry.basic.auth.user.info", registry.user_info, check_user_info,
+           "Login for the registry, USER:PASSWORD; empty: none"),
+    TEXT("schema.registry.ssl.ca.location", registry.ca, "", NULL,
+         "PEM file with the authorities that vouch for the registry; empty: the system's"),
+    TEXT("schema.registry.ssl.certificate.location", registry.certificate, "", NULL,
+         "PEM file with the certificate that the registry is shown; empty: none"),
+    TEXT("schema.registry.ssl.key.location", registry.key, "", NULL,
+         "PEM file with its private key, not encrypted"),
+    TEXT("schemas.dir", schemas_dir, "", NULL,
+         "Folder of Avro schemas (*.avsc) of records in single-object encoding that no registry "
+         "knows; read at start; empty: none"),
+
     DURATION("late.window", late_window_ms, "3d", 0, 3650 * DAY_MS,
              "How far behind the newest event of its id an event "
              "may come; later ones are quarantined as too_late"),
@@ -193,6 +226,7 @@ static const char *const internal_suffixes[TOPIC_COUNT] = {
 };
 
 #define KAFKA_PREFIX "kafka."
+#define MASK "********" /* shown for a secret */
 #define ENV_PREFIX "STREAMER_"
 
 static bool has_prefix(const char *s, const char *prefix) {
@@ -233,6 +267,7 @@ static bool set_option(struct config *c, const struct option *o, const char *tex
     switch (o->kind) {
     case KIND_TEXT:
     case KIND_OPTIONAL_TEXT:
+    case KIND_SECRET:
         return set_text(o, text, member, e);
     case KIND_INTEGER:
         return parse_integer(text, o->min, o->max, member, e);
@@ -309,7 +344,7 @@ static bool set_kafka(struct config *c, const char *name, const char *value, con
     return true;
 }
 
-static bool read_secrets(struct config *c, struct err *e) {
+static bool read_kafka_secrets(struct config *c, struct err *e) {
     for (size_t i = 0; i < c->kafka_count; i++) {
         struct kafka_property *p = &c->kafka[i];
         if (p->file == NULL)
@@ -346,7 +381,10 @@ static bool unknown_key(const char *key, struct err *e) {
 }
 
 static bool is_secret(const char *key) {
-    return has_prefix(key, KAFKA_PREFIX) && kafka_property_is_secret(key + strlen(KAFKA_PREFIX));
+    const struct option *o = find_option(key);
+    return o != NULL ? o->kind == KIND_SECRET
+                     : has_prefix(key, KAFKA_PREFIX) &&
+                           kafka_property_is_secret(key + strlen(KAFKA_PREFIX));
 }
 
 /* Quotes would become part of the value, so they are refused. A secret may begin and end with a
@@ -380,7 +418,8 @@ static bool set_key(struct config *c, const char *key, const char *value, const 
     if (!set_value(c, o, key, value, origin, e))
         return err_prefix(e, "%s: %.100s", origin, key);
     if (o != NULL) {
-        replace(&c->settings[o - options].text, value);
+        bool is_hidden = o->kind == KIND_SECRET && value[0] != '\0';
+        replace(&c->settings[o - options].text, is_hidden ? MASK : value);
         replace(&c->settings[o - options].origin, origin);
     }
     return true;
@@ -642,6 +681,62 @@ static bool check_http(const struct config *c, struct err *e) {
                    has_key ? "http.tls.certificate" : "http.tls.key");
 }
 
+/* Reads the secret whose file the option behind it names. */
+static bool read_own_secret(struct config *c, const struct option *o, struct err *e) {
+    char **value = (char **)(void *)((char *)c + o->offset);
+    const char *path = *(char **)(void *)((char *)c + o[1].offset);
+    if (path[0] == '\0')
+        return true;
+    const char *origin = c->settings[o + 1 - options].origin;
+    if ((*value)[0] != '\0')
+        return err_set(e, ERR_CONFIG, "%s: %s: %s sets %s, remove one of the two", origin, o[1].key,
+                       c->settings[o - options].origin, o->key);
+    char *text = secret_file_read(path, e);
+    if (text == NULL || !o->check(text, e)) {
+        free(text);
+        return err_prefix(e, "%s: %s", origin, o[1].key);
+    }
+    free(*value);
+    *value = text;
+    return true;
+}
+
+static bool read_secrets(struct config *c, struct err *e) {
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (options[i].kind == KIND_SECRET && !read_own_secret(c, &options[i], e))
+            return false;
+    return read_kafka_secrets(c, e);
+}
+
+static bool check_registry(const struct config *c, struct err *e) {
+    const struct registry_settings *r = &c->registry;
+    bool has_certificate = r->certificate[0] != '\0', has_key = r->key[0] != '\0';
+    if (has_certificate != has_key)
+        return err_set(e, ERR_CONFIG,
+                       "%s: schema.registry.ssl.%s.location is set without "
+                       "schema.registry.ssl.%s.location, set both",
+                       setting_of(c, has_key ? "schema.registry.ssl.key.location"
+                                             : "schema.registry.ssl.certificate.location")
+                           ->origin,
+                       has_key ? "key" : "certificate", has_key ? "certificate" : "key");
+    return r->bearer_token[0] == '\0' || r->user_info[0] == '\0' ||
+           err_set(e, ERR_CONFIG,
+                   "schema.registry.bearer.token and schema.registry.basic.auth.user.info are both "
+                   "set, remove one of the two");
+}
+
+static bool check_output(const struct config *c, struct err *e) {
+    if (c->output_format == OUTPUT_AVRO && c->registry.urls[0] == '\0')
+        return err_set(e, ERR_CONFIG,
+                       "%s: output.format: avro needs a schema registry, set schema.registry.url",
+                       setting_of(c, "output.format")->origin);
+    return c->output_decimals == OUTPUT_DECIMALS_STRING || c->output_format == OUTPUT_JSON ||
+           err_set(e, ERR_CONFIG,
+                   "%s: output.decimals: number is for output.format=json only, the other formats "
+                   "have decimals of their own; remove it",
+                   setting_of(c, "output.decimals")->origin);
+}
+
 static void derive_internal_topics(struct config *c) {
     for (int t = 0; t < TOPIC_COUNT; t++) {
         if (internal_suffixes[t] == NULL)
@@ -664,7 +759,8 @@ bool config_load(struct config *c, const char *path, const char *const *sets, si
         goto fail;
     derive_internal_topics(c);
     if (check_topics_distinct(c, e) && check_owners_topic(c, e) && check_replication(c, e) &&
-        check_rates(c, e) && check_mechanism(c, e) && check_http(c, e))
+        check_rates(c, e) && check_mechanism(c, e) && check_http(c, e) && check_registry(c, e) &&
+        check_output(c, e))
         return true;
 fail:
     config_release(c);
@@ -673,7 +769,8 @@ fail:
 
 void config_release(struct config *c) {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (options[i].kind == KIND_TEXT || options[i].kind == KIND_OPTIONAL_TEXT)
+        if (options[i].kind == KIND_TEXT || options[i].kind == KIND_OPTIONAL_TEXT ||
+            options[i].kind == KIND_SECRET)
             free(*(char **)(void *)((char *)c + options[i].offset));
         if (c->settings != NULL) {
             free(c->settings[i].text);
@@ -743,7 +840,7 @@ void config_print_effective(const struct config *c) {
         (void)printf("%s=%s  (%s)\n", options[i].key, c->settings[i].text, c->settings[i].origin);
     for (size_t i = 0; i < c->kafka_count; i++) {
         const struct kafka_property *p = &c->kafka[i];
-        const char *shown = kafka_property_is_secret(p->name) ? "********" : p->value;
+        const char *shown = kafka_property_is_secret(p->name) ? MASK : p->value;
         (void)printf(KAFKA_PREFIX "%s=%s  (%s%s%s)\n", p->name, shown, p->origin,
                      p->file != NULL ? ", from " : "", p->file != NULL ? p->file : "");
     }

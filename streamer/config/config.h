@@ -14,11 +14,14 @@
 #include <stdint.h>
 
 struct broker_watch;
+struct schema_source;
 
 /* order.*: what decides the order of a topic's records (rule O1). */
 enum order { ORDER_AUTO, ORDER_EVENT_TIME, ORDER_LOG };
 enum truncate { TRUNCATE_APPLY, TRUNCATE_QUARANTINE };
 enum output_headers { OUTPUT_HEADERS_SOURCE, OUTPUT_HEADERS_NONE };
+enum output_format { OUTPUT_JSON, OUTPUT_AVRO, OUTPUT_CONNECT_JSON };
+enum output_decimals { OUTPUT_DECIMALS_STRING, OUTPUT_DECIMALS_NUMBER };
 
 enum http_forward { HTTP_FORWARD_REDIRECT, HTTP_FORWARD_PROXY };
 
@@ -29,7 +32,20 @@ struct kafka_property {
     char *origin; /* where it was set, as in struct setting */
 };
 
-/* An option's value as the user wrote it. No secret is among them, because secrets are kafka.*. */
+/* schema.registry.*: how the schema registry is reached. Texts are "" where nothing is set. */
+struct registry_settings {
+    char *urls;         /* schema.registry.url: HTTP URLs, comma-separated; "": there is none */
+    int auto_register;  /* schema.registry.auto.register (true) */
+    char *bearer_token; /* schema.registry.bearer.token, or what its .file holds; a secret */
+    char *bearer_token_file;
+    char *user_info; /* schema.registry.basic.auth.user.info, or what its .file holds; a secret */
+    char *user_info_file;
+    char *ca;                /* schema.registry.ssl.ca.location */
+    char *certificate, *key; /* schema.registry.ssl.certificate.location, .key.location: both or
+                                none */
+};
+
+/* An option's value as the user wrote it, or asterisks for a secret. */
 struct setting {
     char *text;
     char *origin; /* "streamer.conf:12", "STREAMER_APP_ID", "--set", "default" */
@@ -53,11 +69,15 @@ struct config {
     enum order orders[ENTITY_COUNT]; /* order.customers, order.accounts (auto) */
     /* fields.customers, fields.accounts: "field=name,..."; "": none */
     char *field_names[ENTITY_COUNT];
-    enum truncate truncate;             /* truncate (apply) */
-    enum output_headers output_headers; /* output.headers (source) */
-    int64_t late_window_ms;             /* late.window (3d) */
-    int64_t future_window_ms;           /* future.window (1d) */
-    int64_t record_max_bytes;           /* record.max.bytes (1048576) */
+    enum truncate truncate;               /* truncate (apply) */
+    enum output_headers output_headers;   /* output.headers (source) */
+    enum output_format output_format;     /* output.format (json) */
+    enum output_decimals output_decimals; /* output.decimals (string) */
+    struct registry_settings registry;
+    char *schemas_dir;         /* schemas.dir; "": none */
+    int64_t late_window_ms;    /* late.window (3d) */
+    int64_t future_window_ms;  /* future.window (1d) */
+    int64_t record_max_bytes;  /* record.max.bytes (1048576) */
     int64_t batch_max_records; /* batch.max.records: of one transaction (1 … 100000, 5000) */
     /* batch.max.ms: how long a batch is collected while input keeps coming (100) */
     int64_t batch_max_ms;
@@ -90,6 +110,10 @@ struct config {
 
     /* Not a setting: the service sets it for all clients of the process. NULL: none. Borrowed. */
     struct login_guard *logins;
+
+    /* Not a setting: where decoders find the schemas that records were written with. The service
+     * sets it. NULL: nowhere. Borrowed. */
+    struct schema_source *schemas;
 
     /* Of every option, in the order of the option table; for `check` and messages. */
     struct setting *settings;

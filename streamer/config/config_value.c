@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 bool is_comment_behind(const char *value) {
     return strstr(value, " #") != NULL || strstr(value, "\t#") != NULL;
@@ -105,7 +106,63 @@ bool check_hosts(const char *value, struct err *e) {
                value);
 }
 
+static bool is_registry_url(struct slice url) {
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        size_t n = strlen(schemes[i]);
+        if (url.n <= n || strncasecmp(url.p, schemes[i], n) != 0)
+            continue;
+        struct slice rest = slice_of(url.p + n, url.n - n);
+        const char *path = memchr(rest.p, '/', rest.n);
+        size_t host_bytes = path != NULL ? (size_t)(path - rest.p) : rest.n;
+        for (size_t k = host_bytes; k < rest.n; k++)
+            if (!isgraph((unsigned char)rest.p[k]) || strchr("?#\"\\", rest.p[k]) != NULL)
+                return false;
+        return is_host_port(slice_of(rest.p, host_bytes), true);
+    }
+    return false;
+}
+
+bool check_registry_urls(const char *value, struct err *e) {
+    if (strchr(value, '@') != NULL)
+        return err_set(e, ERR_CONFIG,
+                       "a URL holds no login, put it into schema.registry.basic.auth.user.info");
+    for (const char *at = value; *value != '\0'; at++) {
+        size_t n = strcspn(at, ",");
+        struct slice url = slice_trim(slice_of(at, n));
+        if (!is_registry_url(url))
+            return err_set(e, ERR_CONFIG,
+                           "\"%.*s\" is not the URL of a registry, write http://HOST:8081,...",
+                           (int)(url.n < 80 ? url.n : 80), url.p);
+        at += n;
+        if (*at == '\0')
+            break;
+    }
+    return true;
+}
+
+static bool has_control_character(const char *value) {
+    for (; *value != '\0'; value++)
+        if (iscntrl((unsigned char)*value))
+            return true;
+    return false;
+}
+
+bool check_bearer_token(const char *value, struct err *e) {
+    return (!has_control_character(value) && strchr(value, ' ') == NULL) ||
+           err_set(e, ERR_CONFIG, "a token holds no blank, tab or line end, write it in one piece");
+}
+
+bool check_user_info(const char *value, struct err *e) {
+    const char *colon = strchr(value, ':');
+    if (value[0] != '\0' && (colon == NULL || colon == value))
+        return err_set(e, ERR_CONFIG, "this is no login, write USER:PASSWORD");
+    return !has_control_character(value) ||
+           err_set(e, ERR_CONFIG, "a login holds no tab or line end, write it in one line");
+}
+
 /* librdkafka also takes PROTOCOL://HOST:PORT, with a PROTOCOL of kafka.security.protocol. */
+ */
 static bool is_protocol(struct slice scheme) {
     return slice_eq_nocase(scheme, "plaintext") || slice_eq_nocase(scheme, "ssl") ||
            slice_eq_nocase(scheme, "sasl_plaintext") || slice_eq_nocase(scheme, "sasl_ssl");

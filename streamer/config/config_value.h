@@ -24,10 +24,14 @@ value_check check_directory;
 value_check check_app_id;
 value_check check_instance_id; /* or empty */
 value_check check_topic;
-value_check check_servers; /* HOST[:PORT],... */
-value_check check_listen;  /* HOST:PORT, or empty */
-value_check check_url;     /* of an instance (address.h), or empty */
-value_check check_hosts;   /* patterns (address.h) */
+value_check check_servers;       /* HOST[:PORT],... */
+value_check check_listen;        /* HOST:PORT, or empty */
+value_check check_url;           /* of an instance (address.h), or empty */
+value_check check_hosts;         /* patterns (address.h) */
+value_check check_registry_urls; /* http[s]://HOST[:PORT][/PATH],..., or empty */
+/* Of a secret, or empty. The error does not show it. */
+value_check check_bearer_token;
+value_check check_user_info; /* USER:PASSWORD */
 
 bool parse_integer(const char *text, int64_t min, int64_t max, int64_t *value, struct err *e);
 /* Reads "3d", "2h", "10m", "15s" or "100ms"; a number without a unit is refused. */

@@ -44,7 +44,8 @@ void pipeline_init(struct pipeline *p, const struct config *config, struct kv *k
         .decoder = decoder_new(
             &(struct decoder_options){.record_max_bytes = (size_t)config->record_max_bytes,
                                       .field_names = {config->field_names[ENTITY_CUSTOMER],
-                                                      config->field_names[ENTITY_ACCOUNT]}}),
+                                                      config->field_names[ENTITY_ACCOUNT]},
+                                      .schemas = config->schemas}),
     };
     for (int e = 0; e < ENTITY_COUNT; e++)
         p->in_place[e] = input_partitions[e] == partitions;

@@ -437,6 +437,64 @@ static void test_config__http_hosts_and_urls(void **state) {
     expect_refused("http.advertised.url=http://me:secret@a", "is not the URL of an instance");
 }
 
+static void test_config__registry(void **state) {
+    (void)state;
+    struct config c;
+    struct err e = {0};
+    assert_true(load(&c, NULL, NULL, 0, &e));
+    assert_string_equal(c.registry.urls, "");
+    assert_true(c.registry.auto_register);
+    assert_string_equal(c.registry.bearer_token, "");
+    assert_string_equal(c.registry.user_info, "");
+    assert_string_equal(c.schemas_dir, "");
+    config_release(&c);
+    load_set(&c, "schema.registry.url=http://a:8081, https://b.example/path/,http://[::1]:1");
+    assert_string_equal(c.registry.urls, "http://a:8081, https://b.example/path/,http://[::1]:1");
+    config_release(&c);
+    load_set(&c, "schema.registry.auto.register=false");
+    assert_false(c.registry.auto_register);
+    config_release(&c);
+    static const char *const wrong[] = {"a:8081",      "ftp://a",    "http://",       "http://a,",
+                                        "http://a b/", "http://a?b", "http://a/b?c=d"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        char set[100];
+        (void)snprintf(set, sizeof set, "schema.registry.url=%s", wrong[i]);
+        expect_refused(set, "is not the URL of a registry");
+    }
+    expect_refused("schema.registry.url=http://me:s3cret@a",
+                   "schema.registry.url: a URL holds no login");
+    expect_refused("schema.registry.ssl.key.location=a",
+                   "--set: schema.registry.ssl.key.location is set without "
+                   "schema.registry.ssl.certificate.location");
+    expect_refused("schema.registry.ssl.certificate.location=a",
+                   "--set: schema.registry.ssl.certificate.location is set without "
+                   "schema.registry.ssl.key.location");
+}
+
+static void test_config__output_formats(void **state) {
+    (void)state;
+    struct config c;
+    struct err e = {0};
+    static const char *const avro[] = {"output.format=avro", "schema.registry.url=http://a"};
+    static const char *const numbers[] = {"output.format=connect-json", "output.decimals=number"};
+    assert_true(load(&c, NULL, avro, 2, &e));
+    assert_int_equal(c.output_format, OUTPUT_AVRO);
+    assert_int_equal(c.output_decimals, OUTPUT_DECIMALS_STRING);
+    config_release(&c);
+    load_set(&c, "output.format=connect-json");
+    assert_int_equal(c.output_format, OUTPUT_CONNECT_JSON);
+    config_release(&c);
+    load_set(&c, "output.decimals=number");
+    assert_int_equal(c.output_format, OUTPUT_JSON);
+    assert_int_equal(c.output_decimals, OUTPUT_DECIMALS_NUMBER);
+    config_release(&c);
+    expect_refused("output.format=avro", "--set: output.format: avro needs a schema registry, set "
+                                         "schema.registry.url");
+    expect_refused("output.format=xml", "use json, avro or connect-json");
+    assert_false(load(&c, NULL, numbers, 2, &e));
+    assert_non_null(strstr(e.text, "--set: output.decimals: number is for output.format=json"));
+}
+
 static void test_config__servers(void **state) {
     (void)state;
     static const char *const good[] = {"a",        "a:1",        "a:1,b:2",
@@ -825,6 +883,42 @@ static void test_config__secret_file_sources(void **state) {
     (void)unlink(secret_path);
 }
 
+/* The registry's secrets: from the setting or a file, one of the two, and never shown. */
+static void test_config__registry_secrets(void **state) {
+    (void)state;
+    struct config c;
+    struct err e = {0};
+    load_set(&c, "schema.registry.bearer.token=s3cret");
+    assert_string_equal(c.registry.bearer_token, "s3cret");
+    for (size_t i = 0; c.settings[i].text != NULL && i < 40; i++)
+        assert_null(strstr(c.settings[i].text, "s3cret"));
+    config_release(&c);
+    write_secret("me:s3cret:\"x\"\n", 14);
+    const char *file = "schema.registry.basic.auth.user.info.file=test_config.secret";
+    load_set(&c, file);
+    assert_string_equal(c.registry.user_info, "me:s3cret:\"x\"");
+    config_release(&c);
+    const char *both[] = {file, "schema.registry.basic.auth.user.info=a:b"};
+    assert_false(load(&c, NULL, both, 2, &e));
+    assert_non_null(strstr(e.text, "remove one of the two"));
+    both[1] = "schema.registry.bearer.token=a";
+    assert_false(load(&c, NULL, both, 2, &e));
+    assert_non_null(strstr(e.text, "remove one of the two"));
+    write_secret("s3cret\n", 7);
+    expect_refused(file, "--set: schema.registry.basic.auth.user.info.file: this is no login, "
+                         "write USER:PASSWORD");
+    (void)unlink(secret_path);
+    expect_refused(file, "--set: schema.registry.basic.auth.user.info.file: cannot open");
+    static const char *const wrong[] = {"schema.registry.basic.auth.user.info=s3cret",
+                                        "schema.registry.basic.auth.user.info=:s3cret",
+                                        "schema.registry.basic.auth.user.info=a:s3\tcret",
+                                        "schema.registry.bearer.token=s3cret x"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        assert_false(load(&c, NULL, &wrong[i], 1, &e));
+        assert_null(strstr(e.text, "s3"));
+    }
+}
+
 static void test_config__secret_file_errors(void **state) {
     (void)state;
     const char *set = "kafka.sasl.password.file=test_config.secret";
@@ -888,6 +982,9 @@ int main(void) {
         cmocka_unit_test(test_config__http_exposure),
         cmocka_unit_test(test_config__http_hosts_and_urls),
         cmocka_unit_test(test_config__servers),
+        cmocka_unit_test(test_config__registry),
+        cmocka_unit_test(test_config__output_formats),
+        cmocka_unit_test(test_config__registry_secrets),
         cmocka_unit_test(test_config__other_syntax),
         cmocka_unit_test(test_config__sasl_needs_a_mechanism),
         cmocka_unit_test(test_config__rates),
