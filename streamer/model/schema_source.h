@@ -34,7 +34,9 @@ struct schema_text {
 enum schema_answer {
     SCHEMA_FOUND,
     SCHEMA_UNKNOWN, /* the registry has answered that there is no such schema */
-    SCHEMA_NOT_NOW, /* the schema was asked for and is not here yet, or nobody answers */
+    /* The schema was asked for and is not here yet, or nobody answers. Whoever still waits asks
+     * again, at least every few seconds. */
+    SCHEMA_NOT_NOW,
 };
 
 struct schema_source {

@@ -1,7 +1,7 @@
-/* registry: a client of a schema registry, by Confluent's REST API (libcurl). Calls block until
- * there is an answer, for REGISTRY_ANSWER_MS a URL at most; the URLs are tried in turn, beginning
- * with the one that answered last. It follows no redirect and uses no proxy of the environment. One
- * thread at a time. */
+/* registry: a client of a schema registry with Confluent's REST API. A call blocks until there is
+ * an answer, for at most REGISTRY_ANSWER_MS a URL and request. The URLs are tried in turn,
+ * beginning with the one that answered last; nothing else is tried again. The client follows no
+ * redirect and uses no proxy of the environment. One thread at a time. */
 #ifndef STREAMER_REGISTRY_REGISTRY_H
 #define STREAMER_REGISTRY_REGISTRY_H
 
@@ -21,18 +21,19 @@ enum registry_result {
     REGISTRY_UNKNOWN,      /* it has no such schema, subject or version (404 with code 4040x) */
     REGISTRY_INCOMPATIBLE, /* the subject's rules do not allow the schema (409) */
     REGISTRY_REFUSED,      /* it answers, but not this: login, rights, an invalid schema */
-    REGISTRY_UNAVAILABLE,  /* no answer, 429, 5xx, or no registry's answer: later it may do */
+    REGISTRY_UNAVAILABLE,  /* it gave no answer, 408, 429, 5xx, or one that is no registry's: the
+                              same request may succeed later */
     REGISTRY_RESULT_COUNT
 };
 const char *registry_result_name(enum registry_result result); /* "ok", "unknown", … */
 
 struct registry_options {
     const char *urls;         /* "http://a:8081,https://b/path" */
-    const char *user_info;    /* basic auth, "user:password"; NULL: none */
-    const char *bearer_token; /* NULL: none */
-    const char *ca;           /* PEM of those who vouch for registries; "": the system's */
-    const char *certificate;  /* PEM, with `key`: the client's own; "": none */
-    const char *key;
+    const char *user_info;    /* basic auth, "user:password"; "": none */
+    const char *bearer_token; /* "": none */
+    const char *ca;           /* PEM file of the authorities of registries; "": the system's */
+    const char *certificate;  /* PEM file of the client's own certificate; "": none */
+    const char *key;          /* PEM file of its private key; "": none */
     /* Called after each request to one URL, on the caller's thread; NULL: nobody counts. */
     void (*counted)(void *context, enum registry_result result);
     void *context;
@@ -44,18 +45,23 @@ struct registry_schema {
     enum registry_type type;
     char type_name[32]; /* as the registry says it, "PROTOBUF" */
     int32_t id, version;
-    /* The schema. Of one with references a JSON array of all that it needs, each behind what it
-     * needs itself, it the last (has_references): for Avro a union in which all names are known. */
+    /* The schema. If it refers to others: a JSON array of all schemas that it needs, each behind
+     * those that it needs itself, and it at the end. For Avro that is a union in which every name
+     * is known. More than REGISTRY_REFERENCES_MAX, or more bytes than an answer may have, make it
+     * REGISTRY_OTHER. */
     struct buf text;
     bool has_references;
 };
 
 struct registry;
 
-/* The options and their texts are borrowed. NULL with an error (ERR_CONFIG: a file cannot be read;
- * ERR_STOP). */
+/* The texts of the options are copied. NULL with an error: ERR_CONFIG if a file cannot be read,
+ * else ERR_STOP. */
 struct registry *registry_new(const struct registry_options *options, struct err *e);
 void registry_free(struct registry *r); /* NULL is allowed */
+/* Ends the request that is under way within a second, and all later ones at once, with
+ * REGISTRY_UNAVAILABLE. Any thread. */
+void registry_cancel(struct registry *r);
 
 void registry_schema_release(struct registry_schema *s);
 

@@ -1,7 +1,6 @@
 #include "streamer/registry/schema_cache.h"
 
 #include "schemas/avro/avro_fingerprint.h"
-#include "streamer/base/clock.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 
@@ -19,32 +18,41 @@
 enum state { ASKED, FOUND, UNKNOWN };
 
 struct entry {
-    TAILQ_ENTRY(entry) order; /* in `asked`, or in `known`, the one that was used last at the end */
+    TAILQ_ENTRY(entry) order; /* in `asked` or in `known` */
     LIST_ENTRY(entry) bucket;
     struct schema_key key;
     enum state state;
     struct schema_text schema; /* FOUND */
     int64_t known_ms;          /* UNKNOWN: since when */
-    bool is_kept;              /* of the directory */
+    int64_t wanted_ms;         /* ASKED: when somebody last asked */
+    int64_t failing_ms;        /* ASKED: since when the registry has failed; 0: it has not */
+    bool is_kept;              /* it comes from the directory */
 };
 
 TAILQ_HEAD(entries, entry);
 LIST_HEAD(bucket, entry);
 
 struct schema_cache {
-    struct schema_source source;
-    struct registry *registry;
+    struct schema_source source; /* the first member */
+    struct schema_cache_options o;
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock; /* over all that follows */
     pthread_cond_t changed;
     bool stopping;
     struct bucket buckets[BUCKETS];
-    struct entries asked, known;
+    struct entries asked; /* the one that is fetched next first; what has failed behind the rest */
+    struct entries known; /* the one that was used last at the end */
+    bool has_news;        /* something was asked for that has not been tried yet */
     size_t asked_count, bytes;
-    int64_t down_since_ms;
-    struct err down;
+    bool is_down; /* the log says so */
+    bool has_given_up;
+    struct err failure; /* the last one */
 };
+
+static int64_t now_ms(const struct schema_cache *c) {
+    return clock_ms(c->o.clock, CLOCK_MONOTONIC);
+}
 
 /* --- entries; under the lock --- */
 
@@ -104,7 +112,7 @@ static void make_room(struct schema_cache *c) {
 
 static void note_known(struct schema_cache *c, struct entry *x, enum state state) {
     x->state = state;
-    x->known_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+    x->known_ms = now_ms(c);
     TAILQ_INSERT_TAIL(&c->known, x, order);
     c->bytes += bytes_of(x);
 }
@@ -114,7 +122,7 @@ static void take_schema(struct entry *x, struct schema_text *from) {
     from->text = (struct buf){0};
 }
 
-/* A schema that was shown by its id is known by its fingerprint, too. */
+/* Makes a schema known by its fingerprint, too. */
 static void add_fingerprint(struct schema_cache *c, const struct schema_text *schema,
                             bool is_kept) {
     struct schema_key key = {.kind = SCHEMA_BY_FINGERPRINT};
@@ -132,9 +140,10 @@ static void add_fingerprint(struct schema_cache *c, const struct schema_text *sc
 
 static void ask(struct schema_cache *c, const struct schema_key *key) {
     if (c->asked_count == SCHEMA_CACHE_WAITING_MAX)
-        return; /* whoever asks comes again */
+        return; /* whoever waits asks again */
     struct entry *x = add(c, key);
-    TAILQ_INSERT_TAIL(&c->asked, x, order);
+    x->wanted_ms = now_ms(c);
+    TAILQ_INSERT_HEAD(&c->asked, x, order);
     c->asked_count++;
     (void)pthread_cond_signal(&c->changed);
 }
@@ -146,22 +155,28 @@ static void copy_out(const struct entry *x, struct schema_text *out) {
     buf_set(&out->text, buf_slice(&x->schema.text));
 }
 
+/* The entry of the key; NULL: there is none, or "unknown" is too old to be believed. */
+static struct entry *find_valid(struct schema_cache *c, const struct schema_key *key) {
+    struct entry *x = find(c, key);
+    if (x == NULL || x->state != UNKNOWN || now_ms(c) - x->known_ms <= SCHEMA_CACHE_UNKNOWN_MS)
+        return x;
+    forget(c, x);
+    return NULL;
+}
+
 static enum schema_answer look(struct schema_cache *c, const struct schema_key *key,
                                struct schema_text *out) {
-    struct entry *x = find(c, key);
-    if (x != NULL && x->state == UNKNOWN &&
-        clock_ms(clock_of_machine(), CLOCK_MONOTONIC) - x->known_ms > SCHEMA_CACHE_UNKNOWN_MS) {
-        forget(c, x);
-        x = NULL;
-    }
+    struct entry *x = find_valid(c, key);
+    if (x == NULL && (c->o.registry == NULL || key->kind == SCHEMA_BY_FINGERPRINT))
+        return SCHEMA_UNKNOWN; /* nobody can be asked for it */
     if (x == NULL) {
-        if (c->registry == NULL || key->kind == SCHEMA_BY_FINGERPRINT)
-            return SCHEMA_UNKNOWN; /* nobody can be asked for it */
         ask(c, key);
         return SCHEMA_NOT_NOW;
     }
-    if (x->state == ASKED)
+    if (x->state == ASKED) {
+        x->wanted_ms = now_ms(c);
         return SCHEMA_NOT_NOW;
+    }
     TAILQ_REMOVE(&c->known, x, order);
     TAILQ_INSERT_TAIL(&c->known, x, order);
     if (x->state == UNKNOWN)
@@ -204,11 +219,26 @@ static enum registry_result fetch(struct registry *r, const struct schema_key *k
     return result;
 }
 
-/* Under the lock. */
-static void note_answer(struct schema_cache *c, const struct schema_key *key,
-                        enum registry_result result, struct schema_text *schema) {
-    struct entry *x = find(c, key);
-    c->down_since_ms = 0;
+/* What follows is called under the lock. */
+
+/* The schema that the registry has failed to answer for the longest; NULL: there is none. */
+static const struct entry *longest_failing(const struct schema_cache *c) {
+    const struct entry *x, *longest = NULL;
+    TAILQ_FOREACH(x, &c->asked, order)
+    if (x->failing_ms != 0 && (longest == NULL || x->failing_ms < longest->failing_ms))
+        longest = x;
+    return longest;
+}
+
+static void note_recovery(struct schema_cache *c) {
+    if (!c->is_down || longest_failing(c) != NULL)
+        return;
+    c->is_down = false;
+    log_info("registry", "note=%s", log_quote(&(struct log_value){0}, "it answers again"));
+}
+
+static void note_answer(struct schema_cache *c, struct entry *x, enum registry_result result,
+                        struct schema_text *schema) {
     TAILQ_REMOVE(&c->asked, x, order);
     c->asked_count--;
     if (result == REGISTRY_OK) {
@@ -217,36 +247,65 @@ static void note_answer(struct schema_cache *c, const struct schema_key *key,
     }
     note_known(c, x, result == REGISTRY_OK ? FOUND : UNKNOWN);
     make_room(c);
+    note_recovery(c);
 }
 
-/* Under the lock, which is not held while the registry is asked and while this waits. */
-static void note_failure(struct schema_cache *c, const struct err *e, int64_t *wait_ms) {
-    if (c->down_since_ms == 0) {
-        c->down_since_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+/* Others are asked for before this one is tried again. */
+static void note_failure(struct schema_cache *c, struct entry *x, const struct err *e) {
+    int64_t now = now_ms(c);
+    if (!c->is_down)
         log_warn("registry", "reason=%s", log_quote(&(struct log_value){0}, e->text));
+    c->is_down = true;
+    c->failure = *e;
+    if (x->failing_ms == 0)
+        x->failing_ms = now;
+    if (!c->has_given_up && now - x->failing_ms >= c->o.patience_ms) {
+        c->has_given_up = true;
+        c->o.gave_up(c->o.context);
     }
-    c->down = *e;
+    if (now - x->wanted_ms > SCHEMA_CACHE_WANTED_MS) {
+        forget(c, x);
+        note_recovery(c);
+    } else {
+        TAILQ_REMOVE(&c->asked, x, order);
+        TAILQ_INSERT_TAIL(&c->asked, x, order);
+    }
+}
+
+static bool has_untried(const struct schema_cache *c) {
+    const struct entry *first = TAILQ_FIRST(&c->asked);
+    return first != NULL && first->failing_ms == 0;
+}
+
+/* Waits before another try, each time twice as long, but not if there is something that was never
+ * tried: one schema that the registry cannot give does not delay the others. Meanwhile the lock is
+ * not held. */
+static void back_off(struct schema_cache *c, int64_t *wait_ms) {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     int64_t ns = until.tv_nsec + *wait_ms * 1000000;
     until.tv_sec += ns / 1000000000, until.tv_nsec = ns % 1000000000;
-    while (!c->stopping && pthread_cond_timedwait(&c->changed, &c->lock, &until) != ETIMEDOUT)
+    while (!c->stopping && !has_untried(c) &&
+           pthread_cond_timedwait(&c->changed, &c->lock, &until) != ETIMEDOUT)
         ;
     *wait_ms = 2 * *wait_ms < SCHEMA_CACHE_RETRY_MAX_MS ? 2 * *wait_ms : SCHEMA_CACHE_RETRY_MAX_MS;
 }
 
+/* Meanwhile the lock is not held. Only this thread takes entries out of `asked`. */
 static void fetch_first(struct schema_cache *c, int64_t *wait_ms) {
-    struct schema_key key = TAILQ_FIRST(&c->asked)->key;
+    struct entry *x = TAILQ_FIRST(&c->asked);
+    struct schema_key key = x->key;
     struct schema_text schema;
     struct err e;
     (void)pthread_mutex_unlock(&c->lock);
-    enum registry_result result = fetch(c->registry, &key, &schema, &e);
+    enum registry_result result = fetch(c->o.registry, &key, &schema, &e);
     (void)pthread_mutex_lock(&c->lock);
     if (result == REGISTRY_OK || result == REGISTRY_UNKNOWN) {
-        note_answer(c, &key, result, &schema);
+        note_answer(c, x, result, &schema);
         *wait_ms = RETRY_MIN_MS;
-    } else {
-        note_failure(c, &e, wait_ms);
+    } else if (!c->stopping) {
+        note_failure(c, x, &e);
+        back_off(c, wait_ms);
     }
     buf_release(&schema.text);
 }
@@ -268,13 +327,16 @@ static void *run(void *cache) {
 /* --- the directory --- */
 
 static bool read_file(const char *path, struct buf *out, struct err *e) {
-    FILE *f = fopen(path, "rb");
+    FILE *f = fopen(path, "rbe");
     if (f == NULL)
-        return err_set(e, ERR_CONFIG, "schemas.dir: %s: %s", path, strerror(errno));
+        return err_set(e, ERR_CONFIG, "schemas.dir: cannot open %s: %s, check its rights", path,
+                       strerror(errno));
     char bytes[4096];
-    for (size_t n; (n = fread(bytes, 1, sizeof bytes, f)) > 0;)
+    for (size_t n;
+         out->n <= REGISTRY_ANSWER_BYTES_MAX && (n = fread(bytes, 1, sizeof bytes, f)) > 0;)
         buf_put(out, bytes, n);
-    bool ok = ferror(f) == 0 || err_set(e, ERR_CONFIG, "schemas.dir: %s: cannot be read", path);
+    bool ok = ferror(f) == 0 ||
+              err_set(e, ERR_CONFIG, "schemas.dir: cannot read %s: %s", path, strerror(errno));
     (void)fclose(f);
     return ok;
 }
@@ -284,7 +346,8 @@ static bool add_file(struct schema_cache *c, const char *path, struct err *e) {
     uint64_t fingerprint;
     bool ok = read_file(path, &schema.text, e);
     if (ok && !avro_fingerprint(buf_slice(&schema.text), &fingerprint))
-        ok = err_set(e, ERR_CONFIG, "schemas.dir: %s: this is no Avro schema", path);
+        ok = err_set(e, ERR_CONFIG, "schemas.dir: %s is no Avro schema, mend it or take it away",
+                     path);
     if (ok)
         add_fingerprint(c, &schema, true);
     buf_release(&schema.text);
@@ -294,7 +357,8 @@ static bool add_file(struct schema_cache *c, const char *path, struct err *e) {
 static bool read_directory(struct schema_cache *c, const char *directory, struct err *e) {
     DIR *d = opendir(directory);
     if (d == NULL)
-        return err_set(e, ERR_CONFIG, "schemas.dir: %s: %s", directory, strerror(errno));
+        return err_set(e, ERR_CONFIG, "schemas.dir: cannot open %s: %s, check path and rights",
+                       directory, strerror(errno));
     bool ok = true;
     for (const struct dirent *f; ok && (f = readdir(d)) != NULL;) {
         size_t n = strlen(f->d_name);
@@ -320,41 +384,53 @@ static void init_lock(struct schema_cache *c) {
     (void)pthread_condattr_destroy(&steady);
 }
 
-struct schema_cache *schema_cache_new(struct registry *registry, const char *directory,
-                                      struct err *e) {
+static bool start_thread(struct schema_cache *c, struct err *e) {
+    c->has_thread = pthread_create(&c->thread, NULL, run, c) == 0;
+    return c->has_thread || err_set(e, ERR_STOP, "schema registry: cannot start a thread");
+}
+
+struct schema_cache *schema_cache_new(const struct schema_cache_options *options, struct err *e) {
     struct schema_cache *c = mem_calloc(1, sizeof *c);
     c->source.lookup = lookup;
-    c->registry = registry;
+    c->o = *options;
     TAILQ_INIT(&c->asked);
     TAILQ_INIT(&c->known);
     init_lock(c);
-    bool ok = directory[0] == '\0' || read_directory(c, directory, e);
-    if (ok && registry != NULL) {
-        c->has_thread = pthread_create(&c->thread, NULL, run, c) == 0;
-        ok = c->has_thread || err_set(e, ERR_STOP, "schema registry: cannot start a thread");
-    }
-    if (ok)
+    bool ok = options->directory[0] == '\0' || read_directory(c, options->directory, e);
+    if (ok && (options->registry == NULL || start_thread(c, e)))
         return c;
     schema_cache_free(c);
     return NULL;
 }
 
-void schema_cache_free(struct schema_cache *c) {
-    if (c == NULL)
-        return;
+static void stop_thread(struct schema_cache *c) {
     (void)pthread_mutex_lock(&c->lock);
     c->stopping = true;
     (void)pthread_cond_signal(&c->changed);
     (void)pthread_mutex_unlock(&c->lock);
+    registry_cancel(c->o.registry);
+    (void)pthread_join(c->thread, NULL);
+}
+
+static void forget_all(struct schema_cache *c) {
+    struct entry *x, *next;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (x = LIST_FIRST(&c->buckets[i]); x != NULL; x = next) {
+            next = LIST_NEXT(x, bucket);
+            buf_release(&x->schema.text);
+            free(x);
+        }
+}
+
+void schema_cache_free(struct schema_cache *c) {
+    if (c == NULL)
+        return;
     if (c->has_thread)
-        (void)pthread_join(c->thread, NULL);
-    while (!TAILQ_EMPTY(&c->asked))
-        forget(c, TAILQ_FIRST(&c->asked));
-    while (!TAILQ_EMPTY(&c->known))
-        forget(c, TAILQ_FIRST(&c->known));
+        stop_thread(c);
+    forget_all(c);
     (void)pthread_cond_destroy(&c->changed);
     (void)pthread_mutex_destroy(&c->lock);
-    registry_free(c->registry);
+    registry_free(c->o.registry);
     free(c);
 }
 
@@ -364,9 +440,19 @@ struct schema_source *schema_cache_source(struct schema_cache *c) {
 
 int64_t schema_cache_down_since_ms(struct schema_cache *c, struct err *why) {
     (void)pthread_mutex_lock(&c->lock);
-    int64_t since = c->asked_count > 0 ? c->down_since_ms : 0;
-    if (since != 0)
-        *why = c->down;
+    const struct entry *failing = longest_failing(c);
+    int64_t since = failing != NULL ? failing->failing_ms : 0;
+    if (failing != NULL)
+        *why = c->failure;
     (void)pthread_mutex_unlock(&c->lock);
     return since;
+}
+
+bool schema_cache_gave_up(struct schema_cache *c, struct err *why) {
+    (void)pthread_mutex_lock(&c->lock);
+    bool has_given_up = c->has_given_up;
+    if (has_given_up)
+        *why = c->failure;
+    (void)pthread_mutex_unlock(&c->lock);
+    return has_given_up;
 }
