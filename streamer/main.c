@@ -37,6 +37,10 @@ static int run_reset(const struct config *c, const struct arguments *a) {
                          (a->options & OPTION_KEEP_QUARANTINE) != 0);
 }
 
+static int run_schemas(const struct config *c, const struct arguments *a) {
+    return command_schemas(c, a->operands, a->operand_count);
+}
+
 static int run_feed(const struct config *c, const struct arguments *a) {
     struct err e;
     const char *what = a->operand_count > 0 ? a->operands[0] : "";
@@ -102,6 +106,10 @@ static const struct command {
      "full refresh: forgets state and results, so that the next run reprocesses the input from "
      "its beginning; says what is lost by that and asks first, --yes: does not ask",
      OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL, NULL},
+    {"schemas", USAGE_CONFIGURED " [show NAME|register|check]",
+     "the schemas of the results, and what the schema registry holds of them; show: one schema; "
+     "register: gives them to the registry; check: whether it has them or would take them",
+     OPTIONS_CONFIGURED, true, run_schemas, NULL, NULL},
     {"help", "[--markdown] [--metrics] [COMMAND]",
      "this, and every setting, or one command; --markdown: the settings as a table; --metrics: the "
      "metrics as a table",

@@ -7,6 +7,7 @@
 #include "streamer/kafka/owners_topic.h"
 #include "streamer/kafka/rights.h"
 #include "streamer/kafka/topics.h"
+#include "streamer/registry/schema_cache.h"
 #include "streamer/service/preflight.h"
 #include "streamer/service/state_dir.h"
 
@@ -313,6 +314,49 @@ done:
     return code;
 }
 
+/* --- the registry --- */
+
+static struct registry *open_registry(const struct config *c, struct err *e) {
+    *e = (struct err){0};
+    return c->registry.urls[0] != '\0' ? registry_of_config(c, NULL, NULL, e) : NULL;
+}
+
+/* Files of TLS and of schemas.dir. */
+static bool check_schemas(const struct config *c, struct err *e) {
+    struct registry *r = open_registry(c, e);
+    registry_free(r);
+    if (e->class != ERR_NONE || c->schemas_dir[0] == '\0')
+        return e->class == ERR_NONE;
+    const struct schema_cache_options o = {.directory = c->schemas_dir,
+                                           .clock = clock_of_machine()};
+    struct schema_cache *cache = schema_cache_new(&o, e);
+    schema_cache_free(cache);
+    return cache != NULL;
+}
+
+/* Without output.format=avro the registry is only read from: any answer of it will do. */
+static int check_registry(const struct config *c) {
+    struct err e;
+    struct registry *r = open_registry(c, &e);
+    if (r == NULL)
+        return e.class == ERR_NONE ? EXIT_DONE : command_fail(&e);
+    int code = EXIT_DONE;
+    (void)printf("\nschema registry %s\n", c->registry.urls);
+    if (c->output_format == OUTPUT_AVRO) {
+        code = schemas_check(c, r);
+    } else {
+        struct registry_schema schema = {0};
+        enum registry_result result = registry_by_id(r, 1, &schema, &e);
+        if (result == REGISTRY_OK || result == REGISTRY_UNKNOWN)
+            (void)printf("it answers\n");
+        else
+            code = command_fail(&e);
+        registry_schema_release(&schema);
+    }
+    registry_free(r);
+    return code;
+}
+
 /* The features that librdkafka was built with say which logins can work. */
 static void print_library(void) {
     char features[256] = "";
@@ -336,7 +380,12 @@ int command_check(const struct config *c, bool connect) {
     if (!http_files_read(&files, c, &e))
         return command_fail(&e);
     http_files_release(&files);
+    if (!check_schemas(c, &e))
+        return command_fail(&e);
     print_library();
     (void)printf("the configuration is valid\n");
-    return connect ? check_connection(c, &e) : EXIT_DONE;
+    if (!connect)
+        return EXIT_DONE;
+    int code = check_connection(c, &e), of_registry = check_registry(c);
+    return code != EXIT_DONE ? code : of_registry;
 }

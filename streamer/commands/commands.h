@@ -6,6 +6,7 @@
 
 #include "streamer/commands/feed.h"
 #include "streamer/config/config.h"
+#include "streamer/registry/registry.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -23,6 +24,11 @@ int command_feed(const struct config *c, enum entity entity, const char *const *
 int command_check(const struct config *c, bool connect);
 /* `yes`: does not ask the user. */
 int command_reset(const struct config *c, bool yes, bool keep_quarantine);
+/* `words`: none, "show" and the name of a schema, "register" or "check". */
+int command_schemas(const struct config *c, const char *const *words, size_t count);
+/* Prints what the registry holds of each public schema. EXIT_FAILED if it does not answer, or would
+ * not take one of them. For `schemas` and `check`. */
+int schemas_check(const struct config *c, struct registry *r);
 
 /* Writes "streamer: <text>" to standard error. Returns the exit code for the class of the error. */
 int command_fail(const struct err *e);

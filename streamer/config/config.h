@@ -114,6 +114,10 @@ struct config {
     /* Not a setting: where decoders find the schemas that records were written with. The service
      * sets it. NULL: nowhere. Borrowed. */
     struct schema_source *schemas;
+    /* Not a setting: the numbers that the registry gave to the schemas of the results, by enum
+     * row_result. The service sets it before any worker starts, if output.format is avro. Borrowed.
+     */
+    const uint32_t *result_schema_ids;
 
     /* Of every option, in the order of the option table; for `check` and messages. */
     struct setting *settings;

@@ -63,6 +63,11 @@ static const char *result_value(const struct metrics *m, int result) {
     return names[result];
 }
 
+static const char *registry_result_value(const struct metrics *m, int result) {
+    (void)m;
+    return registry_result_name((enum registry_result)result);
+}
+
 static const char *invariant_value(const struct metrics *m, int invariant) {
     (void)m;
     return invariant_name((enum invariant)invariant);
@@ -94,6 +99,7 @@ static const struct label {
     [LABEL_CODE] = {"code", REASON_COUNT, code_value},
     [LABEL_FIELD] = {"field", FIELD_COUNT, field_value},
     [LABEL_RESULT] = {"result", TRANSACTION_RESULTS, result_value},
+    [LABEL_REGISTRY_RESULT] = {"result", REGISTRY_RESULT_COUNT, registry_result_value},
     [LABEL_INVARIANT] = {"invariant", INVARIANT_COUNT, invariant_value},
     [LABEL_PARTITION] = {"partition", 0, NULL}, /* how many there are depends on the topic */
     [LABEL_VERSION] = {"version", 1, version_value},
@@ -353,6 +359,12 @@ static const struct entry entries[METRIC_COUNT] = {
         {"streamer_last_commit_timestamp_seconds", METRIC_GAUGE, "seconds", {LABEL_NONE},
          "When the last transaction was committed, since unix epoch; 0: none yet.", NULL},
         .give = give_counters, .offset = offsetof(struct metrics, last_commit_ms), .scale = 3},
+    [METRIC_REGISTRY_REQUESTS] = {
+        {"streamer_registry_requests_total", METRIC_COUNTER, "requests", {LABEL_REGISTRY_RESULT},
+         "Requests to the schema registry by result: ok; unknown; incompatible; refused (it answers, "
+         "but not this); unavailable (to be tried again).",
+         "Each URL that is tried counts."},
+        .give = give_counters, .offset = offsetof(struct metrics, registry_requests)},
     [METRIC_INVARIANT_CHECKS] = {
         {"streamer_invariant_checks_total", METRIC_COUNTER, "checks", {LABEL_INVARIANT},
          "Checks, before transactions are committed, of what must always hold.",

@@ -6,6 +6,7 @@
 
 #include "streamer/config/config.h"
 #include "streamer/model/event.h"
+#include "streamer/registry/registry.h"
 #include "streamer/task/invariants.h"
 
 #include <stdatomic.h>
@@ -84,6 +85,7 @@ struct metrics {
     struct histogram processing_latency;
     struct histogram commit_duration;
     counter transactions[TRANSACTION_RESULTS];
+    counter registry_requests[REGISTRY_RESULT_COUNT];
     counter invariant_checks[INVARIANT_COUNT];
     counter invariant_violations[INVARIANT_COUNT];
     gauge state_bytes;

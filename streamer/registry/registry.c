@@ -26,6 +26,23 @@ struct registry *registry_new(const struct registry_options *options, struct err
     return r;
 }
 
+struct registry *registry_of_config(const struct config *c,
+                                    void (*counted)(void *context, enum registry_result result),
+                                    void *context, struct err *e) {
+    const struct registry_settings *s = &c->registry;
+    const struct registry_options options = {
+        .urls = s->urls,
+        .user_info = s->user_info,
+        .bearer_token = s->bearer_token,
+        .ca = s->ca,
+        .certificate = s->certificate,
+        .key = s->key,
+        .counted = counted,
+        .context = context,
+    };
+    return registry_new(&options, e);
+}
+
 void registry_free(struct registry *r) {
     if (r == NULL)
         return;
@@ -278,4 +295,23 @@ enum registry_result registry_check(struct registry *r, const char *subject, str
         return result;
     set_incompatible(subject, answer, e);
     return REGISTRY_INCOMPATIBLE;
+}
+
+/* The subject is asked first: it may have the schema as an older version, which the newest one need
+ * not be compatible with. */
+enum registry_result registry_find_or_register(struct registry *r, const char *subject,
+                                               struct slice schema, bool may_register, int32_t *id,
+                                               struct err *e) {
+    enum registry_result result = registry_find(r, subject, schema, id, e);
+    if (result != REGISTRY_UNKNOWN)
+        return result;
+    if (!may_register) {
+        (void)err_set(e, ERR_STOP,
+                      "schema registry: subject %s does not have our schema: register it with "
+                      "`streamer schemas register`, or set schema.registry.auto.register=true",
+                      subject);
+        return REGISTRY_UNKNOWN;
+    }
+    result = registry_check(r, subject, schema, e);
+    return result == REGISTRY_OK ? registry_register(r, subject, schema, id, e) : result;
 }

@@ -7,6 +7,7 @@
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"
+#include "streamer/config/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,6 +59,10 @@ struct registry;
 /* The texts of the options are copied. NULL with an error: ERR_CONFIG if a file cannot be read,
  * else ERR_STOP. */
 struct registry *registry_new(const struct registry_options *options, struct err *e);
+/* The same with the settings schema.registry.*, of which schema.registry.url is not empty. */
+struct registry *registry_of_config(const struct config *c,
+                                    void (*counted)(void *context, enum registry_result result),
+                                    void *context, struct err *e);
 void registry_free(struct registry *r); /* NULL is allowed */
 /* Ends the request that is under way within a second, and all later ones at once, with
  * REGISTRY_UNAVAILABLE. Any thread. */
@@ -84,5 +89,11 @@ enum registry_result registry_register(struct registry *r, const char *subject, 
  * such subject yet; REGISTRY_INCOMPATIBLE with the reasons that the registry names. */
 enum registry_result registry_check(struct registry *r, const char *subject, struct slice schema,
                                     struct err *e);
+/* The id of an Avro schema that the subject must have. If it does not have it, it gets it, provided
+ * that it is compatible and that `may_register`; else the result is REGISTRY_UNKNOWN or
+ * REGISTRY_INCOMPATIBLE. */
+enum registry_result registry_find_or_register(struct registry *r, const char *subject,
+                                               struct slice schema, bool may_register, int32_t *id,
+                                               struct err *e);
 
 #endif

@@ -53,16 +53,32 @@ static void put_restore_remaining(const struct answers *a, bool is_open, bool is
         buf_put_str(out, "null");
 }
 
+/* Since when (since 1970, ms) records wait for a schema registry that does not answer; `why` is its
+ * error. 0: none does. */
+static int64_t registry_down_since_ms(const struct answers *a, struct err *why) {
+    int64_t since = a->schemas != NULL ? schema_cache_down_since_ms(a->schemas, why) : 0;
+    const struct clock *clock = clock_of_machine();
+    return since == 0 ? 0
+                      : clock_ms(clock, CLOCK_REALTIME) - clock_ms(clock, CLOCK_MONOTONIC) + since;
+}
+
 static void answer_readiness(const struct answers *a, bool is_open, struct http_reply *reply) {
     struct worker *slowest = is_open ? workers_slowest(a->workers) : NULL;
-    bool is_ready = slowest != NULL && worker_phase(slowest) == WORKER_RUNNING;
+    bool is_running = slowest != NULL && worker_phase(slowest) == WORKER_RUNNING;
+    struct err why;
+    int64_t down_ms = is_running ? registry_down_since_ms(a, &why) : 0;
+    bool is_ready = is_running && down_ms == 0;
     struct buf *out = &reply->body;
     reply->status = is_ready ? 200 : 503;
     buf_printf(out, "{\"ready\":%s,\"reason\":", is_ready ? "true" : "false");
-    put_reason(a, slowest, out);
+    if (down_ms != 0)
+        json_put_string(out, slice_str(why.text));
+    else
+        put_reason(a, slowest, out);
     buf_put_str(out, ",\"since\":\"");
-    timestamp_put_iso(out, slowest != NULL ? worker_ready_changed_ms(slowest)
-                                           : a->workers->absent_since_ms);
+    timestamp_put_iso(out, down_ms != 0      ? down_ms
+                           : slowest != NULL ? worker_ready_changed_ms(slowest)
+                                             : a->workers->absent_since_ms);
     buf_put_str(out, "\",\"unreachable_brokers\":");
     broker_watch_put_json(a->config->brokers, out);
     put_restore_remaining(a, is_open, is_ready, out);

@@ -7,6 +7,7 @@
 #include "streamer/config/config.h"
 #include "streamer/http/http.h"
 #include "streamer/metrics/metrics.h"
+#include "streamer/registry/schema_cache.h"
 #include "streamer/service/forward.h"
 #include "streamer/service/starting.h"
 #include "streamer/service/workers.h"
@@ -21,7 +22,8 @@ struct answers {
     const struct config *config;
     struct starting *starting;
     struct workers *workers;
-    atomic_bool is_open; /* set it last, when all workers have begun */
+    struct schema_cache *schemas; /* NULL: there is none */
+    atomic_bool is_open;          /* set it last, when all workers have begun */
     struct store *store;
     struct metrics *metrics;
     int32_t partitions; /* n */

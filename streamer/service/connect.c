@@ -4,13 +4,10 @@
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/rights.h"
-
-#include <time.h>
+#include "streamer/service/patience.h"
 
 #define BROKER_TIMEOUT_MS 30000
 #define CALL_TIMEOUT_MS 5000
-#define BACKOFF_MIN_MS 500
-#define BACKOFF_MAX_MS 10000
 
 /* Brokers may come up later than this process. */
 static bool wait_for_brokers(rd_kafka_t *client, const char *bootstrap,
@@ -51,39 +48,12 @@ static bool find_topics(const struct config *c, rd_kafka_t *client, struct topic
            (!any_absent || may_run(c, client, &any_absent, e));
 }
 
-/* How long has been waited already, and how long the next wait is. */
-struct patience {
-    int64_t waited_ms, next_ms;
-};
-
-/* Waits before another try. False if the time for that is over: `e` says so. */
-static bool may_try_again(const struct config *c, struct starting *starting, struct patience *p,
-                          struct err *e) {
-    int64_t left_ms = c->retry_timeout_ms - p->waited_ms;
-    if (left_ms <= 0) {
-        e->class = ERR_STOP;
-        return err_prefix(e, "gave up after %lld s of trying again (retry.timeout)",
-                          (long long)(p->waited_ms / 1000));
-    }
-    if (starting_set(starting, e->text)) /* another error than before: somebody is mending it */
-        p->next_ms = BACKOFF_MIN_MS;
-    if (p->next_ms > left_ms)
-        p->next_ms = left_ms;
-    log_warn("trying again", "backoff_ms=%lld error=%s", (long long)p->next_ms,
-             log_quote(&(struct log_value){0}, e->text));
-    const struct timespec pause = {p->next_ms / 1000, p->next_ms % 1000 * 1000000};
-    (void)nanosleep(&pause, NULL);
-    p->waited_ms += p->next_ms;
-    p->next_ms = p->next_ms * 2 < BACKOFF_MAX_MS ? p->next_ms * 2 : BACKOFF_MAX_MS;
-    return true;
-}
-
 static bool wait_for_topics(const struct config *c, rd_kafka_t *client, struct starting *starting,
                             struct topic_layout *layout, struct err *e) {
     struct patience patience = {0};
     while (!find_topics(c, client, layout, e)) {
         bool may_pass = e->class == ERR_DENIED || e->class == ERR_RETRY;
-        if (!may_pass || !may_try_again(c, starting, &patience, e))
+        if (!may_pass || !patience_wait(&patience, c, starting, e))
             return false;
     }
     (void)starting_set(starting, "starting");

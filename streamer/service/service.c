@@ -8,11 +8,13 @@
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/kafka/embedded.h"
 #include "streamer/kafka/login_guard.h"
+#include "streamer/registry/schema_cache.h"
 #include "streamer/service/connect.h"
 #include "streamer/service/http_service.h"
 #include "streamer/service/instance_id.h"
 #include "streamer/service/notify.h"
 #include "streamer/service/preflight.h"
+#include "streamer/service/result_schemas.h"
 #include "streamer/service/signals.h"
 #include "streamer/service/starting.h"
 #include "streamer/service/state_dir.h"
@@ -36,6 +38,8 @@ struct service {
     struct store *store;
     char *transactional_id; /* without the index of a worker */
     struct metrics *metrics;
+    struct schema_cache *schemas; /* NULL: no registry and no schemas.dir are set */
+    uint32_t result_schema_ids[PUBLIC_SCHEMA_COUNT]; /* output.format=avro */
     struct worker_kafka kafka;
     struct workers workers;
     bool was_asked_to_stop; /* by a signal, while no worker had failed */
@@ -52,6 +56,7 @@ static struct service *service_new(const struct config *config, bool embedded) {
     s->config = *config;
     s->config.brokers = broker_watch_new();
     s->is_embedded = embedded;
+    s->metrics = metrics_new(&s->config);
     starting_init(&s->starting, "waiting for the brokers");
     workers_init(&s->workers);
     return s;
@@ -63,6 +68,42 @@ static bool read_http_files(struct service *s, struct err *e) {
 
 static bool check_machine(struct service *s, struct err *e) {
     return preflight(&s->config, s->is_embedded, e);
+}
+
+/* Wakes up service_wait, because the service cannot go on. Any thread. */
+static void worker_failed(void *context) {
+    (void)context;
+    (void)kill(getpid(), SIGTERM);
+}
+
+static void count_request(void *context, enum registry_result result) {
+    metric_add(&((struct service *)context)->metrics->registry_requests[result], 1);
+}
+
+static bool has_registry(const struct service *s) {
+    return s->config.registry.urls[0] != '\0';
+}
+
+static bool open_schemas(struct service *s, struct err *e) {
+    if (!has_registry(s) && s->config.schemas_dir[0] == '\0')
+        return true;
+    struct registry *registry = NULL;
+    if (has_registry(s) && (registry = registry_of_config(&s->config, count_request, s, e)) == NULL)
+        return false;
+    const struct schema_cache_options o = {
+        .registry = registry,
+        .directory = s->config.schemas_dir,
+        .patience_ms = s->config.retry_timeout_ms,
+        .gave_up = worker_failed,
+        .context = s,
+        .clock = clock_of_machine(),
+    };
+    s->schemas = schema_cache_new(&o, e);
+    if (s->schemas == NULL)
+        return false;
+    s->config.schemas = schema_cache_source(s->schemas);
+    s->http.answers.schemas = s->schemas;
+    return true;
 }
 
 static bool start_http(struct service *s, struct err *e) {
@@ -86,6 +127,17 @@ static bool find_broker_and_topics(struct service *s, struct err *e) {
                           : connect_to_topics(&s->config, &s->starting, &s->layout, e);
 }
 
+static bool find_result_schemas(struct service *s, struct err *e) {
+    if (s->config.output_format != OUTPUT_AVRO)
+        return true;
+    struct registry *r = registry_of_config(&s->config, count_request, s, e);
+    bool ok =
+        r != NULL && result_schemas_find(&s->config, r, &s->starting, s->result_schema_ids, e);
+    registry_free(r);
+    s->config.result_schema_ids = s->result_schema_ids;
+    return ok;
+}
+
 static bool open_state(struct service *s, struct err *e) {
     if (s->is_embedded) {
         if (!temporary_dir_make(&s->temporary_dir, e))
@@ -103,16 +155,9 @@ static bool choose_identity(struct service *s, struct err *e) {
 }
 
 static bool connect_http(struct service *s, struct err *e) {
-    s->metrics = metrics_new(&s->config);
     for (int t = 0; t < TOPIC_COUNT; t++)
         metrics_set_partitions(s->metrics, (enum topic)t, s->layout.partitions[t]);
     return http_service_connect(&s->http, s->store, s->metrics, s->layout.n, s->is_embedded, e);
-}
-
-/* Wakes up service_wait. Any thread. */
-static void worker_failed(void *context) {
-    (void)context;
-    (void)kill(getpid(), SIGTERM);
 }
 
 static bool start_workers(struct service *s, struct err *e) {
@@ -150,8 +195,10 @@ static void log_serving(const struct service *s) {
 static bool (*const start_steps[])(struct service *s, struct err *e) = {
     read_http_files,        /* wrong settings are found first */
     check_machine,          /* limits, clients, state directory */
+    open_schemas,           /* files of the registry's TLS, schemas.dir; asks nothing yet */
     start_http,             /* from here on health can be asked for */
     find_broker_and_topics, /* waits for what is not there yet */
+    find_result_schemas,    /* waits for the registry; registers what it lacks */
     open_state,             /* sets aside what cannot be used */
     choose_identity,        /* ends what the process before left open */
     connect_http,           /* to the state, and to other instances */
@@ -196,8 +243,14 @@ static int wait_and_tell_systemd(struct service *s) {
     return signal;
 }
 
+static bool has_registry_failed(const struct service *s, struct err *e) {
+    return s->schemas != NULL && schema_cache_gave_up(s->schemas, e);
+}
+
 static bool has_failed(const struct service *s) {
-    return workers_phase(&s->workers) == WORKER_STOPPED || s->reload_failure.class != ERR_NONE;
+    struct err ignored;
+    return has_registry_failed(s, &ignored) || workers_phase(&s->workers) == WORKER_STOPPED ||
+           s->reload_failure.class != ERR_NONE;
 }
 
 enum service_event service_wait(struct service *s) {
@@ -293,10 +346,15 @@ bool service_stop(struct service *s, struct err *e) {
     http_service_stop(&s->http);
     bool ok = workers_stop(&s->workers, e);
     http_service_release(&s->http);
+    if (has_registry_failed(s, e)) {
+        e->class = ERR_STOP;
+        ok = err_prefix(e, "gave up after retry.timeout");
+    }
     if (s->reload_failure.class != ERR_NONE) {
         *e = s->reload_failure;
         ok = false;
     }
+    schema_cache_free(s->schemas);
     store_close(s->store);
     embedded_stop(s->broker);
     login_guard_free(s->config.logins);
