@@ -279,6 +279,13 @@ static bool may_stay(const struct pipeline *p, const struct change *c) {
     return c->is_forwarded || p->in_place[c->entity] || c->event.id.n == 0;
 }
 
+/* Other records may come before this one is there again. They must not go on where it stopped. */
+static enum pipeline_result let_wait(struct task *task) {
+    if (task != NULL)
+        task_begin_anew(task);
+    return PIPELINE_WAITS;
+}
+
 static enum pipeline_result process_change(struct pipeline *p, struct task *task,
                                            const struct input *in, enum entity entity,
                                            bool is_forwarded) {
@@ -287,7 +294,7 @@ static enum pipeline_result process_change(struct pipeline *p, struct task *task
     c.in = in;
     c.is_forwarded = is_forwarded;
     if (!consume(p, &c))
-        return PIPELINE_WAITS;
+        return let_wait(task);
     standardize_change(p, &c);
     task_set_origin(&p->env, input_topic(p, entity), in->source_partition, in->source_offset);
     if (c.ok && c.event.kind == CHANGE_TRUNCATE)

@@ -58,9 +58,10 @@ enum pipeline_result {
     /* A part of the record is done (a fan-out in chunks). Commit that part, then call again with
      * the same record. */
     PIPELINE_PART,
-    /* The record needs something that is not here yet; the text of p->reason says what. Nothing was
-     * changed, counted or sent. Call again later with the same record, and process no record behind
-     * it in its partition before. */
+    /* The record needs something that is not here yet; the text of p->reason says what. This call
+     * has changed, counted and sent nothing. Call again later with the same record, and process no
+     * record behind it in its partition before. Records of other partitions may come before, even
+     * if a part of this record is done: it then begins anew. */
     PIPELINE_WAITS,
 };
 

@@ -107,6 +107,10 @@ void task_release(struct task *t);
 int64_t task_orphans(const struct task *t);
 /* Takes back what the batch in work did to the struct. The caller drops the batch of the kv. */
 void task_rollback(struct task *t);
+/* Forgets how far the work on a message has come that takes several calls, so that the task may
+ * work on other messages before. When the message is applied again, it begins anew; what is right
+ * already is not emitted twice. */
+void task_begin_anew(struct task *t);
 
 /* The input record that causes results, which they name in their header SINK_SOURCE_HEADER. */
 struct task_origin {

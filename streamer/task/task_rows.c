@@ -52,9 +52,13 @@ int64_t task_orphans(const struct task *t) {
 
 void task_rollback(struct task *t) {
     t->meta = t->saved_meta;
-    t->resuming = false;
     t->refresh_accounts = false;
     t->floors_loaded = false;
+    task_begin_anew(t);
+}
+
+void task_begin_anew(struct task *t) {
+    t->resuming = false;
 }
 
 void task_env_release(struct task_env *env) {

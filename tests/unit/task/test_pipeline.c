@@ -544,6 +544,40 @@ static void test_pipeline__waits(void **state) {
     }
 }
 
+/* A truncate of a log before everything. It ends no row, but it looks at all of them. */
+#define OLD_TRUNCATE                                                                               \
+    "#{\"source\":{\"connector\":\"postgresql\",\"ts_ms\":1,\"lsn\":1},\"op\":\"t\"}"
+
+/* A truncate that has to wait after its first part does not change what the records do that come
+ * before its next one: a ref still rewrites all accounts of its customer. */
+static void test_pipeline__waits_after_a_part(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, N, N, NULL);
+    g.pipeline.decoder->formats = waiting_formats;
+    g.pipeline.env.fanout_max_rows = 1;
+    int32_t p = rig_owner_of("A");
+    rig_run_text(&g, TOPIC_CUSTOMERS, rig_owner_of("1"), "1", CUSTOMER("1"));
+    assert_int_equal(rig_owner_of("B"), p);
+    rig_run_text(&g, TOPIC_ACCOUNTS, p, NULL, ACCOUNT("A"));
+    rig_run_text(&g, TOPIC_ACCOUNTS, p, NULL, ACCOUNT("B"));
+    rig_deliver(&g);
+    assert_int_equal(capture_count(&g.sent, TOPIC_ACCOUNT_WITH_CUSTOMER), 2);
+    struct input in = rig_input(&g, TOPIC_ACCOUNTS, p, NULL, OLD_TRUNCATE);
+    is_answered = true;
+    assert_int_equal(pipeline_process(&g.pipeline, &g.tasks[p], &in), PIPELINE_PART);
+    is_answered = false;
+    assert_int_equal(pipeline_process(&g.pipeline, &g.tasks[p], &in), PIPELINE_WAITS);
+    rig_run_text(&g, TOPIC_CUSTOMERS, rig_owner_of("1"), "1", CUSTOMER_BOB("1"));
+    rig_deliver(&g);
+    assert_int_equal(capture_count(&g.sent, TOPIC_ACCOUNT_WITH_CUSTOMER), 4);
+    is_answered = true;
+    rig_run(&g, &in);
+    assert_int_equal(capture_count(&g.sent, TOPIC_ACCOUNT_WITH_CUSTOMER), 4);
+    rig_assert_conserved(&g);
+    rig_release(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipeline__in_place),
@@ -559,6 +593,7 @@ int main(void) {
         cmocka_unit_test(test_pipeline__conservation),
         cmocka_unit_test(test_pipeline__wanted_rows_are_asked_for),
         cmocka_unit_test(test_pipeline__waits),
+        cmocka_unit_test(test_pipeline__waits_after_a_part),
     };
     return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
 }
