@@ -62,6 +62,23 @@ static int64_t registry_down_since_ms(const struct answers *a, struct err *why) 
                       : clock_ms(clock, CLOCK_REALTIME) - clock_ms(clock, CLOCK_MONOTONIC) + since;
 }
 
+/* How many partitions wait, and what the first one waits for since when. */
+static void put_waits(const struct answers *a, bool is_open, struct buf *out) {
+    struct worker_waits waits = {0};
+    if (is_open)
+        workers_waits(a->workers, &waits);
+    buf_printf(out, ",\"waiting_partitions\":%lld", (long long)waits.partitions);
+    if (waits.partitions == 0) {
+        buf_put_str(out, ",\"waiting_for\":null,\"waiting_since\":null");
+        return;
+    }
+    buf_put_str(out, ",\"waiting_for\":");
+    json_put_string(out, slice_str(waits.text));
+    buf_put_str(out, ",\"waiting_since\":\"");
+    timestamp_put_iso(out, waits.since_ms);
+    buf_put_str(out, "\"");
+}
+
 static void answer_readiness(const struct answers *a, bool is_open, struct http_reply *reply) {
     struct worker *slowest = is_open ? workers_slowest(a->workers) : NULL;
     bool is_running = slowest != NULL && worker_phase(slowest) == WORKER_RUNNING;
@@ -81,6 +98,7 @@ static void answer_readiness(const struct answers *a, bool is_open, struct http_
                                              : a->workers->absent_since_ms);
     buf_put_str(out, "\",\"unreachable_brokers\":");
     broker_watch_put_json(a->config->brokers, out);
+    put_waits(a, is_open, out);
     put_restore_remaining(a, is_open, is_ready, out);
     put_violations(a, is_open, out);
     buf_put_str(out, "}\n");

@@ -127,6 +127,18 @@ bool workers_are_settled(const struct workers *w) {
     return w->count == w->full_count;
 }
 
+void workers_waits(const struct workers *w, struct worker_waits *out) {
+    *out = (struct worker_waits){0};
+    for (size_t i = 0; i < w->count; i++) {
+        struct worker_waits one;
+        worker_waits(w->list[i], &one);
+        int64_t partitions = out->partitions + one.partitions;
+        if (one.partitions > 0 && (out->partitions == 0 || one.since_ms < out->since_ms))
+            *out = one;
+        out->partitions = partitions;
+    }
+}
+
 int64_t workers_backlog(const struct workers *w) {
     int64_t backlog = 0;
     for (size_t i = 0; i < w->count; i++)

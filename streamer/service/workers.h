@@ -50,6 +50,8 @@ bool workers_own(const struct workers *w, int32_t partition);
 bool workers_hold(const struct workers *w, int32_t partition);
 /* Whether the group has given each of them its partitions. */
 bool workers_are_settled(const struct workers *w);
+/* The partitions of all workers that wait, and what the first one waits for. */
+void workers_waits(const struct workers *w, struct worker_waits *out);
 /* How many records wait, over all workers. */
 int64_t workers_backlog(const struct workers *w);
 /* Whether each of them has done a step since this was last asked (worker_has_moved). */

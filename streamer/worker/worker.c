@@ -19,9 +19,9 @@
 /* --- after an error --- */
 
 static void note_error(struct worker *w, const struct err *e) {
-    (void)pthread_mutex_lock(&w->error_lock);
+    (void)pthread_mutex_lock(&w->status_lock);
     (void)snprintf(w->last_error, sizeof w->last_error, "%s", e->text);
-    (void)pthread_mutex_unlock(&w->error_lock);
+    (void)pthread_mutex_unlock(&w->status_lock);
 }
 
 /* True: a broker refuses the login. Nothing can go on before it accepts one. */
@@ -174,7 +174,7 @@ void worker_free(struct worker *w) {
     free(w->transactional_id);
     free(w->messages);
     free(w->forwarded);
-    (void)pthread_mutex_destroy(&w->error_lock);
+    (void)pthread_mutex_destroy(&w->status_lock);
     if (!w->consumer_lingers)
         free(w);
 }
@@ -193,7 +193,7 @@ static struct worker *allocate(const struct worker_options *o) {
     w->o = *o;
     w->o.transactional_id = w->transactional_id = mem_strdup(o->transactional_id);
     atomic_store(&w->ready_changed_ms, clock_ms(o->clock, CLOCK_REALTIME));
-    (void)pthread_mutex_init(&w->error_lock, NULL);
+    (void)pthread_mutex_init(&w->status_lock, NULL);
     w->tasks = mem_calloc(n, sizeof *w->tasks);
     w->stages = mem_calloc(n, sizeof *w->stages);
     for (size_t p = 0; p < n; p++)
@@ -288,7 +288,13 @@ bool worker_holds(const struct worker *w, int32_t partition) {
 }
 
 void worker_last_error(struct worker *w, char *text, size_t n) {
-    (void)pthread_mutex_lock(&w->error_lock);
+    (void)pthread_mutex_lock(&w->status_lock);
     (void)snprintf(text, n, "%s", w->last_error);
-    (void)pthread_mutex_unlock(&w->error_lock);
+    (void)pthread_mutex_unlock(&w->status_lock);
+}
+
+void worker_waits(struct worker *w, struct worker_waits *out) {
+    (void)pthread_mutex_lock(&w->status_lock);
+    *out = w->waits;
+    (void)pthread_mutex_unlock(&w->status_lock);
 }

@@ -26,6 +26,14 @@ enum worker_phase {
     WORKER_STOPPED,
 };
 
+/* The partitions that wait, because their next record needs something that is not here yet, such as
+ * its schema. */
+struct worker_waits {
+    int64_t partitions; /* how many; 0: the rest is empty */
+    int64_t since_ms;   /* when the first of them began to wait: wall clock, ms since 1970 */
+    char text[512];     /* which one that is, and what it waits for */
+};
+
 /* Everything is borrowed and must outlive the worker. */
 struct worker_options {
     const struct config *config;
@@ -86,5 +94,6 @@ int64_t worker_backlog(const struct worker *w);
 bool worker_has_moved(struct worker *w);
 /* Copies the last error into `text`; "": there was none. */
 void worker_last_error(struct worker *w, char *text, size_t n);
+void worker_waits(struct worker *w, struct worker_waits *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include "streamer/worker/worker_commit.h"
 #include "streamer/worker/worker_group.h"
 #include "streamer/worker/worker_metrics.h"
+#include "streamer/worker/worker_park.h"
 #include "streamer/worker/worker_persist.h"
 #include "streamer/worker/worker_process.h"
 #include "streamer/worker/worker_sources.h"
@@ -33,6 +34,7 @@ void worker_restart(struct worker *w) {
     worker_try_write_state(w);
     worker_restart_tasks(w);
     worker_restart_sources(w);
+    worker_forget_parked(w);
     if (w->has_assignment)
         worker_consume_nothing(w);
 }
@@ -50,6 +52,7 @@ static void forget_assignment(struct worker *w) {
     w->membership = NULL;
     worker_unpublish_lag(w);
     worker_forget_sources(w);
+    worker_forget_parked(w);
     worker_publish_assigned(w);
     w->has_assignment = false;
     w->rebalanced = true;
@@ -152,8 +155,9 @@ bool worker_advance(struct worker *w, struct err *e) {
         worker_set_phase(w, WORKER_CONNECTING);
         return true;
     }
+    worker_resume_parked(w);
     if (atomic_load(&w->phase) == WORKER_RUNNING)
-        return true;
+        return worker_consume_ready(w, e);
     w->must_rejoin = !worker_sources_are_whole(w, e);
     if (w->must_rejoin)
         return false;

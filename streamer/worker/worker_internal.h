@@ -8,6 +8,7 @@
  *   worker_tasks.c     brings each task to its committed offsets, stage by stage
  *   worker_collect.c   phase 1: polls messages into the batch
  *   worker_process.c   phase 2: runs the batch through the tasks
+ *   worker_park.c      parks a partition whose next record has to wait
  *   worker_commit.c    phase 3: checks the invariants, and commits the transaction
  *   worker_persist.c   phase 4: writes the state
  *   worker_metrics.c   publishes counts, lag and latency
@@ -17,7 +18,7 @@
  * worker_group.c and worker_sources.c. Phases do not call each other. The one exception comes from
  * Kafka: a poll may call back with an assignment, and worker_cycle.c handles it at once.
  *
- * A worker belongs to its thread. Other threads only read what is atomic or under error_lock. */
+ * A worker belongs to its thread. Other threads only read what is atomic or under status_lock. */
 #ifndef STREAMER_WORKER_WORKER_INTERNAL_H
 #define STREAMER_WORKER_WORKER_INTERNAL_H
 
@@ -34,6 +35,16 @@
 
 #define WORKER_POLL_MS 100 /* how long a poll waits for a message if nothing else is to be done */
 
+/* What the next record of a source waits for (worker_park.h). */
+struct park {
+    int64_t resume_ms; /* monotonic: the source is parked until then; 0: it is not parked */
+    int64_t pause_ms;  /* how long it was parked the last time; 0: no record waits, and the rest is
+                          empty */
+    int64_t offset;    /* of the record that waits */
+    int64_t since_ms;  /* since 1970: when it began to wait */
+    char what_for[128];
+};
+
 /* One consumed partition that the group gave to this worker. */
 struct source {
     enum topic topic;
@@ -46,6 +57,7 @@ struct source {
     /* The offset of the last end-of-partition event. Between the last message and this offset there
      * are only transaction markers. */
     int64_t seen_end;
+    struct park park;
 };
 
 /* The stage of a task. Each worker has a struct for every task; most of them are not its own. */
@@ -81,8 +93,9 @@ struct worker {
     _Atomic int64_t backlog;          /* see worker_backlog */
     struct failing failing;           /* what went wrong lately */
     struct err result;                /* why it ended; ERR_NONE: it was asked to */
-    pthread_mutex_t error_lock;       /* guards last_error */
+    pthread_mutex_t status_lock;      /* guards last_error and waits */
     char last_error[sizeof((struct err *)0)->text];
+    struct worker_waits waits;
 
     struct kafka_client *consumer;
     struct producer *producer; /* NULL: the last one was given up, and none could be made since */
@@ -114,7 +127,7 @@ struct worker {
 
     /* --- the batch --- */
     rd_kafka_message_t **messages; /* the collected messages */
-    bool *forwarded; /* for each message: it was only forwarded, so its results come later */
+    bool *forwarded; /* for each message: it was forwarded, or it waits: its results come later */
     size_t message_count;
     bool busy;       /* the last batch was not empty */
     bool backlogged; /* the last batch became full, so more messages may be waiting */

@@ -1,6 +1,7 @@
 #include "streamer/worker/worker_process.h"
 
 #include "streamer/base/timestamp.h"
+#include "streamer/worker/worker_park.h"
 #include "streamer/worker/worker_sources.h"
 
 #include <assert.h>
@@ -121,32 +122,53 @@ static void prepare(struct worker *w) {
         w->pipeline.has_told_of_tombstones[e] |= metric_get(&w->o.metrics->behind_tombstone[e]) > 0;
 }
 
+/* Processes message `i` of the batch. *offset is then the offset to commit of its source. */
+static enum pipeline_result process_message(struct worker *w, struct source *s, size_t i,
+                                            int64_t *offset) {
+    struct input in = make_input(w, s, w->messages[i]);
+    int64_t forwarded_before = forwarded(w);
+    enum pipeline_result result = PIPELINE_WAITS;
+    if (!worker_is_parked(s))
+        result = pipeline_process(&w->pipeline, task_of(w, s), &in);
+    w->forwarded[i] = forwarded(w) > forwarded_before || result == PIPELINE_WAITS;
+    switch (result) {
+    case PIPELINE_DONE:
+        worker_unpark(w, s);
+        *offset = in.offset + 1;
+        break;
+    case PIPELINE_PART:
+        *offset = in.offset;
+        break;
+    case PIPELINE_WAITS:
+        worker_park(w, s, in.offset);
+        *offset = s->next;
+        break;
+    }
+    return result;
+}
+
 void worker_process_messages(struct worker *w, size_t *at,
                              rd_kafka_topic_partition_list_t *offsets) {
     const struct source *last = NULL; /* its offset is not in `offsets` yet */
     int64_t offset = -1;
-    bool done = true;
+    bool goes_on = true;
     int64_t deadline = clock_us(w->o.clock, CLOCK_MONOTONIC) +
                        w->o.config->transaction_timeout_ms * 1000 / TRANSACTION_TIME_PART;
     prepare(w);
     if (*at == 0)
         prefetch_rows(w);
-    while (done && *at < w->message_count && emitted(w) < w->o.config->transaction_max_messages &&
+    while (goes_on && *at < w->message_count &&
+           emitted(w) < w->o.config->transaction_max_messages &&
            (last == NULL ||
             (clock_us(w->o.clock, CLOCK_MONOTONIC) < deadline && !atomic_load(&w->stopping)))) {
-        const rd_kafka_message_t *m = w->messages[*at];
-        const struct source *s = worker_source_of(w, m);
-        struct input in = make_input(w, s, m);
-        int64_t forwarded_before = forwarded(w);
-        done = pipeline_process(&w->pipeline, task_of(w, s), &in) == PIPELINE_DONE;
-        w->forwarded[*at] = forwarded(w) > forwarded_before;
-        if (kv_failed(w->pipeline.env.kv))
-            return;
+        struct source *s = worker_source_of(w, w->messages[*at]);
         if (last != NULL && last != s)
             worker_note_offset(w, offsets, last, offset);
+        goes_on = process_message(w, s, *at, &offset) != PIPELINE_PART;
+        if (kv_failed(w->pipeline.env.kv))
+            return;
         last = s;
-        offset = done ? m->offset + 1 : m->offset;
-        *at += done;
+        *at += goes_on;
     }
     if (last != NULL)
         worker_note_offset(w, offsets, last, offset);

@@ -8,7 +8,8 @@
 /* Both functions need an open transaction, and put the offsets to commit into `offsets`. An error
  * of the state shows in kv_failed of the pipeline's kv. */
 
-/* Processes messages from `*at` of the batch on, and moves `*at` behind them. Stops early when the
+/* Processes messages from `*at` of the batch on, and moves `*at` behind them. A message that has to
+ * wait parks its source, and the messages of that source are passed over. Stops early when the
  * transaction has become large or long, after a part of a fan-out, and when the worker is to stop:
  * the rest needs another transaction. */
 void worker_process_messages(struct worker *w, size_t *at,

@@ -2,6 +2,7 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/worker/worker_park.h"
 #include "streamer/worker/worker_sources.h"
 
 #include <stdlib.h>
@@ -28,7 +29,7 @@ bool worker_is_advancing(const struct worker *w) {
 }
 
 static bool is_ready(const struct worker *w, const struct source *s) {
-    return s->located &&
+    return s->located && !worker_is_parked(s) &&
            (worker_is_forward_only(w, s) || worker_stage(w, s->partition) == STAGE_READY);
 }
 
@@ -193,22 +194,28 @@ void worker_pass_refreshed(struct worker *w) {
             atomic_store(&w->stages[p], STAGE_READY);
 }
 
+/* Whether the consumer should read other sources than it does. */
+static bool assignment_is_stale(const struct worker *w) {
+    for (size_t i = 0; i < w->source_count; i++)
+        if (is_ready(w, &w->sources[i]) != w->sources[i].consumed)
+            return true;
+    return false;
+}
+
 /* What the consumer has already fetched of its sources is fetched again, from s->next on: with the
  * eager protocol an assignment can only be replaced. */
 bool worker_consume_ready(struct worker *w, struct err *e) {
+    if (!assignment_is_stale(w))
+        return true;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)w->source_count);
-    bool more = false;
     for (size_t i = 0; i < w->source_count; i++) {
         struct source *s = &w->sources[i];
-        if (!is_ready(w, s))
-            continue;
-        rd_kafka_topic_partition_list_add(list, worker_topic(w, s->topic), s->partition)->offset =
-            s->next;
-        more = more || !s->consumed;
-        s->consumed = true;
+        s->consumed = is_ready(w, s);
+        if (s->consumed)
+            rd_kafka_topic_partition_list_add(list, worker_topic(w, s->topic), s->partition)
+                ->offset = s->next;
     }
-    rd_kafka_resp_err_t code =
-        more ? w->o.kafka->assign(w->consumer, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = w->o.kafka->assign(w->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
            err_set(e, ERR_RETRY, "assign: %s", rd_kafka_err2str(code));

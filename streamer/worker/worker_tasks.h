@@ -28,7 +28,8 @@ bool worker_plan_tasks(struct worker *w, struct err *e);
 bool worker_restore_tasks(struct worker *w, struct err *e);
 /* STAGE_REFRESHING to STAGE_READY, for each task whose marts have the current rates by now. */
 void worker_pass_refreshed(struct worker *w);
-/* Makes the consumer read the sources that are ready by now, if there are new ones. */
+/* Makes the consumer read the sources that are ready by now and are not parked, if these are not
+ * what it reads already. The batch must be empty. */
 bool worker_consume_ready(struct worker *w, struct err *e);
 
 /* Logs how far the restore is, every ten seconds, and when it is `done`. */

@@ -4,6 +4,7 @@
 #include "state/keys.h"
 #include "streamer/task/task_history.h"
 #include "unit/support.h"
+#include "waits.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,10 +65,13 @@ static struct worker *make_worker(struct sim_worker *w) {
                                .failed = on_failed,
                                .context = w};
     struct worker *made = worker_new(&o, &e);
-    if (made == NULL)
+    if (made == NULL) {
         sim_trace(i->sim, i, "worker %d does not start: %s", w->index, e.text);
-    else
-        made->pipeline.env.links_max = any_links_max(i->sim);
+        return NULL;
+    }
+    made->pipeline.env.links_max = any_links_max(i->sim);
+    if (i->sim->waits != NULL)
+        waits_use(i->sim->waits, made->pipeline.decoder);
     return made;
 }
 

@@ -53,6 +53,8 @@ static const char *const mutations[MUTATION_COUNT] = {
     [MUTATION_TAKE_PARTS] = "take-parts",
     [MUTATION_LOSE_COUNTS] = "lose-counts",
     [MUTATION_GROW_OLD] = "grow-old",
+    [MUTATION_LOSE_WAITING] = "lose-waiting",
+    [MUTATION_PASS_WAITING] = "pass-waiting",
 };
 
 /* One mistake of each rule. tests/unit/layers/snapshots/test_mistakes.c has all of them. */

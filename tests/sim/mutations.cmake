@@ -65,12 +65,17 @@ mutate(worker_persist
         mutated(MUTATION_GROW_OLD) ? 0 : w->pipeline.env.now_ms - t->meta.committed_ms;
 ]])
 mutate(worker_process
-[[        done = pipeline_process(&w->pipeline, task_of(w, s), &in) == PIPELINE_DONE;
+[[    if (!worker_is_parked(s))
+        result = pipeline_process(&w->pipeline, task_of(w, s), &in);
 ]]
-[[        done = mutated_now(MUTATION_SKIP) ||
-               pipeline_process(&w->pipeline, task_of(w, s), &in) == PIPELINE_DONE;
-        if (done && mutated_now(MUTATION_TWICE))
-            (void)pipeline_process(&w->pipeline, task_of(w, s), &in);
+[[    if (mutated_now(MUTATION_SKIP))
+        result = PIPELINE_DONE;
+    else if (mutated(MUTATION_PASS_WAITING) || !worker_is_parked(s))
+        result = pipeline_process(&w->pipeline, task_of(w, s), &in);
+    if (result == PIPELINE_DONE && mutated_now(MUTATION_TWICE))
+        (void)pipeline_process(&w->pipeline, task_of(w, s), &in);
+    if (result == PIPELINE_WAITS && mutated(MUTATION_LOSE_WAITING))
+        result = PIPELINE_DONE;
 ]])
 mutate(worker_cycle
 [[    bool ok = worker_persist(w, offsets, e);

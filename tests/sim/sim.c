@@ -5,6 +5,7 @@
 #include "instance.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "waits.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -362,6 +363,7 @@ static void init(struct sim *s, uint64_t seed, enum mutation mutation, enum orde
     memcpy(s->layout.partitions, partitions, sizeof partitions);
     if (!config_load(&s->config, NULL, sets, ARRAY_LEN(sets), &e))
         fail_msg("%s", e.text);
+    s->waits = rng_chance(&s->rng, 30) ? waits_new(s) : NULL;
     if (rng_chance(&s->rng, 50))
         s->config.state_memory_bytes = 2000; /* so that a restore takes several steps */
     s->config.late_window_ms = CLUSTER_WINDOW_MS;
@@ -382,6 +384,7 @@ static void release(struct sim *s) {
     for (int k = 0; k < s->instance_count; k++)
         instance_release(&s->instances[k]);
     free(s->instances);
+    free(s->waits);
     config_release(&s->config);
     broker_release(&s->broker);
     world_release(&s->world);

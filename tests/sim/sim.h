@@ -17,6 +17,7 @@
 
 struct instance;
 struct kafka_client;
+struct waits;
 
 struct sim {
     struct clock clock; /* first; it tells the broker's time */
@@ -43,6 +44,7 @@ struct sim {
     bool doubts;
     bool calm;             /* there are no faults any more */
     int truncate_permille; /* how many input records are truncates */
+    struct waits *waits;   /* NULL: no record waits for a schema */
 };
 
 /* Runs one schedule of about `events` input records. Exits with a message if a check fails.

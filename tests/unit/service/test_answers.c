@@ -7,6 +7,7 @@
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/service/answers.h"
 #include "streamer/service/service.h"
+#include "streamer/worker/worker_internal.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -144,7 +145,8 @@ static void test_answers__what_is_in_no_table_is_refused(void **state) {
 
 static void test_answers__readiness_has_the_figures_of_the_metrics(void **state) {
     expect(*state, "/readyz", 200,
-           ",\"restore_remaining_records\":0,\"invariant_violations\":0}\n");
+           ",\"waiting_partitions\":0,\"waiting_for\":null,\"waiting_since\":null,"
+           "\"restore_remaining_records\":0,\"invariant_violations\":0}\n");
 }
 
 /* --- before there are workers */
@@ -162,6 +164,7 @@ static void test_answers__only_health_while_starting(void **state) {
         {"/readyz", 503,
          "{\"ready\":false,\"reason\":\"waiting for \\\"x\\\"\",\"since\":"
          "\"2026-11-25T09:00:00.000Z\",\"unreachable_brokers\":[],"
+         "\"waiting_partitions\":0,\"waiting_for\":null,\"waiting_since\":null,"
          "\"restore_remaining_records\":null,\"invariant_violations\":0}\n"},
     };
     (void)state;
@@ -184,6 +187,46 @@ static void test_answers__only_health_while_starting(void **state) {
     }
     workers_release(&workers);
     starting_release(&starting);
+    broker_watch_release(config.brokers);
+}
+
+/* --- workers that only have a status */
+
+/* Workers whose partitions wait are ready all the same. Of all workers the longest wait is told. */
+static void test_answers__readiness_tells_what_is_waited_for(void **state) {
+    struct config config = {.brokers = broker_watch_new()};
+    struct worker list[] = {
+        {.waits = {0}},
+        {.waits = {2, INT64_C(1795597201000), "accounts partition 1 offset 7: schema 5"}},
+        {.waits = {3, INT64_C(1795597200000), "customers partition 0 offset 11: \"schema 4\""}},
+        {.waits = {1, INT64_C(1795597202000), "accounts partition 2 offset 9: schema 5"}},
+    };
+    struct worker *pointers[ARRAY_LEN(list)];
+    struct workers workers;
+    struct http_reply reply = {0};
+    (void)state;
+    workers_init(&workers);
+    workers.list = pointers;
+    for (; workers.count < ARRAY_LEN(list); workers.count++) {
+        pointers[workers.count] = &list[workers.count];
+        atomic_store(&list[workers.count].phase, WORKER_RUNNING);
+        (void)pthread_mutex_init(&list[workers.count].status_lock, NULL);
+    }
+    struct answers answers = {
+        .config = &config, .workers = &workers, .metrics = metrics_new(&config)};
+    atomic_store(&answers.is_open, true);
+    answers_handle(&answers, &(struct http_request){.path = "/readyz"}, &reply);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(buf_cstr(&reply.body),
+                           ",\"waiting_partitions\":6,"
+                           "\"waiting_for\":\"customers partition 0 offset 11: \\\"schema 4\\\"\","
+                           "\"waiting_since\":\"2026-11-25T09:00:00.000Z\","));
+    buf_release(&reply.body);
+    metrics_free(answers.metrics);
+    for (size_t i = 0; i < ARRAY_LEN(list); i++)
+        (void)pthread_mutex_destroy(&list[i].status_lock);
+    workers.list = NULL;
+    workers_release(&workers);
     broker_watch_release(config.brokers);
 }
 
@@ -213,6 +256,7 @@ int main(void) {
     };
     const struct CMUnitTest alone[] = {
         cmocka_unit_test(test_answers__only_health_while_starting),
+        cmocka_unit_test(test_answers__readiness_tells_what_is_waited_for),
         cmocka_unit_test(test_answers__who_may_ask),
     };
     return cmocka_run_group_tests_name("answers", running, start, stop) +
