@@ -12,12 +12,6 @@ struct avro_plan {
 
 /* --- compiling --- */
 
-struct build {
-    struct avro_plan *plan;
-    avro_type_of *type_of;
-    void *context;
-};
-
 static uint32_t count_nodes(const struct avro_node *n) {
     uint32_t count = 1;
     for (uint32_t i = 0; i < n->count; i++)
@@ -38,33 +32,28 @@ static bool is_left_out(const struct avro_node *parent, const struct avro_node *
     return parent->kind == AVRO_KIND_RECORD && child->is_empty && !has_slot(child);
 }
 
-static void add(struct build *b, const struct avro_node *n, int16_t slot) {
-    uint32_t at = b->plan->count++, children = 0;
-    if (n->slot != AVRO_NO_SLOT)
-        slot = n->slot;
-    bool is_union = n->kind == AVRO_KIND_UNION;
+static void add(struct avro_plan *p, const struct avro_node *n) {
+    uint32_t at = p->count++, children = 0;
     for (uint32_t i = 0; i < n->count; i++) {
         if (is_left_out(n, &n->children[i]))
             continue;
         children++;
-        add(b, &n->children[i], is_union ? slot : AVRO_NO_SLOT);
+        add(p, &n->children[i]);
     }
-    b->plan->ops[at] = (struct avro_op){
+    p->ops[at] = (struct avro_op){
         .kind = (uint8_t)n->kind,
-        .type = slot != AVRO_NO_SLOT && b->type_of != NULL ? b->type_of(b->context, n) : 0,
-        .slot = is_union ? AVRO_NO_SLOT : slot,
+        .type = n->type,
+        .slot = n->slot,
         .arg = n->kind == AVRO_KIND_FIXED || n->kind == AVRO_KIND_ENUM ? n->size : children,
-        .next = b->plan->count - at,
+        .next = p->count - at,
     };
 }
 
-struct avro_plan *avro_plan_new(const struct avro_node *root, int16_t slot_count,
-                                avro_type_of *type_of, void *context) {
+struct avro_plan *avro_plan_new(const struct avro_node *root, int16_t slot_count) {
     struct avro_plan *p = mem_calloc(1, sizeof *p);
-    struct build b = {p, type_of, context};
     p->slot_count = slot_count;
     p->ops = mem_calloc(count_nodes(root), sizeof *p->ops);
-    add(&b, root, AVRO_NO_SLOT);
+    add(p, root);
     return p;
 }
 

@@ -17,7 +17,7 @@
 /* A place. Those of a record, array, map or union are followed by their children's. */
 struct avro_op {
     uint8_t kind;  /* enum avro_kind */
-    uint8_t type;  /* the user's: how a value of this place is to be understood (avro_plan_new) */
+    uint8_t type;  /* that of the node */
     int16_t slot;  /* AVRO_NO_SLOT: skipped */
     uint32_t arg;  /* children, bytes of a fixed, symbols of an enum */
     uint32_t next; /* how many places further the next one begins that is not inside of this one */
@@ -32,14 +32,9 @@ struct avro_value {
 
 struct avro_plan; /* immutable; any threads */
 
-/* What the places of `root` are to their user: called for each one that has a slot; the result is
- * its avro_op.type. Nodes within arrays and maps have no slots. */
-typedef uint8_t avro_type_of(void *context, const struct avro_node *node);
-
-/* slot_count: one more than the highest slot. NULL type_of: all types are 0. The caller frees it;
- * the schema is not needed any more. */
-struct avro_plan *avro_plan_new(const struct avro_node *root, int16_t slot_count,
-                                avro_type_of *type_of, void *context);
+/* Nodes within arrays and maps must have no slots. slot_count: one more than the highest slot. The
+ * caller frees the plan; the schema is not needed any more. */
+struct avro_plan *avro_plan_new(const struct avro_node *root, int16_t slot_count);
 void avro_plan_free(struct avro_plan *p);
 size_t avro_plan_bytes(const struct avro_plan *p); /* of memory */
 

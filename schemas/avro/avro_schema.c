@@ -82,6 +82,8 @@ static bool build_fields(struct build *b, avro_schema_t type, const cJSON *decla
         struct avro_node *child = &out->children[i];
         if (field == NULL)
             return refuse(b, "the record's fields are not what its text says");
+        if (!cJSON_IsString(json_member(field, "name")))
+            return refuse(b, "a field has no name");
         child->field = field;
         if (!build_node(b, avro_schema_record_field_get_by_index(type, (int)i),
                         json_member(field, "type"), depth, child))
@@ -207,24 +209,36 @@ static bool parse(struct slice text, avro_schema_t *type, struct err *e) {
     return ok;
 }
 
+static bool choose_root(struct avro_schema *s, bool has_references, struct err *e) {
+    s->root = &s->tree;
+    if (!has_references)
+        return true;
+    if (s->tree.kind != AVRO_KIND_UNION)
+        return err_set(e, ERR_CONFIG, "a schema with references is not a list of schemas");
+    s->root = &s->tree.children[s->tree.count - 1];
+    return true;
+}
+
 static void release_node(struct avro_node *n) {
     for (uint32_t i = 0; i < n->count; i++)
         release_node(&n->children[i]);
     free(n->children);
 }
 
-bool avro_schema_init(struct avro_schema *s, struct slice text, struct err *e) {
+bool avro_schema_init(struct avro_schema *s, struct slice text, bool has_references,
+                      struct err *e) {
     struct build b = {.e = e};
     avro_schema_t type;
     if (text.n > AVRO_SCHEMA_BYTES_MAX)
         return err_set(e, ERR_CONFIG, "the schema has %zu bytes, more than %zu", text.n,
                        AVRO_SCHEMA_BYTES_MAX);
     json_init(&s->json);
-    s->root = (struct avro_node){.slot = AVRO_NO_SLOT};
+    s->tree = (struct avro_node){.slot = AVRO_NO_SLOT};
     const cJSON *json = json_parse(&s->json, text); /* which is stricter than avro-c's parser */
     bool ok = json != NULL || err_set(e, ERR_CONFIG, "%s", s->json.error);
     if (ok && (ok = parse(text, &type, e))) {
-        ok = build_node(&b, type, json, AVRO_DEPTH_MAX, &s->root);
+        ok = build_node(&b, type, json, AVRO_DEPTH_MAX, &s->tree) &&
+             choose_root(s, has_references, e);
         (void)avro_schema_decref(type);
     }
     free(b.definitions);
@@ -234,7 +248,7 @@ bool avro_schema_init(struct avro_schema *s, struct slice text, struct err *e) {
 }
 
 void avro_schema_release(struct avro_schema *s) {
-    release_node(&s->root);
+    release_node(&s->tree);
     json_release(&s->json);
 }
 

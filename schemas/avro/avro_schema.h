@@ -51,20 +51,23 @@ struct avro_node {
     uint32_t size;      /* bytes of a FIXED, symbols of an ENUM */
     bool is_empty;      /* values of it take no byte */
     const cJSON *field; /* of a record's field: its JSON object (name, aliases); else NULL */
-    /* Set by whoever uses the tree, before avro_plan_new: where its value is to go. A UNION's is
-     * that of its branches. AVRO_NO_SLOT at first. */
+    /* Set by whoever uses the tree, before avro_plan_new: where its value is to go, and what it is
+     * to the user. AVRO_NO_SLOT and 0 at first. A UNION has none, but its branches can. */
     int16_t slot;
+    uint8_t type;
 };
 
 /* The tree and the JSON that it points into. One thread at a time. */
 struct avro_schema {
     struct json json;
-    struct avro_node root;
+    struct avro_node tree;
+    struct avro_node *root; /* the schema; in the tree */
 };
 
-/* Parses `text`. False with ERR_CONFIG and the reason, and nothing to release, if it is no Avro
- * schema or one that is refused. Any thread. */
-bool avro_schema_init(struct avro_schema *s, struct slice text, struct err *e);
+/* Parses `text`. has_references: it is a JSON array of schemas, of which the last one is meant; the
+ * others define types that it uses. False with ERR_CONFIG and the reason, and nothing to release,
+ * if it is no Avro schema or one that is refused. Any thread. */
+bool avro_schema_init(struct avro_schema *s, struct slice text, bool has_references, struct err *e);
 void avro_schema_release(struct avro_schema *s);
 
 /* A text member of a node's declaration, as "logicalType"; p == NULL: it has none. */

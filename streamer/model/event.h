@@ -16,6 +16,9 @@ enum entity { ENTITY_CUSTOMER, ENTITY_ACCOUNT, ENTITY_COUNT };
 /* A message as received. key.p or value.p is NULL if Kafka's key or value is null. */
 struct record {
     struct slice key, value;
+    /* Headers __key_schema_id and __value_schema_id, which name the schema of key and value in
+     * place of the bytes before them; p == NULL: there is none. */
+    struct slice key_schema_id, value_schema_id;
     int64_t timestamp_ms; /* of the Kafka record; since the epoch */
     bool by_time;         /* rule O10: its headers say that it is placed by its time */
     /* The header quarantine.replayed_at, since the epoch. TIMESTAMP_NONE: there is none. */

@@ -2,18 +2,20 @@
 #include "streamer/layers/source/decode.h"
 
 #include "streamer/base/mem.h"
+#include "streamer/layers/source/decode_avro.h"
 #include "streamer/layers/source/decode_parts.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 static const struct format formats[] = {
-    {"registry wire format (Avro, JSON Schema or Protobuf)",
-     {"\0", 1},
-     foreign_refuse_value,
-     foreign_refuse_key},
-    {"Avro single-object encoding", {"\xc3\x01", 2}, foreign_refuse_value, foreign_refuse_key},
-    {"JSON", {"", 0}, json_read_value, key_read_text},
+    {"a format whose schema a header names", avro_is_headed, avro_read_headed_value,
+     avro_read_headed_key},
+    {"registry wire format (Avro, JSON Schema or Protobuf)", avro_is_framed, avro_read_framed_value,
+     avro_read_framed_key},
+    {"Avro single-object encoding", avro_is_single_object, avro_read_framed_value,
+     avro_read_framed_key},
+    {"JSON", json_recognizes, json_read_value, key_read_text},
 };
 
 struct decoder *decoder_new(const struct decoder_options *options) {
@@ -21,6 +23,7 @@ struct decoder *decoder_new(const struct decoder_options *options) {
     d->record_max_bytes = options->record_max_bytes;
     d->schemas = options->schemas;
     d->formats = formats;
+    d->avro = d->schemas != NULL ? avro_readers_new() : NULL;
     for (enum entity e = 0; e < ENTITY_COUNT; e++) {
         struct err error;
         bool ok = field_names_init(&d->names[e], e, options->field_names[e], &error);
@@ -43,6 +46,7 @@ void decoder_free(struct decoder *d) {
         buf_release(&d->converted[i]);
     buf_release(&d->position);
     buf_release(&d->strange_names);
+    avro_readers_free(d->avro);
     free(d);
 }
 
@@ -60,13 +64,15 @@ static void read_value(struct decoding *g) {
     else if (value.n == 0)
         refuse(g, REASON_MALFORMED, "Malformed record: the value is empty (a delete is null)");
     else
-        read_as(envelope_format(g->decoder, value), g);
+        read_as(envelope_format(g->decoder, value, g->record->value_schema_id), g);
 }
 
 enum decode_outcome decode(struct decoder *d, enum entity entity, const struct record *r,
                            struct decoded *out, struct reason *why) {
     *out = (struct decoded){.kind = CHANGE_UPSERT};
     why->code = REASON_NONE;
+    if (d->avro != NULL)
+        avro_readers_trim(d->avro);
     struct decoding g = {.decoder = d, .entity = entity, .record = r, .out = out, .why = why};
     read_value(&g);
     if (g.waits)

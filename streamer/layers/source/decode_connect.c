@@ -106,7 +106,7 @@ struct time_type {
     int64_t multiplier, divisor;
 };
 
-static const struct time_type *find_time_type(const char *name) {
+const struct time_type *connect_time_type(struct slice name) {
     static const struct time_type types[] = {
         {"io.debezium.time.Timestamp", 1, 1},
         {"io.debezium.time.MicroTimestamp", 1, 1000},
@@ -119,7 +119,7 @@ static const struct time_type *find_time_type(const char *name) {
         {"io.debezium.time.IsoDate", 0, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (strcmp(types[i].name, name) == 0)
+        if (slice_eq(slice_str(types[i].name), name))
             return &types[i];
     return NULL;
 }
@@ -128,17 +128,38 @@ static int128 divide_down(int128 a, int64_t b) {
     return a / b - (a % b < 0 ? 1 : 0);
 }
 
-static bool time_of_text(const struct time_type *type, struct slice text, int128 *ms) {
+static enum updated_at_type put_ms(int128 ms, struct buf *buf, struct slice *text) {
+    buf_clear(buf);
+    decimal_put(buf, ms, 0);
+    *text = buf_slice(buf);
+    return UPDATED_AT_MS;
+}
+
+static enum updated_at_type time_of_number(const struct time_type *type, int64_t number,
+                                           struct buf *buf, struct slice *text) {
+    return put_ms(divide_down((int128)number * type->multiplier, type->divisor), buf, text);
+}
+
+enum updated_at_type connect_typed_time(const struct time_type *type, struct buf *buf,
+                                        struct slice *text) {
     int64_t number;
-    if (type->divisor == 0) {
-        bool ok = timestamp_parse_iso(text, &number);
-        *ms = ok ? number : 0;
-        return ok;
-    }
-    if (decimal_parse_integer(text, &number) != DECIMAL_OK)
-        return false;
-    *ms = divide_down((int128)number * type->multiplier, type->divisor);
-    return true;
+    struct slice trimmed = slice_trim(*text);
+    if (type->divisor == 0)
+        return timestamp_parse_iso(trimmed, &number) ? put_ms(number, buf, text)
+                                                     : UPDATED_AT_NO_DATE;
+    if (decimal_parse_integer(trimmed, &number) != DECIMAL_OK)
+        return UPDATED_AT_NO_DATE;
+    return time_of_number(type, number, buf, text);
+}
+
+enum updated_at_type connect_typed_number(const struct time_type *type, int64_t number,
+                                          struct buf *buf, struct slice *text) {
+    if (type->divisor != 0)
+        return time_of_number(type, number, buf, text);
+    buf_clear(buf);
+    buf_put_int(buf, number);
+    *text = buf_slice(buf);
+    return connect_typed_time(type, buf, text);
 }
 
 /* What a type without a name is. Base64 is not a date, though it can look like one. */
@@ -146,25 +167,17 @@ static enum updated_at_type plain_type(const cJSON *schema) {
     return text_is(json_member(schema, "type"), "bytes") ? UPDATED_AT_NO_DATE : UPDATED_AT_TEXT;
 }
 
-/* Whether a type that find_time_type does not know is known not to be a date. Names that are
- * neither Connect's nor Debezium's say nothing. */
-static bool is_no_date(const char *name) {
-    return strncmp(name, "io.debezium.", strlen("io.debezium.")) == 0 ||
-           strcmp(name, "org.apache.kafka.connect.data.Time") == 0;
+bool connect_is_no_date(struct slice name) {
+    return slice_has_prefix(name, slice_str("io.debezium.")) ||
+           slice_eq(name, slice_str("org.apache.kafka.connect.data.Time"));
 }
 
 enum updated_at_type connect_time_text(const cJSON *schema, struct buf *buf, struct slice *text) {
     const cJSON *name = json_member(schema, "name");
     if (!cJSON_IsString(name))
         return plain_type(schema);
-    const struct time_type *type = find_time_type(name->valuestring);
+    const struct time_type *type = connect_time_type(json_text(name));
     if (type == NULL)
-        return is_no_date(name->valuestring) ? UPDATED_AT_NO_DATE : UPDATED_AT_TEXT;
-    int128 ms;
-    if (!time_of_text(type, slice_trim(*text), &ms))
-        return UPDATED_AT_NO_DATE;
-    buf_clear(buf);
-    decimal_put(buf, ms, 0);
-    *text = buf_slice(buf);
-    return UPDATED_AT_MS;
+        return connect_is_no_date(json_text(name)) ? UPDATED_AT_NO_DATE : UPDATED_AT_TEXT;
+    return connect_typed_time(type, buf, text);
 }

@@ -62,12 +62,8 @@ uint32_t debezium_wanted_fields(const struct decoding *g) {
     return 0;
 }
 
-static bool is_absent(const cJSON *item) {
-    return item == NULL || cJSON_IsNull(item);
-}
-
-static void refuse_row(struct decoding *g, const char *part, const cJSON *row) {
-    if (cJSON_IsString(row) && foreign_is_json(json_text(row)))
+static void refuse_row(struct decoding *g, const char *part, struct slice text) {
+    if (foreign_is_json(text))
         refuse(g, REASON_MALFORMED,
                "Malformed record: %s is a JSON text, not an object, as the connector for MongoDB "
                "sends it",
@@ -76,28 +72,60 @@ static void refuse_row(struct decoding *g, const char *part, const cJSON *row) {
         refuse(g, REASON_MALFORMED, "Malformed record: %s is not an object", part);
 }
 
-/* Reads the row that the change is about. is_optional: the row may be missing. */
-static void read_part(struct decoding *g, struct typed envelope, const char *part,
-                      bool is_optional) {
-    const cJSON *row = json_member(envelope.value, part);
-    struct typed typed_row = {row, connect_member_schema(envelope.schema, part)};
-    if (cJSON_IsObject(row))
-        row_read(g, typed_row, debezium_wanted_fields(g));
-    else if (!is_optional || !is_absent(row))
-        refuse_row(g, part, row);
+/* The row that an upsert must have. */
+static void read_after(struct decoding *g, const struct envelope *e) {
+    struct slice text = slice_null();
+    if (e->read_row(g, e, "after", &text) != ROW_READ)
+        refuse_row(g, "after", text);
 }
 
-static void read_deleted(struct decoding *g, struct typed envelope) {
+static void read_deleted(struct decoding *g, const struct envelope *e) {
     uint32_t id = FIELD_BIT(entity_info(g->entity)->id);
-    read_part(g, envelope, "before", true);
+    struct slice text = slice_null();
+    if (e->read_row(g, e, "before", &text) == ROW_IS_OTHER)
+        refuse_row(g, "before", text);
     if (g->out->fields[entity_info(g->entity)->id].p == NULL && (g->refused & id) == 0)
         key_read_id(g);
 }
 
-static void read_other(struct decoding *g, struct typed envelope, struct slice op) {
-    if (cJSON_IsObject(json_member(envelope.value, "after")))
-        read_part(g, envelope, "after", true);
-    refuse_operation(g, op);
+static void read_other(struct decoding *g, const struct envelope *e) {
+    struct slice text;
+    (void)e->read_row(g, e, "after", &text);
+    refuse_operation(g, e->op);
+}
+
+void debezium_read_change(struct decoding *g, const struct envelope *e) {
+    enum operation operation = operation_of(e->op);
+    set_kind(g->out, operation);
+    switch (operation) {
+    case OPERATION_UPSERT:
+    case OPERATION_READ:
+        read_after(g, e);
+        break;
+    case OPERATION_DELETE:
+        read_deleted(g, e);
+        break;
+    case OPERATION_TRUNCATE:
+        break;
+    case OPERATION_OTHER:
+        read_other(g, e);
+        break;
+    }
+}
+
+static enum row_presence read_row(struct decoding *g, const struct envelope *e, const char *part,
+                                  struct slice *text) {
+    const struct typed *envelope = e->context;
+    const cJSON *row = json_member(envelope->value, part);
+    if (row == NULL || cJSON_IsNull(row))
+        return ROW_IS_NULL;
+    if (cJSON_IsObject(row)) {
+        row_read(g, (struct typed){row, connect_member_schema(envelope->schema, part)},
+                 debezium_wanted_fields(g));
+        return ROW_READ;
+    }
+    *text = json_text(row);
+    return ROW_IS_OTHER;
 }
 
 void debezium_read_envelope(struct decoding *g, struct typed envelope) {
@@ -105,22 +133,8 @@ void debezium_read_envelope(struct decoding *g, struct typed envelope) {
     if (!json_is_scalar(op))
         refuse_nested(g, "op", op);
     metadata_read_source(g, json_member(envelope.value, "source"));
-    enum operation operation = operation_of(json_text(op));
-    set_kind(g->out, operation);
-    switch (operation) {
-    case OPERATION_UPSERT:
-    case OPERATION_READ:
-        read_part(g, envelope, "after", false);
-        break;
-    case OPERATION_DELETE:
-        read_deleted(g, envelope);
-        break;
-    case OPERATION_TRUNCATE:
-        break;
-    case OPERATION_OTHER:
-        read_other(g, envelope, json_text(op));
-        break;
-    }
+    struct envelope e = {json_text(op), read_row, &envelope};
+    debezium_read_change(g, &e);
 }
 
 static enum operation flat_operation(const struct metadata *m) {

@@ -1,15 +1,10 @@
 /* What a record is: its format, by its first bytes; and what an object is, once it is unwrapped. */
 #include "streamer/layers/source/decode_parts.h"
 
-/* Compares the first byte here, because most bytes fail there. */
-static bool begins_with(struct slice bytes, struct slice magic) {
-    return magic.n == 0 ||
-           (bytes.n > 0 && bytes.p[0] == magic.p[0] && slice_has_prefix(bytes, magic));
-}
-
-const struct format *envelope_format(const struct decoder *d, struct slice bytes) {
+const struct format *envelope_format(const struct decoder *d, struct slice bytes,
+                                     struct slice schema_id) {
     const struct format *f = d->formats;
-    while (!begins_with(bytes, f->magic))
+    while (!f->recognizes(bytes, schema_id))
         f++;
     return f;
 }
@@ -28,7 +23,7 @@ static bool is_encoded_twice(const cJSON *root, const cJSON *payload) {
 }
 
 /* A truncate and a message (op t, m) have a source, but neither before nor after. */
-static bool is_change(const cJSON *object) {
+bool envelope_is_change(const cJSON *object) {
     return json_member(object, "op") != NULL &&
            (json_member(object, "before") != NULL || json_member(object, "after") != NULL ||
             cJSON_IsObject(json_member(object, "source")));
@@ -42,7 +37,7 @@ enum envelope_kind envelope_kind_of(const cJSON *root, struct typed *body) {
         return ENVELOPE_ENCODED_TWICE;
     if (!cJSON_IsObject(body->value))
         *body = (struct typed){root, NULL}; /* a row that has columns with these names */
-    return is_change(body->value) ? ENVELOPE_CHANGE : ENVELOPE_ROW;
+    return envelope_is_change(body->value) ? ENVELOPE_CHANGE : ENVELOPE_ROW;
 }
 
 bool envelope_has_name(struct slice name) {

@@ -4,16 +4,13 @@
 
 void foreign_refuse_value(const struct format *f, struct decoding *g) {
     refuse(g, REASON_UNKNOWN_SCHEMA,
-           "Unknown schema: the value is in %s, which needs schema.registry.url; this version does "
-           "not support that yet",
-           f->name);
+           "Unknown schema: the value is in %s, which needs schema.registry.url", f->name);
 }
 
 void foreign_refuse_key(const struct format *f, struct decoding *g) {
     refuse(g, REASON_UNKNOWN_SCHEMA,
            "Unknown schema: a binary key, as a number's bytes or %s, which needs "
-           "schema.registry.url; this version does not support that yet; give the id as text or "
-           "JSON",
+           "schema.registry.url; else give the id as text or JSON",
            f->name);
 }
 

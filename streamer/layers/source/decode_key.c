@@ -48,7 +48,7 @@ void key_read_id(struct decoding *g) {
                "Malformed record: a delete without an id, for neither value nor key has one");
         return;
     }
-    const struct format *f = envelope_format(g->decoder, key);
+    const struct format *f = envelope_format(g->decoder, key, g->record->key_schema_id);
     f->read_key(f, g);
     g->out->id_is_from_key = true;
 }

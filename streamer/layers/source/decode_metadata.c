@@ -59,7 +59,7 @@ static enum mark find_member(const struct member *members, size_t count, struct 
     return MARK_COUNT;
 }
 
-static enum mark find_used(struct slice name) {
+enum mark metadata_source_mark(struct slice name) {
     if (name.n >= ARRAY_LEN(used_by_length))
         return MARK_COUNT;
     return find_member(used_members + used_by_length[name.n].first, used_by_length[name.n].count,
@@ -80,7 +80,7 @@ static enum mark flat_mark(struct slice name) {
     if (slice_eq(name, slice_str("deleted")))
         return MARK_DELETED;
     bool is_of_source = take_prefix(&name, slice_str("source_"));
-    enum mark mark = find_used(name);
+    enum mark mark = metadata_source_mark(name);
     if (mark == MARK_TIME && !is_of_source) /* __ts_ms: when the connector saw the change */
         return MARK_OTHER;
     if (mark != MARK_COUNT)
@@ -90,16 +90,24 @@ static enum mark flat_mark(struct slice name) {
     return find_member(other_members, ARRAY_LEN(other_members), name);
 }
 
+enum mark metadata_flat_mark(struct slice name) {
+    if (slice_eq(name, slice_str("Op")))
+        return MARK_DMS_OP;
+    return take_prefix(&name, slice_str("__")) ? flat_mark(name) : MARK_COUNT;
+}
+
 bool metadata_has_name(struct slice name) {
     return take_prefix(&name, slice_str("__")) && flat_mark(name) != MARK_COUNT;
 }
 
-static bool is_dms_operation(struct slice name, struct slice text) {
+static bool is_dms_operation(struct slice text) {
     text = slice_trim(text);
-    return slice_eq(name, slice_str("Op")) && text.n == 1 && strchr("IUD", text.p[0]) != NULL;
+    return text.n == 1 && strchr("IUD", text.p[0]) != NULL;
 }
 
-static void set_mark(struct metadata *m, enum mark mark, struct slice text) {
+void metadata_set(struct metadata *m, enum mark mark, struct slice text) {
+    if (mark == MARK_DMS_OP && !is_dms_operation(text))
+        return;
     uint32_t bit = UINT32_C(1) << mark;
     if (mark != MARK_OTHER && (m->exists & bit) == 0)
         m->texts[mark] = text;
@@ -107,17 +115,14 @@ static void set_mark(struct metadata *m, enum mark mark, struct slice text) {
 }
 
 enum mark metadata_take_flat(struct metadata *m, struct slice name, struct slice text) {
-    enum mark mark = MARK_COUNT;
-    if (take_prefix(&name, slice_str("__")))
-        mark = flat_mark(name);
-    else if (is_dms_operation(name, text))
-        mark = MARK_DMS_OP;
-    if (mark != MARK_COUNT)
-        set_mark(m, mark, text);
+    enum mark mark = metadata_flat_mark(name);
+    if (mark == MARK_COUNT || (mark == MARK_DMS_OP && !is_dms_operation(text)))
+        return MARK_COUNT;
+    metadata_set(m, mark, text);
     return mark;
 }
 
-static void refuse_time(struct decoding *g, const char *name) {
+void metadata_refuse_time(struct decoding *g, const char *name) {
     g->refused |= FIELD_BIT(FIELD_UPDATED_AT); /* updated_at does not stand in for it */
     refuse(g, REASON_MALFORMED,
            "Malformed record: %s is not epoch milliseconds within the years 0001 to 9999", name);
@@ -131,7 +136,7 @@ static void read_time(struct decoding *g, struct slice text, const char *name) {
         return;
     if (decimal_parse_integer(slice_trim(text), &ms) != DECIMAL_OK || ms < TIMESTAMP_MIN ||
         ms > TIMESTAMP_MAX) {
-        refuse_time(g, name);
+        metadata_refuse_time(g, name);
         return;
     }
     g->out->has_source_time = ms != 0;
@@ -169,25 +174,33 @@ static void read_position(struct decoding *g, const struct metadata *m) {
         g->out->position = buf_slice(position);
 }
 
+void metadata_finish_source(struct decoding *g, const struct metadata *m) {
+    g->out->has_metadata = true;
+    read_time(g, m->texts[MARK_TIME], "source.ts_ms");
+    read_position(g, m);
+}
+
+void metadata_refuse_source(struct decoding *g) {
+    refuse(g, REASON_MALFORMED, "Malformed record: source is not an object");
+}
+
 void metadata_read_source(struct decoding *g, const cJSON *source) {
     if (source == NULL || cJSON_IsNull(source))
         return;
     if (!cJSON_IsObject(source)) {
-        refuse(g, REASON_MALFORMED, "Malformed record: source is not an object");
+        metadata_refuse_source(g);
         return;
     }
     struct metadata m = {0};
     const cJSON *member;
     cJSON_ArrayForEach(member, source) {
-        enum mark mark = find_used(slice_str(member->string));
+        enum mark mark = metadata_source_mark(slice_str(member->string));
         if (mark != MARK_COUNT)
-            set_mark(&m, mark, json_text(member));
+            metadata_set(&m, mark, json_text(member));
         if (mark == MARK_TIME && !json_is_scalar(member))
-            refuse_time(g, "source.ts_ms");
+            metadata_refuse_time(g, "source.ts_ms");
     }
-    g->out->has_metadata = true;
-    read_time(g, m.texts[MARK_TIME], "source.ts_ms");
-    read_position(g, &m);
+    metadata_finish_source(g, &m);
 }
 
 void metadata_finish_flat(struct decoding *g, const struct metadata *m) {
@@ -198,7 +211,7 @@ void metadata_finish_flat(struct decoding *g, const struct metadata *m) {
 
 static void refuse_mark(struct decoding *g, enum mark mark, const cJSON *member) {
     if (mark == MARK_TIME)
-        refuse_time(g, member->string);
+        metadata_refuse_time(g, member->string);
     else if (mark == MARK_OP || mark == MARK_DELETED)
         refuse_nested(g, member->string, member);
 }

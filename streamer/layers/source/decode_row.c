@@ -6,28 +6,16 @@
 #define STRANGE_NAMES_MAX_BYTES 300
 #define STRANGE_NAME_MAX_BYTES 60
 
-/* The choice among the members of a row. */
-struct choice {
-    const struct field_names *names;
-    size_t next; /* for field_names_find */
-    /* By rank: FIELD_BITs of the fields that have appeared by a name of this rank or a better one
-     */
-    uint32_t seen[FIELD_RANKS];
-    uint32_t unknown; /* how many members without "__" are not fields */
-    uint32_t others;  /* how many members begin with "__" */
-};
-
 /* A member of Debezium's own is a field only if the configuration spells its name exactly, as in
  * updated_at=__ts_ms. Then it is a field and metadata. */
-static const struct field_name *find_underscored(struct choice *c, struct slice name) {
+static const struct field_name *find_underscored(struct row_choice *c, struct slice name) {
     c->others++;
     if (metadata_has_name(name))
         return field_names_find_exact(c->names, &c->next, name);
     return field_names_find(c->names, &c->next, name);
 }
 
-/* Looks at the next member. True: it is the best one so far for *field. */
-static bool choose(struct choice *c, struct slice name, enum field *field) {
+bool row_choose(struct row_choice *c, struct slice name, enum field *field) {
     bool underscored = slice_has_prefix(name, slice_str("__"));
     const struct field_name *k =
         underscored ? find_underscored(c, name) : field_names_find(c->names, &c->next, name);
@@ -43,16 +31,16 @@ static bool choose(struct choice *c, struct slice name, enum field *field) {
     return better;
 }
 
-static struct choice choice_of(const struct decoding *g) {
-    return (struct choice){.names = &g->decoder->names[g->entity]};
+struct row_choice row_choice_of(const struct decoding *g) {
+    return (struct row_choice){.names = &g->decoder->names[g->entity]};
 }
 
 uint32_t row_find(const struct decoding *g, const cJSON *row, const cJSON *found[FIELD_COUNT]) {
-    struct choice c = choice_of(g);
+    struct row_choice c = row_choice_of(g);
     enum field field;
     const cJSON *member;
     cJSON_ArrayForEach(member, row) {
-        if (choose(&c, slice_str(member->string), &field))
+        if (row_choose(&c, slice_str(member->string), &field))
             found[field] = member;
     }
     return c.unknown;
@@ -60,10 +48,10 @@ uint32_t row_find(const struct decoding *g, const cJSON *row, const cJSON *found
 
 bool row_find_flat(const struct decoding *g, const struct json_pair *pairs, size_t count,
                    const struct json_pair *found[FIELD_COUNT], uint32_t *unknown) {
-    struct choice c = choice_of(g);
+    struct row_choice c = row_choice_of(g);
     enum field field;
     for (size_t i = 0; i < count; i++) {
-        if (choose(&c, pairs[i].name, &field))
+        if (row_choose(&c, pairs[i].name, &field))
             found[field] = &pairs[i];
     }
     *unknown = c.unknown;
@@ -96,6 +84,13 @@ static void set_unavailable(struct decoding *g, enum field field) {
            field_label(field));
 }
 
+void row_set_text(struct decoding *g, enum field field, struct slice text) {
+    if (is_unavailable(text))
+        set_unavailable(g, field);
+    else
+        g->out->fields[field] = text;
+}
+
 void row_read_field(struct decoding *g, enum field field, struct typed item) {
     struct slice text = json_text(item.value);
     struct buf *converted = &g->decoder->converted[field];
@@ -116,10 +111,8 @@ void row_read_field(struct decoding *g, enum field field, struct typed item) {
     }
 }
 
-static void set_strange_names(struct decoding *g, const cJSON *row) {
-    struct buf *names = &g->decoder->strange_names;
+void row_put_strange_names(struct buf *names, const cJSON *row) {
     const cJSON *member;
-    buf_clear(names);
     cJSON_ArrayForEach(member, row) {
         struct slice name = utf8_cut(slice_str(member->string), STRANGE_NAME_MAX_BYTES);
         if (names->n > STRANGE_NAMES_MAX_BYTES) {
@@ -129,6 +122,12 @@ static void set_strange_names(struct decoding *g, const cJSON *row) {
         buf_put_str(names, names->n > 0 ? ", " : "");
         buf_put_slice(names, name);
     }
+}
+
+static void set_strange_names(struct decoding *g, const cJSON *row) {
+    struct buf *names = &g->decoder->strange_names;
+    buf_clear(names);
+    row_put_strange_names(names, row);
     if (row->child != NULL)
         g->out->strange_names = buf_slice(names);
 }
