@@ -162,7 +162,6 @@ bool check_user_info(const char *value, struct err *e) {
 }
 
 /* librdkafka also takes PROTOCOL://HOST:PORT, with a PROTOCOL of kafka.security.protocol. */
- */
 static bool is_protocol(struct slice scheme) {
     return slice_eq_nocase(scheme, "plaintext") || slice_eq_nocase(scheme, "ssl") ||
            slice_eq_nocase(scheme, "sasl_plaintext") || slice_eq_nocase(scheme, "sasl_ssl");

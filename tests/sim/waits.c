@@ -30,7 +30,7 @@ static void read_key(const struct format *f, struct decoding *g) {
 
 struct waits *waits_new(struct sim *s) {
     struct waits *w = mem_calloc(1, sizeof *w);
-    *w = (struct waits){.format = {"JSON", {"", 0}, read_value, read_key}, .sim = s};
+    *w = (struct waits){.format = {"JSON", json_recognizes, read_value, read_key}, .sim = s};
     return w;
 }
 

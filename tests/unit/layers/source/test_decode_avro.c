@@ -81,7 +81,7 @@ static const char *text_of(const cJSON *vector, const char *member) {
     return item != NULL ? item->valuestring : NULL;
 }
 
-static void put_hex(struct buf *out, struct slice hex) {
+static void put_bytes_of_hex(struct buf *out, struct slice hex) {
     for (size_t i = 0; i + 1 < hex.n; i += 2) {
         char digits[3] = {hex.p[i], hex.p[i + 1], '\0'};
         buf_put_byte(out, (char)strtol(digits, NULL, 16));
@@ -158,7 +158,7 @@ static void check_same(const struct vector *v, const struct rig *g, const struct
 
 static struct slice framed(struct rig *g, const struct vector *v) {
     buf_put(&g->bytes, "\0\0\0\1\2", 5);
-    put_hex(&g->bytes, json_text(json_member(v->json, "bytes")));
+    put_bytes_of_hex(&g->bytes, json_text(json_member(v->json, "bytes")));
     return buf_slice(&g->bytes);
 }
 

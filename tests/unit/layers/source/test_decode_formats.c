@@ -54,8 +54,8 @@ static void test_read_key(const struct format *f, struct decoding *g) {
 }
 
 static const struct format formats[] = {
-    {"of this test", {"#", 1}, test_read_value, test_read_key},
-    {"JSON", {"", 0}, json_read_value, key_read_text},
+    {"of this test", test_recognizes, test_read_value, test_read_key},
+    {"JSON", json_recognizes, json_read_value, key_read_text},
 };
 
 struct rig {
