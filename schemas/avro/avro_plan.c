@@ -72,7 +72,7 @@ size_t avro_plan_bytes(const struct avro_plan *p) {
 
 struct reader {
     const char *p, *end;
-    struct avro_value *slots;
+    struct avro_slot *slots;
     const char *what;
 };
 
@@ -137,7 +137,7 @@ static bool read_choice(struct reader *r, uint32_t count, const char *what, int6
     return (*v >= 0 && *v < (int64_t)count) || wrong(r, what);
 }
 
-static bool read_boolean(struct reader *r, struct avro_value *v) {
+static bool read_boolean(struct reader *r, struct avro_slot *v) {
     if (!take(r, 1, &v->bytes))
         return false;
     v->number = v->bytes.p[0];
@@ -170,8 +170,10 @@ static bool read_block(struct reader *r, int64_t *count) {
     if (!read_number(r, count))
         return false;
     if (*count < 0) {
-        if (*count == INT64_MIN || !read_number(r, &bytes))
+        if (*count == INT64_MIN)
             return wrong(r, "a block of too many items");
+        if (!read_number(r, &bytes))
+            return false;
         *count = -*count;
     }
     return *count <= r->end - r->p || wrong(r, "a block of more items than bytes");
@@ -191,7 +193,7 @@ static bool read_items(struct reader *r, const struct avro_op *op) {
     }
 }
 
-static bool read_value(struct reader *r, const struct avro_op *op, struct avro_value *v) {
+static bool read_value(struct reader *r, const struct avro_op *op, struct avro_slot *v) {
     switch ((enum avro_kind)op->kind) {
     case AVRO_KIND_NULL:
         return true;
@@ -224,12 +226,12 @@ static bool read_value(struct reader *r, const struct avro_op *op, struct avro_v
 }
 
 static bool read_place(struct reader *r, const struct avro_op *op) {
-    struct avro_value skipped, *v = op->slot == AVRO_NO_SLOT ? &skipped : &r->slots[op->slot];
+    struct avro_slot skipped, *v = op->slot == AVRO_NO_SLOT ? &skipped : &r->slots[op->slot];
     v->op = op;
     return read_value(r, op, v);
 }
 
-bool avro_plan_read(const struct avro_plan *p, struct slice *in, struct avro_value *slots,
+bool avro_plan_read(const struct avro_plan *p, struct slice *in, struct avro_slot *slots,
                     const char **what) {
     struct reader r = {.p = in->p, .end = in->p + in->n, .slots = slots};
     for (int16_t i = 0; i < p->slot_count; i++)

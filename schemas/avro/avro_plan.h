@@ -24,7 +24,7 @@ struct avro_op {
 };
 
 /* What a record has in a slot. */
-struct avro_value {
+struct avro_slot {
     const struct avro_op *op; /* its place: of a union the branch; NULL: the record has none */
     int64_t number;           /* INT, LONG, BOOLEAN (0, 1), ENUM (number of the symbol) */
     struct slice bytes; /* STRING, BYTES, FIXED, FLOAT, DOUBLE (little endian), of the input */
@@ -41,7 +41,7 @@ size_t avro_plan_bytes(const struct avro_plan *p); /* of memory */
 /* Reads one value from the front of `*in` and moves it behind. Sets all slots of the plan. False:
  * the bytes are no value of the schema; then *in begins where they are not, and *what says what is
  * wrong there ("a length goes beyond the end"). */
-bool avro_plan_read(const struct avro_plan *p, struct slice *in, struct avro_value *slots,
+bool avro_plan_read(const struct avro_plan *p, struct slice *in, struct avro_slot *slots,
                     const char **what);
 
 #endif

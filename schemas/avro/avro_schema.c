@@ -52,6 +52,12 @@ static size_t open_definition(struct build *b, avro_schema_t type, const cJSON *
     return (size_t)(known - b->definitions);
 }
 
+/* A named type that has no types inside of it. */
+static void define(struct build *b, avro_schema_t type, const cJSON *declaration) {
+    size_t at = open_definition(b, type, declaration);
+    b->definitions[at].is_open = false;
+}
+
 /* {"type": {"type": "long", …}}: the inner object says more. */
 static const cJSON *innermost(const cJSON *json) {
     while (cJSON_IsObject(json) &&
@@ -137,7 +143,7 @@ static bool build_fixed(struct build *b, avro_schema_t type, const cJSON *declar
         return refuse(b, "a fixed type has no usable size");
     out->size = (uint32_t)size;
     out->is_empty = size == 0;
-    b->definitions[open_definition(b, type, declaration)].is_open = false;
+    define(b, type, declaration);
     return true;
 }
 
@@ -148,7 +154,7 @@ static bool build_enum(struct build *b, avro_schema_t type, const cJSON *declara
     if (symbols <= 0 || symbols != cJSON_GetArraySize(json_member(declaration, "symbols")))
         return refuse(b, "an enum's symbols are not what its text says");
     out->size = (uint32_t)symbols;
-    b->definitions[open_definition(b, type, declaration)].is_open = false;
+    define(b, type, declaration);
     return true;
 }
 

@@ -23,7 +23,7 @@ struct decoder *decoder_new(const struct decoder_options *options) {
     d->record_max_bytes = options->record_max_bytes;
     d->schemas = options->schemas;
     d->formats = formats;
-    d->avro = d->schemas != NULL ? avro_readers_new() : NULL;
+    d->avro = d->schemas != NULL ? avro_cache_new() : NULL;
     for (enum entity e = 0; e < ENTITY_COUNT; e++) {
         struct err error;
         bool ok = field_names_init(&d->names[e], e, options->field_names[e], &error);
@@ -46,7 +46,7 @@ void decoder_free(struct decoder *d) {
         buf_release(&d->converted[i]);
     buf_release(&d->position);
     buf_release(&d->strange_names);
-    avro_readers_free(d->avro);
+    avro_cache_free(d->avro);
     free(d);
 }
 
@@ -72,7 +72,7 @@ enum decode_outcome decode(struct decoder *d, enum entity entity, const struct r
     *out = (struct decoded){.kind = CHANGE_UPSERT};
     why->code = REASON_NONE;
     if (d->avro != NULL)
-        avro_readers_trim(d->avro);
+        avro_cache_trim(d->avro);
     struct decoding g = {.decoder = d, .entity = entity, .record = r, .out = out, .why = why};
     read_value(&g);
     if (g.waits)

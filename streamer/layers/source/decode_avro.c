@@ -15,8 +15,8 @@
 
 /* A key or a value that is read. */
 struct avro_input {
-    const struct avro_reader *reader;
-    const struct avro_value *slots;
+    const struct avro_compiled *compiled;
+    const struct avro_slot *slots;
 };
 
 bool avro_is_headed(struct slice bytes, struct slice schema_id) {
@@ -38,9 +38,9 @@ bool avro_is_single_object(struct slice bytes, struct slice schema_id) {
 
 static const struct avro_shape *shape_in(const struct avro_input *in, int16_t slot) {
     const struct avro_op *op = in->slots[slot].op;
-    if (op == NULL || in->reader->places[op->type].meaning != AVRO_IS_SHAPE)
+    if (op == NULL || in->compiled->places[op->type].meaning != AVRO_IS_SHAPE)
         return NULL;
-    return &in->reader->shapes[in->reader->places[op->type].shape];
+    return &in->compiled->shapes[in->compiled->places[op->type].shape];
 }
 
 static bool is_null(const struct avro_input *in, int16_t slot) {
@@ -53,10 +53,10 @@ static void read_fields(struct decoding *g, const struct avro_input *in,
     uint32_t wanted = debezium_wanted_fields(g);
     for (enum field f = 0; f < FIELD_COUNT; f++)
         if (shape->fields[f] != AVRO_NO_SLOT && (wanted & FIELD_BIT(f)) != 0)
-            avro_read_field(g, in->reader, in->slots, f, shape->fields[f]);
+            avro_read_field(g, in->compiled, in->slots, f, shape->fields[f]);
     g->out->unknown_fields = shape->unknown_fields;
     if (shape->strange_names.n > 0)
-        g->out->strange_names = avro_reader_text(in->reader, shape->strange_names);
+        g->out->strange_names = avro_compiled_text(in->compiled, shape->strange_names);
 }
 
 /* --- metadata --- */
@@ -66,8 +66,8 @@ static void take_mark(struct decoding *g, const struct avro_input *in,
                       const struct avro_shape *shape, enum mark mark, const char *time_name,
                       struct metadata *m) {
     struct slice text;
-    struct buf *buf = avro_readers_mark(g->decoder->avro, mark);
-    const char *fault = avro_text(in->reader, in->slots, shape->marks[mark], buf, &text);
+    struct buf *buf = avro_cache_mark(g->decoder->avro, mark);
+    const char *fault = avro_text(in->compiled, in->slots, shape->marks[mark], buf, &text);
     if (fault == NULL)
         metadata_set(m, mark, text);
     else if (mark == MARK_TIME)
@@ -140,8 +140,8 @@ static void read_envelope(struct decoding *g, const struct avro_input *in,
                           const struct avro_shape *shape) {
     struct parts parts = {in, shape};
     struct envelope e = {.read_row = read_row, .context = &parts};
-    const char *fault = avro_text(in->reader, in->slots, shape->op,
-                                  avro_readers_mark(g->decoder->avro, MARK_OP), &e.op);
+    const char *fault = avro_text(in->compiled, in->slots, shape->op,
+                                  avro_cache_mark(g->decoder->avro, MARK_OP), &e.op);
     if (fault != NULL) {
         e.op = slice_null();
         refuse_member(g, "op", fault);
@@ -151,12 +151,12 @@ static void read_envelope(struct decoding *g, const struct avro_input *in,
 }
 
 static void read_record(struct decoding *g, const struct avro_input *in) {
-    const struct avro_shape *shape = shape_in(in, in->reader->root);
+    const struct avro_shape *shape = shape_in(in, in->compiled->root);
     if (shape != NULL && shape->is_envelope)
         read_envelope(g, in, shape);
     else if (shape != NULL)
         read_flat(g, in, shape);
-    else if (is_null(in, in->reader->root))
+    else if (is_null(in, in->compiled->root))
         key_read_tombstone(g);
     else
         refuse(g, REASON_MALFORMED, "Malformed record: the Avro value is not a record");
@@ -165,14 +165,14 @@ static void read_record(struct decoding *g, const struct avro_input *in) {
 /* The id is a member of the key, or the key itself. */
 static void read_id(struct decoding *g, const struct avro_input *in) {
     enum field id = entity_info(g->entity)->id;
-    const struct avro_shape *shape = shape_in(in, in->reader->root);
-    const struct avro_value *root = &in->slots[in->reader->root];
+    const struct avro_shape *shape = shape_in(in, in->compiled->root);
+    const struct avro_slot *root = &in->slots[in->compiled->root];
     if (shape != NULL)
-        avro_read_field(g, in->reader, in->slots, id, shape->fields[id]);
+        avro_read_field(g, in->compiled, in->slots, id, shape->fields[id]);
     else if (root->op->kind == AVRO_KIND_STRING && foreign_is_json(root->bytes))
         refuse(g, REASON_MALFORMED, "Malformed key: a JSON text in an Avro text: encoded twice?");
     else
-        avro_read_field(g, in->reader, in->slots, id, in->reader->root);
+        avro_read_field(g, in->compiled, in->slots, id, in->compiled->root);
 }
 
 /* --- bytes --- */
@@ -193,9 +193,9 @@ static bool read_bytes(struct decoding *g, const struct schema_key *key, size_t 
     struct slice whole = is_key ? g->record->key : g->record->value;
     struct slice rest = slice_of(whole.p + head, whole.n - head);
     const char *what;
-    struct avro_value *slots = avro_readers_slots(g->decoder->avro, is_key, in->reader->slot_count);
+    struct avro_slot *slots = avro_cache_slots(g->decoder->avro, is_key, in->compiled->slot_count);
     in->slots = slots;
-    if (avro_plan_read(in->reader->plan, &rest, slots, &what))
+    if (avro_plan_read(in->compiled->plan, &rest, slots, &what))
         return true;
     refuse_bytes(g, key, what, (size_t)(rest.p - whole.p), is_key);
     return false;
@@ -217,10 +217,10 @@ static void read_json(const struct format *f, struct decoding *g, size_t head, b
 
 static void read_with(const struct format *f, struct decoding *g, const struct schema_key *key,
                       size_t head, bool is_key) {
-    struct avro_input in = {.reader = avro_readers_find(g, key, is_key)};
-    if (in.reader == NULL)
+    struct avro_input in = {.compiled = avro_cache_find(g, key, is_key)};
+    if (in.compiled == NULL)
         return;
-    if (in.reader->how == AVRO_READS_JSON)
+    if (in.compiled->how == AVRO_READS_JSON)
         read_json(f, g, head, is_key);
     else if (!read_bytes(g, key, head, is_key, &in))
         return;

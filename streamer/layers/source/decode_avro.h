@@ -1,9 +1,9 @@
 /* decode_avro: how the source layer reads Avro. It is private to decode*.c.
  *
  *   decode_avro.c          the formats: which schema a key or value names, and the way to its rows
- *   decode_avro_readers.c  the readers of a decoder, by schema; what a schema's source says of it
- *   decode_avro_reader.c   a schema is compiled into a reader
- *   decode_avro_text.c     a value becomes a text
+ *   decode_avro_cache.c  the compiled schemas of a decoder, by schema; what a schema's source says
+ * of it decode_avro_compile.c  a schema is compiled for an entity decode_avro_text.c     a value
+ * becomes a text
  *
  * A schema is compiled once for an entity. All that follows from the schema alone is decided then:
  * which members are fields and metadata, and what type each of them has. A record is then read by
@@ -31,10 +31,10 @@ struct avro_place {
     int16_t scale_slot, value_slot; /* of a variable decimal */
     const struct time_type *time;
     uint16_t shape;   /* the number of it */
-    uint32_t symbols; /* of an enum: the number of its first one in avro_reader.symbols */
+    uint32_t symbols; /* of an enum: the number of its first one in avro_compiled.symbols */
 };
 
-/* A text in avro_reader.texts. */
+/* A text in avro_compiled.texts. */
 struct avro_text_place {
     uint32_t at, n;
 };
@@ -52,7 +52,7 @@ struct avro_shape {
 };
 
 /* How the values of one schema are read. It does not change. */
-struct avro_reader {
+struct avro_compiled {
     enum { AVRO_READS_AVRO, AVRO_READS_JSON, AVRO_READS_NOTHING } how;
     struct avro_plan *plan;
     int16_t root, slot_count;
@@ -64,48 +64,49 @@ struct avro_reader {
     char *why;    /* AVRO_READS_NOTHING: why the schema cannot be used */
 };
 
-static inline struct slice avro_reader_text(const struct avro_reader *r,
-                                            struct avro_text_place place) {
+static inline struct slice avro_compiled_text(const struct avro_compiled *r,
+                                              struct avro_text_place place) {
     return slice_of(buf_slice(&r->texts).p + place.at, place.n);
 }
 
-/* --- decode_avro_reader.c --- */
+/* --- decode_avro_compiled.c --- */
 
 /* Compiles a schema for keys or values of g's entity. The caller frees it. */
-struct avro_reader *avro_reader_new(const struct decoding *g, const struct schema_text *schema,
-                                    bool is_key);
-void avro_reader_free(struct avro_reader *r);
+struct avro_compiled *avro_compiled_new(const struct decoding *g, const struct schema_text *schema,
+                                        bool is_key);
+void avro_compiled_free(struct avro_compiled *r);
 
-/* --- decode_avro_readers.c --- */
+/* --- decode_avro_cache.c --- */
 
-#define AVRO_READERS_BYTES_MAX ((size_t)32 << 20)
-#define AVRO_READERS_MAX 16384
+#define AVRO_CACHE_BYTES_MAX ((size_t)32 << 20)
+#define AVRO_CACHE_MAX 16384
 
-struct avro_readers *avro_readers_new(void);
-void avro_readers_free(struct avro_readers *r); /* NULL is allowed */
-/* Frees all readers if there are too many. No result of the last decode() may be in use. */
-void avro_readers_trim(struct avro_readers *r);
-size_t avro_readers_bytes(const struct avro_readers *r); /* of memory */
-/* The reader for a key or value of g's record; NULL: it is not known (refused), or not yet (it
- * waits). It is good until avro_readers_trim. */
-const struct avro_reader *avro_readers_find(struct decoding *g, const struct schema_key *key,
+struct avro_cache *avro_cache_new(void);
+void avro_cache_free(struct avro_cache *r); /* NULL is allowed */
+/* Frees all compiled schemas if there are too many. No result of the last decode() may be in use.
+ */
+void avro_cache_trim(struct avro_cache *r);
+size_t avro_cache_bytes(const struct avro_cache *r); /* of memory */
+/* The compiled schema for a key or value of g's record; NULL: it is not known (refused), or not yet
+ * (it waits). It is good until avro_cache_trim. */
+const struct avro_compiled *avro_cache_find(struct decoding *g, const struct schema_key *key,
                                             bool is_key);
 /* "id 7", "GUID …", "fingerprint …" */
 void avro_put_schema_key(struct buf *out, const struct schema_key *key);
 /* The slots of the value and of the key, at least so many. They are good until the next call. */
-struct avro_value *avro_readers_slots(struct avro_readers *r, bool is_key, int16_t count);
+struct avro_slot *avro_cache_slots(struct avro_cache *r, bool is_key, int16_t count);
 /* A buffer for the text of a mark. */
-struct buf *avro_readers_mark(struct avro_readers *r, enum mark mark);
+struct buf *avro_cache_mark(struct avro_cache *r, enum mark mark);
 
 /* --- decode_avro_text.c --- */
 
 /* The value of a slot as text, which may be in `buf`; p == NULL: there is none, or it is null.
  * Returns NULL, or what the value is in place of a text: "an object where a value belongs". */
-const char *avro_text(const struct avro_reader *r, const struct avro_value *slots, int16_t slot,
+const char *avro_text(const struct avro_compiled *r, const struct avro_slot *slots, int16_t slot,
                       struct buf *buf, struct slice *text);
 /* Sets a field of a row, or refuses it. */
-void avro_read_field(struct decoding *g, const struct avro_reader *r,
-                     const struct avro_value *slots, enum field field, int16_t slot);
+void avro_read_field(struct decoding *g, const struct avro_compiled *r,
+                     const struct avro_slot *slots, enum field field, int16_t slot);
 
 /* --- decode_avro.c: the formats --- */
 

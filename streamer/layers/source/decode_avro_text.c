@@ -9,11 +9,11 @@
 #define IS_NO_DECIMAL "not a decimal of 1 to 64 bytes with its scale"
 _Static_assert(DECIMAL_BYTES_MAX == 64, "the text above says so");
 
-static const struct avro_place *place_of(const struct avro_reader *r, const struct avro_value *v) {
+static const struct avro_place *place_of(const struct avro_compiled *r, const struct avro_slot *v) {
     return &r->places[v->op->type];
 }
 
-static bool is_number(const struct avro_value *v) {
+static bool is_number(const struct avro_slot *v) {
     return v->op->kind == AVRO_KIND_INT || v->op->kind == AVRO_KIND_LONG;
 }
 
@@ -26,9 +26,9 @@ static const char *put_decimal(struct slice bytes, int64_t scale, struct buf *bu
 }
 
 /* The scale can be any number's type, and the value bytes of any kind: a union may have both. */
-static const char *put_variable_decimal(const struct avro_place *p, const struct avro_value *slots,
+static const char *put_variable_decimal(const struct avro_place *p, const struct avro_slot *slots,
                                         struct buf *buf, struct slice *text) {
-    const struct avro_value *scale = &slots[p->scale_slot], *value = &slots[p->value_slot];
+    const struct avro_slot *scale = &slots[p->scale_slot], *value = &slots[p->value_slot];
     bool has_bytes = value->op != NULL &&
                      (value->op->kind == AVRO_KIND_BYTES || value->op->kind == AVRO_KIND_FIXED);
     if (scale->op == NULL || !is_number(scale) || !has_bytes)
@@ -61,7 +61,7 @@ static const char *check_text(struct slice text) {
 }
 
 /* A value that is what its kind is. `buf` is empty. */
-static const char *put_plain(const struct avro_reader *r, const struct avro_value *v,
+static const char *put_plain(const struct avro_compiled *r, const struct avro_slot *v,
                              struct buf *buf, struct slice *text) {
     switch ((enum avro_kind)v->op->kind) {
     case AVRO_KIND_NULL:
@@ -70,7 +70,7 @@ static const char *put_plain(const struct avro_reader *r, const struct avro_valu
         *text = v->bytes;
         return check_text(v->bytes);
     case AVRO_KIND_ENUM:
-        *text = avro_reader_text(r, r->symbols[place_of(r, v)->symbols + (uint32_t)v->number]);
+        *text = avro_compiled_text(r, r->symbols[place_of(r, v)->symbols + (uint32_t)v->number]);
         return NULL;
     case AVRO_KIND_BOOLEAN:
         *text = slice_str(v->number != 0 ? "true" : "false");
@@ -99,12 +99,12 @@ static const char *put_plain(const struct avro_reader *r, const struct avro_valu
     return NULL;
 }
 
-const char *avro_text(const struct avro_reader *r, const struct avro_value *slots, int16_t slot,
+const char *avro_text(const struct avro_compiled *r, const struct avro_slot *slots, int16_t slot,
                       struct buf *buf, struct slice *text) {
     *text = slice_null();
     if (slot == AVRO_NO_SLOT || slots[slot].op == NULL)
         return NULL;
-    const struct avro_value *v = &slots[slot];
+    const struct avro_slot *v = &slots[slot];
     const struct avro_place *p = place_of(r, v);
     buf_clear(buf);
     if (p->meaning == AVRO_IS_DECIMAL)
@@ -115,7 +115,7 @@ const char *avro_text(const struct avro_reader *r, const struct avro_value *slot
 }
 
 /* Reads the type of an updated_at, and the time where the type says it. */
-static void read_time(struct decoding *g, const struct avro_place *p, const struct avro_value *v,
+static void read_time(struct decoding *g, const struct avro_place *p, const struct avro_slot *v,
                       struct slice *text) {
     struct buf *buf = &g->decoder->converted[FIELD_UPDATED_AT];
     if (text->p == NULL)
@@ -129,13 +129,13 @@ static void read_time(struct decoding *g, const struct avro_place *p, const stru
 }
 
 /* What Debezium sends for bytes that the database did not log. */
-static bool is_unavailable_bytes(const struct avro_value *v) {
+static bool is_unavailable_bytes(const struct avro_slot *v) {
     return v->op->kind == AVRO_KIND_BYTES &&
            slice_eq(v->bytes, slice_str("__debezium_unavailable_value"));
 }
 
-void avro_read_field(struct decoding *g, const struct avro_reader *r,
-                     const struct avro_value *slots, enum field field, int16_t slot) {
+void avro_read_field(struct decoding *g, const struct avro_compiled *r,
+                     const struct avro_slot *slots, enum field field, int16_t slot) {
     struct slice text;
     const char *fault = avro_text(r, slots, slot, &g->decoder->converted[field], &text);
     if (fault != NULL && is_unavailable_bytes(&slots[slot])) {

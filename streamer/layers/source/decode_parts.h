@@ -48,7 +48,7 @@ struct decoder {
     struct json value, key;
     struct buf converted[FIELD_COUNT]; /* texts that are not in the record as they are */
     struct buf position, strange_names;
-    struct avro_readers *avro; /* NULL: `schemas` is NULL */
+    struct avro_cache *avro; /* NULL: `schemas` is NULL */
     bool tree_only; /* only tests set it, to compare the two ways of reading a flat record */
 };
 

@@ -77,7 +77,7 @@ def primitives() -> None:
     add_account("double tenth", "balance", "double", 0.1, text="0.1")
     add_account("double sum", "balance", "double", 0.1 + 0.2, text="0.30000000000000004")
     add_account("double large", "balance", "double", 1e22, text="1e+22")
-    add_account("double small", "balance", "double", 1e-7, text="1e-7")
+    add_account("double small", "balance", "double", 1e-7, text="0.0000001")
     add_account("float tenth", "balance", "float", 0.1, text="0.1")
     for kind in ("bytes", {"type": "fixed", "name": "F", "size": 2}):
         add_account("bytes", "balance", kind, b"12", refused="balance is bytes where a text belongs")
@@ -369,8 +369,29 @@ def numbers() -> None:
     (HERE / "doubles.json").write_text(json.dumps([[struct.pack("<d", v).hex(), repr(v)] for v in doubles], indent=0))
 
 
+def fingerprints() -> None:
+    """Of all schemas above, and of some that are written in unusual ways."""
+    unusual = [
+        "null",
+        {"type": "int"},
+        {"type": "record", "namespace": "a.b", "name": "c.R", "doc": "x", "fields": [
+            {"name": "s", "type": {"type": "record", "name": "S", "fields": []}}, {"name": "t", "type": "S"},
+            {"name": "u", "type": {"type": "fixed", "name": "F", "namespace": "z", "size": 3}, "order": "ignore"}]},
+        {"type": "error", "name": "E", "fields": [{"name": "m", "type": ["null", "string"], "default": None}]},
+        {"type": "enum", "name": "a.E", "symbols": ["A", "B"], "aliases": ["F"]},
+        {"type": "map", "values": {"type": "array", "items": ["null", "bytes"]}},
+        ["null", {"type": "long", "logicalType": "timestamp-millis"}],
+    ]
+    texts = list(dict.fromkeys([v["schema"] for v in vectors] + [json.dumps(s, indent=1) for s in unusual]))
+    found = []
+    for text in texts:
+        form = fastavro.schema.to_parsing_canonical_form(json.loads(text))
+        found.append([text, form, fastavro.schema.fingerprint(form, "CRC-64-AVRO")])
+    (HERE / "fingerprints.json").write_text(json.dumps(found, indent=0))
+
+
 def main() -> None:
-    for part in (primitives, unions, decimals, times, names, envelopes, flattened, keys, numbers):
+    for part in (primitives, unions, decimals, times, names, envelopes, flattened, keys, numbers, fingerprints):
         part()
     lines = ",\n".join(json.dumps(v, ensure_ascii=False) for v in vectors)
     (HERE / "vectors.json").write_text(f"[\n{lines}\n]\n")

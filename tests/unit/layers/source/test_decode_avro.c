@@ -1,10 +1,8 @@
 /* Avro, by bytes that fastavro has written (tests/data/avro/generate.py). */
-#include "streamer/base/float_text.h"
 #include "streamer/base/mem.h"
 #include "streamer/layers/source/decode_avro.h"
 #include "support.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -208,9 +206,330 @@ static void test_decode_avro__reads_what_others_wrote(void **state) {
     free(text);
 }
 
+/* --- frames, and what a source of schemas says --- */
+
+#define ROW                                                                                        \
+    "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"account_id\",\"type\":\"string\"}]}"
+
+/* Asserts what becomes of a value: its code, and a part of the reason; NULL: it is accepted with id
+ * A1. */
+static void check_value(struct rig *g, struct record r, enum reason_code code, const char *why) {
+    enum decode_outcome outcome = run(g, ENTITY_ACCOUNT, &r);
+    assert_int_equal(g->why.code, code);
+    assert_int_equal(outcome, code == REASON_NONE ? DECODE_EVENT : DECODE_REJECT);
+    if (why == NULL)
+        assert_text(g->decoded.fields[FIELD_ACCOUNT_ID], "A1");
+    else if (strstr(buf_cstr(&g->why.text), why) == NULL)
+        fail_msg("%s", g->why.text.p);
+}
+
+#define BYTES(s) slice_of(s, sizeof(s) - 1)
+
+static void test_decode_avro__frames(void **state) {
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *why;
+    } cases[] = {
+        {"\0\0\0\1\2\4A1", 8, NULL},
+        {"\0\0\0\1\2\4A1behind", 14, NULL},
+        {"\0\0\0\1", 4, "of 4 bytes, and its beginning alone has 5"},
+        {"\0", 1, "of 1 bytes"},
+        {"\xc3\x01zzzzzzz", 9, "of 9 bytes, and its beginning alone has 10"},
+        {"\0\0\0\1\2", 5, "the schema with id 258 says: it ends within a number, at its byte 5"},
+        {"\0\0\0\1\2\6A1", 8, "id 258 says: a length goes beyond the end, at its byte 6"},
+        {"\0\0\0\1\2\4\xff\xff", 8, "account_id is not valid UTF-8"},
+    };
+    struct rig g;
+    (void)state;
+    rig_init(&g, ROW);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct record r = {.value = slice_of(cases[i].bytes, cases[i].n)};
+        check_value(&g, r, cases[i].why != NULL ? REASON_MALFORMED : REASON_NONE, cases[i].why);
+    }
+    rig_release(&g);
+}
+
+static void test_decode_avro__single_objects(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, ROW);
+    struct record r = {.value = BYTES("\xc3\x01\1\2\3\4\5\6\7\x88\4A1")};
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.source.asked_for.kind, SCHEMA_BY_FINGERPRINT);
+    assert_true(g.source.asked_for.number == UINT64_C(0x8807060504030201));
+    rig_release(&g);
+}
+
+static void test_decode_avro__headers(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, ROW);
+    struct record r = {.value = BYTES("\4A1"), .value_schema_id = BYTES("\1ABCDEFGHIJKLMNOP")};
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.source.asked_for.kind, SCHEMA_BY_GUID);
+    assert_memory_equal(g.source.asked_for.guid, "ABCDEFGHIJKLMNOP", 16);
+    g.source.answer = SCHEMA_UNKNOWN;
+    r.value_schema_id = BYTES("\1XBCDEFGHIJKLMNOP");
+    check_value(&g, r, REASON_UNKNOWN_SCHEMA, "58424344-4546-4748-494a-4b4c4d4e4f50");
+    g.source.answer = SCHEMA_FOUND;
+    r.value_schema_id = BYTES("\0\0\0\0\x9");
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.source.asked_for.number, 9);
+    r.value_schema_id = BYTES("\1ABC");
+    check_value(&g, r, REASON_MALFORMED, "the header __value_schema_id has 4 bytes");
+    r.value_schema_id = BYTES("");
+    check_value(&g, r, REASON_MALFORMED, "the header __value_schema_id has 0 bytes");
+    r = (struct record){.key = BYTES("\4A1"), .key_schema_id = BYTES("\1ABCDEFGHIJKLMNOP")};
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.decoded.kind, CHANGE_TOMBSTONE);
+    rig_release(&g);
+}
+
+/* Without a source of schemas a header matters only to what is not JSON. */
+static void test_decode_avro__headers_without_a_source(void **state) {
+    struct rig g = {.decoder =
+                        decoder_new(&(struct decoder_options){.record_max_bytes = RECORD_MAX})};
+    (void)state;
+    struct record r = {.value = BYTES("\4A1"), .value_schema_id = BYTES("\1ABCDEFGHIJKLMNOP")};
+    check_value(&g, r, REASON_UNKNOWN_SCHEMA, "schema.registry.url");
+    r.value = BYTES(" {\"account_id\":\"A1\"}");
+    check_value(&g, r, REASON_NONE, NULL);
+    r = (struct record){.key = BYTES("A1"), .key_schema_id = BYTES("\1ABCDEFGHIJKLMNOP")};
+    check_value(&g, r, REASON_NONE, NULL);
+    rig_release(&g);
+}
+
+static void test_decode_avro__json_behind_the_id(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, "{}");
+    g.source.type = SCHEMA_JSON;
+    struct record r = {.value = BYTES("\0\0\0\0\1{\"account_id\":\"A1\"}")};
+    check_value(&g, r, REASON_NONE, NULL);
+    r.value = BYTES("\0\0\0\0\1{\"account_id\":\"A1\"");
+    check_value(&g, r, REASON_MALFORMED, "Malformed JSON");
+    r.value = BYTES("\0\0\0\0\1");
+    check_value(&g, r, REASON_MALFORMED, "Malformed JSON");
+    r = (struct record){.key = BYTES("\0\0\0\0\2\"A1\"")};
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.decoded.kind, CHANGE_TOMBSTONE);
+    rig_release(&g);
+}
+
+static void test_decode_avro__schemas_that_cannot_be_used(void **state) {
+    static const struct {
+        const char *schema;
+        enum schema_type type;
+        const char *why;
+    } cases[] = {
+        {"message M {}", SCHEMA_OTHER,
+         "id 7, which the value names, cannot be used: its type is PROTOBUF"},
+        {"{\"type\":", SCHEMA_AVRO, "id 7, which the value names, cannot be used: "},
+        {"{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":[\"null\",\"R\"]}]}",
+         SCHEMA_AVRO, "the schema is recursive"},
+        {"{\"type\":\"array\",\"items\":\"null\"}", SCHEMA_AVRO, "items take no byte"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rig g;
+        rig_init(&g, cases[i].schema);
+        g.source.type = cases[i].type;
+        struct record r = {.value = BYTES("\0\0\0\0\7\4A1")};
+        check_value(&g, r, REASON_UNKNOWN_SCHEMA, cases[i].why);
+        check_value(&g, r, REASON_UNKNOWN_SCHEMA, cases[i].why);
+        assert_int_equal(g.source.calls, 1); /* a schema never changes */
+        rig_release(&g);
+    }
+}
+
+/* What nobody knows is asked for again: it may be registered late. */
+static void test_decode_avro__unknown_and_not_yet(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, ROW);
+    g.source.answer = SCHEMA_UNKNOWN;
+    struct record r = {.value = BYTES("\0\0\0\0\7\4A1")};
+    check_value(&g, r, REASON_UNKNOWN_SCHEMA, "nobody knows id 7, which the value names");
+    g.source.answer = SCHEMA_NOT_NOW;
+    assert_int_equal(run(&g, ENTITY_ACCOUNT, &r), DECODE_WAIT);
+    assert_text(buf_slice(&g.why.text), "the schema with id 7");
+    struct record tombstone = {.key = BYTES("\0\0\0\0\x8\4A1")};
+    assert_int_equal(run(&g, ENTITY_ACCOUNT, &tombstone), DECODE_WAIT);
+    g.source.answer = SCHEMA_FOUND;
+    check_value(&g, r, REASON_NONE, NULL);
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.source.calls, 4);
+    rig_release(&g);
+}
+
+/* A delete whose row does not say the id waits for the schema of its key. */
+static void test_decode_avro__a_delete_waits_for_its_key(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, ROW);
+    g.source.answer = SCHEMA_NOT_NOW;
+    struct record r = {.key = BYTES("\0\0\0\0\x8\4A1"),
+                       .value = slice_str("{\"op\":\"d\",\"before\":null}")};
+    assert_int_equal(run(&g, ENTITY_ACCOUNT, &r), DECODE_WAIT);
+    g.source.answer = SCHEMA_FOUND;
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.decoded.kind, CHANGE_DELETE);
+    rig_release(&g);
+}
+
+/* One schema may be that of a key, of a value, and of both entities. */
+static void test_decode_avro__one_schema_for_several(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g,
+             "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"customer_id\",\"type\":"
+             "\"int\"},{\"name\":\"account_id\",\"type\":\"int\"}]}");
+    struct record value = {.value = BYTES("\0\0\0\0\7\2\4")}, key = {.key = value.value};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(run(&g, ENTITY_ACCOUNT, &value), DECODE_EVENT);
+        assert_text(g.decoded.fields[FIELD_ACCOUNT_ID], "2");
+        assert_text(g.decoded.fields[FIELD_CUSTOMER_ID], "1");
+        assert_int_equal(run(&g, ENTITY_CUSTOMER, &value), DECODE_EVENT);
+        assert_null(g.decoded.fields[FIELD_ACCOUNT_ID].p);
+        assert_int_equal(run(&g, ENTITY_ACCOUNT, &key), DECODE_EVENT);
+        assert_text(g.decoded.fields[FIELD_ACCOUNT_ID], "2");
+        assert_null(g.decoded.fields[FIELD_CUSTOMER_ID].p);
+    }
+    assert_int_equal(g.source.calls, 3);
+    rig_release(&g);
+}
+
+static void test_decode_avro__references(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(
+        &g,
+        "[{\"type\":\"fixed\",\"name\":\"bank.Money\",\"size\":1,\"logicalType\":\"decimal\","
+        "\"precision\":2,\"scale\":1},{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":"
+        "\"balance\",\"type\":\"bank.Money\"},{\"name\":\"account_id\",\"type\":\"string\"}]}]");
+    g.source.has_references = true;
+    struct record r = {.value = BYTES("\0\0\0\0\7\x21\4A1")};
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_text(g.decoded.fields[FIELD_BALANCE], "3.3");
+    rig_release(&g);
+}
+
+/* Names of the configuration hold for Avro, too; a member of Debezium's may be a field beside. */
+static void test_decode_avro__configured_names(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(
+        &g,
+        "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"no\",\"type\":\"string\"},"
+        "{\"name\":\"__ts_ms\",\"type\":\"long\"},{\"name\":\"__source_ts_ms\",\"type\":\"long\"}]}");
+    decoder_free(g.decoder);
+    g.decoder = decoder_new(&(struct decoder_options){
+        .record_max_bytes = RECORD_MAX,
+        .field_names = {NULL, "account_id=no,updated_at=__ts_ms,balance=__source_ts_ms"},
+        .schemas = &g.source.port});
+    struct record r = {.value = BYTES("\0\0\0\0\7\4A1\x0a\x0c")};
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_text(g.decoded.fields[FIELD_UPDATED_AT], "5");
+    assert_text(g.decoded.fields[FIELD_BALANCE], "6");
+    assert_true(g.decoded.has_metadata);
+    assert_int_equal(g.decoded.source_time_ms, 6);
+    rig_release(&g);
+}
+
+/* Schemas with so many types that their numbers do not fit. */
+static void test_decode_avro__too_many_types(void **state) {
+    struct buf schema = {0};
+    struct rig g;
+    (void)state;
+    buf_put_str(&schema, "{\"type\":\"record\",\"name\":\"R\",\"fields\":[");
+    for (int f = 0; f < 2; f++) {
+        buf_printf(&schema, "%s{\"name\":\"%s\",\"type\":[\"null\"", f > 0 ? "," : "",
+                   f > 0 ? "balance" : "account_type");
+        for (int i = 0; i < 200; i++)
+            buf_printf(&schema, ",{\"type\":\"enum\",\"name\":\"E%d_%d\",\"symbols\":[\"A\"]}", f,
+                       i);
+        buf_put_str(&schema, "]}");
+    }
+    buf_put_str(&schema, "]}");
+    rig_init(&g, buf_cstr(&schema));
+    struct record r = {.value = BYTES("\0\0\0\0\7\0\0")};
+    check_value(&g, r, REASON_UNKNOWN_SCHEMA, "too many types");
+    rig_release(&g);
+    buf_release(&schema);
+}
+
+/* --- many schemas --- */
+
+/* Ten thousand schemas of Debezium need less than half of what they may have together with the
+ * cache that all workers share. */
+static void test_decode_avro__ten_thousand_schemas(void **state) {
+    struct rig g;
+    char *schema = read_file("debezium.avsc");
+    (void)state;
+    rig_init(&g, schema);
+    for (int i = 1; i <= 10000; i++) {
+        char bytes[] = {0, 0, 0, (char)(i >> 8), (char)i, 0};
+        struct record r = {.value = slice_of(bytes, sizeof bytes)};
+        assert_int_equal(run(&g, ENTITY_ACCOUNT, &r), DECODE_REJECT);
+        assert_int_equal(g.why.code, REASON_MALFORMED);
+        assert_true(avro_cache_bytes(g.decoder->avro) < ((size_t)32 << 20));
+    }
+    assert_int_equal(g.source.calls, 10000);
+    struct record first = {.value = BYTES("\0\0\0\0\1\0")};
+    (void)run(&g, ENTITY_ACCOUNT, &first);
+    assert_int_equal(g.source.calls, 10000); /* it has kept them all */
+    rig_release(&g);
+    free(schema);
+}
+
+/* Schemas that need much memory: it keeps to its bound, and reads on. */
+static void test_decode_avro__bounded_memory(void **state) {
+    struct buf schema = {0};
+    struct rig g;
+    (void)state;
+    buf_put_str(&schema, "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"account_id\","
+                         "\"type\":\"string\"}");
+    for (int i = 0; i < 4000; i++)
+        buf_printf(&schema, ",{\"name\":\"f%d\",\"type\":\"int\"}", i);
+    buf_put_str(&schema, "]}");
+    rig_init(&g, buf_cstr(&schema));
+    struct buf value = {0};
+    buf_put(&value, "\0\0\0\0\0\4A1", 8);
+    for (int i = 0; i < 4000; i++)
+        buf_put_byte(&value, 0);
+    size_t most = 0;
+    for (int i = 0; i < 1000; i++) {
+        value.p[3] = (char)(i >> 8);
+        value.p[4] = (char)i;
+        check_value(&g, (struct record){.value = buf_slice(&value)}, REASON_NONE, NULL);
+        size_t bytes = avro_cache_bytes(g.decoder->avro);
+        most = bytes > most ? bytes : most;
+    }
+    assert_true(most > AVRO_CACHE_BYTES_MAX / 2);
+    assert_true(most < AVRO_CACHE_BYTES_MAX + ((size_t)1 << 20));
+    rig_release(&g);
+    buf_release(&schema);
+    buf_release(&value);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode_avro__reads_what_others_wrote),
+        cmocka_unit_test(test_decode_avro__frames),
+        cmocka_unit_test(test_decode_avro__single_objects),
+        cmocka_unit_test(test_decode_avro__headers),
+        cmocka_unit_test(test_decode_avro__headers_without_a_source),
+        cmocka_unit_test(test_decode_avro__json_behind_the_id),
+        cmocka_unit_test(test_decode_avro__schemas_that_cannot_be_used),
+        cmocka_unit_test(test_decode_avro__unknown_and_not_yet),
+        cmocka_unit_test(test_decode_avro__a_delete_waits_for_its_key),
+        cmocka_unit_test(test_decode_avro__one_schema_for_several),
+        cmocka_unit_test(test_decode_avro__references),
+        cmocka_unit_test(test_decode_avro__configured_names),
+        cmocka_unit_test(test_decode_avro__too_many_types),
+        cmocka_unit_test(test_decode_avro__ten_thousand_schemas),
+        cmocka_unit_test(test_decode_avro__bounded_memory),
     };
     return cmocka_run_group_tests_name("decode_avro", tests, NULL, NULL);
 }

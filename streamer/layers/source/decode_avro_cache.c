@@ -1,4 +1,4 @@
-/* The readers of a decoder: a hash table by schema, entity, and whether it is for keys. */
+/* The compiled schemas of a decoder: a hash table by schema, entity, and whether it is for keys. */
 #include "streamer/base/mem.h"
 #include "streamer/layers/source/decode_avro.h"
 
@@ -12,28 +12,28 @@ struct entry {
     struct schema_key key;
     enum entity entity;
     bool is_key;
-    struct avro_reader *reader;
+    struct avro_compiled *compiled;
 };
 
-struct avro_readers {
+struct avro_cache {
     struct entry *buckets[BUCKETS];
     const struct entry *last; /* most records have the schema of the one before */
     size_t count, bytes;
     struct schema_text text; /* of the schema that is compiled */
-    struct avro_value *slots[2];
+    struct avro_slot *slots[2];
     int16_t slot_counts[2];
     struct buf marks[MARK_COUNT];
 };
 
-struct avro_readers *avro_readers_new(void) {
-    return mem_calloc(1, sizeof(struct avro_readers));
+struct avro_cache *avro_cache_new(void) {
+    return mem_calloc(1, sizeof(struct avro_cache));
 }
 
-static void clear(struct avro_readers *r) {
+static void clear(struct avro_cache *r) {
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct entry *e = r->buckets[i], *next; e != NULL; e = next) {
             next = e->next;
-            avro_reader_free(e->reader);
+            avro_compiled_free(e->compiled);
             free(e);
         }
         r->buckets[i] = NULL;
@@ -42,7 +42,7 @@ static void clear(struct avro_readers *r) {
     r->count = r->bytes = 0;
 }
 
-void avro_readers_free(struct avro_readers *r) {
+void avro_cache_free(struct avro_cache *r) {
     if (r == NULL)
         return;
     clear(r);
@@ -54,12 +54,12 @@ void avro_readers_free(struct avro_readers *r) {
     free(r);
 }
 
-void avro_readers_trim(struct avro_readers *r) {
-    if (r->count > AVRO_READERS_MAX || r->bytes > AVRO_READERS_BYTES_MAX)
+void avro_cache_trim(struct avro_cache *r) {
+    if (r->count > AVRO_CACHE_MAX || r->bytes > AVRO_CACHE_BYTES_MAX)
         clear(r);
 }
 
-size_t avro_readers_bytes(const struct avro_readers *r) {
+size_t avro_cache_bytes(const struct avro_cache *r) {
     return sizeof *r + r->bytes;
 }
 
@@ -78,7 +78,7 @@ static uint64_t number_of(const struct schema_key *key) {
     return number;
 }
 
-static struct entry **bucket_of(struct avro_readers *r, const struct schema_key *key) {
+static struct entry **bucket_of(struct avro_cache *r, const struct schema_key *key) {
     uint64_t hash = number_of(key) * UINT64_C(0x9e3779b97f4a7c15);
     return &r->buckets[hash >> 32 & (BUCKETS - 1)];
 }
@@ -88,26 +88,26 @@ static bool is_entry(const struct entry *e, enum entity entity, const struct sch
     return e->entity == entity && e->is_key == is_key && same_key(&e->key, key);
 }
 
-static const struct avro_reader *find(struct avro_readers *r, enum entity entity,
-                                      const struct schema_key *key, bool is_key) {
+static const struct avro_compiled *find(struct avro_cache *r, enum entity entity,
+                                        const struct schema_key *key, bool is_key) {
     if (r->last != NULL && is_entry(r->last, entity, key, is_key))
-        return r->last->reader;
+        return r->last->compiled;
     for (const struct entry *e = *bucket_of(r, key); e != NULL; e = e->next)
         if (is_entry(e, entity, key, is_key))
-            return (r->last = e)->reader;
+            return (r->last = e)->compiled;
     return NULL;
 }
 
-static const struct avro_reader *add(struct avro_readers *r, enum entity entity,
-                                     const struct schema_key *key, bool is_key,
-                                     struct avro_reader *reader) {
+static const struct avro_compiled *add(struct avro_cache *r, enum entity entity,
+                                       const struct schema_key *key, bool is_key,
+                                       struct avro_compiled *compiled) {
     struct entry *e = mem_calloc(1, sizeof *e), **bucket = bucket_of(r, key);
-    *e = (struct entry){*bucket, *key, entity, is_key, reader};
+    *e = (struct entry){*bucket, *key, entity, is_key, compiled};
     *bucket = e;
     r->last = e;
     r->count++;
-    r->bytes += sizeof *e + reader->bytes;
-    return reader;
+    r->bytes += sizeof *e + compiled->bytes;
+    return compiled;
 }
 
 void avro_put_schema_key(struct buf *out, const struct schema_key *key) {
@@ -132,13 +132,13 @@ static void refuse_unknown(struct decoding *g, const char *schema, bool is_key) 
 }
 
 /* What is not known is asked for again by the next record: a schema may be registered late. */
-static const struct avro_reader *ask(struct decoding *g, const struct schema_key *key, bool is_key,
-                                     const char *schema) {
-    struct avro_readers *r = g->decoder->avro;
+static const struct avro_compiled *ask(struct decoding *g, const struct schema_key *key,
+                                       bool is_key, const char *schema) {
+    struct avro_cache *r = g->decoder->avro;
     struct schema_source *source = g->decoder->schemas;
     switch (source->lookup(source, key, &r->text)) {
     case SCHEMA_FOUND:
-        return add(r, g->entity, key, is_key, avro_reader_new(g, &r->text, is_key));
+        return add(r, g->entity, key, is_key, avro_compiled_new(g, &r->text, is_key));
     case SCHEMA_UNKNOWN:
         refuse_unknown(g, schema, is_key);
         break;
@@ -149,9 +149,9 @@ static const struct avro_reader *ask(struct decoding *g, const struct schema_key
     return NULL;
 }
 
-const struct avro_reader *avro_readers_find(struct decoding *g, const struct schema_key *key,
+const struct avro_compiled *avro_cache_find(struct decoding *g, const struct schema_key *key,
                                             bool is_key) {
-    const struct avro_reader *found = find(g->decoder->avro, g->entity, key, is_key);
+    const struct avro_compiled *found = find(g->decoder->avro, g->entity, key, is_key);
     if (found != NULL && found->how != AVRO_READS_NOTHING)
         return found;
     struct buf schema = {0};
@@ -166,7 +166,7 @@ const struct avro_reader *avro_readers_find(struct decoding *g, const struct sch
     return found != NULL && found->how != AVRO_READS_NOTHING ? found : NULL;
 }
 
-struct avro_value *avro_readers_slots(struct avro_readers *r, bool is_key, int16_t count) {
+struct avro_slot *avro_cache_slots(struct avro_cache *r, bool is_key, int16_t count) {
     if (r->slot_counts[is_key] < count) {
         r->slots[is_key] = mem_realloc(r->slots[is_key], (size_t)count * sizeof **r->slots);
         r->slot_counts[is_key] = count;
@@ -174,6 +174,6 @@ struct avro_value *avro_readers_slots(struct avro_readers *r, bool is_key, int16
     return r->slots[is_key];
 }
 
-struct buf *avro_readers_mark(struct avro_readers *r, enum mark mark) {
+struct buf *avro_cache_mark(struct avro_cache *r, enum mark mark) {
     return &r->marks[mark];
 }

@@ -1,4 +1,4 @@
-/* A writer's schema is compiled into a reader for one entity: the members that count get slots. */
+/* A writer's schema is compiled for one entity: the members that count get slots. */
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
 #include "streamer/layers/source/decode_avro.h"
@@ -11,7 +11,7 @@
 
 struct compile {
     const struct decoding *g;
-    struct avro_reader *reader;
+    struct avro_compiled *compiled;
     uint32_t places, shapes, symbols;
     bool is_too_large;
 };
@@ -19,7 +19,7 @@ struct compile {
 /* --- places --- */
 
 static uint8_t add_place(struct compile *c, struct avro_place place) {
-    struct avro_place *places = c->reader->places;
+    struct avro_place *places = c->compiled->places;
     for (uint32_t i = 0; i < c->places; i++)
         if (memcmp(&places[i], &place, sizeof place) == 0)
             return (uint8_t)i;
@@ -32,11 +32,11 @@ static uint8_t add_place(struct compile *c, struct avro_place place) {
 }
 
 static int16_t add_slot(struct compile *c) {
-    if (c->reader->slot_count == SLOTS_MAX) {
+    if (c->compiled->slot_count == SLOTS_MAX) {
         c->is_too_large = true;
         return 0;
     }
-    return c->reader->slot_count++;
+    return c->compiled->slot_count++;
 }
 
 /* A place without any byte between its members, so that two of them can be compared. */
@@ -48,7 +48,7 @@ static struct avro_place place_with(enum avro_meaning meaning) {
 }
 
 static struct avro_text_place add_text(struct compile *c, struct slice text) {
-    struct buf *texts = &c->reader->texts;
+    struct buf *texts = &c->compiled->texts;
     struct avro_text_place place = {(uint32_t)texts->n, (uint32_t)text.n};
     buf_put_slice(texts, text);
     return place;
@@ -128,7 +128,7 @@ static struct avro_place scalar_place(const struct avro_node *n) {
 }
 
 static struct avro_place enum_place(struct compile *c, const struct avro_node *n) {
-    struct avro_reader *r = c->reader;
+    struct avro_compiled *r = c->compiled;
     struct avro_place place = scalar_place(n);
     const cJSON *symbol;
     place.symbols = c->symbols;
@@ -192,7 +192,7 @@ static int16_t slot_of_member(struct compile *c, int16_t *slots, struct avro_nod
 /* --- shapes --- */
 
 static struct avro_shape *add_shape(struct compile *c) {
-    struct avro_reader *r = c->reader;
+    struct avro_compiled *r = c->compiled;
     r->shapes = mem_realloc(r->shapes, (c->shapes + 1) * sizeof *r->shapes);
     struct avro_shape *shape = &r->shapes[c->shapes++];
     *shape = (struct avro_shape){
@@ -344,19 +344,19 @@ static void shape_source(struct compile *c, struct avro_node *record, struct avr
  * union share their slots, for a record has one of them. */
 static void place_record(struct compile *c, struct avro_node *n, int16_t slot, shape_of *shape_it) {
     if (n->kind == AVRO_KIND_UNION) {
-        int16_t from = c->reader->slot_count, to = from;
+        int16_t from = c->compiled->slot_count, to = from;
         for (uint32_t i = 0; i < n->count; i++) {
-            c->reader->slot_count = from;
+            c->compiled->slot_count = from;
             place_record(c, &n->children[i], slot, shape_it);
-            to = c->reader->slot_count > to ? c->reader->slot_count : to;
+            to = c->compiled->slot_count > to ? c->compiled->slot_count : to;
         }
-        c->reader->slot_count = to;
+        c->compiled->slot_count = to;
     } else if (n->kind == AVRO_KIND_RECORD) {
         struct avro_place place = place_with(AVRO_IS_SHAPE);
         place.shape = (uint16_t)c->shapes;
         struct avro_shape *added = add_shape(c), shape = *added; /* more may be added */
         shape_it(c, n, &shape);
-        c->reader->shapes[place.shape] = shape;
+        c->compiled->shapes[place.shape] = shape;
         set_place(c, n, slot, place);
     } else {
         place_value(c, n, slot);
@@ -391,24 +391,24 @@ static void shape_root(struct compile *c, struct avro_node *record, struct avro_
     cJSON_Delete(names);
 }
 
-/* --- readers --- */
+/* --- compiled schemas --- */
 
 static void count_bytes(struct compile *c) {
-    struct avro_reader *r = c->reader;
+    struct avro_compiled *r = c->compiled;
     r->places = mem_realloc(r->places, (c->places + 1) * sizeof *r->places);
     r->bytes += avro_plan_bytes(r->plan) + (c->places + 1) * sizeof *r->places +
                 c->shapes * sizeof *r->shapes + c->symbols * sizeof *r->symbols + r->texts.cap;
 }
 
-static void refuse_schema(struct avro_reader *r, const char *why) {
+static void refuse_schema(struct avro_compiled *r, const char *why) {
     r->how = AVRO_READS_NOTHING;
     r->why = mem_strdup(why);
     r->bytes += strlen(why) + 1;
 }
 
-static void compile_avro(const struct decoding *g, struct avro_reader *r, bool is_key,
+static void compile_avro(const struct decoding *g, struct avro_compiled *r, bool is_key,
                          struct avro_schema *schema) {
-    struct compile c = {.g = g, .reader = r};
+    struct compile c = {.g = g, .compiled = r};
     r->places = mem_calloc(PLACES_MAX, sizeof *r->places);
     r->root = add_slot(&c);
     place_record(&c, schema->root, r->root, is_key ? shape_row : shape_root);
@@ -418,7 +418,7 @@ static void compile_avro(const struct decoding *g, struct avro_reader *r, bool i
         refuse_schema(r, "it has too many types and fields that count");
 }
 
-static void read_avro(const struct decoding *g, struct avro_reader *r,
+static void read_avro(const struct decoding *g, struct avro_compiled *r,
                       const struct schema_text *schema, bool is_key) {
     struct avro_schema tree;
     struct err e;
@@ -430,9 +430,9 @@ static void read_avro(const struct decoding *g, struct avro_reader *r,
     avro_schema_release(&tree);
 }
 
-struct avro_reader *avro_reader_new(const struct decoding *g, const struct schema_text *schema,
-                                    bool is_key) {
-    struct avro_reader *r = mem_calloc(1, sizeof *r);
+struct avro_compiled *avro_compiled_new(const struct decoding *g, const struct schema_text *schema,
+                                        bool is_key) {
+    struct avro_compiled *r = mem_calloc(1, sizeof *r);
     char why[100];
     r->bytes = sizeof *r;
     switch (schema->type) {
@@ -451,7 +451,7 @@ struct avro_reader *avro_reader_new(const struct decoding *g, const struct schem
     return r;
 }
 
-void avro_reader_free(struct avro_reader *r) {
+void avro_compiled_free(struct avro_compiled *r) {
     avro_plan_free(r->plan);
     free(r->places);
     free(r->shapes);
