@@ -51,10 +51,8 @@ EXPECTED_BYTES = {
 }
 
 
-@pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    """Thousands of instructions a record, by phase."""
-    out = tmp_path_factory.mktemp("callgrind") / "out"
+def count(out: Path, arguments: list[str]) -> dict[str, int]:
+    """Instructions by phase."""
     counted_in = ["--toggle-collect=work*"]  # the input is made before
     dumps = [f"--dump-before=phase_{phase}" for phase in EXPECTED] + [
         f"--dump-after=phase_{phase}" for phase in EXPECTED
@@ -66,19 +64,26 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
         *counted_in,
         *dumps,
         str(CYCLE),
-        *2 * [str(RECORDS)],
+        *arguments,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = {}
-    for part in out.parent.glob("out.*"):
+    for part in out.parent.glob(f"{out.name}.*"):
         text = part.read_text()
         trigger = re.search(r"^desc: Trigger: --dump-after=phase_(\w+)", text, re.MULTILINE)
         if trigger:
             instructions = re.search(r"^(?:summary|totals): (\d+)", text, re.MULTILINE)
             assert instructions
-            found[trigger[1]] = int(instructions[1]) / RECORDS_OF[trigger[1]] / 1000
+            found[trigger[1]] = int(instructions[1])
     return found
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """Thousands of instructions a record, by phase."""
+    found = count(tmp_path_factory.mktemp("callgrind") / "out", 2 * [str(RECORDS)])
+    return {phase: n / RECORDS_OF[phase] / 1000 for phase, n in found.items()}
 
 
 @pytest.mark.parametrize("phase", EXPECTED)
@@ -86,6 +91,24 @@ def test_instructions(phase: str, counted: dict[str, float]) -> None:
     assert counted.keys() == EXPECTED.keys(), f"callgrind has dumped {counted}"
     figures = {name: round(value, 1) for name, value in counted.items()}
     assert counted[phase] == pytest.approx(EXPECTED[phase], rel=TOLERANCE), f"counted: {figures}"
+
+
+@pytest.fixture(scope="module")
+def changes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """Instructions of the same changes in each format of the input."""
+    out = tmp_path_factory.mktemp("formats")
+    return {
+        name: count(out / name, [name, *2 * ["4000"]])["change"]
+        for name in ("json", "avro", "envelope")
+    }
+
+
+def test_an_avro_change_costs_no_more_than_json(changes: dict[str, int]) -> None:
+    assert changes["avro"] <= changes["json"], changes
+
+
+def test_an_envelope_costs_at_most_half_more(changes: dict[str, int]) -> None:
+    assert changes["envelope"] <= 1.5 * changes["avro"], changes
 
 
 @pytest.fixture(scope="module")

@@ -107,6 +107,10 @@ static void read_flat(struct decoding *g, const struct avro_input *in,
         foreign_refuse_format(g, shape->format);
         return;
     }
+    if (!shape->has_marks) {
+        read_fields(g, in, shape);
+        return;
+    }
     take_marks(g, in, shape, "__source_ts_ms", &m);
     metadata_finish_flat(g, &m);
     debezium_begin_flat(g, &m);

@@ -41,7 +41,7 @@ struct avro_text_place {
 
 /* The members of a record that count, by their slots; AVRO_NO_SLOT: it has no such member. */
 struct avro_shape {
-    bool is_envelope;
+    bool is_envelope, has_marks;
     int16_t op, source, before, after; /* of an envelope */
     int16_t fields[FIELD_COUNT];       /* of a row */
     int16_t marks[MARK_COUNT];         /* of a flat row or a `source` */

@@ -292,6 +292,7 @@ static void place_marks(struct compile *c, struct avro_node *record, int16_t *sl
         enum mark mark = mark_of(avro_field_name(&record->children[i]));
         if (mark == MARK_COUNT)
             continue;
+        shape->has_marks = true;
         if (mark != MARK_OTHER && shape->marks[mark] == AVRO_NO_SLOT)
             shape->marks[mark] = slot_of_member(c, slots, record, i);
         if (mark != MARK_DMS_OP)

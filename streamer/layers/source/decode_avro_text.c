@@ -115,15 +115,12 @@ const char *avro_text(const struct avro_compiled *r, const struct avro_slot *slo
 }
 
 /* Reads the type of an updated_at, and the time where the type says it. */
-static void read_time(struct decoding *g, const struct avro_place *p, const struct avro_slot *v,
-                      struct slice *text) {
+static void read_time(struct decoding *g, const struct avro_place *p, struct slice *text) {
     struct buf *buf = &g->decoder->converted[FIELD_UPDATED_AT];
     if (text->p == NULL)
         return;
     if (p->meaning == AVRO_IS_NO_DATE)
         g->out->updated_at_type = UPDATED_AT_NO_DATE;
-    else if (p->meaning == AVRO_IS_TIME && is_number(v))
-        g->out->updated_at_type = connect_typed_number(p->time, v->number, buf, text);
     else if (p->meaning == AVRO_IS_TIME)
         g->out->updated_at_type = connect_typed_time(p->time, buf, text);
 }
@@ -134,9 +131,25 @@ static bool is_unavailable_bytes(const struct avro_slot *v) {
            slice_eq(v->bytes, slice_str("__debezium_unavailable_value"));
 }
 
+static bool is_number_of_time(const struct avro_compiled *r, const struct avro_slot *v) {
+    return v->op != NULL && place_of(r, v)->meaning == AVRO_IS_TIME && is_number(v);
+}
+
+/* Most times are numbers: they become texts once. */
+static void read_number_of_time(struct decoding *g, const struct avro_compiled *r,
+                                const struct avro_slot *v) {
+    struct slice *text = &g->out->fields[FIELD_UPDATED_AT];
+    g->out->updated_at_type = connect_typed_number(place_of(r, v)->time, v->number,
+                                                   &g->decoder->converted[FIELD_UPDATED_AT], text);
+}
+
 void avro_read_field(struct decoding *g, const struct avro_compiled *r,
                      const struct avro_slot *slots, enum field field, int16_t slot) {
     struct slice text;
+    if (field == FIELD_UPDATED_AT && slot != AVRO_NO_SLOT && is_number_of_time(r, &slots[slot])) {
+        read_number_of_time(g, r, &slots[slot]);
+        return;
+    }
     const char *fault = avro_text(r, slots, slot, &g->decoder->converted[field], &text);
     if (fault != NULL && is_unavailable_bytes(&slots[slot])) {
         row_set_text(g, field, slots[slot].bytes);
@@ -145,7 +158,7 @@ void avro_read_field(struct decoding *g, const struct avro_compiled *r,
         refuse_member(g, field_label(field), fault);
     } else {
         if (field == FIELD_UPDATED_AT && slot != AVRO_NO_SLOT && slots[slot].op != NULL)
-            read_time(g, place_of(r, &slots[slot]), &slots[slot], &text);
+            read_time(g, place_of(r, &slots[slot]), &text);
         row_set_text(g, field, text);
     }
 }

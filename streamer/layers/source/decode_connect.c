@@ -99,8 +99,8 @@ bool connect_decimal_text(struct typed item, struct buf *buf, struct slice *text
 
 /* --- times --- */
 
-/* How a number of this type becomes epoch milliseconds: multiply, then divide. Both 0: the type is
- * a text. */
+/* How a number of this type becomes epoch milliseconds: multiply, or divide and round down. The
+ * other one is 1. Both 0: the type is a text. */
 struct time_type {
     const char *name;
     int64_t multiplier, divisor;
@@ -124,20 +124,21 @@ const struct time_type *connect_time_type(struct slice name) {
     return NULL;
 }
 
-static int128 divide_down(int128 a, int64_t b) {
-    return a / b - (a % b < 0 ? 1 : 0);
-}
-
 static enum updated_at_type put_ms(int128 ms, struct buf *buf, struct slice *text) {
     buf_clear(buf);
-    decimal_put(buf, ms, 0);
+    if (ms >= INT64_MIN && ms <= INT64_MAX)
+        buf_put_int(buf, (int64_t)ms);
+    else
+        decimal_put(buf, ms, 0);
     *text = buf_slice(buf);
     return UPDATED_AT_MS;
 }
 
 static enum updated_at_type time_of_number(const struct time_type *type, int64_t number,
                                            struct buf *buf, struct slice *text) {
-    return put_ms(divide_down((int128)number * type->multiplier, type->divisor), buf, text);
+    if (type->divisor == 1)
+        return put_ms((int128)number * type->multiplier, buf, text);
+    return put_ms(number / type->divisor - (number % type->divisor < 0 ? 1 : 0), buf, text);
 }
 
 enum updated_at_type connect_typed_time(const struct time_type *type, struct buf *buf,

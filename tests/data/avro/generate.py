@@ -80,8 +80,16 @@ def primitives() -> None:
     add_account("double small", "balance", "double", 1e-7, text="0.0000001")
     add_account("float tenth", "balance", "float", 0.1, text="0.1")
     for kind in ("bytes", {"type": "fixed", "name": "F", "size": 2}):
-        add_account("bytes", "balance", kind, b"12", refused="balance is bytes where a text belongs")
-    add_account("zero byte", "account_type", "string", "a\0b", refused="account_type is a text with a zero byte")
+        add_account(
+            "bytes", "balance", kind, b"12", refused="balance is bytes where a text belongs"
+        )
+    add_account(
+        "zero byte",
+        "account_type",
+        "string",
+        "a\0b",
+        refused="account_type is a text with a zero byte",
+    )
 
 
 def unions() -> None:
@@ -112,33 +120,65 @@ def decimals() -> None:
     amounts = ["16500.00", "-0.05", "0.00", "127.00", "128.00", "-128.00", "99999999999999999.99"]
     shapes = {
         "bytes": {"type": "bytes", "logicalType": "decimal", "precision": 30, "scale": 2},
-        "fixed": {"type": "fixed", "name": "D", "size": 12, "logicalType": "decimal",
-                  "precision": 28, "scale": 2},
+        "fixed": {
+            "type": "fixed",
+            "name": "D",
+            "size": 12,
+            "logicalType": "decimal",
+            "precision": 28,
+            "scale": 2,
+        },
     }
     for name, kind in shapes.items():
         for amount in amounts:
             add_account(f"decimal {name} {amount}", "balance", kind, Decimal(amount), text=amount)
-        add_account(f"decimal {name} or null", "balance", ["null", kind], Decimal("1.50"), text="1.50")
+        add_account(
+            f"decimal {name} or null", "balance", ["null", kind], Decimal("1.50"), text="1.50"
+        )
     whole = {"type": "bytes", "logicalType": "decimal", "precision": 9}
     add_account("decimal without scale", "balance", whole, Decimal(42), text="42")
-    connect = {"type": "bytes", "connect.name": "org.apache.kafka.connect.data.Decimal",
-               "connect.parameters": {"scale": "4"}}
+    connect = {
+        "type": "bytes",
+        "connect.name": "org.apache.kafka.connect.data.Decimal",
+        "connect.parameters": {"scale": "4"},
+    }
     add_account("decimal of Connect", "balance", connect, b"\x30\x39", text="1.2345")
     no_scale = {"type": "bytes", "connect.name": "org.apache.kafka.connect.data.Decimal"}
-    add_account("decimal of Connect, no scale", "balance", no_scale, b"1",
-                refused="balance is bytes where a text belongs")
+    add_account(
+        "decimal of Connect, no scale",
+        "balance",
+        no_scale,
+        b"1",
+        refused="balance is bytes where a text belongs",
+    )
     variable = record(("scale", "int"), ("value", "bytes"), name="VariableScaleDecimal")
-    variable |= {"namespace": "io.debezium.data", "connect.name": "io.debezium.data.VariableScaleDecimal"}
-    for scale, number, text in [(2, 12345, "123.45"), (0, 7, "7"), (-2, 5, "500"), (3, -1, "-0.001")]:
+    variable |= {
+        "namespace": "io.debezium.data",
+        "connect.name": "io.debezium.data.VariableScaleDecimal",
+    }
+    for scale, number, text in [
+        (2, 12345, "123.45"),
+        (0, 7, "7"),
+        (-2, 5, "500"),
+        (3, -1, "-0.001"),
+    ]:
         value = {"scale": scale, "value": number.to_bytes(2, "big", signed=True)}
         add_account(f"variable scale {text}", "balance", variable, value, text=text)
-        add_account(f"variable scale {text} or null", "balance", ["null", variable], value, text=text)
+        add_account(
+            f"variable scale {text} or null", "balance", ["null", variable], value, text=text
+        )
     add_account("variable scale: null", "balance", ["null", variable], None, text=None)
     refusal = "balance is not a decimal of 1 to 64 bytes with its scale"
     raw = {"type": "bytes", "connect.name": "org.apache.kafka.connect.data.Decimal", "scale": 2}
     add_account("decimal of no bytes", "balance", raw, b"", refused=refusal)
     add_account("decimal of 65 bytes", "balance", raw, bytes([1] * 65), refused=refusal)
-    add_account("variable scale of no bytes", "balance", variable, {"scale": 1, "value": b""}, refused=refusal)
+    add_account(
+        "variable scale of no bytes",
+        "balance",
+        variable,
+        {"scale": 1, "value": b""},
+        refused=refusal,
+    )
     add_account("decimal as text", "balance", "string", "16500.00", text="16500.00")
 
 
@@ -194,12 +234,28 @@ def times() -> None:
         ("null", ["null", logical("long", "timestamp-millis")], None, None),
     ]:
         add_account(f"updated_at: {name}", "updated_at", kind, value, text=text, time="text")
-    add_account("updated_at of bytes", "updated_at", "bytes", b"2024",
-                refused="updated_at is bytes where a text belongs")
+    add_account(
+        "updated_at of bytes",
+        "updated_at",
+        "bytes",
+        b"2024",
+        refused="updated_at is bytes where a text belongs",
+    )
     uuid = {"type": "string", "logicalType": "uuid"}
     text = "12345678-1234-5678-1234-567812345678"
-    add("uuid", record(("account_id", uuid)), {"account_id": UUID(text)}, fields={"account_id": text})
-    add_account("a time elsewhere", "customer_id", logical("long", "timestamp-millis"), WHEN, text=str(WHEN_MS))
+    add(
+        "uuid",
+        record(("account_id", uuid)),
+        {"account_id": UUID(text)},
+        fields={"account_id": text},
+    )
+    add_account(
+        "a time elsewhere",
+        "customer_id",
+        logical("long", "timestamp-millis"),
+        WHEN,
+        text=str(WHEN_MS),
+    )
 
 
 def names() -> None:
@@ -209,44 +265,102 @@ def names() -> None:
     schema = record(aliased("nr", "string", "number", "account_id"), ("amount", "int"))
     add("alias", schema, {"nr": "A1", "amount": 3}, fields={"account_id": "A1"}, unknown=1)
     schema = record(aliased("amount", "int", "BalanceAmount"), ("AccountID", "string"))
-    add("alias of another spelling", schema, {"amount": 3, "AccountID": "A1"},
-        fields={"account_id": "A1", "balance": "3"})
+    add(
+        "alias of another spelling",
+        schema,
+        {"amount": 3, "AccountID": "A1"},
+        fields={"account_id": "A1", "balance": "3"},
+    )
     schema = record(aliased("old", "string", "account_id"), ("account_id", "string"))
-    add("a name before an alias", schema, {"old": "A0", "account_id": "A1"}, fields={"account_id": "A1"})
+    add(
+        "a name before an alias",
+        schema,
+        {"old": "A0", "account_id": "A1"},
+        fields={"account_id": "A1"},
+    )
     schema = record(aliased("customer_id", "string", "account_id"), ("x", "int"))
-    add("a name, whatever its alias", schema, {"customer_id": "7", "x": 1},
-        fields={"customer_id": "7"}, unknown=1)
+    add(
+        "a name, whatever its alias",
+        schema,
+        {"customer_id": "7", "x": 1},
+        fields={"customer_id": "7"},
+        unknown=1,
+    )
     schema = record(("balance_amount", "int"), ("Balance", "int"), ("account_id", "string"))
-    add("the better name", schema, {"balance_amount": 1, "Balance": 2, "account_id": "A1"},
-        fields={"account_id": "A1", "balance": "2"})
+    add(
+        "the better name",
+        schema,
+        {"balance_amount": 1, "Balance": 2, "account_id": "A1"},
+        fields={"account_id": "A1", "balance": "2"},
+    )
     schema = record(("account_id", "string"), {"name": "balance", "type": "int", "default": 5})
     add("default", schema, {"account_id": "A1"}, fields={"account_id": "A1", "balance": "5"})
     newer = record(("x", "int"), ("y", {"type": "array", "items": "int"}))
     add("no field at all", newer, {"x": 1, "y": []}, fields={}, unknown=2, strange="x, y")
     space = record(("account_id", "string"), name="com.bank.Row") | {"doc": "a row"}
     add("namespace and doc", space, {"account_id": "A1"}, fields={"account_id": "A1"})
-    used = record(("balance", {"type": "fixed", "name": "Eight", "size": 8, "logicalType": "decimal",
-                               "precision": 18, "scale": 2}), ("reserve", "Eight"), ("account_id", "string"))
+    used = record(
+        (
+            "balance",
+            {
+                "type": "fixed",
+                "name": "Eight",
+                "size": 8,
+                "logicalType": "decimal",
+                "precision": 18,
+                "scale": 2,
+            },
+        ),
+        ("reserve", "Eight"),
+        ("account_id", "string"),
+    )
     value = {"balance": Decimal("1.25"), "reserve": Decimal("2.50"), "account_id": "A1"}
     add("a type used twice", used, value, fields={"account_id": "A1", "balance": "1.25"}, unknown=1)
-    again = record(("reserve", used["fields"][0]["type"]), ("balance", "Eight"), ("account_id", "string"))
-    add("a type by its name", again, value, fields={"account_id": "A1", "balance": "1.25"}, unknown=1)
+    again = record(
+        ("reserve", used["fields"][0]["type"]), ("balance", "Eight"), ("account_id", "string")
+    )
+    add(
+        "a type by its name",
+        again,
+        value,
+        fields={"account_id": "A1", "balance": "1.25"},
+        unknown=1,
+    )
 
 
-ROW = {"account_id": "A4", "customer_id": 4, "balance": "123456789.12", "account_type": "Savings",
-       "updated_at": WHEN_MS * 1000}
-SOURCE = {"version": "3.6.1", "connector": "postgresql", "name": "bank", "ts_ms": WHEN_MS, "snapshot": "false",
-          "db": "bank", "schema": "public", "table": "accounts", "txId": 7, "lsn": 23456}
+ROW = {
+    "account_id": "A4",
+    "customer_id": 4,
+    "balance": "123456789.12",
+    "account_type": "Savings",
+    "updated_at": WHEN_MS * 1000,
+}
+SOURCE = {
+    "version": "3.6.1",
+    "connector": "postgresql",
+    "name": "bank",
+    "ts_ms": WHEN_MS,
+    "snapshot": "false",
+    "db": "bank",
+    "schema": "public",
+    "table": "accounts",
+    "txId": 7,
+    "lsn": 23456,
+}
 
 
 def envelope(op: str, before: Any, after: Any, **source: Any) -> dict[str, Any]:
-    return {"op": op, "before": before, "after": after, "source": SOURCE | source, "ts_ms": WHEN_MS + 5}
+    return {
+        "op": op,
+        "before": before,
+        "after": after,
+        "source": SOURCE | source,
+        "ts_ms": WHEN_MS + 5,
+    }
 
 
 def avro_row(row: Any) -> Any:
     return None if row is None else row | {"balance": row["balance"] and Decimal(row["balance"])}
-
-
 
     """As JSON has no types: the time in milliseconds, which the schema makes of it."""
     return row
@@ -257,9 +371,17 @@ def add_same(name: str, schema: Any, avro: Any, same: Any, **more: Any) -> None:
 
 
 # What Connect's JSON converter says of the same types, so that the JSON is read in the same way.
-TYPES = {"fields": [{"field": part, "fields": [{"field": "updated_at", "type": "int64",
-                                               "name": "io.debezium.time.MicroTimestamp"}]}
-                    for part in ("before", "after")]}
+TYPES = {
+    "fields": [
+        {
+            "field": part,
+            "fields": [
+                {"field": "updated_at", "type": "int64", "name": "io.debezium.time.MicroTimestamp"}
+            ],
+        }
+        for part in ("before", "after")
+    ]
+}
 
 
 def add_envelope(name: str, change: dict[str, Any], **more: Any) -> None:
@@ -281,17 +403,51 @@ def envelopes() -> None:
     add_envelope("no time", envelope("u", None, ROW, ts_ms=0))
     add_envelope("no position", envelope("u", None, ROW, lsn=None))
     add_envelope("impossible time", envelope("u", None, ROW, ts_ms=2**60))
-    add_envelope("nulls", envelope("u", None, ROW | {"customer_id": None, "balance": None, "account_type": None}))
-    add_envelope("not logged", envelope("u", None, ROW | {"account_type": "__debezium_unavailable_value"}))
-    add_envelope("id not logged", envelope("u", None, ROW | {"account_id": "__debezium_unavailable_value"}))
-    mysql = record(("file", "string"), ("pos", "long"), ("row", "int"), ("ts_ms", "long"), ("connector", "string"),
-                   ("name", "string"), ("server_id", "long"), ("gtid", ["null", "string"]), name="Source")
+    add_envelope(
+        "nulls",
+        envelope("u", None, ROW | {"customer_id": None, "balance": None, "account_type": None}),
+    )
+    add_envelope(
+        "not logged", envelope("u", None, ROW | {"account_type": "__debezium_unavailable_value"})
+    )
+    add_envelope(
+        "id not logged", envelope("u", None, ROW | {"account_id": "__debezium_unavailable_value"})
+    )
+    mysql = record(
+        ("file", "string"),
+        ("pos", "long"),
+        ("row", "int"),
+        ("ts_ms", "long"),
+        ("connector", "string"),
+        ("name", "string"),
+        ("server_id", "long"),
+        ("gtid", ["null", "string"]),
+        name="Source",
+    )
     row = record(("account_id", "string"), ("balance", "string"), name="Value")
-    change = record(("before", ["null", row]), ("after", [{"type": "string", "connect.name": "io.debezium.data.Json"}, "null", "Value"]),
-                    ("source", ["null", mysql]), ("op", ["null", "string"]), name="Envelope")
-    source = {"file": "binlog.000002", "pos": 123, "row": 0, "ts_ms": WHEN_MS, "connector": "mysql", "name": "b",
-              "server_id": 1, "gtid": None}
-    value = {"before": None, "after": {"account_id": "A1", "balance": "2"}, "source": source, "op": "u"}
+    change = record(
+        ("before", ["null", row]),
+        ("after", [{"type": "string", "connect.name": "io.debezium.data.Json"}, "null", "Value"]),
+        ("source", ["null", mysql]),
+        ("op", ["null", "string"]),
+        name="Envelope",
+    )
+    source = {
+        "file": "binlog.000002",
+        "pos": 123,
+        "row": 0,
+        "ts_ms": WHEN_MS,
+        "connector": "mysql",
+        "name": "b",
+        "server_id": 1,
+        "gtid": None,
+    }
+    value = {
+        "before": None,
+        "after": {"account_id": "A1", "balance": "2"},
+        "source": source,
+        "op": "u",
+    }
     for name, more in [
         ("binlog", {}),
         ("no source", {"source": None}),
@@ -306,67 +462,152 @@ def flattened() -> None:
     row = [("account_id", "string"), ("balance", ["null", "string"])]
     values = {"account_id": "A1", "balance": "2.50"}
     for name, fields, more in [
-        ("upsert", [("__op", "string"), ("__deleted", ["null", "string"])], {"__op": "u", "__deleted": "false"}),
-        ("delete", [("__op", "string"), ("__deleted", ["null", "string"])], {"__op": "d", "__deleted": "true"}),
+        (
+            "upsert",
+            [("__op", "string"), ("__deleted", ["null", "string"])],
+            {"__op": "u", "__deleted": "false"},
+        ),
+        (
+            "delete",
+            [("__op", "string"), ("__deleted", ["null", "string"])],
+            {"__op": "d", "__deleted": "true"},
+        ),
         ("deleted as boolean", [("__deleted", "boolean")], {"__deleted": True}),
         ("read", [("__op", ["null", "string"])], {"__op": "r"}),
         ("null operation", [("__op", ["null", "string"])], {"__op": None}),
         ("unknown operation", [("__op", "string")], {"__op": "x"}),
-        ("position", [("__lsn", "long"), ("__source_ts_ms", "long"), ("__connector", "string")],
-         {"__lsn": 5, "__source_ts_ms": WHEN_MS, "__connector": "postgresql"}),
-        ("time twice", [("__source_ts_ms", "long"), ("__ts_ms", "long")], {"__source_ts_ms": WHEN_MS, "__ts_ms": 1}),
+        (
+            "position",
+            [("__lsn", "long"), ("__source_ts_ms", "long"), ("__connector", "string")],
+            {"__lsn": 5, "__source_ts_ms": WHEN_MS, "__connector": "postgresql"},
+        ),
+        (
+            "time twice",
+            [("__source_ts_ms", "long"), ("__ts_ms", "long")],
+            {"__source_ts_ms": WHEN_MS, "__ts_ms": 1},
+        ),
         ("unknown members", [("__mine", "int"), ("note", "string")], {"__mine": 1, "note": "x"}),
-        ("nested time", [("__source_ts_ms", {"type": "array", "items": "int"})], {"__source_ts_ms": [1]}),
+        (
+            "nested time",
+            [("__source_ts_ms", {"type": "array", "items": "int"})],
+            {"__source_ts_ms": [1]},
+        ),
         ("nested operation", [("__op", {"type": "map", "values": "int"})], {"__op": {"a": 1}}),
         ("DMS delete", [("Op", "string")], {"Op": "D"}),
         ("DMS update", [("Op", "string")], {"Op": "U"}),
         ("no DMS", [("Op", "string")], {"Op": "X"}),
-        ("GoldenGate", [("op_type", "string"), ("op_ts", "string")], {"op_type": "I", "op_ts": "x"}),
-        ("CloudEvents", [("specversion", "string"), ("type", "string")], {"specversion": "1.0", "type": "x"}),
-        ("Canal", [("table", "string"), ("database", "string"), ("type", "string"),
-                   ("data", {"type": "array", "items": "int"})],
-         {"table": "a", "database": "b", "type": "c", "data": []}),
+        (
+            "GoldenGate",
+            [("op_type", "string"), ("op_ts", "string")],
+            {"op_type": "I", "op_ts": "x"},
+        ),
+        (
+            "CloudEvents",
+            [("specversion", "string"), ("type", "string")],
+            {"specversion": "1.0", "type": "x"},
+        ),
+        (
+            "Canal",
+            [
+                ("table", "string"),
+                ("database", "string"),
+                ("type", "string"),
+                ("data", {"type": "array", "items": "int"}),
+            ],
+            {"table": "a", "database": "b", "type": "c", "data": []},
+        ),
     ]:
         value = values | more
         add_same(f"flat: {name}", record(*row, *fields), value, value)
-    add("customer", record(("customer_id", "long"), ("name", "string"), ("has_loan_flag", "boolean")),
+    add(
+        "customer",
+        record(("customer_id", "long"), ("name", "string"), ("has_loan_flag", "boolean")),
         {"customer_id": 7, "name": "Ann", "has_loan_flag": True},
-        json='{"customer_id":7,"name":"Ann","has_loan_flag":true}', entity="customer")
-    add("a union of rows", [record(("x", "int"), name="X"), record(("account_id", "string"), name="Y")],
-        ("Y", {"account_id": "A1"}), json='{"account_id":"A1"}')
+        json='{"customer_id":7,"name":"Ann","has_loan_flag":true}',
+        entity="customer",
+    )
+    add(
+        "a union of rows",
+        [record(("x", "int"), name="X"), record(("account_id", "string"), name="Y")],
+        ("Y", {"account_id": "A1"}),
+        json='{"account_id":"A1"}',
+    )
     add("no record", "string", "A1", refused="the Avro value is not a record")
     add("null as a tombstone", ["null", "string"], None, json="null", key="A1")
-    add("extra bytes", record(("account_id", "string")), {"account_id": "A1"}, fields={"account_id": "A1"})
+    add(
+        "extra bytes",
+        record(("account_id", "string")),
+        {"account_id": "A1"},
+        fields={"account_id": "A1"},
+    )
     vectors[-1]["bytes"] += "ffffff"
 
 
 def keys() -> None:
     def add_key(name: str, schema: Any, value: Any, **expected: Any) -> None:
-        vector = {"name": f"key: {name}", "entity": "account", "schema": json.dumps(schema), "is_key": True}
+        vector = {
+            "name": f"key: {name}",
+            "entity": "account",
+            "schema": json.dumps(schema),
+            "is_key": True,
+        }
         vectors.append(vector | {"bytes": serialize(schema, value).hex()} | expected)
 
-    add_key("record", record(("account_id", "string"), name="Key"), {"account_id": "A1"}, fields={"account_id": "A1"})
-    add_key("of several fields", record(("region", "int"), ("account_id", "long"), name="Key"),
-            {"region": 1, "account_id": 12}, fields={"account_id": "12"})
+    add_key(
+        "record",
+        record(("account_id", "string"), name="Key"),
+        {"account_id": "A1"},
+        fields={"account_id": "A1"},
+    )
+    add_key(
+        "of several fields",
+        record(("region", "int"), ("account_id", "long"), name="Key"),
+        {"region": 1, "account_id": 12},
+        fields={"account_id": "12"},
+    )
     add_key("string", "string", "A1", fields={"account_id": "A1"})
     add_key("long", "long", 12, fields={"account_id": "12"})
     add_key("long or null", ["null", "long"], 12, fields={"account_id": "12"})
     add_key("bytes", "bytes", b"A1", refused="account_id is bytes where a text belongs")
     add_key("another record", record(("x", "int"), name="Key"), {"x": 1}, fields={})
-    add_key("array", {"type": "array", "items": "int"}, [1], refused="account_id is a list where a value belongs")
+    add_key(
+        "array",
+        {"type": "array", "items": "int"},
+        [1],
+        refused="account_id is a list where a value belongs",
+    )
     add_key("JSON in it", "string", '{"account_id":"A1"}', refused="encoded twice")
 
 
 def numbers() -> None:
     """Texts of doubles and floats: Python's repr is the shortest, too."""
-    doubles = [2.0**-44, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 9007199254740993.0, 1 / 3, 123456.789,
-               0.01, 1e15, 123456789012345680.0, 4.35, 0.615, 2.0**70, 1e21, 9.999999999999999e22, 1e-5, 0.000123]
+    doubles = [
+        2.0**-44,
+        5e-324,
+        2.2250738585072014e-308,
+        1.7976931348623157e308,
+        9007199254740993.0,
+        1 / 3,
+        123456.789,
+        0.01,
+        1e15,
+        123456789012345680.0,
+        4.35,
+        0.615,
+        2.0**70,
+        1e21,
+        9.999999999999999e22,
+        1e-5,
+        0.000123,
+    ]
     state = 1
     for _ in range(300):
         state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
         doubles.append(struct.unpack("<d", struct.pack("<Q", state))[0])
     doubles = [v for v in doubles if v == v and v not in (float("inf"), float("-inf"))]
-    (HERE / "doubles.json").write_text(json.dumps([[struct.pack("<d", v).hex(), repr(v)] for v in doubles], indent=0))
+    (HERE / "doubles.json").write_text(
+        json.dumps([[struct.pack("<d", v).hex(), repr(v)] for v in doubles], indent=0)
+    )
 
 
 def fingerprints() -> None:
@@ -374,15 +615,33 @@ def fingerprints() -> None:
     unusual = [
         "null",
         {"type": "int"},
-        {"type": "record", "namespace": "a.b", "name": "c.R", "doc": "x", "fields": [
-            {"name": "s", "type": {"type": "record", "name": "S", "fields": []}}, {"name": "t", "type": "S"},
-            {"name": "u", "type": {"type": "fixed", "name": "F", "namespace": "z", "size": 3}, "order": "ignore"}]},
-        {"type": "error", "name": "E", "fields": [{"name": "m", "type": ["null", "string"], "default": None}]},
+        {
+            "type": "record",
+            "namespace": "a.b",
+            "name": "c.R",
+            "doc": "x",
+            "fields": [
+                {"name": "s", "type": {"type": "record", "name": "S", "fields": []}},
+                {"name": "t", "type": "S"},
+                {
+                    "name": "u",
+                    "type": {"type": "fixed", "name": "F", "namespace": "z", "size": 3},
+                    "order": "ignore",
+                },
+            ],
+        },
+        {
+            "type": "error",
+            "name": "E",
+            "fields": [{"name": "m", "type": ["null", "string"], "default": None}],
+        },
         {"type": "enum", "name": "a.E", "symbols": ["A", "B"], "aliases": ["F"]},
         {"type": "map", "values": {"type": "array", "items": ["null", "bytes"]}},
         ["null", {"type": "long", "logicalType": "timestamp-millis"}],
     ]
-    texts = list(dict.fromkeys([v["schema"] for v in vectors] + [json.dumps(s, indent=1) for s in unusual]))
+    texts = list(
+        dict.fromkeys([v["schema"] for v in vectors] + [json.dumps(s, indent=1) for s in unusual])
+    )
     found = []
     for text in texts:
         form = fastavro.schema.to_parsing_canonical_form(json.loads(text))
@@ -391,7 +650,18 @@ def fingerprints() -> None:
 
 
 def main() -> None:
-    for part in (primitives, unions, decimals, times, names, envelopes, flattened, keys, numbers, fingerprints):
+    for part in (
+        primitives,
+        unions,
+        decimals,
+        times,
+        names,
+        envelopes,
+        flattened,
+        keys,
+        numbers,
+        fingerprints,
+    ):
         part()
     lines = ",\n".join(json.dumps(v, ensure_ascii=False) for v in vectors)
     (HERE / "vectors.json").write_text(f"[\n{lines}\n]\n")
