@@ -20,7 +20,7 @@ enum csv_result { CSV_ROW, CSV_END, CSV_ERROR };
 
 struct csv_options {
     size_t record_max_bytes;
-    char delimiter; /* '\0': the one of a first line "sep=;", else a comma */
+    char delimiter; /* ASCII; '\0': the one of a first line "sep=;", else a comma */
     /* The command that reads, for advice: "streamer feed customers". Borrowed during csv_open. */
     const char *command;
 };
