@@ -140,7 +140,7 @@ static bool read_choice(struct reader *r, uint32_t count, const char *what, int6
 static bool read_boolean(struct reader *r, struct avro_slot *v) {
     if (!take(r, 1, &v->bytes))
         return false;
-    v->number = v->bytes.p[0];
+    v->number = (unsigned char)v->bytes.p[0];
     return v->number == 0 || v->number == 1 || wrong(r, "a boolean is neither 0 nor 1");
 }
 

@@ -1,7 +1,8 @@
-/* decode: the source layer. It recognizes the format of a record by its first bytes (flat JSON, a
- * Debezium envelope with and without schema, Debezium flattened, a tombstone) and reads the fields
- * as text. Each record has one of three outcomes: an event, a rejection with its reason, or a wait
- * for something that the record needs and that is not here yet.
+/* decode: the source layer. It recognizes the format of a record by its first bytes and reads the
+ * fields as text. A record is JSON, or Avro with the id of its schema before it or in a header. It
+ * is flat, a Debezium envelope, flattened by Debezium, or a tombstone; JSON may have its schema
+ * beside it. Each record has one of three outcomes: an event, a rejection with its reason, or a
+ * wait for something that the record needs and that is not here yet.
  *
  * A flat record counts as a flattened record of Debezium (has_metadata) if it has a member that
  * ExtractNewRecordState adds with its default prefix:

@@ -1,9 +1,9 @@
 /* decode_avro: how the source layer reads Avro. It is private to decode*.c.
  *
- *   decode_avro.c          the formats: which schema a key or value names, and the way to its rows
- *   decode_avro_cache.c  the compiled schemas of a decoder, by schema; what a schema's source says
- * of it decode_avro_compile.c  a schema is compiled for an entity decode_avro_text.c     a value
- * becomes a text
+ *   decode_avro.c           the formats: which schema is named, and the way to the rows
+ *   decode_avro_cache.c     the compiled schemas of a decoder; it asks the source for others
+ *   decode_avro_compile.c   compiles a schema for an entity
+ *   decode_avro_text.c      turns a value into a text
  *
  * A schema is compiled once for an entity. All that follows from the schema alone is decided then:
  * which members are fields and metadata, and what type each of them has. A record is then read by
@@ -24,7 +24,7 @@ enum avro_meaning {
     AVRO_IS_SHAPE,            /* a record whose members count: a row, an envelope, a `source` */
 };
 
-/* An avro_op's type is the number of one of these. */
+/* An avro_op's type is the number of one of these. What does not belong to the meaning is 0. */
 struct avro_place {
     enum avro_meaning meaning;
     int32_t scale;
@@ -69,7 +69,7 @@ static inline struct slice avro_compiled_text(const struct avro_compiled *r,
     return slice_of(buf_slice(&r->texts).p + place.at, place.n);
 }
 
-/* --- decode_avro_compiled.c --- */
+/* --- decode_avro_compile.c --- */
 
 /* Compiles a schema for keys or values of g's entity. The caller frees it. */
 struct avro_compiled *avro_compiled_new(const struct decoding *g, const struct schema_text *schema,

@@ -18,10 +18,17 @@ struct compile {
 
 /* --- places --- */
 
+static bool same_place(const struct avro_place *a, const struct avro_place *b) {
+    return a->meaning == b->meaning && a->scale == b->scale && a->scale_slot == b->scale_slot &&
+           a->value_slot == b->value_slot && a->time == b->time && a->shape == b->shape &&
+           a->symbols == b->symbols;
+}
+
+/* The number of a place; 0 if there are too many. */
 static uint8_t add_place(struct compile *c, struct avro_place place) {
     struct avro_place *places = c->compiled->places;
     for (uint32_t i = 0; i < c->places; i++)
-        if (memcmp(&places[i], &place, sizeof place) == 0)
+        if (same_place(&places[i], &place))
             return (uint8_t)i;
     if (c->places == PLACES_MAX) {
         c->is_too_large = true;
@@ -39,12 +46,8 @@ static int16_t add_slot(struct compile *c) {
     return c->compiled->slot_count++;
 }
 
-/* A place without any byte between its members, so that two of them can be compared. */
 static struct avro_place place_with(enum avro_meaning meaning) {
-    struct avro_place place;
-    memset(&place, 0, sizeof place);
-    place.meaning = meaning;
-    return place;
+    return (struct avro_place){.meaning = meaning};
 }
 
 static struct avro_text_place add_text(struct compile *c, struct slice text) {

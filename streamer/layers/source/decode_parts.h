@@ -2,8 +2,8 @@
  * of them call each other in a circle; a file calls only files below it in this list:
  *
  *   decode.c           the decoder, and the table of formats
+ *   decode_avro*.c     Avro, and JSON behind the id of a schema: decode_avro.h
  *   decode_json.c      the JSON formats: which one a value is, and the way to its rows
- *   decode_avro*.c     Avro, and JSON with a schema's id before it: decode_avro.h
  *   decode_flat.c      flat JSON records, read without building a tree: most records are such
  *   decode_debezium.c  envelope and flattened record: the operation, and which row counts
  *   decode_key.c       the id from the message key

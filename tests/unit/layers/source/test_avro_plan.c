@@ -419,7 +419,8 @@ static void test_avro_plan__refuses_what_crashed_avro_c(void **state) {
         "{\"name\":\"owner\",\"type\":{\"type\":\"record\",\"name\":\"Owner\",\"fields\":["
         "{\"name\":\"tags\",\"type\":{\"type\":\"array\",\"items\":\"string\"}},"
         "{\"name\":\"m\",\"type\":{\"type\":\"map\",\"values\":\"int\"}}]}},"
-        "{\"name\":\"updated_at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-micros\"}}]}";
+        "{\"name\":\"updated_at\",\"type\":{\"type\":\"long\","
+        "\"logicalType\":\"timestamp-micros\"}}]}";
     static const char bytes[] =
         "\x04\x41\x31\x02\x02\x02\x06\x19\x2d\x50\x02\x04\x02\x02\x77\x97\x90"
         "\x02\x62\x02\x6b\x02\x00\xaa\xc4\xe3\xce\xa5\xd8\x88\x06";
