@@ -3,6 +3,7 @@
 #include "streamer/base/decimal.h"
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
+#include "streamer/layers/source/avro_names.h"
 
 #define EMPTY UINT64_C(0xc15d213aa4d7a795) /* the fingerprint of no bytes */
 #define DEPTH_MAX 100
@@ -19,38 +20,11 @@ uint64_t avro_crc64(struct slice bytes) {
 
 static bool put_schema(struct buf *out, const cJSON *schema, struct slice space, int depth);
 
-static bool is_primitive(struct slice name) {
-    static const char *const primitives[] = {"null",  "boolean", "int",   "long",
-                                             "float", "double",  "bytes", "string"};
-    for (size_t i = 0; i < ARRAY_LEN(primitives); i++)
-        if (slice_eq(name, slice_str(primitives[i])))
-            return true;
-    return false;
-}
-
-static const char *last_dot(struct slice name) {
-    return memrchr(name.p, '.', name.n);
-}
-
 static void put_full_name(struct buf *out, struct slice name, struct slice space) {
     struct buf full = {0};
-    if (last_dot(name) == NULL && space.n > 0 && !is_primitive(name)) {
-        buf_put_slice(&full, space);
-        buf_put_byte(&full, '.');
-    }
-    buf_put_slice(&full, name);
+    avro_names_put_full(&full, name, space);
     json_put_string(out, buf_slice(&full));
     buf_release(&full);
-}
-
-/* The namespace that holds within a named type. */
-static struct slice space_of(const cJSON *named, struct slice around) {
-    struct slice name = json_text(json_member(named, "name"));
-    const char *dot = last_dot(name);
-    if (dot != NULL)
-        return slice_of(name.p, (size_t)(dot - name.p));
-    struct slice own = json_text(json_member(named, "namespace"));
-    return own.p != NULL ? own : around;
 }
 
 static void put_member(struct buf *out, const char *name) {
@@ -105,7 +79,7 @@ static bool put_size(struct buf *out, const cJSON *size) {
 static bool put_object(struct buf *out, const cJSON *object, struct slice around, int depth) {
     struct slice type = json_text(json_member(object, "type"));
     struct slice name = json_text(json_member(object, "name"));
-    struct slice space = name.p != NULL ? space_of(object, around) : around;
+    struct slice space = name.p != NULL ? avro_names_space(object, around) : around;
     buf_put_byte(out, '{');
     if (name.p != NULL) {
         put_member(out, "name");
@@ -150,11 +124,8 @@ static bool put_union(struct buf *out, const cJSON *branches, struct slice space
 
 /* A type that stands there by its name, alone or as {"type": name}, or a definition. */
 static bool is_definition(struct slice type) {
-    static const char *const complex[] = {"record", "error", "enum", "array", "map", "fixed"};
-    for (size_t i = 0; i < ARRAY_LEN(complex); i++)
-        if (slice_eq(type, slice_str(complex[i])))
-            return true;
-    return false;
+    return avro_names_has_name(type) || slice_eq(type, slice_str("array")) ||
+           slice_eq(type, slice_str("map"));
 }
 
 static bool put_schema(struct buf *out, const cJSON *schema, struct slice space, int depth) {

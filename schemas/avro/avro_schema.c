@@ -2,6 +2,7 @@
 
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
+#include "streamer/layers/source/avro_names.h"
 
 #include <avro.h>
 #include <pthread.h>
@@ -242,6 +243,7 @@ bool avro_schema_init(struct avro_schema *s, struct slice text, bool has_referen
     s->tree = (struct avro_node){.slot = AVRO_NO_SLOT};
     const cJSON *json = json_parse(&s->json, text); /* which is stricter than avro-c's parser */
     bool ok = json != NULL || err_set(e, ERR_CONFIG, "%s", s->json.error);
+    ok = ok && avro_names_are_unique(json, e);
     if (ok && (ok = parse(text, &type, e))) {
         ok = build_node(&b, type, json, AVRO_DEPTH_MAX, &s->tree) &&
              choose_root(s, has_references, e);

@@ -1,12 +1,14 @@
 /* A writer's schema is compiled for one entity: the members that count get slots. */
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/utf8.h"
 #include "streamer/layers/source/decode_avro.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define PLACES_MAX 256 /* avro_op.type has a byte */
+#define WHY_MAX_BYTES 300
 #define SLOTS_MAX 2000 /* all of them are cleared for each record */
 
 struct compile {
@@ -404,10 +406,21 @@ static void count_bytes(struct compile *c) {
                 c->shapes * sizeof *r->shapes + c->symbols * sizeof *r->symbols + r->texts.cap;
 }
 
+/* An error's text may be cut within a character. */
+static struct slice shown(const char *why) {
+    struct slice text = slice_of(why, strnlen(why, WHY_MAX_BYTES));
+    while (text.n > 0 && !utf8_is_valid(text))
+        text.n--;
+    return text;
+}
+
 static void refuse_schema(struct avro_compiled *r, const char *why) {
+    struct buf text = {0};
+    buf_put_slice(&text, shown(why));
+    (void)buf_cstr(&text);
     r->how = AVRO_READS_NOTHING;
-    r->why = mem_strdup(why);
-    r->bytes += strlen(why) + 1;
+    r->why = text.p;
+    r->bytes += text.cap;
 }
 
 static void compile_avro(const struct decoding *g, struct avro_compiled *r, bool is_key,

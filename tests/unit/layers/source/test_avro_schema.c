@@ -38,6 +38,11 @@ static void test_avro_schema__refuses(void **state) {
          "take no byte"},
         {"[]", "at least one branch"},
         {RECORD("{\"type\":\"int\"}"), "name"},
+        {"[" RECORD("") "," RECORD("") "]", "type R is defined twice"},
+        {RECORD("{\"name\":\"a\",\"type\":{\"type\":\"map\",\"values\":{\"type\":\"enum\","
+                "\"name\":\"x.R\",\"symbols\":[\"A\"]}}},{\"name\":\"b\",\"type\":{\"type\":"
+                "\"fixed\",\"namespace\":\"x\",\"name\":\"R\",\"size\":1}}"),
+         "type x.R is defined twice"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)

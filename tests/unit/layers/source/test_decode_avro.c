@@ -1,5 +1,6 @@
 /* Avro, by bytes that fastavro has written (tests/data/avro/generate.py). */
 #include "streamer/base/mem.h"
+#include "streamer/base/utf8.h"
 #include "streamer/layers/source/decode_avro.h"
 #include "streamer/registry/schema_cache.h"
 #include "support.h"
@@ -344,6 +345,27 @@ static void test_decode_avro__schemas_that_cannot_be_used(void **state) {
     }
 }
 
+/* What is wrong with a schema may be longer than a reason should be. */
+static void test_decode_avro__long_errors(void **state) {
+    struct buf schema = {0};
+    struct rig g;
+    (void)state;
+    for (size_t before = 0; before < 2; before++) {
+        buf_clear(&schema);
+        buf_put_str(&schema, before > 0 ? "\"x" : "\"");
+        for (int i = 0; i < 1000; i++)
+            buf_put_str(&schema, "Ω");
+        buf_put_str(&schema, "\"");
+        rig_init(&g, buf_cstr(&schema));
+        struct record r = {.value = BYTES("\0\0\0\0\7\4A1")};
+        check_value(&g, r, REASON_UNKNOWN_SCHEMA, "Unknown Avro");
+        assert_true(utf8_is_valid(buf_slice(&g.why.text)));
+        assert_true(g.why.text.n < 500);
+        rig_release(&g);
+    }
+    buf_release(&schema);
+}
+
 /* What nobody knows is asked for again: it may be registered late. */
 static void test_decode_avro__unknown_and_not_yet(void **state) {
     struct rig g;
@@ -462,50 +484,63 @@ static void test_decode_avro__too_many_types(void **state) {
 
 /* --- many schemas --- */
 
-/* Of Debezium, together with the cache that all workers share. */
+/* A part of ten thousand schemas of Debezium, which may need 64 MiB together with the cache that
+ * all workers share. */
 static void test_decode_avro__ten_thousand_schemas(void **state) {
+    const int part = 5, count = 10000 / part;
     struct rig g;
     char *schema = read_file("debezium.avsc");
     (void)state;
     rig_init(&g, schema);
-    for (int i = 1; i <= 10000; i++) {
+    size_t before = avro_cache_bytes(g.decoder->avro);
+    for (int i = 1; i <= count; i++) {
         char bytes[] = {0, 0, 0, (char)(i >> 8), (char)i, 0};
         struct record r = {.value = slice_of(bytes, sizeof bytes)};
         assert_int_equal(run(&g, ENTITY_ACCOUNT, &r), DECODE_REJECT);
         assert_int_equal(g.why.code, REASON_MALFORMED);
     }
-    assert_true(SCHEMA_CACHE_BYTES_MAX + avro_cache_bytes(g.decoder->avro) < ((size_t)64 << 20));
-    assert_int_equal(g.source.calls, 10000);
+    size_t bytes = before + (size_t)part * (avro_cache_bytes(g.decoder->avro) - before);
+    assert_true(SCHEMA_CACHE_BYTES_MAX + bytes < ((size_t)64 << 20));
+    assert_true(bytes < AVRO_CACHE_BYTES_MAX); /* so that none makes room for another */
+    assert_int_equal(g.source.calls, count);
     struct record first = {.value = BYTES("\0\0\0\0\1\0")};
     (void)run(&g, ENTITY_ACCOUNT, &first);
-    assert_int_equal(g.source.calls, 10000); /* it has kept them all */
+    assert_int_equal(g.source.calls, count); /* it has kept them all */
     rig_release(&g);
     free(schema);
 }
 
-/* Schemas that need much memory: it keeps to its bound, and reads on. */
+/* A short schema that needs much memory: a record of 100 fields, 190 times. */
+static void put_large_schema(struct buf *schema) {
+    buf_put_str(schema, "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"account_id\","
+                        "\"type\":\"string\"},{\"name\":\"s\",\"type\":{\"type\":\"record\","
+                        "\"name\":\"S\",\"fields\":[{\"name\":\"f\",\"type\":\"int\"}");
+    for (int i = 1; i < 100; i++)
+        buf_printf(schema, ",{\"name\":\"f%d\",\"type\":\"int\"}", i);
+    buf_put_str(schema, "]}}");
+    for (int i = 1; i < 190; i++)
+        buf_printf(schema, ",{\"name\":\"s%d\",\"type\":\"S\"}", i);
+    buf_put_str(schema, "]}");
+}
+
+/* It keeps to its bound, and reads on. */
 static void test_decode_avro__bounded_memory(void **state) {
-    struct buf schema = {0};
+    struct buf schema = {0}, value = {0};
     struct rig g;
-    (void)state;
-    buf_put_str(&schema, "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"account_id\","
-                         "\"type\":\"string\"}");
-    for (int i = 0; i < 4000; i++)
-        buf_printf(&schema, ",{\"name\":\"f%d\",\"type\":\"int\"}", i);
-    buf_put_str(&schema, "]}");
-    rig_init(&g, buf_cstr(&schema));
-    struct buf value = {0};
-    buf_put(&value, "\0\0\0\0\0\4A1", 8);
-    for (int i = 0; i < 4000; i++)
-        buf_put_byte(&value, 0);
     size_t most = 0, bytes = 0;
+    (void)state;
+    put_large_schema(&schema);
+    rig_init(&g, buf_cstr(&schema));
+    buf_put(&value, "\0\0\0\0\0\4A1", 8);
+    for (int i = 0; i < 19000; i++)
+        buf_put_byte(&value, 0);
     for (int i = 0; bytes >= most; i++) {
         value.p[3] = (char)(i >> 8);
         value.p[4] = (char)i;
         check_value(&g, (struct record){.value = buf_slice(&value)}, REASON_NONE, NULL);
         bytes = avro_cache_bytes(g.decoder->avro);
         most = bytes > most ? bytes : most;
-        assert_true(i < 2000);
+        assert_true(i < 1000);
     }
     assert_true(most > AVRO_CACHE_BYTES_MAX / 2);
     assert_true(most < AVRO_CACHE_BYTES_MAX + ((size_t)1 << 20));
@@ -523,6 +558,7 @@ int main(void) {
         cmocka_unit_test(test_decode_avro__headers_without_a_source),
         cmocka_unit_test(test_decode_avro__json_behind_the_id),
         cmocka_unit_test(test_decode_avro__schemas_that_cannot_be_used),
+        cmocka_unit_test(test_decode_avro__long_errors),
         cmocka_unit_test(test_decode_avro__unknown_and_not_yet),
         cmocka_unit_test(test_decode_avro__a_delete_waits_for_its_key),
         cmocka_unit_test(test_decode_avro__one_schema_for_several),
