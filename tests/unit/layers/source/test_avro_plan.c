@@ -19,7 +19,6 @@ struct writer {
     struct rng rng;
     struct buf text;
     int names; /* types so far */
-    int named_count;
 };
 
 static void put_type(struct writer *w, int depth, bool in_union);
@@ -134,20 +133,25 @@ static void fill_union(struct rng *rng, avro_value_t *v) {
     fill(rng, &branch);
 }
 
-static void fill(struct rng *rng, avro_value_t *v) {
+static void fill_bytes(struct rng *rng, avro_value_t *v) {
     char bytes[64] = {0};
     size_t n = (size_t)rng_below(rng, 40);
     for (size_t i = 0; i < n; i++)
         bytes[i] = (char)(' ' + rng_below(rng, 90));
+    if (avro_value_get_type(v) == AVRO_STRING)
+        avro_value_set_string_len(v, bytes, n + 1);
+    else if (avro_value_get_type(v) == AVRO_BYTES)
+        avro_value_set_bytes(v, bytes, n);
+    else
+        avro_value_set_fixed(v, bytes, (size_t)avro_schema_fixed_size(avro_value_get_schema(v)));
+}
+
+static void fill(struct rng *rng, avro_value_t *v) {
     switch (avro_value_get_type(v)) {
     case AVRO_STRING:
-        avro_value_set_string_len(v, bytes, n + 1);
-        break;
     case AVRO_BYTES:
-        avro_value_set_bytes(v, bytes, n);
-        break;
     case AVRO_FIXED:
-        avro_value_set_fixed(v, bytes, (size_t)avro_schema_fixed_size(avro_value_get_schema(v)));
+        fill_bytes(rng, v);
         break;
     case AVRO_INT32:
         avro_value_set_int(v, (int32_t)rng_any(rng));
@@ -199,59 +203,71 @@ static void give_slots(struct avro_node *n, int16_t *next) {
             give_slots(&n->children[i], next);
 }
 
-static void check_scalar(const struct avro_slot *got, avro_value_t *v) {
-    union {
-        const char *text;
-        const void *bytes;
-        int32_t i;
-        int64_t l;
-        float f;
-        double d;
-        int b;
-    } a;
-    size_t n;
+/* What avro-c has as a string, bytes or fixed. */
+static struct slice bytes_of(avro_value_t *v) {
+    const char *text = NULL;
+    const void *bytes = NULL;
+    size_t n = 0;
+    if (avro_value_get_type(v) == AVRO_STRING) {
+        avro_value_get_string(v, &text, &n);
+        return slice_of(text, n - 1);
+    }
+    if (avro_value_get_type(v) == AVRO_BYTES)
+        avro_value_get_bytes(v, &bytes, &n);
+    else
+        avro_value_get_fixed(v, &bytes, &n);
+    return slice_of(bytes, n);
+}
+
+/* An int, long, boolean, or the number of an enum's symbol. */
+static int64_t number_of(avro_value_t *v) {
+    int32_t i = 0;
+    int64_t l = 0;
+    if (avro_value_get_type(v) == AVRO_INT64)
+        avro_value_get_long(v, &l);
+    else if (avro_value_get_type(v) == AVRO_INT32)
+        avro_value_get_int(v, &i);
+    else if (avro_value_get_type(v) == AVRO_BOOLEAN)
+        avro_value_get_boolean(v, &i);
+    else
+        avro_value_get_enum(v, &i);
+    return l + i;
+}
+
+static void check_floating(const struct avro_slot *got, avro_value_t *v) {
+    float f;
+    double d;
     uint32_t bits32;
     uint64_t bits64;
-    switch (avro_value_get_type(v)) {
-    case AVRO_STRING:
-        avro_value_get_string(v, &a.text, &n);
-        assert_true(slice_eq(got->bytes, slice_of(a.text, n - 1)));
-        break;
-    case AVRO_BYTES:
-        avro_value_get_bytes(v, &a.bytes, &n);
-        assert_true(slice_eq(got->bytes, slice_of(a.bytes, n)));
-        break;
-    case AVRO_FIXED:
-        avro_value_get_fixed(v, &a.bytes, &n);
-        assert_true(slice_eq(got->bytes, slice_of(a.bytes, n)));
-        break;
-    case AVRO_INT32:
-        avro_value_get_int(v, &a.i);
-        assert_int_equal(got->number, a.i);
-        break;
-    case AVRO_INT64:
-        avro_value_get_long(v, &a.l);
-        assert_int_equal(got->number, a.l);
-        break;
-    case AVRO_FLOAT:
-        avro_value_get_float(v, &a.f);
-        memcpy(&bits32, &a.f, sizeof bits32);
+    if (avro_value_get_type(v) == AVRO_FLOAT) {
+        avro_value_get_float(v, &f);
+        memcpy(&bits32, &f, sizeof bits32);
         bits32 = htole32(bits32);
         assert_true(slice_eq(got->bytes, slice_of(&bits32, sizeof bits32)));
-        break;
-    case AVRO_DOUBLE:
-        avro_value_get_double(v, &a.d);
-        memcpy(&bits64, &a.d, sizeof bits64);
+    } else {
+        avro_value_get_double(v, &d);
+        memcpy(&bits64, &d, sizeof bits64);
         bits64 = htole64(bits64);
         assert_true(slice_eq(got->bytes, slice_of(&bits64, sizeof bits64)));
+    }
+}
+
+static void check_scalar(const struct avro_slot *got, avro_value_t *v) {
+    switch (avro_value_get_type(v)) {
+    case AVRO_STRING:
+    case AVRO_BYTES:
+    case AVRO_FIXED:
+        assert_true(slice_eq(got->bytes, bytes_of(v)));
         break;
+    case AVRO_INT32:
+    case AVRO_INT64:
     case AVRO_BOOLEAN:
-        avro_value_get_boolean(v, &a.b);
-        assert_int_equal(got->number, a.b);
-        break;
     case AVRO_ENUM:
-        avro_value_get_enum(v, &a.b);
-        assert_int_equal(got->number, a.b);
+        assert_int_equal(got->number, number_of(v));
+        break;
+    case AVRO_FLOAT:
+    case AVRO_DOUBLE:
+        check_floating(got, v);
         break;
     default:
         break;
