@@ -541,6 +541,10 @@ def flattened() -> None:
         fields={"account_id": "A1"},
     )
     vectors[-1]["bytes"] += "ffffff"
+    value = {"account_id": "A1", "account_type": b"__debezium_unavailable_value"}
+    schema = record(("account_id", "string"), ("account_type", "bytes"))
+    same = {"account_id": "A1", "account_type": "__debezium_unavailable_value"}
+    add_same("flat: bytes that were not logged", schema, value, same)
 
 
 def keys() -> None:
