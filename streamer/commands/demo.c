@@ -331,7 +331,7 @@ int command_demo(const struct config *c, bool once) {
     signals_block(false);
     struct service *s = service_start(&quiet, true, &e);
     if (s == NULL)
-        return command_fail(&e);
+        return signals_stop_is_pending() ? EXIT_DONE : command_fail(&e);
     int code = show(c, s, once, &e);
     return service_stop(s, &e) || code != EXIT_DONE ? code : command_fail(&e);
 }

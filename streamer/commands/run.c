@@ -30,7 +30,7 @@ int command_run(const struct config *c, bool embedded, const struct config_sourc
     struct service *s = service_start(c, embedded, &e);
     start_watch_end(watch);
     if (s == NULL)
-        return command_fail_in_log(&e);
+        return signals_stop_is_pending() ? EXIT_DONE : command_fail_in_log(&e);
     while (service_wait(s) == SERVICE_RELOAD) {
         if (on_terminal && !isatty(STDIN_FILENO)) /* a terminal that is closed sends SIGHUP, too */
             (void)kill(getpid(), SIGTERM);

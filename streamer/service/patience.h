@@ -16,7 +16,7 @@ struct patience {
 };
 
 /* Waits before another try after the failure `e`, which it logs and shows in `starting`. False if
- * retry.timeout is over: then `e` says so. */
+ * retry.timeout is over or a signal to stop is pending: then `e` says so. */
 bool patience_wait(struct patience *p, const struct config *c, struct starting *starting,
                    struct err *e);
 
