@@ -81,22 +81,6 @@ static enum registry_result bad_answer(const struct registry_request *q, const c
     return REGISTRY_UNAVAILABLE;
 }
 
-static void set_type(struct registry_schema *out, enum registry_type type, struct slice name) {
-    out->type = type;
-    (void)snprintf(out->type_name, sizeof out->type_name, "%.*s", (int)name.n, name.p);
-}
-
-static void read_type(const cJSON *answer, struct registry_schema *out) {
-    struct slice type = json_text(json_member(answer, "schemaType"));
-    if (type.p == NULL)
-        type = slice_str("AVRO"); /* for which it is left out */
-    set_type(out,
-             slice_eq(type, slice_str("AVRO"))   ? REGISTRY_AVRO
-             : slice_eq(type, slice_str("JSON")) ? REGISTRY_JSON
-                                                 : REGISTRY_OTHER,
-             type);
-}
-
 /* --- references --- */
 
 /* All schemas that one needs, each behind those that it needs itself. */
@@ -151,12 +135,12 @@ static enum registry_result add_reference(struct registry *r, const char *path,
     enum registry_result result = registry_http_ask(r->http, &q, e);
     if (result != REGISTRY_OK)
         return result;
-    struct slice text = json_text(json_member(q.answer, "schema"));
+    struct slice text = json_text(json_member(q.answer.json, "schema"));
     if (text.p == NULL)
         return bad_answer(&q, "schema", e);
     struct buf own = {0};
     buf_set(&own, text);
-    result = add_references(r, q.answer, refs, e);
+    result = add_references(r, q.answer.json, refs, e);
     buf_put_slice(&refs->list, buf_slice(&own));
     buf_put_byte(&refs->list, ',');
     buf_release(&own);
@@ -172,10 +156,12 @@ static enum registry_result resolve(struct registry *r, const cJSON *answer,
     enum registry_result result = add_references(r, answer, &refs, e);
     buf_put_slice(&refs.list, buf_slice(&out->text));
     buf_put_byte(&refs.list, ']');
-    if (refs.is_too_much)
-        set_type(out, REGISTRY_OTHER, slice_str("AVRO with too many references"));
-    else
+    if (refs.is_too_much) {
+        out->type = REGISTRY_OTHER;
+        (void)snprintf(out->type_name, sizeof out->type_name, "AVRO with too many references");
+    } else {
         buf_set(&out->text, buf_slice(&refs.list));
+    }
     out->has_references = true;
     buf_release(&refs.list);
     for (size_t i = 0; i < refs.count; i++)
@@ -192,15 +178,11 @@ static enum registry_result get_schema(struct registry *r, const char *path, int
     enum registry_result result = registry_http_ask(r->http, &q, e);
     if (result != REGISTRY_OK)
         return result;
-    struct slice text = json_text(json_member(q.answer, "schema"));
-    if (text.p == NULL)
+    if (!answer_read_schema(&q.answer, id, out))
         return bad_answer(&q, "schema", e);
-    read_type(q.answer, out);
-    out->id = (int32_t)registry_integer(q.answer, "id", id);
-    out->version = (int32_t)registry_integer(q.answer, "version", 0);
-    buf_set(&out->text, text);
-    if (out->type == REGISTRY_AVRO && cJSON_GetArraySize(json_member(q.answer, "references")) > 0)
-        result = resolve(r, q.answer, out, e);
+    if (out->type == REGISTRY_AVRO &&
+        cJSON_GetArraySize(json_member(q.answer.json, "references")) > 0)
+        result = resolve(r, q.answer.json, out, e);
     if (result != REGISTRY_OK)
         registry_schema_release(out);
     return result;
@@ -238,7 +220,7 @@ enum registry_result registry_latest(struct registry *r, const char *subject,
 /* POSTs {"schema": …} to "<before><subject><behind>". `id`: of the answer; NULL: not wanted. */
 static enum registry_result post_schema(struct registry *r, const char *before, const char *subject,
                                         const char *behind, struct slice schema, int32_t *id,
-                                        const cJSON **answer, struct err *e) {
+                                        struct answer *answer, struct err *e) {
     struct buf path = {0}, body = {0};
     buf_put_str(&path, before);
     put_escaped(&path, slice_str(subject));
@@ -248,7 +230,7 @@ static enum registry_result post_schema(struct registry *r, const char *before, 
     buf_put_byte(&body, '}');
     struct registry_request q = {.path = buf_cstr(&path), .body = buf_cstr(&body)};
     enum registry_result result = registry_http_ask(r->http, &q, e);
-    int64_t number = registry_integer(q.answer, "id", -1);
+    int64_t number = answer_number(&q.answer, "id", -1);
     if (result == REGISTRY_OK && id != NULL && (number < 0 || number > INT32_MAX))
         result = bad_answer(&q, "id", e);
     else if (result == REGISTRY_OK && id != NULL)
@@ -261,23 +243,19 @@ static enum registry_result post_schema(struct registry *r, const char *before, 
 
 enum registry_result registry_find(struct registry *r, const char *subject, struct slice schema,
                                    int32_t *id, struct err *e) {
-    const cJSON *answer;
+    struct answer answer;
     return post_schema(r, "/subjects/", subject, "", schema, id, &answer, e);
 }
 
 enum registry_result registry_register(struct registry *r, const char *subject, struct slice schema,
                                        int32_t *id, struct err *e) {
-    const cJSON *answer;
+    struct answer answer;
     return post_schema(r, "/subjects/", subject, "/versions", schema, id, &answer, e);
 }
 
-static void set_incompatible(const char *subject, const cJSON *answer, struct err *e) {
+static void set_incompatible(const char *subject, const struct answer *answer, struct err *e) {
     struct buf text = {0};
-    const cJSON *message;
-    cJSON_ArrayForEach(message, json_member(answer, "messages")) {
-        buf_put_str(&text, text.n > 0 ? "; " : "");
-        registry_put_shown(&text, json_text(message));
-    }
+    answer_put_reasons(&text, answer);
     (void)err_set(e, ERR_STOP, "schema registry: subject %s does not take our schema: %s", subject,
                   text.n > 0 ? buf_cstr(&text) : "it is not compatible with the newest version");
     buf_release(&text);
@@ -285,15 +263,15 @@ static void set_incompatible(const char *subject, const cJSON *answer, struct er
 
 enum registry_result registry_check(struct registry *r, const char *subject, struct slice schema,
                                     struct err *e) {
-    const cJSON *answer;
+    struct answer answer;
     enum registry_result result =
         post_schema(r, "/compatibility/subjects/", subject, "/versions/latest?verbose=true", schema,
                     NULL, &answer, e);
     if (result == REGISTRY_UNKNOWN) /* a first version is compatible with all that there is */
         return REGISTRY_OK;
-    if (result != REGISTRY_OK || cJSON_IsTrue(json_member(answer, "is_compatible")))
+    if (result != REGISTRY_OK || cJSON_IsTrue(json_member(answer.json, "is_compatible")))
         return result;
-    set_incompatible(subject, answer, e);
+    set_incompatible(subject, &answer, e);
     return REGISTRY_INCOMPATIBLE;
 }
 

@@ -1,6 +1,5 @@
 #include "streamer/registry/registry_http.h"
 
-#include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
 
 #include <curl/curl.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #define CONTENT_TYPE "application/vnd.schemaregistry.v1+json"
-#define SHOWN_MAX 300 /* bytes of an answer, in an error */
 
 struct registry_http {
     void (*counted)(void *context, enum registry_result result);
@@ -63,10 +61,9 @@ static bool send_request(struct registry_http *h, struct registry_request *q) {
     buf_clear(&h->body);
     h->why[0] = '\0';
     h->is_too_long = false;
-    q->status = 0;
     CURLcode code = set_target(h, q) ? curl_easy_perform(h->easy) : CURLE_FAILED_INIT;
     if (code == CURLE_OK)
-        code = curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &q->status);
+        code = curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &q->answer.status);
     if (h->is_too_long)
         (void)snprintf(h->why, sizeof h->why, "the answer has more than %zu bytes",
                        REGISTRY_ANSWER_BYTES_MAX);
@@ -75,59 +72,27 @@ static bool send_request(struct registry_http *h, struct registry_request *q) {
     return code == CURLE_OK;
 }
 
-/* --- what an answer means --- */
+/* --- one question --- */
 
-int64_t registry_integer(const cJSON *object, const char *member, int64_t otherwise) {
-    int64_t number;
-    struct slice text = json_text(json_member(object, member));
-    bool ok = text.p != NULL && decimal_parse_integer(text, &number) == DECIMAL_OK;
-    return ok ? number : otherwise;
-}
-
-/* Anybody who serves HTTP may answer 404. Only with a registry's own code it means "unknown". */
-static enum registry_result result_of(const struct registry_request *q) {
-    int64_t code = registry_integer(q->answer, "error_code", 0);
-    if (q->status == 200)
-        return q->answer != NULL ? REGISTRY_OK : REGISTRY_UNAVAILABLE;
-    if (q->status == 401 || q->status == 403)
-        return REGISTRY_REFUSED;
-    if (q->status == 404 && code >= 40400 && code <= 40499)
-        return REGISTRY_UNKNOWN;
-    if (q->status == 409)
-        return REGISTRY_INCOMPATIBLE;
-    if (q->status == 408 || q->status == 429 || q->status >= 500 || q->answer == NULL)
-        return REGISTRY_UNAVAILABLE;
-    return REGISTRY_REFUSED;
-}
-
-void registry_put_shown(struct buf *out, struct slice text) {
-    size_t n = text.n < SHOWN_MAX ? text.n : SHOWN_MAX;
-    for (size_t i = 0; i < n; i++)
-        buf_put_byte(out, (unsigned char)text.p[i] < ' ' ? ' ' : text.p[i]);
-    buf_put_str(out, n < text.n ? "..." : "");
-}
-
-static void put_why(const struct registry_http *h, const struct registry_request *q,
-                    struct buf *out) {
-    struct slice message = json_text(json_member(q->answer, "message"));
-    if (q->status == 0) {
-        registry_put_shown(out, slice_str(h->why));
+static void put_why(const struct registry_http *h, const struct answer *a, struct buf *out) {
+    if (a->status == 0) {
+        buf_put_str(out, h->why);
         return;
     }
-    struct slice text = message.p != NULL ? message : buf_slice(&h->body);
-    buf_printf(out, "status %ld%s", q->status, text.n > 0 ? ": " : "");
-    registry_put_shown(out, text);
-    if (q->status == 401 || q->status == 403)
+    buf_printf(out, "status %ld", a->status);
+    buf_put_str(out, h->body.n > 0 ? ": " : "");
+    answer_put_error(out, a, buf_slice(&h->body));
+    if (a->status == 401 || a->status == 403)
         buf_put_str(out, "; check schema.registry.basic.auth.user.info, "
                          "schema.registry.bearer.token and what that user may do");
-    else if (q->status == 200)
+    else if (a->status == 200)
         buf_put_str(out, "; this is no JSON, check schema.registry.url");
 }
 
 static void set_error(const struct registry_http *h, const struct registry_request *q,
                       enum registry_result result, struct err *e) {
     struct buf why = {0};
-    put_why(h, q, &why);
+    put_why(h, &q->answer, &why);
     (void)err_set(e, result == REGISTRY_UNAVAILABLE ? ERR_RETRY : ERR_STOP,
                   "schema registry %s: %s %s: %s", q->url, q->body == NULL ? "GET" : "POST",
                   q->path, buf_cstr(&why));
@@ -136,9 +101,12 @@ static void set_error(const struct registry_http *h, const struct registry_reque
 
 static enum registry_result ask_one(struct registry_http *h, struct registry_request *q,
                                     struct err *e) {
-    bool is_answered = send_request(h, q);
-    q->answer = is_answered ? json_parse(&h->json, buf_slice(&h->body)) : NULL;
-    enum registry_result result = is_answered ? result_of(q) : REGISTRY_UNAVAILABLE;
+    enum registry_result result = REGISTRY_UNAVAILABLE;
+    q->answer = (struct answer){0};
+    if (send_request(h, q)) {
+        q->answer.json = json_parse(&h->json, buf_slice(&h->body));
+        result = answer_result(&q->answer);
+    }
     if (result != REGISTRY_OK)
         set_error(h, q, result, e);
     if (h->counted != NULL)

@@ -3,7 +3,7 @@
 #ifndef STREAMER_REGISTRY_REGISTRY_HTTP_H
 #define STREAMER_REGISTRY_REGISTRY_HTTP_H
 
-#include "streamer/base/json.h"
+#include "streamer/registry/answer.h"
 #include "streamer/registry/registry.h"
 
 struct registry_http;
@@ -12,10 +12,8 @@ struct registry_request {
     const char *path; /* behind the registry's URL */
     const char *body; /* JSON; NULL: GET, else POST */
 
-    /* The answer. */
-    const char *url;     /* of the registry that gave it */
-    long status;         /* 0: there is none */
-    const cJSON *answer; /* owned by the client, until its next request; NULL: it is no JSON */
+    const char *url;      /* of the registry that answered */
+    struct answer answer; /* its JSON is the client's, until the next request */
 };
 
 /* As registry_new, registry_free and registry_cancel. */
@@ -24,13 +22,8 @@ void registry_http_free(struct registry_http *h);
 void registry_http_cancel(struct registry_http *h);
 
 /* Asks each URL until one does not answer REGISTRY_UNAVAILABLE. Sets `e` unless the result is
- * REGISTRY_OK; then `answer` is not NULL. */
+ * REGISTRY_OK; then the answer is JSON. */
 enum registry_result registry_http_ask(struct registry_http *h, struct registry_request *q,
                                        struct err *e);
-
-/* Appends text that a registry sent, for an error: one line, not too long. */
-void registry_put_shown(struct buf *out, struct slice text);
-/* The integer of a member of a JSON object; `otherwise` if there is none. */
-int64_t registry_integer(const cJSON *object, const char *member, int64_t otherwise);
 
 #endif
