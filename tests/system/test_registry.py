@@ -3,8 +3,10 @@ schemas."""
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import confluent_kafka
 import pytest
 from kafka import ROOT
 from logins import Authority
@@ -240,6 +242,99 @@ def test_registry__an_incompatible_one_stops_the_start(registry: Registry, tmp_p
         assert streamer.wait_exit() == 1
         last = streamer.stderr.read_text().splitlines()[-1]
         assert "subject account_summary-value does not take our schema" in last
+
+
+# --- records that wait for it
+
+CUSTOMER = Schema(
+    """{"type": "record", "name": "customer", "fields": [
+    {"name": "customer_id", "type": "long"}, {"name": "customer_name", "type": "string"},
+    {"name": "has_loan", "type": "boolean"}]}"""
+)
+
+
+def framed_customer(schema_id: int, customer_id: int) -> bytes:
+    """By hand, as the specification of Avro has it: zigzag, length and text, a byte."""
+    row = bytes([customer_id * 2]) + bytes([3 * 2]) + b"Ada" + b"\x01"
+    return b"\x00" + schema_id.to_bytes(4, "big") + row
+
+
+def produce(streamer: EmbeddedStreamer, topic: str, partition: int, value: bytes) -> None:
+    producer = confluent_kafka.Producer({"bootstrap.servers": streamer.bootstrap()})
+    producer.produce(topic, value, partition=partition)
+    assert producer.flush(60) == 0
+
+
+def applied(streamer: EmbeddedStreamer, entity: str) -> float:
+    return total(streamer.metrics(), "streamer_records_applied_total", entity=entity)
+
+
+def test_registry__an_outage_delays_and_quarantines_nothing(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """Another partition goes on; health says what is waited for, and since when."""
+    schema_id = registry.register("customers-value", CUSTOMER)
+    with EmbeddedStreamer(tmp_path, {"schema.registry.url": registry.url}) as streamer:
+        streamer.wait_ready()
+        registry.fault = 503
+        produce(streamer, "customers", 0, framed_customer(schema_id, 7))
+
+        def waits() -> bool:
+            status, reply = streamer.get("/readyz")
+            return status == 503 and registry.url in reply["reason"]
+
+        wait_until("waiting", waits, streamer.stderr, streamer.process)
+        reply = streamer.get("/readyz")[1]
+        assert not reply["ready"]
+        assert "status 503" in reply["reason"]
+        since = datetime.fromisoformat(reply["since"])
+        assert abs(datetime.now(UTC) - since) < timedelta(minutes=10)
+        account = b'{"account_id":"A","customer_id":7,"balance":"1","account_type":"Savings"}'
+        produce(streamer, "accounts", 1, account)
+        wait_until(
+            "applying the account",
+            lambda: applied(streamer, "accounts") == 1,
+            streamer.stderr,
+            streamer.process,
+        )
+        assert applied(streamer, "customers") == 0
+        registry.fault = None
+        streamer.wait_ready()
+        wait_until(
+            "applying the customer",
+            lambda: applied(streamer, "customers") == 1,
+            streamer.stderr,
+            streamer.process,
+        )
+        metrics = streamer.metrics()
+        assert total(metrics, "streamer_records_quarantined_total") == 0
+        assert total(metrics, "streamer_registry_requests_total", result="unavailable") > 0
+        assert streamer.get("/v1/customers/7")[1]["customer_name"] == "ada"
+        produce(streamer, "customers", 0, framed_customer(schema_id + 1, 8))  # unknown
+        wait_until(
+            "quarantining",
+            lambda: total(
+                streamer.metrics(), "streamer_records_quarantined_total", code="unknown_schema"
+            ),
+            streamer.stderr,
+            streamer.process,
+        )
+        streamer.stop()
+
+
+def test_registry__an_outage_while_it_runs_ends_with_retry_timeout(
+    registry: Registry, tmp_path: Path
+) -> None:
+    schema_id = registry.register("customers-value", CUSTOMER)
+    limited = {"schema.registry.url": registry.url, "retry.timeout": "1s"}
+    with EmbeddedStreamer(tmp_path, limited) as streamer:
+        streamer.wait_ready()
+        registry.fault = 503
+        produce(streamer, "customers", 0, framed_customer(schema_id, 7))
+        assert streamer.wait_exit() == 1
+        last = streamer.stderr.read_text().splitlines()[-1]
+        assert "gave up after retry.timeout: schema registry" in last
+        assert "status 503" in last
 
 
 def test_registry__check_connect_asks_it(registry: Registry, tmp_path: Path) -> None:
