@@ -40,6 +40,7 @@ struct schema_cache {
     pthread_mutex_t lock; /* over all that follows */
     pthread_cond_t changed;
     bool stopping;
+    struct registry *next; /* the thread takes it in place of o.registry; NULL: none */
     struct bucket buckets[BUCKETS];
     struct entries asked; /* the one that is fetched next first; what has failed behind the rest */
     struct entries known; /* the one that was used last at the end */
@@ -285,7 +286,7 @@ static void back_off(struct schema_cache *c, int64_t *wait_ms) {
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     int64_t ns = until.tv_nsec + *wait_ms * 1000000;
     until.tv_sec += ns / 1000000000, until.tv_nsec = ns % 1000000000;
-    while (!c->stopping && !has_untried(c) &&
+    while (!c->stopping && c->next == NULL && !has_untried(c) &&
            pthread_cond_timedwait(&c->changed, &c->lock, &until) != ETIMEDOUT)
         ;
     *wait_ms = 2 * *wait_ms < SCHEMA_CACHE_RETRY_MAX_MS ? 2 * *wait_ms : SCHEMA_CACHE_RETRY_MAX_MS;
@@ -303,11 +304,19 @@ static void fetch_first(struct schema_cache *c, int64_t *wait_ms) {
     if (result == REGISTRY_OK || result == REGISTRY_UNKNOWN) {
         note_answer(c, x, result, &schema);
         *wait_ms = RETRY_MIN_MS;
-    } else if (!c->stopping) {
+    } else if (!c->stopping && c->next == NULL) { /* else the request was given up */
         note_failure(c, x, &e);
         back_off(c, wait_ms);
     }
     buf_release(&schema.text);
+}
+
+static void take_next(struct schema_cache *c) {
+    if (c->next == NULL)
+        return;
+    registry_free(c->o.registry);
+    c->o.registry = c->next;
+    c->next = NULL;
 }
 
 static void *run(void *cache) {
@@ -315,6 +324,7 @@ static void *run(void *cache) {
     int64_t wait_ms = RETRY_MIN_MS;
     (void)pthread_mutex_lock(&c->lock);
     while (!c->stopping) {
+        take_next(c);
         if (c->asked_count > 0)
             fetch_first(c, &wait_ms);
         else
@@ -403,12 +413,21 @@ struct schema_cache *schema_cache_new(const struct schema_cache_options *options
     return NULL;
 }
 
+void schema_cache_renew(struct schema_cache *c, struct registry *registry) {
+    (void)pthread_mutex_lock(&c->lock);
+    registry_free(c->next);
+    c->next = registry;
+    registry_cancel(c->o.registry);
+    (void)pthread_cond_signal(&c->changed);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
 static void stop_thread(struct schema_cache *c) {
     (void)pthread_mutex_lock(&c->lock);
     c->stopping = true;
+    registry_cancel(c->o.registry);
     (void)pthread_cond_signal(&c->changed);
     (void)pthread_mutex_unlock(&c->lock);
-    registry_cancel(c->o.registry);
     (void)pthread_join(c->thread, NULL);
 }
 
@@ -430,6 +449,7 @@ void schema_cache_free(struct schema_cache *c) {
     forget_all(c);
     (void)pthread_cond_destroy(&c->changed);
     (void)pthread_mutex_destroy(&c->lock);
+    registry_free(c->next);
     registry_free(c->o.registry);
     free(c);
 }

@@ -34,6 +34,10 @@ struct schema_cache_options {
 struct schema_cache *schema_cache_new(const struct schema_cache_options *options, struct err *e);
 void schema_cache_free(struct schema_cache *c); /* NULL is allowed */
 
+/* Asks through another client from now on: with new secrets. It belongs to the cache, which must
+ * have had one before. Any thread. */
+void schema_cache_renew(struct schema_cache *c, struct registry *registry);
+
 /* The port for decoders; the cache's. */
 struct schema_source *schema_cache_source(struct schema_cache *c);
 

@@ -272,17 +272,28 @@ bool service_wait_ms(struct service *s, int64_t ms) {
 /* --- reload */
 
 /* The settings with which clients log in. */
-static void take_kafka(struct config *to, const struct config *from) {
+static void take_logins(struct config *to, const struct config *from) {
+    to->registry = from->registry;
     to->bootstrap = from->bootstrap;
     to->kafka = from->kafka;
     to->kafka_count = from->kafka_count;
+}
+
+/* NULL with `e`: there can be none; NULL with ERR_NONE: there is none. */
+static struct registry *new_registry(struct service *s, const struct config *c, struct err *e) {
+    *e = (struct err){0};
+    if (has_registry(s) != (c->registry.urls[0] != '\0'))
+        (void)err_set(e, ERR_CONFIG, "schema.registry.url: a registry comes or goes by a restart");
+    else if (has_registry(s))
+        return registry_of_config(c, count_request, s, e);
+    return NULL;
 }
 
 /* The guard of logins is not asked, because a broker that refuses the present login may accept the
  * new one. The watch of brokers is not told, because a broker that refuses a login is not lost. */
 static bool can_take_over(const struct service *s, const struct config *fresh, struct err *e) {
     struct config candidate = s->config;
-    take_kafka(&candidate, fresh);
+    take_logins(&candidate, fresh);
     candidate.logins = NULL;
     candidate.brokers = NULL;
     if (s->is_embedded)
@@ -296,11 +307,14 @@ static void forget_refusals(struct service *s) {
     s->config.logins = login_guard_new();
 }
 
-static void renew_workers(struct service *s, const struct config *fresh) {
+static void renew_workers(struct service *s, const struct config *fresh,
+                          struct registry *registry) {
     peers_pause(s->http.peers);
     bool ok = workers_stop(&s->workers, &s->reload_failure);
     forget_refusals(s);
-    take_kafka(&s->config, fresh);
+    take_logins(&s->config, fresh);
+    if (registry != NULL)
+        schema_cache_renew(s->schemas, registry);
     config_release(&s->reloaded);
     s->reloaded = *fresh;
     ok = ok && workers_begin(&s->workers, &s->reload_failure) &&
@@ -314,9 +328,11 @@ bool service_reload(struct service *s, const struct config *fresh, struct err *e
     stop_limit_begin_at_signal(&limit);
     if (s->is_told_ready)
         notify_send("RELOADING=1");
-    bool ok = can_take_over(s, fresh, e);
+    struct registry *registry = NULL;
+    bool ok = can_take_over(s, fresh, e) &&
+              ((registry = new_registry(s, fresh, e)) != NULL || e->class == ERR_NONE);
     if (ok)
-        renew_workers(s, fresh);
+        renew_workers(s, fresh, registry);
     if (s->is_told_ready)
         notify_send("READY=1");
     if (!signals_stop_is_pending()) /* else the limit holds for the stop that follows */

@@ -74,6 +74,15 @@ struct rig {
     struct schema_cache *cache;
 };
 
+static struct registry *make_client(const char *url) {
+    struct err e;
+    const struct registry_options o = {
+        .urls = url, .user_info = "", .bearer_token = "", .ca = "", .certificate = "", .key = ""};
+    struct registry *r = registry_new(&o, &e);
+    assert_non_null(r);
+    return r;
+}
+
 static void note_giving_up(void *context) {
     ((struct rig *)context)->times_given_up++;
 }
@@ -82,19 +91,12 @@ static void rig_init(struct rig *r, const char *directory) {
     struct err e;
     *r = (struct rig){.clock.clock.now_us = ahead_us};
     r->server = web_server_start(play, &r->fake);
-    const struct registry_options registry = {.urls = web_server_url(r->server),
-                                              .user_info = "",
-                                              .bearer_token = "",
-                                              .ca = "",
-                                              .certificate = "",
-                                              .key = ""};
-    const struct schema_cache_options o = {.registry = registry_new(&registry, &e),
+    const struct schema_cache_options o = {.registry = make_client(web_server_url(r->server)),
                                            .directory = directory,
                                            .patience_ms = 3600000,
                                            .gave_up = note_giving_up,
                                            .context = r,
                                            .clock = &r->clock.clock};
-    assert_non_null(o.registry);
     r->cache = schema_cache_new(&o, &e);
     assert_non_null(r->cache);
 }
@@ -258,6 +260,29 @@ static void test_schema_cache__nobody_waits_any_more(void **state) {
     rig_release(&r);
 }
 
+/* A new client takes over, also while the old one waits for an answer. */
+static void test_schema_cache__renewed(void **state) {
+    (void)state;
+    struct rig r;
+    struct schema_text s = {0};
+    struct err why;
+    struct fake well = {0};
+    rig_init(&r, "");
+    struct web_server *other = web_server_start(play, &well);
+    r.fake.hangs = true;
+    assert_int_equal(look(&r, 1, &s), SCHEMA_NOT_NOW);
+    wait_for_requests(&r, 1);
+    schema_cache_renew(r.cache, make_client(WEB_NOBODY));
+    schema_cache_renew(r.cache, make_client(web_server_url(other)));
+    assert_int_equal(wait_for(&r, 1, &s), SCHEMA_FOUND);
+    assert_int_equal(schema_cache_down_since_ms(r.cache, &why), 0);
+    assert_int_equal(r.fake.requests, 1);
+    assert_int_equal(well.requests, 1);
+    buf_release(&s.text);
+    rig_release(&r);
+    web_server_stop(other);
+}
+
 static void test_schema_cache__stops_while_a_request_hangs(void **state) {
     (void)state;
     struct rig r;
@@ -419,6 +444,7 @@ int main(void) {
         cmocka_unit_test(test_schema_cache__others_go_on),
         cmocka_unit_test(test_schema_cache__patience_ends),
         cmocka_unit_test(test_schema_cache__nobody_waits_any_more),
+        cmocka_unit_test(test_schema_cache__renewed),
         cmocka_unit_test(test_schema_cache__stops_while_a_request_hangs),
         cmocka_unit_test(test_schema_cache__ten_thousand_ids),
         cmocka_unit_test(test_schema_cache__evicts_the_least_recently_used),
