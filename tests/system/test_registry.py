@@ -8,10 +8,11 @@ from pathlib import Path
 
 import confluent_kafka
 import pytest
-from kafka import ROOT
+from kafka import ROOT, KafkaBroker
 from logins import Authority
 from process import free_ports, wait_until
 from registry import Registry, Schema, basic
+from scenario import Scenario
 from streamer import EmbeddedStreamer, run_once, total
 
 NAMES = (
@@ -335,6 +336,39 @@ def test_registry__an_outage_while_it_runs_ends_with_retry_timeout(
         last = streamer.stderr.read_text().splitlines()[-1]
         assert "gave up after retry.timeout: schema registry" in last
         assert "status 503" in last
+
+
+def test_registry__a_new_login_is_taken_over(broker: KafkaBroker, tmp_path: Path) -> None:
+    """SIGHUP, while a record waits because the old login is refused."""
+    login = tmp_path / "login"
+    login.write_text("bank:old")
+    with Registry(authorization=basic("bank:new")) as registry:
+        schema_id = registry.register("customers-value", CUSTOMER)
+        settings = {
+            "schema.registry.url": registry.url,
+            "schema.registry.basic.auth.user.info.file": str(login),
+        }
+        with Scenario(broker, tmp_path, (1, 1), settings) as s:
+            s.streamer.start()
+            s.streamer.wait_ready()
+            producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap})
+            producer.produce(s.streamer.topic("customers"), framed_customer(schema_id, 7))
+            assert producer.flush(60) == 0
+
+            def refused() -> bool:
+                return "status 401" in s.streamer.get("/readyz")[1]["reason"]
+
+            wait_until("refused", refused, s.streamer.stderr, s.streamer.process)
+            login.write_text("bank:new")
+            assert "are read again" in s.streamer.reload()
+            s.streamer.wait_ready()
+            wait_until(
+                "applying the customer",
+                lambda: total(s.streamer.metrics(), "streamer_records_applied_total") == 1,
+                s.streamer.stderr,
+                s.streamer.process,
+            )
+            s.streamer.stop()
 
 
 def test_registry__check_connect_asks_it(registry: Registry, tmp_path: Path) -> None:
