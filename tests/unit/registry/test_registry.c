@@ -295,6 +295,34 @@ static void test_registry__checks_compatibility(void **state) {
     web_server_stop(server);
 }
 
+/* What the subject has already, maybe as an older version, is neither checked nor registered. */
+static void test_registry__finds_or_registers(void **state) {
+    (void)state;
+    struct script s = SCRIPT({"/subjects/old", 200, "{\"id\":42}"},
+                             {COMPATIBILITY("new"), 200, "{\"is_compatible\":true}"},
+                             {"/subjects/new/versions", 200, "{\"id\":43}"},
+                             {COMPATIBILITY("bad"), 200, "{\"is_compatible\":false}"});
+    struct web_server *server = web_server_start(play, &s);
+    struct registry *r = client_of(none, web_server_url(server));
+    struct slice schema = slice_str("\"string\"");
+    struct err e;
+    int32_t id = 0;
+    assert_int_equal(registry_find_or_register(r, "old", schema, true, &id, &e), REGISTRY_OK);
+    assert_int_equal(id, 42);
+    assert_int_equal(registry_find_or_register(r, "old", schema, false, &id, &e), REGISTRY_OK);
+    assert_int_equal(s.requests, 2);
+    assert_int_equal(registry_find_or_register(r, "new", schema, true, &id, &e), REGISTRY_OK);
+    assert_int_equal(id, 43);
+    assert_int_equal(registry_find_or_register(r, "bad", schema, true, &id, &e),
+                     REGISTRY_INCOMPATIBLE);
+    int before = s.requests;
+    assert_int_equal(registry_find_or_register(r, "new", schema, false, &id, &e), REGISTRY_UNKNOWN);
+    assert_int_equal(s.requests, before + 1);
+    assert_has(e.text, "subject new does not have our schema: register it with");
+    registry_free(r);
+    web_server_stop(server);
+}
+
 /* --- the way there --- */
 
 static void test_registry__logins(void **state) {
@@ -405,6 +433,7 @@ int main(void) {
         cmocka_unit_test(test_registry__too_many_references_are_an_unsupported_schema),
         cmocka_unit_test(test_registry__registers_and_finds),
         cmocka_unit_test(test_registry__checks_compatibility),
+        cmocka_unit_test(test_registry__finds_or_registers),
         cmocka_unit_test(test_registry__logins),
         cmocka_unit_test(test_registry__several_urls),
         cmocka_unit_test(test_registry__an_answer_has_a_longest_size),
