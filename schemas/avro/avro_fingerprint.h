@@ -1,8 +1,8 @@
 /* avro_fingerprint: CRC-64-AVRO of a schema's Parsing Canonical Form, by which single-object
  * encoding names the writer's schema (Avro 1.11 specification, "Parsing Canonical Form for
  * Schemas", "Schema Fingerprints"). avro-c has neither. Pure. */
-#ifndef STREAMER_LAYERS_SOURCE_AVRO_FINGERPRINT_H
-#define STREAMER_LAYERS_SOURCE_AVRO_FINGERPRINT_H
+#ifndef STREAMER_SCHEMAS_AVRO_AVRO_FINGERPRINT_H
+#define STREAMER_SCHEMAS_AVRO_AVRO_FINGERPRINT_H
 
 #include "streamer/base/buf.h"
 

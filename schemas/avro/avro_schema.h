@@ -6,8 +6,8 @@
  * Refused, as nobody could read the bytes in bounded time and memory: recursive types, arrays whose
  * items take no byte, nesting over AVRO_DEPTH_MAX, unions of more than AVRO_BRANCHES_MAX branches,
  * and more than AVRO_NODES_MAX places in all. */
-#ifndef STREAMER_LAYERS_SOURCE_AVRO_SCHEMA_H
-#define STREAMER_LAYERS_SOURCE_AVRO_SCHEMA_H
+#ifndef STREAMER_SCHEMAS_AVRO_AVRO_SCHEMA_H
+#define STREAMER_SCHEMAS_AVRO_AVRO_SCHEMA_H
 
 #include "streamer/base/err.h"
 #include "streamer/base/json.h"
