@@ -1,6 +1,6 @@
 /* rows: every record that leaves the process or rests in it, as a C struct with a descriptor. The
- * descriptor drives both encodings: Avro binary for the state and the internal topics, JSON for the
- * result topics (through codec.h) and HTTP. A test checks each descriptor against
+ * descriptor drives all encodings: Avro binary for the state and the internal topics, JSON for
+ * HTTP, and those of the result topics (codec.h). A test checks each descriptor against
  * schemas/<name>.avsc with avro-c.
  *
  * The slices of a decoded row point into the bytes that it was decoded from. */
@@ -24,9 +24,9 @@ enum row_field_kind {
     ROW_TEXT,          /* struct slice | string | string */
     ROW_BYTES,         /* struct slice | bytes | never in JSON */
     ROW_BOOL,          /* bool | boolean | true, false */
-    ROW_AMOUNT,        /* int64_t, 1/100 | bytes, decimal(18,2) | "16500.00" */
-    ROW_TOTAL,         /* int128, 1/100 | bytes, decimal(38,2) | "16500.00" */
-    ROW_RATE,          /* int64_t, 1/1000 | bytes, decimal(5,3) | "0.015" */
+    ROW_AMOUNT,        /* int64_t, 1/100 | bytes, decimal of scale 2 | "16500.00" */
+    ROW_TOTAL,         /* int128, 1/100 | bytes, decimal of scale 2 | "16500.00" */
+    ROW_RATE,          /* int64_t, 1/1000 | bytes, decimal of scale 3 | "0.015" */
     ROW_TIME,          /* int64_t, epoch ms | long, timestamp-millis | "2024-02-15T00:00:00.000Z" */
     ROW_OPTIONAL_TIME, /* ROW_TIME or TIMESTAMP_NONE | union of null and long | text or null */
 };
@@ -34,14 +34,26 @@ enum row_field_kind {
 struct row_field {
     const char *name;
     enum row_field_kind kind;
+    int precision;    /* of a decimal: how many digits the .avsc promises to readers; else 0 */
     size_t offset;    /* in the struct */
     char in_json[32]; /* the JSON text before its value: ,"name": */
     size_t in_json_n;
 };
 
+/* The types of the rows of the result topics, for arrays by type. */
+enum row_result {
+    ROW_CUSTOMER_HISTORY,
+    ROW_ACCOUNT_HISTORY,
+    ROW_ACCOUNT_WITH_CUSTOMER,
+    ROW_ACCOUNT_SUMMARY,
+    ROW_CUSTOMER_PROFILE,
+    ROW_RESULT_COUNT, /* a type of the state or of the internal topics */
+};
+
 struct row_type {
     const char *name; /* of the Avro record and of its .avsc */
-    size_t size;      /* of the struct */
+    enum row_result result;
+    size_t size; /* of the struct */
     size_t field_count;
     const struct row_field *fields;
 };
@@ -89,6 +101,8 @@ struct customer_profile_row {
 };
 extern const struct row_type customer_history_type, account_history_type,
     account_with_customer_type, account_summary_type, customer_profile_type;
+/* All of them, by enum row_result. */
+extern const struct row_type *const row_result_types[ROW_RESULT_COUNT];
 
 /* --- internal topics and state --- */
 /* The attributes of a version. Two versions of one id differ when these do. */
@@ -123,19 +137,38 @@ void row_put_avro(const struct row_type *type, const void *row, struct buf *out)
  * row. */
 bool row_get_avro(const struct row_type *type, struct slice *in, void *row);
 
-/* The parts of codec_json. Values of result topics are written and read through codec.h.
- *
- * Appends the JSON object of `row`. */
+/* How many decimals a field has: 2 or 3; 0: it is no decimal. */
+int row_decimals(enum row_field_kind kind);
+
+/* Appends the JSON object of `row`, as HTTP answers it. Values of result topics are written and
+ * read through codec.h. */
 void row_put_json(const struct row_type *type, const void *row, struct buf *out);
-/* Reads what row_put_json wrote; ignores unknown members. The slices point into the cJSON tree. */
+/* The same with amounts and rates as numbers: 16500.00, 0.015. */
+void row_put_json_numbers(const struct row_type *type, const void *row, struct buf *out);
+/* The same as Kafka Connect has a struct in JSON: decimals are the base64 of their bytes, times are
+ * milliseconds. */
+void row_put_json_connect(const struct row_type *type, const void *row, struct buf *out);
+/* Reads what row_put_json or row_put_json_numbers wrote. Unknown members are ignored. The slices
+ * point into the cJSON tree. */
 bool row_get_json(const struct row_type *type, const cJSON *object, void *row);
-/* Does the same from the text, and several times faster: a text in exactly the form that
- * row_put_json gives to common values is read without a tree. The slices point into `text`, or into
- * what `json` has parsed last. */
+/* Reads what row_put_json_connect wrote, one field. item == NULL: it is missing. */
+bool row_get_json_connect(enum row_field_kind kind, const cJSON *item, void *p);
+/* Does what row_get_json does from the text, and several times faster: a text in exactly the form
+ * that common values are given is read without a tree. The slices point into `text`, or into what
+ * `json` has parsed last. */
 bool row_read_json(const struct row_type *type, struct json *json, struct slice text, void *row);
 /* Reads only that form. False does not mean that the text is no such row. For row_read_json and
  * tests. */
 bool row_scan_json(const struct row_type *type, struct slice text, void *row);
+
+/* Each puts a value that was read into a field of the row, at `p`. False: a field of this kind does
+ * not have such values.
+ *
+ * `value` is scaled as the field is. */
+bool row_set_decimal(enum row_field_kind kind, int128 value, void *p);
+bool row_set_time(int64_t ms, void *p);
+/* The value is null or missing. */
+bool row_set_nothing(enum row_field_kind kind, void *p);
 
 /* Whether two rows are equal in every field except calculated_at. */
 bool row_same_content(const struct row_type *type, const void *a, const void *b);

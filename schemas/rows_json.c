@@ -1,5 +1,6 @@
-/* The JSON encoding: printing rows, reading them back, and the codec that does both. */
-#include "schemas/codec.h"
+/* Rows as JSON objects: printing them, and reading them back. */
+#include "schemas/rows.h"
+#include "streamer/base/base64.h"
 #include "streamer/base/json.h"
 #include "streamer/base/timestamp.h"
 
@@ -12,15 +13,41 @@ static void put_bool(struct buf *out, bool v) {
         buf_put_str(out, "false");
 }
 
-static void put_quoted_decimal(struct buf *out, int128 v, int scale) {
+static void put_base64_decimal(struct buf *out, int128 v) {
+    char bytes[16];
+    size_t at = out->n;
+    decimal_put_bytes(out, v);
+    size_t n = out->n - at;
+    memcpy(bytes, out->p + at, n);
+    out->n = at;
+    base64_put(out, slice_of(bytes, n));
+}
+
+/* The ways in which rows are written as JSON. They differ in decimals and times. */
+enum style { STYLE_TEXT, STYLE_NUMBERS, STYLE_CONNECT };
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void put_decimal(enum style style, struct buf *out, int128 v, int scale) {
+    if (style == STYLE_NUMBERS) {
+        decimal_put(out, v, scale);
+        return;
+    }
     buf_put_byte(out, '"');
-    decimal_put(out, v, scale);
+    if (style == STYLE_CONNECT)
+        put_base64_decimal(out, v);
+    else
+        decimal_put(out, v, scale);
     buf_put_byte(out, '"');
 }
 
-static void put_json_time(struct buf *out, int64_t ms) {
+INLINE void put_time(enum style style, struct buf *out, int64_t ms) {
     if (ms == TIMESTAMP_NONE) {
         buf_put_str(out, "null");
+        return;
+    }
+    if (style == STYLE_CONNECT) {
+        buf_put_int(out, ms);
         return;
     }
     buf_put_byte(out, '"');
@@ -28,7 +55,9 @@ static void put_json_time(struct buf *out, int64_t ms) {
     buf_put_byte(out, '"');
 }
 
-void row_put_json(const struct row_type *type, const void *row, struct buf *out) {
+/* It is a part of each of its callers, so that none asks for the style in each field. */
+INLINE void put_object(enum style style, const struct row_type *type, const void *row,
+                       struct buf *out) {
     size_t start = out->n;
     for (size_t i = 0; i < type->field_count; i++) {
         const struct row_field *f = &type->fields[i];
@@ -48,22 +77,34 @@ void row_put_json(const struct row_type *type, const void *row, struct buf *out)
             put_bool(out, *(const bool *)p);
             break;
         case ROW_AMOUNT:
-            put_quoted_decimal(out, *(const int64_t *)p, 2);
+            put_decimal(style, out, *(const int64_t *)p, 2);
             break;
         case ROW_RATE:
-            put_quoted_decimal(out, *(const int64_t *)p, 3);
+            put_decimal(style, out, *(const int64_t *)p, 3);
             break;
         case ROW_TOTAL:
-            put_quoted_decimal(out, *(const int128 *)p, 2);
+            put_decimal(style, out, *(const int128 *)p, 2);
             break;
         case ROW_TIME:
         case ROW_OPTIONAL_TIME:
-            put_json_time(out, *(const int64_t *)p);
+            put_time(style, out, *(const int64_t *)p);
             break;
         }
     }
     out->p[start] = '{'; /* instead of the first field's comma */
     buf_put_byte(out, '}');
+}
+
+void row_put_json(const struct row_type *type, const void *row, struct buf *out) {
+    put_object(STYLE_TEXT, type, row, out);
+}
+
+void row_put_json_numbers(const struct row_type *type, const void *row, struct buf *out) {
+    put_object(STYLE_NUMBERS, type, row, out);
+}
+
+void row_put_json_connect(const struct row_type *type, const void *row, struct buf *out) {
+    put_object(STYLE_CONNECT, type, row, out);
 }
 
 /* Reads what decimal_put wrote: an optional '-', digits, a point, and `scale` digits. There are at
@@ -103,11 +144,7 @@ static bool get_json_field(enum row_field_kind kind, const cJSON *item, void *p)
         return cJSON_IsBool(item);
     case ROW_AMOUNT:
     case ROW_RATE:
-        if (!get_decimal_text(text, kind == ROW_AMOUNT ? 2 : 3, &wide) || wide < INT64_MIN ||
-            wide > INT64_MAX)
-            return false;
-        *(int64_t *)p = (int64_t)wide;
-        return true;
+        return get_decimal_text(text, row_decimals(kind), &wide) && row_set_decimal(kind, wide, p);
     case ROW_TOTAL:
         return get_decimal_text(text, 2, p);
     case ROW_TIME:
@@ -135,4 +172,18 @@ bool row_read_json(const struct row_type *type, struct json *json, struct slice 
     return object != NULL && row_get_json(type, object, row);
 }
 
-const struct codec codec_json = {"json", {"{", 1}, row_put_json, row_read_json};
+bool row_get_json_connect(enum row_field_kind kind, const cJSON *item, void *p) {
+    char bytes[DECIMAL_BYTES_MAX];
+    int128 wide;
+    if (row_decimals(kind) > 0) {
+        size_t n = base64_get(json_text(item), bytes, sizeof bytes);
+        return cJSON_IsString(item) && !json_is_number(item) &&
+               decimal_get_bytes(slice_of(bytes, n), &wide) && row_set_decimal(kind, wide, p);
+    }
+    if (kind != ROW_TIME && kind != ROW_OPTIONAL_TIME)
+        return get_json_field(kind, item, p);
+    if (item == NULL || cJSON_IsNull(item))
+        return row_set_nothing(kind, p);
+    int64_t ms;
+    return get_json_field(ROW_LONG, item, &ms) && row_set_time(ms, p);
+}

@@ -1,5 +1,6 @@
 /* The fast way to read JSON rows: field after field, in exactly the form in which row_put_json
- * prints them. A text of another form, valid or not, is left to the JSON parser. */
+ * and row_put_json_numbers print them. A text of another form, valid or not, is left to the JSON
+ * parser. */
 #include "schemas/rows.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
@@ -45,16 +46,17 @@ static bool take_long(struct scan *s, int64_t *v) {
     return true;
 }
 
+/* In quotes, or as a JSON number, which has no needless zero in front. */
 static bool take_decimal(struct scan *s, size_t scale, int64_t *v) {
-    if (!take_char(s, '"'))
-        return false;
-    bool negative = take_char(s, '-');
+    bool is_text = take_char(s, '"'), negative = take_char(s, '-');
+    const char *digits = s->p;
     *v = 0;
-    if (take_digits(s, DIGITS_MAX - scale, v) == 0 || !take_char(s, '.') ||
+    size_t n = take_digits(s, DIGITS_MAX - scale, v);
+    if (n == 0 || (n > 1 && *digits == '0' && !is_text) || !take_char(s, '.') ||
         take_digits(s, scale, v) != scale)
         return false;
     *v = negative ? -*v : *v;
-    return take_char(s, '"');
+    return !is_text || take_char(s, '"');
 }
 
 static bool take_string(struct scan *s, struct slice *v) {

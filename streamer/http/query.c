@@ -1,6 +1,5 @@
 #include "streamer/http/query.h"
 
-#include "schemas/codec.h"
 #include "state/keys.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
@@ -24,7 +23,7 @@ struct query {
 static void put_version(struct query *q, const struct version *v) {
     union history_row row;
     if (history_row_of_version(q->route->entity, buf_slice(&q->id), v, &row))
-        codec_json.encode(history_row_type(q->route->entity), &row, &q->reply->body);
+        row_put_json(history_row_type(q->route->entity), &row, &q->reply->body);
     else
         task_damaged(q->env.kv, entity_map(q->route->entity)->rows);
 }
@@ -102,9 +101,9 @@ static void answer_mart(struct query *q) {
     struct buf *out = &q->reply->body;
     (void)task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
     if (q->route->entity == ENTITY_ACCOUNT && account->has_summary)
-        codec_json.encode(&account_summary_type, &account->summary, out);
+        row_put_json(&account_summary_type, &account->summary, out);
     else if (q->route->entity == ENTITY_CUSTOMER && customer->has_profile)
-        codec_json.encode(&customer_profile_type, &customer->profile, out);
+        row_put_json(&customer_profile_type, &customer->profile, out);
     else
         not_found(q, "no row");
 }

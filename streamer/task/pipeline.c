@@ -21,6 +21,37 @@
 
 #include <stdio.h>
 
+static const struct codec *codec_of_config(const struct config *config) {
+    switch (config->output_format) {
+    case OUTPUT_AVRO:
+        return &codec_avro;
+    case OUTPUT_CONNECT_JSON:
+        return &codec_connect_json;
+    case OUTPUT_JSON:
+        break;
+    }
+    return config->output_decimals == OUTPUT_DECIMALS_NUMBER ? &codec_json_numbers : &codec_json;
+}
+
+/* The bridge from the port of schemas to that of codecs. */
+static enum codec_schema find_schema(void *context, uint32_t id, struct buf *text,
+                                     bool *has_references) {
+    struct pipeline *p = context;
+    struct schema_source *schemas = p->config->schemas;
+    const struct schema_key key = {.kind = SCHEMA_BY_ID, .number = id};
+    switch (schemas->lookup(schemas, &key, &p->schema)) {
+    case SCHEMA_UNKNOWN:
+        return CODEC_SCHEMA_UNKNOWN;
+    case SCHEMA_NOT_NOW:
+        return CODEC_SCHEMA_NOT_NOW;
+    case SCHEMA_FOUND:
+        break;
+    }
+    buf_set(text, buf_slice(&p->schema.text));
+    *has_references = p->schema.has_references;
+    return p->schema.type == SCHEMA_AVRO ? CODEC_SCHEMA_FOUND : CODEC_SCHEMA_FOREIGN;
+}
+
 void pipeline_init(struct pipeline *p, const struct config *config, struct kv *kv,
                    struct sink *sink, int32_t partitions,
                    const int32_t input_partitions[ENTITY_COUNT]) {
@@ -29,14 +60,14 @@ void pipeline_init(struct pipeline *p, const struct config *config, struct kv *k
         .quarantine_partitions = partitions,
         .env = {.kv = kv,
                 .sink = sink,
-                .codec = &codec_json,
+                .writer = &p->writer,
                 .rates = &config->rates,
                 .order_options = {config->late_window_ms,
                                   config->future_window_ms,
                                   {config->orders[ENTITY_CUSTOMER] == ORDER_EVENT_TIME,
                                    config->orders[ENTITY_ACCOUNT] == ORDER_EVENT_TIME}},
                 .confirmations_max = config->confirmations_max,
-                .accounts_topic = config->topics[TOPIC_ACCOUNTS],
+                .topics = config->topics,
                 .origin = {.is_told = config->output_headers != OUTPUT_HEADERS_NONE},
                 .partitions = partitions,
                 .fanout_max_rows = config->transaction_max_messages,
@@ -49,7 +80,8 @@ void pipeline_init(struct pipeline *p, const struct config *config, struct kv *k
     };
     for (int e = 0; e < ENTITY_COUNT; e++)
         p->in_place[e] = input_partitions[e] == partitions;
-    json_init(&p->env.json);
+    codec_writer_init(&p->writer, codec_of_config(config), config->result_schema_ids);
+    codec_reader_init(&p->env.reader, config->schemas != NULL ? find_schema : NULL, p);
     counts_clear(&p->env.counts);
 }
 
@@ -59,6 +91,8 @@ void pipeline_release(struct pipeline *p) {
     buf_release(&p->reason.text);
     buf_release(&p->header_text);
     buf_release(&p->time_text);
+    buf_release(&p->schema.text);
+    codec_writer_release(&p->writer);
     task_env_release(&p->env);
 }
 

@@ -28,6 +28,7 @@ struct input {
 
 struct pipeline {
     struct task_env env;
+    struct codec_writer writer;
     const struct config *config;
     /* The input topic has n partitions, so that a record may already be in the one of its owner. */
     bool in_place[ENTITY_COUNT];
@@ -38,6 +39,7 @@ struct pipeline {
     struct standardizer standardizer;
     struct reason reason; /* of the record in work, if it is bad or waits */
     struct buf header_text, time_text;
+    struct schema_text schema; /* of a value that is replayed */
     /* The log already has a line about records behind tombstones. */
     bool has_told_of_tombstones[ENTITY_COUNT];
 };

@@ -11,13 +11,27 @@
 
 #include <string.h>
 
-static void unreadable(struct task_env *env, enum topic topic, struct slice key) {
+static void cannot_read(struct task_env *env, enum topic topic, struct slice key,
+                        enum err_class class, const char *why) {
     if (!kv_failed(env->kv))
-        (void)err_set(
-            &env->kv->err, ERR_STOP,
-            "cannot read back the message with key %.*s of topic number %d: not written by this "
-            "version of streamer",
-            (int)(key.n > 200 ? 200 : key.n), key.p, (int)topic);
+        (void)err_set(&env->kv->err, class,
+                      "cannot read back the message with key %.*s of topic %s: %s",
+                      (int)(key.n > 200 ? 200 : key.n), key.p, env->topics[topic], why);
+}
+
+static void unreadable(struct task_env *env, enum topic topic, struct slice key) {
+    cannot_read(env, topic, key, ERR_STOP, "not written by this version of streamer");
+}
+
+/* Reads the value of a result topic. False: the error is in env->kv. It may be that the value's
+ * schema is not here yet: then the restore begins anew at what it has saved (ERR_RETRY). */
+static bool read_result(struct task_env *env, enum topic topic, const struct row_type *type,
+                        struct slice key, struct slice value, void *row) {
+    struct err e;
+    if (codec_read(&env->reader, type, value, row, &e))
+        return true;
+    cannot_read(env, topic, key, e.class, e.text);
+    return false;
 }
 
 /* Splits "<id>|<valid_from>" at the last bar, because an account_id may contain bars. */
@@ -31,10 +45,11 @@ static bool split_history_key(struct slice key, struct slice *id, int64_t *from)
 }
 
 /* Reads a history row. Its attributes are encoded into env->attributes. */
-static bool read_version(struct task_env *env, enum entity entity, struct slice value,
-                         struct version *v) {
+static bool read_version(struct task_env *env, enum entity entity, struct slice key,
+                         struct slice value, struct version *v) {
     union history_row row;
-    return codec_decode(history_row_type(entity), &env->json, value, &row) &&
+    return read_result(env, entity_map(entity)->history_topic, history_row_type(entity), key, value,
+                       &row) &&
            history_row_to_version(entity, &row, &env->attributes, v);
 }
 
@@ -104,7 +119,7 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     bool gone = value.p == NULL;
     if (!split_history_key(key, &id, &from) ||
         (entity == ENTITY_CUSTOMER && !task_parse_customer_id(id, &ignored)) ||
-        (!gone && (!read_version(env, entity, value, &v) || v.from != from ||
+        (!gone && (!read_version(env, entity, key, value, &v) || v.from != from ||
                    (v.to != TIMESTAMP_NONE && v.to <= from)))) {
         unreadable(env, entity_map(entity)->history_topic, key);
         return;
@@ -249,10 +264,10 @@ static void replay_confirmations(struct task_env *env, struct task *t, struct sl
 
 /* Reads a row that was emitted last into `*has` and `row`; value.p == NULL: there is none. False:
  * it cannot be read. */
-static bool read_row(struct task_env *env, const struct row_type *type, struct slice value,
-                     bool *has, void *row) {
+static bool read_row(struct task_env *env, enum topic topic, const struct row_type *type,
+                     struct slice key, struct slice value, bool *has, void *row) {
     *has = value.p != NULL;
-    return !*has || codec_decode(type, &env->json, value, row);
+    return !*has || read_result(env, topic, type, key, value, row);
 }
 
 /* A row is refused if it could not be stored (account_row.h): it names another account than its
@@ -262,7 +277,8 @@ static void replay_joined(struct task_env *env, struct task *t, struct slice id,
     struct account_row *r = &env->account;
     enum account_type ignored;
     task_load_account(env, t, id);
-    if (!read_row(env, &account_with_customer_type, value, &r->has_joined, &r->joined) ||
+    if (!read_row(env, TOPIC_ACCOUNT_WITH_CUSTOMER, &account_with_customer_type, id, value,
+                  &r->has_joined, &r->joined) ||
         (r->has_joined && (!slice_eq(r->joined.account_id, id) ||
                            !account_type_find(r->joined.account_type, &ignored))))
         unreadable(env, TOPIC_ACCOUNT_WITH_CUSTOMER, id);
@@ -273,7 +289,8 @@ static void replay_summary(struct task_env *env, struct task *t, struct slice id
                            struct slice value) {
     struct account_row *r = &env->account;
     task_load_account(env, t, id);
-    if (!read_row(env, &account_summary_type, value, &r->has_summary, &r->summary) ||
+    if (!read_row(env, TOPIC_ACCOUNT_SUMMARY, &account_summary_type, id, value, &r->has_summary,
+                  &r->summary) ||
         (r->has_summary && !slice_eq(r->summary.account_id, id)))
         unreadable(env, TOPIC_ACCOUNT_SUMMARY, id);
     task_save_account(env, t, id);
@@ -288,7 +305,8 @@ static void replay_profile(struct task_env *env, struct task *t, struct slice ke
         return;
     }
     task_load_customer(env, t, customer_id);
-    if (!read_row(env, &customer_profile_type, value, &r->has_profile, &r->profile) ||
+    if (!read_row(env, TOPIC_CUSTOMER_PROFILE, &customer_profile_type, key, value, &r->has_profile,
+                  &r->profile) ||
         (r->has_profile && r->profile.customer_id != customer_id))
         unreadable(env, TOPIC_CUSTOMER_PROFILE, key);
     task_save_customer(env, t, customer_id);

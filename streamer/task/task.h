@@ -132,12 +132,12 @@ struct task_origin {
 struct task_env {
     struct kv *kv;
     struct sink *sink;
-    const struct codec *codec; /* writes the values of the result topics */
+    const struct codec_writer *writer; /* of the values of the result topics */
     const struct rates *rates;
     struct order_options order_options;
     int64_t confirmations_max;  /* of one id; the oldest are forgotten first */
     struct task_origin origin;  /* of the message in work */
-    const char *accounts_topic; /* the name of the input topic of accounts, as origins have it */
+    char *const *topics;       /* their names, by enum topic */
     int32_t partitions;         /* n: of every result and internal topic */
     /* About how many rows one call of task_apply_ref, task_apply_truncate or task_refresh may
      * change. */
@@ -150,7 +150,7 @@ struct task_env {
     struct neighbours neighbours;
     struct account_row account;   /* the rows in work: see task_load_account and */
     struct customer_row customer; /* task_load_customer in task_rows.h */
-    struct json json;             /* for task_replay */
+    struct codec_reader reader;   /* for task_replay; see codec_reader_init */
     struct buf account_bytes, customer_bytes, links_bytes;
     struct slice rest; /* the part behind the timeline of the row that was loaded last */
     /* What the state has of the rows in work. */

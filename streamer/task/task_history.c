@@ -296,7 +296,7 @@ static bool put_version(struct task_env *env, const struct event *e, const struc
         return false;
     }
     buf_clear(&env->message);
-    env->codec->encode(history_row_type(e->entity), &row, &env->message);
+    codec_write(env->writer, history_row_type(e->entity), &row, &env->message);
     return true;
 }
 

@@ -64,7 +64,8 @@ struct row_origin task_read_origin(struct slice header) {
 
 /* Whether the ref in work is the answer to a link: then a record of an account is its origin. */
 static bool is_answer(const struct task_env *env) {
-    struct slice text = buf_slice(&env->origin.text), topic = slice_str(env->accounts_topic);
+    struct slice text = buf_slice(&env->origin.text),
+                 topic = slice_str(env->topics[TOPIC_ACCOUNTS]);
     return env->origin.topic == NULL && text.n > topic.n && slice_has_prefix(text, topic) &&
            text.p[topic.n] == '/';
 }
@@ -113,7 +114,7 @@ static bool emit_changed(struct task_env *env, struct task *t, enum topic topic,
     *has = true;
     memcpy(last, row, type->size);
     buf_clear(&env->message);
-    env->codec->encode(type, row, &env->message);
+    codec_write(env->writer, type, row, &env->message);
     task_send(env, topic, t->partition, kafka_key, buf_slice(&env->message));
     return true;
 }
@@ -201,7 +202,7 @@ void task_refresh_account_by_id(struct task_env *env, struct task *t, struct sli
     bool is_own = own->exists && is_answer(env);
     if (is_own) {
         env->origin.text = (struct buf){0};
-        task_set_origin(env, env->accounts_topic, (int32_t)own->partition, own->offset);
+        task_set_origin(env, env->topics[TOPIC_ACCOUNTS], (int32_t)own->partition, own->offset);
     }
     if (task_refresh_account(env, t, id, &a, customer))
         task_save_account(env, t, id);

@@ -64,7 +64,7 @@ void task_begin_anew(struct task *t) {
 void task_env_release(struct task_env *env) {
     account_row_release(&env->account);
     customer_row_release(&env->customer);
-    json_release(&env->json);
+    codec_reader_release(&env->reader);
     struct buf *bufs[] = {
         &env->origin.text,    &env->position_header, &env->floor_bytes, &env->account_bytes,
         &env->customer_bytes, &env->links_bytes,     &env->key,         &env->key2,

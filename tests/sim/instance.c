@@ -364,11 +364,12 @@ static void check_state(struct instance *i, const struct task *own) {
     struct memory *memory = memory_new();
     struct task_env env = {.kv = memory_kv(memory),
                            .rates = &i->sim->world.cluster.rates,
+                           .topics = i->sim->world.cluster.env.topics,
                            .partitions = i->sim->n,
                            .links_max = any_links_max(i->sim)};
     struct task task;
     int64_t ahead;
-    json_init(&env.json);
+    codec_reader_init(&env.reader, NULL, NULL);
     counts_clear(&env.counts);
     task_init(&task, p);
     bool comparable = rebuild(i, &env, &task, own->meta.positions, &ahead);

@@ -7,6 +7,19 @@
 
 #include <string.h>
 
+static char *const topics[TOPIC_COUNT] = {
+    [TOPIC_CUSTOMERS] = "customers",
+    [TOPIC_ACCOUNTS] = "accounts",
+    [TOPIC_CUSTOMER_HISTORY] = "customer_history",
+    [TOPIC_ACCOUNT_HISTORY] = "account_history",
+    [TOPIC_ACCOUNT_WITH_CUSTOMER] = "account_with_customer",
+    [TOPIC_ACCOUNT_SUMMARY] = "account_summary",
+    [TOPIC_CUSTOMER_PROFILE] = "customer_profile",
+    [TOPIC_ACCOUNT_LINKS] = "account-links",
+    [TOPIC_CUSTOMER_REFS] = "customer-refs",
+    [TOPIC_CONFIRMATIONS] = "confirmations",
+};
+
 void cluster_init(struct cluster *c, int32_t n) {
     assert_true(n <= CLUSTER_MAX);
     *c = (struct cluster){.n = n, .rates = default_rates(), .memory = memory_new()};
@@ -14,8 +27,9 @@ void cluster_init(struct cluster *c, int32_t n) {
     c->env = (struct task_env){
         .kv = memory_kv(c->memory),
         .sink = &c->pending.sink,
-        .codec = &codec_json,
+        .writer = &c->writer,
         .rates = &c->rates,
+        .topics = topics,
         .order_options = {.late_window_ms = CLUSTER_WINDOW_MS,
                           .future_window_ms = CLUSTER_FUTURE_MS},
         .confirmations_max = 1000,
@@ -24,7 +38,8 @@ void cluster_init(struct cluster *c, int32_t n) {
         .links_max = CUSTOMER_LINKS_MAX,
         .now_ms = INT64_C(1707955200000),
     };
-    json_init(&c->env.json);
+    codec_writer_init(&c->writer, &codec_json, NULL);
+    codec_reader_init(&c->env.reader, NULL, NULL);
     counts_clear(&c->env.counts);
     for (int32_t p = 0; p < n; p++) {
         task_init(&c->tasks[p], p);
@@ -51,6 +66,7 @@ void cluster_release(struct cluster *c) {
     for (int32_t p = 0; p < c->n; p++)
         task_release(&c->tasks[p]);
     capture_release(&c->pending);
+    codec_writer_release(&c->writer);
     task_env_release(&c->env);
     buf_release(&c->why.text);
     memory_free(c->memory);

@@ -24,6 +24,7 @@ struct cluster {
     int32_t n;
     struct rates rates;
     struct memory *memory;
+    struct codec_writer writer;
     struct task_env env;
     struct task tasks[CLUSTER_MAX];
     struct capture pending; /* sent, not committed */

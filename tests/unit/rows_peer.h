@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_ROWS_PEER_H
 #define TESTS_UNIT_ROWS_PEER_H
 
+#include "schemas/codec.h"
 #include "schemas/rows.h"
 #include "support.h"
 
@@ -18,6 +19,19 @@ void assert_same_rows(const struct row_type *type, const void *a, const void *b)
 /* The text of schemas/<name>.avsc. */
 void read_schema_text(const char *name, struct buf *out);
 
+/* A registry that knows the schemas of the result types, by numbers that are their own in each of
+ * the four bytes. */
+extern const uint32_t own_schema_ids[ROW_RESULT_COUNT];
+codec_find_schema find_own_schema;
+/* A row of any result type. */
+union any_result {
+    struct customer_history_row customer_history;
+    struct account_history_row account_history;
+    struct account_with_customer_row account_with_customer;
+    struct account_summary_row account_summary;
+    struct customer_profile_row customer_profile;
+};
+
 /* A value of a schema, and avro-c's memory for its bytes. */
 struct peer {
     avro_schema_t schema;
@@ -26,6 +40,7 @@ struct peer {
     char bytes[65536];
 };
 struct peer *peer_new(const char *name);
+struct peer *peer_of_text(struct slice schema);
 void peer_free(struct peer *p);
 /* The bytes are good until the next call. */
 struct slice peer_encode(struct peer *p);

@@ -111,9 +111,11 @@ static void rig_init(struct rig *g) {
     struct rates rates = default_rates();
     struct task tasks[N];
     capture_init(&sent);
+    struct codec_writer writer;
+    codec_writer_init(&writer, &codec_json, NULL);
     struct task_env env = {.kv = batch_kv(batch),
                            .sink = &sent.sink,
-                           .codec = &codec_json,
+                           .writer = &writer,
                            .rates = &rates,
                            .partitions = N,
                            .order_options = {.late_window_ms = 10 * DAY, .future_window_ms = DAY},
@@ -133,6 +135,7 @@ static void rig_init(struct rig *g) {
     for (int32_t p = 0; p < N; p++)
         task_release(&tasks[p]);
     task_env_release(&env);
+    codec_writer_release(&writer);
     capture_release(&sent);
     batch_free(batch);
 }

@@ -58,13 +58,9 @@ static void check_schema_field(const struct row_field *f, const cJSON *field) {
         assert_string_equal(type->valuestring, "boolean");
         break;
     case ROW_AMOUNT:
-        assert_decimal(type, 18, 2);
-        break;
     case ROW_TOTAL:
-        assert_decimal(type, 38, 2);
-        break;
     case ROW_RATE:
-        assert_decimal(type, 5, 3);
+        assert_decimal(type, f->precision, row_decimals(f->kind));
         break;
     case ROW_TIME:
         assert_millis(type);
@@ -435,7 +431,10 @@ static void test_rows__json_scan(void **state) {
             union any_row row, back;
             fill_row(types[i], &row, &r, true);
             buf_clear(&text);
-            row_put_json(types[i], &row, &text);
+            if (rng_chance(&r, 50))
+                row_put_json(types[i], &row, &text);
+            else
+                row_put_json_numbers(types[i], &row, &text);
             bool fast = assert_scan_agrees(types[i], &json, buf_slice(&text));
             scanned += fast;
             if (fast == (has_nasty_text(types[i], &row) || is_wide(types[i], &row)))

@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "cluster.h"
+#include "rows_peer.h"
 #include "state/keys.h"
 #include "streamer/base/mem.h"
 #include "streamer/task/catchup.h"
@@ -279,6 +280,16 @@ static void check_replays(struct world *w, const struct snapshot *snapshots, siz
         check_replay(w, &snapshots[i], (enum compaction)rng_below(&w->rng, COMPACT_ALL + 1));
 }
 
+static const struct codec *const codecs[] = {&codec_json, &codec_json_numbers, &codec_avro,
+                                             &codec_connect_json};
+
+/* Lets the tasks write their results in another format from now on. */
+static void set_format(struct cluster *c, const struct codec *codec) {
+    codec_writer_release(&c->writer);
+    codec_writer_init(&c->writer, codec, own_schema_ids);
+    c->env.reader.find_schema = find_own_schema;
+}
+
 static void run_equality(uint64_t seed, int32_t n) {
     struct snapshot snapshots[SNAPSHOTS_MAX] = {0};
     size_t count = 0;
@@ -292,6 +303,8 @@ static void run_equality(uint64_t seed, int32_t n) {
     for (int64_t i = 0; i < steps; i++) {
         if (count < SNAPSHOTS_MAX && rng_chance(&world.rng, 8))
             snapshot_take(&snapshots[count++], &world.cluster, (int32_t)rng_below(&world.rng, n));
+        if (rng_chance(&world.rng, 10))
+            set_format(&world.cluster, codecs[rng_below(&world.rng, ARRAY_LEN(codecs))]);
         world_step(&world, 60);
     }
     check_replays(&world, snapshots, count);
@@ -306,6 +319,112 @@ static void test_replay__equals_the_live_state(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < seed_count(200); seed++)
         run_equality(seed, seed % 3 == 0 ? 1 : 3);
+}
+
+/* --- the format of results changes --- */
+
+/* Changes of a customer and of an account of its. */
+static void apply_changes(struct cluster *c, int64_t at, const char *name, int64_t cents) {
+    struct event customer = customer_event("7", at, name, true),
+                 account = account_event("A-1", at, 7, cents, ACCOUNT_SAVINGS);
+    assert_true(cluster_apply(c, &customer));
+    assert_true(cluster_apply(c, &account));
+    cluster_settle(c);
+}
+
+static int64_t result_count(const struct cluster *c) {
+    int64_t count = 0;
+    for (int t = TOPIC_CUSTOMER_HISTORY; t <= TOPIC_CUSTOMER_PROFILE; t++)
+        count += (int64_t)c->logs[t][0].count;
+    return count;
+}
+
+/* Asserts that the last row of each result topic is in this format. */
+static void assert_format(const struct cluster *c, const struct codec *codec) {
+    for (int t = TOPIC_CUSTOMER_HISTORY; t <= TOPIC_CUSTOMER_PROFILE; t++) {
+        const struct log *l = &c->logs[t][0];
+        assert_ptr_equal(codec_of(buf_slice(&l->messages[l->count - 1].value)), codec);
+    }
+}
+
+static void test_replay__format_changes(void **state) {
+    struct cluster c;
+    (void)state;
+    cluster_init(&c, 1);
+    apply_changes(&c, 100, "ann", 1000);
+    assert_format(&c, &codec_json);
+    const struct codec *const order[] = {&codec_avro, &codec_connect_json, &codec_json};
+    for (int i = 0; i < 3; i++) {
+        int64_t before = result_count(&c);
+        set_format(&c, order[i]);
+        cluster_refresh(&c, 0);
+        apply_changes(&c, 101 + 10 * i, i % 2 == 0 ? "ann" : "bea", 1000 + i); /* as they are */
+        assert_int_equal(result_count(&c), before);
+        apply_changes(&c, 105 + 10 * i, i % 2 == 0 ? "bea" : "ann", 1001 + i);
+        assert_true(result_count(&c) >= before + 5);
+        assert_format(&c, order[i]);
+    }
+    cluster_release(&c);
+}
+
+/* --- the registry does not give a schema --- */
+
+static enum codec_schema find_answer(void *context, uint32_t id, struct buf *text,
+                                     bool *has_references) {
+    const enum codec_schema *answer = context;
+    return *answer == CODEC_SCHEMA_FOUND ? find_own_schema(NULL, id, text, has_references)
+                                         : *answer;
+}
+
+static void replay_one(struct cluster *c, struct memory *memory, enum topic topic) {
+    struct kv *own = c->env.kv;
+    struct task t;
+    const struct message *m = &c->logs[topic][0].messages[c->logs[topic][0].count - 1];
+    task_init(&t, 0);
+    c->env.kv = memory_kv(memory);
+    task_replay(&c->env, &t, topic, message_key(m), message_value(m), headers_of(m));
+    c->env.kv = own;
+    task_release(&t);
+}
+
+static void test_replay__schema_is_missing(void **state) {
+    static const struct {
+        enum codec_schema answer;
+        enum err_class class;
+        const char *text;
+    } cases[] = {
+        {CODEC_SCHEMA_NOT_NOW, ERR_RETRY, "waiting for its schema"},
+        {CODEC_SCHEMA_UNKNOWN, ERR_STOP, "the schema registry does not know its schema"},
+    };
+    enum codec_schema answer;
+    struct cluster c;
+    (void)state;
+    cluster_init(&c, 1);
+    set_format(&c, &codec_avro);
+    apply_changes(&c, 100, "ann", 1000);
+    c.env.reader.find_schema = find_answer;
+    c.env.reader.context = &answer;
+    for (int t = TOPIC_CUSTOMER_HISTORY; t <= TOPIC_CUSTOMER_PROFILE; t++) {
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            struct memory *memory = memory_new();
+            char id[16];
+            answer = cases[i].answer;
+            replay_one(&c, memory, (enum topic)t);
+            const struct err *e = &memory_kv(memory)->err;
+            assert_int_equal(e->class, cases[i].class);
+            (void)snprintf(id, sizeof id, "%u", own_schema_ids[t - TOPIC_CUSTOMER_HISTORY]);
+            if (strstr(e->text, cases[i].text) == NULL || strstr(e->text, id) == NULL ||
+                strstr(e->text, c.env.topics[t]) == NULL)
+                fail_msg("%s", e->text);
+            memory_free(memory);
+        }
+        struct memory *memory = memory_new();
+        answer = CODEC_SCHEMA_FOUND; /* a failed try leaves nothing behind */
+        replay_one(&c, memory, (enum topic)t);
+        assert_false(kv_failed(memory_kv(memory)));
+        memory_free(memory);
+    }
+    cluster_release(&c);
 }
 
 /* --- messages that streamer did not write --- */
@@ -452,6 +571,8 @@ static void test_replay__restarts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replay__equals_the_live_state),
+        cmocka_unit_test(test_replay__format_changes),
+        cmocka_unit_test(test_replay__schema_is_missing),
         cmocka_unit_test(test_replay__foreign_messages),
         cmocka_unit_test(test_replay__restarts),
     };
