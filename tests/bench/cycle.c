@@ -1,8 +1,11 @@
 /* cycle: what records cost without Kafka. They go through the tasks, with the state in RocksDB, and
  * the internal messages that they cause are read back in.
  *
- *   cycle [ACCOUNTS [CHANGES [MEMORY]]]     MEMORY: state.memory.bytes
- *   cycle FORMAT ACCOUNTS CHANGES           only insert and change; FORMAT: json, avro, envelope
+ *   cycle [ACCOUNTS [CHANGES [MEMORY [OUTPUT]]]]
+ *   cycle FORMAT ACCOUNTS CHANGES [MEMORY [OUTPUT]]     only insert and change
+ *
+ * FORMAT is that of the input: json, avro, envelope. MEMORY is state.memory.bytes. OUTPUT is
+ * output.format: json, avro, connect-json.
  *
  * Prints one line for each phase: the CPU time of a record, in the worker's thread and in the whole
  * process, messages, and bytes of files. Then it prints the size of the state, and what RocksDB
@@ -67,6 +70,9 @@ struct bench {
     int64_t thread_us, process_us; /* of the last work() */
     int64_t accounts, changes, clock_ms;
 };
+
+/* The numbers that a registry might have given to the schemas of results. */
+static const uint32_t schema_ids[ROW_RESULT_COUNT] = {101, 102, 103, 104, 105};
 
 static void fail(const char *text) {
     (void)fprintf(stderr, "cycle: %s\n", text);
@@ -329,6 +335,16 @@ static void use_schemas(struct bench *b) {
         .record_max_bytes = (size_t)b->config.record_max_bytes, .schemas = avro_rows_source()});
 }
 
+static enum output_format output_format_of(const char *name) {
+    static const char *const names[] = {
+        [OUTPUT_JSON] = "json", [OUTPUT_AVRO] = "avro", [OUTPUT_CONNECT_JSON] = "connect-json"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum output_format)i;
+    fail("no such format");
+    return OUTPUT_JSON;
+}
+
 int main(int argc, char **argv) {
     static struct bench b;
     bool is_short = take_format(&b, &argc, &argv);
@@ -343,6 +359,9 @@ int main(int argc, char **argv) {
         fail("cannot start");
     if (argc > 3)
         b.config.state_memory_bytes = strtoll(argv[3], NULL, 10);
+    if (argc > 4)
+        b.config.output_format = output_format_of(argv[4]);
+    b.config.result_schema_ids = schema_ids;
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     store_use_thread();
     if ((b.store = store_open(dir, b.config.state_memory_bytes, 1, &e)) == NULL)
