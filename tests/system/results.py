@@ -15,6 +15,7 @@ from confluent_kafka import (
     KafkaError,
     TopicPartition,
 )
+from formats import row_of
 
 Row = dict[str, Any]
 Headers = list[tuple[str, bytes | None]]
@@ -71,7 +72,7 @@ class Message:
         """Without calculated_at; None for a tombstone."""
         if self.value is None:
             return None
-        row = json.loads(self.value)
+        row = row_of(self.value)
         row.pop("calculated_at", None)
         return row
 
@@ -209,7 +210,7 @@ def check_calculated_at(topic: str, messages: Iterable[Message]) -> list[str]:
     complaints = []
     for message in messages:
         if message.value is not None:
-            time = json.loads(message.value).get("calculated_at")
+            time = row_of(message.value).get("calculated_at")
             if not isinstance(time, str) or not _TIME.match(time):
                 complaints.append(f"{topic} {message.key_text}: calculated_at is {time!r}")
     return complaints[:SHOWN]

@@ -214,15 +214,21 @@ class Scenario:
 class EmbeddedScenario:
     """The application whose broker is inside it; topics have their default names."""
 
-    def __init__(self, directory: Path, partitions: int, workers: int = 1) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        partitions: int,
+        workers: int = 1,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.names = {name: name for name in (*INPUTS, *RESULTS, "quarantine")}
         self.partitions = partitions
-        settings = {
+        common = {
             "record.max.bytes": str(RECORD_MAX_BYTES),
             "partitions": str(partitions),
             "workers": str(workers),
         }
-        self.streamer = EmbeddedStreamer(directory / "embedded", settings)
+        self.streamer = EmbeddedStreamer(directory / "embedded", {**common, **(settings or {})})
 
     def __enter__(self) -> "EmbeddedScenario":
         self.streamer.start()
