@@ -5,6 +5,7 @@ import base64
 import copy
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,9 +15,9 @@ import fastavro
 import pytest
 from fastavro.read import SchemaResolutionError
 from formats import CONNECT_PREFIX, avro_row, row_of
-from kafka import ROOT
+from kafka import ROOT, KafkaBroker
 from results import RESULTS, read_topic
-from scenario import FIRST_SEED, EmbeddedScenario, load
+from scenario import FIRST_SEED, EmbeddedScenario, Scenario, load
 
 RELEASES = sorted((ROOT / "tests" / "data").glob("v*"))
 # As tests/unit/rows_peer.c numbers the schemas.
@@ -51,7 +52,7 @@ def test_formats__rows_are_those_of_the_model(
     tmp_path: Path, settings: dict[str, str], assert_format: Any
 ) -> None:
     with EmbeddedScenario(tmp_path, 2, settings=settings) as s:
-        s.fed.feed(load(300, (2, 2), "keyed", (FIRST_SEED, FIRST_SEED + 1), large=False))
+        s.fed.feed(load(100, (2, 2), "keyed", (FIRST_SEED, FIRST_SEED + 1), large=False))
         s.wait_drained()
         s.check()
         for topic in RESULTS:
@@ -61,6 +62,26 @@ def test_formats__rows_are_those_of_the_model(
                 if value is not None:
                     assert_format(value)
         s.streamer.stop()
+
+
+def test_formats__change(broker: KafkaBroker, tmp_path: Path) -> None:
+    """Another format at a start rewrites nothing, and what is rebuilt from all formats goes on."""
+    records = load(600, (2, 2), "keyed", large=False)
+    with Scenario(broker, tmp_path, (2, 2)) as s:
+        for part, settings in enumerate(
+            ({}, {"output.format": "connect-json"}, {"output.decimals": "number"})
+        ):
+            written = s.written()
+            s.streamer = s.another(tmp_path / "one", settings)
+            if part == 2:
+                shutil.rmtree(s.streamer.settings["state.dir"])
+            s.streamer.start()
+            s.streamer.wait_ready()
+            assert s.written() == written
+            s.fed.feed(records[part * 200 : part * 200 + 200])
+            s.wait_drained()
+            s.check()
+            s.streamer.stop()
 
 
 # --- what earlier versions wrote

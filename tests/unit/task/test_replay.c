@@ -453,8 +453,11 @@ static void test_replay__foreign_messages(void **state) {
         world_init(&world, 1, seed);
         struct cluster *c = &world.cluster;
         struct rng *r = &world.rng;
-        for (int i = 0; i < 60; i++)
+        for (int i = 0; i < 60; i++) {
+            if (rng_chance(r, 20))
+                set_format(c, codecs[rng_below(r, ARRAY_LEN(codecs))]);
             world_step(&world, 60);
+        }
         for (int i = 0; i < 1000; i++) {
             enum topic topic = (enum topic)rng_below(r, TOPIC_COUNT);
             const struct log *l = &c->logs[topic][0];
