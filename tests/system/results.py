@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -75,6 +75,14 @@ class Message:
         row = row_of(self.value)
         row.pop("calculated_at", None)
         return row
+
+
+# Makes the JSON of output.format=json of messages in another format.
+Translate = Callable[[list[Message]], list[Message]]
+
+
+def unchanged(messages: list[Message]) -> list[Message]:
+    return messages
 
 
 def read_topic(bootstrap: str, topic: str, start: Mapping[int, int] | None = None) -> list[Message]:
@@ -350,12 +358,13 @@ def check_results(
     partitions: int,
     records: Mapping[Place, InputRecord] | None = None,
     has_sources: bool = True,
+    as_json: Translate = unchanged,
 ) -> None:
     """All five result topics and the quarantine against the model; `partitions` is that of every
     result topic."""
     complaints: list[str] = []
     for name in RESULTS:
-        messages = read_topic(bootstrap, topic_names[name])
+        messages = as_json(read_topic(bootstrap, topic_names[name]))
         complaints += check_rows(name, expected[name], compacted(messages))
         complaints += check_partitions(name, messages, partitions)
         complaints += check_changes_only(name, messages)

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaError, Message, Producer
 from generate import Input, generate
 from kafka import CLIENT, KafkaBroker
 from model import Model
-from results import RESULTS, InputRecord, Place, check_results
+from results import RESULTS, InputRecord, Place, Translate, check_results, unchanged
 from streamer import INPUTS, EmbeddedStreamer, Streamer
 
 FOREVER = {"retention.ms": "-1"}  # the generator's records are years old
@@ -128,6 +129,10 @@ class Fed:
         for index, record in enumerate(records):
             self._remember(record, offsets[index])
 
+    def quarantine(self) -> list[dict[str, Any]]:
+        """What the quarantine must hold, as in Kafka."""
+        return self.model.quarantine()
+
     def _remember(self, r: Input, offset: int) -> None:
         self.counts[r.topic] += 1
         id_ = self.model.apply(
@@ -166,6 +171,7 @@ class Scenario:
         self.fed = Fed(broker.bootstrap, self.names, settings=self.settings)
         self.streamer = Streamer(directory / "one", self.settings)
         self.has_sources = True  # headers of results
+        self.as_json: Translate = unchanged  # how values of results are read
 
     def __enter__(self) -> "Scenario":
         return self
@@ -204,10 +210,11 @@ class Scenario:
             self.broker.bootstrap,
             self.names,
             self.fed.model.expected(),
-            self.fed.model.quarantine(),
+            self.fed.quarantine(),
             max(self.partitions),
             self.fed.records,
             has_sources=self.has_sources,
+            as_json=self.as_json,
         )
 
 
