@@ -1,6 +1,6 @@
-"""A schema registry with Confluent's REST API, in memory: real compatibility checks for Avro (by the
-library avro of Python), logins, TLS, and faults on demand. It takes the place of a whole registry,
-which cannot be had from any package registry."""
+"""A schema registry with Confluent's REST API, in memory: real compatibility checks for Avro (by
+the library avro of Python), logins, TLS, and faults on demand. It takes the place of a whole
+registry, which cannot be had from any package registry."""
 
 import base64
 import hashlib
@@ -156,11 +156,13 @@ def get_by_guid(store: Store, body: Any, guid: str) -> Any:
 def get_version(store: Store, body: Any, subject: str, version: str) -> Any:
     number, schema_id = store.version(subject, version)
     schema = store.by_id(schema_id)
-    return {"subject": subject, "version": number, "id": schema_id, **schema.body()}
+    found = {"id": schema_id, "guid": schema.guid()}
+    return {"subject": subject, "version": number, **found, **schema.body()}
 
 
 def post_version(store: Store, body: Any, subject: str) -> Any:
-    return {"id": store.register(subject, schema_in(body))}
+    schema = schema_in(body)
+    return {"id": store.register(subject, schema), "guid": schema.guid()}
 
 
 def post_subject(store: Store, body: Any, subject: str) -> Any:
@@ -168,8 +170,7 @@ def post_subject(store: Store, body: Any, subject: str) -> Any:
     found = store.id_of(schema)
     if found not in versions:
         raise Refusal(404, 40403, "Schema not found")
-    version = versions.index(found) + 1
-    return {"subject": subject, "version": version, "id": found, **schema.body()}
+    return get_version(store, None, subject, str(versions.index(found) + 1))
 
 
 def post_compatibility(store: Store, body: Any, subject: str, version: str) -> Any:
