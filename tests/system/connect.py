@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,13 @@ class Connect(Child):
     """
 
     def __init__(
-        self, directory: Path, bootstrap: str, connectors: Mapping[str, Mapping[str, str]]
+        self,
+        directory: Path,
+        bootstrap: str,
+        connectors: Mapping[str, Mapping[str, str]],
+        plugins: Sequence[Path] = (),
     ) -> None:
-        """`connectors`: the properties of each by its name."""
+        """`connectors`: the properties of each by its name. `plugins`: more folders of plugins."""
         assert LIBRARIES.is_dir(), (
             f"no {LIBRARIES}: `./dev system` fetches Kafka Connect and Debezium"
         )
@@ -72,7 +76,7 @@ class Connect(Child):
             "value.converter": JSON,
             "offset.storage.file.filename": str(self._offsets),
             "offset.flush.interval.ms": str(NEVER_MS),
-            "plugin.path": str(LIBRARIES / "plugins"),
+            "plugin.path": ",".join(str(path) for path in (LIBRARIES / "plugins", *plugins)),
             "plugin.discovery": "service_load",
             "listeners": f"http://127.0.0.1:{self._port}",
         }

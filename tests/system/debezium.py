@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from connect import Connect
 from kafka import KafkaBroker
 from process import tail
-from results import MARTS, RESULTS, Message, Row, check_rows, received
+from results import MARTS, RESULTS, Message, Row, Translate, check_rows, received, unchanged
 from scenario import FOREVER
 from streamer import INPUTS, Streamer, total
 
@@ -177,9 +177,11 @@ class Feed:
         name: str,
         inputs: Mapping[str, str],
         settings: Mapping[str, str],
+        as_json: Translate = unchanged,
     ) -> None:
-        """`inputs`: the topic of each entity."""
+        """`inputs`: the topic of each entity. `as_json`: how its keys and values become JSON."""
         self.name = name
+        self.as_json = as_json
         self.inputs = inputs
         self._broker = broker
         self._topics = {topic: f"{name}.{topic}" for topic in (*RESULTS, "quarantine")}
@@ -217,7 +219,7 @@ class Feed:
         for message in self._tail.read():
             topic = names[message.topic]
             if topic == "quarantine":
-                self.quarantine.append(message)
+                self.quarantine += self.as_json([message])
                 continue
             row = message.row()
             if row is None:
@@ -387,6 +389,7 @@ class Rig:
         self._wrong: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._entities = {topic: entity for feed in feeds for entity, topic in feed.inputs.items()}
         self._messages: dict[str, list[Message]] = {topic: [] for topic in self._entities}
+        self._as_json = {t: feed.as_json for feed in feeds for t in feed.inputs.values()}
         self._tail = Tail(broker, self._entities)
 
     def start(self) -> None:
@@ -420,7 +423,7 @@ class Rig:
         return {topic: len(messages) for topic, messages in self._messages.items()}
 
     def _read(self) -> list[Message]:
-        fresh = self._tail.read()
+        fresh = [m for read in self._tail.read() for m in self._as_json[read.topic]([read])]
         for message in fresh:
             self._messages[message.topic].append(message)
         return fresh
