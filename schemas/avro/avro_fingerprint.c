@@ -1,9 +1,9 @@
 #include "schemas/avro/avro_fingerprint.h"
 
+#include "schemas/avro/avro_names.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
-#include "streamer/layers/source/avro_names.h"
 
 #define EMPTY UINT64_C(0xc15d213aa4d7a795) /* the fingerprint of no bytes */
 #define DEPTH_MAX 100

@@ -1,8 +1,8 @@
 #include "schemas/avro/avro_schema.h"
 
+#include "schemas/avro/avro_names.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
-#include "streamer/layers/source/avro_names.h"
 
 #include <avro.h>
 #include <pthread.h>

@@ -4,8 +4,8 @@
 
 #include "streamer/base/buf.h"
 
-/* Append "12.25", "1795800000000", "-0.5", "0.0000001", "1.5e+300"; the exponent is written where there
- * would be more than FLOAT_TEXT_ZEROS_MAX zeros. Of what is no number: "NaN", "Infinity",
+/* Append "12.25", "1795800000000", "-0.5", "0.0000001", "1.5e+300"; the exponent is written where
+ * there would be more than FLOAT_TEXT_ZEROS_MAX zeros. Of what is no number: "NaN", "Infinity",
  * "-Infinity". At most FLOAT_TEXT_MAX bytes. */
 void float_put_double(struct buf *out, double v);
 void float_put_float(struct buf *out, float v);

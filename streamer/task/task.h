@@ -135,10 +135,10 @@ struct task_env {
     const struct codec_writer *writer; /* of the values of the result topics */
     const struct rates *rates;
     struct order_options order_options;
-    int64_t confirmations_max;  /* of one id; the oldest are forgotten first */
-    struct task_origin origin;  /* of the message in work */
+    int64_t confirmations_max; /* of one id; the oldest are forgotten first */
+    struct task_origin origin; /* of the message in work */
     char *const *topics;       /* their names, by enum topic */
-    int32_t partitions;         /* n: of every result and internal topic */
+    int32_t partitions;        /* n: of every result and internal topic */
     /* About how many rows one call of task_apply_ref, task_apply_truncate or task_refresh may
      * change. */
     int64_t fanout_max_rows;

@@ -5,7 +5,7 @@
  * the bytes are a key), the schema up to a byte 0, the bytes. */
 #include "fuzz.h"
 
-#include "streamer/layers/source/avro_fingerprint.h"
+#include "schemas/avro/avro_fingerprint.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "streamer/layers/source/avro_schema.h"
+#include "schemas/avro/avro_schema.h"
 
 #include "streamer/base/mem.h"
 #include "support.h"

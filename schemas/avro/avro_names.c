@@ -1,4 +1,4 @@
-#include "streamer/layers/source/avro_names.h"
+#include "schemas/avro/avro_names.h"
 
 #include "streamer/base/mem.h"
 

@@ -1,4 +1,4 @@
-#include "streamer/layers/source/avro_fingerprint.h"
+#include "schemas/avro/avro_fingerprint.h"
 
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"

@@ -1,7 +1,7 @@
 /* avro_plan, against avro-c as the second reader: random schemas and values, and what becomes of
  * their bytes when some are changed. */
+#include "schemas/avro/avro_plan.h"
 #include "streamer/base/mem.h"
-#include "streamer/layers/source/avro_plan.h"
 #include "support.h"
 
 #include <avro.h>

@@ -1,7 +1,7 @@
 /* avro_names: the names of the types of an Avro schema, by its JSON (Avro 1.11 specification,
  * "Names"). Pure. */
-#ifndef STREAMER_LAYERS_SOURCE_AVRO_NAMES_H
-#define STREAMER_LAYERS_SOURCE_AVRO_NAMES_H
+#ifndef STREAMER_SCHEMAS_AVRO_AVRO_NAMES_H
+#define STREAMER_SCHEMAS_AVRO_AVRO_NAMES_H
 
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"
