@@ -361,8 +361,8 @@ static const struct entry entries[METRIC_COUNT] = {
         .give = give_counters, .offset = offsetof(struct metrics, last_commit_ms), .scale = 3},
     [METRIC_REGISTRY_REQUESTS] = {
         {"streamer_registry_requests_total", METRIC_COUNTER, "requests", {LABEL_REGISTRY_RESULT},
-         "Requests to the schema registry by result: ok; unknown; incompatible; refused (it answers, "
-         "but not this); unavailable (to be tried again).",
+         "Requests to the schema registry by result: ok; unknown; incompatible; refused (it "
+         "answers, but not this); unavailable (to be tried again).",
          "Each URL that is tried counts."},
         .give = give_counters, .offset = offsetof(struct metrics, registry_requests)},
     [METRIC_INVARIANT_CHECKS] = {

@@ -40,13 +40,25 @@ static void read_order(const rd_kafka_headers_t *headers, struct record *r) {
         r->replayed_at_ms = TIMESTAMP_NONE;
 }
 
+/* Which schemas key and value were written with, if the producer says it in headers. */
+static void read_schema_ids(const rd_kafka_headers_t *headers, struct record *r) {
+    r->key_schema_id = worker_kafka_header(headers, "__key_schema_id");
+    r->value_schema_id = worker_kafka_header(headers, "__value_schema_id");
+}
+
+/* Headers that a record of the user has, and keeps when it is forwarded. */
+static void read_user_headers(const rd_kafka_headers_t *headers, struct record *r) {
+    read_order(headers, r);
+    read_schema_ids(headers, r);
+}
+
 static void read_headers(const rd_kafka_headers_t *headers, struct input *in) {
     if (headers == NULL)
         return;
     if (topic_is_repartition(in->topic))
         read_source(worker_kafka_header(headers, PIPELINE_SOURCE_HEADER), in);
     if (topic_is_repartition(in->topic) || topic_is_input(in->topic))
-        read_order(headers, &in->record);
+        read_user_headers(headers, &in->record);
     else
         in->origin = worker_kafka_header(headers, SINK_SOURCE_HEADER);
 }

@@ -318,21 +318,15 @@ static void run(struct bench *b, const char *name, void (*phase)(struct bench *,
 
 /* Takes the name of a format from the arguments, if it is there. */
 static bool take_format(struct bench *b, int *argc, char ***argv) {
-    for (enum format f = 0; f<FORMAT_COUNT && * argc> 1; f++) {
+    for (size_t f = 0; *argc > 1 && f < FORMAT_COUNT; f++) {
         if (strcmp((*argv)[1], format_names[f]) != 0)
             continue;
-        b->format = f;
+        b->format = (enum format)f;
         ++*argv;
         --*argc;
         return true;
     }
     return false;
-}
-
-static void use_schemas(struct bench *b) {
-    decoder_free(b->pipeline.decoder);
-    b->pipeline.decoder = decoder_new(&(struct decoder_options){
-        .record_max_bytes = (size_t)b->config.record_max_bytes, .schemas = avro_rows_source()});
 }
 
 static enum output_format output_format_of(const char *name) {
@@ -362,13 +356,13 @@ int main(int argc, char **argv) {
     if (argc > 4)
         b.config.output_format = output_format_of(argv[4]);
     b.config.result_schema_ids = schema_ids;
+    b.config.schemas = avro_rows_source();
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     store_use_thread();
     if ((b.store = store_open(dir, b.config.state_memory_bytes, 1, &e)) == NULL)
         fail(e.text);
     b.batch = batch_new(b.store);
     pipeline_init(&b.pipeline, &b.config, batch_kv(b.batch), &b.sink, PARTITIONS, inputs);
-    use_schemas(&b);
     for (int p = 0; p < PARTITIONS; p++)
         task_init(&b.tasks[p], p);
     b.pipeline.env.now_ms = b.clock_ms;
