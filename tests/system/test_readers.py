@@ -16,6 +16,7 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from converters import ConnectReader, avro_reader, compile_java, json_reader
 from kafka import KafkaBroker
+from process import wait_until
 from registry import Registry, Schema
 from results import RESULTS, Message, read_topic
 from scenario import Scenario, load
@@ -267,3 +268,41 @@ def test_readers__registry_moved(
         assert not any(behind(before, all_messages(s)).values())
         s.check()
         s.streamer.stop()
+
+
+def test_readers__registry_down_at_a_restore(
+    broker: KafkaBroker, tmp_path: Path, registry: Registry, classes: Path
+) -> None:
+    """A lost state waits for the schemas of the rows that it is restored from, and loses nothing.
+    The start itself asks for no schema, because results are written as JSON now."""
+    settings = {"schema.registry.url": registry.url, "output.format": "avro"}
+    with json_reader(classes) as connect, Scenario(broker, tmp_path, PARTITIONS, settings) as s:
+        s.as_json = Reader(s.names, registry, connect).as_json
+        s.fed.feed(load(100, PARTITIONS, "keyed"))
+        s.streamer.start()
+        s.wait_drained()
+        s.streamer.stop()
+        before = all_messages(s)
+        shutil.rmtree(s.streamer.settings["state.dir"])
+        registry.fault = 503
+        s.streamer.configure({"output.format": "json"})
+        s.streamer.start()
+        wait_until(
+            "waiting for a schema",
+            lambda: waits_for_a_schema(s),
+            s.streamer.stderr,
+            s.streamer.process,
+        )
+        registry.fault = None
+        s.wait_drained()
+        assert not any(behind(before, all_messages(s)).values())
+        s.check()
+        s.streamer.stop()
+
+
+def waits_for_a_schema(s: Scenario) -> bool:
+    try:
+        status, text = s.streamer.get_text("/readyz")
+    except OSError:  # it does not listen yet
+        return False
+    return status == 503 and "waiting for its schema" in text
