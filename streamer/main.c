@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int usage_error(const char *command, struct err *e) {
     (void)err_prefix(e, "%s", command);
@@ -260,6 +261,17 @@ static int finish_output(void) {
     return command_fail(&e);
 }
 
+/* Ends the process. The threads of a client that could not be ended (kafka_destroy) may use what
+ * the exit handlers of libraries take apart, OpenSSL's among them. So with such a client these
+ * handlers are left out. */
+static int leave(int code) {
+    if (!kafka_clients_ended(0)) {
+        (void)fflush(NULL);
+        _exit(code);
+    }
+    return code;
+}
+
 int main(int argc, char **argv) {
     struct err e;
     struct arguments arguments;
@@ -271,5 +283,5 @@ int main(int argc, char **argv) {
         return wrong_usage(command, &e);
     int code = run_command(command, &arguments);
     arguments_release(&arguments);
-    return code == EXIT_DONE ? finish_output() : code;
+    return leave(code == EXIT_DONE ? finish_output() : code);
 }

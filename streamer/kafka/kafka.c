@@ -187,6 +187,10 @@ bool kafka_destroy(rd_kafka_t *rk) {
     return true;
 }
 
+bool kafka_clients_ended(int timeout_ms) {
+    return rd_kafka_wait_destroyed(timeout_ms) == 0;
+}
+
 const struct rd_kafka_metadata_topic *kafka_metadata_topic(const struct rd_kafka_metadata *m,
                                                            const char *name) {
     for (int i = 0; i < m->topic_cnt; i++)

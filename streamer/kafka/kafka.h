@@ -59,6 +59,10 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err
  * callbacks use. */
 bool kafka_destroy(rd_kafka_t *rk);
 
+/* Waits until all clients of this process have ended. False: after timeout_ms some have not, and
+ * their threads still run. */
+bool kafka_clients_ended(int timeout_ms);
+
 /* The version of the librdkafka that runs, such as "2.14.2". */
 const char *kafka_library_version(void);
 

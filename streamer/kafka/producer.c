@@ -113,6 +113,12 @@ static bool succeeded(const struct producer *p, rd_kafka_error_t *error, const c
     return false;
 }
 
+static void release(void *producer) {
+    struct producer *p = producer;
+    free(p->positions);
+    free(p);
+}
+
 struct producer *producer_new(const struct worker_kafka *k, const struct clock *clock,
                               const char *transactional_id, int32_t n, struct err *e) {
     struct producer *p = mem_calloc(1, sizeof *p);
@@ -129,6 +135,7 @@ struct producer *producer_new(const struct worker_kafka *k, const struct clock *
                                                               .timeout_ms = p->timeout_ms,
                                                               .breaks = &p->breaks,
                                                               .delivered = on_delivery,
+                                                              .ended = release,
                                                               .context = p},
                                 e);
     if (p->client != NULL &&
@@ -141,10 +148,9 @@ struct producer *producer_new(const struct worker_kafka *k, const struct clock *
 void producer_free(struct producer *p) {
     if (p == NULL)
         return;
-    if (p->client != NULL && !p->kafka->free_client(p->client))
-        return; /* the client still counts into `breaks` */
-    free(p->positions);
-    free(p);
+    /* A client that does not end still counts into `breaks`. */
+    if (p->client == NULL || p->kafka->free_client(p->client))
+        release(p);
 }
 
 struct sink *producer_sink(struct producer *p) {

@@ -149,7 +149,10 @@ static bool end_client(struct kafka_client *c) {
 }
 
 static void end_late(void *client) {
-    (void)end_client(client);
+    struct kafka_client *c = client;
+    struct kafka_transactional writer = c->writer;
+    if (end_client(c))
+        writer.ended(writer.context);
 }
 
 static bool free_client(struct kafka_client *c) {

@@ -53,6 +53,8 @@ struct kafka_transactional {
     /* From `serve` or `commit`: one message has got an offset, or never will (`code` says why). */
     void (*delivered)(void *context, enum topic topic, int32_t partition, int64_t offset,
                       rd_kafka_resp_err_t code);
+    /* The client, for which free_client returned false, has ended after all; on any thread. */
+    void (*ended)(void *context);
     void *context;
 };
 
