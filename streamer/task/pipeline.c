@@ -382,6 +382,14 @@ void pipeline_want(struct pipeline *p, const struct task *task, enum topic topic
 
 /* --- consume a message of any topic --- */
 
+void pipeline_ask_ahead(struct pipeline *p, const struct input *in) {
+    struct change c = {.in = in, .entity = ENTITY_CUSTOMER};
+    if (in->topic == TOPIC_ACCOUNTS || in->topic == TOPIC_REPARTITION_ACCOUNTS)
+        c.entity = ENTITY_ACCOUNT;
+    if (topic_is_input(in->topic) || topic_is_repartition(in->topic))
+        (void)consume(p, &c); /* decoding asks, and leaves the rest as it is */
+}
+
 enum pipeline_result pipeline_process(struct pipeline *p, struct task *task,
                                       const struct input *in) {
     enum pipeline_result result = PIPELINE_DONE;

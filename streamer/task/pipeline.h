@@ -55,6 +55,10 @@ void pipeline_release(struct pipeline *p);
  * ask for. kv_fetch then reads the rows of many records together. */
 void pipeline_want(struct pipeline *p, const struct task *task, enum topic topic, struct slice key);
 
+/* Asks for what a record needs that is not here, such as its schema, and changes nothing. A record
+ * behind one that waits then seldom has to wait itself. */
+void pipeline_ask_ahead(struct pipeline *p, const struct input *in);
+
 enum pipeline_result {
     PIPELINE_DONE,
     /* A part of the record is done (a fan-out in chunks). Commit that part, then call again with

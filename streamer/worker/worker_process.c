@@ -140,7 +140,9 @@ static enum pipeline_result process_message(struct worker *w, struct source *s, 
     struct input in = make_input(w, s, w->messages[i]);
     int64_t forwarded_before = forwarded(w);
     enum pipeline_result result = PIPELINE_WAITS;
-    if (!worker_is_parked(s))
+    if (worker_is_parked(s))
+        pipeline_ask_ahead(&w->pipeline, &in);
+    else
         result = pipeline_process(&w->pipeline, task_of(w, s), &in);
     w->forwarded[i] = forwarded(w) > forwarded_before || result == PIPELINE_WAITS;
     switch (result) {

@@ -65,12 +65,16 @@ mutate(worker_persist
         mutated(MUTATION_GROW_OLD) ? 0 : w->pipeline.env.now_ms - t->meta.committed_ms;
 ]])
 mutate(worker_process
-[[    if (!worker_is_parked(s))
+[[    if (worker_is_parked(s))
+        pipeline_ask_ahead(&w->pipeline, &in);
+    else
         result = pipeline_process(&w->pipeline, task_of(w, s), &in);
 ]]
 [[    if (mutated_now(MUTATION_SKIP))
         result = PIPELINE_DONE;
-    else if (mutated(MUTATION_PASS_WAITING) || !worker_is_parked(s))
+    else if (worker_is_parked(s) && !mutated(MUTATION_PASS_WAITING))
+        pipeline_ask_ahead(&w->pipeline, &in);
+    else
         result = pipeline_process(&w->pipeline, task_of(w, s), &in);
     if (result == PIPELINE_DONE && mutated_now(MUTATION_TWICE))
         (void)pipeline_process(&w->pipeline, task_of(w, s), &in);

@@ -488,6 +488,7 @@ static void test_pipeline__wanted_rows_are_asked_for(void **state) {
 /* --- a record that has to wait --- */
 
 static bool is_answered; /* what the format of this test waits for is there */
+static int asked;        /* how often it was asked for */
 
 /* The format of this test: '#', then JSON. */
 static bool waiting_recognizes(struct slice bytes, struct slice schema_id) {
@@ -498,6 +499,7 @@ static bool waiting_recognizes(struct slice bytes, struct slice schema_id) {
 static void waiting_read(const struct format *f, struct decoding *g) {
     (void)f;
     struct slice value = slice_of(g->record->value.p + 1, g->record->value.n - 1);
+    asked++;
     if (is_answered)
         json_read_object(g, json_parse(&g->decoder->value, value));
     else
@@ -534,6 +536,9 @@ static void test_pipeline__waits(void **state) {
                              PIPELINE_WAITS);
             assert_text(buf_slice(&g.pipeline.reason.text), "an answer");
         }
+        asked = 0;
+        pipeline_ask_ahead(&g.pipeline, &in);
+        assert_int_equal(asked, 1);
         assert_int_equal(g.sent.count, sent);
         assert_memory_equal(&counts, &g.pipeline.env.counts, sizeof counts);
         put_content(&g, &after);

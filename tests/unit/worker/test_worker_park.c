@@ -26,6 +26,7 @@ static struct {
     struct topic_layout layout;
     struct metrics *metrics;
     struct buf processed; /* "partition:offset " each */
+    struct buf asked;     /* the same, of the records that pipeline_ask_ahead was called with */
     struct buf assigned;  /* the same, of the last assignment */
     int assignments;
 } world;
@@ -46,6 +47,12 @@ enum pipeline_result __wrap_pipeline_process(struct pipeline *p, struct task *ta
     }
     buf_printf(&world.processed, "%d:%lld ", in->partition, (long long)in->offset);
     return PIPELINE_DONE;
+}
+
+void __wrap_pipeline_ask_ahead(struct pipeline *p, const struct input *in);
+void __wrap_pipeline_ask_ahead(struct pipeline *p, const struct input *in) {
+    (void)p;
+    buf_printf(&world.asked, "%d:%lld ", in->partition, (long long)in->offset);
 }
 
 static const char *topic(const rd_kafka_message_t *m) {
@@ -130,6 +137,7 @@ static void free_worker(struct worker *w) {
     free(w->forwarded);
     free(w);
     buf_release(&world.processed);
+    buf_release(&world.asked);
     buf_release(&world.assigned);
     metrics_free(world.metrics);
     config_release(&world.config);
@@ -164,6 +172,7 @@ static void test_worker_park__only_its_own_partition_waits(void **state) {
     process(w, &at, offsets);
     assert_int_equal(at, MESSAGES);
     assert_text(buf_slice(&world.processed), "0:10 1:20 1:21 1:22 ");
+    assert_text(buf_slice(&world.asked), "0:12 ");
     assert_int_equal(offsets[0], waits_at[0]);
     assert_int_equal(offsets[1], 23);
     /* The end behind the records that were read does not count any more: nothing may be committed
