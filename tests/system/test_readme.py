@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+import confluent_kafka
 import pytest
 from kafka import ROOT
 from model import Model
+from registry import Registry
 from results import RESULTS, Row, check_results, read_topic
 from streamer import INPUTS, EmbeddedStreamer, environment, run_once
 
@@ -229,11 +231,16 @@ def test_readme__the_first_page_is_short() -> None:
 # --- the sample data
 
 
-def check_recipe(broker: str, summaries: list[Row]) -> None:
+def recipe(name: str) -> str:
+    (text,) = marked(name)
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return str(code)
+
+
+def check_recipe(code: str, arguments: list[str], summaries: list[Row]) -> None:
     """What the Python consumer in schemas/README.md prints: how many rows, and their balances."""
-    ((code,),) = (re.findall(r"```python\n(.*?)```", r, re.DOTALL) for r in marked("recipe-python"))
     done = subprocess.run(
-        [sys.executable, "-c", code, broker],
+        [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -263,7 +270,7 @@ def test_readme__sample_data(embedded: EmbeddedStreamer) -> None:
     names = {name: name for name in (*INPUTS, *RESULTS, "quarantine")}
     expected = model.expected()
     check_results(broker, names, expected, model.quarantine(), PARTITIONS)
-    check_recipe(broker, list(expected["account_summary"].values()))
+    check_recipe(recipe("recipe-python"), [broker], list(expected["account_summary"].values()))
 
     text = (DATA / "README.md").read_text()
     told = {
@@ -281,6 +288,28 @@ def test_readme__sample_data(embedded: EmbeddedStreamer) -> None:
         assert good and dirty
         quarantined = model.counters[name]["quarantined"]
         assert (int(good[1]), int(dirty[1])) == (counts[name] - quarantined, quarantined)
+
+
+def test_readme__recipe_for_avro(tmp_path: Path) -> None:
+    account = b'{"account_id":"A","customer_id":1,"balance":%s,"account_type":"Savings"}'
+    with (
+        Registry() as registry,
+        EmbeddedStreamer(
+            tmp_path, {"output.format": "avro", "schema.registry.url": registry.url}
+        ) as streamer,
+    ):
+        streamer.wait_ready()
+        producer = confluent_kafka.Producer({"bootstrap.servers": streamer.bootstrap()})
+        producer.produce("customers", b'{"customer_id":1,"name":"Ada","has_loan":"no"}')
+        producer.produce("accounts", account % b'"90071992547409.93"')
+        assert producer.flush(60) == 0
+        streamer.wait_all_consumed({"customers": 1, "accounts": 1})
+        code = recipe("recipe-python-avro") + recipe("recipe-python").replace(
+            "json.loads(message.value())", "deserialize(message.value(), VALUE)"
+        )
+        arguments = [streamer.bootstrap(), registry.url]
+        check_recipe(code, arguments, [{"original_balance_amount": "90071992547409.93"}])
+        streamer.stop()
 
 
 def test_readme__demo_shows_the_sample_data() -> None:
