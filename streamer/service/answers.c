@@ -43,11 +43,11 @@ static void put_violations(const struct answers *a, bool is_open, struct buf *ou
 }
 
 /* null: it is not known yet how many there are. */
-static void put_restore_remaining(const struct answers *a, bool is_open, bool is_ready,
+static void put_restore_remaining(const struct answers *a, bool is_open, bool is_running,
                                   struct buf *out) {
     int64_t remaining = is_open ? metric_total(METRIC_RESTORE_REMAINING, a->metrics) : 0;
     put_name(METRIC_RESTORE_REMAINING, out);
-    if (is_ready || remaining > 0)
+    if (is_running || remaining > 0)
         buf_put_int(out, remaining);
     else
         buf_put_str(out, "null");
@@ -99,7 +99,7 @@ static void answer_readiness(const struct answers *a, bool is_open, struct http_
     buf_put_str(out, "\",\"unreachable_brokers\":");
     broker_watch_put_json(a->config->brokers, out);
     put_waits(a, is_open, out);
-    put_restore_remaining(a, is_open, is_ready, out);
+    put_restore_remaining(a, is_open, is_running, out);
     put_violations(a, is_open, out);
     buf_put_str(out, "}\n");
 }

@@ -278,6 +278,7 @@ def test_registry__an_outage_delays_and_quarantines_nothing(
         reply = streamer.get("/readyz")[1]
         assert not reply["ready"]
         assert "status 503" in reply["reason"]
+        assert reply["restore_remaining_records"] == 0
         since = datetime.fromisoformat(reply["since"])
         assert abs(datetime.now(UTC) - since) < timedelta(minutes=10)
         account = b'{"account_id":"A","customer_id":7,"balance":"1","account_type":"Savings"}'
