@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Producer
 from generate import partition_of
 from kafka import KafkaBroker
+from process import wait_until
 from results import (
     Headers,
     InputRecord,
@@ -75,7 +76,12 @@ def test_broker__topics_and_their_settings(broker: KafkaBroker) -> None:
     assert broker.topics()["settings"] == 3
     assert broker.topic_config("settings")["cleanup.policy"] == "compact"
     broker.topic_alter("settings", {"cleanup.policy": "delete"})
-    assert broker.topic_config("settings")["cleanup.policy"] == "delete"
+    # A broker answers before it goes by what it was told.
+    wait_until(
+        "the new policy",
+        lambda: broker.topic_config("settings")["cleanup.policy"] == "delete",
+        broker.log,
+    )
     broker.topic_delete("settings")
     assert "settings" not in broker.topics()
 
