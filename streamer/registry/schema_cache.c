@@ -165,11 +165,17 @@ static struct entry *find_valid(struct schema_cache *c, const struct schema_key 
     return NULL;
 }
 
+/* The ids of a registry are positive ints. */
+static bool can_be_asked_for(const struct schema_cache *c, const struct schema_key *key) {
+    return c->o.registry != NULL && key->kind != SCHEMA_BY_FINGERPRINT &&
+           (key->kind != SCHEMA_BY_ID || key->number <= INT32_MAX);
+}
+
 static enum schema_answer look(struct schema_cache *c, const struct schema_key *key,
                                struct schema_text *out) {
     struct entry *x = find_valid(c, key);
-    if (x == NULL && (c->o.registry == NULL || key->kind == SCHEMA_BY_FINGERPRINT))
-        return SCHEMA_UNKNOWN; /* nobody can be asked for it */
+    if (x == NULL && !can_be_asked_for(c, key))
+        return SCHEMA_UNKNOWN;
     if (x == NULL) {
         ask(c, key);
         return SCHEMA_NOT_NOW;
