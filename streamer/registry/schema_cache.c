@@ -15,10 +15,15 @@
 #define BUCKETS ((size_t)4096)
 #define RETRY_MIN_MS 100
 
-enum state { ASKED, FOUND, UNKNOWN };
+enum state {
+    ASKED,
+    FOUND,
+    UNKNOWN,
+    SHOWN, /* the fingerprint of a schema that was found by another key */
+};
 
 struct entry {
-    TAILQ_ENTRY(entry) order; /* in `asked` or in `known` */
+    TAILQ_ENTRY(entry) order; /* in `asked` or in `known`, but not what is SHOWN or kept */
     LIST_ENTRY(entry) bucket;
     struct schema_key key;
     enum state state;
@@ -26,7 +31,8 @@ struct entry {
     int64_t known_ms;          /* UNKNOWN: since when */
     int64_t wanted_ms;         /* ASKED: when somebody last asked */
     int64_t failing_ms;        /* ASKED: since when the registry has failed; 0: it has not */
-    bool is_kept;              /* it comes from the directory */
+    struct schema_key by;      /* SHOWN: the other key */
+    bool is_kept;              /* FOUND in the directory: it is never evicted */
 };
 
 TAILQ_HEAD(entries, entry);
@@ -45,7 +51,8 @@ struct schema_cache {
     struct entries asked; /* the one that is fetched next first; what has failed behind the rest */
     struct entries known; /* the one that was used last at the end */
     bool has_news;        /* something was asked for that has not been tried yet */
-    size_t asked_count, bytes;
+    size_t asked_count, shown_count;
+    size_t bytes; /* of `known` */
     bool is_down; /* the log says so */
     bool has_given_up;
     struct err failure; /* the last one */
@@ -106,8 +113,7 @@ static void make_room(struct schema_cache *c) {
     struct entry *x = TAILQ_FIRST(&c->known), *next;
     for (; x != NULL && c->bytes > SCHEMA_CACHE_BYTES_MAX; x = next) {
         next = TAILQ_NEXT(x, order);
-        if (!x->is_kept)
-            forget(c, x);
+        forget(c, x);
     }
 }
 
@@ -123,18 +129,24 @@ static void take_schema(struct entry *x, struct schema_text *from) {
     from->text = (struct buf){0};
 }
 
-/* Makes a schema known by its fingerprint, too. */
-static void add_fingerprint(struct schema_cache *c, const struct schema_text *schema,
-                            bool is_kept) {
-    struct schema_key key = {.kind = SCHEMA_BY_FINGERPRINT};
-    if (schema->type != SCHEMA_AVRO || schema->has_references ||
-        !avro_fingerprint(buf_slice(&schema->text), &key.number) || find(c, &key) != NULL)
+static bool fingerprint_of(const struct schema_text *schema, struct schema_key *key) {
+    *key = (struct schema_key){.kind = SCHEMA_BY_FINGERPRINT};
+    return schema->type == SCHEMA_AVRO && !schema->has_references &&
+           avro_fingerprint(buf_slice(&schema->text), &key->number);
+}
+
+/* Makes a schema known by its fingerprint, too. The entry outlives the schema, which is asked for
+ * again if it was evicted. */
+static void note_shown(struct schema_cache *c, const struct schema_text *schema,
+                       const struct schema_key *by) {
+    struct schema_key key;
+    if (c->shown_count == SCHEMA_CACHE_SHOWN_MAX || !fingerprint_of(schema, &key) ||
+        find(c, &key) != NULL)
         return;
     struct entry *x = add(c, &key);
-    x->schema = (struct schema_text){.type = SCHEMA_AVRO, .type_name = "AVRO"};
-    buf_set(&x->schema.text, buf_slice(&schema->text));
-    x->is_kept = is_kept;
-    note_known(c, x, FOUND);
+    x->state = SHOWN;
+    x->by = *by;
+    c->shown_count++;
 }
 
 /* --- lookups --- */
@@ -165,6 +177,13 @@ static struct entry *find_valid(struct schema_cache *c, const struct schema_key 
     return NULL;
 }
 
+static void note_use(struct schema_cache *c, struct entry *x) {
+    if (x->is_kept)
+        return;
+    TAILQ_REMOVE(&c->known, x, order);
+    TAILQ_INSERT_TAIL(&c->known, x, order);
+}
+
 /* The ids of a registry are positive ints. */
 static bool can_be_asked_for(const struct schema_cache *c, const struct schema_key *key) {
     return c->o.registry != NULL && key->kind != SCHEMA_BY_FINGERPRINT &&
@@ -174,6 +193,8 @@ static bool can_be_asked_for(const struct schema_cache *c, const struct schema_k
 static enum schema_answer look(struct schema_cache *c, const struct schema_key *key,
                                struct schema_text *out) {
     struct entry *x = find_valid(c, key);
+    if (x != NULL && x->state == SHOWN)
+        return look(c, &x->by, out);
     if (x == NULL && !can_be_asked_for(c, key))
         return SCHEMA_UNKNOWN;
     if (x == NULL) {
@@ -184,8 +205,7 @@ static enum schema_answer look(struct schema_cache *c, const struct schema_key *
         x->wanted_ms = now_ms(c);
         return SCHEMA_NOT_NOW;
     }
-    TAILQ_REMOVE(&c->known, x, order);
-    TAILQ_INSERT_TAIL(&c->known, x, order);
+    note_use(c, x);
     if (x->state == UNKNOWN)
         return SCHEMA_UNKNOWN;
     copy_out(x, out);
@@ -249,7 +269,7 @@ static void note_answer(struct schema_cache *c, struct entry *x, enum registry_r
     TAILQ_REMOVE(&c->asked, x, order);
     c->asked_count--;
     if (result == REGISTRY_OK) {
-        add_fingerprint(c, schema, false);
+        note_shown(c, schema, &x->key);
         take_schema(x, schema);
     }
     note_known(c, x, result == REGISTRY_OK ? FOUND : UNKNOWN);
@@ -357,15 +377,25 @@ static bool read_file(const char *path, struct buf *out, struct err *e) {
     return ok;
 }
 
+/* Takes the text of `schema`, unless it is known already. */
+static void keep(struct schema_cache *c, const struct schema_key *key, struct schema_text *schema) {
+    if (find(c, key) != NULL)
+        return;
+    struct entry *x = add(c, key);
+    x->state = FOUND;
+    x->is_kept = true;
+    take_schema(x, schema);
+}
+
 static bool add_file(struct schema_cache *c, const char *path, struct err *e) {
-    struct schema_text schema = {.type = SCHEMA_AVRO};
-    uint64_t fingerprint;
+    struct schema_text schema = {.type = SCHEMA_AVRO, .type_name = "AVRO"};
+    struct schema_key key;
     bool ok = read_file(path, &schema.text, e);
-    if (ok && !avro_fingerprint(buf_slice(&schema.text), &fingerprint))
+    if (ok && !fingerprint_of(&schema, &key))
         ok = err_set(e, ERR_CONFIG, "schemas.dir: %s is no Avro schema, mend it or take it away",
                      path);
     if (ok)
-        add_fingerprint(c, &schema, true);
+        keep(c, &key, &schema);
     buf_release(&schema.text);
     return ok;
 }

@@ -1,7 +1,7 @@
 /* schema_cache: the schemas that records were written with, for all workers of a process. A schema
- * never changes, so it is kept once it was fetched; the least recently used ones are evicted. One
- * thread fetches what is missing. While the registry is down the thread goes on trying, so an
- * outage is never taken for "unknown". */
+ * never changes, so it is kept once it was fetched; the least recently used ones are evicted, but
+ * their fingerprints stay known. One thread fetches what is missing. While the registry is down the
+ * thread goes on trying, so an outage is never taken for "unknown". */
 #ifndef STREAMER_REGISTRY_SCHEMA_CACHE_H
 #define STREAMER_REGISTRY_SCHEMA_CACHE_H
 
@@ -10,6 +10,7 @@
 #include "streamer/registry/registry.h"
 
 #define SCHEMA_CACHE_BYTES_MAX ((size_t)32 << 20) /* of texts and their entries */
+#define SCHEMA_CACHE_SHOWN_MAX 100000             /* fingerprints of schemas that it has fetched */
 #define SCHEMA_CACHE_WAITING_MAX 1000             /* that are waited for at a time */
 #define SCHEMA_CACHE_WANTED_MS 30000   /* a schema is tried for so long after somebody asked */
 #define SCHEMA_CACHE_RETRY_MAX_MS 5000 /* between two tries while it is down */
@@ -21,7 +22,9 @@ struct schema_cache_options {
     /* NULL: only the schemas of `directory` are known. It belongs to the cache, also when
      * schema_cache_new fails. */
     struct registry *registry;
-    const char *directory; /* its files *.avsc are known by their fingerprints; "": none */
+    /* Its files *.avsc are known by their fingerprints. They are never evicted, and do not count
+     * for SCHEMA_CACHE_BYTES_MAX. "": none. */
+    const char *directory;
     /* How long one schema is asked for in vain (ms). Then `gave_up` is called, once, on the cache's
      * thread; it must not call the cache, which goes on all the same. */
     int64_t patience_ms;

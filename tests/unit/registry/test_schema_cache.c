@@ -354,7 +354,7 @@ static void test_schema_cache__ten_thousand_ids(void **state) {
 /* The limit of bytes evicts what was used least lately, and that is fetched again. */
 static void test_schema_cache__evicts_the_least_recently_used(void **state) {
     (void)state;
-    enum { COUNT = 40 }; /* of a megabyte each, twice: by its id and by its fingerprint */
+    enum { COUNT = 40 }; /* of a megabyte each */
     struct rig r;
     struct schema_text s = {0};
     rig_init(&r, "");
@@ -398,10 +398,28 @@ static void test_schema_cache__what_an_id_showed_has_a_fingerprint(void **state)
     rig_release(&r);
 }
 
-static void write_schema(const char *directory, const char *name, int id) {
+/* What an id has shown once is never unknown, even if it was evicted. */
+static void test_schema_cache__a_fingerprint_outlives_its_schema(void **state) {
+    (void)state;
+    struct rig r;
+    struct schema_text s = {0};
+    rig_init(&r, "");
+    assert_int_equal(wait_for(&r, 7, &s), SCHEMA_FOUND);
+    r.fake.padding = (size_t)1 << 20;
+    fetch_all(&r, 1000, 1040, &s);
+    r.fake.padding = 0;
+    assert_int_equal(look_by_fingerprint(r.cache, 7, &s), SCHEMA_NOT_NOW);
+    assert_int_equal(wait_for(&r, 7, &s), SCHEMA_FOUND);
+    assert_int_equal(look_by_fingerprint(r.cache, 7, &s), SCHEMA_FOUND);
+    assert_schema(&s, 7);
+    buf_release(&s.text);
+    rig_release(&r);
+}
+
+static void write_schema(const char *directory, const char *name, int id, size_t padding) {
     char path[200];
     struct buf schema = {0};
-    put_schema(&schema, id, 0);
+    put_schema(&schema, id, padding);
     (void)snprintf(path, sizeof path, "%s/%s", directory, name);
     FILE *f = fopen(path, "we");
     assert_non_null(f);
@@ -410,14 +428,20 @@ static void write_schema(const char *directory, const char *name, int id) {
     buf_release(&schema);
 }
 
+static void remove_file(const char *directory, const char *name) {
+    char path[200];
+    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
+    assert_int_equal(unlink(path), 0);
+}
+
 /* Files of the directory are known without a registry; one that is no schema is an error. */
 static void test_schema_cache__directory(void **state) {
     (void)state;
     char directory[] = "test_schema_cache.XXXXXX";
     assert_non_null(mkdtemp(directory));
-    write_schema(directory, "a.avsc", 1);
-    write_schema(directory, "b.avsc", 2);
-    write_schema(directory, "c.json", 3);
+    write_schema(directory, "a.avsc", 1, 0);
+    write_schema(directory, "b.avsc", 2, 0);
+    write_schema(directory, "c.json", 3, 0);
     struct schema_text s = {0};
     struct err e;
     struct schema_cache_options o = {.directory = directory, .clock = clock_of_machine()};
@@ -432,7 +456,7 @@ static void test_schema_cache__directory(void **state) {
                      SCHEMA_UNKNOWN); /* there is no registry */
     assert_int_equal(schema_cache_down_since_ms(c, &e), 0);
     schema_cache_free(c);
-    write_schema(directory, "d.avsc", 0);
+    write_schema(directory, "d.avsc", 0, 0);
     assert_null(schema_cache_new(&o, &e));
     assert_int_equal(e.class, ERR_CONFIG);
     assert_non_null(strstr(e.text, "/d.avsc is no Avro schema"));
@@ -442,13 +466,35 @@ static void test_schema_cache__directory(void **state) {
     assert_non_null(strstr(e.text, "schemas.dir: cannot open /no/such/directory"));
     buf_release(&s.text);
     static const char *const names[] = {"a.avsc", "b.avsc", "c.json", "d.avsc"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char path[200];
-        (void)snprintf(path, sizeof path, "%s/%s", directory, names[i]);
-        assert_int_equal(unlink(path), 0);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        remove_file(directory, names[i]);
     assert_int_equal(rmdir(directory), 0);
     schema_cache_free(NULL);
+}
+
+/* A directory of more bytes than the cache may have leaves its room to what is fetched. */
+static void test_schema_cache__a_large_directory(void **state) {
+    (void)state;
+    enum { FILES = 36 };
+    char directory[] = "test_schema_cache.XXXXXX", name[20];
+    struct rig r;
+    struct schema_text s = {0};
+    assert_non_null(mkdtemp(directory));
+    for (int i = 1; i <= FILES; i++) {
+        (void)snprintf(name, sizeof name, "%d.avsc", i);
+        write_schema(directory, name, i, (size_t)1 << 20);
+    }
+    rig_init(&r, directory);
+    for (int i = 1; i <= FILES; i++) {
+        (void)snprintf(name, sizeof name, "%d.avsc", i);
+        remove_file(directory, name);
+    }
+    assert_int_equal(rmdir(directory), 0);
+    fetch_all(&r, 1000, 1010, &s);
+    assert_int_equal(look(&r, 1000, &s), SCHEMA_FOUND); /* it was not evicted */
+    assert_int_equal(look_by_fingerprint(r.cache, 1, &s), SCHEMA_FOUND);
+    buf_release(&s.text);
+    rig_release(&r);
 }
 
 int main(void) {
@@ -465,7 +511,9 @@ int main(void) {
         cmocka_unit_test(test_schema_cache__ten_thousand_ids),
         cmocka_unit_test(test_schema_cache__evicts_the_least_recently_used),
         cmocka_unit_test(test_schema_cache__what_an_id_showed_has_a_fingerprint),
+        cmocka_unit_test(test_schema_cache__a_fingerprint_outlives_its_schema),
         cmocka_unit_test(test_schema_cache__directory),
+        cmocka_unit_test(test_schema_cache__a_large_directory),
     };
     return cmocka_run_group_tests_name("schema_cache", tests, NULL, NULL);
 }
