@@ -1,4 +1,5 @@
 /* A value that a plan has read becomes the text of a field or of a mark. */
+#include "streamer/base/base64.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/float_text.h"
 #include "streamer/base/utf8.h"
@@ -125,17 +126,17 @@ static void read_time(struct decoding *g, const struct avro_place *p, struct sli
         g->out->updated_at_type = connect_typed_time(p->time, buf, text);
 }
 
-/* What Debezium sends for bytes that the database did not log. */
+/* What Debezium sends for bytes that the database did not log, of a decimal too. */
 static bool is_unavailable_bytes(const struct avro_slot *v) {
     return v->op->kind == AVRO_KIND_BYTES &&
            slice_eq(v->bytes, slice_str("__debezium_unavailable_value"));
 }
 
+/* Most times are numbers: they become texts once. */
 static bool is_number_of_time(const struct avro_compiled *r, const struct avro_slot *v) {
-    return v->op != NULL && place_of(r, v)->meaning == AVRO_IS_TIME && is_number(v);
+    return place_of(r, v)->meaning == AVRO_IS_TIME && is_number(v);
 }
 
-/* Most times are numbers: they become texts once. */
 static void read_number_of_time(struct decoding *g, const struct avro_compiled *r,
                                 const struct avro_slot *v) {
     struct slice *text = &g->out->fields[FIELD_UPDATED_AT];
@@ -143,22 +144,45 @@ static void read_number_of_time(struct decoding *g, const struct avro_compiled *
                                                    &g->decoder->converted[FIELD_UPDATED_AT], text);
 }
 
-void avro_read_field(struct decoding *g, const struct avro_compiled *r,
-                     const struct avro_slot *slots, enum field field, int16_t slot) {
+static bool is_plain_bytes(const struct avro_compiled *r, const struct avro_slot *v) {
+    return (v->op->kind == AVRO_KIND_BYTES || v->op->kind == AVRO_KIND_FIXED) &&
+           place_of(r, v)->meaning != AVRO_IS_DECIMAL;
+}
+
+/* They are no date, and shown as in the JSON of Connect. */
+static void read_bytes_as_time(struct decoding *g, const struct avro_slot *v) {
+    struct buf *buf = &g->decoder->converted[FIELD_UPDATED_AT];
+    buf_clear(buf);
+    base64_put(buf, v->bytes);
+    g->out->updated_at_type = UPDATED_AT_NO_DATE;
+    g->out->fields[FIELD_UPDATED_AT] = buf_slice(buf);
+}
+
+static void read_text(struct decoding *g, const struct avro_compiled *r,
+                      const struct avro_slot *slots, enum field field, int16_t slot) {
     struct slice text;
-    if (field == FIELD_UPDATED_AT && slot != AVRO_NO_SLOT && is_number_of_time(r, &slots[slot])) {
-        read_number_of_time(g, r, &slots[slot]);
-        return;
-    }
     const char *fault = avro_text(r, slots, slot, &g->decoder->converted[field], &text);
-    if (fault != NULL && is_unavailable_bytes(&slots[slot])) {
-        row_set_text(g, field, slots[slot].bytes);
-    } else if (fault != NULL) {
+    if (fault != NULL) {
         g->refused |= FIELD_BIT(field);
         refuse_member(g, field_label(field), fault);
-    } else {
-        if (field == FIELD_UPDATED_AT && slot != AVRO_NO_SLOT && slots[slot].op != NULL)
-            read_time(g, place_of(r, &slots[slot]), &text);
-        row_set_text(g, field, text);
+        return;
     }
+    if (field == FIELD_UPDATED_AT)
+        read_time(g, place_of(r, &slots[slot]), &text);
+    row_set_text(g, field, text);
+}
+
+void avro_read_field(struct decoding *g, const struct avro_compiled *r,
+                     const struct avro_slot *slots, enum field field, int16_t slot) {
+    const struct avro_slot *v = slot != AVRO_NO_SLOT ? &slots[slot] : NULL;
+    if (v == NULL || v->op == NULL)
+        row_set_text(g, field, slice_null());
+    else if (is_unavailable_bytes(v))
+        row_set_text(g, field, v->bytes);
+    else if (field == FIELD_UPDATED_AT && is_number_of_time(r, v))
+        read_number_of_time(g, r, v);
+    else if (field == FIELD_UPDATED_AT && is_plain_bytes(r, v))
+        read_bytes_as_time(g, v);
+    else
+        read_text(g, r, slots, field, slot);
 }

@@ -6,6 +6,7 @@ A vector has a schema, the bytes in hex, and either `fields` (texts, made of Pyt
 `json`: the same record as JSON, which must come to the same; or `refused`: the reason's text.
 """
 
+import base64
 import io
 import json
 import struct
@@ -234,13 +235,14 @@ def times() -> None:
         ("null", ["null", logical("long", "timestamp-millis")], None, None),
     ]:
         add_account(f"updated_at: {name}", "updated_at", kind, value, text=text, time="text")
-    add_account(
-        "updated_at of bytes",
-        "updated_at",
-        "bytes",
-        b"2024",
-        refused="updated_at is bytes where a text belongs",
-    )
+    duration = {"type": "fixed", "name": "D", "size": 12, "logicalType": "duration"}
+    for name, kind, value in [
+        ("bytes", "bytes", b"2024"),
+        ("bytes or null", ["null", "bytes"], b"20240215"),
+        ("a duration", duration, bytes(12)),
+    ]:
+        text = base64.b64encode(value).decode()
+        add_account(f"updated_at: {name}", "updated_at", kind, value, text=text, time="no date")
     uuid = {"type": "string", "logicalType": "uuid"}
     text = "12345678-1234-5678-1234-567812345678"
     add(
@@ -545,6 +547,11 @@ def flattened() -> None:
     schema = record(("account_id", "string"), ("account_type", "bytes"))
     same = {"account_id": "A1", "account_type": "__debezium_unavailable_value"}
     add_same("flat: bytes that were not logged", schema, value, same)
+    amount = {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 2}
+    value = {"account_id": "A1", "balance": b"__debezium_unavailable_value"}
+    schema = record(("account_id", "string"), ("balance", ["null", amount]))
+    same = {"account_id": "A1", "balance": "__debezium_unavailable_value"}
+    add_same("flat: a decimal that was not logged", schema, value, same)
 
 
 def keys() -> None:
