@@ -244,17 +244,18 @@ static bool is_field(struct row_choice *c, struct slice name, enum field *field,
     return *best || (c->unknown == unknown && c->others == others);
 }
 
-/* Whether one of a member's aliases is a field's name; if so it may be found by it. */
+/* Whether one of a member's aliases is a field's name; if so it may be found by it, as `found` has
+ * it. */
 static bool find_by_alias(struct row_choice *c, const struct avro_node *record, uint32_t i,
-                          struct members *m) {
+                          uint32_t found[FIELD_COUNT]) {
     const cJSON *alias;
     cJSON_ArrayForEach(alias, json_member(record->children[i].field, "aliases")) {
         enum field field;
         bool best;
         if (!cJSON_IsString(alias) || !is_field(c, json_text(alias), &field, &best))
             continue;
-        if (best && m->found[field] == 0)
-            m->found[field] = i + 1;
+        if (best)
+            found[field] = i + 1;
         return true;
     }
     return false;
@@ -263,6 +264,7 @@ static bool find_by_alias(struct row_choice *c, const struct avro_node *record, 
 static struct members find_members(struct compile *c, const struct avro_node *record) {
     struct row_choice by_name = row_choice_of(c->g), by_alias = row_choice_of(c->g);
     struct members m = {0};
+    uint32_t aliased[FIELD_COUNT] = {0};
     bool *is_unknown = mem_calloc(record->count + 1, sizeof *is_unknown);
     for (uint32_t i = 0; i < record->count; i++) {
         enum field field;
@@ -272,7 +274,9 @@ static struct members find_members(struct compile *c, const struct avro_node *re
         is_unknown[i] = by_name.unknown > unknown;
     }
     for (uint32_t i = 0; i < record->count; i++)
-        m.unknown += is_unknown[i] && !find_by_alias(&by_alias, record, i, &m);
+        m.unknown += is_unknown[i] && !find_by_alias(&by_alias, record, i, aliased);
+    for (enum field f = 0; f < FIELD_COUNT; f++)
+        m.found[f] = m.found[f] != 0 ? m.found[f] : aliased[f];
     free(is_unknown);
     return m;
 }

@@ -9,6 +9,7 @@ A vector has a schema, the bytes in hex, and either `fields` (texts, made of Pyt
 import base64
 import io
 import json
+import math
 import struct
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -293,6 +294,17 @@ def names() -> None:
         "the better name",
         schema,
         {"balance_amount": 1, "Balance": 2, "account_id": "A1"},
+        fields={"account_id": "A1", "balance": "2"},
+    )
+    schema = record(
+        aliased("a", "int", "balance_amount"),
+        aliased("b", "int", "Balance"),
+        ("account_id", "string"),
+    )
+    add(
+        "the better alias",
+        schema,
+        {"a": 1, "b": 2, "account_id": "A1"},
         fields={"account_id": "A1", "balance": "2"},
     )
     schema = record(("account_id", "string"), {"name": "balance", "type": "int", "default": 5})
@@ -615,7 +627,7 @@ def numbers() -> None:
     for _ in range(300):
         state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
         doubles.append(struct.unpack("<d", struct.pack("<Q", state))[0])
-    doubles = [v for v in doubles if v == v and v not in (float("inf"), float("-inf"))]
+    doubles = [v for v in doubles if math.isfinite(v)]
     (HERE / "doubles.json").write_text(
         json.dumps([[struct.pack("<d", v).hex(), repr(v)] for v in doubles], indent=0)
     )
