@@ -269,8 +269,16 @@ enum registry_result registry_check(struct registry *r, const char *subject, str
                     NULL, &answer, e);
     if (result == REGISTRY_UNKNOWN) /* a first version is compatible with all that there is */
         return REGISTRY_OK;
-    if (result != REGISTRY_OK || cJSON_IsTrue(json_member(answer.json, "is_compatible")))
+    const cJSON *is_compatible = json_member(answer.json, "is_compatible");
+    if (result != REGISTRY_OK || cJSON_IsTrue(is_compatible))
         return result;
+    if (!cJSON_IsFalse(is_compatible)) {
+        (void)err_set(e, ERR_RETRY,
+                      "schema registry: the answer does not say whether subject %s takes our "
+                      "schema, check schema.registry.url",
+                      subject);
+        return REGISTRY_UNAVAILABLE;
+    }
     set_incompatible(subject, &answer, e);
     return REGISTRY_INCOMPATIBLE;
 }

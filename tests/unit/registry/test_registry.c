@@ -279,6 +279,7 @@ static void test_registry__checks_compatibility(void **state) {
                               "{\"is_compatible\":false,\"messages\":[\"field x\",\"and\\ny\"]}"},
                              {COMPATIBILITY("mute"), 200, "{\"is_compatible\":false}"},
                              {COMPATIBILITY("new"), 404, "{\"error_code\":40401}"},
+                             {COMPATIBILITY("strange"), 200, "{\"status\":\"up\"}"},
                              {COMPATIBILITY("ill"), 500, "{}"});
     struct web_server *server = web_server_start(play, &s);
     struct registry *r = client_of(none, web_server_url(server));
@@ -291,6 +292,9 @@ static void test_registry__checks_compatibility(void **state) {
                         "schema registry: subject bad does not take our schema: field x; and y");
     assert_int_equal(registry_check(r, "mute", schema, &e), REGISTRY_INCOMPATIBLE);
     assert_int_equal(registry_check(r, "ill", schema, &e), REGISTRY_UNAVAILABLE);
+    assert_int_equal(registry_check(r, "strange", schema, &e), REGISTRY_UNAVAILABLE);
+    assert_int_equal(e.class, ERR_RETRY);
+    assert_has(e.text, "whether subject strange takes our schema");
     registry_free(r);
     web_server_stop(server);
 }
