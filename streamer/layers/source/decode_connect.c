@@ -1,11 +1,9 @@
 /* Texts of typed values, by the schema that the JSON converter of Kafka Connect sends along. */
+#include "streamer/base/base64.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/layers/source/decode_parts.h"
-
-/* The length of the base64 of DECIMAL_BYTES_MAX bytes, whose last group of three is not full. */
-#define DECIMAL_BASE64_MAX ((size_t)(DECIMAL_BYTES_MAX + 2) / 3 * 4)
 
 static bool text_is(const cJSON *item, const char *text) {
     return cJSON_IsString(item) && strcmp(item->valuestring, text) == 0;
@@ -18,42 +16,6 @@ const cJSON *connect_member_schema(const cJSON *struct_schema, const char *name)
             return field;
     }
     return NULL;
-}
-
-static int base64_digit(char c) {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
-}
-
-/* `bytes` has room for DECIMAL_BASE64_MAX / 4 * 3 bytes. Returns how many there are; 0: the text is
- * not base64. */
-static size_t base64_decode(struct slice text, char *bytes) {
-    if (text.n == 0 || text.n % 4 != 0 || text.n > DECIMAL_BASE64_MAX)
-        return 0;
-    size_t padding = 0;
-    while (padding < 2 && text.p[text.n - 1 - padding] == '=')
-        padding++;
-    uint32_t group = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        int digit = i < text.n - padding ? base64_digit(text.p[i]) : 0;
-        if (digit < 0)
-            return 0;
-        group = group << 6 | (uint32_t)digit;
-        if (i % 4 == 3) {
-            bytes[n++] = (char)(group >> 16 & 0xff);
-            bytes[n++] = (char)(group >> 8 & 0xff);
-            bytes[n++] = (char)(group & 0xff);
-        }
-    }
-    return n - padding;
 }
 
 static bool read_scale(const cJSON *item, int32_t *scale) {
@@ -82,7 +44,7 @@ bool connect_is_decimal(struct typed item) {
 }
 
 bool connect_decimal_text(struct typed item, struct buf *buf, struct slice *text) {
-    char bytes[DECIMAL_BASE64_MAX / 4 * 3];
+    char bytes[DECIMAL_BYTES_MAX];
     bool is_variable = cJSON_IsObject(item.value);
     const cJSON *parameters = is_variable ? item.value : json_member(item.schema, "parameters");
     const cJSON *value = is_variable ? json_member(item.value, "value") : item.value;
@@ -90,8 +52,9 @@ bool connect_decimal_text(struct typed item, struct buf *buf, struct slice *text
     if (!cJSON_IsString(value) || json_is_number(value) ||
         !read_scale(json_member(parameters, "scale"), &scale))
         return false;
+    size_t n = base64_get(json_text(value), bytes, sizeof bytes);
     buf_clear(buf);
-    if (!decimal_put_scaled(buf, slice_of(bytes, base64_decode(json_text(value), bytes)), scale))
+    if (!decimal_put_scaled(buf, slice_of(bytes, n), scale))
         return false;
     *text = buf_slice(buf);
     return true;
