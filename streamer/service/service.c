@@ -23,6 +23,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define STARTING_POLL_MS 200
@@ -279,11 +280,14 @@ static void take_logins(struct config *to, const struct config *from) {
     to->kafka_count = from->kafka_count;
 }
 
-/* NULL with `e`: there can be none; NULL with ERR_NONE: there is none. */
+/* NULL with `e`: there can be none; NULL with ERR_NONE: there is none. The ids that are in use mean
+ * nothing to another registry. */
 static struct registry *new_registry(struct service *s, const struct config *c, struct err *e) {
     *e = (struct err){0};
-    if (has_registry(s) != (c->registry.urls[0] != '\0'))
-        (void)err_set(e, ERR_CONFIG, "schema.registry.url: a registry comes or goes by a restart");
+    if (strcmp(s->config.registry.urls, c->registry.urls) != 0)
+        (void)err_set(e, ERR_CONFIG,
+                      "schema.registry.url: another registry comes by a restart, which asks it for "
+                      "all schemas anew");
     else if (has_registry(s))
         return registry_of_config(c, count_request, s, e);
     return NULL;

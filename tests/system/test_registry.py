@@ -330,7 +330,8 @@ def test_registry__an_outage_while_it_runs_ends_with_retry_timeout(
 
 
 def test_registry__a_new_login_is_taken_over(broker: KafkaBroker, tmp_path: Path) -> None:
-    """SIGHUP, while a record waits because the old login is refused."""
+    """SIGHUP, while a record waits because the old login is refused. Another registry, whose ids
+    mean something else, is not taken over."""
     login = tmp_path / "login"
     login.write_text("bank:old")
     with Registry(authorization=basic("bank:new")) as registry:
@@ -350,6 +351,9 @@ def test_registry__a_new_login_is_taken_over(broker: KafkaBroker, tmp_path: Path
                 return "status 401" in s.streamer.get("/readyz")[1]["reason"]
 
             wait_until("refused", refused, s.streamer.stderr, s.streamer.process)
+            s.streamer.configure({"schema.registry.url": "http://127.0.0.1:1"})
+            assert "another registry comes by a restart" in s.streamer.reload()
+            s.streamer.configure({"schema.registry.url": registry.url})
             login.write_text("bank:new")
             assert "are read again" in s.streamer.reload()
             s.streamer.wait_ready()
