@@ -44,6 +44,8 @@ struct schema_source {
      * in the background. SCHEMA_FOUND fills *out. Any thread. */
     enum schema_answer (*lookup)(struct schema_source *s, const struct schema_key *key,
                                  struct schema_text *out);
+    /* There is no registry: by an id or a GUID nothing is ever found. */
+    bool has_fingerprints_only;
 };
 
 #endif

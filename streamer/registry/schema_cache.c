@@ -437,7 +437,8 @@ static bool start_thread(struct schema_cache *c, struct err *e) {
 
 struct schema_cache *schema_cache_new(const struct schema_cache_options *options, struct err *e) {
     struct schema_cache *c = mem_calloc(1, sizeof *c);
-    c->source.lookup = lookup;
+    c->source = (struct schema_source){.lookup = lookup,
+                                       .has_fingerprints_only = options->registry == NULL};
     c->o = *options;
     TAILQ_INIT(&c->asked);
     TAILQ_INIT(&c->known);

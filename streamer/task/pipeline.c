@@ -81,7 +81,8 @@ void pipeline_init(struct pipeline *p, const struct config *config, struct kv *k
     for (int e = 0; e < ENTITY_COUNT; e++)
         p->in_place[e] = input_partitions[e] == partitions;
     codec_writer_init(&p->writer, codec_of_config(config), config->result_schema_ids);
-    codec_reader_init(&p->env.reader, config->schemas != NULL ? find_schema : NULL, p);
+    bool has_registry = config->schemas != NULL && !config->schemas->has_fingerprints_only;
+    codec_reader_init(&p->env.reader, has_registry ? find_schema : NULL, p);
     counts_clear(&p->env.counts);
 }
 

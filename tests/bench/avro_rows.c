@@ -154,6 +154,6 @@ static enum schema_answer lookup(struct schema_source *s, const struct schema_ke
 }
 
 struct schema_source *avro_rows_source(void) {
-    static struct schema_source source = {lookup};
+    static struct schema_source source = {.lookup = lookup};
     return &source;
 }

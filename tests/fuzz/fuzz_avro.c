@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct slice input = slice_of(data, size);
     struct buf framed = {0};
     uint8_t flags = take_byte(&input);
-    struct source source = {.port = {lookup}, .has_references = (flags & 2) != 0};
+    struct source source = {.port = {.lookup = lookup}, .has_references = (flags & 2) != 0};
     uint64_t fingerprint;
     source.text = take_schema(&input);
     buf_put(&framed, "\0\0\0\0\1", FRAME_BYTES);

@@ -254,6 +254,15 @@ static struct schema_key key_of_fingerprint(const char *p) {
 
 /* --- formats --- */
 
+static bool has_registry(const struct decoding *g) {
+    return g->decoder->avro != NULL && !g->decoder->schemas->has_fingerprints_only;
+}
+
+/* Whether there is a source of the schema that the bytes name. */
+static bool has_source(const struct decoding *g, struct slice framed) {
+    return has_registry(g) || (g->decoder->avro != NULL && framed.p[0] != '\0');
+}
+
 static void read_framed(const struct format *f, struct decoding *g, struct slice bytes,
                         bool is_key) {
     bool is_single = bytes.p[0] != '\0';
@@ -267,17 +276,17 @@ static void read_framed(const struct format *f, struct decoding *g, struct slice
 }
 
 void avro_read_framed_value(const struct format *f, struct decoding *g) {
-    if (g->decoder->avro == NULL)
-        foreign_refuse_value(f, g);
-    else
+    if (has_source(g, g->record->value))
         read_framed(f, g, g->record->value, false);
+    else
+        foreign_refuse_value(f, g);
 }
 
 void avro_read_framed_key(const struct format *f, struct decoding *g) {
-    if (g->decoder->avro == NULL)
-        foreign_refuse_key(f, g);
-    else
+    if (has_source(g, g->record->key))
         read_framed(f, g, g->record->key, true);
+    else
+        foreign_refuse_key(f, g);
 }
 
 static void read_headed(const struct format *f, struct decoding *g, struct slice header,
@@ -296,14 +305,14 @@ static void read_headed(const struct format *f, struct decoding *g, struct slice
     read_with(f, g, &key, 0, is_key);
 }
 
-/* Without a source of schemas a text is read as one: the schema of JSON need not be known. */
+/* Without a registry a text is read as one: the schema of JSON need not be known. */
 static bool looks_like_text(struct slice bytes) {
     bytes = slice_trim(bytes);
     return bytes.n > 0 && bytes.p[0] == '{';
 }
 
 void avro_read_headed_value(const struct format *f, struct decoding *g) {
-    if (g->decoder->avro != NULL)
+    if (has_registry(g))
         read_headed(f, g, g->record->value_schema_id, false);
     else if (looks_like_text(g->record->value))
         json_read_value(f, g);
@@ -312,7 +321,7 @@ void avro_read_headed_value(const struct format *f, struct decoding *g) {
 }
 
 void avro_read_headed_key(const struct format *f, struct decoding *g) {
-    if (g->decoder->avro != NULL)
+    if (has_registry(g))
         read_headed(f, g, g->record->key_schema_id, true);
     else
         key_read_text(f, g);

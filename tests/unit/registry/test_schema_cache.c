@@ -454,6 +454,7 @@ static void test_schema_cache__directory(void **state) {
     struct schema_source *source = schema_cache_source(c);
     assert_int_equal(source->lookup(source, &(struct schema_key){.kind = SCHEMA_BY_ID}, &s),
                      SCHEMA_UNKNOWN); /* there is no registry */
+    assert_true(source->has_fingerprints_only);
     assert_int_equal(schema_cache_down_since_ms(c, &e), 0);
     schema_cache_free(c);
     write_schema(directory, "d.avsc", 0, 0);

@@ -110,7 +110,7 @@ static void test_pipeline_output__avro(void **state) {
         {SCHEMA_FOUND, SCHEMA_JSON, ERR_STOP},    {SCHEMA_FOUND, SCHEMA_OTHER, ERR_STOP},
         {SCHEMA_FOUND, SCHEMA_AVRO, ERR_NONE},
     };
-    struct registry g = {.port = {lookup}};
+    struct registry g = {.port = {.lookup = lookup}};
     struct kv *kv;
     (void)state;
     init_with_registry(&g);

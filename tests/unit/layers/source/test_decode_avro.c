@@ -43,7 +43,7 @@ struct rig {
 };
 
 static void rig_init(struct rig *g, const char *schema) {
-    *g = (struct rig){.source = {.port = {source_lookup},
+    *g = (struct rig){.source = {.port = {.lookup = source_lookup},
                                  .answer = SCHEMA_FOUND,
                                  .type = SCHEMA_AVRO,
                                  .text = slice_str(schema)}};
@@ -302,6 +302,27 @@ static void test_decode_avro__headers_without_a_source(void **state) {
     rig_release(&g);
 }
 
+/* schemas.dir alone is a source of fingerprints; all else is as without a source. */
+static void test_decode_avro__fingerprints_only(void **state) {
+    struct rig g;
+    (void)state;
+    rig_init(&g, ROW);
+    g.source.port.has_fingerprints_only = true;
+    struct record r = {.value = BYTES("\xc3\x01\1\2\3\4\5\6\7\x88\4A1")};
+    check_value(&g, r, REASON_NONE, NULL);
+    r.value = BYTES("\0\0\0\1\2\4A1");
+    check_value(&g, r, REASON_UNKNOWN_SCHEMA, "schema.registry.url");
+    r = (struct record){.value = BYTES("{\"account_id\":\"A1\"}"),
+                        .value_schema_id = BYTES("\1ABCDEFGHIJKLMNOP")};
+    check_value(&g, r, REASON_NONE, NULL);
+    r = (struct record){.key = BYTES("\0\0\0\1\2\4A1")};
+    check_value(&g, r, REASON_UNKNOWN_SCHEMA, "schema.registry.url");
+    r = (struct record){.key = BYTES("A1"), .key_schema_id = BYTES("\1ABCDEFGHIJKLMNOP")};
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.source.calls, 1);
+    rig_release(&g);
+}
+
 static void test_decode_avro__json_behind_the_id(void **state) {
     struct rig g;
     (void)state;
@@ -556,6 +577,7 @@ int main(void) {
         cmocka_unit_test(test_decode_avro__single_objects),
         cmocka_unit_test(test_decode_avro__headers),
         cmocka_unit_test(test_decode_avro__headers_without_a_source),
+        cmocka_unit_test(test_decode_avro__fingerprints_only),
         cmocka_unit_test(test_decode_avro__json_behind_the_id),
         cmocka_unit_test(test_decode_avro__schemas_that_cannot_be_used),
         cmocka_unit_test(test_decode_avro__long_errors),

@@ -66,7 +66,7 @@ struct rig {
 };
 
 static void rig_init(struct rig *g, enum schema_answer answer) {
-    *g = (struct rig){.source = {.port = {source_lookup}, .answer = answer}};
+    *g = (struct rig){.source = {.port = {.lookup = source_lookup}, .answer = answer}};
     g->decoder = decoder_new(
         &(struct decoder_options){.record_max_bytes = 1000, .schemas = &g->source.port});
     g->decoder->formats = formats;
