@@ -99,12 +99,14 @@ static bool is_known(const struct references *refs, const char *path) {
 }
 
 /* The paths of the references of a schema, one behind the other with a 0 after each. They are
- * copied because the answer is gone with the next request. */
+ * copied because the answer is gone with the next request. A version that was deleted from its
+ * subject still is what the schema refers to. */
 static void copy_paths(const cJSON *answer, struct buf *paths) {
     const cJSON *reference;
     cJSON_ArrayForEach(reference, json_member(answer, "references")) {
         put_version_path(paths, json_text(json_member(reference, "subject")),
                          json_text(json_member(reference, "version")));
+        buf_put_str(paths, "?deleted=true");
         buf_put_byte(paths, '\0');
     }
 }

@@ -181,14 +181,15 @@ static void test_registry__the_header_form_and_the_newest(void **state) {
 /* b needs d; 7 needs b, c and d; d needs 7's subject again, which is no endless way. */
 static void test_registry__references_come_before_what_needs_them(void **state) {
     (void)state;
-    struct script s = SCRIPT({"/schemas/ids/7", 200,
-                              "{\"schema\":\"\\\"A\\\"\",\"references\":[" REFERENCE(
-                                  "b") "," REFERENCE("c") "," REFERENCE("d") "]}"},
-                             {"/subjects/b/versions/1", 200,
-                              "{\"schema\":\"\\\"B\\\"\",\"references\":[" REFERENCE("d") "]}"},
-                             {"/subjects/c/versions/1", 200, "{\"schema\":\"\\\"C\\\"\"}"},
-                             {"/subjects/d/versions/1", 200,
-                              "{\"schema\":\"\\\"D\\\"\",\"references\":[" REFERENCE("b") "]}"});
+    struct script s =
+        SCRIPT({"/schemas/ids/7", 200,
+                "{\"schema\":\"\\\"A\\\"\",\"references\":[" REFERENCE("b") "," REFERENCE(
+                    "c") "," REFERENCE("d") "]}"},
+               {"/subjects/b/versions/1?deleted=true", 200,
+                "{\"schema\":\"\\\"B\\\"\",\"references\":[" REFERENCE("d") "]}"},
+               {"/subjects/c/versions/1?deleted=true", 200, "{\"schema\":\"\\\"C\\\"\"}"},
+               {"/subjects/d/versions/1?deleted=true", 200,
+                "{\"schema\":\"\\\"D\\\"\",\"references\":[" REFERENCE("b") "]}"});
     struct registry_schema schema;
     struct err e;
     assert_int_equal(ask(&s, &schema, &e), REGISTRY_OK);
@@ -211,7 +212,7 @@ static void test_registry__bad_references(void **state) {
     assert_int_equal(ask(&nameless, &schema, &e), REGISTRY_UNKNOWN);
     struct script down = SCRIPT(
         {"/schemas/ids/7", 200, "{\"schema\":\"\\\"A\\\"\",\"references\":[" REFERENCE("b") "]}"},
-        {"/subjects/b/versions/1", 500, ""});
+        {"/subjects/b/versions/1?deleted=true", 500, ""});
     assert_int_equal(ask(&down, &schema, &e), REGISTRY_UNAVAILABLE);
     assert_null(schema.text.p);
 }
