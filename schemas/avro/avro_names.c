@@ -39,8 +39,9 @@ struct slice avro_names_space(const cJSON *definition, struct slice around) {
     const char *dot = last_dot(name);
     if (dot != NULL)
         return slice_of(name.p, (size_t)(dot - name.p));
-    struct slice own = json_text(json_member(definition, "namespace"));
-    return own.p != NULL ? own : around;
+    const cJSON *own = json_member(definition, "namespace");
+    bool has_own = cJSON_IsString(own) && !json_is_number(own); /* others are ignored by avro-c */
+    return has_own ? json_text(own) : around;
 }
 
 /* --- names that are there twice --- */

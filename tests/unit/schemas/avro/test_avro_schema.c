@@ -43,6 +43,8 @@ static void test_avro_schema__refuses(void **state) {
                 "\"name\":\"x.R\",\"symbols\":[\"A\"]}}},{\"name\":\"b\",\"type\":{\"type\":"
                 "\"fixed\",\"namespace\":\"x\",\"name\":\"R\",\"size\":1}}"),
          "type x.R is defined twice"},
+        {"[" RECORD("") ",{\"type\":\"fixed\",\"name\":\"R\",\"namespace\":5,\"size\":1}]",
+         "type R is defined twice"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
