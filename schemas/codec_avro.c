@@ -34,40 +34,44 @@ static bool has_logical_type(const struct avro_node *n, const char *name) {
     return text.p != NULL && slice_eq(text, slice_str(name));
 }
 
-/* Whether values of this place can be read as values of a field. Marks the place with the slot. */
-static bool fits(enum row_field_kind kind, struct avro_node *n, int16_t slot) {
-    bool ok = true;
+static bool long_fits(enum row_field_kind kind, const struct avro_node *n) {
+    if (kind == ROW_LONG)
+        return avro_node_text(n, "logicalType").p == NULL;
+    return (kind == ROW_TIME || kind == ROW_OPTIONAL_TIME) &&
+           has_logical_type(n, "timestamp-millis");
+}
+
+static bool value_fits(enum row_field_kind kind, const struct avro_node *n) {
     switch (n->kind) {
-    case AVRO_KIND_UNION:
-        for (uint32_t i = 0; ok && i < n->count; i++)
-            ok = fits(kind, &n->children[i], slot);
-        return ok;
     case AVRO_KIND_NULL: /* set_field judges the value */
-        break;
+        return true;
     case AVRO_KIND_INT:
-        ok = kind == ROW_LONG && avro_node_text(n, "logicalType").p == NULL;
-        break;
+        return kind == ROW_LONG && long_fits(kind, n);
     case AVRO_KIND_LONG:
-        ok = kind == ROW_LONG ? avro_node_text(n, "logicalType").p == NULL
-                              : (kind == ROW_TIME || kind == ROW_OPTIONAL_TIME) &&
-                                    has_logical_type(n, "timestamp-millis");
-        break;
+        return long_fits(kind, n);
     case AVRO_KIND_STRING:
-        ok = kind == ROW_TEXT;
-        break;
+        return kind == ROW_TEXT;
     case AVRO_KIND_BOOLEAN:
-        ok = kind == ROW_BOOL;
-        break;
+        return kind == ROW_BOOL;
     case AVRO_KIND_BYTES:
     case AVRO_KIND_FIXED:
-        ok = row_decimals(kind) > 0 && has_logical_type(n, "decimal") &&
-             avro_node_number(n, "scale", 0) == row_decimals(kind);
-        break;
+        return row_decimals(kind) > 0 && has_logical_type(n, "decimal") &&
+               avro_node_number(n, "scale", 0) == row_decimals(kind);
     default:
-        ok = false;
+        return false;
     }
-    n->slot = slot;
-    return ok;
+}
+
+/* Whether values of this place can be read as values of a field. Marks the place with the slot. */
+static bool fits(enum row_field_kind kind, struct avro_node *n, int16_t slot) {
+    if (n->kind != AVRO_KIND_UNION) {
+        n->slot = slot;
+        return value_fits(kind, n);
+    }
+    for (uint32_t i = 0; i < n->count; i++)
+        if (!fits(kind, &n->children[i], slot))
+            return false;
+    return true;
 }
 
 static struct avro_node *find_field(const struct avro_node *record, const char *name) {

@@ -41,8 +41,8 @@ struct format {
 struct decoder {
     size_t record_max_bytes;
     struct schema_source *schemas; /* NULL: none */
-    /* Bytes are read by the first format whose magic they begin with. The last one has an empty
-     * magic. Only tests replace the table. */
+    /* Bytes are read by the first format that recognizes them; the last one recognizes all. Only
+     * tests replace the table. */
     const struct format *formats;
     struct field_names names[ENTITY_COUNT];
     struct json value, key;
