@@ -459,6 +459,20 @@ void schema_cache_renew(struct schema_cache *c, struct registry *registry) {
     (void)pthread_mutex_unlock(&c->lock);
 }
 
+void schema_cache_note(struct schema_cache *c, uint32_t id, struct slice text) {
+    const struct schema_key key = {.kind = SCHEMA_BY_ID, .number = id};
+    (void)pthread_mutex_lock(&c->lock);
+    if (find(c, &key) == NULL) {
+        struct entry *x = add(c, &key);
+        x->schema = (struct schema_text){.type = SCHEMA_AVRO, .type_name = "AVRO"};
+        buf_set(&x->schema.text, text);
+        note_shown(c, &x->schema, &key);
+        note_known(c, x, FOUND);
+        make_room(c);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
 static void stop_thread(struct schema_cache *c) {
     (void)pthread_mutex_lock(&c->lock);
     c->stopping = true;

@@ -41,6 +41,9 @@ void schema_cache_free(struct schema_cache *c); /* NULL is allowed */
  * have had one before. Any thread. */
 void schema_cache_renew(struct schema_cache *c, struct registry *registry);
 
+/* Takes note of the Avro schema that has this id, so that nobody needs to fetch it. Any thread. */
+void schema_cache_note(struct schema_cache *c, uint32_t id, struct slice text);
+
 /* The port for decoders; the cache's. */
 struct schema_source *schema_cache_source(struct schema_cache *c);
 

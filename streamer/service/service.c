@@ -128,6 +128,12 @@ static bool find_broker_and_topics(struct service *s, struct err *e) {
                           : connect_to_topics(&s->config, &s->starting, &s->layout, e);
 }
 
+/* So that a restore has them at once. */
+static void note_result_schemas(struct service *s) {
+    for (int i = 0; i < PUBLIC_SCHEMA_COUNT; i++)
+        schema_cache_note(s->schemas, s->result_schema_ids[i], slice_str(public_schemas[i].text));
+}
+
 static bool find_result_schemas(struct service *s, struct err *e) {
     if (s->config.output_format != OUTPUT_AVRO)
         return true;
@@ -136,6 +142,8 @@ static bool find_result_schemas(struct service *s, struct err *e) {
         r != NULL && result_schemas_find(&s->config, r, &s->starting, s->result_schema_ids, e);
     registry_free(r);
     s->config.result_schema_ids = s->result_schema_ids;
+    if (ok)
+        note_result_schemas(s);
     return ok;
 }
 

@@ -238,7 +238,8 @@ def test_readers__registry_moved(
     broker: KafkaBroker, tmp_path: Path, registry: Registry, classes: Path
 ) -> None:
     """A lost state cannot be restored by a registry that does not know the ids of the rows: the
-    program says so and stops. With the former registry it goes on."""
+    program says so and stops. With the former registry it goes on, and needs to wait for none of
+    the schemas that it writes results with."""
     for number in range(20):  # so that another registry gives other ids
         registry.register(
             f"other-{number}", Schema(f'{{"type": "fixed", "name": "x", "size": {number + 1}}}')
@@ -263,8 +264,11 @@ def test_readers__registry_moved(
         assert "schema.registry.url" in said and re.search(r"schema 2\d\b", said), said
         assert any(s.names[name] in said for name in RESULTS), said
         s.streamer.configure({"schema.registry.url": registry.url})
+        said = s.streamer.stderr.read_text()
         s.streamer.start()
+        s.streamer.wait_ready()
         s.wait_drained()
+        assert "cannot read back" not in s.streamer.stderr.read_text()[len(said) :]
         assert not any(behind(before, all_messages(s)).values())
         s.check()
         s.streamer.stop()

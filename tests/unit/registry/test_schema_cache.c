@@ -172,6 +172,27 @@ static void test_schema_cache__unknown_holds_for_a_minute(void **state) {
     rig_release(&r);
 }
 
+/* What somebody knows already is not fetched. */
+static void test_schema_cache__noted(void **state) {
+    (void)state;
+    struct rig r;
+    struct schema_text s = {0};
+    struct buf schema = {0};
+    rig_init(&r, "");
+    put_schema(&schema, 7, 0);
+    schema_cache_note(r.cache, 5, buf_slice(&schema));
+    assert_int_equal(look(&r, 5, &s), SCHEMA_FOUND);
+    assert_int_equal(s.type, SCHEMA_AVRO);
+    assert_schema(&s, 7);
+    schema_cache_note(r.cache, 5, slice_str("{}"));
+    assert_int_equal(look(&r, 5, &s), SCHEMA_FOUND);
+    assert_schema(&s, 7); /* a schema never changes */
+    assert_int_equal(r.fake.requests, 0);
+    buf_release(&schema);
+    buf_release(&s.text);
+    rig_release(&r);
+}
+
 /* A registry's ids are positive ints. What it would answer to another number is anybody's guess,
  * and a record of random bytes must not wait for it. */
 static void test_schema_cache__numbers_that_are_no_ids(void **state) {
@@ -502,6 +523,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schema_cache__fetches_in_the_background_and_once),
         cmocka_unit_test(test_schema_cache__unknown_holds_for_a_minute),
+        cmocka_unit_test(test_schema_cache__noted),
         cmocka_unit_test(test_schema_cache__numbers_that_are_no_ids),
         cmocka_unit_test(test_schema_cache__an_outage_is_never_unknown),
         cmocka_unit_test(test_schema_cache__others_go_on),
