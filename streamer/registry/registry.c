@@ -37,6 +37,7 @@ struct registry *registry_of_config(const struct config *c,
         .ca = s->ca,
         .certificate = s->certificate,
         .key = s->key,
+        .answer_ms = REGISTRY_ANSWER_MS,
         .counted = counted,
         .context = context,
     };

@@ -1,5 +1,5 @@
 /* registry: a client of a schema registry with Confluent's REST API. A call blocks until there is
- * an answer, for at most REGISTRY_ANSWER_MS a URL and request. The URLs are tried in turn,
+ * an answer, for at most `answer_ms` a URL and request. The URLs are tried in turn,
  * beginning with the one that answered last; nothing else is tried again. The client follows no
  * redirect and uses no proxy of the environment. One thread at a time. */
 #ifndef STREAMER_REGISTRY_REGISTRY_H
@@ -35,6 +35,7 @@ struct registry_options {
     const char *ca;           /* PEM file of the authorities of registries; "": the system's */
     const char *certificate;  /* PEM file of the client's own certificate; "": none */
     const char *key;          /* PEM file of its private key; "": none */
+    long answer_ms;           /* the longest time for an answer */
     /* Called after each request to one URL, on the caller's thread; NULL: nobody counts. */
     void (*counted)(void *context, enum registry_result result);
     void *context;

@@ -153,8 +153,8 @@ static bool set_login(CURL *easy, const char *user_info) {
             curl_easy_setopt(easy, CURLOPT_USERPWD, user_info) == CURLE_OK);
 }
 
-static bool set_limits(CURL *easy) {
-    const long connect_ms = REGISTRY_CONNECT_MS, answer_ms = REGISTRY_ANSWER_MS;
+static bool set_limits(CURL *easy, long answer_ms) {
+    const long connect_ms = REGISTRY_CONNECT_MS;
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -210,8 +210,8 @@ static bool open_client(struct registry_http *h, const struct registry_options *
     if (o->bearer_token[0] != '\0')
         add_header(h, "Authorization: Bearer ", o->bearer_token);
     h->easy = curl_easy_init();
-    bool ok = h->easy != NULL && set_limits(h->easy) && set_callbacks(h) && set_tls(h->easy, o) &&
-              set_login(h->easy, o->user_info);
+    bool ok = h->easy != NULL && set_limits(h->easy, o->answer_ms) && set_callbacks(h) &&
+              set_tls(h->easy, o) && set_login(h->easy, o->user_info);
     return ok || err_set(e, ERR_STOP, "schema registry: libcurl cannot begin");
 }
 

@@ -50,7 +50,6 @@ struct schema_cache {
     struct bucket buckets[BUCKETS];
     struct entries asked; /* the one that is fetched next first; what has failed behind the rest */
     struct entries known; /* the one that was used last at the end */
-    bool has_news;        /* something was asked for that has not been tried yet */
     size_t asked_count, shown_count;
     size_t bytes; /* of `known` */
     bool is_down; /* the log says so */

@@ -40,8 +40,13 @@ static void play(void *context, const struct web_request *q, struct web_reply *r
                  sizeof *((struct script *)0)->answers,                                            \
     }
 
-static const struct registry_options none = {
-    .urls = "", .user_info = "", .bearer_token = "", .ca = "", .certificate = "", .key = ""};
+static const struct registry_options none = {.urls = "",
+                                             .user_info = "",
+                                             .bearer_token = "",
+                                             .ca = "",
+                                             .certificate = "",
+                                             .key = "",
+                                             .answer_ms = REGISTRY_ANSWER_MS};
 
 static struct registry *client_of(struct registry_options o, const char *urls) {
     struct err e;
@@ -385,6 +390,34 @@ static void test_registry__several_urls(void **state) {
     registry_free(r);
 }
 
+static void play_nothing(void *context, const struct web_request *q, struct web_reply *reply) {
+    (void)context, (void)q;
+    reply->hangs = true;
+}
+
+/* One that takes the request and says nothing is given up, and the next URL is asked. */
+static void test_registry__an_answer_has_a_longest_time(void **state) {
+    (void)state;
+    struct script s = SCRIPT({"/schemas/ids/7", 200, "{\"schema\":\"\\\"int\\\"\"}"});
+    struct web_server *silent = web_server_start(play_nothing, NULL);
+    struct web_server *server = web_server_start(play, &s);
+    struct registry_options o = none;
+    char urls[200];
+    (void)snprintf(urls, sizeof urls, "%s,%s", web_server_url(silent), web_server_url(server));
+    o.answer_ms = 50;
+    struct registry *both = client_of(o, urls), *one = client_of(o, web_server_url(silent));
+    struct registry_schema schema;
+    struct err e;
+    assert_int_equal(registry_by_id(both, 7, &schema, &e), REGISTRY_OK);
+    registry_schema_release(&schema);
+    assert_int_equal(registry_by_id(one, 7, &schema, &e), REGISTRY_UNAVAILABLE);
+    assert_has(e.text, "timed out");
+    registry_free(both);
+    registry_free(one);
+    web_server_stop(server);
+    web_server_stop(silent);
+}
+
 static void play_size(void *context, const struct web_request *q, struct web_reply *reply) {
     size_t padding = *(const size_t *)context;
     (void)q;
@@ -441,6 +474,7 @@ int main(void) {
         cmocka_unit_test(test_registry__finds_or_registers),
         cmocka_unit_test(test_registry__logins),
         cmocka_unit_test(test_registry__several_urls),
+        cmocka_unit_test(test_registry__an_answer_has_a_longest_time),
         cmocka_unit_test(test_registry__an_answer_has_a_longest_size),
         cmocka_unit_test(test_registry__missing_files),
     };

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,8 +18,13 @@ struct fake {
     atomic_int status;     /* 0: it answers; else all requests get this status */
     atomic_int ill_id;     /* this id gets 500, whatever the others get; 0: none */
     atomic_bool hangs;     /* no request gets an answer */
+    atomic_bool is_held;   /* requests get their answers later */
     atomic_size_t padding; /* bytes in each schema */
 };
+
+static void pause_ms(long ms) {
+    (void)nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
 
 static void put_schema(struct buf *out, int id, size_t padding) {
     buf_printf(out,
@@ -37,6 +41,8 @@ static void play(void *context, const struct web_request *q, struct web_reply *r
     int id = 0;
     (void)sscanf(q->target, "/schemas/ids/%d", &id);
     f->requests++;
+    while (f->is_held)
+        pause_ms(1);
     reply->hangs = f->hangs;
     reply->status = id == f->ill_id && id != 0 ? 500 : f->status != 0 ? f->status : 200;
     if (reply->status == 200 && id >= 900000) {
@@ -76,8 +82,13 @@ struct rig {
 
 static struct registry *make_client(const char *url) {
     struct err e;
-    const struct registry_options o = {
-        .urls = url, .user_info = "", .bearer_token = "", .ca = "", .certificate = "", .key = ""};
+    const struct registry_options o = {.urls = url,
+                                       .user_info = "",
+                                       .bearer_token = "",
+                                       .ca = "",
+                                       .certificate = "",
+                                       .key = "",
+                                       .answer_ms = REGISTRY_ANSWER_MS};
     struct registry *r = registry_new(&o, &e);
     assert_non_null(r);
     return r;
@@ -111,8 +122,15 @@ static enum schema_answer look(struct rig *r, uint64_t id, struct schema_text *o
     return s->lookup(s, &(struct schema_key){.kind = SCHEMA_BY_ID, .number = id}, out);
 }
 
-static void pause_ms(long ms) {
-    (void)nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+static enum schema_answer look_by_fingerprint(struct schema_cache *c, int id,
+                                              struct schema_text *out) {
+    struct schema_key key = {.kind = SCHEMA_BY_FINGERPRINT};
+    struct buf schema = {0};
+    put_schema(&schema, id, 0);
+    assert_true(avro_fingerprint(buf_slice(&schema), &key.number));
+    buf_release(&schema);
+    struct schema_source *s = schema_cache_source(c);
+    return s->lookup(s, &key, out);
 }
 
 /* Asks until there is an answer. */
@@ -135,6 +153,18 @@ static void assert_schema(const struct schema_text *s, int id) {
     buf_release(&expected);
 }
 
+static void write_schema(const char *directory, const char *name, int id, size_t padding) {
+    char path[200];
+    struct buf schema = {0};
+    put_schema(&schema, id, padding);
+    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    assert_int_equal(fwrite(schema.p, 1, id == 0 ? 10 : schema.n, f), id == 0 ? 10 : schema.n);
+    assert_int_equal(fclose(f), 0);
+    buf_release(&schema);
+}
+
 /* --- what is asked for comes --- */
 
 static void test_schema_cache__fetches_in_the_background_and_once(void **state) {
@@ -152,6 +182,25 @@ static void test_schema_cache__fetches_in_the_background_and_once(void **state) 
     assert_int_equal(wait_for(&r, 8, &s), SCHEMA_FOUND);
     assert_schema(&s, 8);
     assert_int_equal(r.fake.requests, 2);
+    buf_release(&s.text);
+    rig_release(&r);
+}
+
+/* So many are waited for at a time. What comes on top is not remembered: whoever waits for it asks
+ * again. */
+static void test_schema_cache__waits_for_a_thousand(void **state) {
+    (void)state;
+    struct rig r;
+    struct schema_text s = {0};
+    rig_init(&r, "");
+    r.fake.is_held = true;
+    for (int id = 1; id <= SCHEMA_CACHE_WAITING_MAX + 100; id++)
+        assert_int_equal(look(&r, id, &s), SCHEMA_NOT_NOW);
+    r.fake.is_held = false;
+    for (int id = 1; id <= SCHEMA_CACHE_WAITING_MAX; id++)
+        assert_int_equal(wait_for(&r, id, &s), SCHEMA_FOUND);
+    assert_int_equal(r.fake.requests, SCHEMA_CACHE_WAITING_MAX);
+    assert_int_equal(wait_for(&r, SCHEMA_CACHE_WAITING_MAX + 1, &s), SCHEMA_FOUND);
     buf_release(&s.text);
     rig_release(&r);
 }
@@ -235,6 +284,23 @@ static void test_schema_cache__an_outage_is_never_unknown(void **state) {
     }
     assert_false(schema_cache_gave_up(r.cache, &why));
     buf_release(&s.text);
+    rig_release(&r);
+}
+
+/* The pauses are 100 ms, 200 ms, 400 ms and so on, so that N requests take 100 * (2^(N-1) - 1) ms
+ * at least. */
+static void test_schema_cache__an_outage_is_asked_less_and_less(void **state) {
+    (void)state;
+    struct rig r;
+    struct schema_text s = {0};
+    rig_init(&r, "");
+    r.fake.status = 503;
+    int64_t begin = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+    assert_int_equal(look(&r, 1, &s), SCHEMA_NOT_NOW);
+    wait_for_requests(&r, 4);
+    int requests = r.fake.requests;
+    int64_t elapsed_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) - begin;
+    assert_true(elapsed_ms >= 100 * ((INT64_C(1) << (requests - 1)) - 1));
     rig_release(&r);
 }
 
@@ -372,13 +438,16 @@ static void test_schema_cache__ten_thousand_ids(void **state) {
     rig_release(&r);
 }
 
-/* The limit of bytes evicts what was used least lately, and that is fetched again. */
+/* The limit of bytes evicts what was used least lately, and that is fetched again. Nobody could be
+ * asked again for the schemas of the directory, so they stay. */
 static void test_schema_cache__evicts_the_least_recently_used(void **state) {
     (void)state;
     enum { COUNT = 40 }; /* of a megabyte each */
+    char *directory = make_scratch();
     struct rig r;
     struct schema_text s = {0};
-    rig_init(&r, "");
+    write_schema(directory, "a.avsc", COUNT + 1, 0);
+    rig_init(&r, directory);
     r.fake.padding = (size_t)1 << 20;
     for (int id = 1; id <= COUNT; id++) {
         assert_int_equal(wait_for(&r, id, &s), SCHEMA_FOUND);
@@ -388,22 +457,13 @@ static void test_schema_cache__evicts_the_least_recently_used(void **state) {
     assert_int_equal(look(&r, COUNT, &s), SCHEMA_FOUND);
     assert_int_equal(look(&r, 2, &s), SCHEMA_NOT_NOW);
     assert_int_equal(wait_for(&r, 2, &s), SCHEMA_FOUND);
+    assert_int_equal(look_by_fingerprint(r.cache, COUNT + 1, &s), SCHEMA_FOUND);
     buf_release(&s.text);
     rig_release(&r);
+    remove_scratch(directory);
 }
 
 /* --- fingerprints --- */
-
-static enum schema_answer look_by_fingerprint(struct schema_cache *c, int id,
-                                              struct schema_text *out) {
-    struct schema_key key = {.kind = SCHEMA_BY_FINGERPRINT};
-    struct buf schema = {0};
-    put_schema(&schema, id, 0);
-    assert_true(avro_fingerprint(buf_slice(&schema), &key.number));
-    buf_release(&schema);
-    struct schema_source *s = schema_cache_source(c);
-    return s->lookup(s, &key, out);
-}
 
 static void test_schema_cache__what_an_id_showed_has_a_fingerprint(void **state) {
     (void)state;
@@ -437,29 +497,10 @@ static void test_schema_cache__a_fingerprint_outlives_its_schema(void **state) {
     rig_release(&r);
 }
 
-static void write_schema(const char *directory, const char *name, int id, size_t padding) {
-    char path[200];
-    struct buf schema = {0};
-    put_schema(&schema, id, padding);
-    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *f = fopen(path, "we");
-    assert_non_null(f);
-    assert_int_equal(fwrite(schema.p, 1, id == 0 ? 10 : schema.n, f), id == 0 ? 10 : schema.n);
-    assert_int_equal(fclose(f), 0);
-    buf_release(&schema);
-}
-
-static void remove_file(const char *directory, const char *name) {
-    char path[200];
-    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
-    assert_int_equal(unlink(path), 0);
-}
-
 /* Files of the directory are known without a registry; one that is no schema is an error. */
 static void test_schema_cache__directory(void **state) {
     (void)state;
-    char directory[] = "test_schema_cache.XXXXXX";
-    assert_non_null(mkdtemp(directory));
+    char *directory = make_scratch();
     write_schema(directory, "a.avsc", 1, 0);
     write_schema(directory, "b.avsc", 2, 0);
     write_schema(directory, "c.json", 3, 0);
@@ -487,10 +528,7 @@ static void test_schema_cache__directory(void **state) {
     assert_int_equal(e.class, ERR_CONFIG);
     assert_non_null(strstr(e.text, "schemas.dir: cannot open /no/such/directory"));
     buf_release(&s.text);
-    static const char *const names[] = {"a.avsc", "b.avsc", "c.json", "d.avsc"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        remove_file(directory, names[i]);
-    assert_int_equal(rmdir(directory), 0);
+    remove_scratch(directory);
     schema_cache_free(NULL);
 }
 
@@ -498,20 +536,15 @@ static void test_schema_cache__directory(void **state) {
 static void test_schema_cache__a_large_directory(void **state) {
     (void)state;
     enum { FILES = 36 };
-    char directory[] = "test_schema_cache.XXXXXX", name[20];
+    char *directory = make_scratch(), name[20];
     struct rig r;
     struct schema_text s = {0};
-    assert_non_null(mkdtemp(directory));
     for (int i = 1; i <= FILES; i++) {
         (void)snprintf(name, sizeof name, "%d.avsc", i);
         write_schema(directory, name, i, (size_t)1 << 20);
     }
     rig_init(&r, directory);
-    for (int i = 1; i <= FILES; i++) {
-        (void)snprintf(name, sizeof name, "%d.avsc", i);
-        remove_file(directory, name);
-    }
-    assert_int_equal(rmdir(directory), 0);
+    remove_scratch(directory);
     fetch_all(&r, 1000, 1010, &s);
     assert_int_equal(look(&r, 1000, &s), SCHEMA_FOUND); /* it was not evicted */
     assert_int_equal(look_by_fingerprint(r.cache, 1, &s), SCHEMA_FOUND);
@@ -522,10 +555,12 @@ static void test_schema_cache__a_large_directory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schema_cache__fetches_in_the_background_and_once),
+        cmocka_unit_test(test_schema_cache__waits_for_a_thousand),
         cmocka_unit_test(test_schema_cache__unknown_holds_for_a_minute),
         cmocka_unit_test(test_schema_cache__noted),
         cmocka_unit_test(test_schema_cache__numbers_that_are_no_ids),
         cmocka_unit_test(test_schema_cache__an_outage_is_never_unknown),
+        cmocka_unit_test(test_schema_cache__an_outage_is_asked_less_and_less),
         cmocka_unit_test(test_schema_cache__others_go_on),
         cmocka_unit_test(test_schema_cache__patience_ends),
         cmocka_unit_test(test_schema_cache__nobody_waits_any_more),
