@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import fastavro
 from confluent_kafka.schema_registry import (
     SchemaRegistryClient,
     header_schema_id_serializer,
@@ -250,6 +251,9 @@ DOUBLE_ACCOUNT = Shape(
     {"balance": float},
 )
 
+# Its schema is a file of schemas.dir, and the program never sees its id.
+FILED_ACCOUNT = dataclasses.replace(ACCOUNT_1, schema={**ACCOUNT_1.schema, "name": "FiledAccount"})
+
 EARLY = (TEXT_CUSTOMER, CUSTOMER_1, TEXT_ACCOUNT, ACCOUNT_1, DOUBLE_ACCOUNT)
 LATER = (*EARLY, CUSTOMER_2, ACCOUNT_2, FIXED_ACCOUNT)
 LATEST = (*LATER, CUSTOMER_3, ACCOUNT_3)
@@ -416,6 +420,14 @@ class Writer:
             field = rng.choice(list(shape.named.values()))
             texts[field] = rng.choice(DIRT[field])
         return texts
+
+
+def as_single_object(r: AvroInput, schema: Values) -> AvroInput:
+    """The same record, which names its schema by Avro's single-object encoding."""
+    assert r.value is not None
+    form = fastavro.schema.to_parsing_canonical_form(schema)
+    fingerprint = bytes.fromhex(fastavro.schema.fingerprint(form, "CRC-64-AVRO"))
+    return dataclasses.replace(r, value=b"\xc3\x01" + fingerprint + r.value[5:])
 
 
 def text_of(value: Any) -> str | None:

@@ -5,7 +5,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from avro_input import ACCOUNT_1, ACCOUNT_2, EARLY, LATER, LATEST, AvroFed, AvroInput, Shape, Writer
+from avro_input import (
+    ACCOUNT_1,
+    ACCOUNT_2,
+    EARLY,
+    FILED_ACCOUNT,
+    LATER,
+    LATEST,
+    AvroFed,
+    AvroInput,
+    Shape,
+    Writer,
+    as_single_object,
+)
 from kafka import KafkaBroker
 from process import wait_until
 from registry import Registry
@@ -22,7 +34,11 @@ def registry() -> Iterator[Registry]:
 
 
 def scenario(broker: KafkaBroker, directory: Path, registry: Registry) -> tuple[Scenario, Writer]:
-    s = Scenario(broker, directory, PARTITIONS, {"schema.registry.url": registry.url})
+    files = directory / "schemas"
+    files.mkdir()
+    (files / "filed.avsc").write_text(json.dumps(FILED_ACCOUNT.schema))
+    settings = {"schema.registry.url": registry.url, "schemas.dir": str(files)}
+    s = Scenario(broker, directory, PARTITIONS, settings)
     s.fed = AvroFed(broker.bootstrap, s.names, settings=s.settings)
     return s, Writer(registry, s.names, PARTITIONS)
 
@@ -30,13 +46,15 @@ def scenario(broker: KafkaBroker, directory: Path, registry: Registry) -> tuple[
 def test_avro__schemas_change_while_it_runs(
     broker: KafkaBroker, tmp_path: Path, registry: Registry
 ) -> None:
-    """Fields come, go, get other names and wider types; a record of an unknown id is rejected."""
+    """Fields come, go, get other names and wider types; records in single-object encoding are
+    among them; a record of an unknown id is rejected."""
     s, writer = scenario(broker, tmp_path, registry)
     with s:
         s.streamer.start()
         for shapes in (EARLY, LATER, LATEST):
             s.fed.feed([*each_once(writer, shapes), *writer.records(200, shapes)])
             s.wait_drained()
+        s.fed.feed(single_objects(writer))
         s.fed.feed([writer.unknown("accounts", "A1"), writer.unknown("customers", 1)])
         s.fed.feed(writer.records(50, LATEST))
         s.wait_drained()
@@ -52,6 +70,15 @@ def test_avro__schemas_change_while_it_runs(
 
 def each_once(writer: Writer, shapes: tuple[Shape, ...]) -> list[AvroInput]:
     return [record for shape in shapes for record in writer.records(1, (shape,))]
+
+
+def single_objects(writer: Writer) -> list[AvroInput]:
+    """Of a schema that the registry has shown by its id, and of one that is a file."""
+    return [
+        as_single_object(record, shape.schema)
+        for shape in (ACCOUNT_1, FILED_ACCOUNT)
+        for record in rows(writer, shape, 0, 5)
+    ]
 
 
 def test_avro__registry_down(broker: KafkaBroker, tmp_path: Path, registry: Registry) -> None:
