@@ -1,10 +1,14 @@
-"""Kafka's own Java console consumer sees in the result topics what the model says."""
+"""Kafka's own Java clients see in the result topics what the model says: the console consumer, and
+the program of schemas/README.md."""
 
 import json
+import re
+import subprocess
+from decimal import Decimal
 from pathlib import Path
 
-from kafka import KafkaBroker
-from results import RESULTS, read_topic
+from kafka import ROOT, KafkaBroker, java
+from results import RESULTS, Row, read_topic
 from scenario import Scenario, load
 
 
@@ -21,4 +25,22 @@ def test_console__reads_every_result(broker: KafkaBroker, tmp_path: Path) -> Non
             for row in live.values():
                 row.pop("calculated_at", None)
             assert live == expected[name], name
+        check_recipe(s, tmp_path, expected["account_summary"])
         s.streamer.stop()
+
+
+def check_recipe(s: Scenario, directory: Path, summaries: dict[str, Row]) -> None:
+    """It prints how many rows there are, and the sum of their balances."""
+    text = (ROOT / "schemas" / "README.md").read_text()
+    (code,) = re.findall(r"```java\n(.*?)```", text, re.DOTALL)
+    program = directory / "Balances.java"
+    program.write_text(code.replace('"account_summary"', f'"{s.names["account_summary"]}"'))
+    done = subprocess.run(
+        java(directory, str(program), s.broker.bootstrap),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    total = sum(Decimal(row["original_balance_amount"]) for row in summaries.values())
+    assert done.stdout == f"{len(summaries)} {total}\n", done.stderr
