@@ -376,9 +376,6 @@ def envelope(op: str, before: Any, after: Any, **source: Any) -> dict[str, Any]:
 def avro_row(row: Any) -> Any:
     return None if row is None else row | {"balance": row["balance"] and Decimal(row["balance"])}
 
-    """As JSON has no types: the time in milliseconds, which the schema makes of it."""
-    return row
-
 
 def add_same(name: str, schema: Any, avro: Any, same: Any, **more: Any) -> None:
     add(name, schema, avro, json=json.dumps(same), **more)
@@ -442,7 +439,7 @@ def envelopes() -> None:
     change = record(
         ("before", ["null", row]),
         ("after", [{"type": "string", "connect.name": "io.debezium.data.Json"}, "null", "Value"]),
-        ("source", ["null", mysql]),
+        ("source", ["null", mysql, "string"]),
         ("op", ["null", "string"]),
         name="Envelope",
     )
@@ -465,6 +462,7 @@ def envelopes() -> None:
     for name, more in [
         ("binlog", {}),
         ("no source", {"source": None}),
+        ("a text as a source", {"source": "mysql"}),
         ("no operation", {"op": None}),
         ("a text as a row", {"after": '{"account_id":"A1"}'}),
         ("another text as a row", {"after": "A1"}),
@@ -507,6 +505,11 @@ def flattened() -> None:
             {"__source_ts_ms": [1]},
         ),
         ("nested operation", [("__op", {"type": "map", "values": "int"})], {"__op": {"a": 1}}),
+        (
+            "nested deletion",
+            [("__deleted", {"type": "map", "values": "int"})],
+            {"__deleted": {"a": 1}},
+        ),
         ("DMS delete", [("Op", "string")], {"Op": "D"}),
         ("DMS update", [("Op", "string")], {"Op": "U"}),
         ("no DMS", [("Op", "string")], {"Op": "X"}),

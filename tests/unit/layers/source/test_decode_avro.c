@@ -260,6 +260,13 @@ static void test_decode_avro__single_objects(void **state) {
     check_value(&g, r, REASON_NONE, NULL);
     assert_int_equal(g.source.asked_for.kind, SCHEMA_BY_FINGERPRINT);
     assert_true(g.source.asked_for.number == UINT64_C(0x8807060504030201));
+    /* An id of the same number is another schema. */
+    r.value = BYTES("\xc3\x01\x9\0\0\0\0\0\0\0\4A1");
+    check_value(&g, r, REASON_NONE, NULL);
+    r.value = BYTES("\0\0\0\0\x9\4A1");
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.source.asked_for.kind, SCHEMA_BY_ID);
+    assert_int_equal(g.source.calls, 3);
     rig_release(&g);
 }
 
@@ -278,6 +285,8 @@ static void test_decode_avro__headers(void **state) {
     r.value_schema_id = BYTES("\0\0\0\0\x9");
     check_value(&g, r, REASON_NONE, NULL);
     assert_int_equal(g.source.asked_for.number, 9);
+    r.value_schema_id = BYTES("\2\0\0\0\x9");
+    check_value(&g, r, REASON_MALFORMED, "the header __value_schema_id has 5 bytes");
     r.value_schema_id = BYTES("\1ABC");
     check_value(&g, r, REASON_MALFORMED, "the header __value_schema_id has 4 bytes");
     r.value_schema_id = BYTES("");
@@ -531,6 +540,25 @@ static void test_decode_avro__ten_thousand_schemas(void **state) {
     free(schema);
 }
 
+/* Schemas that need little memory are bounded by their number. Then it forgets them, and asks for
+ * them again. */
+static void test_decode_avro__bounded_number(void **state) {
+    struct rig g;
+    char bytes[] = {0, 0, 0, 0, 0, 4, 'A', '1'};
+    struct record r = {.value = slice_of(bytes, sizeof bytes)};
+    (void)state;
+    rig_init(&g, ROW);
+    for (int i = 0; i < AVRO_CACHE_MAX + 2; i++) {
+        bytes[3] = (char)(i >> 8);
+        bytes[4] = (char)i;
+        check_value(&g, r, REASON_NONE, NULL);
+    }
+    bytes[3] = bytes[4] = 0;
+    check_value(&g, r, REASON_NONE, NULL);
+    assert_int_equal(g.source.calls, AVRO_CACHE_MAX + 3);
+    rig_release(&g);
+}
+
 /* A short schema that needs much memory: a record of 100 fields, 190 times. */
 static void put_large_schema(struct buf *schema) {
     buf_put_str(schema, "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"account_id\","
@@ -588,6 +616,7 @@ int main(void) {
         cmocka_unit_test(test_decode_avro__configured_names),
         cmocka_unit_test(test_decode_avro__too_many_types),
         cmocka_unit_test(test_decode_avro__ten_thousand_schemas),
+        cmocka_unit_test(test_decode_avro__bounded_number),
         cmocka_unit_test(test_decode_avro__bounded_memory),
     };
     return cmocka_run_group_tests_name("decode_avro", tests, NULL, NULL);
