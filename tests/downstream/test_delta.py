@@ -4,12 +4,11 @@ updates and deletes. `./dev downstream` runs it; it takes minutes."""
 import os
 import subprocess
 import sys
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from formats import printed
 from kafka import ROOT, KafkaBroker
 from results import Row, read_topic
 from scenario import Scenario, load
@@ -61,10 +60,6 @@ def rows_of(table: str) -> dict[str, Row]:
         assert row["account_id"] not in rows
         rows[row["account_id"]] = {name: printed(value) for name, value in row.items()}
     return rows
-
-
-def printed(value: Any) -> Any:
-    return format(value, "f") if isinstance(value, Decimal) else value
 
 
 def test_delta__spark_merges_account_summary(broker: KafkaBroker, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import decimal
 import io
 import json
 from collections.abc import Mapping
@@ -74,10 +75,12 @@ def avro_row(
     )
     assert stream.read() == b""
     assert isinstance(row, dict)
-    return {name: _avro_value(field) for name, field in row.items()}
+    return {name: printed(field) for name, field in row.items()}
 
 
-def _avro_value(value: Any) -> Any:
+def printed(value: Any) -> Any:
+    """A value of Python's as output.format=json prints it. A time is in UTC."""
     if isinstance(value, datetime.datetime):
+        assert value.utcoffset() in (None, datetime.timedelta(0)), value
         return value.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-    return format(value, "f") if hasattr(value, "as_tuple") else value
+    return format(value, "f") if isinstance(value, decimal.Decimal) else value

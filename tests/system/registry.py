@@ -218,7 +218,7 @@ class Registry:
         self.store = Store()
         self.requests: list[str] = []  # "GET /subjects"
         self.fault: int | None = None  # the status of all answers; None: it is well
-        self._authorization = authorization
+        self.authorization = authorization
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
@@ -257,7 +257,7 @@ class Registry:
             self.requests.append(f"{method} {path}")
             if self.fault is not None:
                 raise Refusal(self.fault, self.fault * 100 + 1, "the test wants it so")
-            if self._authorization not in (None, authorization):
+            if self.authorization not in (None, authorization):
                 raise Refusal(401, 401, "Unauthorized")
             return answer(self.store, method, path.split("?")[0], body)
 

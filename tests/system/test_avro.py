@@ -1,7 +1,7 @@
 """Input in Avro: what Python's AvroSerializer writes gives what the same rows give as JSON."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from avro_input import (
 )
 from kafka import KafkaBroker
 from process import wait_until
-from registry import Registry
+from registry import Registry, basic
 from results import read_topic
 from scenario import Scenario
 
@@ -33,11 +33,13 @@ def registry() -> Iterator[Registry]:
         yield running
 
 
-def scenario(broker: KafkaBroker, directory: Path, registry: Registry) -> tuple[Scenario, Writer]:
+def scenario(
+    broker: KafkaBroker, directory: Path, registry: Registry, more: Mapping[str, str] | None = None
+) -> tuple[Scenario, Writer]:
     files = directory / "schemas"
     files.mkdir()
     (files / "filed.avsc").write_text(json.dumps(FILED_ACCOUNT.schema))
-    settings = {"schema.registry.url": registry.url, "schemas.dir": str(files)}
+    settings = {"schema.registry.url": registry.url, "schemas.dir": str(files), **(more or {})}
     s = Scenario(broker, directory, PARTITIONS, settings)
     s.fed = AvroFed(broker.bootstrap, s.names, settings=s.settings)
     return s, Writer(registry, s.names, PARTITIONS)
@@ -81,27 +83,35 @@ def single_objects(writer: Writer) -> list[AvroInput]:
     ]
 
 
-def test_avro__registry_down(broker: KafkaBroker, tmp_path: Path, registry: Registry) -> None:
+def test_avro__a_login_is_refused(broker: KafkaBroker, tmp_path: Path, registry: Registry) -> None:
     """Records of a schema that is not known yet wait, and what lies behind them in their partition;
-    other partitions go on."""
-    s, writer = scenario(broker, tmp_path, registry)
+    other partitions go on. SIGHUP brings the new login, but not another registry, whose ids mean
+    something else."""
+    login = tmp_path / "login"
+    login.write_text("bank:old")
+    key = "schema.registry.basic.auth.user.info.file"
+    s, writer = scenario(broker, tmp_path, registry, {key: str(login)})
     with s:
         s.streamer.start()
         s.fed.feed(writer.records(100, EARLY))
         s.wait_drained()
         fresh = rows(writer, ACCOUNT_2, 0, 1)  # registers the schema
         behind, others = rows(writer, ACCOUNT_1, 0, 5), rows(writer, ACCOUNT_1, 1, 20)
-        registry.fault = 503
+        registry.authorization = basic("bank:new")
         done = broker.end_offsets(s.names["accounts"])
         s.fed.feed([*fresh, *behind, *others])
         ends = {0: done[0], 1: done[1] + len(others)}
         wait(s, "done with the other partition", lambda: committed(s) == ends)
-        wait(s, "not ready", lambda: is_without_registry(*s.streamer.get_text("/readyz")))
+        wait(s, "refused", lambda: is_refused(*s.streamer.get_text("/readyz")))
         assert committed(s) == ends
         waiting = {record.value for record in (*fresh, *behind)}
         rejected = read_topic(broker.bootstrap, s.names["quarantine"])
         assert not waiting & {m.value for m in rejected}
-        registry.fault = None
+        s.streamer.configure({"schema.registry.url": "http://127.0.0.1:1"})
+        assert "another registry comes by a restart" in s.streamer.reload()
+        s.streamer.configure({"schema.registry.url": registry.url})
+        login.write_text("bank:new")
+        assert "are read again" in s.streamer.reload()
         s.wait_drained()
         s.streamer.wait_ready()
         s.check()
@@ -122,8 +132,8 @@ def committed(s: Scenario) -> dict[int, int]:
     return s.broker.committed_offsets(s.app_id, s.names["accounts"])
 
 
-def is_without_registry(status: int, text: str) -> bool:
-    return status == 503 and "registry" in json.loads(text)["reason"]
+def is_refused(status: int, text: str) -> bool:
+    return status == 503 and "status 401" in json.loads(text)["reason"]
 
 
 def wait(s: Scenario, what: str, check: Callable[[], bool]) -> None:

@@ -1,11 +1,10 @@
-"""The formats of results: what Python's own readers make of them, and what later versions must
-read."""
+"""What earlier versions wrote is read by others' programs, too, and the schemas of results stay
+compatible. What runs write in each format is in test_readers.py."""
 
 import base64
 import copy
 import io
 import json
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,74 +13,14 @@ from typing import Any
 import fastavro
 import pytest
 from fastavro.read import SchemaResolutionError
-from formats import CONNECT_PREFIX, avro_row, row_of
-from kafka import ROOT, KafkaBroker
-from results import RESULTS, read_topic
-from scenario import FIRST_SEED, EmbeddedScenario, Scenario, load
+from formats import avro_row, row_of
+from kafka import ROOT
+from results import RESULTS
 
 RELEASES = sorted((ROOT / "tests" / "data").glob("v*"))
 # As tests/unit/rows_peer.c numbers the schemas.
 IDS = dict(zip(RESULTS, (0x01020304, 0x11121314, 0x21222324, 0x31323334, 0x81828384), strict=True))
 FIRST_RESULT = 2  # in enum topic
-
-
-# --- what runs write
-
-
-def assert_connect(value: bytes) -> None:
-    assert value.startswith(CONNECT_PREFIX), value
-
-
-def assert_numbers(value: bytes) -> None:
-    """Amounts and rates are numbers with all their decimals."""
-    row = json.loads(value, parse_float=Decimal)
-    for name, field in row.items():
-        assert isinstance(field, Decimal) == name.endswith(("_amount", "_pct")), value
-        if isinstance(field, Decimal):
-            assert field.as_tuple().exponent == (-3 if name.endswith("_pct") else -2), value
-
-
-@pytest.mark.parametrize(
-    ("settings", "assert_format"),
-    [
-        ({"output.format": "connect-json"}, assert_connect),
-        ({"output.decimals": "number"}, assert_numbers),
-    ],
-)
-def test_formats__rows_are_those_of_the_model(
-    tmp_path: Path, settings: dict[str, str], assert_format: Any
-) -> None:
-    with EmbeddedScenario(tmp_path, 2, settings=settings) as s:
-        s.fed.feed(load(100, (2, 2), "keyed", (FIRST_SEED, FIRST_SEED + 1), large=False))
-        s.wait_drained()
-        s.check()
-        for topic in RESULTS:
-            values = [m.value for m in read_topic(s.streamer.bootstrap(), topic)]
-            assert any(values)
-            for value in values:
-                if value is not None:
-                    assert_format(value)
-        s.streamer.stop()
-
-
-def test_formats__change(broker: KafkaBroker, tmp_path: Path) -> None:
-    """Another format at a start rewrites nothing, and what is rebuilt from all formats goes on."""
-    records = load(600, (2, 2), "keyed", large=False)
-    with Scenario(broker, tmp_path, (2, 2)) as s:
-        for part, settings in enumerate(
-            ({}, {"output.format": "connect-json"}, {"output.decimals": "number"})
-        ):
-            written = s.written()
-            s.streamer = s.another(tmp_path / "one", settings)
-            if part == 2:
-                shutil.rmtree(s.streamer.settings["state.dir"])
-            s.streamer.start()
-            s.streamer.wait_ready()
-            assert s.written() == written
-            s.fed.feed(records[part * 200 : part * 200 + 200])
-            s.wait_drained()
-            s.check()
-            s.streamer.stop()
 
 
 # --- what earlier versions wrote

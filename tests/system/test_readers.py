@@ -15,6 +15,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from converters import ConnectReader, avro_reader, compile_java, json_reader
+from formats import printed
 from kafka import KafkaBroker
 from process import wait_until
 from registry import Registry, Schema
@@ -144,14 +145,6 @@ def as_json(row: dict[str, Any]) -> bytes:
     return json.dumps({name: printed(value) for name, value in row.items()}).encode()
 
 
-def printed(value: Any) -> Any:
-    """As output.format=json prints it."""
-    if isinstance(value, datetime):
-        value = value.astimezone(timezone.utc)
-        return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03}Z"
-    return format(value, "f") if isinstance(value, Decimal) else value
-
-
 @pytest.fixture(scope="module")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compile_java(tmp_path_factory.mktemp("classes"))
@@ -202,6 +195,8 @@ def test_readers__format_changes_under_one_app_id(
             after = all_messages(s)
             fresh = behind(before, after)
             assert formats(fresh) == {output} and all(fresh.values()), output
+            if settings is NUMBERS:
+                check_numbers(fresh)
             before = after
             s.streamer.stop()
             if output != "avro":
@@ -210,6 +205,17 @@ def test_readers__format_changes_under_one_app_id(
         assert registry.store.subjects.keys() == subjects
         with avro_reader(classes, registry.url) as reader:
             check_avro_in_connect(s, reader, before)
+
+
+def check_numbers(messages: Mapping[str, list[Message]]) -> None:
+    """Amounts and rates are JSON numbers with all their decimals."""
+    for name, found in messages.items():
+        for m in found:
+            row = json.loads(m.value, parse_float=Decimal) if m.value is not None else {}
+            for field, value in row.items():
+                kind, decimals = FIELDS[name][field]
+                assert isinstance(value, Decimal) == (kind == "decimal"), m
+                assert kind != "decimal" or value.as_tuple().exponent == -decimals, m
 
 
 def behind(
@@ -234,7 +240,7 @@ def check_avro_in_connect(
             assert as_json(check_connect(FIELDS[name], row)) == m.value, m
 
 
-def test_readers__registry_moved(
+def test_readers__registry_at_a_restore(
     broker: KafkaBroker, tmp_path: Path, registry: Registry, classes: Path
 ) -> None:
     """A lost state cannot be restored by a registry that does not know the ids of the rows: the

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import confluent_kafka
 import pytest
-from kafka import ROOT, KafkaBroker
+from kafka import ROOT
 from logins import Authority
 from process import free_ports, wait_until
 from registry import Registry, Schema, basic
-from scenario import Scenario
 from streamer import EmbeddedStreamer, run_once, total
 
 NAMES = (
@@ -207,7 +206,32 @@ def test_registry__a_start_waits_for_it_and_registers_what_is_missing(
         assert total(metrics, asked, result="ok") == len(NAMES)
         assert total(metrics, asked, result="unavailable") >= 2
         assert total(metrics, asked) > len(registry.requests)
+        assert_check_asks(streamer, tmp_path)
         streamer.stop()
+
+
+def assert_check_asks(streamer: EmbeddedStreamer, directory: Path) -> None:
+    """`check --connect` says what a registry holds, and registers nothing."""
+    command = (
+        "check",
+        "--connect",
+        *sets(
+            kafka__bootstrap__servers=streamer.bootstrap(),
+            state__dir=str(directory / "state"),
+            app__id=streamer.app_id,
+        ),
+    )
+    with Registry() as registry:
+        url = sets(schema__registry__url=registry.url)
+        shown = run_once(*command, *url).stdout
+        assert f"schema registry {registry.url}\nit answers\n" in shown
+        shown = run_once(*command, *url, *sets(output__format="avro")).stdout
+        assert "customer_history: subject customer_history-value has no schema yet" in shown
+        assert registry.store.subjects == {}
+        registry.fault = 503
+        ended = run_once(*command, *url)
+        assert ended.returncode == 1
+        assert "status 503" in ended.stderr
 
 
 def test_registry__an_outage_ends_with_retry_timeout(registry: Registry, tmp_path: Path) -> None:
@@ -327,61 +351,3 @@ def test_registry__an_outage_while_it_runs_ends_with_retry_timeout(
         last = streamer.stderr.read_text().splitlines()[-1]
         assert "gave up after retry.timeout: schema registry" in last
         assert "status 503" in last
-
-
-def test_registry__a_new_login_is_taken_over(broker: KafkaBroker, tmp_path: Path) -> None:
-    """SIGHUP, while a record waits because the old login is refused. Another registry, whose ids
-    mean something else, is not taken over."""
-    login = tmp_path / "login"
-    login.write_text("bank:old")
-    with Registry(authorization=basic("bank:new")) as registry:
-        schema_id = registry.register("customers-value", CUSTOMER)
-        settings = {
-            "schema.registry.url": registry.url,
-            "schema.registry.basic.auth.user.info.file": str(login),
-        }
-        with Scenario(broker, tmp_path, (1, 1), settings) as s:
-            s.streamer.start()
-            s.streamer.wait_ready()
-            producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap})
-            producer.produce(s.streamer.topic("customers"), framed_customer(schema_id, 7))
-            assert producer.flush(60) == 0
-
-            def refused() -> bool:
-                return "status 401" in s.streamer.get("/readyz")[1]["reason"]
-
-            wait_until("refused", refused, s.streamer.stderr, s.streamer.process)
-            s.streamer.configure({"schema.registry.url": "http://127.0.0.1:1"})
-            assert "another registry comes by a restart" in s.streamer.reload()
-            s.streamer.configure({"schema.registry.url": registry.url})
-            login.write_text("bank:new")
-            assert "are read again" in s.streamer.reload()
-            s.streamer.wait_ready()
-            wait_until(
-                "applying the customer",
-                lambda: total(s.streamer.metrics(), "streamer_records_applied_total") == 1,
-                s.streamer.stderr,
-                s.streamer.process,
-            )
-            s.streamer.stop()
-
-
-def test_registry__check_connect_asks_it(registry: Registry, tmp_path: Path) -> None:
-    with EmbeddedStreamer(tmp_path / "run", {}) as streamer:
-        streamer.wait_ready()
-        connected = sets(
-            kafka__bootstrap__servers=streamer.bootstrap(),
-            state__dir=str(tmp_path / "state"),
-            app__id=streamer.app_id,
-        )
-        url = sets(schema__registry__url=registry.url)
-        shown = run_once("check", "--connect", *connected, *url).stdout
-        assert f"schema registry {registry.url}\nit answers\n" in shown
-        shown = run_once("check", "--connect", *connected, *url, *sets(output__format="avro"))
-        assert "customer_history: subject customer_history-value has no schema yet" in shown.stdout
-        assert registry.store.subjects == {}
-        registry.fault = 503
-        ended = run_once("check", "--connect", *connected, *url)
-        assert ended.returncode == 1
-        assert "status 503" in ended.stderr
-        streamer.stop()
