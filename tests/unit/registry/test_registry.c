@@ -4,6 +4,7 @@
 #include "streamer/base/mem.h"
 #include "streamer/registry/registry.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What the server answers to each target, and what it was asked last. */
@@ -87,6 +88,18 @@ static void test_registry__a_schema_by_its_id(void **state) {
     assert_has(s.last, "GET /schemas/ids/7\n");
     assert_has(s.last, "Accept: application/vnd.schemaregistry.v1+json");
     assert_null(strstr(s.last, "Authorization"));
+    registry_schema_release(&schema);
+}
+
+static void test_registry__no_proxy_of_the_environment(void **state) {
+    (void)state;
+    struct script s = SCRIPT({"/schemas/ids/7", 200, "{\"schema\":\"\\\"string\\\"\"}"});
+    struct registry_schema schema;
+    struct err e;
+    assert_int_equal(setenv("http_proxy", WEB_NOBODY, 1), 0);
+    assert_int_equal(unsetenv("no_proxy") | unsetenv("NO_PROXY"), 0);
+    assert_int_equal(ask(&s, &schema, &e), REGISTRY_OK);
+    assert_int_equal(unsetenv("http_proxy"), 0);
     registry_schema_release(&schema);
 }
 
@@ -463,6 +476,7 @@ static void test_registry__missing_files(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registry__a_schema_by_its_id),
+        cmocka_unit_test(test_registry__no_proxy_of_the_environment),
         cmocka_unit_test(test_registry__types),
         cmocka_unit_test(test_registry__what_an_answer_means),
         cmocka_unit_test(test_registry__the_header_form_and_the_newest),

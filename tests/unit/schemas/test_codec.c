@@ -383,6 +383,10 @@ static const struct {
      "its field customer_id has another type"},
     {RECORD(ID "," FIELD("customer_id", MILLIS) "," BALANCE "," TYPE "," FROM "," TO),
      "its field customer_id has another type"},
+    {RECORD(ID "," FIELD("customer_id",
+                         "{\"type\":\"int\",\"logicalType\":\"date\"}") "," BALANCE "," TYPE
+                                                                        "," FROM "," TO),
+     "its field customer_id has another type"},
     {RECORD(ID "," CUSTOMER "," FIELD("balance_amount", "\"bytes\"") "," TYPE "," FROM "," TO),
      "its field balance_amount has another type"},
     {RECORD(ID "," CUSTOMER "," FIELD(
@@ -498,6 +502,11 @@ static void test_codec__registry(void **state) {
     }
     g.answer = CODEC_SCHEMA_FOUND; /* at last */
     assert_true(read_version(&r, readable[0].bytes, &row, &e));
+    /* The same schema is compiled anew for rows of another type. */
+    struct customer_history_row other;
+    assert_false(codec_read(&r, &customer_history_type, slice_of("\0\0\0\0\7", 5), &other, &e));
+    if (strstr(e.text, "it has no field customer_name") == NULL)
+        fail_msg("%s", e.text);
     codec_reader_release(&r);
 }
 
