@@ -2,12 +2,12 @@
 the program of schemas/README.md."""
 
 import json
-import re
 import subprocess
 from decimal import Decimal
 from pathlib import Path
 
-from kafka import ROOT, KafkaBroker, java
+from kafka import KafkaBroker, java
+from recipes import recipe
 from results import RESULTS, Row, read_topic
 from scenario import Scenario, load
 
@@ -31,8 +31,7 @@ def test_console__reads_every_result(broker: KafkaBroker, tmp_path: Path) -> Non
 
 def check_recipe(s: Scenario, directory: Path, summaries: dict[str, Row]) -> None:
     """It prints how many rows there are, and the sum of their balances."""
-    text = (ROOT / "schemas" / "README.md").read_text()
-    (code,) = re.findall(r"```java\n(.*?)```", text, re.DOTALL)
+    code = recipe("java", "import com.fasterxml")
     program = directory / "Balances.java"
     program.write_text(code.replace('"account_summary"', f'"{s.names["account_summary"]}"'))
     done = subprocess.run(

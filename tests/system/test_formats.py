@@ -18,6 +18,7 @@ from kafka import ROOT
 from results import RESULTS
 
 RELEASES = sorted((ROOT / "tests" / "data").glob("v*"))
+assert RELEASES
 # As tests/unit/rows_peer.c numbers the schemas.
 IDS = dict(zip(RESULTS, (0x01020304, 0x11121314, 0x21222324, 0x31323334, 0x81828384), strict=True))
 FIRST_RESULT = 2  # in enum topic
