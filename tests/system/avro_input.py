@@ -340,13 +340,14 @@ class Writer:
     def row(self, shape: Shape, values: Values) -> AvroInput:
         headers: list[tuple[str, bytes | None]] = []
         id_ = values[ID_FIELDS[shape.entity]]
-        key, json_key = self._key(shape.entity, id_)
+        key, json_key = self._key(shape.entity, id_, headers)
         value = self._bytes(shape, MessageField.VALUE, shape.row(values), headers)
         return self._input(shape.entity, id_, key, value, headers, json_key, shape.json(values))
 
     def tombstone(self, entity: str, id_: Any) -> AvroInput:
-        key, json_key = self._key(entity, id_)
-        return self._input(entity, id_, key, None, [], json_key, None)
+        headers: list[tuple[str, bytes | None]] = []
+        key, json_key = self._key(entity, id_, headers)
+        return self._input(entity, id_, key, None, headers, json_key, None)
 
     def unknown(self, entity: str, id_: Any) -> Input:
         """A record of a schema that no registry has."""
@@ -371,16 +372,19 @@ class Writer:
         """As by a hash of another producer: half of the records lie where their id does not."""
         return zlib.crc32(str(id_).strip().encode()) % self._partitions[entity]
 
-    def _key(self, entity: str, id_: Any) -> tuple[bytes | None, bytes | None]:
-        """None where the id cannot be one."""
+    def _key(
+        self, entity: str, id_: Any, headers: list[tuple[str, bytes | None]]
+    ) -> tuple[bytes | None, bytes | None]:
+        """None where the id cannot be one. Headers name the schemas of the keys of accounts."""
         field, schema = ID_FIELDS[entity], KEYS[entity]
         value = {field: id_}
         if isinstance(id_, str) and entity == "customers":
             return None, None
         if id_ is None:
             return None, None
-        shape = Shape(entity, schema, {field: field})
-        return self._bytes(shape, MessageField.KEY, value, []), json.dumps(value).encode()
+        shape = Shape(entity, schema, {field: field}, in_header=entity == "accounts")
+        key = self._bytes(shape, MessageField.KEY, value, headers)
+        return key, json.dumps(value).encode()
 
     def _bytes(
         self,
