@@ -7,8 +7,8 @@ import org.apache.flink.types.Row;
 import org.apache.flink.types.RowKind;
 
 /**
- * Makes a table by a statement of SQL, reads what is there, and prints the columns' types and the
- * rows that are left: java FlinkRows.java FILE.sql TABLE
+ * Makes a table by a statement of SQL, reads what is there, and prints the rows that are left:
+ * java FlinkRows.java FILE.sql TABLE
  */
 public class FlinkRows {
     public static void main(String[] args) throws Exception {
@@ -18,7 +18,6 @@ public class FlinkRows {
         tables.executeSql(Files.readString(Path.of(args[0])));
         var result = tables.executeSql("SELECT * FROM " + args[1]
             + " /*+ OPTIONS('scan.bounded.mode' = 'latest-offset') */");
-        System.out.println("TYPES " + result.getResolvedSchema().getColumnDataTypes());
         var rows = new HashMap<Object, Row>();
         try (var changes = result.collect()) {
             while (changes.hasNext()) {

@@ -139,10 +139,13 @@ def check_parquet(topic: str, file: Path, expected: dict[str, Row]) -> None:
     assert rows_of(topic, table.to_pylist()) == expected
 
 
-def test_files__json_lines(tmp_path: Path, database: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("decimals", ["string", "number"])
+def test_files__json_lines(
+    tmp_path: Path, database: duckdb.DuckDBPyConnection, decimals: str
+) -> None:
     """kcat's lines hold every message; DuckDB takes the last one of each key."""
     topic = "account_summary"
-    with fed(tmp_path, {}) as s:
+    with fed(tmp_path, {"output.decimals": decimals}) as s:
         environment = {**os.environ, "BROKER": s.streamer.bootstrap()}
         kcat = recipe("sh", "kcat -C")
         subprocess.run(kcat, shell=True, cwd=tmp_path, env=environment, check=True, timeout=300)
