@@ -27,7 +27,7 @@ int command_reset(const struct config *c, bool yes, bool keep_quarantine);
 /* `words`: none, "show" and the name of a schema, "register" or "check". */
 int command_schemas(const struct config *c, const char *const *words, size_t count);
 /* Prints what the registry holds of each public schema. EXIT_FAILED if it does not answer, or would
- * not take one of them. For `schemas` and `check`. */
+ * not take one of them, or if `run` could not begin without one. For `schemas` and `check`. */
 int schemas_check(const struct config *c, struct registry *r);
 
 /* Writes "streamer: <text>" to standard error. Returns the exit code for the class of the error. */

@@ -38,16 +38,38 @@ static void print_subject(const struct config *c, int i, const char *what) {
     buf_release(&subject);
 }
 
+/* Whether the next subject may have another answer: a registry that is down or refuses the login
+ * has the same one for all. */
+static bool may_differ(enum registry_result result) {
+    return result != REGISTRY_UNAVAILABLE && result != REGISTRY_REFUSED;
+}
+
+/* The schema is missing, and `run` may not register it. */
+static int fail_for_run(const struct config *c, int i) {
+    struct buf subject = {0};
+    struct err e;
+    (void)err_set(&e, ERR_STOP,
+                  "schema registry: subject %s does not have our schema: register it with "
+                  "`streamer schemas register`, or set schema.registry.auto.register=true",
+                  result_subject(c, i, &subject));
+    buf_release(&subject);
+    return command_fail(&e);
+}
+
 int schemas_check(const struct config *c, struct registry *r) {
     int code = EXIT_DONE;
     struct buf what = {0};
-    for (int i = 0; i < PUBLIC_SCHEMA_COUNT; i++) {
+    enum registry_result result = REGISTRY_OK;
+    for (int i = 0; i < PUBLIC_SCHEMA_COUNT && may_differ(result); i++) {
         struct err e;
-        enum registry_result result = result_schema_ask(c, r, i, &what, &e);
+        result = result_schema_ask(c, r, i, &what, &e);
         if (result == REGISTRY_OK || result == REGISTRY_UNKNOWN)
             print_subject(c, i, buf_cstr(&what));
         else
             code = command_fail(&e);
+        if (result == REGISTRY_UNKNOWN && c->output_format == OUTPUT_AVRO &&
+            !c->registry.auto_register)
+            code = fail_for_run(c, i);
     }
     buf_release(&what);
     return code;
@@ -56,11 +78,12 @@ int schemas_check(const struct config *c, struct registry *r) {
 static int register_all(const struct config *c, struct registry *r) {
     int code = EXIT_DONE;
     struct buf text = {0};
-    for (int i = 0; i < PUBLIC_SCHEMA_COUNT; i++) {
+    enum registry_result result = REGISTRY_OK;
+    for (int i = 0; i < PUBLIC_SCHEMA_COUNT && may_differ(result); i++) {
         struct err e;
         int32_t id = 0;
-        enum registry_result result = registry_find_or_register(
-            r, result_subject(c, i, &text), slice_str(public_schemas[i].text), true, &id, &e);
+        result = registry_find_or_register(r, result_subject(c, i, &text),
+                                           slice_str(public_schemas[i].text), true, &id, &e);
         buf_clear(&text);
         buf_printf(&text, "has our schema, id %d", id);
         if (result == REGISTRY_OK)

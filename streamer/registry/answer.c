@@ -30,13 +30,15 @@ enum registry_result answer_result(const struct answer *a) {
     return REGISTRY_REFUSED;
 }
 
-/* One line: an answer may be a page of HTML. */
+/* One line of UTF-8: an answer may be a page of HTML in any encoding. */
 static void put_shown(struct buf *out, struct slice text) {
-    struct slice shown = utf8_is_valid(text)
-                             ? utf8_cut(text, SHOWN_MAX)
-                             : slice_of(text.p, text.n < SHOWN_MAX ? text.n : SHOWN_MAX);
-    for (size_t i = 0; i < shown.n; i++)
-        buf_put_byte(out, (unsigned char)shown.p[i] < ' ' ? ' ' : shown.p[i]);
+    bool is_utf8 = utf8_is_valid(text);
+    struct slice shown = is_utf8 ? utf8_cut(text, SHOWN_MAX)
+                                 : slice_of(text.p, text.n < SHOWN_MAX ? text.n : SHOWN_MAX);
+    for (size_t i = 0; i < shown.n; i++) {
+        unsigned char c = (unsigned char)shown.p[i];
+        buf_put_byte(out, c < ' ' ? ' ' : c >= 0x80 && !is_utf8 ? '?' : (char)c);
+    }
     buf_put_str(out, shown.n < text.n ? "…" : "");
 }
 

@@ -57,6 +57,8 @@ void registry_cancel(struct registry *r) {
 
 /* --- paths --- */
 
+#define SCHEMAS "/schemas/"
+
 static void put_escaped(struct buf *out, struct slice text) {
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
@@ -174,11 +176,24 @@ static enum registry_result resolve(struct registry *r, const cJSON *answer,
 
 /* --- schemas --- */
 
+#define SCHEMA_NOT_FOUND 40403
+
+/* Only the code "schema not found" says that an id is unknown. Others speak of subjects, for which
+ * such a request does not ask. */
+static bool is_other_code(const struct registry_request *q) {
+    return strncmp(q->path, SCHEMAS, strlen(SCHEMAS)) == 0 &&
+           answer_number(&q->answer, "error_code", 0) != SCHEMA_NOT_FOUND;
+}
+
 static enum registry_result get_schema(struct registry *r, const char *path, int32_t id,
                                        struct registry_schema *out, struct err *e) {
     struct registry_request q = {.path = path};
     *out = (struct registry_schema){.id = id};
     enum registry_result result = registry_http_ask(r->http, &q, e);
+    if (result == REGISTRY_UNKNOWN && is_other_code(&q)) {
+        e->class = ERR_RETRY;
+        return REGISTRY_UNAVAILABLE;
+    }
     if (result != REGISTRY_OK)
         return result;
     if (!answer_read_schema(&q.answer, id, out))
@@ -198,14 +213,14 @@ void registry_schema_release(struct registry_schema *s) {
 enum registry_result registry_by_id(struct registry *r, int32_t id, struct registry_schema *out,
                                     struct err *e) {
     char path[64];
-    (void)snprintf(path, sizeof path, "/schemas/ids/%d", id);
+    (void)snprintf(path, sizeof path, SCHEMAS "ids/%d", id);
     return get_schema(r, path, id, out, e);
 }
 
 enum registry_result registry_by_guid(struct registry *r, const char *guid,
                                       struct registry_schema *out, struct err *e) {
     char path[96];
-    (void)snprintf(path, sizeof path, "/schemas/guids/%s", guid);
+    (void)snprintf(path, sizeof path, SCHEMAS "guids/%s", guid);
     return get_schema(r, path, 0, out, e);
 }
 

@@ -228,10 +228,16 @@ def assert_check_asks(streamer: EmbeddedStreamer, directory: Path) -> None:
         shown = run_once(*command, *url, *sets(output__format="avro")).stdout
         assert "customer_history: subject customer_history-value has no schema yet" in shown
         assert registry.store.subjects == {}
-        registry.fault = 503
-        ended = run_once(*command, *url)
+        found_only = sets(output__format="avro", schema__registry__auto__register="false")
+        ended = run_once(*command, *url, *found_only)
         assert ended.returncode == 1
-        assert "status 503" in ended.stderr
+        assert "subject customer_profile-value does not have our schema" in ended.stderr
+        registry.fault = 503
+        for format in ("json", "avro"):
+            ended = run_once(*command, *url, *sets(output__format=format))
+            assert ended.returncode == 1
+            (said,) = ended.stderr.splitlines()
+            assert "status 503" in said
 
 
 def test_registry__an_outage_ends_with_retry_timeout(registry: Registry, tmp_path: Path) -> None:

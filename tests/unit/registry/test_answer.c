@@ -93,6 +93,10 @@ static void test_answer__errors(void **state) {
     answer_put_error(&g.text, &g.answer, slice_str("<html>\r\n\tBad"));
     assert_text(buf_slice(&g.text), "<html>   Bad");
     rig_release(&g);
+    rig_init(&g, 502, "S\xfc");
+    answer_put_error(&g.text, &g.answer, slice_str("f\xfcr")); /* Latin-1 */
+    assert_text(buf_slice(&g.text), "f?r");
+    rig_release(&g);
     rig_init(&g, 200, "{\"messages\":[\"a\",\"b\\nc\"]}");
     answer_put_reasons(&g.text, &g.answer);
     assert_text(buf_slice(&g.text), "a; b c");

@@ -136,6 +136,8 @@ static void test_registry__what_an_answer_means(void **state) {
     } cases[] = {
         {404, REGISTRY_UNKNOWN, "{\"error_code\":40403,\"message\":\"Schema 7 not found\"}",
          "GET /schemas/ids/7: status 404: Schema 7 not found"},
+        {404, REGISTRY_UNAVAILABLE, "{\"error_code\":40401,\"message\":\"Subject not found\"}",
+         "Subject not found"},
         {404, REGISTRY_REFUSED, "{\"error_code\":404,\"message\":\"HTTP 404 Not Found\"}", "HTTP"},
         {404, REGISTRY_UNAVAILABLE, "<html>\n<b>404</b></html>", "<html> <b>404</b></html>"},
         {200, REGISTRY_UNAVAILABLE, "<html>login</html>", "this is no JSON"},
