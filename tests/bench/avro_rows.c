@@ -4,10 +4,15 @@
 
 #include <string.h>
 
-#define ACCOUNT_ID 1 /* of the schema */
 #define ENVELOPE_ID 2
 
-static const char account_schema[] =
+const char avro_customer_schema[] =
+    "{\"type\":\"record\",\"name\":\"Customer\",\"namespace\":\"bank\",\"fields\":["
+    "{\"name\":\"customer_id\",\"type\":\"long\"},{\"name\":\"customer_name\",\"type\":\"string\"},"
+    "{\"name\":\"has_loan\",\"type\":\"boolean\"},"
+    "{\"name\":\"updated_at\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}}]}";
+
+const char avro_account_schema[] =
     "{\"type\":\"record\",\"name\":\"Account\",\"namespace\":\"bank\",\"fields\":["
     "{\"name\":\"account_id\",\"type\":\"string\"},{\"name\":\"customer_id\",\"type\":\"long\"},"
     "{\"name\":\"balance\",\"type\":{\"type\":\"bytes\",\"logicalType\":\"decimal\","
@@ -74,13 +79,22 @@ static void put_decimal(struct buf *out, int64_t v) {
     buf_release(&bytes);
 }
 
-static void put_frame(struct buf *out, char id) {
-    buf_put(out, "\0\0\0\0", 4);
-    buf_put_byte(out, id);
+static void put_frame(struct buf *out, uint32_t id) {
+    buf_put_byte(out, 0);
+    for (int shift = 24; shift >= 0; shift -= 8)
+        buf_put_byte(out, (char)(id >> shift));
 }
 
-void avro_put_account(struct buf *out, const struct account *a) {
-    put_frame(out, ACCOUNT_ID);
+void avro_put_customer(struct buf *out, uint32_t schema_id, const struct customer *c) {
+    put_frame(out, schema_id);
+    put_long(out, c->id);
+    put_text(out, c->name);
+    buf_put_byte(out, c->has_loan ? 1 : 0);
+    put_long(out, c->at_ms);
+}
+
+void avro_put_account(struct buf *out, uint32_t schema_id, const struct account *a) {
+    put_frame(out, schema_id);
     put_text(out, a->id);
     put_long(out, a->customer_id);
     put_decimal(out, a->balance_cents);
@@ -145,11 +159,12 @@ void avro_put_envelope(struct buf *out, const struct account *a, int64_t lsn) {
 static enum schema_answer lookup(struct schema_source *s, const struct schema_key *key,
                                  struct schema_text *out) {
     (void)s;
-    if (key->kind != SCHEMA_BY_ID || (key->number != ACCOUNT_ID && key->number != ENVELOPE_ID))
+    if (key->kind != SCHEMA_BY_ID || (key->number != AVRO_ACCOUNT_ID && key->number != ENVELOPE_ID))
         return SCHEMA_UNKNOWN;
     out->type = SCHEMA_AVRO;
     out->has_references = false;
-    buf_set(&out->text, slice_str(key->number == ACCOUNT_ID ? account_schema : envelope_schema));
+    buf_set(&out->text,
+            slice_str(key->number == ENVELOPE_ID ? envelope_schema : avro_account_schema));
     return SCHEMA_FOUND;
 }
 

@@ -1,7 +1,11 @@
 #include "tests/bench/bank.h"
 
+#include "streamer/base/buf.h"
+#include "tests/bench/avro_rows.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +31,7 @@ struct item {
 /* The file: this, then the customers, then the accounts. */
 struct bank {
     int64_t clock_ms, accounts, customers;
+    uint32_t customer_schema_id, account_schema_id; /* 0: events are JSON */
     struct item items[];
 };
 
@@ -75,6 +80,11 @@ struct bank *bank_open(const char *path, int64_t accounts) {
     return b;
 }
 
+void bank_use_avro(struct bank *b, uint32_t customer_schema_id, uint32_t account_schema_id) {
+    b->customer_schema_id = customer_schema_id;
+    b->account_schema_id = account_schema_id;
+}
+
 int64_t bank_accounts(const struct bank *b) {
     return b->accounts;
 }
@@ -95,8 +105,23 @@ static void put_key(struct bank_event *e, int64_t i) {
     e->key_n = snprintf(e->key, sizeof e->key, "A%07" PRId64, i);
 }
 
-static void put_account(struct bank_event *e, int64_t i, int64_t cents, int64_t at_ms) {
-    put_key(e, i);
+static void set_value(struct bank_event *e, struct buf *value) {
+    if (value->n > sizeof e->value)
+        fail("too long is the event of", e->key);
+    memcpy(e->value, value->p, value->n);
+    e->value_n = (int)value->n;
+    buf_release(value);
+}
+
+static void put_avro_account(const struct bank *b, struct bank_event *e, int64_t i,
+                             const char *type, int64_t cents, int64_t at_ms) {
+    struct buf value = {0};
+    const struct account a = {e->key, type, i / BANK_ACCOUNTS_OF_CUSTOMER, cents, at_ms};
+    avro_put_account(&value, b->account_schema_id, &a);
+    set_value(e, &value);
+}
+
+static void put_json_account(struct bank_event *e, int64_t i, int64_t cents, int64_t at_ms) {
     e->value_n =
         snprintf(e->value, sizeof e->value,
                  "{\"account_id\":\"%s\",\"customer_id\":\"%" PRId64 "\",\"balance\":\"%" PRId64
@@ -104,35 +129,73 @@ static void put_account(struct bank_event *e, int64_t i, int64_t cents, int64_t 
                  e->key, i / BANK_ACCOUNTS_OF_CUSTOMER, cents / 100, cents % 100, at_ms);
 }
 
+static void put_account(const struct bank *b, struct bank_event *e, int64_t i, int64_t cents,
+                        int64_t at_ms) {
+    put_key(e, i);
+    if (b->account_schema_id != 0)
+        put_avro_account(b, e, i, "Savings", cents, at_ms);
+    else
+        put_json_account(e, i, cents, at_ms);
+}
+
 int64_t bank_change_account(struct bank *b, int64_t i, struct bank_event *out) {
     struct item *a = account(b, i);
     a->current = a->count++;
     a->last_ms = ++b->clock_ms;
     int64_t cents = cents_of(i, a->current);
-    put_account(out, i, cents, a->last_ms);
+    put_account(b, out, i, cents, a->last_ms);
     return cents;
 }
 
 void bank_late_account(struct bank *b, int64_t i, int64_t ms, struct bank_event *out) {
     struct item *a = account(b, i);
-    put_account(out, i, cents_of(i, a->count++), a->last_ms - ms);
+    put_account(b, out, i, cents_of(i, a->count++), a->last_ms - ms);
 }
 
 void bank_repeat_account(struct bank *b, int64_t i, struct bank_event *out) {
     struct item *a = account(b, i);
     a->last_ms = ++b->clock_ms;
-    put_account(out, i, cents_of(i, a->current), a->last_ms);
+    put_account(b, out, i, cents_of(i, a->current), a->last_ms);
+}
+
+static void put_avro_customer(const struct bank *b, struct bank_event *e, int64_t i,
+                              const struct item *c, bool has_loan) {
+    char name[64];
+    struct buf value = {0};
+    (void)snprintf(name, sizeof name, "Customer %" PRId64 " the %" PRIu32, i, c->current);
+    avro_put_customer(&value, b->customer_schema_id,
+                      &(struct customer){name, i, c->last_ms, has_loan});
+    set_value(e, &value);
+}
+
+static void put_json_customer(struct bank_event *e, int64_t i, const struct item *c,
+                              bool has_loan) {
+    e->value_n = snprintf(e->value, sizeof e->value,
+                          "{\"customer_id\":\"%" PRId64 "\",\"customer_name\":\"Customer %" PRId64
+                          " the %" PRIu32 "\",\"has_loan\":\"%s\",\"updated_at\":%" PRId64 "}",
+                          i, i, c->current, has_loan ? "yes" : "no", c->last_ms);
 }
 
 void bank_change_customer(struct bank *b, int64_t i, struct bank_event *out) {
     struct item *c = &b->items[i];
     c->current = c->count++;
     c->last_ms = ++b->clock_ms;
+    bool has_loan = (i + c->current) % 2 == 0;
     out->key_n = snprintf(out->key, sizeof out->key, "%" PRId64, i);
-    out->value_n = snprintf(out->value, sizeof out->value,
-                            "{\"customer_id\":\"%" PRId64 "\",\"customer_name\":\"Customer %" PRId64
-                            " the %" PRIu32 "\",\"has_loan\":\"%s\",\"updated_at\":%" PRId64 "}",
-                            i, i, c->current, (i + c->current) % 2 == 0 ? "yes" : "no", c->last_ms);
+    if (b->customer_schema_id != 0)
+        put_avro_customer(b, out, i, c, has_loan);
+    else
+        put_json_customer(out, i, c, has_loan);
+}
+
+/* Avro has types, so that fewer kinds of dirt can be written. */
+static void put_dirty_avro_account(const struct bank *b, struct bank_event *e, int64_t i,
+                                   uint64_t kind) {
+    static const char *const types[] = {"", "Loan", "Savings"};
+    const char *type = types[kind % (sizeof types / sizeof types[0])];
+    put_avro_account(b, e, i, type, kind % 2 == 0 ? 5000 : -5000, b->clock_ms);
+    if (strcmp(type, "Savings") == 0 && kind % 2 == 0)
+        e->value_n -= 2; /* cut off */
 }
 
 /* The formats are those of the table above. */
@@ -142,11 +205,15 @@ void bank_dirty_account(struct bank *b, int64_t i, uint64_t kind, struct bank_ev
     struct item *a = account(b, i);
     uint64_t chosen = kind % (DIRTY_TEXTS + 1);
     if (chosen == DIRTY_TEXTS) { /* too late */
-        put_account(out, i, cents_of(i, a->count++), a->last_ms - 10 * DAY_MS);
+        put_account(b, out, i, cents_of(i, a->count++), a->last_ms - 10 * DAY_MS);
         return;
     }
     put_key(out, i);
-    out->value_n = snprintf(out->value, sizeof out->value, dirty_accounts[chosen], out->key,
-                            i / BANK_ACCOUNTS_OF_CUSTOMER, ++b->clock_ms);
+    b->clock_ms++;
+    if (b->account_schema_id != 0)
+        put_dirty_avro_account(b, out, i, chosen);
+    else
+        out->value_n = snprintf(out->value, sizeof out->value, dirty_accounts[chosen], out->key,
+                                i / BANK_ACCOUNTS_OF_CUSTOMER, b->clock_ms);
 }
 #pragma GCC diagnostic pop

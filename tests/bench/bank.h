@@ -12,7 +12,7 @@
 
 struct bank;
 
-/* The key and the JSON text of one event. */
+/* The key and the value of one event: a text in JSON, or Avro after bank_use_avro. */
 struct bank_event {
     char key[24];
     char value[BANK_EVENT_BYTES];
@@ -22,6 +22,9 @@ struct bank_event {
 /* Opens `path`, or makes it, for the whole life of the process; ends the process with a message if
  * it cannot, or if it holds another number of accounts. */
 struct bank *bank_open(const char *path, int64_t accounts);
+/* Makes the values of all later events Avro, in the registry's wire format, with the ids that the
+ * registry gave to the schemas of avro_rows. The file keeps that. */
+void bank_use_avro(struct bank *b, uint32_t customer_schema_id, uint32_t account_schema_id);
 int64_t bank_accounts(const struct bank *b);
 int64_t bank_customers(const struct bank *b);
 

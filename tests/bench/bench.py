@@ -2,7 +2,11 @@
 
 Each run has input topics of its own. It fills them workload by workload; after each, one peer after
 the other starts, works off the backlog and stops. Then each is timed from change to result under a
-steady load, and restored without its state. Runs take the peers in turn first. Peers:
+steady load, and restored without its state. Runs take the peers in turn first.
+
+Formats: every workload comes as JSON and then, with the same rows, as Avro in the wire format of a
+schema registry. Each format has topics and peers of its own. Results are JSON in both; what is done
+after the workloads is done for the first format only. Peers:
   streamer       the product
   floor          its Kafka work without the processing (floor.c): as many messages, of the same
                  sizes
@@ -32,6 +36,8 @@ from kafka import ROOT, KafkaBroker
 from measure import Group, Watch, disk_bytes
 from peers import FloorPeer, Peer, StreamerPeer, find_peers, write_plan
 from process import DIE_WITH_PARENT
+from registry import Registry, Schema
+from results import RESULTS, check_rows, compacted, read_topic
 from streamer import INPUTS
 
 PROGRAMS = ROOT / "build" / "release" / "tests"
@@ -58,21 +64,40 @@ WORKLOADS = {
     "dirty": ("dirty",),
     "refeed": ("refeed",),
 }
+FORMATS = ("json", "avro")
+# The defaults of --small.
+SMALL = {
+    "runs": 1,
+    "accounts": 10_000,
+    "changes": 10_000,
+    "workloads": "insert,customer-mix,late,dirty,refeed",
+    "peers": "streamer,floor",
+    "latency_seconds": 5,
+    "warmup_seconds": 1,
+}
 STEADY_RATE = 1000
 FALLBACK_RATE = 2000  # where there was too little to tell how fast a peer is
 MIB = 1 << 20
 
 
 class Run:
-    """One round of all workloads over all peers."""
+    """One round of all workloads over all peers, with input in one format."""
 
     def __init__(
-        self, number: int, broker: KafkaBroker, directory: Path, options: argparse.Namespace
+        self,
+        number: int,
+        format: str,
+        broker: KafkaBroker,
+        registry: Registry,
+        directory: Path,
+        options: argparse.Namespace,
     ) -> None:
         self.number = number
+        self.format = format
         self.broker = broker
         self.options = options
-        self.prefix = f"bench{number}"
+        self.registry = registry
+        self.prefix = f"bench{number}{format}"
         self.inputs = {name: f"{self.prefix}.{name}" for name in INPUTS}
         self.directory = directory / self.prefix
         self.bank = self.directory / "bank"
@@ -82,28 +107,43 @@ class Run:
         self.speed: dict[str, float] = {}
         self.failures = 0
 
-    def execute(self, kinds: Mapping[str, type[Peer]]) -> None:
+    def begin(self, kinds: Mapping[str, type[Peer]]) -> None:
         self.directory.mkdir()
         for topic in self.inputs.values():
             self.broker.topic_create(topic, self.options.partitions, FOREVER)
         self.peers = [self._make(kind) for kind in self._in_turn(kinds)]
-        try:
-            for workload in self.options.workloads:
-                self._load(workload)
-                for peer in list(self.peers):
-                    self._attempt(peer, workload, partial(self._catch_up, workload))
-            for peer in [p for p in self.peers if p.gives_results]:
-                for part in self.options.parts:
-                    if peer in self.peers:
-                        self._attempt(
-                            peer,
-                            part,
-                            {"latency": self._time_results, "restore": self._restore}[part],
-                        )
-        finally:
-            for peer in self.peers:
-                self._stop_quietly(peer)
-            self._clean_up()
+
+    def work_off(self, workload: str) -> None:
+        self._load(workload)
+        for peer in list(self.peers):
+            self._attempt(peer, workload, partial(self._catch_up, workload))
+
+    def do_parts(self) -> None:
+        steps = {"latency": self._time_results, "restore": self._restore}
+        for peer in [p for p in self.peers if p.gives_results]:
+            for part in self.options.parts:
+                if peer in self.peers:
+                    self._attempt(peer, part, steps[part])
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """The rows of the result topics, by peer and topic."""
+        return {
+            f"{peer.name}, {self.format}": {name: self._rows(peer, name) for name in RESULTS}
+            for peer in self.peers
+            if peer.gives_results
+        }
+
+    def end(self) -> None:
+        for peer in self.peers:
+            self._stop_quietly(peer)
+        self._clean_up()
+
+    def _rows(self, peer: Peer, name: str) -> dict[str, Any]:
+        """Without the times of the machine's clock."""
+        rows = compacted(read_topic(self.broker.bootstrap, f"{peer.app_id}.{name}"))
+        for row in rows.values():
+            row.pop("loaded_at", None)
+        return rows
 
     def _in_turn(self, kinds: Mapping[str, type[Peer]]) -> list[type[Peer]]:
         """Another one first in each run. In the first run streamer, whose messages the floor
@@ -121,8 +161,11 @@ class Run:
             app_id,
             self.inputs,
             self.options.partitions,
-            self.options.settings,
+            {**self.options.settings, **self._registry_settings()},
         )
+
+    def _registry_settings(self) -> dict[str, str]:
+        return {"schema.registry.url": self.registry.url} if self.format == "avro" else {}
 
     def _attempt(self, peer: Peer, workload: str, step: Callable[[Peer], None]) -> None:
         """A peer that fails is out of this run; the others go on."""
@@ -130,7 +173,7 @@ class Run:
             step(peer)
         except (AssertionError, OSError) as e:
             print(
-                f"run {self.number}, {workload}: {peer.name} failed: {e}",
+                f"run {self.number}, {workload}, {self.format}: {peer.name} failed: {e}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -145,6 +188,7 @@ class Run:
             "load",
             *(self.broker.bootstrap, WORKLOADS[workload][0], self.bank, self.options.accounts),
             *WORKLOADS[workload][1:],
+            *(self._register() if self.format == "avro" else ()),
             *("--count", self.options.changes, "--seed", self.options.seed),
             *(
                 "--customers-topic",
@@ -155,7 +199,15 @@ class Run:
         )
         self.loaded = said
         self.records += said["customers"] + said["accounts"]
-        print(f"run {self.number}, {workload}: {said}", flush=True)
+        print(f"run {self.number}, {workload}, {self.format}: {said}", flush=True)
+
+    def _register(self) -> list[Any]:
+        """The schemas of the input. Returns their ids, as options of `load`."""
+        options: list[Any] = []
+        for name, text in run_program("load", "schemas").items():
+            number = self.registry.register(f"{self.inputs[name]}-value", Schema(text))
+            options += [f"--{name}-schema-id", number]
+        return options
 
     def _catch_up(self, workload: str, peer: Peer) -> None:
         new = self.loaded["customers"] + self.loaded["accounts"]
@@ -207,7 +259,7 @@ class Run:
             assert counts["unchanged"] == 0, f"{workload}: {counts} after {self.loaded}"
 
     def _plan(self, workload: str) -> Path:
-        return self.plans / f"{workload}.plan"
+        return self.plans / f"{workload}.{self.format}.plan"
 
     def _time_results(self, peer: Peer) -> None:
         """Whatever was sent to time the peers before is worked off first."""
@@ -275,6 +327,7 @@ class Run:
             "run": self.number,
             "peer": peer.name,
             "workload": workload,
+            "format": self.format,
             **measures,
             "load_average": load,
         }
@@ -298,6 +351,36 @@ class Run:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def execute(runs: list[Run], kinds: Mapping[str, type[Peer]], options: argparse.Namespace) -> None:
+    """One run, in each format. Workload by workload, so that the formats meet the same machine."""
+    try:
+        for run in runs:
+            run.begin(kinds)
+        for workload in options.workloads:
+            for run in runs:
+                run.work_off(workload)
+        if options.small:
+            check_tables(runs)
+        runs[0].do_parts()
+    finally:
+        for run in runs:
+            run.end()
+
+
+def check_tables(runs: list[Run]) -> None:
+    """All peers have the same rows from either format."""
+    tables = {name: rows for run in runs for name, rows in run.tables().items()}
+    (first, expected), *others = tables.items()
+    complaints = []
+    for other, got in others:
+        for name in RESULTS:
+            place = f"{first} and {other}: {name}"
+            complaints += check_rows(place, expected[name], got[name])
+    assert not complaints, "\n" + "\n".join(complaints)
+    rows = {name: len(expected[name]) for name in RESULTS}
+    print(f"the same rows: {', '.join(tables)}: {rows}", flush=True)
+
+
 def run_program(name: str, *arguments: Any) -> dict[str, Any]:
     """One of the C programs; what it says."""
     command = [*DIE_WITH_PARENT, str(PROGRAMS / f"bench_{name}"), *map(str, arguments)]
@@ -310,9 +393,10 @@ def run_program(name: str, *arguments: Any) -> dict[str, Any]:
 def write_report(output: Path) -> None:
     results = [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
     rows = report.summarize(results)
-    (output / "results.md").write_text(report.table(rows))
+    both = report.compare_formats(results)
+    (output / "results.md").write_text(report.table(rows) + (f"\n{both}" if both else ""))
     (output / "results.svg").write_text(report.svg(rows))
-    print(report.table(rows))
+    print((output / "results.md").read_text())
 
 
 def parse_options() -> argparse.Namespace:
@@ -327,7 +411,9 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--partitions", type=int, default=2)
     parser.add_argument(
-        "--peers", help="streamer first; by default all of them, with --small streamer,floor"
+        "--peers",
+        default="streamer,floor,kafka-streams",
+        help="streamer first; with --small streamer,floor",
     )
     parser.add_argument(
         "--workloads",
@@ -337,6 +423,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--parts", default="latency,restore", help="what comes after the workloads; may be empty"
     )
+    parser.add_argument(
+        "--formats", default="json,avro", help=f"of the input; of {','.join(FORMATS)}"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency-seconds", type=int, default=30)
     parser.add_argument("--warmup-seconds", type=int, default=5)
@@ -344,25 +433,19 @@ def parse_options() -> argparse.Namespace:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="of streamer and floor"
     )
     parser.add_argument(
-        "--small", action="store_true", help="one small run of all workloads: does it work"
+        "--small", action="store_true", help="one small run, with other defaults: does it work"
     )
+    if parser.parse_args().small:
+        parser.set_defaults(**SMALL)
     options = parser.parse_args()
-    options.rate_max, options.output = sys.maxsize, OUTPUT
-    options.peers = options.peers or (
-        "streamer,floor" if options.small else "streamer,floor,kafka-streams"
-    )
-    if options.small:
-        options.output = OUTPUT / "small"
-        options.runs, options.accounts, options.changes, options.workloads = (
-            1,
-            20_000,
-            20_000,
-            "all",
-        )
-        options.latency_seconds, options.warmup_seconds, options.rate_max = 5, 1, FALLBACK_RATE
+    options.rate_max = FALLBACK_RATE if options.small else sys.maxsize
+    options.output = OUTPUT / "small" if options.small else OUTPUT
     options.workloads = (
         list(WORKLOADS) if options.workloads == "all" else options.workloads.split(",")
     )
+    options.formats = options.formats.split(",")
+    if set(options.formats) - set(FORMATS):
+        parser.error(f"--formats has {' and '.join(FORMATS)}")
     options.parts = [part for part in options.parts.split(",") if part]
     options.settings = dict(setting.split("=", 1) for setting in options.set)
     if set(options.parts) - {"latency", "restore"}:
@@ -386,11 +469,17 @@ def main() -> None:
     failures = 0
     directory = Path(tempfile.mkdtemp(prefix="streamer-bench-"))
     try:
-        with KafkaBroker(directory / "kafka", BROKER_CONFIG, BROKER_JVM) as broker:
+        with (
+            KafkaBroker(directory / "kafka", BROKER_CONFIG, BROKER_JVM) as broker,
+            Registry() as registry,
+        ):
             for number in range(1, options.runs + 1):
-                run = Run(number, broker, directory, options)
-                run.execute(kinds)
-                failures += run.failures
+                runs = [
+                    Run(number, format, broker, registry, directory, options)
+                    for format in options.formats
+                ]
+                execute(runs, kinds, options)
+                failures += sum(run.failures for run in runs)
                 write_report(options.output)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -210,7 +210,7 @@ static void feed_account_at(struct bench *b, int64_t i, int64_t turn, int64_t at
     if (b->format == FORMAT_JSON)
         put_json(&value, &a);
     else if (b->format == FORMAT_AVRO)
-        avro_put_account(&value, &a);
+        avro_put_account(&value, AVRO_ACCOUNT_ID, &a);
     else
         avro_put_envelope(&value, &a, b->clock_ms);
     feed(b, TOPIC_ACCOUNTS, key, buf_slice(&value));

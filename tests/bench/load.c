@@ -1,15 +1,19 @@
 /* load: fills the input topics of the benchmark, as fast as it can.
  *
- *   load BOOTSTRAP WORKLOAD BANK_FILE ACCOUNTS [--count N] [--zipf S] [--seed N] [--customers-topic
- * T]
- *        [--accounts-topic T]
+ *   load BOOTSTRAP WORKLOAD BANK_FILE ACCOUNTS [--count N] [--zipf S] [--seed N]
+ *        [--customers-topic T] [--accounts-topic T]
+ *        [--customers-schema-id N --accounts-schema-id N]
+ *   load schemas
  *
  * Workloads: accounts (every customer, then every account, once), changes (N changes of accounts),
  * customer-mix (one in ten is of a customer), late (one in twenty comes late), dirty (one in twenty
  * is rejected), refeed (every account again, one in a thousand changed). `--zipf S` makes some
- * accounts change more often than others. Prints one line of JSON. */
+ * accounts change more often than others. With ids of schemas the values are Avro, else JSON.
+ * Prints one line of JSON. `schemas` prints the schemas, to be registered before. */
 #include "streamer/base/clock.h"
+#include "streamer/base/json.h"
 #include "streamer/base/mem.h"
+#include "tests/bench/avro_rows.h"
 #include "tests/bench/bank.h"
 #include "tests/bench/random.h"
 
@@ -221,6 +225,17 @@ static const struct workload *find_workload(const char *name) {
     return NULL;
 }
 
+static void print_schemas(void) {
+    struct buf text = {0};
+    buf_put_str(&text, "{\"customers\":");
+    json_put_string(&text, slice_str(avro_customer_schema));
+    buf_put_str(&text, ",\"accounts\":");
+    json_put_string(&text, slice_str(avro_account_schema));
+    buf_put_byte(&text, '}');
+    (void)puts(buf_cstr(&text));
+    buf_release(&text);
+}
+
 int main(int argc, char **argv) {
     static const struct option options[] = {
         {"count", required_argument, NULL, 'n'},
@@ -228,10 +243,13 @@ int main(int argc, char **argv) {
         {"seed", required_argument, NULL, 's'},
         {"customers-topic", required_argument, NULL, 'c'},
         {"accounts-topic", required_argument, NULL, 'a'},
+        {"customers-schema-id", required_argument, NULL, 'C'},
+        {"accounts-schema-id", required_argument, NULL, 'A'},
         {NULL, 0, NULL, 0},
     };
     struct load l = {.random = 1, .count = 100000};
     const char *customers = "customers", *accounts = "accounts";
+    uint32_t customers_schema_id = 0, accounts_schema_id = 0;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == 'n')
             l.count = strtoll(optarg, NULL, 10);
@@ -243,13 +261,22 @@ int main(int argc, char **argv) {
             customers = optarg;
         else if (c == 'a')
             accounts = optarg;
+        else if (c == 'C')
+            customers_schema_id = (uint32_t)strtoul(optarg, NULL, 10);
+        else if (c == 'A')
+            accounts_schema_id = (uint32_t)strtoul(optarg, NULL, 10);
         else
             return 2;
+    }
+    if (argc - optind == 1 && strcmp(argv[optind], "schemas") == 0) {
+        print_schemas();
+        return 0;
     }
     if (argc - optind != 4)
         fail("usage", "load BOOTSTRAP WORKLOAD BANK_FILE ACCOUNTS [options]");
     const struct workload *workload = find_workload(argv[optind + 1]);
     l.bank = bank_open(argv[optind + 2], strtoll(argv[optind + 3], NULL, 10));
+    bank_use_avro(l.bank, customers_schema_id, accounts_schema_id);
     prepare_skew(&l);
     start_producer(&l, argv[optind], customers, accounts);
     int64_t began_us = clock_us(clock_of_machine(), CLOCK_MONOTONIC);

@@ -218,6 +218,9 @@ LIKE_STREAMER = {
 }
 
 
+SHARED = ("schema.registry.url",)  # settings that both programs have
+
+
 class StreamsPeer(Peer):
     """Kafka Streams (peer_kafka_streams.py): spared its repartition topics, as the input is keyed
     by id."""
@@ -236,6 +239,7 @@ class StreamsPeer(Peer):
                 **settings,
                 "partitions": str(self.partitions),
                 "repartition": "never",
+                **{name: self.settings[name] for name in SHARED if name in self.settings},
                 **LIKE_STREAMER,
             },
         )

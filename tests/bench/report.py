@@ -2,7 +2,7 @@
 
 A raw result is what one peer did in one workload of one run:
 {"run": 1, "peer": "streamer", "workload": "changes", "cpu_s_per_million": 12.3, ...}.
-A measure that could not be taken is null or missing. A ratio is taken within each run, where both
+"format" is that of the input, JSON where it is missing. A measure that could not be taken is null or missing. A ratio is taken within each run, where both
 peers met the same machine. Ratios are summed up only then.
 """
 
@@ -36,6 +36,9 @@ MEASURES = {
     "missing": ("never came", False),
 }
 
+# How much more or less a peer needs for another format of the input.
+COMPARED = ("cpu_s_per_million", "records_per_s", "peak_mib")
+
 Result = Mapping[str, Any]
 
 
@@ -66,16 +69,27 @@ def ratios(values: Mapping[int, float], base: Mapping[int, float]) -> list[float
     ]
 
 
+def format_of(result: Result) -> str:
+    return str(result.get("format", "json"))
+
+
+def label(result: Result) -> str:
+    """The workload, and its format if it is not JSON."""
+    name, format = str(result["workload"]), format_of(result)
+    return name if format == "json" else f"{name}, {format}"
+
+
 def summarize(results: Iterable[Result]) -> list[Row]:
     """In the order in which workloads and peers first occur."""
     by_place: dict[tuple[str, str, str], dict[int, float]] = {}
     workloads: dict[str, None] = {}
     peers: dict[str, None] = {}
     for result in results:
-        workloads[result["workload"]] = peers[result["peer"]] = None
+        workload = label(result)
+        workloads[workload] = peers[result["peer"]] = None
         for measure in MEASURES:
             if result.get(measure) is not None:
-                place = (result["workload"], measure, result["peer"])
+                place = (workload, measure, result["peer"])
                 by_place.setdefault(place, {})[result["run"]] = float(result[measure])
     rows = []
     for place in ((w, m, p) for w in workloads for m in MEASURES for p in peers):
@@ -120,6 +134,33 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join(texts) + "\n"
 
 
+def compare_formats(results: Sequence[Result]) -> str:
+    """A table of Avro / JSON, for each peer; empty where only one format was measured."""
+    peers = list(dict.fromkeys(result["peer"] for result in results))
+    workloads = list(dict.fromkeys(result["workload"] for result in results))
+    head = ["measure, avro / json", *peers]
+    lines = []
+    for workload, measure in ((w, m) for w in workloads for m in COMPARED):
+        found = [format_ratios(results, workload, measure, peer) for peer in peers]
+        if any(found):
+            cells = [spread_text(spread(values)) if values else "" for values in found]
+            lines.append([f"{workload}: {MEASURES[measure][0]}", *cells])
+    if not lines:
+        return ""
+    rule = "|" + "---|" * len(head)
+    rows = ["| " + " | ".join(cells) + " |" for cells in (head, *lines)]
+    return "\n".join([rows[0], rule, *rows[1:]]) + "\n"
+
+
+def format_ratios(results: Iterable[Result], workload: str, measure: str, peer: str) -> list[float]:
+    by_format: dict[str, dict[int, float]] = {"avro": {}, "json": {}}
+    for result in results:
+        is_meant = (result["workload"], result["peer"]) == (workload, peer)
+        if is_meant and result.get(measure) is not None:
+            by_format[format_of(result)][result["run"]] = float(result[measure])
+    return ratios(by_format["avro"], by_format["json"])
+
+
 def value_of(row: Row | None) -> str:
     return "" if row is None else number(row.value.median)
 
@@ -128,9 +169,12 @@ def ratio_of(row: Row | None) -> str:
     """With the lowest and the highest, where there was more than one run."""
     if row is None or row.ratio is None:
         return ""
-    r = row.ratio
-    ends = f" ({number(r.low)} to {number(r.high)})" if r.low != r.high else ""
-    return number(r.median) + ends
+    return spread_text(row.ratio)
+
+
+def spread_text(s: Spread) -> str:
+    ends = f" ({number(s.low)} to {number(s.high)})" if s.low != s.high else ""
+    return number(s.median) + ends
 
 
 # --- the plot: a bar for each ratio, from 1 to it, on a logarithmic scale

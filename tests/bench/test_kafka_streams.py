@@ -5,6 +5,7 @@ SEEDS=n runs n seeds of each combination, FIRST_SEED=n another stretch of them, 
 ones.
 """
 
+import dataclasses
 import itertools
 import os
 import re
@@ -13,11 +14,43 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
+from avro_input import (
+    CUSTOMER_1,
+    MILLIS,
+    TEXT_ACCOUNT,
+    TEXT_CUSTOMER,
+    AvroFed,
+    AvroInput,
+    Shape,
+    Writer,
+    decimal,
+    record,
+    same_names,
+    text_to_scale,
+    to_scale,
+)
 from generate import Input
 from kafka import KafkaBroker
 from peer_kafka_streams import INPUTS, KafkaStreamsPeer
+from registry import Registry
 from results import RESULTS, check_results
 from scenario import FIRST_SEED, FOREVER, RECORD_MAX_BYTES, SEEDS, Fed, load
+
+# As the benchmark's accounts; its customers are as CUSTOMER_1.
+ACCOUNT = Shape(
+    "accounts",
+    record(
+        "Account",
+        ("account_id", "string"),
+        ("customer_id", "long"),
+        ("balance", decimal(18, 2)),
+        ("account_type", "string"),
+        ("updated_at", MILLIS),
+    ),
+    same_names("account_id", "customer_id", "balance", "account_type", "updated_at"),
+    {"balance": to_scale(2)},
+    {"balance": text_to_scale(2)},
+)
 
 EVENTS = int(os.environ.get("EVENTS", "800"))
 JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -35,21 +68,22 @@ class Scenario:
         directory: Path,
         partitions: tuple[int, int],
         settings: Mapping[str, str],
+        feeds: type[Fed] = Fed,
     ) -> None:
         self._broker = broker
         self._app_id = f"peer{next(_numbers)}"
-        self._names = {name: f"{self._app_id}.{name}" for name in (*INPUTS, *RESULTS, "quarantine")}
+        self.names = {name: f"{self._app_id}.{name}" for name in (*INPUTS, *RESULTS, "quarantine")}
         self._partitions = max(partitions)
         counts = {
-            **dict.fromkeys(self._names, self._partitions),
+            **dict.fromkeys(self.names, self._partitions),
             **dict(zip(INPUTS, partitions, strict=True)),
         }
-        for name, topic in self._names.items():
+        for name, topic in self.names.items():
             # Results too: compaction removes rows before their tombstones, and every message is
             # looked at here.
             broker.topic_create(topic, counts[name], FOREVER)
-        self.fed = Fed(broker.bootstrap, self._names)
-        names = {f"names.{name}": topic for name, topic in self._names.items()}
+        self.fed = feeds(broker.bootstrap, self.names)
+        names = {f"names.{name}": topic for name, topic in self.names.items()}
         own = {"record.max.bytes": str(RECORD_MAX_BYTES), **names, **settings}
         self.peer = KafkaStreamsPeer(directory / "one", broker.bootstrap, self._app_id, own, JVM)
 
@@ -72,9 +106,9 @@ class Scenario:
         """When all is drained, the results are what the model says."""
         self.peer.wait_drained(self._broker, self.fed.counts)
         # The peer says neither which record caused a result nor which id was rejected.
-        quarantine = [{**rejected, "id": None} for rejected in self.fed.model.quarantine()]
+        quarantine = [{**rejected, "id": None} for rejected in self.fed.quarantine()]
         check_results(
-            *(self._broker.bootstrap, self._names, self.fed.model.expected(), quarantine),
+            *(self._broker.bootstrap, self.names, self.fed.model.expected(), quarantine),
             *(self._partitions, self.fed.records),
             has_sources=False,
         )
@@ -118,6 +152,27 @@ def test_model(
         s.fed.feed(benchmark_records(partitions, mode))
         s.check()
         s.peer.stop()
+
+
+def test_avro(broker: KafkaBroker, tmp_path: Path) -> None:
+    """Flat rows and tombstones, as Python's AvroSerializer writes them."""
+    with (
+        Registry() as registry,
+        Scenario(broker, tmp_path, (2, 3), {"schema.registry.url": registry.url}, AvroFed) as s,
+    ):
+        writer = Writer(registry, s.names, (2, 3))
+        s.peer.start()
+        s.peer.wait_ready()
+        s.fed.feed(writer.records(EVENTS, (CUSTOMER_1, ACCOUNT, TEXT_CUSTOMER, TEXT_ACCOUNT)))
+        s.fed.feed([writer.unknown("accounts", "A1"), *cut_off(writer.records(5, (ACCOUNT,)))])
+        s.check()
+        codes = {rejected["code"] for rejected in s.fed.quarantine()}
+        assert {"unknown_schema", "malformed", "invalid_balance", "invalid_name"} <= codes
+        s.peer.stop()
+
+
+def cut_off(records: Iterable[AvroInput]) -> list[AvroInput]:
+    return [dataclasses.replace(r, value=r.value[:-2], json_value=b"{") for r in records if r.value]
 
 
 def test_kill(broker: KafkaBroker, tmp_path: Path) -> None:

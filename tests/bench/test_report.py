@@ -3,7 +3,19 @@
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from report import Row, Spread, apart, lines_svg, number, ratios, spread, summarize, svg, table
+from report import (
+    Row,
+    Spread,
+    apart,
+    compare_formats,
+    lines_svg,
+    number,
+    ratios,
+    spread,
+    summarize,
+    svg,
+    table,
+)
 
 
 def result(run, peer, workload="changes", **measures):
@@ -64,6 +76,37 @@ def test_summarize__keeps_the_order_of_workloads():
         [result(1, "streamer", workload, rate=1) for workload in ("zipf", "insert", "changes")]
     )
     assert [row.workload for row in rows] == ["zipf", "insert", "changes"]
+
+
+def test_summarize__names_a_format_that_is_not_json():
+    rows = summarize(
+        [result(1, "streamer", format=format, rate=1) for format in ("json", "avro", "json")]
+    )
+    assert [row.workload for row in rows] == ["changes", "changes, avro"]
+
+
+def test_compare_formats__ratios_within_each_run_of_each_peer():
+    results = [
+        *(
+            result(run, "streamer", format="json", cpu_s_per_million=v)
+            for run, v in ((1, 4), (2, 5))
+        ),
+        *(
+            result(run, "streamer", format="avro", cpu_s_per_million=v)
+            for run, v in ((1, 2), (2, 10))
+        ),
+        result(1, "floor", format="json", cpu_s_per_million=8, records_per_s=None),
+        result(1, "floor", format="avro", cpu_s_per_million=4, records_per_s=3),
+    ]
+    assert compare_formats(results).splitlines() == [
+        "| measure, avro / json | streamer | floor |",
+        "|---|---|---|",
+        "| changes: CPU s per million records | 1.25 (0.500 to 2.00) | 0.500 |",
+    ]
+
+
+def test_compare_formats__nothing_to_compare():
+    assert compare_formats([result(1, "streamer", format="json", cpu_s_per_million=4)]) == ""
 
 
 @pytest.mark.parametrize(

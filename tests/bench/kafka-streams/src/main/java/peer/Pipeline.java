@@ -35,10 +35,12 @@ final class Pipeline {
     private final StreamsBuilder builder = new StreamsBuilder();
     private final Settings settings;
     private final int partitions;
+    private final SchemaRegistry registry;
 
     private Pipeline(Settings settings, int partitions) {
         this.settings = settings;
         this.partitions = partitions;
+        this.registry = settings.registry();
     }
 
     static Topology build(Settings settings, int partitions) {
@@ -60,7 +62,8 @@ final class Pipeline {
 
     private KStream<byte[], Staged> history(Entity entity) {
         KStream<byte[], Staged> staged = builder.stream(settings.topic(entity.topic), consumed())
-                .processValues(() -> new StageProcessor(entity, settings.recordMaxBytes()));
+                .processValues(() -> new StageProcessor(
+                                entity, settings.recordMaxBytes(), registry));
         KStream<byte[], Staged> changes =
                 byId(entity, only(staged, Staged.Accepted.class))
                         .processValues(with(

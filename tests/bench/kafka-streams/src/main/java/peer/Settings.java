@@ -14,6 +14,7 @@ import org.apache.kafka.streams.StreamsConfig;
  * its prefixes consumer., producer., topic.).
  *
  * <pre>
+ * schema.registry.url                 Avro is read with the schemas of this registry
  * late.window.ms        259200000   how far behind the newest event of its id an event may be
  * record.max.bytes      1048576     larger values go to the quarantine
  * repartition           always      or never: when the input is keyed by id already, in as many
@@ -27,7 +28,7 @@ import org.apache.kafka.streams.StreamsConfig;
  */
 final class Settings {
     private static final Set<String> OWN =
-            Set.of("late.window.ms", "record.max.bytes", "repartition", "partitions",
+            Set.of("schema.registry.url", "late.window.ms", "record.max.bytes", "repartition", "partitions",
                     "history.inline.events", "rocksdb.cache.bytes", "rocksdb.memtable.bytes");
     private static final Map<String, String> DEFAULTS = Map.of(
             StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2,
@@ -87,6 +88,12 @@ final class Settings {
 
     long lateWindowMs() {
         return number("late.window.ms", 3 * 86_400_000L);
+    }
+
+    /** Null: there is none, and all input is JSON. */
+    SchemaRegistry registry() {
+        String url = text("schema.registry.url");
+        return url == null ? null : new SchemaRegistry(url);
     }
 
     int recordMaxBytes() {

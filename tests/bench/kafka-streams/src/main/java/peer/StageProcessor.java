@@ -8,8 +8,9 @@ import org.apache.kafka.streams.processor.api.RecordMetadata;
 final class StageProcessor extends ContextualFixedKeyProcessor<byte[], byte[], Staged> {
     private final Staging staging;
 
-    StageProcessor(Entity entity, int recordMaxBytes) {
-        this.staging = new Staging(entity, recordMaxBytes);
+    /** `registry`: null where all input is JSON. */
+    StageProcessor(Entity entity, int recordMaxBytes, SchemaRegistry registry) {
+        this.staging = new Staging(entity, recordMaxBytes, registry);
     }
 
     @Override

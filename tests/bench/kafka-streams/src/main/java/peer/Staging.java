@@ -1,11 +1,12 @@
 package peer;
 
+import java.math.BigDecimal;
 import java.util.HashMap;
 import java.util.Map;
 
 /**
  * One record as received to one {@link Change}: what the benchmark feeds of the input that
- * schemas/README.md describes, flat records by event time. One for each thread.
+ * schemas/README.md describes, flat records by event time, in JSON or Avro. One for each thread.
  */
 final class Staging {
     private static final String UNAVAILABLE = "__debezium_unavailable_value";
@@ -13,7 +14,7 @@ final class Staging {
     private static final int MAX_KNOWN_NAMES = 1000;
 
     /** Fields by their normalized names; of two names for one field the first is the better one. */
-    private enum Field {
+    enum Field {
         CUSTOMER_ID("customerid"),
         CUSTOMER_NAME("customername", "name"),
         HAS_LOAN("hasloan", "hasloanflag"),
@@ -29,7 +30,7 @@ final class Staging {
         }
     }
 
-    private record Match(Field field, int rank) {}
+    record Match(Field field, int rank) {}
 
     private static final Match UNKNOWN = new Match(null, 0);
     private static final Map<String, Match> FIELDS = new HashMap<>();
@@ -45,13 +46,15 @@ final class Staging {
     private final Entity entity;
     private final Field[] fields;
     private final int maxBytes;
+    private final AvroRows avro; // null: all input is JSON
     private final Map<String, Match> known = new HashMap<>();
     private final Object[] values = new Object[Field.values().length];
     private final int[] ranks = new int[Field.values().length];
 
-    Staging(Entity entity, int maxBytes) {
+    Staging(Entity entity, int maxBytes, SchemaRegistry registry) {
         this.entity = entity;
         this.maxBytes = maxBytes;
+        this.avro = registry == null ? null : new AvroRows(registry, this::match);
         this.fields = entity == Entity.CUSTOMERS
                 ? new Field[] {Field.CUSTOMER_ID, Field.CUSTOMER_NAME, Field.HAS_LOAN,
                         Field.UPDATED_AT}
@@ -65,6 +68,10 @@ final class Staging {
         }
         if (value.length > maxBytes) {
             throw new Rejected("too_large", "Record too large: " + value.length + " bytes");
+        }
+        if (avro != null && AvroRows.isFramed(value)) {
+            avro.read(value, values);
+            return upsert(null, timestampMs);
         }
         if (!(Json.parse(value) instanceof Json.Node record)) {
             throw Rejected.malformed("Malformed JSON: not an object");
@@ -234,7 +241,7 @@ final class Staging {
         return value == Json.LIST || value instanceof Json.Node;
     }
 
-    /** The trimmed text of a scalar, as received; null where there is no value. */
+    /** The trimmed text of a scalar of JSON or Avro; null where there is no value. */
     private static String text(Object value) {
         if (value instanceof String text) {
             return Texts.trim(text);
@@ -242,7 +249,10 @@ final class Staging {
         if (value instanceof Json.Number number) {
             return number.token();
         }
-        return value instanceof Boolean flag ? flag.toString() : null;
+        if (value instanceof BigDecimal number) {
+            return number.toPlainString();
+        }
+        return value instanceof Boolean || value instanceof Long ? value.toString() : null;
     }
 
     // --- rules
@@ -252,6 +262,9 @@ final class Staging {
     }
 
     private static long customerId(Object value) throws Rejected {
+        if (value instanceof Long id) {
+            return id;
+        }
         String text = text(value);
         if (Texts.isNull(text)) {
             throw new Rejected("invalid_customer_id", "Invalid customer_id: null or empty");
@@ -289,6 +302,9 @@ final class Staging {
     }
 
     private boolean hasLoan() throws Rejected {
+        if (values[Field.HAS_LOAN.ordinal()] instanceof Boolean flag) {
+            return flag;
+        }
         String text = text(values[Field.HAS_LOAN.ordinal()]);
         if (Texts.isNull(text) || Texts.isOneOf(text, "no", "n", "false", "0")) {
             return false;
@@ -304,6 +320,10 @@ final class Staging {
     }
 
     private long balance() throws Rejected {
+        Long typed = AvroRows.cents(values[Field.BALANCE.ordinal()]);
+        if (typed != null) {
+            return typed;
+        }
         String text = text(values[Field.BALANCE.ordinal()]);
         if (text == null || text.isEmpty()) {
             throw new Rejected("invalid_balance", "Invalid balance: null or empty");
@@ -355,7 +375,11 @@ final class Staging {
         if (sourceMs != null) {
             return sourceMs;
         }
-        String text = text(values[Field.UPDATED_AT.ordinal()]);
+        Object value = values[Field.UPDATED_AT.ordinal()];
+        if (value instanceof AvroRows.Millis time && Texts.isTime(time.ms())) {
+            return time.ms();
+        }
+        String text = value instanceof AvroRows.Millis time ? Long.toString(time.ms()) : text(value);
         if (Texts.isNull(text)) {
             return timestampMs;
         }
@@ -372,10 +396,14 @@ final class Staging {
     // --- keys
 
     /**
-     * The id that a message key holds: bare text, a JSON string, or a JSON object with or without
-     * schema.
+     * The id that a message key holds: bare text, a JSON string, a JSON object with or without
+     * schema, or a record in Avro.
      */
     private Object idInKey(byte[] key) throws Rejected {
+        if (avro != null && key != null && AvroRows.isFramed(key)) {
+            avro.read(key, values);
+            return values[fields[0].ordinal()];
+        }
         String decoded = key == null ? null : Json.decode(key);
         if (decoded == null) {
             throw Rejected.malformed("Malformed key: a delete without an id");
