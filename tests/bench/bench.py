@@ -17,6 +17,7 @@ build/bench/small).
 """
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -370,15 +371,14 @@ def execute(runs: list[Run], kinds: Mapping[str, type[Peer]], options: argparse.
 def check_tables(runs: list[Run]) -> None:
     """All peers have the same rows from either format."""
     tables = {name: rows for run in runs for name, rows in run.tables().items()}
-    (first, expected), *others = tables.items()
     complaints = []
-    for other, got in others:
+    for (one, expected), (other, got) in itertools.pairwise(tables.items()):
         for name in RESULTS:
-            place = f"{first} and {other}: {name}"
-            complaints += check_rows(place, expected[name], got[name])
+            complaints += check_rows(f"{one} and {other}: {name}", expected[name], got[name])
     assert not complaints, "\n" + "\n".join(complaints)
-    rows = {name: len(expected[name]) for name in RESULTS}
-    print(f"the same rows: {', '.join(tables)}: {rows}", flush=True)
+    for name, rows in tables.items():
+        counts = {topic: len(rows[topic]) for topic in RESULTS}
+        print(f"the same rows: {name}: {counts}", flush=True)
 
 
 def run_program(name: str, *arguments: Any) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 A raw result is what one peer did in one workload of one run:
 {"run": 1, "peer": "streamer", "workload": "changes", "cpu_s_per_million": 12.3, ...}.
-"format" is that of the input, JSON where it is missing. A measure that could not be taken is null or missing. A ratio is taken within each run, where both
-peers met the same machine. Ratios are summed up only then.
+"format" is that of the input, JSON where it is missing. A measure that could not be taken is null
+or missing. A ratio is taken within each run, where both peers met the same machine. Ratios are
+summed up only then.
 """
 
 import math

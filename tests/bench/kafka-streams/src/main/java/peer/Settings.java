@@ -28,8 +28,9 @@ import org.apache.kafka.streams.StreamsConfig;
  */
 final class Settings {
     private static final Set<String> OWN =
-            Set.of("schema.registry.url", "late.window.ms", "record.max.bytes", "repartition", "partitions",
-                    "history.inline.events", "rocksdb.cache.bytes", "rocksdb.memtable.bytes");
+            Set.of("schema.registry.url", "late.window.ms", "record.max.bytes", "repartition",
+                    "partitions", "history.inline.events", "rocksdb.cache.bytes",
+                    "rocksdb.memtable.bytes");
     private static final Map<String, String> DEFAULTS = Map.of(
             StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2,
             StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, "100",

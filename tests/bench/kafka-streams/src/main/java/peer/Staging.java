@@ -379,7 +379,7 @@ final class Staging {
         if (value instanceof AvroRows.Millis time && Texts.isTime(time.ms())) {
             return time.ms();
         }
-        String text = value instanceof AvroRows.Millis time ? Long.toString(time.ms()) : text(value);
+        String text = value instanceof AvroRows.Millis time ? "" + time.ms() : text(value);
         if (Texts.isNull(text)) {
             return timestampMs;
         }
