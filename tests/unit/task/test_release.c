@@ -77,7 +77,7 @@ static void copy_text(struct buf *out, const cJSON *line, const char *name) {
 
 static void read_kept(struct json *json, const char *text, struct kept *m) {
     const cJSON *line = json_parse(json, slice_str(text));
-    int64_t topic, partition;
+    int64_t topic = 0, partition = 0;
     char bytes[4096];
     if (line == NULL)
         fail_msg("%s", json->error);

@@ -117,7 +117,7 @@ static void fill_items(struct rng *rng, avro_value_t *v, bool is_map) {
 }
 
 static void fill_record(struct rng *rng, avro_value_t *v) {
-    size_t count;
+    size_t count = 0;
     avro_value_t field;
     assert_int_equal(avro_value_get_size(v, &count), 0);
     for (size_t i = 0; i < count; i++) {
@@ -278,7 +278,7 @@ static void check_value(const struct avro_node *n, const struct avro_slot *slots
                         int *set) {
     avro_value_t inner;
     if (n->kind == AVRO_KIND_UNION) {
-        int branch;
+        int branch = 0;
         assert_int_equal(avro_value_get_discriminant(v, &branch), 0);
         assert_int_equal(avro_value_get_current_branch(v, &inner), 0);
         check_value(&n->children[branch], slots, &inner, set);
