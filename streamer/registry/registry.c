@@ -57,8 +57,6 @@ void registry_cancel(struct registry *r) {
 
 /* --- paths --- */
 
-#define SCHEMAS "/schemas/"
-
 static void put_escaped(struct buf *out, struct slice text) {
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
@@ -181,7 +179,7 @@ static enum registry_result resolve(struct registry *r, const cJSON *answer,
 /* Only the code "schema not found" says that an id is unknown. Others speak of subjects, for which
  * such a request does not ask. */
 static bool is_other_code(const struct registry_request *q) {
-    return strncmp(q->path, SCHEMAS, strlen(SCHEMAS)) == 0 &&
+    return strncmp(q->path, "/schemas/", strlen("/schemas/")) == 0 &&
            answer_number(&q->answer, "error_code", 0) != SCHEMA_NOT_FOUND;
 }
 
@@ -213,14 +211,14 @@ void registry_schema_release(struct registry_schema *s) {
 enum registry_result registry_by_id(struct registry *r, int32_t id, struct registry_schema *out,
                                     struct err *e) {
     char path[64];
-    (void)snprintf(path, sizeof path, SCHEMAS "ids/%d", id);
+    (void)snprintf(path, sizeof path, "/schemas/ids/%d", id);
     return get_schema(r, path, id, out, e);
 }
 
 enum registry_result registry_by_guid(struct registry *r, const char *guid,
                                       struct registry_schema *out, struct err *e) {
     char path[96];
-    (void)snprintf(path, sizeof path, SCHEMAS "guids/%s", guid);
+    (void)snprintf(path, sizeof path, "/schemas/guids/%s", guid);
     return get_schema(r, path, 0, out, e);
 }
 

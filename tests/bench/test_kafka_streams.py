@@ -160,7 +160,7 @@ def test_avro(broker: KafkaBroker, tmp_path: Path) -> None:
         Registry() as registry,
         Scenario(broker, tmp_path, (2, 3), {"schema.registry.url": registry.url}, AvroFed) as s,
     ):
-        writer = Writer(registry, s.names, (2, 3))
+        writer = Writer(registry, s.names, (2, 3), header_keys=())
         s.peer.start()
         s.peer.wait_ready()
         s.fed.feed(writer.records(EVENTS, (CUSTOMER_1, ACCOUNT, TEXT_CUSTOMER, TEXT_ACCOUNT)))

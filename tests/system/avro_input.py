@@ -313,11 +313,17 @@ class AvroFed(Fed):
 
 
 class Writer:
-    """Makes records with Python's AvroSerializer, which registers their schemas."""
+    """Makes records with Python's AvroSerializer, which registers their schemas. Headers name the
+    schemas of the keys of `header_keys`."""
 
     def __init__(
-        self, registry: Registry, topic_names: Mapping[str, str], partitions: tuple[int, int]
+        self,
+        registry: Registry,
+        topic_names: Mapping[str, str],
+        partitions: tuple[int, int],
+        header_keys: Sequence[str] = ("accounts",),
     ) -> None:
+        self._header_keys = header_keys
         self._client = SchemaRegistryClient({"url": registry.url})
         self._topic_names = topic_names
         self._partitions = dict(zip(("customers", "accounts"), partitions, strict=True))
@@ -375,14 +381,14 @@ class Writer:
     def _key(
         self, entity: str, id_: Any, headers: list[tuple[str, bytes | None]]
     ) -> tuple[bytes | None, bytes | None]:
-        """None where the id cannot be one. Headers name the schemas of the keys of accounts."""
+        """None where the id cannot be one."""
         field, schema = ID_FIELDS[entity], KEYS[entity]
         value = {field: id_}
         if isinstance(id_, str) and entity == "customers":
             return None, None
         if id_ is None:
             return None, None
-        shape = Shape(entity, schema, {field: field}, in_header=entity == "accounts")
+        shape = Shape(entity, schema, {field: field}, in_header=entity in self._header_keys)
         key = self._bytes(shape, MessageField.KEY, value, headers)
         return key, json.dumps(value).encode()
 

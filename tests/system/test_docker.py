@@ -190,7 +190,9 @@ def test_docker__health_check_asks_healthz(status: int, healthy: bool) -> None:
 def test_docker__troubleshooting_quotes_messages_of_the_program() -> None:
     """Each quoted message, between its `…`, is a text of the source."""
     sources = (
-        path.read_text() for room in ("streamer", "state") for path in (ROOT / room).rglob("*.c")
+        path.read_text()
+        for room in ("streamer", "schemas", "state")
+        for path in (ROOT / room).rglob("*.c")
     )
     said = re.sub(r'"\s*"', "", "\n".join(sources))  # neighbours are one literal
     section = (DOCKER / "README.md").read_text().split("\n## Troubleshooting by message\n")[1]
