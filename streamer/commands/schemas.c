@@ -48,10 +48,7 @@ static bool may_differ(enum registry_result result) {
 static int fail_for_run(const struct config *c, int i) {
     struct buf subject = {0};
     struct err e;
-    (void)err_set(&e, ERR_STOP,
-                  "schema registry: subject %s does not have our schema: register it with "
-                  "`streamer schemas register`, or set schema.registry.auto.register=true",
-                  result_subject(c, i, &subject));
+    registry_set_missing(result_subject(c, i, &subject), &e);
     buf_release(&subject);
     return command_fail(&e);
 }

@@ -299,6 +299,13 @@ enum registry_result registry_check(struct registry *r, const char *subject, str
     return REGISTRY_INCOMPATIBLE;
 }
 
+void registry_set_missing(const char *subject, struct err *e) {
+    (void)err_set(e, ERR_STOP,
+                  "schema registry: subject %s does not have our schema: register it with "
+                  "`streamer schemas register`, or set schema.registry.auto.register=true",
+                  subject);
+}
+
 /* The subject is asked first: it may have the schema as an older version, which the newest one need
  * not be compatible with. */
 enum registry_result registry_find_or_register(struct registry *r, const char *subject,
@@ -308,10 +315,7 @@ enum registry_result registry_find_or_register(struct registry *r, const char *s
     if (result != REGISTRY_UNKNOWN)
         return result;
     if (!may_register) {
-        (void)err_set(e, ERR_STOP,
-                      "schema registry: subject %s does not have our schema: register it with "
-                      "`streamer schemas register`, or set schema.registry.auto.register=true",
-                      subject);
+        registry_set_missing(subject, e);
         return REGISTRY_UNKNOWN;
     }
     result = registry_check(r, subject, schema, e);

@@ -96,5 +96,7 @@ enum registry_result registry_check(struct registry *r, const char *subject, str
 enum registry_result registry_find_or_register(struct registry *r, const char *subject,
                                                struct slice schema, bool may_register, int32_t *id,
                                                struct err *e);
+/* The error of a subject that does not have our schema, which may not be registered. */
+void registry_set_missing(const char *subject, struct err *e);
 
 #endif

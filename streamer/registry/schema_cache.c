@@ -150,12 +150,23 @@ static void note_shown(struct schema_cache *c, const struct schema_text *schema,
 
 /* --- lookups --- */
 
+/* Behind those that were asked for earlier, but before those that have failed. */
+static void queue(struct schema_cache *c, struct entry *x) {
+    struct entry *before = TAILQ_LAST(&c->asked, entries);
+    while (before != NULL && before->failing_ms != 0)
+        before = TAILQ_PREV(before, entries, order);
+    if (before != NULL)
+        TAILQ_INSERT_AFTER(&c->asked, before, x, order);
+    else
+        TAILQ_INSERT_HEAD(&c->asked, x, order);
+}
+
 static void ask(struct schema_cache *c, const struct schema_key *key) {
     if (c->asked_count == SCHEMA_CACHE_WAITING_MAX)
         return; /* whoever waits asks again */
     struct entry *x = add(c, key);
     x->wanted_ms = now_ms(c);
-    TAILQ_INSERT_HEAD(&c->asked, x, order);
+    queue(c, x);
     c->asked_count++;
     (void)pthread_cond_signal(&c->changed);
 }

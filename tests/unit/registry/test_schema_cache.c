@@ -15,6 +15,8 @@
 /* A registry whose schema with the id N is a record called "rN". Ids from 900000 on are unknown. */
 struct fake {
     atomic_int requests;
+    atomic_int last_id;    /* of the requests */
+    atomic_int backward;   /* requests for a lower id than that of the one before */
     atomic_int status;     /* 0: it answers; else all requests get this status */
     atomic_int ill_id;     /* this id gets 500, whatever the others get; 0: none */
     atomic_bool hangs;     /* no request gets an answer */
@@ -41,6 +43,8 @@ static void play(void *context, const struct web_request *q, struct web_reply *r
     int id = 0;
     (void)sscanf(q->target, "/schemas/ids/%d", &id);
     f->requests++;
+    f->backward += id < f->last_id;
+    f->last_id = id;
     while (f->is_held)
         pause_ms(1);
     reply->hangs = f->hangs;
@@ -186,8 +190,8 @@ static void test_schema_cache__fetches_in_the_background_and_once(void **state) 
     rig_release(&r);
 }
 
-/* So many are waited for at a time. What comes on top is not remembered: whoever waits for it asks
- * again. */
+/* So many are waited for at a time, and asked for in their order. What comes on top is not
+ * remembered: whoever waits for it asks again. */
 static void test_schema_cache__waits_for_a_thousand(void **state) {
     (void)state;
     struct rig r;
@@ -200,6 +204,7 @@ static void test_schema_cache__waits_for_a_thousand(void **state) {
     for (int id = 1; id <= SCHEMA_CACHE_WAITING_MAX; id++)
         assert_int_equal(wait_for(&r, id, &s), SCHEMA_FOUND);
     assert_int_equal(r.fake.requests, SCHEMA_CACHE_WAITING_MAX);
+    assert_int_equal(r.fake.backward, 0);
     assert_int_equal(wait_for(&r, SCHEMA_CACHE_WAITING_MAX + 1, &s), SCHEMA_FOUND);
     buf_release(&s.text);
     rig_release(&r);
