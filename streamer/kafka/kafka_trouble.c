@@ -103,6 +103,14 @@ static const char *login_advice(const struct kafka_trouble *trouble) {
            "kafka.sasl.password";
 }
 
+/* Whether a broker took the connection and ended it without a word. "All brokers are down" stays
+ * only if no broker has refused a connection. The end can also reach the client while it sends: it
+ * then names the state that only an open connection has. */
+static bool is_hung_up(const char *text) {
+    return strstr(text, " brokers are down") != NULL || strstr(text, " in state UP)") != NULL ||
+           strstr(text, " in state APIVERSION_QUERY)") != NULL;
+}
+
 /* What the user can do about it. */
 static const char *advice(const struct kafka_trouble *trouble) {
     if (trouble != NULL && atomic_load(&trouble->certificate_error) != CERTIFICATE_OK)
@@ -120,8 +128,7 @@ static const char *advice(const struct kafka_trouble *trouble) {
     if (trouble != NULL && strstr(trouble->text, "SSL alert") != NULL)
         return "the broker asks for a client certificate and has got none, or one that it does "
                "not trust, check kafka.ssl.certificate.location and kafka.ssl.key.location";
-    /* This text stays only if no broker has refused a connection. */
-    if (trouble != NULL && strstr(trouble->text, " brokers are down") != NULL)
+    if (trouble != NULL && is_hung_up(trouble->text))
         return "they take connections and end them, as when they ask for another "
                "kafka.security.protocol (PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL)";
     return "check kafka.bootstrap.servers and the kafka.security.*, kafka.ssl.* and "
