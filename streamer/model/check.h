@@ -1,0 +1,39 @@
+/* check: what a quality check says, in the words that the report, the metrics, the alerts and the
+ * operator's page share. */
+#ifndef STREAMER_MODEL_CHECK_H
+#define STREAMER_MODEL_CHECK_H
+
+#include <stdint.h>
+
+enum check_layer {
+    LAYER_SOURCE,
+    LAYER_STAGING,
+    LAYER_SNAPSHOTS,
+    LAYER_INTERMEDIATE,
+    LAYER_MARTS,
+    LAYER_PIPELINE,
+    LAYER_COUNT
+};
+
+/* How bad it is if the check finds something. */
+enum check_severity { SEVERITY_ERROR, SEVERITY_WARN };
+
+enum check_status { CHECK_PASS, CHECK_WARN, CHECK_FAIL, CHECK_STATUS_COUNT };
+
+#define CHECK_MESSAGE_MAX 256 /* with the terminator */
+
+/* One check as it stands. */
+struct check_state {
+    const char *id; /* static: "marts.interest" */
+    enum check_layer layer;
+    enum check_severity severity;
+    enum check_status status;
+    int64_t since_ms;                /* since 1970: when it came to this status */
+    char message[CHECK_MESSAGE_MAX]; /* UTF-8: in words, what is wrong; "" if nothing is */
+};
+
+const char *check_layer_name(enum check_layer layer);          /* "source" */
+const char *check_severity_name(enum check_severity severity); /* "error", "warn" */
+const char *check_status_name(enum check_status status);       /* "pass", "warn", "fail" */
+
+#endif
