@@ -10,7 +10,7 @@
 #include <sys/queue.h>
 
 #define CONNECT_MS 2000L
-#define TOTAL_MS 10000L
+#define TOTAL_MS 10000
 #define CONNECTIONS 16L /* further requests wait for one of them */
 #define CONNECTIONS_TO_ONE 4L
 #define POLL_MS 1000
@@ -20,6 +20,7 @@ struct fetch {
     TAILQ_ENTRY(fetch) entry;
     CURL *easy;
     struct curl_slist *headers;
+    size_t bytes_max;
     http_answered *answered;
     void *context;
     struct http_answer answer;
@@ -43,19 +44,20 @@ struct http_client {
 
 static size_t take(char *bytes, size_t size, size_t count, void *context) {
     struct fetch *f = context;
-    if (f->answer.body.n + size * count > BODY_MAX)
+    if (f->answer.body.n + size * count > f->bytes_max)
         return 0; /* ends the fetch with an error */
     buf_put(&f->answer.body, bytes, size * count);
     return size * count;
 }
 
-static bool set_options(CURL *easy, const char *authorities, const char *url, struct fetch *f) {
-    return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
+static bool set_options(CURL *easy, const char *authorities, const struct http_question *q,
+                        struct fetch *f) {
+    return curl_easy_setopt(easy, CURLOPT_URL, q->url) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TOTAL_MS) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)q->total_ms) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, f->headers) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, f) == CURLE_OK &&
@@ -73,12 +75,15 @@ static void add_token(struct fetch *f, const char *token) {
     buf_release(&line);
 }
 
-static struct fetch *fetch_new(const char *authorities, const char *url, const char *token) {
+static struct fetch *fetch_new(const char *authorities, const struct http_question *q) {
     struct fetch *f = mem_calloc(1, sizeof *f);
-    if (token != NULL)
-        add_token(f, token);
+    f->bytes_max = q->bytes_max;
+    f->answered = q->answered;
+    f->context = q->context;
+    if (q->token != NULL)
+        add_token(f, q->token);
     f->easy = curl_easy_init();
-    if (f->easy != NULL && !set_options(f->easy, authorities, url, f)) {
+    if (f->easy != NULL && !set_options(f->easy, authorities, q, f)) {
         curl_easy_cleanup(f->easy);
         f->easy = NULL;
     }
@@ -171,11 +176,8 @@ static void *run(void *client) {
 
 /* --- for others --- */
 
-void http_client_get(struct http_client *c, const char *url, const char *token,
-                     http_answered *answered, void *context) {
-    struct fetch *f = fetch_new(c->authorities, url, token);
-    f->answered = answered;
-    f->context = context;
+void http_client_ask(struct http_client *c, const struct http_question *q) {
+    struct fetch *f = fetch_new(c->authorities, q);
     (void)pthread_mutex_lock(&c->lock);
     bool stopping = c->stopping;
     if (!stopping)
@@ -185,6 +187,11 @@ void http_client_get(struct http_client *c, const char *url, const char *token,
         finish(f, "this instance stops");
     else
         (void)curl_multi_wakeup(c->multi);
+}
+
+void http_client_get(struct http_client *c, const char *url, const char *token,
+                     http_answered *answered, void *context) {
+    http_client_ask(c, &(struct http_question){url, token, TOTAL_MS, BODY_MAX, answered, context});
 }
 
 static void destroy(struct http_client *c) {

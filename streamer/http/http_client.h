@@ -8,6 +8,8 @@
 #include "streamer/base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct http_answer {
     int status; /* 0: there is no answer; `problem` says why */
@@ -31,8 +33,18 @@ void http_client_stop(struct http_client *c);
 /* Stops and frees it. NULL is allowed. */
 void http_client_free(struct http_client *c);
 
-/* Sends a GET. `token` is for the header Authorization; NULL: the request has none. Both texts are
- * copied. Any thread. */
+struct http_question {
+    const char *url;
+    const char *token;       /* for the header Authorization; NULL: the request has none */
+    int64_t total_ms;        /* how long everything may take; more than 0 */
+    size_t bytes_max;        /* a longer answer is none */
+    http_answered *answered; /* with `context` */
+    void *context;
+};
+
+/* Sends a GET. The texts are copied. Any thread. */
+void http_client_ask(struct http_client *c, const struct http_question *q);
+/* The same with limits that are good for any answer: 10 s, 64 MiB. */
 void http_client_get(struct http_client *c, const char *url, const char *token,
                      http_answered *answered, void *context);
 

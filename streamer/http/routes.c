@@ -26,6 +26,13 @@ static const struct route_parameter none[] = {{0}};
             "1: another instance has sent this request here; do not send it on again."             \
     }
 
+#define ALL                                                                                        \
+    {                                                                                              \
+        ROUTE_ALL, PARAMETER_IN_QUERY, PARAMETER_BOOLEAN, false,                                   \
+            "true: the answers of all instances instead of this one's own."                        \
+    }
+
+static const struct route_parameter of_instances[] = {ALL, FORWARDED, {0}};
 static const struct route_parameter customer_id[] = {CUSTOMER_ID, FORWARDED, {0}};
 static const struct route_parameter customer_id_as_of[] = {CUSTOMER_ID, AS_OF, FORWARDED, {0}};
 static const struct route_parameter account_id[] = {ACCOUNT_ID, FORWARDED, {0}};
@@ -39,6 +46,8 @@ static const struct route routes[] = {
      "whether the processor is alive: 200, or 503 with the reason", NULL, 0},
     {"GET", "/readyz", none, JSON, HTTP_HEALTH, ROUTE_READINESS,
      "whether it is connected, assigned and restored: 200, or 503 with what it waits for", NULL, 0},
+    {"GET", "/v1/status", of_instances, JSON, HTTP_GUARDED, ROUTE_STATUS,
+     "what works and what is wrong, at a glance", NULL, 0},
     {"GET", "/v1/customers/{id}", customer_id_as_of, JSON, HTTP_GUARDED, ROUTE_VERSION,
      "the current version of a customer, or the one at a time", "customers", ENTITY_CUSTOMER},
     {"GET", "/v1/customers/{id}/history", customer_id, JSON, HTTP_GUARDED, ROUTE_HISTORY,
@@ -108,11 +117,12 @@ const struct route *route_find(const char *path) {
 
 /* --- parameters */
 
-static bool takes(const struct route *route, const char *name) {
+/* NULL: the route does not take it. */
+static const struct route_parameter *find_parameter(const struct route *route, const char *name) {
     for (const struct route_parameter *p = route->parameters; p->name != NULL; p++)
         if (p->place == PARAMETER_IN_QUERY && strcmp(p->name, name) == 0)
-            return true;
-    return false;
+            return p;
+    return NULL;
 }
 
 /* The route's next query parameter that users know, from `p` on; the nameless one at the end. */
@@ -146,26 +156,33 @@ static void refuse_unknown(const struct route *route, const char *name, struct h
     buf_release(&text);
 }
 
-static void refuse_twice(const char *name, struct http_reply *reply) {
+static void refuse_value(const char *name, const char *why, struct http_reply *reply) {
     struct buf text = {0};
-    buf_printf(&text, "%s is given twice", name);
+    buf_printf(&text, "%s %s", name, why);
     http_reply_error(reply, 400, buf_cstr(&text));
     buf_release(&text);
 }
 
+static bool is_boolean(const char *value) {
+    return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
+}
+
 bool route_check_parameters(const struct route *route, const struct http_request *request,
                             struct http_reply *reply) {
-    for (size_t i = 0; i < request->parameter_count; i++) {
-        const char *name = request->parameters[i].name;
-        if (!takes(route, name)) {
+    for (size_t i = 0; i < request->parameter_count && reply->status == 0; i++) {
+        const char *name = request->parameters[i].name, *value = request->parameters[i].value;
+        const struct route_parameter *p = find_parameter(route, name);
+        if (p == NULL)
             refuse_unknown(route, name, reply);
-            return false;
-        }
-        bool is_first = http_parameter(request, name) == request->parameters[i].value;
-        if (!is_first) {
-            refuse_twice(name, reply);
-            return false;
-        }
+        else if (http_parameter(request, name) != value)
+            refuse_value(name, "is given twice", reply);
+        else if (p->type == PARAMETER_BOOLEAN && !is_boolean(value))
+            refuse_value(name, "must be true or false", reply);
     }
-    return true;
+    return reply->status == 0;
+}
+
+bool route_flag(const struct http_request *request, const char *name) {
+    const char *value = http_parameter(request, name);
+    return value != NULL && strcmp(value, "true") == 0;
 }

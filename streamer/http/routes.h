@@ -18,6 +18,7 @@ enum route_answer {
     ROUTE_VERSION, /* the current version, or the one that was valid at a time */
     ROUTE_HISTORY,
     ROUTE_MART,
+    ROUTE_STATUS, /* what the operator sees */
 };
 
 enum route_parameter_place { PARAMETER_IN_PATH, PARAMETER_IN_QUERY };
@@ -25,11 +26,14 @@ enum route_parameter_place { PARAMETER_IN_PATH, PARAMETER_IN_QUERY };
 enum route_parameter_type {
     PARAMETER_INTEGER,
     PARAMETER_TEXT,
-    PARAMETER_TIME, /* what timestamp_parse reads */
+    PARAMETER_TIME,    /* what timestamp_parse reads */
+    PARAMETER_BOOLEAN, /* true or false; without the parameter: false */
 };
 
 /* The instances mark a request with this parameter when they send it on to each other. */
 #define ROUTE_FORWARDED "forwarded"
+/* Asks for the answers of all instances (gather.h of the service). */
+#define ROUTE_ALL "all"
 
 struct route_parameter {
     const char *name; /* "as_of"; "id" for the {id} of a path */
@@ -61,8 +65,12 @@ const struct route *routes_all(size_t *count);
 const struct route *route_find(const char *path);
 
 /* False with `reply` (400) if the request has a parameter that the route does not take, or has one
- * twice. Otherwise a misspelled name would get the answer to another question. */
+ * twice, or a boolean one is neither true nor false. Otherwise a misspelled name or value would get
+ * the answer to another question. */
 bool route_check_parameters(const struct route *route, const struct http_request *request,
                             struct http_reply *reply);
+
+/* Whether a boolean parameter is there and true. */
+bool route_flag(const struct http_request *request, const char *name);
 
 #endif

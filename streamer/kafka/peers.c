@@ -19,11 +19,6 @@
 #define WAIT_MS 5000 /* how long it waits for an answer */
 #define POLL_MS 100
 
-struct peer {
-    enum peer_state state;
-    char *url; /* only with PEER_KNOWN; else NULL */
-};
-
 struct peers {
     const struct config *config;
     int32_t partitions;
@@ -34,8 +29,8 @@ struct peers {
     pthread_mutex_t lock; /* guards the following fields */
     pthread_cond_t wake;
     bool stopping, wanted;
-    int64_t next_ms;     /* monotonic: the earliest time of the next request */
-    struct peer *owners; /* by partition */
+    int64_t next_ms;         /* monotonic: the earliest time of the next request */
+    struct peers_list heard; /* the last answer */
 };
 
 /* --- pure --- */
@@ -60,14 +55,34 @@ bool peer_is_believed(const struct config *c, struct slice url) {
 
 /* --- what the group says --- */
 
-static struct peer *owners_new(int32_t n) {
-    return mem_calloc((size_t)n, sizeof(struct peer));
+/* Nobody is known to have anything. */
+static struct peers_list list_new(int32_t partitions) {
+    struct peers_list list = {.partitions = partitions,
+                              .owners = mem_calloc((size_t)partitions, sizeof *list.owners)};
+    for (int32_t i = 0; i < partitions; i++)
+        list.owners[i] = (struct peer){PEER_UNKNOWN, -1};
+    return list;
 }
 
-static void owners_free(struct peer *owners, int32_t n) {
-    for (int32_t p = 0; p < n; p++)
-        free(owners[p].url);
-    free(owners);
+void peers_list_release(struct peers_list *list) {
+    for (size_t i = 0; i < list->url_count; i++)
+        free(list->urls[i]);
+    free(list->urls);
+    free(list->owners);
+    *list = (struct peers_list){0};
+}
+
+/* The index of the URL in the list, which has it from now on. */
+static int32_t url_index(struct peers_list *list, struct slice url) {
+    for (size_t i = 0; i < list->url_count; i++)
+        if (slice_eq(slice_str(list->urls[i]), url))
+            return (int32_t)i;
+    struct buf text = {0};
+    buf_set(&text, url);
+    (void)buf_cstr(&text);
+    list->urls = mem_realloc(list->urls, (list->url_count + 1) * sizeof(char *));
+    list->urls[list->url_count] = text.p;
+    return (int32_t)list->url_count++;
 }
 
 static bool is_own(const struct config *c, struct slice url) {
@@ -76,38 +91,35 @@ static bool is_own(const struct config *c, struct slice url) {
     return slice_eq(own, url);
 }
 
-static struct peer make_peer(const struct config *c, struct slice url) {
+static struct peer make_peer(const struct config *c, struct slice url, struct peers_list *heard) {
     if (url.p == NULL)
-        return (struct peer){PEER_SILENT, NULL};
+        return (struct peer){PEER_SILENT, -1};
     if (is_own(c, url))
-        return (struct peer){PEER_SELF, NULL};
+        return (struct peer){PEER_SELF, -1};
     if (!peer_is_believed(c, url))
-        return (struct peer){PEER_STRANGER, NULL};
-    struct buf text = {0};
-    buf_set(&text, url);
-    (void)buf_cstr(&text);
-    return (struct peer){PEER_KNOWN, text.p};
+        return (struct peer){PEER_STRANGER, -1};
+    return (struct peer){PEER_KNOWN, url_index(heard, url)};
 }
 
 /* The member that has a partition of the account links has the task of that partition. */
 static void add_member(const struct peers *p, const rd_kafka_MemberDescription_t *member,
-                       struct peer *owners) {
+                       struct peers_list *heard) {
     const rd_kafka_MemberAssignment_t *assignment = rd_kafka_MemberDescription_assignment(member);
     const rd_kafka_topic_partition_list_t *list = rd_kafka_MemberAssignment_partitions(assignment);
     const char *client_id = rd_kafka_MemberDescription_client_id(member);
+    struct peer peer = make_peer(p->config, peer_url(client_id != NULL ? client_id : ""), heard);
     for (int i = 0; list != NULL && i < list->cnt; i++) {
         int32_t partition = list->elems[i].partition;
         if (strcmp(list->elems[i].topic, p->config->topics[TOPIC_ACCOUNT_LINKS]) != 0 ||
             partition < 0 || partition >= p->partitions)
             continue;
-        free(owners[partition].url);
-        owners[partition] = make_peer(p->config, peer_url(client_id != NULL ? client_id : ""));
+        heard->owners[partition] = peer;
     }
 }
 
 /* While the group rebalances, no member has any partition. */
 static bool read_group(const struct peers *p, const rd_kafka_ConsumerGroupDescription_t *group,
-                       struct peer *owners, struct err *e) {
+                       struct peers_list *heard, struct err *e) {
     const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(group);
     if (error != NULL)
         return err_set(e, ERR_RETRY, "%s", rd_kafka_error_string(error));
@@ -115,7 +127,7 @@ static bool read_group(const struct peers *p, const rd_kafka_ConsumerGroupDescri
         return true;
     size_t members = rd_kafka_ConsumerGroupDescription_member_count(group);
     for (size_t i = 0; i < members; i++)
-        add_member(p, rd_kafka_ConsumerGroupDescription_member(group, i), owners);
+        add_member(p, rd_kafka_ConsumerGroupDescription_member(group, i), heard);
     return true;
 }
 
@@ -140,7 +152,7 @@ static rd_kafka_event_t *wait_for_answer(struct peers *p, rd_kafka_queue_t *queu
     return event;
 }
 
-static bool read_answer(const struct peers *p, rd_kafka_event_t *event, struct peer *owners,
+static bool read_answer(const struct peers *p, rd_kafka_event_t *event, struct peers_list *heard,
                         struct err *e) {
     if (event == NULL)
         return err_set(e, ERR_RETRY, "no answer from the brokers %s", p->trouble.text);
@@ -150,7 +162,7 @@ static bool read_answer(const struct peers *p, rd_kafka_event_t *event, struct p
     const rd_kafka_ConsumerGroupDescription_t **groups =
         rd_kafka_DescribeConsumerGroups_result_groups(
             rd_kafka_event_DescribeConsumerGroups_result(event), &n);
-    return n == 1 ? read_group(p, groups[0], owners, e)
+    return n == 1 ? read_group(p, groups[0], heard, e)
                   : err_set(e, ERR_RETRY, "an answer without the group");
 }
 
@@ -160,7 +172,7 @@ static void drop_client(struct peers *p) {
     p->client = NULL;
 }
 
-static bool ask(struct peers *p, struct peer *owners, struct err *e) {
+static bool ask(struct peers *p, struct peers_list *heard, struct err *e) {
     if (p->client == NULL)
         p->client = kafka_asking_client(p->config, &p->trouble, e);
     if (p->client == NULL)
@@ -171,7 +183,7 @@ static bool ask(struct peers *p, struct peer *owners, struct err *e) {
     const char *group = p->config->app_id;
     rd_kafka_DescribeConsumerGroups(p->client, &group, 1, options, queue);
     rd_kafka_event_t *event = wait_for_answer(p, queue);
-    bool ok = read_answer(p, event, owners, e);
+    bool ok = read_answer(p, event, heard, e);
     if (event != NULL)
         rd_kafka_event_destroy(event);
     rd_kafka_AdminOptions_destroy(options);
@@ -194,9 +206,9 @@ static void note_failure(struct peers *p, const struct err *e) {
  * right until the group changes. */
 static void renew(struct peers *p) {
     struct err e;
-    struct peer *heard = owners_new(p->partitions);
+    struct peers_list heard = list_new(p->partitions);
     int64_t pause_ms = FRESH_MS;
-    bool ok = ask(p, heard, &e);
+    bool ok = ask(p, &heard, &e);
     if (!ok && !is_stopping(p)) {
         note_failure(p, &e);
         if (kafka_trouble_lasts(&p->trouble)) {
@@ -207,13 +219,13 @@ static void renew(struct peers *p) {
     p->is_failing = p->is_failing && !ok;
     (void)pthread_mutex_lock(&p->lock);
     if (ok) {
-        struct peer *before = p->owners;
-        p->owners = heard;
+        struct peers_list before = p->heard;
+        p->heard = heard;
         heard = before;
     }
     p->next_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + pause_ms;
     (void)pthread_mutex_unlock(&p->lock);
-    owners_free(heard, p->partitions);
+    peers_list_release(&heard);
 }
 
 static void sleep_until(struct peers *p, int64_t ms) {
@@ -249,10 +261,10 @@ static void want(struct peers *p) {
 
 enum peer_state peers_find(struct peers *p, int32_t partition, struct buf *url) {
     (void)pthread_mutex_lock(&p->lock);
-    const struct peer *owner = &p->owners[partition];
+    const struct peer *owner = &p->heard.owners[partition];
     enum peer_state state = owner->state;
     if (state == PEER_KNOWN)
-        buf_set(url, slice_str(owner->url));
+        buf_set(url, slice_str(p->heard.urls[owner->url]));
     want(p);
     (void)pthread_mutex_unlock(&p->lock);
     return state;
@@ -264,8 +276,20 @@ void peers_doubt(struct peers *p) {
     (void)pthread_mutex_unlock(&p->lock);
 }
 
+void peers_copy(struct peers *p, struct peers_list *out) {
+    (void)pthread_mutex_lock(&p->lock);
+    const struct peers_list *heard = &p->heard;
+    *out = list_new(p->partitions);
+    memcpy(out->owners, heard->owners, (size_t)p->partitions * sizeof *out->owners);
+    out->urls = mem_calloc(heard->url_count + 1, sizeof(char *));
+    for (size_t i = 0; i < heard->url_count; i++)
+        out->urls[out->url_count++] = mem_strdup(heard->urls[i]);
+    want(p);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
 static void destroy(struct peers *p) {
-    owners_free(p->owners, p->partitions);
+    peers_list_release(&p->heard);
     (void)pthread_mutex_destroy(&p->lock);
     (void)pthread_cond_destroy(&p->wake);
     free(p);
@@ -275,7 +299,7 @@ struct peers *peers_new(const struct config *c, int32_t partitions, struct err *
     struct peers *p = mem_calloc(1, sizeof *p);
     p->config = c;
     p->partitions = partitions;
-    p->owners = owners_new(partitions);
+    p->heard = list_new(partitions);
     p->wanted = true;
     pthread_condattr_t monotonic;
     (void)pthread_condattr_init(&monotonic);

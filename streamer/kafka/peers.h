@@ -13,6 +13,7 @@
 #include "streamer/config/config.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum peer_state {
@@ -46,6 +47,22 @@ bool peers_resume(struct peers *p, struct err *e);
 enum peer_state peers_find(struct peers *p, int32_t partition, struct buf *url);
 /* The last answer has turned out to be wrong: the thread asks again soon. Any thread. */
 void peers_doubt(struct peers *p);
+
+/* All that the last answer tells of the instances. */
+struct peers_list {
+    int32_t partitions;
+    struct peer {
+        enum peer_state state; /* of the instance that has the partition */
+        int32_t url;           /* the index of its URL if that is PEER_KNOWN; else -1 */
+    } * owners;                /* by partition */
+    /* The trusted URLs of other instances, each once; some may have no partition. */
+    char **urls;
+    size_t url_count;
+};
+/* A copy of the last answer, which the caller releases. Does not wait: as peers_find. Any thread.
+ */
+void peers_copy(struct peers *p, struct peers_list *out);
+void peers_list_release(struct peers_list *list);
 
 /* --- pure --- */
 

@@ -7,28 +7,10 @@
 #include "streamer/http/routes.h"
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/metrics/metric_text.h"
-
-#include <stdio.h>
+#include "streamer/service/readiness.h"
+#include "streamer/service/status_answer.h"
 
 /* --- health */
-
-/* What the slowest worker waits for, or the start (NULL: there are no workers). */
-static void put_reason(const struct answers *a, struct worker *slowest, struct buf *out) {
-    static const char *const phases[] = {[WORKER_CONNECTING] = "waiting for an assignment",
-                                         [WORKER_RESTORING] = "restoring state",
-                                         [WORKER_RUNNING] = "running"};
-    enum worker_phase phase = slowest != NULL ? worker_phase(slowest) : WORKER_CONNECTING;
-    char text[STARTING_TEXT_MAX];
-    if (slowest == NULL)
-        starting_copy(a->starting, text);
-    else if (phase == WORKER_RETRYING || phase == WORKER_STOPPED)
-        worker_last_error(slowest, text, sizeof text);
-    else if (phase == WORKER_RESTORING && metric_get(&a->metrics->restore_remaining) == 0)
-        (void)snprintf(text, sizeof text, "looking for what is to be restored");
-    else
-        (void)snprintf(text, sizeof text, "%s", phases[phase]);
-    json_put_string(out, slice_str(text));
-}
 
 /* `,"invariant_violations":`, as the metric is called. */
 static void put_name(enum metric_id id, struct buf *out) {
@@ -53,15 +35,6 @@ static void put_restore_remaining(const struct answers *a, bool is_open, bool is
         buf_put_str(out, "null");
 }
 
-/* Since when (since 1970, ms) records wait for a schema registry that does not answer; `why` is its
- * error. 0: none does. */
-static int64_t registry_down_since_ms(const struct answers *a, struct err *why) {
-    int64_t since = a->schemas != NULL ? schema_cache_down_since_ms(a->schemas, why) : 0;
-    const struct clock *clock = clock_of_machine();
-    return since == 0 ? 0
-                      : clock_ms(clock, CLOCK_REALTIME) - clock_ms(clock, CLOCK_MONOTONIC) + since;
-}
-
 /* How many partitions wait, and what the first one waits for since when. */
 static void put_waits(const struct answers *a, bool is_open, struct buf *out) {
     struct worker_waits waits = {0};
@@ -80,26 +53,18 @@ static void put_waits(const struct answers *a, bool is_open, struct buf *out) {
 }
 
 static void answer_readiness(const struct answers *a, bool is_open, struct http_reply *reply) {
-    struct worker *slowest = is_open ? workers_slowest(a->workers) : NULL;
-    bool is_running = slowest != NULL && worker_phase(slowest) == WORKER_RUNNING;
-    struct err why;
-    int64_t down_ms = is_running ? registry_down_since_ms(a, &why) : 0;
-    bool is_ready = is_running && down_ms == 0;
+    struct readiness now;
     struct buf *out = &reply->body;
-    reply->status = is_ready ? 200 : 503;
-    buf_printf(out, "{\"ready\":%s,\"reason\":", is_ready ? "true" : "false");
-    if (down_ms != 0)
-        json_put_string(out, slice_str(why.text));
-    else
-        put_reason(a, slowest, out);
+    readiness_look(a, &now);
+    reply->status = now.is_ready ? 200 : 503;
+    buf_printf(out, "{\"ready\":%s,\"reason\":", now.is_ready ? "true" : "false");
+    json_put_string(out, slice_str(now.reason));
     buf_put_str(out, ",\"since\":\"");
-    timestamp_put_iso(out, down_ms != 0      ? down_ms
-                           : slowest != NULL ? worker_ready_changed_ms(slowest)
-                                             : a->workers->absent_since_ms);
+    timestamp_put_iso(out, now.since_ms);
     buf_put_str(out, "\",\"unreachable_brokers\":");
     broker_watch_put_json(a->config->brokers, out);
     put_waits(a, is_open, out);
-    put_restore_remaining(a, is_open, is_running, out);
+    put_restore_remaining(a, is_open, now.phase == WORKER_RUNNING, out);
     put_violations(a, is_open, out);
     buf_put_str(out, "}\n");
 }
@@ -135,12 +100,16 @@ static void answer_query(struct answers *a, const struct route *route,
 
 /* --- one request */
 
+/* Whether it is answered before all workers have begun, too. */
+static bool is_answered_early(enum route_answer answer) {
+    return answer == ROUTE_HEALTH || answer == ROUTE_READINESS || answer == ROUTE_STATUS;
+}
+
 static void answer_route(struct answers *a, const struct route *route,
                          const struct http_request *request, struct http_reply *reply) {
     bool is_open = atomic_load(&a->is_open);
-    bool is_health = route->answer == ROUTE_HEALTH || route->answer == ROUTE_READINESS;
     reply->content_type = route->content_type;
-    if (!is_open && !is_health) {
+    if (!is_open && !is_answered_early(route->answer)) {
         http_reply_error(reply, 503, "starting, see /readyz");
         return;
     }
@@ -159,7 +128,21 @@ static void answer_route(struct answers *a, const struct route *route,
     case ROUTE_MART:
         answer_query(a, route, request, reply);
         break;
+    case ROUTE_STATUS:
+        status_answer(a, request, reply);
+        break;
     }
+}
+
+/* Whether the answers of all instances are wanted, and the question comes from a client. */
+static bool is_for_all(const struct http_request *request) {
+    return route_flag(request, ROUTE_ALL) && http_parameter(request, ROUTE_FORWARDED) == NULL;
+}
+
+static void answer_for_all(const struct answers *a, const struct http_request *request,
+                           struct http_reply *reply) {
+    const struct gather alone = {.own_url = a->config->http_advertised_url};
+    gather_reply(atomic_load(&a->is_open) ? &a->gather : &alone, request, reply);
 }
 
 void answers_handle(void *context, const struct http_request *request, struct http_reply *reply) {
@@ -170,6 +153,8 @@ void answers_handle(void *context, const struct http_request *request, struct ht
     } else if (route_check_parameters(route, request, reply)) {
         workers_lock(a->workers);
         answer_route(a, route, request, reply);
+        if (is_for_all(request))
+            answer_for_all(a, request, reply);
         workers_unlock(a->workers);
     }
 }

@@ -9,6 +9,7 @@
 #include "streamer/metrics/metrics.h"
 #include "streamer/registry/schema_cache.h"
 #include "streamer/service/forward.h"
+#include "streamer/service/gather.h"
 #include "streamer/service/starting.h"
 #include "streamer/service/workers.h"
 
@@ -16,18 +17,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Everything is borrowed. While it is not open, only health is answered, and what follows `is_open`
- * may still be empty. */
+/* Everything is borrowed. While it is not open, only health and the status are answered, and what
+ * follows `is_open` may still be empty. */
 struct answers {
     const struct config *config;
     struct starting *starting;
     struct workers *workers;
     struct schema_cache *schemas; /* NULL: there is none */
-    atomic_bool is_open;          /* set it last, when all workers have begun */
-    struct store *store;
     struct metrics *metrics;
+    atomic_bool is_open; /* set it last, when all workers have begun */
+    struct store *store;
     int32_t partitions; /* n */
     struct forward forward;
+    struct gather gather;
 };
 
 /* For http_options; the context is the struct answers. */

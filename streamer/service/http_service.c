@@ -25,10 +25,11 @@ static char *hosts_of(const struct config *c) {
 }
 
 bool http_service_start(struct http_service *h, const struct config *c, struct starting *starting,
-                        struct workers *workers, struct err *e) {
+                        struct workers *workers, struct metrics *metrics, struct err *e) {
     h->answers.config = c;
     h->answers.starting = starting;
     h->answers.workers = workers;
+    h->answers.metrics = metrics;
     if (c->http_listen[0] == '\0')
         return true;
     h->hosts = hosts_of(c);
@@ -60,28 +61,44 @@ static bool is_settled(void *context) {
 static bool start_peers(struct http_service *h, struct err *e) {
     const struct config *c = h->answers.config;
     h->peers = peers_new(c, h->answers.partitions, e);
-    if (h->peers == NULL || c->http_forward == HTTP_FORWARD_REDIRECT)
-        return h->peers != NULL;
-    h->client = http_client_new(c->http_tls_ca, e);
+    if (h->peers != NULL)
+        h->client = http_client_new(c->http_tls_ca, e);
     return h->client != NULL;
 }
 
-bool http_service_connect(struct http_service *h, struct store *store, struct metrics *metrics,
-                          int32_t partitions, bool is_embedded, struct err *e) {
-    h->answers.store = store;
-    h->answers.metrics = metrics;
-    h->answers.partitions = partitions;
-    bool has_peers = h->server != NULL && h->answers.config->http_peers[0] != '\0' && !is_embedded;
-    if (has_peers && !start_peers(h, e))
-        return false;
+static void take_forward(struct http_service *h) {
+    bool passes_on = h->answers.config->http_forward == HTTP_FORWARD_PROXY;
     h->answers.forward = (struct forward){
         .token = h->files.token,
         .peers = h->peers,
-        .client = h->client,
+        .client = passes_on ? h->client : NULL,
         .holds = holds,
         .is_settled = is_settled,
         .context = h->answers.workers,
     };
+}
+
+static void take_gather(struct http_service *h) {
+    h->answers.gather = (struct gather){
+        .token = h->files.token,
+        .own_url = h->answers.config->http_advertised_url,
+        .peers = h->peers,
+        .client = h->client,
+        .partitions = h->answers.partitions,
+        .holds = holds,
+        .context = h->answers.workers,
+    };
+}
+
+bool http_service_connect(struct http_service *h, struct store *store, int32_t partitions,
+                          bool is_embedded, struct err *e) {
+    h->answers.store = store;
+    h->answers.partitions = partitions;
+    bool has_peers = h->server != NULL && h->answers.config->http_peers[0] != '\0' && !is_embedded;
+    if (has_peers && !start_peers(h, e))
+        return false;
+    take_forward(h);
+    take_gather(h);
     return true;
 }
 

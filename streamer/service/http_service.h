@@ -28,13 +28,13 @@ struct http_service {
 /* Reads the files that the settings http.* name. All functions that return bool fail with `e`; then
  * http_service_stop and http_service_release are still to be called. */
 bool http_service_read_files(struct http_service *h, const struct config *c, struct err *e);
-/* Starts the server, which answers health only. Everything is borrowed. */
+/* Starts the server, which answers health and the status only. Everything is borrowed. */
 bool http_service_start(struct http_service *h, const struct config *c, struct starting *starting,
-                        struct workers *workers, struct err *e);
+                        struct workers *workers, struct metrics *metrics, struct err *e);
 /* Takes what requests are answered from, all borrowed. Where http.peers is set, it begins to look
  * for other instances; not with an embedded broker, which has no other instances. */
-bool http_service_connect(struct http_service *h, struct store *store, struct metrics *metrics,
-                          int32_t partitions, bool is_embedded, struct err *e);
+bool http_service_connect(struct http_service *h, struct store *store, int32_t partitions,
+                          bool is_embedded, struct err *e);
 /* All workers have begun: from now on every route is answered. */
 void http_service_open(struct http_service *h);
 /* Ends all requests; no answer is made any more. */

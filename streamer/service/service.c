@@ -108,7 +108,7 @@ static bool open_schemas(struct service *s, struct err *e) {
 }
 
 static bool start_http(struct service *s, struct err *e) {
-    return http_service_start(&s->http, &s->config, &s->starting, &s->workers, e);
+    return http_service_start(&s->http, &s->config, &s->starting, &s->workers, s->metrics, e);
 }
 
 static bool start_broker(struct service *s, struct err *e) {
@@ -166,7 +166,7 @@ static bool choose_identity(struct service *s, struct err *e) {
 static bool connect_http(struct service *s, struct err *e) {
     for (int t = 0; t < TOPIC_COUNT; t++)
         metrics_set_partitions(s->metrics, (enum topic)t, s->layout.partitions[t]);
-    return http_service_connect(&s->http, s->store, s->metrics, s->layout.n, s->is_embedded, e);
+    return http_service_connect(&s->http, s->store, s->layout.n, s->is_embedded, e);
 }
 
 static bool start_workers(struct service *s, struct err *e) {

@@ -17,6 +17,7 @@ static void test_routes__paths(void **state) {
         {"/v1/customers/7", "/v1/customers/{id}"},
         {"/v1/customers/a%2fb/", "/v1/customers/{id}"},
         {"/v1/customers/%zz", "/v1/customers/{id}"},
+        {"/v1/status", "/v1/status"},
         {"/v1/%63ustomers/7", "/v1/customers/{id}"},
         {"/v1/customers", "/v1/customers/{id}"},
         {"/v1/customers/", "/v1/customers/{id}"},
@@ -107,11 +108,41 @@ static void test_routes__parameters(void **state) {
     }
 }
 
+/* A boolean is true or false, and nothing else. */
+static void test_routes__flags(void **state) {
+    static const struct {
+        const char *value, *error; /* NULL: accepted */
+        bool is_set;
+    } cases[] = {
+        {"true", NULL, true},
+        {"false", NULL, false},
+        {"", "all must be true or false", false},
+        {"1", "all must be true or false", false},
+        {"TRUE", "all must be true or false", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_request request = {
+            .path = "/v1/status", .parameters = {{"all", cases[i].value}}, .parameter_count = 1};
+        struct http_reply reply = {0}, expected = {0};
+        bool accepted = route_check_parameters(route_find(request.path), &request, &reply);
+        assert_int_equal(accepted, cases[i].error == NULL);
+        assert_int_equal(route_flag(&request, "all"), cases[i].is_set);
+        assert_false(route_flag(&request, "forwarded"));
+        if (cases[i].error != NULL) {
+            http_reply_error(&expected, 400, cases[i].error);
+            assert_string_equal(buf_cstr(&reply.body), buf_cstr(&expected.body));
+        }
+        buf_release(&reply.body);
+        buf_release(&expected.body);
+    }
+}
+
 /* --- the table */
 
 static bool is_accepted(const struct route *route, const char *parameter) {
     struct http_request request = {
-        .path = route->pattern, .parameters = {{parameter, "1"}}, .parameter_count = 1};
+        .path = route->pattern, .parameters = {{parameter, "true"}}, .parameter_count = 1};
     struct http_reply reply = {0};
     bool accepted = route_check_parameters(route, &request, &reply);
     assert_int_equal(reply.status, accepted ? 0 : 400);
@@ -154,6 +185,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes__paths),
         cmocka_unit_test(test_routes__parameters),
+        cmocka_unit_test(test_routes__flags),
         cmocka_unit_test(test_routes__table_is_what_is_taken),
         cmocka_unit_test(test_routes__table_describes_each_path),
     };

@@ -111,7 +111,7 @@ static void put_path(struct buf *out, const struct route *route) {
 }
 
 static const char *value_for(enum route_parameter_type type) {
-    return type == PARAMETER_TIME ? "2024-02-15" : "1";
+    return type == PARAMETER_TIME ? "2024-02-15" : type == PARAMETER_BOOLEAN ? "true" : "1";
 }
 
 static void test_answers__every_route_is_served_with_its_parameters(void **state) {
