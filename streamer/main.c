@@ -42,6 +42,10 @@ static int run_schemas(const struct config *c, const struct arguments *a) {
     return command_schemas(c, a->operands, a->operand_count);
 }
 
+static int run_freshness(const struct config *c, const struct arguments *a) {
+    return command_freshness(c, a->url, a->is_json);
+}
+
 static int run_feed(const struct config *c, const struct arguments *a) {
     struct err e;
     const char *what = a->operand_count > 0 ? a->operands[0] : "";
@@ -74,7 +78,9 @@ static int run_version(const struct arguments *a);
 
 #define OPTIONS_CONFIGURED (OPTION_CONFIG | OPTION_SET)
 #define OPTIONS_CSV (OPTION_RATE | OPTION_DELIMITER | OPTION_MAP | OPTION_MISSING)
+#define OPTIONS_ASKING (OPTIONS_CONFIGURED | OPTION_URL | OPTION_FORMAT)
 #define USAGE_CONFIGURED "[-c FILE] [--set key=value]..."
+#define USAGE_ASKING "[--url URL] [--format text|json] " USAGE_CONFIGURED
 #define USAGE_CSV "[--rate N] [--delimiter ';'] [--map COLUMN=FIELD]... [--missing FIELD]..."
 
 static const struct command {
@@ -107,6 +113,10 @@ static const struct command {
      "full refresh: forgets state and results, so that the next run reprocesses the input from "
      "its beginning; says what is lost by that and asks first, --yes: does not ask",
      OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL, NULL},
+    {"freshness", USAGE_ASKING,
+     "how old the newest record of each input is, as all running instances say; exit code 1 if one "
+     "is too old (freshness.error) or an instance cannot be reached",
+     OPTIONS_ASKING, false, run_freshness, NULL, NULL},
     {"schemas", USAGE_CONFIGURED " [show NAME|register|check]",
      "the schemas of the results, and what the schema registry holds of them; show: one schema; "
      "register: gives them to the registry; check: whether it has them or would take them",

@@ -31,6 +31,9 @@ static const struct known_option {
     {"--map", OPTION_MAP, "COLUMN=FIELD"},
     {"--missing", OPTION_MISSING, "FIELD"},
     {"--keep-quarantine", OPTION_KEEP_QUARANTINE, NULL},
+    {"--url", OPTION_URL, "URL"},
+    {"--format", OPTION_FORMAT, "FORMAT"},
+    {"--watch", OPTION_WATCH, NULL},
 };
 
 static bool is_short(const struct known_option *o) {
@@ -75,6 +78,12 @@ static bool parse_delimiter(const char *text, char *delimiter, struct err *e) {
     return true;
 }
 
+static bool parse_format(const char *text, bool *is_json, struct err *e) {
+    *is_json = strcmp(text, "json") == 0;
+    return *is_json || strcmp(text, "text") == 0 ||
+           err_set(e, ERR_CONFIG, "--format: \"%.20s\" is not valid, use text or json", text);
+}
+
 static bool set_option(struct arguments *a, const struct known_option *o, const char *value,
                        struct err *e) {
     a->options |= o->option;
@@ -88,6 +97,10 @@ static bool set_option(struct arguments *a, const struct known_option *o, const 
         a->maps[a->map_count++] = value;
     if (o->option == OPTION_MISSING)
         a->missing[a->missing_count++] = value;
+    if (o->option == OPTION_URL)
+        a->url = value;
+    if (o->option == OPTION_FORMAT)
+        return parse_format(value, &a->is_json, e);
     if (o->option == OPTION_DELIMITER)
         return parse_delimiter(value, &a->delimiter, e);
     if (o->option == OPTION_RATE && !parse_integer(value, 1, RATE_MAX, &a->rate, e))

@@ -4,6 +4,7 @@
 
 #include "streamer/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ enum {
     OPTION_MISSING = 1 << 11,         /* --missing FIELD, repeated */
     OPTION_KEEP_QUARANTINE = 1 << 12, /* --keep-quarantine */
     OPTION_METRICS = 1 << 13,         /* --metrics */
+    OPTION_URL = 1 << 14,             /* --url URL */
+    OPTION_FORMAT = 1 << 15,          /* --format text|json */
+    OPTION_WATCH = 1 << 16,           /* --watch */
 };
 
 /* The parsed command line. Its texts are borrowed from argv. */
@@ -32,7 +36,9 @@ struct arguments {
     const char **sets;
     size_t set_count;
     int64_t rate;
-    char delimiter; /* '\0': not given */
+    char delimiter;  /* '\0': not given */
+    const char *url; /* NULL: not given */
+    bool is_json;    /* --format json */
     const char **maps;
     size_t map_count;
     const char **missing;

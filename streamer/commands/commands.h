@@ -24,6 +24,9 @@ int command_feed(const struct config *c, enum entity entity, const char *const *
 int command_check(const struct config *c, bool connect);
 /* `yes`: does not ask the user. */
 int command_reset(const struct config *c, bool yes, bool keep_quarantine);
+/* Asks the instance at `url`; NULL: that of the configuration. EXIT_FAILED if an input has an
+ * error, or an instance cannot be reached. */
+int command_freshness(const struct config *c, const char *url, bool as_json);
 /* `words`: none, "show" and the name of a schema, "register" or "check". */
 int command_schemas(const struct config *c, const char *const *words, size_t count);
 /* Prints what the registry holds of each public schema. EXIT_FAILED if it does not answer, or would

@@ -164,6 +164,12 @@ static const struct option options[] = {
     DURATION("transaction.timeout", transaction_timeout_ms, "15s", SECOND_MS, 15 * MINUTE_MS,
              "When the broker gives up the open transaction of an instance that died"),
 
+    DURATION("freshness.warn", freshness_warn_ms, "24h", SECOND_MS, 3650 * DAY_MS,
+             "How old the newest record of an input topic may be before its freshness warns; by "
+             "Kafka timestamps"),
+    DURATION("freshness.error", freshness_error_ms, "48h", SECOND_MS, 3650 * DAY_MS,
+             "The same before it is an error; not less than freshness.warn"),
+
     DURATION("retry.timeout", retry_timeout_ms, "15m", 0, 365 * DAY_MS,
              "How long what fails (brokers gone, disk full) is "
              "tried again before the program gives up and exits"),
@@ -207,6 +213,8 @@ static const struct option options[] = {
     TEXT("http.tls.ca", http_tls_ca, "", NULL,
          "PEM file with the authorities that vouch for other "
          "instances, for http.forward=proxy; empty: the system's"),
+    CHOICE("http.show.values", http_show_values, "false", boolean_choices,
+           "Whether status and reports show values of records; false: *** in their place"),
     OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
            "Least severe log lines shown: debug, info, warn "
            "or error; SIGUSR1 shows more, SIGUSR2 less"),
@@ -639,6 +647,19 @@ static bool check_rates(const struct config *c, struct err *e) {
         (int)(highest + r->loan_bonus_milli) % 1000);
 }
 
+/* The error names the setting that the user changed. */
+static bool check_freshness(const struct config *c, struct err *e) {
+    const struct setting *error = setting_of(c, "freshness.error");
+    bool is_default = strcmp(error->origin, "default") == 0;
+    const struct setting *at = is_default ? setting_of(c, "freshness.warn") : error;
+    return c->freshness_warn_ms <= c->freshness_error_ms ||
+           err_set(e, ERR_CONFIG,
+                   "%s: %s: freshness.warn (%s) is more than freshness.error (%s), change one",
+                   at->origin, is_default ? "freshness.warn" : "freshness.error",
+                   duration_text(c->freshness_warn_ms).text,
+                   duration_text(c->freshness_error_ms).text);
+}
+
 static const struct kafka_property *find_kafka(const struct config *c, const char *prefix) {
     for (size_t i = 0; i < c->kafka_count; i++)
         if (has_prefix(c->kafka[i].name, prefix))
@@ -760,7 +781,7 @@ bool config_load(struct config *c, const char *path, const char *const *sets, si
     derive_internal_topics(c);
     if (check_topics_distinct(c, e) && check_owners_topic(c, e) && check_replication(c, e) &&
         check_rates(c, e) && check_mechanism(c, e) && check_http(c, e) && check_registry(c, e) &&
-        check_output(c, e))
+        check_output(c, e) && check_freshness(c, e))
         return true;
 fail:
     config_release(c);

@@ -83,10 +83,11 @@ struct config {
     int64_t batch_max_ms;
     /* transaction.max.messages: output of one transaction (40000) */
     int64_t transaction_max_messages;
-    int64_t confirmations_max;      /* confirmations.max: for one id (10000) */
-    int64_t transaction_timeout_ms; /* transaction.timeout (15s) */
-    int64_t retry_timeout_ms;       /* retry.timeout (15m) */
-    int64_t workers;                /* workers: threads that process (1) */
+    int64_t confirmations_max;                     /* confirmations.max: for one id (10000) */
+    int64_t transaction_timeout_ms;                /* transaction.timeout (15s) */
+    int64_t freshness_warn_ms, freshness_error_ms; /* freshness.warn (24h), freshness.error (48h) */
+    int64_t retry_timeout_ms;                      /* retry.timeout (15m) */
+    int64_t workers;                               /* workers: threads that process (1) */
 
     struct rates rates; /* rates.tiers (10000:0.01,20000:0.015,*:0.02), rates.loan.bonus (0.005) */
 
@@ -100,6 +101,7 @@ struct config {
     char *http_tls_ca;     /* http.tls.ca; "": the system's authorities */
     int http_insecure;     /* http.insecure (false) */
     int http_metrics_open; /* http.metrics.open (false) */
+    int http_show_values;  /* http.show.values (false) */
     char *http_tls_certificate, *http_tls_key; /* http.tls.certificate, .key: both or none ("") */
     enum log_level log_level;                  /* log.level */
     enum log_format log_format;                /* log.format (logfmt) */

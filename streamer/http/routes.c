@@ -48,6 +48,8 @@ static const struct route routes[] = {
      "whether it is connected, assigned and restored: 200, or 503 with what it waits for", NULL, 0},
     {"GET", "/v1/status", of_instances, JSON, HTTP_GUARDED, ROUTE_STATUS,
      "what works and what is wrong, at a glance", NULL, 0},
+    {"GET", "/v1/freshness", of_instances, JSON, HTTP_GUARDED, ROUTE_FRESHNESS,
+     "how old the newest record of each input is", NULL, 0},
     {"GET", "/v1/customers/{id}", customer_id_as_of, JSON, HTTP_GUARDED, ROUTE_VERSION,
      "the current version of a customer, or the one at a time", "customers", ENTITY_CUSTOMER},
     {"GET", "/v1/customers/{id}/history", customer_id, JSON, HTTP_GUARDED, ROUTE_HISTORY,

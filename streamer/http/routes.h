@@ -18,7 +18,8 @@ enum route_answer {
     ROUTE_VERSION, /* the current version, or the one that was valid at a time */
     ROUTE_HISTORY,
     ROUTE_MART,
-    ROUTE_STATUS, /* what the operator sees */
+    ROUTE_STATUS,    /* what the operator sees */
+    ROUTE_FRESHNESS, /* of each input */
 };
 
 enum route_parameter_place { PARAMETER_IN_PATH, PARAMETER_IN_QUERY };

@@ -218,6 +218,17 @@ static void give_freshness(const struct walk *w) {
     }
 }
 
+static void give_newest_record(const struct walk *w) {
+    for (int entity = 0; entity < ENTITY_COUNT; entity++) {
+        int64_t newest_ms = metric_get(&w->metrics->inputs[entity].newest_record_ms);
+        if (newest_ms == TIMESTAMP_NONE)
+            continue;
+        struct sample s = {0};
+        set_label(w, &s, 0, LABEL_ENTITY, entity);
+        give(w, &s, newest_ms, 3);
+    }
+}
+
 static void give_lag(const struct walk *w, int topic, int32_t partition, int64_t lag) {
     char text[12];
     (void)snprintf(text, sizeof text, "%d", partition);
@@ -337,6 +348,12 @@ static const struct entry entries[METRIC_COUNT] = {
          "Now minus the newest event time processed; 0 if that is ahead of this machine's clock.",
          "Absent until this process has seen an event."},
         .give = give_freshness},
+    [METRIC_NEWEST_RECORD] = {
+        {"streamer_newest_record_timestamp_seconds", METRIC_GAUGE, "seconds", {LABEL_ENTITY},
+         "Newest Kafka timestamp in the input topic, since unix epoch.",
+         "The brokers are asked, so that a feed that ended shows after a restart, too. Absent while "
+         "the topic is empty."},
+        .give = give_newest_record},
     [METRIC_CONSUMER_LAG] = {
         {"streamer_consumer_lag_records", METRIC_GAUGE, "records", {LABEL_TOPIC, LABEL_PARTITION},
          "Records of an assigned partition that are not processed yet.",

@@ -21,8 +21,10 @@ struct metrics *metrics_new(const struct config *config) {
     struct metrics *m = mem_calloc(1, sizeof *m);
     m->config = config;
     m->process_start_cs = process_start_time_cs();
-    for (int entity = 0; entity < ENTITY_COUNT; entity++)
+    for (int entity = 0; entity < ENTITY_COUNT; entity++) {
         metric_set(&m->newest_event_ms[entity], TIMESTAMP_NONE);
+        metric_set(&m->inputs[entity].newest_record_ms, TIMESTAMP_NONE);
+    }
     return m;
 }
 
@@ -55,4 +57,8 @@ void histogram_observe(struct histogram *h, int64_t us, int64_t times) {
 
 const char *histogram_bound(int bucket) {
     return bucket < HISTOGRAM_BUCKETS ? bounds[bucket].le : "+Inf";
+}
+
+int64_t histogram_bound_us(int bucket) {
+    return bounds[bucket].us;
 }

@@ -54,6 +54,16 @@ struct histogram {
 void histogram_observe(struct histogram *h, int64_t us, int64_t times);
 /* The upper bound of a bucket, in seconds, as Prometheus writes it: "0.001" … "60", "+Inf". */
 const char *histogram_bound(int bucket);
+/* The same in microseconds, of a bucket that has a bound. */
+int64_t histogram_bound_us(int bucket);
+
+/* What is known of an input topic as a whole. Times are since 1970. */
+struct input_figures {
+    gauge newest_record_ms; /* the newest Kafka timestamp; TIMESTAMP_NONE: not known */
+    gauge fresh_from_ms;    /* when records began to come again after the last gap */
+    gauge told;             /* enum input_told: what the brokers say */
+    gauge told_since_ms;
+};
 
 enum transaction_result {
     TRANSACTION_COMMITTED,
@@ -81,6 +91,7 @@ struct metrics {
     counter confirmations_dropped[ENTITY_COUNT];
     gauge outdated_rows[ENTITY_COUNT];
     gauge newest_event_ms[ENTITY_COUNT]; /* since 1970; TIMESTAMP_NONE until there is an event */
+    struct input_figures inputs[ENTITY_COUNT]; /* freshness.h writes them */
     gauge orphan_accounts;
     struct histogram processing_latency;
     struct histogram commit_duration;

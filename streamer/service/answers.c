@@ -7,6 +7,7 @@
 #include "streamer/http/routes.h"
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/metrics/metric_text.h"
+#include "streamer/service/freshness_answer.h"
 #include "streamer/service/readiness.h"
 #include "streamer/service/status_answer.h"
 
@@ -102,7 +103,8 @@ static void answer_query(struct answers *a, const struct route *route,
 
 /* Whether it is answered before all workers have begun, too. */
 static bool is_answered_early(enum route_answer answer) {
-    return answer == ROUTE_HEALTH || answer == ROUTE_READINESS || answer == ROUTE_STATUS;
+    return answer == ROUTE_HEALTH || answer == ROUTE_READINESS || answer == ROUTE_STATUS ||
+           answer == ROUTE_FRESHNESS;
 }
 
 static void answer_route(struct answers *a, const struct route *route,
@@ -130,6 +132,9 @@ static void answer_route(struct answers *a, const struct route *route,
         break;
     case ROUTE_STATUS:
         status_answer(a, request, reply);
+        break;
+    case ROUTE_FRESHNESS:
+        freshness_answer(a, reply);
         break;
     }
 }

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct observer;
+
 /* Everything is borrowed. While it is not open, only health and the status are answered, and what
  * follows `is_open` may still be empty. */
 struct answers {
@@ -28,6 +30,7 @@ struct answers {
     atomic_bool is_open; /* set it last, when all workers have begun */
     struct store *store;
     int32_t partitions; /* n */
+    struct observer *observer;
     struct forward forward;
     struct gather gather;
 };

@@ -13,6 +13,7 @@
 #include "streamer/service/http_service.h"
 #include "streamer/service/instance_id.h"
 #include "streamer/service/notify.h"
+#include "streamer/service/observer.h"
 #include "streamer/service/preflight.h"
 #include "streamer/service/result_schemas.h"
 #include "streamer/service/signals.h"
@@ -43,9 +44,10 @@ struct service {
     uint32_t result_schema_ids[PUBLIC_SCHEMA_COUNT]; /* output.format=avro */
     struct worker_kafka kafka;
     struct workers workers;
-    bool was_asked_to_stop; /* by a signal, while no worker had failed */
-    bool is_told_ready;     /* systemd knows */
-    struct config reloaded; /* owns the kafka.* that are in use; zero: those of the start are */
+    struct observer *observer; /* NULL: it has not begun */
+    bool was_asked_to_stop;    /* by a signal, while no worker had failed */
+    bool is_told_ready;        /* systemd knows */
+    struct config reloaded;    /* owns the kafka.* that are in use; zero: those of the start are */
     /* Why the workers did not begin anew after a reload; ERR_NONE: they did. */
     struct err reload_failure;
 };
@@ -187,6 +189,24 @@ static bool start_workers(struct service *s, struct err *e) {
         return false;
     /* From now on there are no workers only while they are renewed. */
     (void)starting_set(&s->starting, "new secrets and certificates are taken over");
+    return true;
+}
+
+static bool start_observer(struct service *s, struct err *e) {
+    const struct observer_options o = {
+        .config = &s->config,
+        .metrics = s->metrics,
+        .input_partitions = {[ENTITY_CUSTOMER] = s->layout.partitions[TOPIC_CUSTOMERS],
+                             [ENTITY_ACCOUNT] = s->layout.partitions[TOPIC_ACCOUNTS]},
+        .asks_brokers = !s->is_embedded,
+    };
+    s->observer = observer_new(&o, e);
+    s->http.answers.observer = s->observer;
+    return s->observer != NULL;
+}
+
+static bool open_http(struct service *s, struct err *e) {
+    (void)e;
     http_service_open(&s->http);
     return true;
 }
@@ -212,6 +232,8 @@ static bool (*const start_steps[])(struct service *s, struct err *e) = {
     choose_identity,        /* ends what the process before left open */
     connect_http,           /* to the state, and to other instances */
     start_workers,          /* from here on records are processed */
+    start_observer,         /* with the logins of the workers */
+    open_http,              /* for all questions */
 };
 
 struct service *service_start(const struct config *config, bool embedded, struct err *e) {
@@ -322,6 +344,7 @@ static void forget_refusals(struct service *s) {
 static void renew_workers(struct service *s, const struct config *fresh,
                           struct registry *registry) {
     peers_pause(s->http.peers);
+    observer_pause(s->observer);
     bool ok = workers_stop(&s->workers, &s->reload_failure);
     forget_refusals(s);
     take_logins(&s->config, fresh);
@@ -330,7 +353,8 @@ static void renew_workers(struct service *s, const struct config *fresh,
     config_release(&s->reloaded);
     s->reloaded = *fresh;
     ok = ok && workers_begin(&s->workers, &s->reload_failure) &&
-         peers_resume(s->http.peers, &s->reload_failure);
+         peers_resume(s->http.peers, &s->reload_failure) &&
+         observer_resume(s->observer, &s->reload_failure);
     if (ok)
         log_info("secrets and certificates are read again, the clients are new", " ");
 }
@@ -374,6 +398,7 @@ bool service_stop(struct service *s, struct err *e) {
     http_service_stop(&s->http);
     bool ok = workers_stop(&s->workers, e);
     http_service_release(&s->http);
+    observer_free(s->observer);
     if (has_registry_failed(s, e)) {
         e->class = ERR_STOP;
         ok = err_prefix(e, "gave up after retry.timeout");

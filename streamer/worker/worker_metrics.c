@@ -1,5 +1,6 @@
 #include "streamer/worker/worker_metrics.h"
 
+#include "streamer/metrics/freshness.h"
 #include "streamer/worker/worker_sources.h"
 
 static void publish_entity(struct metrics *m, const struct counts *c, enum entity e) {
@@ -65,10 +66,27 @@ void worker_unpublish_lag(struct worker *w) {
         metric_set(&w->o.metrics->lag[w->sources[i].topic].lag[w->sources[i].partition], -1);
 }
 
+/* The newest of the messages' timestamps, by the input topic that they came from. */
+static void publish_newest(struct worker *w, size_t from, size_t to) {
+    int64_t newest_ms[ENTITY_COUNT] = {0};
+    for (size_t i = from; i < to; i++) {
+        enum topic topic = worker_source_of(w, w->messages[i])->topic;
+        if (!topic_is_input(topic))
+            continue;
+        int64_t ms = w->o.kafka->timestamp_ms(w->messages[i]);
+        int64_t *newest = &newest_ms[topic == TOPIC_CUSTOMERS ? ENTITY_CUSTOMER : ENTITY_ACCOUNT];
+        *newest = ms > *newest ? ms : *newest;
+    }
+    for (int e = 0; e < ENTITY_COUNT; e++)
+        if (newest_ms[e] > 0)
+            freshness_note_record(w->o.metrics, (enum entity)e, newest_ms[e]);
+}
+
 /* Records whose results are made elsewhere, and those that this program has sent to itself, do not
  * count. */
 void worker_publish_latency(struct worker *w, size_t from, size_t to) {
     int64_t now = clock_ms(w->o.clock, CLOCK_REALTIME);
+    publish_newest(w, from, to);
     for (size_t i = from; i < to; i++) {
         const struct source *s = worker_source_of(w, w->messages[i]);
         if (w->forwarded[i] || s->topic == TOPIC_ACCOUNT_LINKS || s->topic == TOPIC_CUSTOMER_REFS)

@@ -11,7 +11,7 @@ void worker_publish_lag(struct worker *w);
 /* Says of the sources that the worker is about to lose that they are not assigned. */
 void worker_unpublish_lag(struct worker *w);
 /* Publishes the processing latency of messages `from` to `to` - 1 of the batch, which were just
- * committed. */
+ * committed, and how new the input is. */
 void worker_publish_latency(struct worker *w, size_t from, size_t to);
 /* Publishes how many partitions the worker has. */
 void worker_publish_assigned(struct worker *w);

@@ -1,14 +1,18 @@
 """What the operator sees of running instances: over HTTP and at a terminal."""
 
+import json
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from generate import Input
 from kafka import KafkaBroker
 from process import wait_until
 from scenario import Scenario
-from streamer import Streamer
+from streamer import Streamer, run_once, total
 
 PARTITIONS = (4, 4)
 SESSION = {"kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
@@ -112,3 +116,99 @@ def test_status__an_instance_that_does_not_answer_is_named(pair: Pair) -> None:
         return len(instances) == 1
 
     wait_until("alone", is_alone, pair.first.streamer.stderr)
+
+
+# --- freshness
+
+HOUR_MS = 3_600_000
+
+
+def iso(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def customer(id_: int, at_ms: int) -> Input:
+    value = json.dumps({"customer_id": id_, "name": "ann", "has_loan": "no"}).encode()
+    return Input("customers", 0, str(id_).encode(), value, at_ms, (), "", "")
+
+
+def account(id_: str, at_ms: int) -> Input:
+    value = {"account_id": id_, "customer_id": 1, "balance": "5", "account_type": "savings"}
+    return Input("accounts", 0, id_.encode(), json.dumps(value).encode(), at_ms, (), "", "")
+
+
+def freshness(streamer: Streamer) -> dict[str, Json]:
+    status, answer = streamer.get("/v1/freshness")
+    assert status == 200
+    return {i["entity"]: i for i in answer["inputs"]}
+
+
+def told(streamer: Streamer) -> dict[str, Json] | None:
+    """The freshness, if the brokers have told it."""
+    inputs = freshness(streamer)
+    return None if any(i["status"] == "runtime error" for i in inputs.values()) else inputs
+
+
+def wait_told(streamer: Streamer) -> dict[str, Json]:
+    return wait_until("telling the freshness", lambda: told(streamer), streamer.stderr)
+
+
+def test_status__a_dead_feed_shows_after_a_restart(broker: KafkaBroker, tmp_path: Path) -> None:
+    now = int(time.time() * 1000)
+    old, very_old = now - 26 * HOUR_MS, now - 50 * HOUR_MS
+    with Scenario(broker, tmp_path, (2, 2)) as scenario:
+        streamer = scenario.streamer
+        scenario.fed.feed([account("A1", very_old), account("A2", old), customer(1, very_old)])
+        streamer.start()
+        streamer.wait_ready()
+        scenario.wait_drained()
+        before = wait_told(streamer)
+        streamer.stop()
+        streamer.start()  # nothing is left to be read
+        streamer.wait_ready()
+        after = wait_told(streamer)
+        for inputs in (before, after):
+            accounts, customers = inputs["accounts"], inputs["customers"]
+            assert accounts["topic"] == scenario.names["accounts"]
+            assert (accounts["status"], accounts["newest_record_at"]) == ("warn", iso(old))
+            assert accounts["since"] == iso(old + 24 * HOUR_MS)
+            assert accounts["message"] == "accounts: no record for 26 h"
+            assert (customers["status"], customers["newest_record_at"]) == ("error", iso(very_old))
+            assert customers["since"] == iso(very_old + 48 * HOUR_MS)
+            assert customers["message"] == "customers: no record for 2 d"
+        metric = "streamer_newest_record_timestamp_seconds"
+        assert total(streamer.metrics(), metric, entity="accounts") == old / 1000
+        url = f"http://{streamer.settings['http.listen']}"
+        shown = run_once("freshness", "--url", url)
+        assert shown.returncode == 1
+        assert f"WARN          accounts   newest record {iso(old)}, 26 h ago" in shown.stdout
+        assert f"ERROR         customers  newest record {iso(very_old)}, 2 d ago" in shown.stdout
+
+        scenario.fed.feed([account("A1", now), customer(1, now)])
+        wait_until(
+            "fresh",
+            lambda: {i["status"] for i in freshness(streamer).values()} == {"pass"},
+            streamer.stderr,
+        )
+        assert {i["since"] for i in freshness(streamer).values()} == {iso(now)}
+        assert run_once("freshness", "-c", str(streamer.properties)).returncode == 0
+
+
+def test_status__an_empty_topic_and_nobody_there(pair: Pair) -> None:
+    """Runs last: the second instance is gone."""
+    inputs = wait_told(pair.first.streamer)
+    for entity, found in inputs.items():
+        assert (found["status"], found["newest_record_at"]) == ("warn", None)
+        assert (found["age_seconds"], found["message"]) == (
+            None,
+            f"{entity}: the topic has no record",
+        )
+    answered = run_once("freshness", "--url", pair.first.url, "--format", "json")
+    assert answered.returncode == 0
+    (instance,) = json.loads(answered.stdout)["instances"]
+    assert {i["entity"] for i in instance["answer"]["inputs"]} == {"customers", "accounts"}
+    nobody = run_once("freshness", "--url", pair.second.url)
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert nobody.stderr.startswith(f"streamer: GET {pair.second.url}: ")
+    for wrong in ("nonsense", "ftp://127.0.0.1", "http://127.0.0.1/path"):
+        assert run_once("freshness", "--url", wrong).returncode == 2

@@ -966,6 +966,24 @@ static void test_config__released_twice(void **state) {
     config_release(&c);
 }
 
+static void test_config__freshness_warns_before_it_is_an_error(void **state) {
+    (void)state;
+    struct config c;
+    struct err e = {0};
+    static const char *const equal[] = {"freshness.warn=2h", "freshness.error=2h"};
+    assert_true(load(&c, NULL, NULL, 0, &e));
+    assert_int_equal(c.freshness_warn_ms, 24 * 3600 * 1000);
+    assert_int_equal(c.freshness_error_ms, 48 * 3600 * 1000);
+    assert_int_equal(c.http_show_values, 0);
+    config_release(&c);
+    assert_true(load(&c, NULL, equal, 2, &e));
+    config_release(&c);
+    expect_refused("freshness.error=2h", "--set: freshness.error: freshness.warn (1d) is more than "
+                                         "freshness.error (2h), change one");
+    expect_refused("freshness.warn=3d", "--set: freshness.warn: freshness.warn (3d) is more than "
+                                        "freshness.error (2d), change one");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_config__defaults),
@@ -999,6 +1017,7 @@ int main(void) {
         cmocka_unit_test(test_config__secret_file_sources),
         cmocka_unit_test(test_config__secret_file_errors),
         cmocka_unit_test(test_config__released_twice),
+        cmocka_unit_test(test_config__freshness_warns_before_it_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@ static void test_routes__paths(void **state) {
         {"/v1/customers/a%2fb/", "/v1/customers/{id}"},
         {"/v1/customers/%zz", "/v1/customers/{id}"},
         {"/v1/status", "/v1/status"},
+        {"/v1/freshness", "/v1/freshness"},
         {"/v1/%63ustomers/7", "/v1/customers/{id}"},
         {"/v1/customers", "/v1/customers/{id}"},
         {"/v1/customers/", "/v1/customers/{id}"},

@@ -111,6 +111,7 @@ static void test_metrics__every_family_of_the_contract_is_there(void **state) {
         "streamer_confirmations_dropped_total counter",
         "streamer_orphan_accounts gauge",
         "streamer_freshness_lag_seconds gauge",
+        "streamer_newest_record_timestamp_seconds gauge",
         "streamer_consumer_lag_records gauge",
         "streamer_processing_latency_seconds histogram",
         "streamer_transactions_total counter",
@@ -340,7 +341,7 @@ static void test_metrics__freshness_is_left_out_until_there_is_an_event(void **s
     metric_set(&f->metrics->newest_event_ms[ENTITY_ACCOUNT], NOW_MS - 61250);
     expect(render(f), "# TYPE streamer_freshness_lag_seconds gauge\n"
                       "streamer_freshness_lag_seconds{entity=\"accounts\"} 61.25\n"
-                      "# HELP streamer_consumer_lag_records ");
+                      "# HELP streamer_newest_record_timestamp_seconds ");
 
     metric_set(&f->metrics->newest_event_ms[ENTITY_CUSTOMER], NOW_MS + 500);
     metric_set(&f->metrics->newest_event_ms[ENTITY_ACCOUNT], NOW_MS);
@@ -352,6 +353,15 @@ static void test_metrics__freshness_is_left_out_until_there_is_an_event(void **s
     metric_set(&f->metrics->newest_event_ms[ENTITY_ACCOUNT], TIMESTAMP_MIN);
     expect(render(f), "streamer_freshness_lag_seconds{entity=\"customers\"} 0\n"
                       "streamer_freshness_lag_seconds{entity=\"accounts\"} 63835596800\n");
+}
+
+static void test_metrics__the_newest_record_is_a_time(void **state) {
+    struct fixture *f = *state;
+    expect_none(render(f), "\nstreamer_newest_record_timestamp_seconds");
+    metric_set(&f->metrics->inputs[ENTITY_ACCOUNT].newest_record_ms, INT64_C(1700000000250));
+    expect(render(f), "# TYPE streamer_newest_record_timestamp_seconds gauge\n"
+                      "streamer_newest_record_timestamp_seconds{entity=\"accounts\"} "
+                      "1700000000.25\n# HELP streamer_consumer_lag_records ");
 }
 
 static void test_metrics__lag_is_of_assigned_partitions_only(void **state) {
@@ -542,6 +552,7 @@ int main(void) {
         CASE(histogram_sum_survives_a_replay_of_old_input),
         CASE(seconds_are_exact_decimals),
         CASE(freshness_is_left_out_until_there_is_an_event),
+        CASE(the_newest_record_is_a_time),
         CASE(lag_is_of_assigned_partitions_only),
         CASE(label_values_are_escaped),
         CASE(process_figures_are_the_kernels),
