@@ -42,6 +42,10 @@ static int run_schemas(const struct config *c, const struct arguments *a) {
     return command_schemas(c, a->operands, a->operand_count);
 }
 
+static int run_status(const struct config *c, const struct arguments *a) {
+    return command_status(c, a->url, a->is_json, (a->options & OPTION_WATCH) != 0);
+}
+
 static int run_freshness(const struct config *c, const struct arguments *a) {
     return command_freshness(c, a->url, a->is_json);
 }
@@ -113,6 +117,10 @@ static const struct command {
      "full refresh: forgets state and results, so that the next run reprocesses the input from "
      "its beginning; says what is lost by that and asks first, --yes: does not ask",
      OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL, NULL},
+    {"status", "[--watch] " USAGE_ASKING,
+     "what works and what is wrong, as all running instances say; --watch: again every two "
+     "seconds; exit code 1 if an instance is not ready or cannot be reached, or a problem is an error",
+     OPTIONS_ASKING | OPTION_WATCH, false, run_status, NULL, NULL},
     {"freshness", USAGE_ASKING,
      "how old the newest record of each input is, as all running instances say; exit code 1 if one "
      "is too old (freshness.error) or an instance cannot be reached",

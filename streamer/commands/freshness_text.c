@@ -3,7 +3,6 @@
 #include "streamer/base/words.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 
 static enum paint_colour colour_of(struct slice status) {
     if (slice_eq(status, slice_str("pass")))
@@ -20,21 +19,9 @@ static void put_status(struct paint *p, struct slice status) {
     buf_release(&upper);
 }
 
-/* The number of a member, or -1. */
-static int64_t number_of(const cJSON *object, const char *name) {
-    struct buf text = {0};
-    const cJSON *item = json_member(object, name);
-    if (!json_is_number(item))
-        return -1;
-    buf_set(&text, json_text(item));
-    int64_t n = strtoll(buf_cstr(&text), NULL, 10);
-    buf_release(&text);
-    return n;
-}
-
 static void put_age(struct paint *p, const cJSON *input) {
     struct slice newest = json_text(json_member(input, "newest_record_at"));
-    int64_t age_s = number_of(input, "age_seconds");
+    int64_t age_s = instance_number(input, "age_seconds", -1);
     if (age_s < 0 || newest.n == 0) {
         paint_text(p, PAINT_PLAIN, json_text(json_member(input, "message")), 0);
         return;
@@ -50,8 +37,8 @@ static void put_input(struct paint *p, const cJSON *input) {
     paint_text(p, PAINT_BOLD, json_text(json_member(input, "entity")), 11);
     put_age(p, input);
     paint_printf(p, PAINT_DIM, " (warn after %s, error after %s)",
-                 words_duration(number_of(input, "warn_after_seconds")).text,
-                 words_duration(number_of(input, "error_after_seconds")).text);
+                 words_duration(instance_number(input, "warn_after_seconds", 0)).text,
+                 words_duration(instance_number(input, "error_after_seconds", 0)).text);
     if (!slice_eq(status, slice_str("pass")))
         paint_printf(p, PAINT_PLAIN, ", so since %.*s", (int)since.n, since.p);
     buf_put_byte(p->out, '\n');

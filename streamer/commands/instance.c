@@ -166,6 +166,11 @@ void instance_put_name(const cJSON *instance, struct buf *out) {
     put_ranges(partitions, out);
 }
 
+int64_t instance_number(const cJSON *object, const char *name, int64_t otherwise) {
+    const cJSON *item = json_member(object, name);
+    return json_is_number(item) ? number_of(item) : otherwise;
+}
+
 bool instance_is_reached(const cJSON *instance) {
     return cJSON_IsTrue(json_member(instance, "reached"));
 }

@@ -8,6 +8,7 @@
 #include "streamer/config/config.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Sets `out` to the URL by which the instance of this configuration can be asked from the same
  * machine: that of http.listen; with TLS http.advertised.url, whose name the certificate has. False
@@ -30,6 +31,8 @@ bool instances_read(struct instances *in, struct slice text, struct err *e);
 void instances_release(struct instances *in);
 /* "http://a:9464, partitions 0 to 3, 7" into `out`. */
 void instance_put_name(const cJSON *instance, struct buf *out);
+/* The whole number of a member of an answer; `otherwise` if there is none. */
+int64_t instance_number(const cJSON *object, const char *name, int64_t otherwise);
 /* Whether the instance has answered; its answer is the member "answer". */
 bool instance_is_reached(const cJSON *instance);
 

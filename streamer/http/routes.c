@@ -32,7 +32,14 @@ static const struct route_parameter none[] = {{0}};
             "true: the answers of all instances instead of this one's own."                        \
     }
 
+#define WITH_HISTORY                                                                               \
+    {                                                                                              \
+        ROUTE_WITH_HISTORY, PARAMETER_IN_QUERY, PARAMETER_BOOLEAN, false,                          \
+            "true: and the figures of the last hour, in steps of ten seconds."                     \
+    }
+
 static const struct route_parameter of_instances[] = {ALL, FORWARDED, {0}};
+static const struct route_parameter status_parameters[] = {ALL, WITH_HISTORY, FORWARDED, {0}};
 static const struct route_parameter customer_id[] = {CUSTOMER_ID, FORWARDED, {0}};
 static const struct route_parameter customer_id_as_of[] = {CUSTOMER_ID, AS_OF, FORWARDED, {0}};
 static const struct route_parameter account_id[] = {ACCOUNT_ID, FORWARDED, {0}};
@@ -46,7 +53,7 @@ static const struct route routes[] = {
      "whether the processor is alive: 200, or 503 with the reason", NULL, 0},
     {"GET", "/readyz", none, JSON, HTTP_HEALTH, ROUTE_READINESS,
      "whether it is connected, assigned and restored: 200, or 503 with what it waits for", NULL, 0},
-    {"GET", "/v1/status", of_instances, JSON, HTTP_GUARDED, ROUTE_STATUS,
+    {"GET", "/v1/status", status_parameters, JSON, HTTP_GUARDED, ROUTE_STATUS,
      "what works and what is wrong, at a glance", NULL, 0},
     {"GET", "/v1/freshness", of_instances, JSON, HTTP_GUARDED, ROUTE_FRESHNESS,
      "how old the newest record of each input is", NULL, 0},

@@ -35,6 +35,8 @@ enum route_parameter_type {
 #define ROUTE_FORWARDED "forwarded"
 /* Asks for the answers of all instances (gather.h of the service). */
 #define ROUTE_ALL "all"
+/* Asks for the figures of the last hour, too. */
+#define ROUTE_WITH_HISTORY "history"
 
 struct route_parameter {
     const char *name; /* "as_of"; "id" for the {id} of a path */

@@ -250,3 +250,17 @@ void broker_watch_put_json(struct broker_watch *watch, struct buf *out) {
     buf_put_byte(out, ']');
     (void)pthread_mutex_unlock(&watch->lock);
 }
+
+size_t broker_watch_lost(struct broker_watch *watch, struct lost_broker *out, size_t max) {
+    size_t count = 0;
+    (void)pthread_mutex_lock(&watch->lock);
+    for (size_t i = 0; i < watch->count && count < max; i++) {
+        if (!is_lost_now(&watch->brokers[i]))
+            continue;
+        out[count].since_ms = watch->brokers[i].since_ms;
+        (void)snprintf(out[count].address, sizeof out->address, "%s", watch->brokers[i].address);
+        count++;
+    }
+    (void)pthread_mutex_unlock(&watch->lock);
+    return count;
+}

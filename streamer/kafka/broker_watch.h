@@ -12,6 +12,8 @@
 #include "streamer/base/err.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct broker_watch;
 
@@ -26,5 +28,12 @@ bool broker_watch_conf(struct broker_watch *watch, rd_kafka_conf_t *conf, struct
 /* Appends a JSON list of the brokers that are unreachable now. Any thread.
  * [{"broker":"host:port","since":"2026-01-01T00:00:00.000Z"}, …] */
 void broker_watch_put_json(struct broker_watch *watch, struct buf *out);
+
+struct lost_broker {
+    char address[300]; /* "host:port" */
+    int64_t since_ms;  /* since 1970 */
+};
+/* The same into `out`, of which there is room for `max`. Returns how many. Any thread. */
+size_t broker_watch_lost(struct broker_watch *watch, struct lost_broker *out, size_t max);
 
 #endif

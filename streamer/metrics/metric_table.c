@@ -351,8 +351,8 @@ static const struct entry entries[METRIC_COUNT] = {
     [METRIC_NEWEST_RECORD] = {
         {"streamer_newest_record_timestamp_seconds", METRIC_GAUGE, "seconds", {LABEL_ENTITY},
          "Newest Kafka timestamp in the input topic, since unix epoch.",
-         "The brokers are asked, so that a feed that ended shows after a restart, too. Absent while "
-         "the topic is empty."},
+         "The brokers are asked, so that a feed that ended shows after a restart, too. Absent "
+         "while the topic is empty."},
         .give = give_newest_record},
     [METRIC_CONSUMER_LAG] = {
         {"streamer_consumer_lag_records", METRIC_GAUGE, "records", {LABEL_TOPIC, LABEL_PARTITION},

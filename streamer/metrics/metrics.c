@@ -33,6 +33,7 @@ void metrics_free(struct metrics *m) {
         return;
     for (int topic = 0; topic < TOPIC_COUNT; topic++)
         free(m->lag[topic].lag);
+    free(m->tasks);
     free(m);
 }
 
@@ -42,6 +43,11 @@ void metrics_set_partitions(struct metrics *m, enum topic topic, int32_t partiti
     m->lag[topic].partitions = partitions;
     for (int32_t i = 0; i < partitions; i++)
         metric_set(&m->lag[topic].lag[i], -1);
+    if (topic != TOPIC_ACCOUNT_LINKS)
+        return;
+    m->tasks = mem_calloc((size_t)partitions, sizeof *m->tasks);
+    for (int32_t i = 0; i < partitions; i++)
+        metric_set(&m->tasks[i].remaining, -1);
 }
 
 void histogram_observe(struct histogram *h, int64_t us, int64_t times) {

@@ -57,6 +57,12 @@ const char *histogram_bound(int bucket);
 /* The same in microseconds, of a bucket that has a bound. */
 int64_t histogram_bound_us(int bucket);
 
+/* Of the last restore of a task, in records. */
+struct task_figures {
+    gauge restored;  /* that were read */
+    gauge remaining; /* that are to be read; -1: not known */
+};
+
 /* What is known of an input topic as a whole. Times are since 1970. */
 struct input_figures {
     gauge newest_record_ms; /* the newest Kafka timestamp; TIMESTAMP_NONE: not known */
@@ -111,6 +117,9 @@ struct metrics {
         int32_t partitions;
         gauge *lag; /* allocated by metrics_set_partitions */
     } lag[TOPIC_COUNT];
+    /* The restore of each task, by partition, of which there are as many as of the account links.
+     * The task's worker writes it. */
+    struct task_figures *tasks;  /* allocated by metrics_set_partitions */
     const struct config *config; /* for names in labels */
     int64_t process_start_cs;    /* process_figures.h */
 };

@@ -120,6 +120,22 @@ bool workers_hold(const struct workers *w, int32_t partition) {
     return false;
 }
 
+const struct worker *workers_holder(const struct workers *w, int32_t partition, size_t *index) {
+    for (*index = 0; *index < w->count; ++*index)
+        if (worker_holds(w->list[*index], partition))
+            return w->list[*index];
+    return NULL;
+}
+
+void workers_rejects(const struct workers *w, struct rejects *out) {
+    struct rejects one;
+    rejects_clear(out);
+    for (size_t i = 0; i < w->count; i++) {
+        worker_rejects(w->list[i], &one);
+        rejects_merge(out, &one);
+    }
+}
+
 bool workers_are_settled(const struct workers *w) {
     for (size_t i = 0; i < w->count; i++)
         if (worker_phase(w->list[i]) == WORKER_CONNECTING)

@@ -48,6 +48,11 @@ enum worker_phase workers_phase(const struct workers *w);
 bool workers_own(const struct workers *w, int32_t partition);
 /* Whether one of them has the task of that partition, restored or not. */
 bool workers_hold(const struct workers *w, int32_t partition);
+/* The worker that has the task of that partition, restored or not, and its index; NULL: none has.
+ */
+const struct worker *workers_holder(const struct workers *w, int32_t partition, size_t *index);
+/* The newest quarantined records of all workers together. */
+void workers_rejects(const struct workers *w, struct rejects *out);
 /* Whether the group has given each of them its partitions. */
 bool workers_are_settled(const struct workers *w);
 /* The partitions of all workers that wait, and what the first one waits for. */

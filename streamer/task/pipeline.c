@@ -240,6 +240,13 @@ static void quarantine(struct pipeline *p, enum entity entity, const struct inpu
         .headers = headers,
         .header_count = ARRAY_LEN(headers) - (id.n == 0),
     };
+    rejects_add(&p->rejects,
+                &(struct reject){.at_ms = p->env.now_ms,
+                                 .entity = entity,
+                                 .partition = in->source_partition,
+                                 .offset = in->source_offset,
+                                 .code = why->code},
+                buf_slice(&why->text), id);
     p->env.counts.quarantined[entity][why->code]++;
     p->env.counts.emitted[TOPIC_QUARANTINE]++;
     p->env.sink->send(p->env.sink, &m);

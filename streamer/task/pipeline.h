@@ -4,6 +4,7 @@
 
 #include "streamer/layers/source/decode.h"
 #include "streamer/layers/staging/standardize.h"
+#include "streamer/task/rejects.h"
 #include "streamer/task/task.h"
 
 /* A message of one of the topics that the processor consumes. */
@@ -38,6 +39,8 @@ struct pipeline {
     struct decoder *decoder;
     struct standardizer standardizer;
     struct reason reason; /* of the record in work, if it is bad or waits */
+    /* The newest that were quarantined since the owner of the pipeline has cleared them. */
+    struct rejects rejects;
     struct buf header_text, time_text;
     struct schema_text schema; /* of a value that is replayed */
     /* The log already has a line about records behind tombstones. */

@@ -79,7 +79,33 @@ struct restore_progress restore_progress(const struct restore *r) {
     return p;
 }
 
+/* NULL: nobody looks at single tasks. */
+static struct task_figures *figures_of(const struct restore *r, const struct task *task) {
+    return r->metrics->tasks != NULL ? &r->metrics->tasks[task->partition] : NULL;
+}
+
+static void show_task(const struct restore *r, const struct task *task, int64_t remaining) {
+    struct task_figures *f = figures_of(r, task);
+    if (f != NULL)
+        metric_set(&f->remaining, remaining);
+}
+
+static void begin_to_show(const struct restore *r, const struct task *task) {
+    struct task_figures *f = figures_of(r, task);
+    if (f != NULL)
+        metric_set(&f->restored, 0);
+    show_task(r, task, 0);
+}
+
+static void show_restored(const struct restore *r, const struct task *task) {
+    struct task_figures *f = figures_of(r, task);
+    if (f != NULL)
+        metric_add(&f->restored, 1);
+}
+
 static void show_remaining(struct restore *r) {
+    for (size_t i = 0; i < r->count; i++)
+        show_task(r, r->catchups[i].task, catchup_remaining(&r->catchups[i]));
     metric_move(&r->metrics->restore_remaining, &r->shown_remaining, restore_progress(r).remaining);
 }
 
@@ -92,6 +118,8 @@ static void unassign(struct restore *r) {
 void restore_reset(struct restore *r) {
     unassign(r);
     replay_buffer_release(&r->buffer);
+    for (size_t i = 0; i < r->count; i++)
+        show_task(r, r->catchups[i].task, -1);
     r->count = 0;
     r->finished_count = 0;
     r->replayed = 0;
@@ -184,6 +212,7 @@ static bool plan_task(struct restore *r, struct task_env *env, const struct rest
             return false;
     }
     catchup_init(&r->catchups[r->count], task, ranges, now_ms);
+    begin_to_show(r, task);
     if (catchup_done(&r->catchups[r->count])) {
         catchup_note_positions(&r->catchups[r->count]);
         r->finished[r->finished_count++] = task;
@@ -258,6 +287,7 @@ static bool take_message(struct restore *r, const rd_kafka_message_t *m, struct 
                  (struct history_headers){worker_kafka_header(headers, TASK_POSITION_HEADER),
                                           worker_kafka_header(headers, SINK_SOURCE_HEADER)})) {
         metric_add(&r->metrics->restored_records, 1);
+        show_restored(r, r->current->task);
         r->replayed++;
     }
     return true;
@@ -302,6 +332,7 @@ static bool replay_and_save(struct restore *r, struct task_env *env, struct batc
 /* Ends the restore of `current`. The last task of the list takes its place there. */
 static struct task *finish_task(struct restore *r) {
     struct task *task = r->current->task;
+    show_task(r, task, 0);
     *r->current = r->catchups[--r->count];
     unassign(r);
     if (r->count == 0)

@@ -175,6 +175,7 @@ void worker_free(struct worker *w) {
     free(w->messages);
     free(w->forwarded);
     (void)pthread_mutex_destroy(&w->status_lock);
+    (void)pthread_mutex_destroy(&w->rejects_lock);
     if (!w->consumer_lingers)
         free(w);
 }
@@ -194,6 +195,7 @@ static struct worker *allocate(const struct worker_options *o) {
     w->o.transactional_id = w->transactional_id = mem_strdup(o->transactional_id);
     atomic_store(&w->ready_changed_ms, clock_ms(o->clock, CLOCK_REALTIME));
     (void)pthread_mutex_init(&w->status_lock, NULL);
+    (void)pthread_mutex_init(&w->rejects_lock, NULL);
     w->tasks = mem_calloc(n, sizeof *w->tasks);
     w->stages = mem_calloc(n, sizeof *w->stages);
     for (size_t p = 0; p < n; p++)
@@ -285,6 +287,21 @@ bool worker_owns(const struct worker *w, int32_t partition) {
 
 bool worker_holds(const struct worker *w, int32_t partition) {
     return worker_stage(w, partition) != STAGE_NONE;
+}
+
+enum task_phase worker_task_phase(const struct worker *w, int32_t partition) {
+    static const enum task_phase phases[] = {
+        [STAGE_NONE] = TASK_ABSENT,         [STAGE_WAITING] = TASK_WAITING,
+        [STAGE_RESTORING] = TASK_RESTORING, [STAGE_REFRESHING] = TASK_RESTORING,
+        [STAGE_READY] = TASK_RUNNING,
+    };
+    return phases[worker_stage(w, partition)];
+}
+
+void worker_rejects(struct worker *w, struct rejects *out) {
+    (void)pthread_mutex_lock(&w->rejects_lock);
+    *out = w->shown_rejects;
+    (void)pthread_mutex_unlock(&w->rejects_lock);
 }
 
 void worker_last_error(struct worker *w, char *text, size_t n) {

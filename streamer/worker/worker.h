@@ -11,6 +11,7 @@
 #include "streamer/kafka/topics.h"
 #include "streamer/kafka/worker_kafka.h"
 #include "streamer/metrics/metrics.h"
+#include "streamer/task/rejects.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,6 +25,14 @@ enum worker_phase {
     WORKER_RUNNING,    /* all tasks are ready */
     WORKER_RETRYING,   /* there was an error: the worker waits, and then tries again */
     WORKER_STOPPED,
+};
+
+/* What the task of a partition does in a worker. */
+enum task_phase {
+    TASK_ABSENT,    /* it is not assigned to the worker */
+    TASK_WAITING,   /* for what another worker of this process has, or for its offsets */
+    TASK_RESTORING, /* or its marts are computed anew */
+    TASK_RUNNING,
 };
 
 /* The partitions that wait, because their next record needs something that is not here yet, such as
@@ -95,5 +104,8 @@ bool worker_has_moved(struct worker *w);
 /* Copies the last error into `text`; "": there was none. */
 void worker_last_error(struct worker *w, char *text, size_t n);
 void worker_waits(struct worker *w, struct worker_waits *out);
+enum task_phase worker_task_phase(const struct worker *w, int32_t partition);
+/* Copies the newest records that committed transactions have quarantined. */
+void worker_rejects(struct worker *w, struct rejects *out);
 
 #endif

@@ -31,6 +31,7 @@ void worker_let_go(struct worker *w) {
 void worker_restart(struct worker *w) {
     worker_drop_messages(w);
     counts_clear(&w->pipeline.env.counts);
+    rejects_clear(&w->pipeline.rejects);
     worker_try_write_state(w);
     worker_restart_tasks(w);
     worker_restart_sources(w);
@@ -199,6 +200,7 @@ static void once_a_second(struct worker *w) {
         return;
     w->bookkeeping_due_ms = now + BOOKKEEPING_MS;
     worker_publish_state(w);
+    worker_publish_rejects(w);
     if (w->trim != NULL && now >= w->trim_due_ms) {
         repartition_trim_step(w->trim);
         w->trim_due_ms = now + TRIM_MS;

@@ -144,6 +144,13 @@ struct worker {
     int64_t bookkeeping_due_ms; /* the next once_a_second of worker_cycle.c */
     int64_t trim_due_ms;        /* the next step of `trim` */
 
+    /* The newest quarantined records of committed transactions, and a copy of them for others. The
+     * worker never waits for the lock: what it cannot copy now, it copies later. */
+    struct rejects rejects;
+    bool has_new_rejects;
+    pthread_mutex_t rejects_lock; /* over what follows */
+    struct rejects shown_rejects;
+
     /* What this worker has added to gauges that all workers share. */
     struct {
         int64_t assigned, orphans, outdated[ENTITY_COUNT];

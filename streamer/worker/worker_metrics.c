@@ -33,6 +33,18 @@ void worker_publish_counts(struct worker *w) {
     for (int t = 0; t < TOPIC_COUNT; t++)
         metric_add(&m->consumed[t], c->consumed[t]);
     counts_clear(c);
+    rejects_append(&w->rejects, &w->pipeline.rejects);
+    w->has_new_rejects |= w->pipeline.rejects.count > 0;
+    rejects_clear(&w->pipeline.rejects);
+    worker_publish_rejects(w);
+}
+
+void worker_publish_rejects(struct worker *w) {
+    if (!w->has_new_rejects || pthread_mutex_trylock(&w->rejects_lock) != 0)
+        return;
+    w->shown_rejects = w->rejects;
+    (void)pthread_mutex_unlock(&w->rejects_lock);
+    w->has_new_rejects = false;
 }
 
 /* The end is what the broker told with the last fetch, or what this worker has sent since. */

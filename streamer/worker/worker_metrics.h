@@ -4,8 +4,11 @@
 
 #include "streamer/worker/worker_internal.h"
 
-/* Adds the counts of a committed transaction to the metrics, and clears them. */
+/* Adds the counts of a committed transaction to the metrics, and its quarantined records to the
+ * samples, and clears both. */
 void worker_publish_counts(struct worker *w);
+/* Shows the samples to others, unless one of them looks just now. Call it again later. */
+void worker_publish_rejects(struct worker *w);
 /* Publishes how many records wait, by partition and in sum. Updates `end` of the sources. */
 void worker_publish_lag(struct worker *w);
 /* Says of the sources that the worker is about to lose that they are not assigned. */

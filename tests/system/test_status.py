@@ -1,6 +1,9 @@
 """What the operator sees of running instances: over HTTP and at a terminal."""
 
 import json
+import os
+import pty
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,9 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 from generate import Input
 from kafka import KafkaBroker
-from process import wait_until
+from process import DIE_WITH_PARENT, free_ports, wait_until
 from scenario import Scenario
-from streamer import Streamer, run_once, total
+from streamer import BINARY, Streamer, run_once, total
 
 PARTITIONS = (4, 4)
 SESSION = {"kafka.session.timeout.ms": "6000", "transaction.timeout": "5s"}
@@ -116,6 +119,152 @@ def test_status__an_instance_that_does_not_answer_is_named(pair: Pair) -> None:
         return len(instances) == 1
 
     wait_until("alone", is_alone, pair.first.streamer.stderr)
+
+
+# --- the status
+
+# Of the contract's shape: what the page and the command rely on.
+MEMBERS = {
+    *("timestamp", "app", "instance", "version", "uptime_seconds", "ready", "reason", "since"),
+    *("problems", "unreachable_brokers", "waiting", "nodes", "edges", "tasks", "tasks_total"),
+    *("inputs", "quarantine", "quality", "state"),
+}
+NODES = {
+    *("customers", "accounts", "staging.customers", "staging.accounts", "quarantine"),
+    *("customer_history", "account_history", "account_with_customer"),
+    *("account_summary", "customer_profile"),
+}
+
+
+def status_of(streamer: Streamer, query: str = "") -> Json:
+    code, answer = streamer.get(f"/v1/status{query}")
+    assert code == 200
+    return dict(answer)
+
+
+def records(status: Json) -> dict[str, int]:
+    return {node["id"]: node["records"] for node in status["nodes"]}
+
+
+def test_status__what_a_user_sees_of_good_and_bad_records(
+    broker: KafkaBroker, tmp_path: Path
+) -> None:
+    """The counts are the model's, and no value of a record is shown unless it may be."""
+    now = int(time.time() * 1000)
+    bad = [
+        Input(
+            "accounts",
+            1,
+            b"B%d" % i,
+            b'{"account_id": "B%d", "customer_id": 1, '
+            b'"balance": "-77.%02d", "account_type": "savings"}' % (i, i),
+            now,
+            (),
+            "",
+            "",
+        )
+        for i in range(12)
+    ]
+    with Scenario(broker, tmp_path, (2, 2)) as scenario:
+        streamer = scenario.streamer
+        scenario.fed.feed([customer(1, now), account("A1", now), account("A2", now), *bad])
+        streamer.start()
+        streamer.wait_ready()
+        scenario.wait_drained()
+        wait_told(streamer)
+        streamer.wait_lag_zero()
+        status = status_of(streamer)
+        assert status.keys() == MEMBERS
+        assert status["ready"] and status["reason"] == "running" and status["problems"] == []
+        assert {t["phase"] for t in status["tasks"]} == {"running"} and status["tasks_total"] == 2
+        expected = {
+            "customers": 1,
+            "accounts": 14,
+            "staging.accounts": 14,
+            "quarantine": 12,
+            "customer_history": 1,
+            "account_history": 2,
+            "account_summary": 2,
+        }
+        assert records(status).keys() == NODES
+        assert expected.items() <= records(status).items()
+        assert {i["lag_records"] for i in status["inputs"]} == {0}
+        quarantine = status["quarantine"]
+        code = {"entity": "accounts", "code": "invalid_balance", "records": 12}
+        assert (quarantine["total"], quarantine["by_code"]) == (12, [code])
+        samples = quarantine["newest"]
+        assert [s["id"] for s in samples] == [f"B{i}" for i in range(11, 1, -1)]
+        assert {s["reason"] for s in samples} == {"Invalid balance: negative value (***)"}
+        assert "-77" not in json.dumps(status)
+
+        settings = ["-c", str(streamer.properties)]
+        shown = run_once("status", *settings)
+        assert shown.returncode == 0 and "\x1b" not in shown.stdout
+        assert "quarantine  12: accounts invalid_balance 12\n" in shown.stdout
+        as_json = json.loads(run_once("status", *settings, "--format", "json").stdout)
+        assert as_json["instances"][0]["answer"].keys() == MEMBERS
+        assert records(status_of(streamer, "?history=false")) == records(status)
+        history = status_of(streamer, "?history=true")["history"]
+        assert {len(series) for series in history["series"].values()} == {360}
+
+        streamer.stop()
+        streamer.configure({"http.show.values": "true"})
+        streamer.start()
+        streamer.wait_ready()
+        scenario.fed.feed([bad[5]])
+        scenario.wait_drained()
+        (sample,) = wait_until(
+            "showing the record",
+            lambda: status_of(streamer)["quarantine"]["newest"],
+            streamer.stderr,
+        )
+        assert sample["reason"] == "Invalid balance: negative value (-77.05)"
+
+
+def test_status__brokers_that_are_not_there(tmp_path: Path) -> None:
+    """An instance that waits for them says so, in words, before anything else works."""
+    (port,) = free_ports(1)
+    with Streamer(tmp_path, {"kafka.bootstrap.servers": f"127.0.0.1:{port}"}) as streamer:
+        url = f"http://{streamer.settings['http.listen']}"
+
+        def lost() -> Json | None:
+            try:
+                status = status_of(streamer)
+            except OSError:
+                return None
+            return status if status["unreachable_brokers"] else None
+
+        status = wait_until("missing the broker", lost, streamer.stderr)
+        assert status.keys() == MEMBERS and not status["ready"]
+        texts = {p["subject"]: p["text"] for p in status["problems"]}
+        assert texts["brokers"] == f"broker 127.0.0.1:{port} cannot be reached"
+        assert texts["readiness"].startswith("not ready: ")
+        assert {i["status"] for i in freshness(streamer).values()} == {"runtime error"}
+        shown = run_once("status", "--url", url)
+        assert shown.returncode == 1
+        assert f"broker 127.0.0.1:{port} cannot be reached" in shown.stdout
+        assert run_once("freshness", "--url", url).returncode == 1
+
+
+def test_status__watched_at_a_terminal(pair: Pair) -> None:
+    """Again and again, with colours, until a signal."""
+    main, follower = pty.openpty()
+    command = [str(BINARY), "status", "--watch", "--url", pair.first.url]
+    watching = subprocess.Popen(
+        [*DIE_WITH_PARENT, *command],
+        stdout=follower,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": ""},
+    )
+    os.close(follower)
+    try:
+        seen = b""
+        while seen.count(b"\x1b[H\x1b[2J") < 2:
+            seen += os.read(main, 4096)
+    finally:
+        watching.terminate()
+        watching.wait(60)
+        os.close(main)
+    assert b"\x1b[1minstance\x1b[0m" in seen and pair.first.url.encode() in seen
 
 
 # --- freshness

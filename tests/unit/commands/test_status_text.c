@@ -5,6 +5,7 @@
 #include "streamer/commands/freshness_text.h"
 #include "streamer/commands/instance.h"
 #include "streamer/commands/paint.h"
+#include "streamer/commands/status_text.h"
 
 #include <string.h>
 
@@ -147,6 +148,82 @@ static void test_status_text__freshness(void **state) {
     }
 }
 
+/* --- status */
+
+#define STATUS(ready, problems)                                                                      \
+    "{\"app\":\"bank\",\"version\":\"1.2.3\",\"uptime_seconds\":7300,\"ready\":" ready               \
+    ",\"reason\":\"R\",\"since\":\"S\",\"problems\":[" problems "],"                                 \
+    "\"nodes\":[{\"id\":\"customers\",\"records\":1234,\"per_second\":0.500}],"                      \
+    "\"tasks\":[{\"phase\":\"running\",\"remaining\":0},{\"phase\":\"restoring\","                   \
+    "\"remaining\":5000}],\"tasks_total\":2,"                                                        \
+    "\"inputs\":[{\"entity\":\"accounts\",\"status\":\"warn\",\"lag_records\":1000,"                 \
+    "\"newest_record_at\":\"N\",\"age_seconds\":93600},{\"entity\":\"customers\","                   \
+    "\"status\":\"warn\",\"lag_records\":0,\"newest_record_at\":null,\"age_seconds\":null}],"        \
+    "\"quarantine\":{\"total\":3,\"by_code\":[{\"entity\":\"accounts\",\"code\":\"too_late\","       \
+    "\"records\":3}],\"newest\":[{\"at\":\"A\",\"topic\":\"accounts\",\"partition\":1,\"offset\":2," \
+    "\"reason\":\"Too late\\u001b[2J\",\"id\":\"X\"}]},"                                             \
+    "\"quality\":{\"summary\":{\"total\":5,\"passed\":4,\"warned\":1,\"failed\":0}},"                \
+    "\"state\":{\"bytes\":2048,\"orphan_accounts\":6,"                                               \
+    "\"outdated_rows\":{\"customers\":7,\"accounts\":8}}}"
+#define PROBLEM(status)                                                                            \
+    "{\"text\":\"accounts: no record for 26 h\",\"status\":\"" status "\",\"since\":\"T\"}"
+
+static bool show(const char *answer, struct buf *out) {
+    struct buf json = {0};
+    struct paint p = {out, false};
+    struct instances all;
+    struct err e = {0};
+    buf_printf(&json, HEAD "\"reached\":true,\"error\":null,\"answer\":%s}]}", answer);
+    if (!instances_read(&all, buf_slice(&json), &e))
+        fail_msg("%s", e.text);
+    bool ok = status_text(&all, &p);
+    instances_release(&all);
+    buf_release(&json);
+    return ok;
+}
+
+static void test_status_text__status(void **state) {
+    struct buf out = {0};
+    (void)state;
+    assert_true(show(STATUS("true", PROBLEM("warn")), &out));
+    assert_string_equal(
+        buf_cstr(&out),
+        "instance    http://a:1, partitions 0 to 1 (bank, version 1.2.3, up 2 h)\n"
+        "ready       R, since S\n"
+        "problems    warn  accounts: no record for 26 h, since T\n"
+        "inputs      accounts   warn  lag 1,000, newest record N (26 h ago)\n"
+        "            customers  warn  lag 0, no record\n"
+        "layers                              records         a second\n"
+        "            customers               1,234           0.500\n"
+        "tasks       2: 1 running, 1 restoring, 5,000 records left\n"
+        "quarantine  3: accounts too_late 3\n"
+        "            A accounts/1@2 Too late?[2J, id X\n"
+        "quality     5 checks: 4 passed, 1 warned, 0 failed\n"
+        "state       2.0 KiB, orphan accounts 6, outdated rows: customers 7, accounts 8\n");
+    buf_release(&out);
+}
+
+/* What makes the exit code 1. */
+static void test_status_text__all_is_well(void **state) {
+    struct buf out = {0};
+    struct instances all;
+    struct err e = {0};
+    struct paint p = {&out, false};
+    (void)state;
+    assert_true(show(STATUS("true", ""), &out));
+    assert_null(strstr(buf_cstr(&out), "problems"));
+    assert_false(show(STATUS("false", ""), &out));
+    assert_false(show(STATUS("true", PROBLEM("warn") "," PROBLEM("fail")), &out));
+    assert_true(instances_read(
+        &all, slice_str(HEAD "\"reached\":false,\"error\":\"gone\",\"answer\":null}]}"), &e));
+    buf_clear(&out);
+    assert_false(status_text(&all, &p));
+    assert_string_equal(buf_cstr(&out), "instance    http://a:1, partitions 0 to 1\n"
+                                        "not reached gone\n");
+    instances_release(&all);
+    buf_release(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status_text__url_of_the_configuration),
@@ -154,6 +231,8 @@ int main(void) {
         cmocka_unit_test(test_status_text__other_answers_are_refused),
         cmocka_unit_test(test_status_text__nobody_controls_the_terminal),
         cmocka_unit_test(test_status_text__freshness),
+        cmocka_unit_test(test_status_text__status),
+        cmocka_unit_test(test_status_text__all_is_well),
     };
     return cmocka_run_group_tests_name("status_text", tests, NULL, NULL);
 }

@@ -5,7 +5,9 @@
 #include "streamer/http/http_client.h"
 #include "streamer/http/routes.h"
 #include "streamer/kafka/broker_watch.h"
+#include "streamer/metrics/freshness.h"
 #include "streamer/service/answers.h"
+#include "streamer/service/observer.h"
 #include "streamer/service/service.h"
 #include "streamer/worker/worker_internal.h"
 
@@ -230,6 +232,134 @@ static void test_answers__readiness_tells_what_is_waited_for(void **state) {
     broker_watch_release(config.brokers);
 }
 
+/* --- the status */
+
+static size_t three_checks(struct quality *quality, struct check_state *out, size_t max) {
+    assert_ptr_equal(quality, NULL);
+    assert_true(max >= 3);
+    out[0] = (struct check_state){.id = "marts.interest",
+                                  .layer = LAYER_MARTS,
+                                  .severity = SEVERITY_ERROR,
+                                  .status = CHECK_FAIL,
+                                  .since_ms = INT64_C(1795597100000),
+                                  .message = "3 summaries have a wrong interest"};
+    out[1] = (struct check_state){.id = "source.freshness.accounts", .status = CHECK_PASS};
+    out[2] = (struct check_state){.id = "pipeline.rows", .status = CHECK_PASS};
+    return 3;
+}
+
+/* Two workers, of which the second restores a partition and waits for another one. */
+struct restoring {
+    struct config config;
+    _Atomic enum task_stage stages[2][4];
+    struct worker list[2], *pointers[2];
+    struct workers workers;
+    struct answers answers;
+};
+
+static void restoring_begin(struct restoring *r) {
+    *r = (struct restoring){
+        .config = {.brokers = broker_watch_new(), .app_id = mem_strdup("streamer")},
+        .stages = {{STAGE_READY}, {STAGE_NONE, STAGE_RESTORING, STAGE_WAITING}},
+    };
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        r->config.topics[t] = mem_strdup("accounts");
+    workers_init(&r->workers);
+    r->workers.list = r->pointers;
+    for (size_t i = 0; i < ARRAY_LEN(r->list); i++) {
+        struct worker *w = r->workers.list[r->workers.count++] = &r->list[i];
+        w->stages = r->stages[i];
+        atomic_store(&w->phase, i == 0 ? WORKER_RUNNING : WORKER_RESTORING);
+        atomic_store(&w->ready_changed_ms, INT64_C(1795597200000));
+        (void)pthread_mutex_init(&w->status_lock, NULL);
+        (void)pthread_mutex_init(&w->rejects_lock, NULL);
+    }
+    struct metrics *m = metrics_new(&r->config);
+    const struct observer_options o = {.config = &r->config, .metrics = m};
+    struct err e;
+    r->answers = (struct answers){.config = &r->config,
+                                  .workers = &r->workers,
+                                  .metrics = m,
+                                  .partitions = 4,
+                                  .observer = observer_new(&o, &e),
+                                  .quality_states = three_checks};
+    metrics_set_partitions(m, TOPIC_ACCOUNT_LINKS, 4);
+    atomic_store(&r->answers.is_open, true);
+}
+
+static void restoring_set_figures(struct restoring *r) {
+    struct metrics *m = r->answers.metrics;
+    metric_set(&m->restore_remaining, 12345);
+    metric_set(&m->tasks[0].restored, 7);
+    metric_set(&m->tasks[0].remaining, 0);
+    metric_set(&m->tasks[1].remaining, 12345);
+    freshness_note_told(m, ENTITY_ACCOUNT, INPUT_EMPTY, INT64_C(1795597200000));
+    const struct reject reject = {.at_ms = INT64_C(1795597200000),
+                                  .entity = ENTITY_ACCOUNT,
+                                  .partition = 2,
+                                  .offset = 11,
+                                  .code = REASON_INVALID_BALANCE};
+    rejects_add(&r->list[1].shown_rejects, &reject,
+                slice_str("Invalid balance: negative value (-5)"), slice_str("A-1"));
+}
+
+static void restoring_end(struct restoring *r) {
+    observer_free(r->answers.observer);
+    metrics_free(r->answers.metrics);
+    for (size_t i = 0; i < ARRAY_LEN(r->list); i++) {
+        (void)pthread_mutex_destroy(&r->list[i].status_lock);
+        (void)pthread_mutex_destroy(&r->list[i].rejects_lock);
+    }
+    r->workers.list = NULL;
+    workers_release(&r->workers);
+    broker_watch_release(r->config.brokers);
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        free(r->config.topics[t]);
+    free(r->config.app_id);
+}
+
+static void assert_status_has(struct restoring *r, const char *part) {
+    struct http_reply reply = {0};
+    answers_handle(&r->answers, &(struct http_request){.path = "/v1/status"}, &reply);
+    assert_int_equal(reply.status, 200);
+    if (strstr(buf_cstr(&reply.body), part) == NULL)
+        fail_msg("%s\nis not in\n%s", part, buf_cstr(&reply.body));
+    assert_null(strstr(buf_cstr(&reply.body), "\"history\""));
+    buf_release(&reply.body);
+}
+
+/* What is wrong comes first, in words; a check of freshness is told once. */
+static void test_answers__status_of_a_restore(void **state) {
+    static const char *const parts[] = {
+        "\"ready\":false,\"reason\":\"restoring state\",\"since\":\"2026-11-25T09:00:00.000Z\"",
+        ",\"problems\":[{\"text\":\"3 summaries have a wrong interest\",\"status\":\"fail\","
+        "\"since\":\"2026-11-25T08:58:20.000Z\",\"subject\":\"marts.interest\"},",
+        "{\"text\":\"not ready: restoring state, 12,345 records left\",\"status\":\"warn\","
+        "\"since\":\"2026-11-25T09:00:00.000Z\",\"subject\":\"readiness\"}",
+        "{\"text\":\"accounts: the topic has no record\",\"status\":\"warn\",",
+        ",\"tasks\":["
+        "{\"partition\":0,\"worker\":0,\"phase\":\"running\",\"restored\":7,\"remaining\":0},"
+        "{\"partition\":1,\"worker\":1,\"phase\":\"restoring\",\"restored\":0,"
+        "\"remaining\":12345},"
+        "{\"partition\":2,\"worker\":1,\"phase\":\"waiting\",\"restored\":0,\"remaining\":null}"
+        "],\"tasks_total\":3",
+        "\"newest\":[{\"at\":\"2026-11-25T09:00:00.000Z\",\"topic\":\"accounts\",\"partition\":2,"
+        "\"offset\":11,\"code\":\"invalid_balance\","
+        "\"reason\":\"Invalid balance: negative value (***)\",\"id\":\"A-1\"}]}",
+        ",\"quality\":{\"summary\":{\"total\":3,\"passed\":2,\"warned\":0,\"failed\":1,"
+        "\"pass_rate\":0.6666},\"failures\":[{\"id\":\"marts.interest\",\"layer\":\"marts\","
+        "\"severity\":\"error\",\"status\":\"fail\","};
+    struct restoring r;
+    (void)state;
+    restoring_begin(&r);
+    restoring_set_figures(&r);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        assert_status_has(&r, parts[i]);
+    r.config.http_show_values = 1;
+    assert_status_has(&r, "\"reason\":\"Invalid balance: negative value (-5)\"");
+    restoring_end(&r);
+}
+
 static void test_answers__who_may_ask(void **state) {
     static const struct {
         const char *path;
@@ -257,6 +387,7 @@ int main(void) {
     const struct CMUnitTest alone[] = {
         cmocka_unit_test(test_answers__only_health_while_starting),
         cmocka_unit_test(test_answers__readiness_tells_what_is_waited_for),
+        cmocka_unit_test(test_answers__status_of_a_restore),
         cmocka_unit_test(test_answers__who_may_ask),
     };
     return cmocka_run_group_tests_name("answers", running, start, stop) +
