@@ -116,6 +116,15 @@ static const struct row_field customer_ref_fields[] = {
 const struct row_type customer_ref_type =
     ROW_TYPE(customer_ref, "customer_ref", ROW_RESULT_COUNT, customer_ref_fields);
 
+static const struct row_field customer_account_fields[] = {
+    FIELD(customer_account_row, ROW_TEXT, account_id),
+    FIELD(customer_account_row, ROW_LONG, partition),
+    DECIMAL(customer_account_row, ROW_AMOUNT, balance_amount, 18),
+    FIELD(customer_account_row, ROW_TEXT, account_type),
+};
+const struct row_type customer_account_type =
+    ROW_TYPE(customer_account_row, "customer_account", ROW_RESULT_COUNT, customer_account_fields);
+
 int row_decimals(enum row_field_kind kind) {
     if (kind == ROW_RATE)
         return 3;

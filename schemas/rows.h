@@ -130,6 +130,16 @@ struct customer_ref {
 };
 extern const struct row_type customer_attributes_type, account_link_type, customer_ref_type;
 
+/* --- answers of HTTP: only in JSON --- */
+/* A current account of a customer. */
+struct customer_account_row {
+    struct slice account_id;
+    int64_t partition; /* of the account's task */
+    int64_t balance_amount;
+    struct slice account_type;
+};
+extern const struct row_type customer_account_type;
+
 /* --- encodings --- */
 /* Appends the Avro binary of `row` (a struct of `type`). */
 void row_put_avro(const struct row_type *type, const void *row, struct buf *out);

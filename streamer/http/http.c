@@ -8,6 +8,7 @@
 #include "streamer/http/http_listen.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
@@ -77,6 +78,16 @@ bool http_path_segment(const char *path, int index, struct buf *out) {
         path = segment + n;
     }
     return false;
+}
+
+void http_put_encoded(struct buf *out, struct slice text) {
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (isalnum(c) || (c != '\0' && strchr("-._~", c) != NULL))
+            buf_put_byte(out, (char)c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
 }
 
 void http_reply_error(struct http_reply *reply, int status, const char *reason) {

@@ -62,6 +62,9 @@ void http_reply_later(struct http_reply *reply, const char *reason);
  * bytes. A trailing slash adds no segment. */
 bool http_path_segment(const char *path, int index, struct buf *out);
 
+/* Appends the text percent-encoded, for a segment of a path or for a parameter. */
+void http_put_encoded(struct buf *out, struct slice text);
+
 /* Who may ask for a path. */
 enum http_class {
     HTTP_GUARDED, /* clients with the token; everybody if no token is set */

@@ -6,6 +6,7 @@
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
+#include "streamer/http/query_accounts.h"
 #include "streamer/task/history_rows.h"
 #include "streamer/task/task_rows.h"
 
@@ -100,12 +101,21 @@ static void answer_mart(struct query *q) {
     const struct customer_row *customer = &q->env.customer;
     struct buf *out = &q->reply->body;
     (void)task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
-    if (q->route->entity == ENTITY_ACCOUNT && account->has_summary)
+    bool is_joined = strcmp(q->route->table, "account_with_customer") == 0;
+    if (is_joined && account->has_joined)
+        row_put_json(&account_with_customer_type, &account->joined, out);
+    else if (q->route->entity == ENTITY_ACCOUNT && !is_joined && account->has_summary)
         row_put_json(&account_summary_type, &account->summary, out);
     else if (q->route->entity == ENTITY_CUSTOMER && customer->has_profile)
         row_put_json(&customer_profile_type, &customer->profile, out);
     else
         not_found(q, "no row");
+}
+
+static void answer_accounts(struct query *q, const struct http_request *request) {
+    int64_t customer_id;
+    if (task_parse_customer_id(buf_slice(&q->id), &customer_id)) /* read_id has made sure of it */
+        query_accounts(&q->env, &q->task, customer_id, request, q->reply);
 }
 
 /* Reads the id of the path into q->id, in the form that keys have: "007" is customer 7. */
@@ -142,6 +152,8 @@ static void answer(const struct query_context *context, struct query *q,
     task_init(&q->task, partition);
     if (q->route->answer == ROUTE_MART)
         answer_mart(q);
+    else if (q->route->answer == ROUTE_ACCOUNTS)
+        answer_accounts(q, request);
     else if (q->route->answer == ROUTE_HISTORY)
         answer_history(q);
     else if (as_of != NULL)

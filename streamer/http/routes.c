@@ -4,6 +4,7 @@
 #include "streamer/base/nearest.h"
 #include "streamer/base/utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define JSON "application/json"
@@ -37,11 +38,16 @@ static const struct route_parameter none[] = {{0}};
         ROUTE_WITH_HISTORY, PARAMETER_IN_QUERY, PARAMETER_BOOLEAN, false,                          \
             "true: and the figures of the last hour, in steps of ten seconds."                     \
     }
+#define LIMIT                                                                                      \
+    { ROUTE_LIMIT, PARAMETER_IN_QUERY, PARAMETER_LIMIT, false, "How many rows a page has at most." }
+#define AFTER                                                                                      \
+    { ROUTE_AFTER, PARAMETER_IN_QUERY, PARAMETER_TEXT, false, "The page begins behind this id." }
 
 static const struct route_parameter of_instances[] = {ALL, FORWARDED, {0}};
 static const struct route_parameter status_parameters[] = {ALL, WITH_HISTORY, FORWARDED, {0}};
 static const struct route_parameter customer_id[] = {CUSTOMER_ID, FORWARDED, {0}};
 static const struct route_parameter customer_id_as_of[] = {CUSTOMER_ID, AS_OF, FORWARDED, {0}};
+static const struct route_parameter customer_pages[] = {CUSTOMER_ID, LIMIT, AFTER, FORWARDED, {0}};
 static const struct route_parameter account_id[] = {ACCOUNT_ID, FORWARDED, {0}};
 static const struct route_parameter account_id_as_of[] = {ACCOUNT_ID, AS_OF, FORWARDED, {0}};
 
@@ -61,10 +67,14 @@ static const struct route routes[] = {
      "the current version of a customer, or the one at a time", "customers", ENTITY_CUSTOMER},
     {"GET", "/v1/customers/{id}/history", customer_id, JSON, HTTP_GUARDED, ROUTE_HISTORY,
      "all versions of a customer, oldest first", "customers", ENTITY_CUSTOMER},
+    {"GET", "/v1/customers/{id}/accounts", customer_pages, JSON, HTTP_GUARDED, ROUTE_ACCOUNTS,
+     "a customer's current accounts by account_id, a page", "customers", ENTITY_CUSTOMER},
     {"GET", "/v1/accounts/{id}", account_id_as_of, JSON, HTTP_GUARDED, ROUTE_VERSION,
      "the current version of an account, or the one at a time", "accounts", ENTITY_ACCOUNT},
     {"GET", "/v1/accounts/{id}/history", account_id, JSON, HTTP_GUARDED, ROUTE_HISTORY,
      "all versions of an account, oldest first", "accounts", ENTITY_ACCOUNT},
+    {"GET", "/v1/account_with_customer/{id}", account_id, JSON, HTTP_GUARDED, ROUTE_MART,
+     "an account with its customer", "account_with_customer", ENTITY_ACCOUNT},
     {"GET", "/v1/account_summary/{id}", account_id, JSON, HTTP_GUARDED, ROUTE_MART,
      "the summary of a savings account with its interest", "account_summary", ENTITY_ACCOUNT},
     {"GET", "/v1/customer_profile/{id}", customer_id, JSON, HTTP_GUARDED, ROUTE_MART,
@@ -176,6 +186,18 @@ static bool is_boolean(const char *value) {
     return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
 }
 
+/* Whether the value is a number in range; it must not be longer than such a number. */
+static bool is_limit(const char *value) {
+    size_t n = strspn(value, "0123456789");
+    if (n == 0 || n > strlen("1000") || value[n] != '\0')
+        return false;
+    long limit = strtol(value, NULL, 10);
+    return limit >= 1 && limit <= ROUTE_LIMIT_MAX;
+}
+
+#define TEXT(number) #number
+#define TEXT_OF(macro) TEXT(macro)
+
 bool route_check_parameters(const struct route *route, const struct http_request *request,
                             struct http_reply *reply) {
     for (size_t i = 0; i < request->parameter_count && reply->status == 0; i++) {
@@ -187,8 +209,15 @@ bool route_check_parameters(const struct route *route, const struct http_request
             refuse_value(name, "is given twice", reply);
         else if (p->type == PARAMETER_BOOLEAN && !is_boolean(value))
             refuse_value(name, "must be true or false", reply);
+        else if (p->type == PARAMETER_LIMIT && !is_limit(value))
+            refuse_value(name, "must be a whole number from 1 to " TEXT_OF(ROUTE_LIMIT_MAX), reply);
     }
     return reply->status == 0;
+}
+
+int route_limit(const struct http_request *request) {
+    const char *value = http_parameter(request, ROUTE_LIMIT);
+    return value != NULL ? (int)strtol(value, NULL, 10) : ROUTE_LIMIT_USUAL;
 }
 
 bool route_flag(const struct http_request *request, const char *name) {

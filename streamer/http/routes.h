@@ -18,6 +18,7 @@ enum route_answer {
     ROUTE_VERSION, /* the current version, or the one that was valid at a time */
     ROUTE_HISTORY,
     ROUTE_MART,
+    ROUTE_ACCOUNTS,  /* a customer's, in pages */
     ROUTE_STATUS,    /* what the operator sees */
     ROUTE_FRESHNESS, /* of each input */
 };
@@ -29,6 +30,7 @@ enum route_parameter_type {
     PARAMETER_TEXT,
     PARAMETER_TIME,    /* what timestamp_parse reads */
     PARAMETER_BOOLEAN, /* true or false; without the parameter: false */
+    PARAMETER_LIMIT,   /* 1 to ROUTE_LIMIT_MAX; without the parameter: ROUTE_LIMIT_USUAL */
 };
 
 /* The instances mark a request with this parameter when they send it on to each other. */
@@ -37,6 +39,11 @@ enum route_parameter_type {
 #define ROUTE_ALL "all"
 /* Asks for the figures of the last hour, too. */
 #define ROUTE_WITH_HISTORY "history"
+/* Pages: how many rows at most, and behind which id. */
+#define ROUTE_LIMIT "limit"
+#define ROUTE_AFTER "after"
+#define ROUTE_LIMIT_MAX 1000
+#define ROUTE_LIMIT_USUAL 100
 
 struct route_parameter {
     const char *name; /* "as_of"; "id" for the {id} of a path */
@@ -68,12 +75,14 @@ const struct route *routes_all(size_t *count);
 const struct route *route_find(const char *path);
 
 /* False with `reply` (400) if the request has a parameter that the route does not take, or has one
- * twice, or a boolean one is neither true nor false. Otherwise a misspelled name or value would get
- * the answer to another question. */
+ * twice, or a boolean one is neither true nor false, or a limit is out of range. Otherwise a
+ * misspelled name or value would get the answer to another question. */
 bool route_check_parameters(const struct route *route, const struct http_request *request,
                             struct http_reply *reply);
 
 /* Whether a boolean parameter is there and true. */
 bool route_flag(const struct http_request *request, const char *name);
+/* ROUTE_LIMIT of a request that route_check_parameters has accepted. */
+int route_limit(const struct http_request *request);
 
 #endif

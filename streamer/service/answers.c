@@ -128,6 +128,7 @@ static void answer_route(struct answers *a, const struct route *route,
     case ROUTE_VERSION:
     case ROUTE_HISTORY:
     case ROUTE_MART:
+    case ROUTE_ACCOUNTS:
         answer_query(a, route, request, reply);
         break;
     case ROUTE_STATUS:

@@ -3,33 +3,22 @@
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* --- the target */
 
-static void put_encoded(struct buf *out, struct slice text) {
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        if (isalnum(c) || (c != '\0' && strchr("-._~", c) != NULL))
-            buf_put_byte(out, (char)c);
-        else
-            buf_printf(out, "%%%02X", c);
-    }
-}
-
 void forward_put_target(struct buf *out, const struct http_request *request) {
     struct buf segment = {0};
     for (int i = 0; http_path_segment(request->path, i, &segment); i++) {
         buf_put_byte(out, '/');
-        put_encoded(out, buf_slice(&segment));
+        http_put_encoded(out, buf_slice(&segment));
     }
     buf_put_byte(out, '?');
     for (size_t i = 0; i < request->parameter_count; i++) {
-        put_encoded(out, slice_str(request->parameters[i].name));
+        http_put_encoded(out, slice_str(request->parameters[i].name));
         buf_put_byte(out, '=');
-        put_encoded(out, slice_str(request->parameters[i].value));
+        http_put_encoded(out, slice_str(request->parameters[i].value));
         buf_put_byte(out, '&');
     }
     buf_put_str(out, ROUTE_FORWARDED "=1");

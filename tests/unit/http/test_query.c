@@ -281,6 +281,12 @@ static void test_query__marts(void **state) {
                   "\"total_accounts_count\":3,"
                   "\"total_balance_amount\":\"9.00\",\"total_annual_interest_amount\":\"0.14\","
                   "\"calculated_at\":\"2024-02-20T00:00:00.000Z\"}");
+    assert_answer(g, "/v1/account_with_customer/A", NULL,
+                  "{\"account_id\":\"A\",\"customer_id\":7,\"customer_name\":\"ann\","
+                  "\"has_loan_flag\":true,\"balance_amount\":\"2.00\","
+                  "\"account_type\":\"savings\","
+                  "\"valid_from_at\":\"2024-02-16T00:00:00.000Z\"}");
+    assert_status(g, "/v1/account_with_customer/B", NULL, 404);
     assert_status(g, "/v1/account_summary/B", NULL, 404);
     assert_status(g, "/v1/customer_profile/77", NULL, 404); /* a customer without accounts */
     assert_status(g, "/v1/customer_profile/x", NULL, 400);
@@ -331,6 +337,7 @@ static void test_query__not_here(void **state) {
     assert_status(g, "/v1/customers/7", NULL, 503);
     /* In the partition of the id, however the id is written. */
     assert_status(g, "/v1/customers/007/history", NULL, 503);
+    assert_status(g, "/v1/customers/7/accounts", NULL, 503);
     assert_status(g, "/v1/customer_profile/7", NULL, 503);
     assert_status(g, "/v1/customers/7", "2024-02-15", 503);
     assert_status(g, "/v1/customers/x", NULL, 400);

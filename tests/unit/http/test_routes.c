@@ -24,7 +24,9 @@ static void test_routes__paths(void **state) {
         {"/v1/customers/", "/v1/customers/{id}"},
         {"/v1/customers/7/history", "/v1/customers/{id}/history"},
         {"/v1/customers//history", "/v1/customers/{id}/history"},
+        {"/v1/customers/7/accounts", "/v1/customers/{id}/accounts"},
         {"/v1/accounts/7", "/v1/accounts/{id}"},
+        {"/v1/account_with_customer/7", "/v1/account_with_customer/{id}"},
         {"/v1/accounts/7/history/", "/v1/accounts/{id}/history"},
         {"/v1/account_summary/7", "/v1/account_summary/{id}"},
         {"/v1/customer_profile/7", "/v1/customer_profile/{id}"},
@@ -141,14 +143,18 @@ static void test_routes__flags(void **state) {
 
 /* --- the table */
 
-static bool is_accepted(const struct route *route, const char *parameter) {
+static bool is_accepted(const struct route *route, const char *parameter, const char *value) {
     struct http_request request = {
-        .path = route->pattern, .parameters = {{parameter, "true"}}, .parameter_count = 1};
+        .path = route->pattern, .parameters = {{parameter, value}}, .parameter_count = 1};
     struct http_reply reply = {0};
     bool accepted = route_check_parameters(route, &request, &reply);
     assert_int_equal(reply.status, accepted ? 0 : 400);
     buf_release(&reply.body);
     return accepted;
+}
+
+static const char *value_for(enum route_parameter_type type) {
+    return type == PARAMETER_BOOLEAN ? "true" : type == PARAMETER_LIMIT ? "1" : "x";
 }
 
 static void test_routes__table_is_what_is_taken(void **state) {
@@ -159,8 +165,9 @@ static void test_routes__table_is_what_is_taken(void **state) {
     for (const struct route *r = routes; r < routes + count; r++) {
         assert_ptr_equal(route_find(r->pattern), r); /* "{id}" is an id like any other */
         for (const struct route_parameter *p = r->parameters; p->name != NULL; p++)
-            assert_int_equal(is_accepted(r, p->name), p->place == PARAMETER_IN_QUERY);
-        assert_false(is_accepted(r, "other"));
+            assert_int_equal(is_accepted(r, p->name, value_for(p->type)),
+                             p->place == PARAMETER_IN_QUERY);
+        assert_false(is_accepted(r, "other", "1"));
     }
 }
 
