@@ -16,11 +16,15 @@ static struct customer_account_row row_of_link(struct slice account_id,
 static void read_inside(struct customer_accounts *a) {
     struct slice account_id;
     struct account_link link;
-    a->has_inside = a->rest.n > 0 && customer_links_next(&a->rest, &account_id, &link);
-    if (a->has_inside)
-        a->inside = row_of_link(account_id, &link);
-    else if (a->rest.n > 0)
+    a->has_inside = false;
+    if (a->rest.n == 0)
+        return;
+    if (!customer_links_next(&a->rest, &account_id, &link)) {
         task_damaged(a->kv, FAMILY_CUSTOMERS);
+        return;
+    }
+    a->has_inside = true;
+    a->inside = row_of_link(account_id, &link);
 }
 
 static bool has_outside(const struct customer_accounts *a) {
