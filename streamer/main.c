@@ -50,6 +50,10 @@ static int run_freshness(const struct config *c, const struct arguments *a) {
     return command_freshness(c, a->url, a->is_json);
 }
 
+static int run_topology(const struct config *c, const struct arguments *a) {
+    return command_topology(c, a->drawing);
+}
+
 static int run_feed(const struct config *c, const struct arguments *a) {
     struct err e;
     const char *what = a->operand_count > 0 ? a->operands[0] : "";
@@ -129,6 +133,10 @@ static const struct command {
      "the schemas of the results, and what the schema registry holds of them; show: one schema; "
      "register: gives them to the registry; check: whether it has them or would take them",
      OPTIONS_CONFIGURED, true, run_schemas, NULL, NULL},
+    {"topology", "[--format text|json|dot|mermaid] " USAGE_CONFIGURED,
+     "the five layers with their topics, as the configuration names them, and what is made of what; "
+     "dot is for Graphviz",
+     OPTIONS_CONFIGURED | OPTION_DRAWING, false, run_topology, NULL, NULL},
     {"help", "[--markdown] [--metrics] [COMMAND]",
      "this, and every setting, or one command; --markdown: the settings as a table; --metrics: the "
      "metrics as a table",

@@ -34,6 +34,7 @@ static const struct known_option {
     {"--url", OPTION_URL, "URL"},
     {"--format", OPTION_FORMAT, "FORMAT"},
     {"--watch", OPTION_WATCH, NULL},
+    {"--format", OPTION_DRAWING, "FORMAT"},
 };
 
 static bool is_short(const struct known_option *o) {
@@ -101,6 +102,8 @@ static bool set_option(struct arguments *a, const struct known_option *o, const 
         a->url = value;
     if (o->option == OPTION_FORMAT)
         return parse_format(value, &a->is_json, e);
+    if (o->option == OPTION_DRAWING)
+        a->drawing = value;
     if (o->option == OPTION_DELIMITER)
         return parse_delimiter(value, &a->delimiter, e);
     if (o->option == OPTION_RATE && !parse_integer(value, 1, RATE_MAX, &a->rate, e))

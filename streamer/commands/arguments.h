@@ -27,6 +27,7 @@ enum {
     OPTION_URL = 1 << 14,             /* --url URL */
     OPTION_FORMAT = 1 << 15,          /* --format text|json */
     OPTION_WATCH = 1 << 16,           /* --watch */
+    OPTION_DRAWING = 1 << 17,         /* --format FORMAT of topology */
 };
 
 /* The parsed command line. Its texts are borrowed from argv. */
@@ -43,6 +44,7 @@ struct arguments {
     size_t map_count;
     const char **missing;
     size_t missing_count;
+    const char *drawing; /* NULL: not given */
     const char **operands;
     size_t operand_count;
 };

@@ -30,6 +30,8 @@ int command_freshness(const struct config *c, const char *url, bool as_json);
 /* The same of the whole status. EXIT_FAILED if an instance is not ready or cannot be reached, or a
  * problem is an error. `watches`: shows it again and again, until a signal. */
 int command_status(const struct config *c, const char *url, bool as_json, bool watches);
+/* `format`: text, json, dot or mermaid; NULL: text. */
+int command_topology(const struct config *c, const char *format);
 /* `words`: none, "show" and the name of a schema, "register" or "check". */
 int command_schemas(const struct config *c, const char *const *words, size_t count);
 /* Prints what the registry holds of each public schema. EXIT_FAILED if it does not answer, or would
