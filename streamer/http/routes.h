@@ -21,6 +21,8 @@ enum route_answer {
     ROUTE_ACCOUNTS,  /* a customer's, in pages */
     ROUTE_STATUS,    /* what the operator sees */
     ROUTE_FRESHNESS, /* of each input */
+    ROUTE_LINEAGE,
+    ROUTE_OPENAPI,
 };
 
 enum route_parameter_place { PARAMETER_IN_PATH, PARAMETER_IN_QUERY };

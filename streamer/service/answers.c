@@ -3,11 +3,13 @@
 #include "streamer/base/clock.h"
 #include "streamer/base/json.h"
 #include "streamer/base/timestamp.h"
+#include "streamer/http/openapi.h"
 #include "streamer/http/query.h"
 #include "streamer/http/routes.h"
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/metrics/metric_text.h"
 #include "streamer/service/freshness_answer.h"
+#include "streamer/service/lineage_answer.h"
 #include "streamer/service/readiness.h"
 #include "streamer/service/status_answer.h"
 
@@ -99,6 +101,15 @@ static void answer_query(struct answers *a, const struct route *route,
     query_handle(&q, route, request, reply);
 }
 
+static void answer_openapi(const struct config *c, struct http_reply *reply) {
+    const struct openapi_access access = {
+        .needs_token = c->http_token_file[0] != '\0',
+        .metrics_is_open = c->http_metrics_open != 0,
+    };
+    reply->status = 200;
+    openapi_put(&access, &reply->body);
+}
+
 /* --- one request */
 
 /* Whether it is answered before all workers have begun, too. */
@@ -136,6 +147,12 @@ static void answer_route(struct answers *a, const struct route *route,
         break;
     case ROUTE_FRESHNESS:
         freshness_answer(a, reply);
+        break;
+    case ROUTE_LINEAGE:
+        lineage_answer(a, reply);
+        break;
+    case ROUTE_OPENAPI:
+        answer_openapi(a->config, reply);
         break;
     }
 }

@@ -33,6 +33,7 @@ MAY_USE: dict[str, set[str]] = {
     "streamer/registry": {"schemas/avro", "streamer/model", "streamer/config"},
     "streamer/metrics": {"streamer/model", "streamer/config", "streamer/task", "streamer/registry"},
     "streamer/http": {
+        "schemas",
         "state",
         "state/rocksdb",
         "streamer/model",

@@ -1,4 +1,4 @@
-/* topology: prints the five layers with their topics, as the configuration names them. */
+/* print_topology: prints the five layers with their topics, as the configuration names them. */
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
 #include "streamer/commands/commands.h"

@@ -1,0 +1,181 @@
+"""What HTTP says of itself: /v1/openapi.json, which other programs read, and every request that
+they can derive from it; /v1/lineage."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import ROOT
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from openlineage.client.generated import column_lineage_dataset, schema_dataset
+from streamer import EmbeddedStreamer, run_once, total
+
+TOKEN = "a-token.of_the~bank+/="
+BEARER = f"Authorization: Bearer {TOKEN}"
+DATA = ROOT / "tests" / "data"
+SEED = "16"  # schemathesis sends the same requests in every run
+EXAMPLES = "20"  # for each operation, in each phase
+
+
+@pytest.fixture(scope="module")
+def streamer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStreamer]:
+    """An instance with a token and with the sample data in it."""
+    directory = tmp_path_factory.mktemp("openapi")
+    token = directory / "token"
+    token.write_text(f"{TOKEN}\n")
+    settings = {"http.token.file": str(token), "http.metrics.open": "true"}
+    with EmbeddedStreamer(directory / "streamer", settings) as s:
+        s.wait_ready()
+        s.wait_all_consumed({name: feed(s, name) for name in ("customers", "accounts")})
+        yield s
+        s.stop()
+
+
+def feed(s: EmbeddedStreamer, name: str) -> int:
+    """The number of rows of the sample."""
+    file = DATA / f"{name}.csv"
+    done = run_once("feed", f"--set=kafka.bootstrap.servers={s.bootstrap()}", name, str(file))
+    assert done.returncode == 0, done.stderr
+    return len(file.read_text().splitlines()) - 1
+
+
+def ask(s: EmbeddedStreamer, path: str) -> Any:
+    request = urllib.request.Request(url(s) + path, headers=dict([BEARER.split(": ")]))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=60) as reply:
+        return json.load(reply)
+
+
+def url(s: EmbeddedStreamer) -> str:
+    return f"http://{s.settings['http.listen']}"
+
+
+# --- /v1/openapi.json
+
+
+def test_openapi__is_valid(streamer: EmbeddedStreamer) -> None:
+    document = ask(streamer, "/v1/openapi.json")
+    assert document["openapi"].startswith("3.1.")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_openapi__rows_are_those_of_the_avro_schemas(streamer: EmbeddedStreamer) -> None:
+    schemas = ask(streamer, "/v1/openapi.json")["components"]["schemas"]
+    files = list((ROOT / "schemas").glob("*.avsc"))
+    assert len(files) == 5
+    for file in files:
+        fields = [field["name"] for field in json.loads(file.read_text())["fields"]]
+        row = schemas[file.stem]
+        assert list(row["properties"]) == fields
+        assert set(fields) - set(row["required"]) <= {"calculated_at"}
+
+
+def test_openapi__examples_are_of_the_sample_data(streamer: EmbeddedStreamer) -> None:
+    """Who tries the description against the demo sees rows."""
+    for path, item in ask(streamer, "/v1/openapi.json")["paths"].items():
+        parameters = item["get"]["parameters"]
+        ids = [p for p in parameters if p["in"] == "path" and p["name"] == "id"]
+        if ids and "{table}" not in path:
+            assert ask(streamer, path.replace("{id}", str(ids[0]["example"])))
+
+
+def test_openapi__every_request_gets_a_described_answer(
+    streamer: EmbeddedStreamer, tmp_path: Path
+) -> None:
+    """schemathesis derives requests, right ones and wrong ones, and judges each answer by the
+    description."""
+    command = [
+        *(str(Path(sys.executable).parent / "st"), "run", f"{url(streamer)}/v1/openapi.json"),
+        *("--header", BEARER, "--seed", SEED, "--max-examples", EXAMPLES),
+        *("--checks", "all", "--generation-database", "none"),
+    ]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Operations:" in done.stdout
+
+
+# --- /v1/lineage
+
+
+def nodes(lineage: Any) -> dict[str, Any]:
+    return {node["id"]: node for layer in lineage["layers"] for node in layer["nodes"]}
+
+
+def test_lineage__counts_are_those_of_the_metrics(streamer: EmbeddedStreamer) -> None:
+    counted = nodes(ask(streamer, "/v1/lineage"))
+    metrics = streamer.metrics()
+    for node in counted.values():
+        if node["topic"] is None or node["id"] == "owners":
+            continue
+        figure = "consumed" if node["id"] in ("customers", "accounts") else "emitted"
+        name = f"streamer_records_{figure}_total"
+        assert node["records"] == total(metrics, name, topic=node["topic"]), node
+    for name in ("customers", "accounts"):
+        rows = len((DATA / f"{name}.csv").read_text().splitlines()) - 1
+        assert counted[name]["records"] == counted[f"staging.{name}"]["records"] == rows
+    assert counted["owners"]["records"] is None
+
+
+def test_lineage__draws_what_the_command_draws(streamer: EmbeddedStreamer) -> None:
+    settings = [f"--set={key}={value}" for key, value in streamer.settings.items()]
+    told = json.loads(run_once("topology", "--format=json", *settings).stdout)
+    lineage = ask(streamer, "/v1/lineage")
+    for node in nodes(lineage).values():
+        del node["records"]
+    assert {key: lineage[key] for key in ("app", "layers", "edges")} == told
+
+
+def test_lineage__all_instances_are_asked(streamer: EmbeddedStreamer) -> None:
+    (instance,) = ask(streamer, "/v1/lineage?all=true")["instances"]
+    assert instance["answer"]["app"] == streamer.app_id
+
+
+def test_lineage__datasets_are_what_openlineage_reads(streamer: EmbeddedStreamer) -> None:
+    datasets = {d["name"]: d for d in ask(streamer, "/v1/lineage")["datasets"]}
+    results = {file.stem: file for file in (ROOT / "schemas").glob("*.avsc")}
+    assert datasets.keys() == {"customers", "accounts", "quarantine", *results}
+    for name, dataset in datasets.items():
+        assert dataset["namespace"] == f"kafka://{streamer.bootstrap()}"
+        if name != "quarantine":
+            assert fields_of(dataset["facets"]["schema"])
+    for name, file in results.items():
+        columns = [field["name"] for field in json.loads(file.read_text())["fields"]]
+        assert fields_of(datasets[name]["facets"]["schema"]) == columns
+        check_columns(datasets[name]["facets"]["columnLineage"], columns, datasets)
+
+
+def taken(cls: type, facet: dict[str, Any]) -> dict[str, Any]:
+    """What a facet says, if its schema is the one that OpenLineage's own class stands for."""
+    assert facet["_schemaURL"] == cls._get_schema()
+    assert facet["_producer"].startswith("urn:streamer:")
+    return {key: value for key, value in facet.items() if not key.startswith("_")}
+
+
+def fields_of(facet: dict[str, Any]) -> list[str]:
+    said = taken(schema_dataset.SchemaDatasetFacet, facet)
+    fields = [schema_dataset.SchemaDatasetFacetFields(**field) for field in said.pop("fields")]
+    assert not said
+    return [field.name for field in fields]
+
+
+def check_columns(facet: dict[str, Any], columns: list[str], datasets: dict[str, Any]) -> None:
+    """Each column but calculated_at comes from columns that the inputs have."""
+    said = taken(column_lineage_dataset.ColumnLineageDatasetFacet, facet)
+    assert list(said["fields"]) == [c for c in columns if c != "calculated_at"]
+    sources = [s for field in said["fields"].values() for s in field["inputFields"]]
+    for source in sources + said["dataset"]:
+        read = column_lineage_dataset.InputField(
+            **{key: value for key, value in source.items() if key != "transformations"},
+            transformations=[
+                column_lineage_dataset.Transformation(**t) for t in source["transformations"]
+            ],
+        )
+        assert read.name in ("customers", "accounts")
+        assert read.field in fields_of(datasets[read.name]["facets"]["schema"])
