@@ -108,14 +108,6 @@ static const struct row_field account_link_fields[] = {
 const struct row_type account_link_type =
     ROW_TYPE(account_link, "account_link", ROW_RESULT_COUNT, account_link_fields);
 
-static const struct row_field customer_ref_fields[] = {
-    FIELD(customer_ref, ROW_BOOL, known),
-    FIELD(customer_ref, ROW_TEXT, customer_name),
-    FIELD(customer_ref, ROW_BOOL, has_loan_flag),
-};
-const struct row_type customer_ref_type =
-    ROW_TYPE(customer_ref, "customer_ref", ROW_RESULT_COUNT, customer_ref_fields);
-
 static const struct row_field customer_account_fields[] = {
     FIELD(customer_account_row, ROW_TEXT, account_id),
     FIELD(customer_account_row, ROW_LONG, partition),

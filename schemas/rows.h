@@ -122,13 +122,14 @@ struct account_link {
     int64_t balance_amount;
     struct slice account_type;
 };
-/* Value of customer-refs: the customer's current version, or that there is none. */
+/* Value of customer-refs: the customer's current version, or that there is none. It is encoded by
+ * customer_ref.h. */
 struct customer_ref {
     bool known;
     struct slice customer_name; /* "" if not known */
     bool has_loan_flag;
 };
-extern const struct row_type customer_attributes_type, account_link_type, customer_ref_type;
+extern const struct row_type customer_attributes_type, account_link_type;
 
 /* --- answers of HTTP: only in JSON --- */
 /* A current account of a customer. */

@@ -161,23 +161,6 @@ static bool get_summary(struct slice *in, struct slice account_id, const struct 
            avro_get_long(in, &s->new_balance_amount);
 }
 
-/* --- the origin --- */
-
-static void put_origin(const struct row_origin *o, struct buf *out) {
-    avro_put_branch(out, o->exists);
-    if (!o->exists)
-        return;
-    avro_put_long(out, o->partition);
-    avro_put_long(out, o->offset);
-}
-
-static bool get_origin(struct slice *in, struct row_origin *o) {
-    *o = (struct row_origin){0};
-    if (!avro_get_branch(in, &o->exists))
-        return false;
-    return !o->exists || (avro_get_long(in, &o->partition) && avro_get_long(in, &o->offset));
-}
-
 /* --- the whole --- */
 
 void account_row_encode(const struct account_row *r, struct buf *out) {
@@ -192,7 +175,7 @@ void account_row_encode(const struct account_row *r, struct buf *out) {
     avro_put_branch(out, r->has_summary);
     if (r->has_summary)
         put_summary(&r->summary, &c, out);
-    put_origin(&r->origin, out);
+    row_origin_encode(&r->origin, out);
 }
 
 bool account_row_decode(struct slice in, struct slice account_id, struct account_row *r) {
@@ -207,5 +190,5 @@ bool account_row_decode_rest(struct slice in, struct slice account_id,
            (!r->has_joined || get_joined(&in, account_id, &c, &r->joined)) &&
            avro_get_branch(&in, &r->has_summary) &&
            (!r->has_summary || get_summary(&in, account_id, &c, &r->summary)) &&
-           get_origin(&in, &r->origin) && in.n == 0;
+           row_origin_decode(&in, &r->origin) && in.n == 0;
 }

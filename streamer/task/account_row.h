@@ -13,19 +13,13 @@
 
 #include "schemas/rows.h"
 #include "streamer/layers/snapshots/history.h"
+#include "streamer/task/row_origin.h"
 
 #include <stdbool.h>
 
-/* The input record that the message of the current version named as its origin
- * (SINK_SOURCE_HEADER). */
-struct row_origin {
-    bool exists;               /* false: the message named none */
-    int64_t partition, offset; /* in the topic of accounts */
-};
-
 struct account_row {
     struct timeline timeline;
-    struct row_origin origin;
+    struct row_origin origin; /* of the current version */
     bool has_joined, has_summary;
     struct account_with_customer_row joined; /* as emitted last; only if has_joined */
     struct account_summary_row summary;      /* as emitted last; only if has_summary */

@@ -4,6 +4,7 @@
 
 void customer_row_clear(struct customer_row *r) {
     timeline_clear(&r->timeline);
+    r->origin = (struct row_origin){0};
     totals_clear(&r->totals);
     customer_links_clear(&r->links);
     r->has_profile = false;
@@ -37,6 +38,12 @@ static bool ref_of(const struct version *current, struct customer_ref *ref) {
 
 bool customer_row_ref(const struct customer_row *r, struct customer_ref *ref) {
     return ref_of(timeline_current(&r->timeline), ref);
+}
+
+struct ref_origin customer_row_ref_origin(const struct customer_row *r) {
+    if (!r->origin.exists)
+        return (struct ref_origin){0};
+    return (struct ref_origin){r->origin, r->timeline.current.from, r->timeline.current.loaded_at};
 }
 
 /* --- the profile --- */
@@ -88,6 +95,7 @@ void customer_row_encode(const struct customer_row *r, struct buf *out) {
     avro_put_branch(out, r->has_profile);
     if (r->has_profile)
         put_profile(&r->profile, &r->totals, &customer, out);
+    row_origin_encode(&r->origin, out);
 }
 
 bool customer_row_decode(struct slice in, int64_t customer_id, struct customer_row *r) {
@@ -100,9 +108,10 @@ bool customer_row_decode_rest(struct slice in, int64_t customer_id, const struct
     struct customer_ref customer;
     bool has_totals;
     totals_clear(&r->totals);
+    r->origin = (struct row_origin){0};
     return ref_of(current, &customer) && avro_get_branch(&in, &has_totals) &&
            (!has_totals || totals_decode(&in, &r->totals)) &&
            customer_links_decode(&in, &r->links) && avro_get_branch(&in, &r->has_profile) &&
            (!r->has_profile || get_profile(&in, customer_id, &r->totals, &customer, &r->profile)) &&
-           in.n == 0;
+           (in.n == 0 || row_origin_decode(&in, &r->origin)) && in.n == 0;
 }

@@ -2,11 +2,13 @@
  * of the links, and its profile as it was emitted last. Avro binary by
  * schemas/internal/customer_row.avsc. Pure.
  *
- *   timeline | totals | links | profile       the three behind the timeline are the "tail"
+ *   timeline | totals | links | profile | origin      what is behind the timeline is the "tail"
  *
  * The profile nearly always follows from the current version and the totals. It is stored only
  * where it does not, so the tail is valid only with the current version of the timeline: it may be
- * copied as it is as long as that version stays. What is read back is exactly what was emitted. */
+ * copied as it is as long as that version stays. What is read back is exactly what was emitted.
+ *
+ * Rows of version 0.2 end before the origin, and are read as rows without one. */
 #ifndef STREAMER_TASK_CUSTOMER_ROW_H
 #define STREAMER_TASK_CUSTOMER_ROW_H
 
@@ -14,12 +16,14 @@
 #include "streamer/layers/marts/customer_profile.h"
 #include "streamer/layers/snapshots/history.h"
 #include "streamer/task/customer_links.h"
+#include "streamer/task/customer_ref.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct customer_row {
     struct timeline timeline;
+    struct row_origin origin;    /* of the current version */
     struct totals totals;        /* of all links */
     struct customer_links links; /* of most customers these are all links */
     bool has_profile;
@@ -35,6 +39,8 @@ int64_t customer_row_links_outside(const struct customer_row *r);
 /* Makes of the current version the ref that the customer's accounts are sent. Its name points to
  * where the timeline's does. False if the version's attributes are damaged. */
 bool customer_row_ref(const struct customer_row *r, struct customer_ref *ref);
+/* The origin that goes with that ref. */
+struct ref_origin customer_row_ref_origin(const struct customer_row *r);
 
 /* Appends the row to `out`. */
 void customer_row_encode(const struct customer_row *r, struct buf *out);

@@ -141,9 +141,9 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     } else if (was_current) {
         line->has_current = false;
     }
-    if (entity == ENTITY_ACCOUNT && (is_current || was_current))
-        env->account.origin =
-            is_current ? task_read_origin(headers.origin) : (struct row_origin){0};
+    if (is_current || was_current)
+        *task_row_origin(env, entity) =
+            is_current ? row_origin_read(headers.origin) : (struct row_origin){0};
     int64_t end = set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v, may_exist);
     int64_t newest = gone ? TIMESTAMP_NONE : is_current ? from : v.to;
     follow_newest(env, t, entity, id, line, newest,

@@ -13,25 +13,19 @@
 
 /* --- messages --- */
 
-/* Sends `row` with the key in env->message_key. */
-static void send_internal(struct task_env *env, enum topic topic, int32_t partition,
-                          const struct row_type *type, const void *row) {
-    buf_clear(&env->message);
-    buf_put_byte(&env->message, MESSAGE_FORMAT);
-    row_put_avro(type, row, &env->message);
-    task_send(env, topic, partition, buf_slice(&env->message_key), buf_slice(&env->message));
-}
-
-/* Tells the account tasks of a partition about the customer. ref == NULL: no account of that
- * partition belongs to the customer any more. */
+/* Tells the account tasks of a partition about the customer whose row is env->customer. ref ==
+ * NULL: no account of that partition belongs to the customer any more. */
 static void send_ref(struct task_env *env, int64_t customer_id, int32_t partition,
                      const struct customer_ref *ref) {
+    struct ref_origin origin = customer_row_ref_origin(&env->customer);
     buf_clear(&env->message_key);
     buf_put_int(&env->message_key, customer_id);
-    if (ref == NULL)
-        task_send(env, TOPIC_CUSTOMER_REFS, partition, buf_slice(&env->message_key), slice_null());
-    else
-        send_internal(env, TOPIC_CUSTOMER_REFS, partition, &customer_ref_type, ref);
+    buf_clear(&env->message);
+    buf_put_byte(&env->message, MESSAGE_FORMAT);
+    if (ref != NULL)
+        customer_ref_encode(ref, &origin, &env->message);
+    task_send(env, TOPIC_CUSTOMER_REFS, partition, buf_slice(&env->message_key),
+              ref != NULL ? buf_slice(&env->message) : slice_null());
 }
 
 /* Tells the customer's task about an account. link == NULL: the account does not belong to the
@@ -43,10 +37,12 @@ static void send_link(struct task_env *env, int64_t customer_id, struct slice ac
     int32_t partition = murmur2_partition(buf_slice(&env->message_key), env->partitions);
     buf_put_byte(&env->message_key, '|');
     buf_put_slice(&env->message_key, account_id);
-    if (link == NULL)
-        task_send(env, TOPIC_ACCOUNT_LINKS, partition, buf_slice(&env->message_key), slice_null());
-    else
-        send_internal(env, TOPIC_ACCOUNT_LINKS, partition, &account_link_type, link);
+    buf_clear(&env->message);
+    buf_put_byte(&env->message, MESSAGE_FORMAT);
+    if (link != NULL)
+        row_put_avro(&account_link_type, link, &env->message);
+    task_send(env, TOPIC_ACCOUNT_LINKS, partition, buf_slice(&env->message_key),
+              link != NULL ? buf_slice(&env->message) : slice_null());
 }
 
 /* To be called when the customer whose row is env->customer has another current version. */
@@ -71,7 +67,7 @@ static bool find_customer(struct task_env *env, struct task *t, int64_t customer
                           bool same_customer, struct customer_ref *ref) {
     const struct account_with_customer_row *joined = &env->account.joined;
     if (!same_customer || !env->account.has_joined || joined->customer_id != customer_id)
-        return task_load_ref(env, t, customer_id, &env->value, ref);
+        return task_load_ref(env, t, customer_id, &env->value, ref, NULL);
     *ref = (struct customer_ref){true, joined->customer_name, joined->has_loan_flag};
     return true;
 }
@@ -546,17 +542,16 @@ static struct slice refresh_listed(struct task_env *env, struct task *t, int64_t
 
 bool task_apply_ref(struct task_env *env, struct task *t, struct slice key, struct slice value) {
     int64_t customer_id;
-    struct slice body = slice_null(), in;
+    struct slice body = slice_null();
     struct customer_ref ref;
     if (!task_parse_customer_id(key, &customer_id) ||
         (value.p != NULL && !task_message_body(env->kv, TOPIC_CUSTOMER_REFS, value, &body))) {
         task_damaged(env->kv, FAMILY_CUSTOMER_REFS);
         return true;
     }
-    in = body;
     if (!store_ref(env, t, customer_id, body))
         return true;
-    if (!row_get_avro(&customer_ref_type, &in, &ref)) {
+    if (!customer_ref_decode(body, &ref, NULL)) {
         task_damaged(env->kv, FAMILY_CUSTOMER_REFS);
         return true;
     }

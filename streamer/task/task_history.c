@@ -361,14 +361,15 @@ void task_write_versions(struct task_env *env, struct task *t, const struct even
                          const struct timeline *line) {
     const struct history *h = &env->history;
     size_t carrier = carrier_of(env, line);
-    if (e->entity == ENTITY_ACCOUNT && !line->has_current)
-        env->account.origin = (struct row_origin){0};
+    struct row_origin *origin = task_row_origin(env, e->entity);
+    if (!line->has_current)
+        *origin = (struct row_origin){0};
     if (carrier < h->change_count)
         task_put_position_header(&line->memory, &env->position_header);
     for (size_t i = 0; i < h->change_count && !kv_failed(env->kv); i++) {
         store_version(env, t, e, &h->changes[i]);
-        if (e->entity == ENTITY_ACCOUNT && h->changes[i].after == VERSION_CURRENT)
-            env->account.origin = origin_of(env);
+        if (h->changes[i].after == VERSION_CURRENT)
+            *origin = origin_of(env);
         emit_version(env, t, e, &h->changes[i],
                      i == carrier ? buf_slice(&env->position_header) : slice_null());
     }

@@ -3,7 +3,6 @@
 #include "streamer/task/task_marts.h"
 
 #include "state/keys.h"
-#include "streamer/base/decimal.h"
 #include "streamer/layers/intermediate/join.h"
 #include "streamer/layers/marts/account_summary.h"
 #include "streamer/task/task_history.h"
@@ -47,19 +46,6 @@ void task_set_origin(struct task_env *env, const char *topic, int32_t partition,
 void task_set_origin_text(struct task_env *env, struct slice text) {
     env->origin.topic = env->origin.place_topic = NULL;
     buf_set(&env->origin.text, text);
-}
-
-struct row_origin task_read_origin(struct slice header) {
-    struct row_origin o = {0};
-    const char *at = header.n > 0 ? memrchr(header.p, '@', header.n) : NULL;
-    const char *slash = at != NULL ? memrchr(header.p, '/', (size_t)(at - header.p)) : NULL;
-    if (slash == NULL)
-        return o;
-    struct slice offset = slice_of(at + 1, header.n - (size_t)(at + 1 - header.p));
-    o.exists = decimal_parse_integer(slice_of(slash + 1, (size_t)(at - slash) - 1), &o.partition) ==
-                   DECIMAL_OK &&
-               decimal_parse_integer(offset, &o.offset) == DECIMAL_OK;
-    return o.exists ? o : (struct row_origin){0};
 }
 
 /* Whether the ref in work is the answer to a link: then a record of an account is its origin. */
@@ -122,12 +108,12 @@ static bool emit_changed(struct task_env *env, struct task *t, enum topic topic,
 /* --- intermediate and marts --- */
 
 bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,
-                   struct customer_ref *ref) {
+                   struct customer_ref *ref, struct ref_origin *origin) {
     struct slice body;
     key_customer(&env->key, t->partition, customer_id);
     if (!task_get(env, FAMILY_CUSTOMER_REFS, buf_slice(&env->key), value, &body))
         return false;
-    if (row_get_avro(&customer_ref_type, &body, ref))
+    if (customer_ref_decode(body, ref, origin))
         return true;
     task_damaged(env->kv, FAMILY_CUSTOMER_REFS);
     return false;
@@ -316,7 +302,7 @@ static void refresh_account(struct task_env *env, struct task *t, struct slice i
     if (!env->account.timeline.has_current ||
         !task_decode_account(env, env->account.timeline.current.attributes, &account))
         return;
-    bool known = task_load_ref(env, t, account.customer_id, &env->value, &customer);
+    bool known = task_load_ref(env, t, account.customer_id, &env->value, &customer, NULL);
     if (task_refresh_account(env, t, id, &account, known ? &customer : NULL))
         task_save_account(env, t, id);
 }

@@ -13,13 +13,11 @@ void task_send(struct task_env *env, enum topic topic, int32_t partition, struct
 void task_send_with_position(struct task_env *env, enum topic topic, int32_t partition,
                              struct slice key, struct slice value, struct slice position);
 
-/* Reads the record that the header SINK_SOURCE_HEADER of a history row names, if it names one. */
-struct row_origin task_read_origin(struct slice header);
-
 /* Loads the customer's ref: the customer as the tasks of its accounts know it. Its name points into
- * `value`. False: there is no ref, or it cannot be read (sticky error). */
+ * `value`. origin == NULL: it is not wanted. False: there is no ref, or it cannot be read (sticky
+ * error). */
 bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,
-                   struct customer_ref *ref);
+                   struct customer_ref *ref, struct ref_origin *origin);
 /* The customer whose row is env->customer, in the form of a ref. */
 struct customer_ref task_current_customer(struct task_env *env);
 

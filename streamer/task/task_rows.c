@@ -365,6 +365,10 @@ void task_save_timeline(struct task_env *env, struct task *t, enum entity entity
     count_outdated(env, t, entity);
 }
 
+struct row_origin *task_row_origin(struct task_env *env, enum entity entity) {
+    return entity == ENTITY_ACCOUNT ? &env->account.origin : &env->customer.origin;
+}
+
 bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a) {
     if (account_attributes_decode(in, a))
         return true;

@@ -62,6 +62,8 @@ struct timeline *task_load_timeline(struct task_env *env, const struct task *t, 
 void task_load_rest(struct task_env *env, enum entity entity, struct slice id,
                     const struct version *current);
 void task_save_timeline(struct task_env *env, struct task *t, enum entity entity, struct slice id);
+/* The origin in the row of that entity that is loaded. */
+struct row_origin *task_row_origin(struct task_env *env, enum entity entity);
 /* Decodes the attributes of an account's version. False with the sticky error: they are damaged. */
 bool task_decode_account(struct task_env *env, struct slice in, struct account_attributes *a);
 

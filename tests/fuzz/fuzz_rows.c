@@ -16,7 +16,7 @@
 static const struct row_type *const types[] = {
     &customer_history_type, &account_history_type,  &account_with_customer_type,
     &account_summary_type,  &customer_profile_type, &customer_attributes_type,
-    &account_link_type,     &customer_ref_type,
+    &account_link_type,
 };
 
 /* What was read is written, and read again. */

@@ -30,6 +30,7 @@ void cluster_init(struct cluster *c, int32_t n) {
         .writer = &c->writer,
         .rates = &c->rates,
         .topics = topics,
+        .origin = {.is_told = true},
         .order_options = {.late_window_ms = CLUSTER_WINDOW_MS,
                           .future_window_ms = CLUSTER_FUTURE_MS},
         .confirmations_max = 1000,
@@ -146,7 +147,13 @@ struct event end_event(enum entity entity, enum change_kind kind, const char *id
                           .loaded_at_ms = kind == CHANGE_DELETE ? at + 7 : at};
 }
 
+void cluster_set_origin(struct cluster *c, const struct event *e) {
+    enum topic topic = e->entity == ENTITY_ACCOUNT ? TOPIC_ACCOUNTS : TOPIC_CUSTOMERS;
+    task_set_origin(&c->env, topics[topic], e->source_partition, e->source_offset);
+}
+
 bool cluster_apply(struct cluster *c, const struct event *e) {
+    cluster_set_origin(c, e);
     return task_apply_event(&c->env, &c->tasks[murmur2_partition(e->id, c->n)], e, &c->why);
 }
 
@@ -169,6 +176,7 @@ bool cluster_consume(struct cluster *c, enum topic topic, int32_t partition) {
     assert_true(l->consumed < l->count);
     const struct message *m = &l->messages[l->consumed];
     bool done = true;
+    task_set_origin_text(&c->env, message_header(m, SINK_SOURCE_HEADER));
     if (topic == TOPIC_ACCOUNT_LINKS)
         task_apply_link(&c->env, &c->tasks[partition], message_key(m), message_value(m));
     else

@@ -41,6 +41,8 @@ void cluster_append(struct cluster *c, const struct message *m);
 /* Undoes all since the last commit. */
 void cluster_rollback(struct cluster *c);
 
+/* Says that the record of this event causes what is processed next. cluster_apply does so. */
+void cluster_set_origin(struct cluster *c, const struct event *e);
 /* Processes an event in the task that owns its id. False: it must be quarantined. */
 bool cluster_apply(struct cluster *c, const struct event *e);
 struct event customer_event(const char *id, int64_t at, const char *name, bool has_loan);

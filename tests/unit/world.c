@@ -309,6 +309,7 @@ static void end_fan_outs(struct cluster *c) {
 static void apply_truncate(struct world *w, const struct event *e) {
     struct cluster *c = &w->cluster;
     end_fan_outs(c);
+    cluster_set_origin(c, e);
     for (int32_t p = 0; p < c->n; p++)
         while (!task_apply_truncate(&c->env, &c->tasks[p], e))
             cluster_commit(c);
@@ -351,6 +352,7 @@ void world_event(struct world *w) {
         apply_truncate(w, &c.event);
     } else if (c.record.kind == ORDER_REJECTED) {
         struct reason why = {.code = REASON_INVALID_BALANCE};
+        cluster_set_origin(cluster, &c.event);
         task_reject_event(&cluster->env, &cluster->tasks[murmur2_partition(c.event.id, cluster->n)],
                           &c.event, &why);
     } else {

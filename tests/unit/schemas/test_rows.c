@@ -12,7 +12,7 @@
 static const struct row_type *const types[] = {
     &customer_history_type, &account_history_type,  &account_with_customer_type,
     &account_summary_type,  &customer_profile_type, &customer_attributes_type,
-    &account_link_type,     &customer_ref_type,
+    &account_link_type,
 };
 
 /* A row of any type. */
@@ -24,7 +24,6 @@ union any_row {
     struct customer_profile_row customer_profile;
     struct customer_attributes customer_attributes;
     struct account_link account_link;
-    struct customer_ref customer_ref;
 };
 
 /* --- schemas --- */

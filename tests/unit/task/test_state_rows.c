@@ -193,6 +193,25 @@ static void assert_same_timelines(const struct timeline *a, const struct timelin
     assert_same_memory(&a->memory, &b->memory);
 }
 
+static struct row_origin any_origin(struct rng *r) {
+    return rng_chance(r, 60) ? (struct row_origin){true, rng_any(r), rng_any(r)}
+                             : (struct row_origin){0};
+}
+
+/* Returns the branch of the union. */
+static avro_value_t peer_set_origin(const avro_value_t *row, const struct row_origin *o) {
+    avro_value_t v = set_branch(row, "origin", o->exists);
+    if (o->exists) {
+        set_long(&v, "partition", o->partition);
+        set_long(&v, "offset", o->offset);
+    }
+    return v;
+}
+
+static void assert_same_origins(const struct row_origin *a, const struct row_origin *b) {
+    assert_true(a->exists == b->exists && a->partition == b->partition && a->offset == b->offset);
+}
+
 /* An account's row whose fields follow from the current version, or do not. */
 struct account_case {
     struct account_row row;
@@ -268,7 +287,7 @@ static void fill_account(struct account_case *c, struct rng *r, struct buf *attr
     fill_timeline(&c->row.timeline, r, buf_slice(attributes), c->positions);
     c->row.has_joined = rng_chance(r, 70);
     c->row.has_summary = rng_chance(r, 70);
-    c->row.origin = (struct row_origin){rng_chance(r, 60), rng_any(r), rng_any(r)};
+    c->row.origin = any_origin(r);
     fill_joined(c, r);
     fill_summary(c, r);
 }
@@ -304,11 +323,7 @@ static void peer_set_account(struct peer *p, const struct account_case *c) {
             set_long(&own, "new_balance_amount", r->summary.new_balance_amount);
         }
     }
-    v = set_branch(&p->value, "origin", r->origin.exists);
-    if (r->origin.exists) {
-        set_long(&v, "partition", r->origin.partition);
-        set_long(&v, "offset", r->origin.offset);
-    }
+    (void)peer_set_origin(&p->value, &r->origin);
 }
 
 static void assert_same_accounts(const struct account_row *a, const struct account_row *b) {
@@ -319,10 +334,7 @@ static void assert_same_accounts(const struct account_row *a, const struct accou
         assert_same_rows(&account_with_customer_type, &a->joined, &b->joined);
     if (a->has_summary)
         assert_same_rows(&account_summary_type, &a->summary, &b->summary);
-    assert_int_equal(a->origin.exists, b->origin.exists);
-    if (a->origin.exists)
-        assert_true(a->origin.partition == b->origin.partition &&
-                    a->origin.offset == b->origin.offset);
+    assert_same_origins(&a->origin, &b->origin);
 }
 
 /* The row is encoded as avro-c encodes it, and decoded as it was, also if the current version that
@@ -495,6 +507,7 @@ static void fill_customer(struct customer_case *c, struct rng *r, struct buf *at
     fill_totals(&c->row.totals, r);
     fill_links(c, r);
     c->row.has_profile = rng_chance(r, 70);
+    c->row.origin = any_origin(r);
     fill_profile(c, r);
 }
 
@@ -532,6 +545,7 @@ static void peer_set_customer(struct peer *p, const struct customer_case *c) {
         set_long(&item, "balance_amount", c->links[i].balance_amount);
         set_account_type(&item, c->links[i].account_type);
     }
+    (void)peer_set_origin(&p->value, &r->origin);
     avro_value_t v = set_branch(&p->value, "profile", r->has_profile);
     if (!r->has_profile)
         return;
@@ -562,6 +576,7 @@ static void assert_same_customers(const struct customer_row *a, const struct cus
     assert_int_equal(a->has_profile, b->has_profile);
     if (a->has_profile)
         assert_same_rows(&customer_profile_type, &a->profile, &b->profile);
+    assert_same_origins(&a->origin, &b->origin);
 }
 
 static void test_state_rows__customer(void **state) {
@@ -605,6 +620,97 @@ static void test_state_rows__customer(void **state) {
     peer_free(peer);
 }
 
+/* A row of version 0.2 ends before the origin. */
+static void test_state_rows__customer_of_version_0_2(void **state) {
+    (void)state;
+    struct rng r = rng_seeded(15);
+    struct confirmation confirmations[CONFIRMATIONS_MAX];
+    struct totals_partition partitions[CUSTOMER_PARTITIONS_MAX];
+    struct customer_case c = {.row = {.timeline = {.confirmations = confirmations},
+                                      .totals = {.partitions = partitions}}};
+    struct customer_row back = {0};
+    struct buf bytes = {0}, attributes = {0};
+    for (int k = 0; k < 500; k++) {
+        fill_customer(&c, &r, &attributes);
+        c.row.origin = (struct row_origin){0};
+        buf_clear(&bytes);
+        customer_row_encode(&c.row, &bytes);
+        back.origin = (struct row_origin){true, 1, 1};
+        assert_true(customer_row_decode(slice_of(bytes.p, bytes.n - 1), -7, &back));
+        assert_same_customers(&c.row, &back);
+    }
+    customer_row_release(&back);
+    buf_release(&bytes);
+    buf_release(&attributes);
+    buf_release(&c.bytes[0]);
+    buf_release(&c.bytes[1]);
+    buf_release(&c.positions[0]);
+    buf_release(&c.positions[1]);
+}
+
+static void assert_same_refs(const struct customer_ref *a, const struct customer_ref *b) {
+    assert_true(a->known == b->known && a->has_loan_flag == b->has_loan_flag);
+    assert_true(slice_eq(a->customer_name, b->customer_name));
+}
+
+/* Without its origin the value is as version 0.2 wrote it. Cut anywhere else, it is no value. */
+static void check_parts_of_ref(struct slice bytes, size_t without_origin,
+                               const struct customer_ref *ref) {
+    struct customer_ref back;
+    struct ref_origin origin;
+    for (size_t n = 0; n < bytes.n; n++) {
+        char *part = mem_alloc(n);
+        memcpy(part, bytes.p, n);
+        bool ok = customer_ref_decode(slice_of(part, n), &back, &origin);
+        assert_int_equal(ok, n == without_origin);
+        if (ok) {
+            assert_same_refs(ref, &back);
+            assert_false(origin.record.exists);
+        }
+        free(part);
+    }
+}
+
+static void test_state_rows__ref(void **state) {
+    (void)state;
+    struct peer *peer = peer_new("customer_ref");
+    struct rng r = rng_seeded(16);
+    struct buf bytes = {0};
+    for (int k = 0; k < 2000; k++) {
+        struct customer_ref back, ref = {rng_chance(&r, 70), nasty_text(&r), rng_chance(&r, 50)};
+        struct ref_origin origin_back, origin = {.record = any_origin(&r)};
+        if (origin.record.exists) {
+            origin.valid_from_at = rng_any(&r);
+            origin.loaded_at = rng_any(&r);
+        }
+        buf_clear(&bytes);
+        customer_ref_encode(&ref, &origin, &bytes);
+        assert_int_equal(avro_value_reset(&peer->value), 0);
+        set_bool(&peer->value, "known", ref.known);
+        avro_value_t name = member(&peer->value, "customer_name");
+        set_text(&name, ref.customer_name);
+        set_bool(&peer->value, "has_loan_flag", ref.has_loan_flag);
+        avro_value_t v = peer_set_origin(&peer->value, &origin.record);
+        if (origin.record.exists) {
+            set_long(&v, "valid_from_at", origin.valid_from_at);
+            set_long(&v, "loaded_after", minus(origin.loaded_at, origin.valid_from_at));
+        }
+        assert_bytes_equal("customer_ref", buf_slice(&bytes), peer_encode(peer));
+        assert_true(customer_ref_decode(buf_slice(&bytes), &back, &origin_back));
+        assert_same_refs(&ref, &back);
+        assert_same_origins(&origin.record, &origin_back.record);
+        assert_true(origin.valid_from_at == origin_back.valid_from_at &&
+                    origin.loaded_at == origin_back.loaded_at);
+        struct buf old = {0};
+        avro_put_bytes(&old, ref.customer_name);
+        if (bytes.n < 200)
+            check_parts_of_ref(buf_slice(&bytes), 2 + old.n, &ref);
+        buf_release(&old);
+    }
+    buf_release(&bytes);
+    peer_free(peer);
+}
+
 /* A row that can be read can be written. The copy has exactly its size, so that sanitizers see a
  * read behind its end. */
 static void decode_both(struct slice bytes, struct account_row *a, struct customer_row *c) {
@@ -630,9 +736,10 @@ static void test_state_rows__damaged_rows(void **state) {
                                       .totals = {.partitions = partitions}}};
     struct account_row account = {0};
     struct customer_row customer = {0};
-    struct buf bytes = {0}, attributes = {0};
+    struct buf bytes = {0}, attributes = {0}, origin = {0};
     for (int k = 0; k < 1000; k++) {
         buf_clear(&bytes);
+        buf_clear(&origin);
         bool is_account = k % 2 == 0;
         if (is_account) {
             fill_account(&a, &r, &attributes);
@@ -640,13 +747,14 @@ static void test_state_rows__damaged_rows(void **state) {
         } else {
             fill_customer(&c, &r, &attributes);
             customer_row_encode(&c.row, &bytes);
+            row_origin_encode(&c.row.origin, &origin);
         }
         for (size_t n = 0; n < bytes.n && n < 300; n++) {
             struct slice part = slice_of(bytes.p, n);
             if (is_account)
                 assert_false(account_row_decode(part, slice_str("A"), &account));
-            else
-                assert_false(customer_row_decode(part, 7, &customer));
+            else /* version 0.2 wrote no origin */
+                assert_int_equal(customer_row_decode(part, 7, &customer), n == bytes.n - origin.n);
         }
         decode_both(buf_slice(&bytes), &account, &customer);
         for (int i = 0; i < 20 && bytes.n > 0; i++) {
@@ -672,6 +780,7 @@ static void test_state_rows__damaged_rows(void **state) {
     buf_release(&c.positions[1]);
     buf_release(&bytes);
     buf_release(&attributes);
+    buf_release(&origin);
 }
 
 /* What the confirmations topic remembers of an id. */
@@ -774,6 +883,8 @@ int main(void) {
         cmocka_unit_test(test_state_rows__account),
         cmocka_unit_test(test_state_rows__attributes_and_links),
         cmocka_unit_test(test_state_rows__customer),
+        cmocka_unit_test(test_state_rows__customer_of_version_0_2),
+        cmocka_unit_test(test_state_rows__ref),
         cmocka_unit_test(test_state_rows__damaged_rows),
         cmocka_unit_test(test_state_rows__id_memory),
         cmocka_unit_test(test_state_rows__confirmation),
