@@ -17,6 +17,7 @@
 struct history_headers {
     struct slice position; /* TASK_POSITION_HEADER */
     struct slice origin;   /* SINK_SOURCE_HEADER */
+    struct slice split;    /* TASK_SPLIT_HEADER */
 };
 
 struct sink_header {

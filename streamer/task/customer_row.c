@@ -41,7 +41,7 @@ bool customer_row_ref(const struct customer_row *r, struct customer_ref *ref) {
 }
 
 struct ref_origin customer_row_ref_origin(const struct customer_row *r) {
-    if (!r->origin.exists)
+    if (!r->origin.exists || r->origin.is_split)
         return (struct ref_origin){0};
     return (struct ref_origin){r->origin, r->timeline.current.from, r->timeline.current.loaded_at};
 }

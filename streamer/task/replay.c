@@ -143,7 +143,7 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     }
     if (is_current || was_current)
         *task_row_origin(env, entity) =
-            is_current ? row_origin_read(headers.origin) : (struct row_origin){0};
+            is_current ? row_origin_read(headers) : (struct row_origin){0};
     int64_t end = set_closed(env, t, entity, id, from, gone || is_current ? NULL : &v, may_exist);
     int64_t newest = gone ? TIMESTAMP_NONE : is_current ? from : v.to;
     follow_newest(env, t, entity, id, line, newest,

@@ -35,11 +35,13 @@ struct slice replay_buffer_value(const struct replay_buffer *s, size_t i) {
 struct history_headers replay_buffer_headers(const struct replay_buffer *s, size_t i) {
     const struct replay_message *m = &s->messages[i];
     const char *p = buf_slice(&s->bytes).p + m->at + m->key_n + m->value_n;
-    struct history_headers headers = {slice_null(), slice_null()};
+    struct history_headers headers = {slice_null(), slice_null(), slice_null()};
     if (m->position_n > 0)
         headers.position = slice_of(p, m->position_n);
     if (m->origin_n > 0)
         headers.origin = slice_of(p + m->position_n, m->origin_n);
+    if (m->split_n > 0)
+        headers.split = slice_of(p + m->position_n + m->origin_n, m->split_n);
     return headers;
 }
 
@@ -83,6 +85,7 @@ void replay_buffer_put(struct replay_buffer *s, enum topic topic, bool ahead, st
                                            .value_n = (uint32_t)value.n,
                                            .position_n = (uint32_t)headers.position.n,
                                            .origin_n = (uint32_t)headers.origin.n,
+                                           .split_n = (uint32_t)headers.split.n,
                                            .hash = (uint32_t)murmur2(key) + (uint32_t)topic,
                                            .topic = (uint8_t)topic,
                                            .has_key = key.p != NULL,
@@ -92,6 +95,7 @@ void replay_buffer_put(struct replay_buffer *s, enum topic topic, bool ahead, st
     buf_put_slice(&s->bytes, value);
     buf_put_slice(&s->bytes, headers.position);
     buf_put_slice(&s->bytes, headers.origin);
+    buf_put_slice(&s->bytes, headers.split);
     uint32_t *slot = find_slot(s, s->count - 1);
     if (*slot != 0)
         s->messages[*slot - 1].replaced = true;

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 struct replay_message {
-    size_t at; /* where it begins in `bytes`: key | value | position header | origin header */
-    uint32_t key_n, value_n, position_n, origin_n;
+    size_t at; /* where it begins in `bytes`: key | value | the three headers of a history row */
+    uint32_t key_n, value_n, position_n, origin_n, split_n;
     uint32_t hash;
     uint8_t topic;
     bool has_key, has_value;

@@ -303,7 +303,8 @@ static bool put_version(struct task_env *env, const struct event *e, const struc
 /* Emits the history row of a change, or its tombstone. `position`: the value of the position
  * header, or empty. */
 static void emit_version(struct task_env *env, struct task *t, const struct event *e,
-                         const struct version_change *change, struct slice position) {
+                         const struct version_change *change, struct slice position,
+                         bool is_split) {
     const struct version *v = &change->version;
     enum topic topic = entity_map(e->entity)->history_topic;
     struct slice value = slice_null();
@@ -313,8 +314,8 @@ static void emit_version(struct task_env *env, struct task *t, const struct even
             return;
         value = buf_slice(&env->message);
     }
-    task_send_with_position(env, topic, t->partition, buf_slice(&env->message_key), value,
-                            position);
+    task_send_version(env, topic, t->partition, buf_slice(&env->message_key), value, position,
+                      is_split);
 }
 
 /* Stores a change. Closed versions have rows of their own; the current one is part of the timeline,
@@ -350,11 +351,12 @@ bool task_versions_carry_position(const struct task_env *env, const struct timel
     return carrier_of(env, line) < env->history.change_count;
 }
 
-static struct row_origin origin_of(const struct task_env *env) {
+/* The origin of a version that the event in work has made the current one. */
+static struct row_origin origin_of(const struct task_env *env, const struct version *v) {
     const struct task_origin *o = &env->origin;
     if (!o->is_told || o->topic == NULL)
         return (struct row_origin){0};
-    return (struct row_origin){true, o->partition, o->offset};
+    return (struct row_origin){true, v->from != env->history.opens_at, o->partition, o->offset};
 }
 
 void task_write_versions(struct task_env *env, struct task *t, const struct event *e,
@@ -368,10 +370,12 @@ void task_write_versions(struct task_env *env, struct task *t, const struct even
         task_put_position_header(&line->memory, &env->position_header);
     for (size_t i = 0; i < h->change_count && !kv_failed(env->kv); i++) {
         store_version(env, t, e, &h->changes[i]);
-        if (h->changes[i].after == VERSION_CURRENT)
-            *origin = origin_of(env);
+        bool is_current = h->changes[i].after == VERSION_CURRENT;
+        if (is_current)
+            *origin = origin_of(env, &h->changes[i].version);
         emit_version(env, t, e, &h->changes[i],
-                     i == carrier ? buf_slice(&env->position_header) : slice_null());
+                     i == carrier ? buf_slice(&env->position_header) : slice_null(),
+                     is_current && origin->is_split);
     }
 }
 

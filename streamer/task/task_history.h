@@ -32,6 +32,11 @@ void task_put_position_header(const struct order_memory *m, struct buf *out);
  * memory's slices point into the header. */
 bool task_get_position_header(struct slice header, struct order_memory *m);
 
+/* Header of a history row of a current version that the record of SINK_SOURCE_HEADER did not open.
+ * The version begins with an earlier record, and a late event or an end has split it off the
+ * version before it. The value is "1". */
+#define TASK_SPLIT_HEADER "streamer.split"
+
 /* Reads the neighbours of `at` (history.h) into env->neighbours. Their attributes point into
  * env->version_bytes or the timeline. */
 void task_load_neighbours(struct task_env *env, struct task *t, enum entity entity, struct slice id,

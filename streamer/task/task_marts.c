@@ -56,9 +56,9 @@ static bool is_answer(const struct task_env *env) {
            text.p[topic.n] == '/';
 }
 
-void task_send_with_position(struct task_env *env, enum topic topic, int32_t partition,
-                             struct slice key, struct slice value, struct slice position) {
-    struct sink_header headers[2];
+void task_send_version(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
+                       struct slice value, struct slice position, bool is_split) {
+    struct sink_header headers[3];
     size_t count = 0;
     if (env->origin.is_told && topic != TOPIC_CONFIRMATIONS) {
         struct slice origin = origin_text(&env->origin);
@@ -67,6 +67,8 @@ void task_send_with_position(struct task_env *env, enum topic topic, int32_t par
     }
     if (position.n > 0)
         headers[count++] = (struct sink_header){TASK_POSITION_HEADER, position};
+    if (is_split)
+        headers[count++] = (struct sink_header){TASK_SPLIT_HEADER, slice_str("1")};
     struct sink_message m = {.topic = topic,
                              .partition = partition,
                              .key = key,
@@ -79,7 +81,7 @@ void task_send_with_position(struct task_env *env, enum topic topic, int32_t par
 
 void task_send(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
                struct slice value) {
-    task_send_with_position(env, topic, partition, key, value, slice_null());
+    task_send_version(env, topic, partition, key, value, slice_null(), false);
 }
 
 /* Emits a row of a mart or of the join if its content differs from that of the last one, which is

@@ -9,9 +9,10 @@
 /* Sends a message; value.p == NULL: a tombstone. */
 void task_send(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
                struct slice value);
-/* Sends a message with the header TASK_POSITION_HEADER, unless `position` is empty. */
-void task_send_with_position(struct task_env *env, enum topic topic, int32_t partition,
-                             struct slice key, struct slice value, struct slice position);
+/* The same for a history row. It has the header TASK_POSITION_HEADER, unless `position` is empty;
+ * and if `is_split`, TASK_SPLIT_HEADER. */
+void task_send_version(struct task_env *env, enum topic topic, int32_t partition, struct slice key,
+                       struct slice value, struct slice position, bool is_split);
 
 /* Loads the customer's ref: the customer as the tasks of its accounts know it. Its name points into
  * `value`. origin == NULL: it is not wanted. False: there is no ref, or it cannot be read (sticky

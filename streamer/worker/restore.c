@@ -285,7 +285,8 @@ static bool take_message(struct restore *r, const rd_kafka_message_t *m, struct 
                  m->key != NULL ? slice_of(m->key, m->key_len) : slice_null(),
                  m->payload != NULL ? slice_of(m->payload, m->len) : slice_null(),
                  (struct history_headers){worker_kafka_header(headers, TASK_POSITION_HEADER),
-                                          worker_kafka_header(headers, SINK_SOURCE_HEADER)})) {
+                                          worker_kafka_header(headers, SINK_SOURCE_HEADER),
+                                          worker_kafka_header(headers, TASK_SPLIT_HEADER)})) {
         metric_add(&r->metrics->restored_records, 1);
         show_restored(r, r->current->task);
         r->replayed++;

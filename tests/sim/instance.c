@@ -326,7 +326,8 @@ static void replay_topic(struct catchup *c, struct replay_buffer *buffer, const 
             c, buffer, topic, at, buf_slice(&r->key),
             r->has_value ? buf_slice(&r->value) : slice_null(),
             (struct history_headers){worker_kafka_header(r->headers, TASK_POSITION_HEADER),
-                                     worker_kafka_header(r->headers, SINK_SOURCE_HEADER)});
+                                     worker_kafka_header(r->headers, SINK_SOURCE_HEADER),
+                                     worker_kafka_header(r->headers, TASK_SPLIT_HEADER)});
     }
 }
 

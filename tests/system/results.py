@@ -34,7 +34,8 @@ ENTITY_OF = {"customer_history": "customers", "account_history": "accounts"}
 QUARANTINE_HEADERS = tuple(
     f"quarantine.{name}" for name in ("code", "reason", "topic", "partition", "offset", "at")
 )
-ID_HEADER, SOURCE_HEADER, POSITION_HEADER = "quarantine.id", "streamer.source", "streamer.position"
+ID_HEADER, SOURCE_HEADER = "quarantine.id", "streamer.source"
+POSITION_HEADER, SPLIT_HEADER = "streamer.position", "streamer.split"
 NO_KNOWN_FIELD = " (no known field is there, but: "
 SHOWN = 5
 
@@ -227,8 +228,8 @@ def check_calculated_at(topic: str, messages: Iterable[Message]) -> list[str]:
 def check_sources(
     topic: str, messages: Iterable[Message], records: Mapping[Place, InputRecord]
 ) -> list[str]:
-    """streamer.source names an input record that can have caused the message; streamer.position is
-    in histories only.
+    """streamer.source names an input record that can have caused the message; streamer.position and
+    streamer.split are in histories only.
 
     An account's record causes rows of that account and the profile, a customer's rows of the
     customer. A truncate has no id.
@@ -256,10 +257,14 @@ def check_sources(
 
 
 def check_other_headers(topic: str, m: Message, names: list[str]) -> str | None:
-    if names == [] or (names == [POSITION_HEADER] and topic in HISTORIES and m.value is not None):
-        position = dict(m.headers).get(POSITION_HEADER, b"0:0:x") or b""
-        return None if _POSITION.match(position.decode()) else "bad position"
-    return "unexpected headers"
+    if names == []:
+        return None
+    if topic not in HISTORIES or m.value is None or len(names) != len(set(names)):
+        return "unexpected headers"
+    if not set(names) <= {POSITION_HEADER, SPLIT_HEADER}:
+        return "unexpected headers"
+    position = dict(m.headers).get(POSITION_HEADER, b"0:0:x") or b""
+    return None if _POSITION.match(position.decode()) else "bad position"
 
 
 def check_source(

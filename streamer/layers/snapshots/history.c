@@ -237,6 +237,7 @@ void history_apply(struct history *h, struct timeline *t, const struct neighbour
                    const struct history_event *e) {
     h->change_count = h->confirmation_count = 0;
     h->happened = true;
+    h->opens_at = e->deleted ? TIMESTAMP_NONE : e->at;
     if (history_needs_neighbours(t, e))
         insert(h, t, n, e);
     else if (is_known(t, e))

@@ -69,7 +69,8 @@ struct history {
     size_t change_count;
     struct confirmation_change confirmations[HISTORY_MOMENTS + NEIGHBOUR_CONFIRMATIONS];
     size_t confirmation_count;
-    bool happened; /* false: this very event was known, so the timeline has not changed */
+    bool happened;    /* false: this very event was known, so the timeline has not changed */
+    int64_t opens_at; /* a version that begins then was opened by the event; TIMESTAMP_NONE: none */
 };
 
 /* Whether history_apply needs the event's neighbours, because the event is late or a tie. */

@@ -140,7 +140,7 @@ static void replay(struct rig *g, const char *release, struct memory *memory) {
             env, &g->tasks[m.partition], m.topic, buf_slice(&m.key),
             m.has_value ? buf_slice(&m.value) : slice_null(),
             (struct history_headers){m.position.n > 0 ? buf_slice(&m.position) : slice_null(),
-                                     buf_slice(&m.source)});
+                                     buf_slice(&m.source), slice_null()});
         if (kv_failed(env->kv))
             fail_msg("%s", env->kv->err.text);
         if (m.row.n > 0)

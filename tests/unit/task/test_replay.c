@@ -19,7 +19,8 @@ static struct world world;
 
 static struct history_headers headers_of(const struct message *m) {
     return (struct history_headers){message_header(m, TASK_POSITION_HEADER),
-                                    message_header(m, SINK_SOURCE_HEADER)};
+                                    message_header(m, SINK_SOURCE_HEADER),
+                                    message_header(m, TASK_SPLIT_HEADER)};
 }
 
 /* The state of a task at some moment, and its position in each log. */
@@ -221,6 +222,24 @@ static void assert_same_text(struct buf *live, struct buf *replayed, const char 
     buf_clear(replayed);
 }
 
+/* Those of the accounts are compared with the bytes of their rows. */
+static void put_origins_of_customers(struct kv *kv, int32_t partition, struct buf *out) {
+    struct buf prefix = {0};
+    struct customer_row r = {0};
+    key_partition(&prefix, partition);
+    struct kv_cursor *c = kv_cursor(kv, FAMILY_CUSTOMERS);
+    for (cursor_seek(c, buf_slice(&prefix)); cursor_in(c, buf_slice(&prefix)); cursor_next(c)) {
+        int64_t id = key_customer_id(cursor_key(c));
+        struct slice value = cursor_value(c);
+        assert_true(customer_row_decode(slice_of(value.p + 1, value.n - 1), id, &r));
+        buf_printf(out, "%lld: %d %d %lld@%lld\n", (long long)id, r.origin.exists,
+                   r.origin.is_split, (long long)r.origin.partition, (long long)r.origin.offset);
+    }
+    cursor_free(c);
+    customer_row_release(&r);
+    buf_release(&prefix);
+}
+
 static void assert_same_state(const struct cluster *c, struct memory *replayed,
                               const struct task *t) {
     struct kv *live = memory_kv(c->memory), *other = memory_kv(replayed);
@@ -246,6 +265,9 @@ static void assert_same_state(const struct cluster *c, struct memory *replayed,
         (void)put_part(other, t->partition, (enum part)part, &b);
         assert_same_text(&a, &b, part_name((enum part)part), t->partition);
     }
+    put_origins_of_customers(live, t->partition, &a);
+    put_origins_of_customers(other, t->partition, &b);
+    assert_same_text(&a, &b, "origins of customers", t->partition);
     assert_int_equal(t->meta.current_accounts, expected->current_accounts);
     assert_int_equal(t->meta.joined_accounts, expected->joined_accounts);
     assert_int_equal(t->meta.summaries, expected->summaries);

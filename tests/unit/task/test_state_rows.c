@@ -194,8 +194,9 @@ static void assert_same_timelines(const struct timeline *a, const struct timelin
 }
 
 static struct row_origin any_origin(struct rng *r) {
-    return rng_chance(r, 60) ? (struct row_origin){true, rng_any(r), rng_any(r)}
-                             : (struct row_origin){0};
+    return rng_chance(r, 60)
+               ? (struct row_origin){true, rng_chance(r, 50), rng_any(r), rng_any(r) & INT64_MAX}
+               : (struct row_origin){0};
 }
 
 /* Returns the branch of the union. */
@@ -203,13 +204,14 @@ static avro_value_t peer_set_origin(const avro_value_t *row, const struct row_or
     avro_value_t v = set_branch(row, "origin", o->exists);
     if (o->exists) {
         set_long(&v, "partition", o->partition);
-        set_long(&v, "offset", o->offset);
+        set_long(&v, "offset", o->is_split ? -1 - o->offset : o->offset);
     }
     return v;
 }
 
 static void assert_same_origins(const struct row_origin *a, const struct row_origin *b) {
-    assert_true(a->exists == b->exists && a->partition == b->partition && a->offset == b->offset);
+    assert_true(a->exists == b->exists && a->is_split == b->is_split &&
+                a->partition == b->partition && a->offset == b->offset);
 }
 
 /* An account's row whose fields follow from the current version, or do not. */
