@@ -124,6 +124,13 @@ int order_model_current(const struct order_model *m, int64_t *from) {
     free(versions);
     return value;
 }
+
+/* The event that opened the current version, or NULL. */
+static const struct order_event *current_event(const struct order_model *m) {
+    int64_t from;
+    return order_model_current(m, &from) != MODEL_DELETED ? event_at(m, from) : NULL;
+}
+
 static bool is_current(const struct order_model *m) {
     return order_model_current(m, NULL) != MODEL_DELETED;
 }
@@ -331,7 +338,8 @@ static void put_end(struct order_model *m, const struct order_model_options *o,
     int64_t at = t->at;
     if (n != NULL && n->at >= at)
         at = t->has_time ? n->at : n->at + 1;
-    const struct order_event end = {at, t->kafka_ms, MODEL_DELETED, false, true, *t, t->input};
+    const struct order_event end = {at,   t->kafka_ms, MODEL_DELETED, false,
+                                    true, *t,          t->input,      t->input};
     put_alone(m, o, &end);
     if (WRONG(o, O9_MOVES_POSITION))
         move_position(m, o, &t->position, false);
@@ -345,6 +353,7 @@ void order_model_truncate(struct order_model *m, const struct order_model_option
         return;
     put_end(m, o, &t->truncate);
     m->is_outdated = false;
+    m->origin = (struct order_origin){0};
 }
 
 /* Whether the truncate ends what the record says. `at`: the time of the record after O5. */
@@ -373,6 +382,7 @@ static struct order_event event_of(const struct order_record *r, int64_t at, int
         .value = value,
         .is_timeless = is_timeless_delete(r),
         .input = r->input,
+        .first_input = r->input,
     };
 }
 
@@ -626,10 +636,26 @@ static enum order_outcome apply(struct order_model *m, const struct order_model_
     return apply_event(m, o, floor, r);
 }
 
+/* `before`: what opened the version that was current before the record. */
+static void note_origin(struct order_model *m, const struct order_event *before,
+                        const struct order_record *r) {
+    const struct order_event *now = current_event(m);
+    if (now == NULL)
+        m->origin = (struct order_origin){0};
+    else if (now->at != before->at || now->value != before->value ||
+             now->loaded_at != before->loaded_at)
+        m->origin = (struct order_origin){now->first_input.partition == r->input.partition &&
+                                              now->first_input.offset == r->input.offset,
+                                          now->first_input};
+}
+
 enum order_outcome order_model_apply(struct order_model *m, const struct order_model_options *o,
                                      const struct order_model_floor *floor,
                                      const struct order_record *r) {
+    const struct order_event *was = current_event(m);
+    struct order_event before = was != NULL ? *was : (struct order_event){.value = MODEL_DELETED};
     enum order_outcome outcome = apply(m, o, floor, r);
+    note_origin(m, &before, r);
     m->counters.applied += outcome == ORDER_APPLIED;
     m->counters.unchanged += outcome == ORDER_UNCHANGED;
     return outcome;

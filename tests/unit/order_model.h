@@ -163,6 +163,13 @@ struct order_event {
     bool is_end;      /* of `truncate`, not of a record */
     struct order_truncate truncate;
     struct order_input input;
+    struct order_input first_input; /* of the record whose loaded_at it has */
+};
+/* Which record opened the current version. It is known if that record made the version what it is:
+ * no later one has split the version off, or brought it back. */
+struct order_origin {
+    bool is_known;
+    struct order_input input;
 };
 struct order_model {
     struct order_event *events; /* ascending, one for each time */
@@ -175,6 +182,7 @@ struct order_model {
     struct order_position last;
     struct order_input last_input; /* of that record */
     bool is_outdated;
+    struct order_origin origin;
     struct order_counters counters;
 };
 void order_model_init(struct order_model *m);

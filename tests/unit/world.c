@@ -33,7 +33,13 @@ static const char *name_of(int value) {
 static bool has_loan(int value) {
     return digit(value, DIGIT_LOAN) == 1;
 }
-static int customer_of(int value) {
+const char *world_customer_id(int id) {
+    return customer_ids[id];
+}
+const char *world_account_id(int id) {
+    return account_ids[id];
+}
+int world_customer_of(int value) {
     return digit(value, DIGIT_CUSTOMER);
 }
 static int64_t cents_of(int value) {
@@ -198,7 +204,7 @@ static void fill_event(struct world_change *c) {
         e->customer_name = slice_str(name_of(r->value));
         e->has_loan_flag = has_loan(r->value);
     } else {
-        e->customer_id = strtoll(customer_ids[customer_of(r->value)], NULL, 10);
+        e->customer_id = strtoll(customer_ids[world_customer_of(r->value)], NULL, 10);
         e->balance_cents = cents_of(r->value);
         e->account_type = type_of(r->value);
     }
@@ -461,7 +467,8 @@ static void put_customer_version(struct buf *out, const struct model_version *v,
 static void put_account_version(struct buf *out, const struct model_version *v, int id) {
     buf_put_str(out, "{\"account_id\":");
     put_text(out, account_ids[id]);
-    buf_printf(out, ",\"customer_id\":%s,\"balance_amount\":", customer_ids[customer_of(v->value)]);
+    buf_printf(
+        out, ",\"customer_id\":%s,\"balance_amount\":", customer_ids[world_customer_of(v->value)]);
     put_money(out, cents_of(v->value));
     buf_printf(out, ",\"account_type\":\"%s\"", type_text(type_of(v->value)));
     put_version_end(out, v);
@@ -531,12 +538,13 @@ static void check_account(const struct world *w, int id) {
     int64_t from;
     struct buf joined = {0}, summary = {0};
     int a = order_model_current(&w->accounts[id], &from);
-    int customer = a != MODEL_DELETED ? order_model_current(&w->customers[customer_of(a)], NULL)
-                                      : MODEL_DELETED;
+    int customer = a != MODEL_DELETED
+                       ? order_model_current(&w->customers[world_customer_of(a)], NULL)
+                       : MODEL_DELETED;
     if (customer != MODEL_DELETED) {
         buf_put_str(&joined, "{\"account_id\":");
         put_text(&joined, account_ids[id]);
-        buf_printf(&joined, ",\"customer_id\":%s,", customer_ids[customer_of(a)]);
+        buf_printf(&joined, ",\"customer_id\":%s,", customer_ids[world_customer_of(a)]);
         buf_set(&summary, buf_slice(&joined));
         buf_put_str(&joined, "\"customer_name\":");
         put_text(&joined, name_of(customer));
@@ -571,7 +579,7 @@ static void check_profile(const struct world *w, int id) {
     int customer = order_model_current(&w->customers[id], NULL);
     for (int i = 0; customer != MODEL_DELETED && i < w->account_count; i++) {
         int a = order_model_current(&w->accounts[i], NULL);
-        if (a == MODEL_DELETED || customer_of(a) != id || type_of(a) != ACCOUNT_SAVINGS)
+        if (a == MODEL_DELETED || world_customer_of(a) != id || type_of(a) != ACCOUNT_SAVINGS)
             continue;
         accounts++;
         balance += cents_of(a);

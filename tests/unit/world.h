@@ -57,6 +57,12 @@ struct world {
 void world_init(struct world *w, int32_t n, uint64_t seed);
 void world_release(struct world *w);
 
+/* The texts of the ids, by index. */
+const char *world_customer_id(int id);
+const char *world_account_id(int id);
+/* The index of the customer in an account's value. */
+int world_customer_of(int value);
+
 /* Makes a random change, and tells it to the model only. */
 struct world_change world_make_change(struct world *w);
 /* Tells a truncate of the entity of `c->event` to the model only. No message may be waiting. */
