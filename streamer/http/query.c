@@ -7,6 +7,7 @@
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
 #include "streamer/http/query_accounts.h"
+#include "streamer/http/query_why.h"
 #include "streamer/task/history_rows.h"
 #include "streamer/task/task_rows.h"
 
@@ -14,8 +15,12 @@
 
 /* A query that is being answered. */
 struct query {
+    const struct query_context *context;
     const struct route *route;
-    struct buf id; /* in the form that keys are made of */
+    const char *table;
+    enum entity entity;
+    enum why_table why; /* only of ROUTE_WHY */
+    struct buf id;      /* in the form that keys are made of */
     struct task task;
     struct task_env env;
     struct http_reply *reply;
@@ -23,22 +28,21 @@ struct query {
 
 static void put_version(struct query *q, const struct version *v) {
     union history_row row;
-    if (history_row_of_version(q->route->entity, buf_slice(&q->id), v, &row))
-        row_put_json(history_row_type(q->route->entity), &row, &q->reply->body);
+    if (history_row_of_version(q->entity, buf_slice(&q->id), v, &row))
+        row_put_json(history_row_type(q->entity), &row, &q->reply->body);
     else
-        task_damaged(q->env.kv, entity_map(q->route->entity)->rows);
+        task_damaged(q->env.kv, entity_map(q->entity)->rows);
 }
 
 /* Puts the closed versions and the current one that hold at `as_of` (TIMESTAMP_NONE: all of them)
  * into the reply, oldest first, with commas between them. Returns how many. */
 static int put_versions(struct query *q, int64_t as_of) {
     int count = 0;
-    enum family f = entity_map(q->route->entity)->versions;
-    const struct timeline *line =
-        task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
+    enum family f = entity_map(q->entity)->versions;
+    const struct timeline *line = task_load_row(&q->env, &q->task, q->entity, buf_slice(&q->id));
     bool known = !timeline_is_empty(line);
     struct buf prefix = {0};
-    task_version_prefix(&prefix, &q->task, q->route->entity, buf_slice(&q->id));
+    task_version_prefix(&prefix, &q->task, q->entity, buf_slice(&q->id));
     struct kv_cursor *c = kv_cursor(q->env.kv, f);
     for (cursor_seek(c, buf_slice(&prefix)); known && cursor_in(c, buf_slice(&prefix));
          cursor_next(c)) {
@@ -66,14 +70,13 @@ static int put_versions(struct query *q, int64_t as_of) {
 
 static void not_found(struct query *q, const char *what) {
     struct buf text = {0};
-    buf_printf(&text, "%s of %s/%s", what, q->route->table, buf_cstr(&q->id));
+    buf_printf(&text, "%s of %s/%s", what, q->table, buf_cstr(&q->id));
     http_reply_error(q->reply, 404, buf_cstr(&text));
     buf_release(&text);
 }
 
 static void answer_current(struct query *q) {
-    const struct timeline *line =
-        task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
+    const struct timeline *line = task_load_row(&q->env, &q->task, q->entity, buf_slice(&q->id));
     if (!line->has_current)
         not_found(q, "no current version");
     else
@@ -100,13 +103,13 @@ static void answer_mart(struct query *q) {
     const struct account_row *account = &q->env.account;
     const struct customer_row *customer = &q->env.customer;
     struct buf *out = &q->reply->body;
-    (void)task_load_row(&q->env, &q->task, q->route->entity, buf_slice(&q->id));
+    (void)task_load_row(&q->env, &q->task, q->entity, buf_slice(&q->id));
     bool is_joined = strcmp(q->route->table, "account_with_customer") == 0;
     if (is_joined && account->has_joined)
         row_put_json(&account_with_customer_type, &account->joined, out);
-    else if (q->route->entity == ENTITY_ACCOUNT && !is_joined && account->has_summary)
+    else if (q->entity == ENTITY_ACCOUNT && !is_joined && account->has_summary)
         row_put_json(&account_summary_type, &account->summary, out);
-    else if (q->route->entity == ENTITY_CUSTOMER && customer->has_profile)
+    else if (q->entity == ENTITY_CUSTOMER && customer->has_profile)
         row_put_json(&customer_profile_type, &customer->profile, out);
     else
         not_found(q, "no row");
@@ -118,12 +121,36 @@ static void answer_accounts(struct query *q, const struct http_request *request)
         query_accounts(&q->env, &q->task, customer_id, request, q->reply);
 }
 
+static void answer_why(struct query *q) {
+    struct why why;
+    if (why_read(&q->env, &q->task, q->why, buf_slice(&q->id), &why))
+        query_put_why(q->why, buf_slice(&q->id), &why, q->context, &q->reply->body);
+    else
+        not_found(q, "no row");
+}
+
+/* --- the path --- */
+
+/* Finds out which table is asked for. False with a reply (400): there is no such table. */
+static bool read_table(struct query *q, const char *path) {
+    q->table = q->route->table;
+    q->entity = q->route->entity;
+    if (q->route->answer != ROUTE_WHY)
+        return true;
+    if (!query_read_why_table(path, &q->why, q->reply))
+        return false;
+    q->table = why_table_name(q->why);
+    q->entity = why_table_entity(q->why);
+    return true;
+}
+
 /* Reads the id of the path into q->id, in the form that keys have: "007" is customer 7. */
 static bool read_id(struct query *q, const char *path) {
     struct buf text = {0};
     int64_t customer_id;
-    bool ok = http_path_segment(path, 2, &text) && text.n > 0;
-    if (ok && q->route->entity == ENTITY_CUSTOMER) {
+    int segment = q->route->answer == ROUTE_WHY ? 3 : 2;
+    bool ok = http_path_segment(path, segment, &text) && text.n > 0;
+    if (ok && q->entity == ENTITY_CUSTOMER) {
         ok = task_parse_customer_id(buf_slice(&text), &customer_id);
         if (ok)
             buf_put_int(&q->id, customer_id);
@@ -135,22 +162,11 @@ static bool read_id(struct query *q, const char *path) {
     return ok;
 }
 
-static void answer(const struct query_context *context, struct query *q,
-                   const struct http_request *request) {
+static void answer_row(struct query *q, const struct http_request *request) {
     const char *as_of = http_parameter(request, "as_of");
-    if (!read_id(q, request->path)) {
-        http_reply_error(q->reply, 400,
-                         q->route->entity == ENTITY_CUSTOMER ? "give a customer_id, a number"
-                                                             : "give an account_id");
-        return;
-    }
-    int32_t partition = murmur2_partition(buf_slice(&q->id), context->partitions);
-    if (!context->owns(context->context, partition)) {
-        context->not_here(context->context, request, partition, q->reply);
-        return;
-    }
-    task_init(&q->task, partition);
-    if (q->route->answer == ROUTE_MART)
+    if (q->route->answer == ROUTE_WHY)
+        answer_why(q);
+    else if (q->route->answer == ROUTE_MART)
         answer_mart(q);
     else if (q->route->answer == ROUTE_ACCOUNTS)
         answer_accounts(q, request);
@@ -162,13 +178,33 @@ static void answer(const struct query_context *context, struct query *q,
         answer_current(q);
 }
 
+static void answer(struct query *q, const struct http_request *request) {
+    const struct query_context *context = q->context;
+    if (!read_table(q, request->path))
+        return;
+    if (!read_id(q, request->path)) {
+        http_reply_error(q->reply, 400,
+                         q->entity == ENTITY_CUSTOMER ? "give a customer_id, a number"
+                                                      : "give an account_id");
+        return;
+    }
+    int32_t partition = murmur2_partition(buf_slice(&q->id), context->partitions);
+    if (!context->owns(context->context, partition)) {
+        context->not_here(context->context, request, partition, q->reply);
+        return;
+    }
+    task_init(&q->task, partition);
+    answer_row(q, request);
+}
+
 void query_handle(const struct query_context *context, const struct route *route,
                   const struct http_request *request, struct http_reply *reply) {
-    struct query q = {.route = route, .reply = reply};
+    struct query q = {.context = context, .route = route, .reply = reply};
     reply->status = 200;
     reply->content_type = "application/json";
     q.env.kv = store_reader_new(context->store);
-    answer(context, &q, request);
+    q.env.rates = context->rates;
+    answer(&q, request);
     if (reply->status == 200)
         buf_put_byte(&reply->body, '\n');
     if (kv_failed(q.env.kv)) {

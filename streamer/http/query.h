@@ -1,5 +1,5 @@
 /* query: answers HTTP requests for rows from committed state: current versions, versions at a time,
- * histories and marts. */
+ * histories, marts, and which input records made a row. */
 #ifndef STREAMER_HTTP_QUERY_H
 #define STREAMER_HTTP_QUERY_H
 
@@ -11,7 +11,9 @@
 
 struct query_context {
     struct store *store;
-    int32_t partitions; /* n: of the result topics */
+    int32_t partitions;        /* n: of the result topics */
+    char *const *topics;       /* their names, by enum topic */
+    const struct rates *rates; /* those that marts are computed with */
     /* Whether this instance has the task of the partition, and its state is restored. */
     bool (*owns)(void *context, int32_t partition);
     /* Answers a request for a partition that it does not own. */

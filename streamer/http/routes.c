@@ -21,6 +21,13 @@ static const struct route_parameter none[] = {{0}};
         "as_of", PARAMETER_IN_QUERY, PARAMETER_TIME, false,                                        \
             "Gives the version that was valid at this time instead of the current one."            \
     }
+#define TABLE                                                                                      \
+    {                                                                                              \
+        "table", PARAMETER_IN_PATH, PARAMETER_TEXT, false,                                         \
+            "customers, accounts, account_with_customer, account_summary or customer_profile."     \
+    }
+#define ROW_ID                                                                                     \
+    { "id", PARAMETER_IN_PATH, PARAMETER_TEXT, false, "The row's customer_id or account_id." }
 #define FORWARDED                                                                                  \
     {                                                                                              \
         ROUTE_FORWARDED, PARAMETER_IN_QUERY, PARAMETER_INTEGER, true,                              \
@@ -50,6 +57,7 @@ static const struct route_parameter customer_id_as_of[] = {CUSTOMER_ID, AS_OF, F
 static const struct route_parameter customer_pages[] = {CUSTOMER_ID, LIMIT, AFTER, FORWARDED, {0}};
 static const struct route_parameter account_id[] = {ACCOUNT_ID, FORWARDED, {0}};
 static const struct route_parameter account_id_as_of[] = {ACCOUNT_ID, AS_OF, FORWARDED, {0}};
+static const struct route_parameter table_and_id[] = {TABLE, ROW_ID, FORWARDED, {0}};
 
 /* clang-format off */
 static const struct route routes[] = {
@@ -83,6 +91,8 @@ static const struct route routes[] = {
      "the summary of a savings account with its interest", "account_summary", ENTITY_ACCOUNT},
     {"GET", "/v1/customer_profile/{id}", customer_id, JSON, HTTP_GUARDED, ROUTE_MART,
      "the totals over a customer's savings accounts", "customer_profile", ENTITY_CUSTOMER},
+    {"GET", "/v1/why/{table}/{id}", table_and_id, JSON, HTTP_GUARDED, ROUTE_WHY,
+     "which input records made a current row, with which rates, and when", NULL, 0},
 };
 /* clang-format on */
 
@@ -93,8 +103,6 @@ const struct route *routes_all(size_t *count) {
 
 /* --- paths */
 
-#define ID_SEGMENT "{id}"
-
 /* Takes the next segment off the pattern. At its end the slice is null. */
 static struct slice next_segment(const char **pattern) {
     if (**pattern != '/')
@@ -102,6 +110,19 @@ static struct slice next_segment(const char **pattern) {
     const char *start = *pattern + 1;
     *pattern = start + strcspn(start, "/");
     return slice_of(start, (size_t)(*pattern - start));
+}
+
+/* "{id}", "{table}" */
+static bool is_any(struct slice wanted) {
+    return wanted.n > 0 && wanted.p[0] == '{';
+}
+
+/* Whether there are only such segments left. */
+static bool is_any_rest(const char *pattern) {
+    struct slice wanted = next_segment(&pattern);
+    while (is_any(wanted))
+        wanted = next_segment(&pattern);
+    return wanted.p == NULL;
 }
 
 static bool has_segments(const char *path, int count) {
@@ -121,8 +142,8 @@ static bool segment_is(const char *path, int index, struct slice text) {
 static bool matches(const char *pattern, const char *path) {
     int index = 0;
     for (struct slice wanted; (wanted = next_segment(&pattern)).p != NULL; index++) {
-        if (slice_eq(wanted, slice_str(ID_SEGMENT))) {
-            if (*pattern == '\0' && has_segments(path, index))
+        if (is_any(wanted)) {
+            if (is_any_rest(pattern) && has_segments(path, index))
                 return true;
         } else if (!segment_is(path, index, wanted)) {
             return false;

@@ -23,6 +23,7 @@ enum route_answer {
     ROUTE_FRESHNESS, /* of each input */
     ROUTE_LINEAGE,
     ROUTE_OPENAPI,
+    ROUTE_WHY, /* the input records that made a current row */
 };
 
 enum route_parameter_place { PARAMETER_IN_PATH, PARAMETER_IN_QUERY };
@@ -48,7 +49,7 @@ enum route_parameter_type {
 #define ROUTE_LIMIT_USUAL 100
 
 struct route_parameter {
-    const char *name; /* "as_of"; "id" for the {id} of a path */
+    const char *name; /* "as_of"; "id" and "table" for {id} and {table} of a path */
     enum route_parameter_place place;
     enum route_parameter_type type;
     bool is_internal; /* only instances use it, among themselves */
@@ -64,16 +65,16 @@ struct route {
     enum http_class class;                    /* http.metrics.open opens /metrics besides */
     enum route_answer answer;
     const char *summary; /* what the answer says, as a phrase */
-    const char *table;   /* "customers": the table whose rows it shows; NULL: none */
+    const char *table;   /* "customers": the table whose rows it shows; NULL: none, or {table} */
     enum entity entity;  /* the id in the path is one of these; only if `table` is set */
 };
 
 /* All routes. */
 const struct route *routes_all(size_t *count);
 
-/* The route of a path that is still percent-encoded; NULL: there is none. {id} stands for one
- * segment of any content. A path that ends before its {id} has the route, too, so that the answer
- * can say that the id is missing. */
+/* The route of a path that is still percent-encoded; NULL: there is none. {id} and {table} stand
+ * for one segment of any content. A path that ends before them has the route, too, so that the
+ * answer can say what is missing. */
 const struct route *route_find(const char *path);
 
 /* False with `reply` (400) if the request has a parameter that the route does not take, or has one

@@ -1,5 +1,7 @@
 #include "streamer/model/rates.h"
 
+#include "streamer/base/decimal.h"
+
 #include <string.h>
 
 #define RATE_MILLI_MAX INT64_C(1000)
@@ -97,4 +99,28 @@ bool rates_parse_tiers(struct rates *r, struct slice text, struct err *e) {
             return false;
     }
     return true;
+}
+
+/* A number with `decimals` decimals, without zeros at their end. */
+static void put_short(int64_t value, int decimals, struct buf *out) {
+    for (; decimals > 0 && value % 10 == 0; decimals--)
+        value /= 10;
+    decimal_put(out, value, decimals);
+}
+
+void rates_put_rate(int32_t milli, struct buf *out) {
+    put_short(milli, 3, out);
+}
+
+void rates_put_tiers(const struct rates *r, struct buf *out) {
+    for (int i = 0; i < r->tier_count; i++) {
+        if (i > 0)
+            buf_put_byte(out, ',');
+        if (i + 1 < r->tier_count)
+            put_short(r->tiers[i].below_cents, 2, out);
+        else
+            buf_put_byte(out, '*');
+        buf_put_byte(out, ':');
+        rates_put_rate(r->tiers[i].rate_milli, out);
+    }
 }

@@ -2,6 +2,7 @@
 #ifndef STREAMER_MODEL_RATES_H
 #define STREAMER_MODEL_RATES_H
 
+#include "streamer/base/buf.h"
 #include "streamer/base/err.h"
 #include "streamer/base/slice.h"
 
@@ -26,5 +27,10 @@ struct rates {
 bool rates_parse_tiers(struct rates *r, struct slice text, struct err *e);
 /* Reads a rate of 0 … 1 with up to three decimals, as thousandths. */
 bool rates_parse_rate(struct slice text, int32_t *milli, struct err *e);
+
+/* Append the tiers, and a rate, in the form that the functions above read, without zeros at the end
+ * of decimals. */
+void rates_put_tiers(const struct rates *r, struct buf *out);
+void rates_put_rate(int32_t milli, struct buf *out);
 
 #endif

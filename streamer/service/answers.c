@@ -97,7 +97,15 @@ static void answer_not_here(void *context, const struct http_request *request, i
 
 static void answer_query(struct answers *a, const struct route *route,
                          const struct http_request *request, struct http_reply *reply) {
-    const struct query_context q = {a->store, a->partitions, owns, answer_not_here, a};
+    const struct query_context q = {
+        .store = a->store,
+        .partitions = a->partitions,
+        .topics = a->config->topics,
+        .rates = &a->config->rates,
+        .owns = owns,
+        .not_here = answer_not_here,
+        .context = a,
+    };
     query_handle(&q, route, request, reply);
 }
 
@@ -140,6 +148,7 @@ static void answer_route(struct answers *a, const struct route *route,
     case ROUTE_HISTORY:
     case ROUTE_MART:
     case ROUTE_ACCOUNTS:
+    case ROUTE_WHY:
         answer_query(a, route, request, reply);
         break;
     case ROUTE_STATUS:

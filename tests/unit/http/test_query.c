@@ -20,8 +20,12 @@ struct rig {
     char *dir;
     struct store *store;
     struct query_context context;
+    struct rates rates;
     bool owned[N];
 };
+
+static char *const topics[TOPIC_COUNT] = {
+    [TOPIC_CUSTOMERS] = "crm \"customers\"", [TOPIC_ACCOUNTS] = "accounts"};
 
 static bool owns(void *context, int32_t partition) {
     return ((const struct rig *)context)->owned[partition];
@@ -38,6 +42,9 @@ static void apply(struct task_env *env, struct task *tasks, struct event e) {
     struct reason why = {0};
     e.has_own_time = true;
     e.loaded_at_ms = e.early_after_ms = e.event_at_ms + 1;
+    /* The offset is that of the day. */
+    task_set_origin(env, topics[e.entity == ENTITY_ACCOUNT ? TOPIC_ACCOUNTS : TOPIC_CUSTOMERS], 1,
+                    (e.event_at_ms - T0) / DAY);
     assert_true(task_apply_event(env, &tasks[murmur2_partition(e.id, N)], &e, &why));
 }
 
@@ -105,10 +112,16 @@ static void rig_init(struct rig *g) {
     *g = (struct rig){.dir = make_scratch(), .owned = {true, true, true}};
     g->store = store_open(g->dir, 8 << 20, 1, &e);
     assert_non_null(g->store);
-    g->context = (struct query_context){g->store, N, owns, not_here, g};
+    g->rates = default_rates();
+    g->context = (struct query_context){.store = g->store,
+                                        .partitions = N,
+                                        .topics = topics,
+                                        .rates = &g->rates,
+                                        .owns = owns,
+                                        .not_here = not_here,
+                                        .context = g};
     struct batch *batch = batch_new(g->store);
     struct capture sent;
-    struct rates rates = default_rates();
     struct task tasks[N];
     capture_init(&sent);
     struct codec_writer writer;
@@ -116,7 +129,9 @@ static void rig_init(struct rig *g) {
     struct task_env env = {.kv = batch_kv(batch),
                            .sink = &sent.sink,
                            .writer = &writer,
-                           .rates = &rates,
+                           .rates = &g->rates,
+                           .topics = topics,
+                           .origin = {.is_told = true},
                            .partitions = N,
                            .order_options = {.late_window_ms = 10 * DAY, .future_window_ms = DAY},
                            .confirmations_max = 100,
@@ -127,6 +142,11 @@ static void rig_init(struct rig *g) {
         task_init(&tasks[p], p);
     run_events(&env, tasks);
     deliver(&env, tasks, &sent);
+    for (int32_t p = 0; p < N; p++) {
+        while (task_needs_refresh(&env, &tasks[p]))
+            (void)task_refresh(&env, &tasks[p]);
+        task_save_meta(&env, &tasks[p]);
+    }
     if (!batch_commit(batch, &e))
         fail_msg("%s", e.text);
     /* Not committed: nobody may see it. */
@@ -293,6 +313,69 @@ static void test_query__marts(void **state) {
     assert_status(g, "/v1/account_summary/A/history", NULL, 404);
 }
 
+#define RECORD(topic, offset, day)                                                                 \
+    "{\"topic\":\"" topic "\",\"partition\":1,\"offset\":" offset ",\"event_at\":\"2024-02-" day   \
+    "T00:00:00.000Z\",\"loaded_at\":\"2024-02-" day "T00:00:00.001Z\"}"
+#define WHY(table, id, account, customer, rest)                                                    \
+    "{\"table\":\"" table "\",\"id\":\"" id "\",\"account\":" account ",\"customer\":" customer    \
+    ",\"rates\":" rest "}"
+#define RECORD_OF_A RECORD("accounts", "1", "16")
+#define RECORD_OF_7 RECORD("crm \\\"customers\\\"", "2", "17")
+#define RATES "{\"tiers\":\"10000:0.01,20000:0.015,*:0.02\",\"bonus\":\"0.005\"}"
+#define NO_MART "null,\"calculated_at\":null"
+#define MART RATES ",\"calculated_at\":\"2024-02-20T00:00:00.000Z\""
+
+static void test_query__why(void **state) {
+    const struct rig *g = *state;
+    assert_answer(g, "/v1/why/accounts/A", NULL,
+                  WHY("accounts", "A", RECORD_OF_A, "null", NO_MART));
+    assert_answer(g, "/v1/why/account_with_customer/A/", NULL,
+                  WHY("account_with_customer", "A", RECORD_OF_A, RECORD_OF_7, NO_MART));
+    assert_answer(g, "/v1/why/account_summary/%41", NULL,
+                  WHY("account_summary", "A", RECORD_OF_A, RECORD_OF_7, MART));
+    assert_answer(g, "/v1/why/customers/007", NULL,
+                  WHY("customers", "7", "null", RECORD_OF_7, NO_MART));
+    assert_answer(g, "/v1/why/customer_profile/7", NULL,
+                  WHY("customer_profile", "7", "null", RECORD_OF_7, MART));
+    assert_answer(g, "/v1/why/accounts/%C3%84%2f%20%25%3F%22", NULL,
+                  WHY("accounts", "Ä/ %?\\\"", RECORD("accounts", "0", "15"), "null", NO_MART));
+    static const char *const absent[] = {
+        "/v1/why/customers/-1",      "/v1/why/customers/8",
+        "/v1/why/accounts/a",        "/v1/why/customer_profile/77",
+        "/v1/why/account_summary/B", "/v1/why/account_with_customer/B",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(absent); i++)
+        assert_status(g, absent[i], NULL, 404);
+}
+
+static void test_query__why_of_what(void **state) {
+    static const struct {
+        const char *path, *error;
+    } cases[] = {
+        {"/v1/why/account/A", "no such table: account, did you mean accounts?"},
+        {"/v1/why/customer_profil/7",
+         "no such table: customer_profil, did you mean customer_profile?"},
+        {"/v1/why/quarantine/7", "no such table: quarantine; give one of customers, accounts, "
+                                 "account_with_customer, account_summary, customer_profile"},
+        {"/v1/why", "no such table; give one of customers, accounts, account_with_customer, "
+                    "account_summary, customer_profile"},
+        {"/v1/why/%ff/7", "no such table; give one of customers, accounts, account_with_customer, "
+                          "account_summary, customer_profile"},
+        {"/v1/why/accounts", "give an account_id"},
+        {"/v1/why/customers/x", "give a customer_id, a number"},
+    };
+    const struct rig *g = *state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_reply expected = {0}, reply = ask(g, cases[i].path, NULL);
+        http_reply_error(&expected, 400, cases[i].error);
+        assert_int_equal(reply.status, 400);
+        assert_string_equal(buf_cstr(&reply.body), buf_cstr(&expected.body));
+        buf_release(&reply.body);
+        buf_release(&expected.body);
+    }
+    assert_status(g, "/v1/why/accounts/A/history", NULL, 404);
+}
+
 static void test_query__bad_requests(void **state) {
     static const struct {
         const char *path;
@@ -339,6 +422,7 @@ static void test_query__not_here(void **state) {
     assert_status(g, "/v1/customers/007/history", NULL, 503);
     assert_status(g, "/v1/customers/7/accounts", NULL, 503);
     assert_status(g, "/v1/customer_profile/7", NULL, 503);
+    assert_status(g, "/v1/why/customers/7", NULL, 503);
     assert_status(g, "/v1/customers/7", "2024-02-15", 503);
     assert_status(g, "/v1/customers/x", NULL, 400);
     for (int32_t i = 0; i < N; i++)
@@ -412,6 +496,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_query__current),       cmocka_unit_test(test_query__as_of),
         cmocka_unit_test(test_query__history),       cmocka_unit_test(test_query__marts),
+        cmocka_unit_test(test_query__why),           cmocka_unit_test(test_query__why_of_what),
         cmocka_unit_test(test_query__bad_requests),  cmocka_unit_test(test_query__not_here),
         cmocka_unit_test(test_query__damaged_state),
     };

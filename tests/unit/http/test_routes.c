@@ -30,6 +30,11 @@ static void test_routes__paths(void **state) {
         {"/v1/accounts/7/history/", "/v1/accounts/{id}/history"},
         {"/v1/account_summary/7", "/v1/account_summary/{id}"},
         {"/v1/customer_profile/7", "/v1/customer_profile/{id}"},
+        {"/v1/why/accounts/7", "/v1/why/{table}/{id}"},
+        {"/v1/why/%zz/7/", "/v1/why/{table}/{id}"},
+        {"/v1/why/accounts/", "/v1/why/{table}/{id}"},
+        {"/v1/why", "/v1/why/{table}/{id}"},
+        {"/v1/why/accounts/7/history", NULL},
         {"", NULL},
         {"/", NULL},
         {"*", NULL},
@@ -177,13 +182,15 @@ static void test_routes__table_describes_each_path(void **state) {
     size_t count;
     const struct route *routes = routes_all(&count);
     for (const struct route *r = routes; r < routes + count; r++) {
-        int ids = 0;
+        int ids = 0, tables = 0;
         for (const struct route_parameter *p = r->parameters; p->name != NULL; p++) {
             assert_non_null(p->meaning);
-            ids += p->place == PARAMETER_IN_PATH;
+            ids += p->place == PARAMETER_IN_PATH && strcmp(p->name, "id") == 0;
+            tables += p->place == PARAMETER_IN_PATH && strcmp(p->name, "table") == 0;
         }
         assert_int_equal(ids, strstr(r->pattern, "{id}") != NULL);
-        assert_int_equal(ids, r->table != NULL);
+        assert_int_equal(tables, strstr(r->pattern, "{table}") != NULL);
+        assert_int_equal(ids, tables + (r->table != NULL));
         assert_string_equal(r->method, "GET");
         assert_true(r->summary[0] != '\0' && strchr(r->content_type, '/') != NULL);
     }
