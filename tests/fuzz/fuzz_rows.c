@@ -9,6 +9,7 @@
 #include "schemas/public_schemas.h"
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
+#include "streamer/task/customer_ref.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -34,6 +35,20 @@ static void check_avro(const struct row_type *type, struct slice in) {
     buf_release(&rewritten);
     free(row);
     free(again);
+}
+
+static void check_ref(struct slice in) {
+    struct customer_ref ref;
+    struct ref_origin origin;
+    struct buf written = {0}, rewritten = {0};
+    if (customer_ref_decode(in, &ref, &origin)) {
+        customer_ref_encode(&ref, &origin, &written);
+        assert(customer_ref_decode(buf_slice(&written), &ref, &origin));
+        customer_ref_encode(&ref, &origin, &rewritten);
+        assert(slice_eq(buf_slice(&written), buf_slice(&rewritten)));
+    }
+    buf_release(&written);
+    buf_release(&rewritten);
 }
 
 static void check_json(const struct row_type *type, struct slice text) {
@@ -101,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const struct row_type *type = types[take_byte(&input) % ARRAY_LEN(types)];
     char *bytes = copy(input);
     check_avro(type, slice_of(bytes, input.n));
+    check_ref(slice_of(bytes, input.n));
     check_json(type, slice_of(bytes, input.n));
     if (type->result < ROW_RESULT_COUNT)
         check_value(type, slice_of(bytes, input.n));

@@ -637,7 +637,7 @@ static void test_state_rows__customer_of_version_0_2(void **state) {
         c.row.origin = (struct row_origin){0};
         buf_clear(&bytes);
         customer_row_encode(&c.row, &bytes);
-        back.origin = (struct row_origin){true, 1, 1};
+        back.origin = (struct row_origin){true, false, 1, 1};
         assert_true(customer_row_decode(slice_of(bytes.p, bytes.n - 1), -7, &back));
         assert_same_customers(&c.row, &back);
     }
