@@ -9,6 +9,7 @@
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
 #include "streamer/task/task_history.h"
+#include "streamer/task/why.h"
 
 #include "cluster.h"
 #include <string.h>
@@ -180,6 +181,41 @@ static void assert_same_state(struct memory *stored, struct memory *replayed) {
     buf_release(&b);
 }
 
+/* --- what was not kept yet --- */
+
+/* Reads why the row with the id in `format` is as it is. False: there is no such row. */
+static bool read_why(struct task_env *env, enum why_table table, const char *prefix, int number,
+                     struct why *why) {
+    struct task t;
+    struct buf id = {0};
+    buf_printf(&id, "%s%d", prefix, number);
+    task_init(&t, rig_owner_of(buf_cstr(&id)));
+    bool exists = why_read(env, &t, table, buf_slice(&id), why);
+    buf_release(&id);
+    return exists;
+}
+
+/* Version 0.2 wrote the origin of a customer into the headers of the history only, neither into
+ * refs nor into the state. `customers`: whether the rows of customers know it. */
+static void assert_why(struct rig *g, struct memory *memory, enum why_known customers) {
+    struct task_env *env = &g->pipeline.env;
+    struct why why;
+    int joined = 0, current = 0;
+    env->kv = memory_kv(memory);
+    for (int i = 0; i < 100; i++) {
+        if (read_why(env, WHY_ACCOUNT_WITH_CUSTOMER, "A-", i, &why)) {
+            assert_int_equal(why.account.known, WHY_KNOWN);
+            assert_int_equal(why.customer.known, WHY_UNKNOWN);
+            joined++;
+        }
+        if (read_why(env, WHY_CUSTOMERS, "", i, &why)) {
+            assert_int_equal(why.customer.known, customers);
+            current++;
+        }
+    }
+    assert_true(joined > 0 && current > 0);
+}
+
 static void test_release__is_read(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(releases); i++) {
@@ -194,6 +230,8 @@ static void test_release__is_read(void **state) {
             task_init(&g.tasks[p], p);
         }
         assert_digests(&g, stored);
+        assert_why(&g, stored, WHY_UNKNOWN);
+        assert_why(&g, replayed, WHY_KNOWN);
         g.pipeline.env.kv = own;
         rig_release(&g);
         memory_free(stored);
