@@ -18,6 +18,7 @@ const char *family_name(enum family f) {
         [FAMILY_REFS_AHEAD] = "refs_ahead",
         [FAMILY_CUSTOMER_CONFIRMATIONS] = "customer_confirmations",
         [FAMILY_ACCOUNT_CONFIRMATIONS] = "account_confirmations",
+        [FAMILY_FORMER_ACCOUNTS] = "former_accounts",
     };
     assert(f < FAMILY_COUNT);
     return names[f];
@@ -44,6 +45,7 @@ size_t family_owner_n(enum family f, struct slice key) {
     case FAMILY_ACCOUNTS_BY_CUSTOMER:
     case FAMILY_LINKS:
     case FAMILY_LINKS_AHEAD:
+    case FAMILY_FORMER_ACCOUNTS:
         return key.n >= KEY_CUSTOMER_BYTES ? KEY_CUSTOMER_BYTES : 0;
     case FAMILY_ACCOUNT_HISTORY:
     case FAMILY_ACCOUNT_CONFIRMATIONS:

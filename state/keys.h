@@ -9,7 +9,8 @@
  *   account_history              partition | account_id | 0 | valid_from
  *   account_confirmations        partition | account_id | 0 | time of the confirmation
  *   links, links_ahead,
- *     accounts_by_customer       partition | customer_id | account_id
+ *     accounts_by_customer,
+ *     former_accounts            partition | customer_id | account_id
  *   meta                         partition | name
  *
  *   partition                    2 bytes, big-endian

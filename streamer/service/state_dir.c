@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STATE_LAYOUT 5 /* version of keys and families; STATE_FORMAT is that of the values */
+#define STATE_LAYOUT 6 /* version of keys and families; STATE_FORMAT is that of the values */
 #define STATE_FACT "state"
 #define APP_ID " app.id="
 #define PARTITIONS " partitions="

@@ -3,6 +3,7 @@
 #include "state/keys.h"
 #include "streamer/base/decimal.h"
 #include "streamer/base/timestamp.h"
+#include "streamer/task/former_accounts.h"
 #include "streamer/task/history_rows.h"
 #include "streamer/task/task.h"
 #include "streamer/task/task_floor.h"
@@ -53,15 +54,26 @@ static bool read_version(struct task_env *env, enum entity entity, struct slice 
            history_row_to_version(entity, &row, &env->attributes, v);
 }
 
-/* Updates the index and the count of current accounts. `before` and `after` are encoded attributes;
- * p == NULL: there was, or is, no current version. */
+/* Decodes the attributes, if there are any. NULL: there are none, or they cannot be read (sticky
+ * error). */
+static const struct account_attributes *decode(struct task_env *env, struct slice in,
+                                               struct account_attributes *a) {
+    return in.p != NULL && task_decode_account(env, in, a) ? a : NULL;
+}
+
+/* Updates the index by customer and the count of current accounts. `before` and `after` are the
+ * attributes of the current version, `closed` those of the row that was read, all of them encoded.
+ * p == NULL: there was, or is, no current version; the row is no closed version. */
 static void follow_account(struct task_env *env, struct task *t, struct slice id,
-                           struct slice before, struct slice after) {
-    struct account_attributes b, a;
-    if ((before.p != NULL && !task_decode_account(env, before, &b)) ||
-        (after.p != NULL && !task_decode_account(env, after, &a)))
+                           struct slice before, struct slice after, struct slice closed) {
+    struct account_attributes buffers[3];
+    const struct account_attributes *b = decode(env, before, &buffers[0]),
+                                    *a = decode(env, after, &buffers[1]),
+                                    *c = decode(env, closed, &buffers[2]);
+    if (kv_failed(env->kv))
         return;
-    task_index_account(env, t, id, before.p != NULL ? &b : NULL, after.p != NULL ? &a : NULL);
+    task_index_account(env, t, id, b, a);
+    former_accounts_replay(env, t, id, b, a, c);
 }
 
 /* Whether there may be a closed version that starts at `from`. There is none if the current version
@@ -151,7 +163,8 @@ static void replay_version(struct task_env *env, struct task *t, enum entity ent
     task_save_row(env, t, entity, id);
     if (entity == ENTITY_ACCOUNT)
         follow_account(env, t, id, before,
-                       line->has_current ? line->current.attributes : slice_null());
+                       line->has_current ? line->current.attributes : slice_null(),
+                       gone || is_current ? slice_null() : v.attributes);
 }
 
 /* --- the confirmations topic --- */

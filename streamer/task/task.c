@@ -4,6 +4,7 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
+#include "streamer/task/former_accounts.h"
 #include "streamer/task/task_floor.h"
 #include "streamer/task/task_history.h"
 #include "streamer/task/task_marts.h"
@@ -80,8 +81,10 @@ static void account_changed(struct task_env *env, struct task *t, struct slice i
     task_index_account(env, t, id, before, after);
     bool same_customer =
         before != NULL && after != NULL && before->customer_id == after->customer_id;
-    if (before != NULL && !same_customer)
+    if (before != NULL && !same_customer) {
         send_link(env, before->customer_id, id, NULL);
+        former_accounts_add(env, t, before->customer_id, id);
+    }
     if (after != NULL && (!same_customer || before->balance_amount != after->balance_amount ||
                           !slice_eq(before->account_type, after->account_type))) {
         struct account_link link = {t->partition, after->balance_amount, after->account_type};

@@ -4,6 +4,7 @@
 #include "streamer/base/decimal.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/model/position.h"
+#include "streamer/task/former_accounts.h"
 #include "streamer/task/history_rows.h"
 #include "streamer/task/task_marts.h"
 
@@ -373,6 +374,9 @@ void task_write_versions(struct task_env *env, struct task *t, const struct even
         bool is_current = h->changes[i].after == VERSION_CURRENT;
         if (is_current)
             *origin = origin_of(env, &h->changes[i].version);
+        if (e->entity == ENTITY_ACCOUNT && h->changes[i].after == VERSION_CLOSED)
+            former_accounts_note_closed(env, t, e->id, &h->changes[i].version,
+                                        timeline_current(line));
         emit_version(env, t, e, &h->changes[i],
                      i == carrier ? buf_slice(&env->position_header) : slice_null(),
                      is_current && origin->is_split);

@@ -289,6 +289,8 @@ static void check_same_state(const struct instance *i, struct kv *rebuilt, int32
         put_family(own, (enum family)f, buf_slice(&prefix), &got);
         check_same(i, p, family_name((enum family)f), &got, &expected);
     }
+    assert_former_accounts(own, p);
+    assert_former_accounts(rebuilt, p);
     for (int part = 0; part < PART_COUNT; part++) {
         if ((part == PART_TOTALS || part == PART_LINKS) && links_wait)
             continue; /* older links may be compacted away */

@@ -410,6 +410,62 @@ int64_t put_part(struct kv *kv, int32_t partition, enum part part, struct buf *o
     return count;
 }
 
+/* The customer of the account's current version. False: there is none. */
+static bool current_customer(struct kv *kv, struct slice account_key, int64_t *customer_id) {
+    struct account_row row = {0};
+    struct account_attributes a;
+    struct buf value = {0};
+    bool has = false;
+    if (kv_get(kv, FAMILY_ACCOUNTS, account_key, &value)) {
+        assert_true(account_row_decode(slice_of(value.p + 1, value.n - 1), slice_str("?"), &row));
+        has = row.timeline.has_current;
+    }
+    if (has) {
+        assert_true(account_attributes_decode(row.timeline.current.attributes, &a));
+        *customer_id = a.customer_id;
+    }
+    account_row_release(&row);
+    buf_release(&value);
+    return has;
+}
+
+/* Asserts that a closed version has the row that it needs. `key` is that of the version. */
+static void assert_former_account(struct kv *kv, int32_t partition, struct slice key,
+                                  struct slice value) {
+    struct version v;
+    struct account_attributes was;
+    struct buf row_key = {0}, ignored = {0};
+    int64_t current;
+    struct slice account_key = slice_of(key.p, key.n - 9); /* without the 0 and the time */
+    assert_true(version_decode(slice_of(value.p + 1, value.n - 1), key_time(key), &v));
+    assert_true(account_attributes_decode(v.attributes, &was));
+    key_customer_account(&row_key, partition, was.customer_id, key_account(account_key));
+    if ((!current_customer(kv, account_key, &current) || current != was.customer_id) &&
+        !kv_get(kv, FAMILY_FORMER_ACCOUNTS, buf_slice(&row_key), &ignored))
+        fail_msg("partition %d: no row says that customer %lld had the account %.*s", partition,
+                 (long long)was.customer_id, (int)(account_key.n - 2), account_key.p + 2);
+    buf_release(&row_key);
+    buf_release(&ignored);
+}
+
+void assert_former_accounts(struct kv *kv, int32_t partition) {
+    struct buf prefix = {0}, account_key = {0}, ignored = {0};
+    key_partition(&prefix, partition);
+    struct kv_cursor *c = kv_cursor(kv, FAMILY_ACCOUNT_HISTORY);
+    for (cursor_seek(c, buf_slice(&prefix)); cursor_in(c, buf_slice(&prefix)); cursor_next(c))
+        assert_former_account(kv, partition, cursor_key(c), cursor_value(c));
+    cursor_free(c);
+    c = kv_cursor(kv, FAMILY_FORMER_ACCOUNTS);
+    for (cursor_seek(c, buf_slice(&prefix)); cursor_in(c, buf_slice(&prefix)); cursor_next(c)) {
+        key_text(&account_key, partition, key_account_of_customer(cursor_key(c)));
+        assert_true(kv_get(kv, FAMILY_ACCOUNTS, buf_slice(&account_key), &ignored));
+    }
+    cursor_free(c);
+    buf_release(&prefix);
+    buf_release(&account_key);
+    buf_release(&ignored);
+}
+
 void assert_meta(struct cluster *c) {
     struct buf prefix = {0}, ignored = {0};
     for (int32_t p = 0; p < c->n; p++) {
@@ -423,6 +479,7 @@ void assert_meta(struct cluster *c) {
         assert_int_equal(m->summaries, put_part(c->env.kv, p, PART_SUMMARIES, &ignored));
         (void)put_part(c->env.kv, p, PART_LINKS, &ignored);
         assert_int_equal(task_orphans(&c->tasks[p]), m->current_accounts - m->joined_accounts);
+        assert_former_accounts(c->env.kv, p);
     }
     buf_release(&prefix);
     buf_release(&ignored);

@@ -85,7 +85,13 @@ const char *part_name(enum part part);
  * An emitted row is shown as it was emitted. */
 int64_t put_part(struct kv *kv, int32_t partition, enum part part, struct buf *out);
 
-/* Asserts that row counts, current accounts and orphans in every task's meta match the state. */
+/* Asserts that the state has a row for each account that a closed version gives to another customer
+ * than the current version does (former_accounts.h), as the history itself says. The state may have
+ * more rows, which name accounts that the state knows. */
+void assert_former_accounts(struct kv *kv, int32_t partition);
+
+/* Asserts that row counts, current accounts, orphans and former accounts in the state and in every
+ * task's meta match. */
 void assert_meta(struct cluster *c);
 
 #endif

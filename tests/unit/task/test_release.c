@@ -1,6 +1,5 @@
-/* What earlier versions wrote is read: their state opens, the messages of their topics replay to
- * that state, and both say the rows that are beside the messages. tests/data/release.sh makes the
- * data. */
+/* What earlier versions wrote is read: the messages of their topics replay to their state, and both
+ * say the rows that are beside the messages. tests/data/release.sh makes the data. */
 #include "rig.h"
 #include "rows_peer.h"
 #include "state/keys.h"
@@ -14,7 +13,10 @@
 #include "cluster.h"
 #include <string.h>
 
-static const char *const releases[] = {"v0.2"};
+static const struct release {
+    const char *name;
+    bool has_all_families; /* false: its state lacks a family, so this version rebuilds it */
+} releases[] = {{"v0.2", false}};
 
 /* --- the state --- */
 
@@ -220,16 +222,19 @@ static void test_release__is_read(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(releases); i++) {
         struct rig g;
-        struct memory *stored = open_state(releases[i]), *replayed = memory_new();
+        const struct release *r = &releases[i];
+        struct memory *stored = open_state(r->name), *replayed = memory_new();
         rig_init(&g, 1, 1, NULL);
         struct kv *own = g.pipeline.env.kv;
-        replay(&g, releases[i], replayed);
+        replay(&g, r->name, replayed);
         assert_same_state(stored, replayed);
         for (int32_t p = 0; p < RIG_N; p++) {
+            assert_former_accounts(memory_kv(replayed), p);
             task_release(&g.tasks[p]);
             task_init(&g.tasks[p], p);
         }
-        assert_digests(&g, stored);
+        if (r->has_all_families)
+            assert_digests(&g, stored);
         assert_why(&g, stored, WHY_UNKNOWN);
         assert_why(&g, replayed, WHY_KNOWN);
         g.pipeline.env.kv = own;
