@@ -215,6 +215,17 @@ static const struct option options[] = {
          "instances, for http.forward=proxy; empty: the system's"),
     CHOICE("http.show.values", http_show_values, "false", boolean_choices,
            "Whether status and reports show values of records; false: *** in their place"),
+
+    INTEGER("quality.scan.rows_per_second", quality_scan_rows_per_second, "20000", 1, 100000000,
+            "Rows and versions that the quality checks read in a second, beside the records"),
+    OPTION("quality.quarantine.warn", KIND_RATE, quality_quarantine_warn_milli, "0.01", 0, 0, NULL,
+           "Share of the last 1,000 records, or of the last hour, that is rejected: from here on "
+           "the quality check warns"),
+    OPTION("quality.quarantine.error", KIND_RATE, quality_quarantine_error_milli, "0.1", 0, 0, NULL,
+           "The same: from here on the quality check fails"),
+    DURATION("quality.orphans.warn", quality_orphans_warn_ms, "1h", 0, 3650 * DAY_MS,
+             "How long an account may wait for its customer before the quality check warns"),
+
     OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
            "Least severe log lines shown: debug, info, warn "
            "or error; SIGUSR1 shows more, SIGUSR2 less"),

@@ -24,6 +24,7 @@ enum route_answer {
     ROUTE_LINEAGE,
     ROUTE_OPENAPI,
     ROUTE_WHY, /* the input records that made a current row */
+    ROUTE_QUALITY,
 };
 
 enum route_parameter_place { PARAMETER_IN_PATH, PARAMETER_IN_QUERY };

@@ -73,6 +73,21 @@ static const char *invariant_value(const struct metrics *m, int invariant) {
     return invariant_name((enum invariant)invariant);
 }
 
+static const char *layer_value(const struct metrics *m, int layer) {
+    (void)m;
+    return check_layer_name((enum check_layer)layer);
+}
+
+static const char *severity_value(const struct metrics *m, int severity) {
+    (void)m;
+    return check_severity_name((enum check_severity)severity);
+}
+
+static const char *status_value(const struct metrics *m, int status) {
+    (void)m;
+    return check_status_name((enum check_status)status);
+}
+
 static const char *version_value(const struct metrics *m, int index) {
     (void)m, (void)index;
     return streamer_version();
@@ -101,6 +116,9 @@ static const struct label {
     [LABEL_RESULT] = {"result", TRANSACTION_RESULTS, result_value},
     [LABEL_REGISTRY_RESULT] = {"result", REGISTRY_RESULT_COUNT, registry_result_value},
     [LABEL_INVARIANT] = {"invariant", INVARIANT_COUNT, invariant_value},
+    [LABEL_LAYER] = {"layer", LAYER_COUNT, layer_value},
+    [LABEL_SEVERITY] = {"severity", SEVERITY_COUNT, severity_value},
+    [LABEL_STATUS] = {"status", CHECK_STATUS_COUNT, status_value},
     [LABEL_PARTITION] = {"partition", 0, NULL}, /* how many there are depends on the topic */
     [LABEL_VERSION] = {"version", 1, version_value},
     [LABEL_COMPILER] = {"compiler", 1, compiler_value},
@@ -192,6 +210,21 @@ static void give_counters(const struct walk *w) {
             set_label(w, &s, 1, second, k);
             give(w, &s, metric_get(c), entry->scale);
         }
+}
+
+/* A gauge for each layer, severity and status. */
+static void give_checks(const struct walk *w) {
+    const enum label_kind *kinds = w->entry->metric.labels;
+    const gauge *g = member_of(w);
+    for (int l = 0; l < LAYER_COUNT; l++)
+        for (int s = 0; s < SEVERITY_COUNT; s++)
+            for (int t = 0; t < CHECK_STATUS_COUNT; t++, g++) {
+                struct sample one = {0};
+                set_label(w, &one, 0, kinds[0], l);
+                set_label(w, &one, 1, kinds[1], s);
+                set_label(w, &one, 2, kinds[2], t);
+                give(w, &one, metric_get(g), 0);
+            }
 }
 
 static void give_histogram(const struct walk *w) {
@@ -393,6 +426,11 @@ static const struct entry entries[METRIC_COUNT] = {
          "Checks that failed: nothing of the transaction was committed, and the program stops.",
          NULL},
         .give = give_counters, .offset = offsetof(struct metrics, invariant_violations)},
+    [METRIC_QUALITY_CHECKS] = {
+        {"streamer_quality_checks", METRIC_GAUGE, "checks",
+         {LABEL_LAYER, LABEL_SEVERITY, LABEL_STATUS},
+         "Quality checks by layer, severity and what they say now: pass, warn or fail.", NULL},
+        .give = give_checks, .offset = offsetof(struct metrics, quality_checks)},
     [METRIC_STATE_BYTES] = {
         {"streamer_state_bytes", METRIC_GAUGE, "bytes", {LABEL_NONE},
          "Size of the state, on disk and in memory tables, about.", NULL},

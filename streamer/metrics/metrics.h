@@ -5,6 +5,7 @@
 #define STREAMER_METRICS_METRICS_H
 
 #include "streamer/config/config.h"
+#include "streamer/model/check.h"
 #include "streamer/model/event.h"
 #include "streamer/registry/registry.h"
 #include "streamer/task/invariants.h"
@@ -110,12 +111,17 @@ struct metrics {
     gauge restore_remaining;
     gauge assigned_partitions; /* of all consumed topics */
     gauge last_commit_ms;      /* since 1970; 0 until there is a commit */
+    /* How many quality checks there are of each kind. */
+    gauge quality_checks[LAYER_COUNT][SEVERITY_COUNT][CHECK_STATUS_COUNT];
 
     /* The lag of each consumed partition in records, by topic and partition; -1: the partition is
      * not assigned to this process. A partition's worker writes it. */
     struct {
         int32_t partitions;
-        gauge *lag; /* allocated by metrics_set_partitions */
+        gauge *lag; /* allocated by metrics_set_partitions, as the next one */
+        /* Not exported: one behind the last message, as far as the worker knows, and how far the
+         * worker can have read (transaction markers may follow the last message); -1 likewise. */
+        gauge *end, *reach;
     } lag[TOPIC_COUNT];
     /* The restore of each task, by partition, of which there are as many as of the account links.
      * The task's worker writes it. */

@@ -16,7 +16,7 @@ enum check_layer {
 };
 
 /* How bad it is if the check finds something. */
-enum check_severity { SEVERITY_ERROR, SEVERITY_WARN };
+enum check_severity { SEVERITY_ERROR, SEVERITY_WARN, SEVERITY_COUNT };
 
 enum check_status { CHECK_PASS, CHECK_WARN, CHECK_FAIL, CHECK_STATUS_COUNT };
 

@@ -86,6 +86,11 @@ static void answer_metrics(const struct answers *a, struct http_reply *reply) {
     metrics_render(a->metrics, clock_ms(clock_of_machine(), CLOCK_REALTIME), &reply->body);
 }
 
+static void answer_quality(const struct answers *a, struct http_reply *reply) {
+    reply->status = 200;
+    quality_put_report(a->quality, &reply->body);
+}
+
 static bool owns(void *context, int32_t partition) {
     return workers_own(((const struct answers *)context)->workers, partition);
 }
@@ -143,6 +148,9 @@ static void answer_route(struct answers *a, const struct route *route,
         break;
     case ROUTE_METRICS:
         answer_metrics(a, reply);
+        break;
+    case ROUTE_QUALITY:
+        answer_quality(a, reply);
         break;
     case ROUTE_VERSION:
     case ROUTE_HISTORY:

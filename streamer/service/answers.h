@@ -8,6 +8,7 @@
 #include "streamer/http/http.h"
 #include "streamer/metrics/metrics.h"
 #include "streamer/model/check.h"
+#include "streamer/quality/quality.h"
 #include "streamer/registry/schema_cache.h"
 #include "streamer/service/forward.h"
 #include "streamer/service/gather.h"
@@ -19,7 +20,6 @@
 #include <stdint.h>
 
 struct observer;
-struct quality;
 
 /* Everything is borrowed. While it is not open, only health and the status are answered, and what
  * follows `is_open` may still be empty. */
@@ -33,9 +33,7 @@ struct answers {
     struct store *store;
     int32_t partitions; /* n */
     struct observer *observer;
-    /* The checks of quality: sets up to `max`, and returns how many. NULL: there are none. */
-    size_t (*quality_states)(struct quality *quality, struct check_state *out, size_t max);
-    struct quality *quality;
+    struct quality *quality; /* NULL: it has not begun */
     struct forward forward;
     struct gather gather;
 };

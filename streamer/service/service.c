@@ -8,6 +8,7 @@
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/kafka/embedded.h"
 #include "streamer/kafka/login_guard.h"
+#include "streamer/quality/quality.h"
 #include "streamer/registry/schema_cache.h"
 #include "streamer/service/connect.h"
 #include "streamer/service/http_service.h"
@@ -45,9 +46,10 @@ struct service {
     struct worker_kafka kafka;
     struct workers workers;
     struct observer *observer; /* NULL: it has not begun */
-    bool was_asked_to_stop;    /* by a signal, while no worker had failed */
-    bool is_told_ready;        /* systemd knows */
-    struct config reloaded;    /* owns the kafka.* that are in use; zero: those of the start are */
+    struct quality *quality;
+    bool was_asked_to_stop; /* by a signal, while no worker had failed */
+    bool is_told_ready;     /* systemd knows */
+    struct config reloaded; /* owns the kafka.* that are in use; zero: those of the start are */
     /* Why the workers did not begin anew after a reload; ERR_NONE: they did. */
     struct err reload_failure;
 };
@@ -205,6 +207,32 @@ static bool start_observer(struct service *s, struct err *e) {
     return s->observer != NULL;
 }
 
+static bool owns(void *context, int32_t partition) {
+    struct workers *w = context;
+    workers_lock(w);
+    bool is_here = workers_own(w, partition);
+    workers_unlock(w);
+    return is_here;
+}
+
+static bool start_quality(struct service *s, struct err *e) {
+    const struct quality_options o = {
+        .config = &s->config,
+        .clock = clock_of_machine(),
+        .store = s->store,
+        .metrics = s->metrics,
+        .partitions = s->layout.n,
+        .instance = s->transactional_id,
+        .owns = owns,
+        .context = &s->workers,
+    };
+    s->quality = quality_start(&o, e);
+    if (s->quality == NULL)
+        return false;
+    s->http.answers.quality = s->quality;
+    return true;
+}
+
 static bool open_http(struct service *s, struct err *e) {
     (void)e;
     http_service_open(&s->http);
@@ -233,6 +261,7 @@ static bool (*const start_steps[])(struct service *s, struct err *e) = {
     connect_http,           /* to the state, and to other instances */
     start_workers,          /* from here on records are processed */
     start_observer,         /* with the logins of the workers */
+    start_quality,          /* what is held is checked */
     open_http,              /* for all questions */
 };
 
@@ -396,6 +425,7 @@ bool service_stop(struct service *s, struct err *e) {
     if (s->was_asked_to_stop) /* else a worker's error must still be reported */
         stop_limit_begin(&limit);
     http_service_stop(&s->http);
+    quality_stop(s->quality);
     bool ok = workers_stop(&s->workers, e);
     http_service_release(&s->http);
     observer_free(s->observer);

@@ -57,6 +57,14 @@ static void update_end(struct worker *w, struct source *s) {
         s->end = producer_position(w->producer, s->topic, s->partition);
 }
 
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int64_t reach_of(const struct source *s) {
+    return larger(larger(s->end, s->seen_end), larger(s->next, s->committed));
+}
+
 void worker_publish_lag(struct worker *w) {
     int64_t sum = 0;
     for (size_t i = 0; i < w->source_count; i++) {
@@ -67,6 +75,8 @@ void worker_publish_lag(struct worker *w) {
         int64_t position = s->committed >= 0 ? s->committed : s->next;
         int64_t lag = s->end > position ? s->end - position : 0;
         metric_set(&w->o.metrics->lag[s->topic].lag[s->partition], lag);
+        metric_set(&w->o.metrics->lag[s->topic].end[s->partition], s->end);
+        metric_set(&w->o.metrics->lag[s->topic].reach[s->partition], reach_of(s));
         sum += lag;
     }
     /* A backlog of 0 also says that queries answer with what was emitted. */
@@ -74,8 +84,12 @@ void worker_publish_lag(struct worker *w) {
 }
 
 void worker_unpublish_lag(struct worker *w) {
-    for (size_t i = 0; i < w->source_count; i++)
-        metric_set(&w->o.metrics->lag[w->sources[i].topic].lag[w->sources[i].partition], -1);
+    for (size_t i = 0; i < w->source_count; i++) {
+        const struct source *s = &w->sources[i];
+        metric_set(&w->o.metrics->lag[s->topic].lag[s->partition], -1);
+        metric_set(&w->o.metrics->lag[s->topic].end[s->partition], -1);
+        metric_set(&w->o.metrics->lag[s->topic].reach[s->partition], -1);
+    }
 }
 
 /* The newest of the messages' timestamps, by the input topic that they came from. */

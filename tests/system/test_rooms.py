@@ -49,7 +49,17 @@ MAY_USE: dict[str, set[str]] = {
         "streamer/metrics",
         "streamer/kafka",
     },
+    "streamer/quality": {
+        "schemas",
+        "state",
+        "state/rocksdb",
+        "streamer/model",
+        "streamer/config",
+        "streamer/task",
+        "streamer/metrics",
+    },
     "streamer/service": {
+        "streamer/quality",
         "schemas",
         "state/rocksdb",
         "streamer/model",

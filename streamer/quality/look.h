@@ -1,0 +1,79 @@
+/* look: looks at one customer or account as a snapshot of the state has it, with all that the
+ * checks compare it with: its ref, its customer, its links, in this and in other partitions of this
+ * process. A scan looks at each id (pass.h); what was found in doubt is looked at again
+ * (doubts.h). One thread. */
+#ifndef STREAMER_QUALITY_LOOK_H
+#define STREAMER_QUALITY_LOOK_H
+
+#include "state/kv.h"
+#include "streamer/base/buf.h"
+#include "streamer/quality/checks.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What something was found of. */
+struct subject {
+    enum entity entity;
+    int32_t partition;
+    struct slice id; /* account_id, or customer_id as decimal text; empty: the partition itself */
+    /* Where the current versions of the account and of its customer start, as far as they are known
+     * and there: they tell two finds with the same values apart. */
+    int64_t account_from, customer_from;
+};
+
+/* Who gets what is found. The texts are borrowed (checks.h). */
+struct find_sink {
+    void (*found)(void *context, const struct subject *of, enum check_id check, const char *what,
+                  const char *expected, const char *found);
+    void *context;
+};
+
+/* Borrowed, and the same while the look lives. */
+struct look_options {
+    const bool *is_here; /* by partition: this process has it, and has restored it */
+    int32_t partitions;
+    const struct rates *rates;
+    int64_t orphan_after_ms;
+    int64_t now_ms; /* since 1970 */
+    struct find_sink sink;
+};
+
+struct look {
+    struct judge judge; /* first */
+    struct kv *kv;      /* a snapshot of the state; borrowed */
+    const struct look_options *o;
+    struct subject subject;
+    int64_t reads;  /* rows that were read so far */
+    bool has_marks; /* the partition has marks of a restore (task_replay_ahead) */
+    /* Scratch. */
+    struct kv_cursor *links; /* NULL until links of a customer are read that lie outside its row */
+    struct account_row account, other_account;
+    struct customer_row customer, other_customer;
+    struct totals sums;
+    struct buf id, key, value, other_value, ref_value, link_value;
+};
+void look_init(struct look *l, struct kv *kv, const struct look_options *o);
+void look_release(struct look *l);
+
+/* Read the stored value of an id's row into l->account or l->customer, whose slices then point into
+ * `value` and `id`. False: it cannot be read; that was found. */
+bool look_read_account(struct look *l, int32_t partition, struct slice id, struct slice value);
+bool look_read_customer(struct look *l, int32_t partition, int64_t customer_id, struct slice value);
+/* Look at the row that was read, with all that belongs to it. `history` is the end of its closed
+ * versions; it does not `exist` where nobody has read them. */
+void look_at_account(struct look *l, int32_t partition, struct slice id,
+                     const struct history_end *history);
+void look_at_customer(struct look *l, int32_t partition, int64_t customer_id,
+                      const struct history_end *history);
+/* The partition of a customer's task. */
+int32_t look_partition_of_customer(const struct look *l, int64_t customer_id);
+
+/* Looks at a version; `attributes` of both versions must be good during the call. */
+void look_at_version(struct look *l, const struct subject *of, const struct version *v,
+                     const struct version *before, int64_t current_from, bool has_row);
+/* Look at an id by itself, and read its row. False: there is none. */
+bool look_for_account(struct look *l, int32_t partition, struct slice id);
+bool look_for_customer(struct look *l, int32_t partition, int64_t customer_id);
+
+#endif
