@@ -38,6 +38,10 @@ static int run_reset(const struct config *c, const struct arguments *a) {
                          (a->options & OPTION_KEEP_QUARANTINE) != 0);
 }
 
+static int run_quality(const struct config *c, const struct arguments *a) {
+    return command_quality(c, a->url, a->is_json);
+}
+
 static int run_schemas(const struct config *c, const struct arguments *a) {
     return command_schemas(c, a->operands, a->operand_count);
 }
@@ -129,6 +133,9 @@ static const struct command {
      "how old the newest record of each input is, as all running instances say; exit code 1 if one "
      "is too old (freshness.error) or an instance cannot be reached",
      OPTIONS_ASKING, false, run_freshness, NULL, NULL},
+    {"quality", "[--url URL] [--format text|json] " USAGE_CONFIGURED,
+     "what the quality checks of a running instance say; exit code 1 if one fails",
+     OPTIONS_CONFIGURED | OPTION_URL | OPTION_FORMAT, false, run_quality, NULL, NULL},
     {"schemas", USAGE_CONFIGURED " [show NAME|register|check]",
      "the schemas of the results, and what the schema registry holds of them; show: one schema; "
      "register: gives them to the registry; check: whether it has them or would take them",

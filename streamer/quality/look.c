@@ -66,6 +66,11 @@ int32_t look_partition_of_customer(const struct look *l, int64_t customer_id) {
     return murmur2_partition(slice_of(text, (size_t)n), l->o->partitions);
 }
 
+/* Where the current version starts; 0: there is none. */
+static int64_t start_of(const struct timeline *line) {
+    return line->has_current ? line->current.from : 0;
+}
+
 /* --- accounts --- */
 
 /* NULL: this partition has none. */
@@ -108,7 +113,7 @@ static void read_customer(struct look *l, struct account_view *v, struct account
         !customer_row_decode(body, customer_id, &l->other_customer))
         return;
     (void)customer_row_ref(&l->other_customer, &v->customer);
-    l->subject.customer_from = l->other_customer.timeline.current.from;
+    l->subject.customer_from = start_of(&l->other_customer.timeline);
     v->linked = read_link(l, partition, customer_id, v->id, link);
 }
 
@@ -137,7 +142,7 @@ void look_at_account(struct look *l, int32_t partition, struct slice id,
                              .orphan_after_ms = l->o->orphan_after_ms};
     if (l->account.timeline.has_current &&
         account_attributes_decode(l->account.timeline.current.attributes, &v.current)) {
-        l->subject.account_from = l->account.timeline.current.from;
+        l->subject.account_from = start_of(&l->account.timeline);
         v.ref = read_ref(l, partition, v.current.customer_id, &ref);
         read_customer(l, &v, &link);
     }
@@ -176,7 +181,7 @@ static void look_at_link(struct look *l, int64_t customer_id, struct slice accou
     struct link_view v = {.account_id = account_id, .link = *link, .customer_id = customer_id};
     (void)totals_add(&l->sums, l->o->rates, link, 1);
     read_account(l, &v);
-    l->subject.account_from = v.has_account ? l->other_account.timeline.current.from : 0;
+    l->subject.account_from = v.has_account ? start_of(&l->other_account.timeline) : 0;
     checks_of_link(&v, &l->judge);
 }
 

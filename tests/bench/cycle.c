@@ -2,14 +2,15 @@
  * the internal messages that they cause are read back in.
  *
  *   cycle [ACCOUNTS [CHANGES [MEMORY [OUTPUT]]]]
- *   cycle FORMAT ACCOUNTS CHANGES [MEMORY [OUTPUT]]     only insert and change
+ *   cycle FORMAT ACCOUNTS CHANGES [MEMORY [OUTPUT]]     only insert and change, and a scan
  *
  * FORMAT is that of the input: json, avro, envelope. MEMORY is state.memory.bytes. OUTPUT is
  * output.format: json, avro, connect-json.
  *
  * Prints one line for each phase: the CPU time of a record, in the worker's thread and in the whole
  * process, messages, and bytes of files. Then it prints the size of the state, and what RocksDB
- * alone needs for the same rows (rocksdb_rate.h). The phases:
+ * alone needs for the same rows (rocksdb_rate.h), or what a pass of the quality checks costs
+ * (scan_rate.h). The phases:
  *
  *   insert      each account once, after the customers; a customer has ten accounts
  *   change      another balance, the accounts in scattered order
@@ -19,6 +20,7 @@
  *   late        changes, of which one in twenty is late */
 #include "avro_rows.h"
 #include "rocksdb_rate.h"
+#include "scan_rate.h"
 #include "state/rocksdb/store.h"
 #include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
@@ -376,6 +378,8 @@ int main(int argc, char **argv) {
     }
     (void)printf("state: %.1f bytes an account\n",
                  (double)store_bytes(b.store) / (double)b.accounts);
+    if (is_short)
+        scan_rate(b.store, &b.config.rates, b.tasks, PARTITIONS);
     for (int p = 0; p < PARTITIONS; p++)
         task_release(&b.tasks[p]);
     pipeline_release(&b.pipeline);

@@ -1,0 +1,186 @@
+/* The checks of what flows: against counters that a test moves. */
+#include "streamer/quality/streams.h"
+#include "support.h"
+
+#include <string.h>
+
+#define SECOND INT64_C(1000)
+#define HOUR (3600 * SECOND)
+
+struct rig {
+    struct config config;
+    struct metrics *metrics;
+    struct board board;
+    struct streams streams;
+    int64_t now_ms;
+};
+
+static void rig_init(struct rig *g) {
+    *g = (struct rig){
+        .config = {.quality_quarantine_warn_milli = 10, .quality_quarantine_error_milli = 100},
+        .now_ms = INT64_C(1800000000000)};
+    g->metrics = metrics_new(&g->config);
+    board_init(&g->board, g->metrics, g->now_ms);
+    streams_init(&g->streams, &g->config, g->metrics);
+    streams_sample(&g->streams, &g->board, g->now_ms);
+}
+
+static void rig_release(struct rig *g) {
+    board_release(&g->board);
+    metrics_free(g->metrics);
+}
+
+/* `count` records of customers in a second; of each hundred so many are null, unknown, rejected. */
+static void flow(struct rig *g, int64_t count, int64_t null, int64_t unknown, int64_t rejected) {
+    struct metrics *m = g->metrics;
+    int64_t bad = count * rejected / 100;
+    metric_add(&m->applied[ENTITY_CUSTOMER], count - bad);
+    metric_add(&m->quarantined[ENTITY_CUSTOMER][REASON_INVALID_NAME], bad);
+    metric_add(&m->null_values[ENTITY_CUSTOMER][FIELD_HAS_LOAN], count * null / 100);
+    metric_add(&m->unknown_fields[ENTITY_CUSTOMER], count * unknown / 100);
+    metric_add(&m->consumed[TOPIC_CUSTOMERS], count);
+    g->now_ms += SECOND;
+    streams_sample(&g->streams, &g->board, g->now_ms);
+}
+
+static void assert_status(struct rig *g, enum check_id id, enum check_status status) {
+    const struct standing *s = &g->board.standings[id];
+    if (s->status != status)
+        fail_msg("%s is %s: %s", check_of(id)->id, check_status_name(s->status), s->message);
+}
+
+/* --- a column that vanishes */
+
+static void test_streams__a_column_that_vanishes_shows_within_1000_records(void **state) {
+    (void)state;
+    for (int64_t usual = 0; usual <= 60; usual += 20) {
+        struct rig g;
+        rig_init(&g);
+        for (int i = 0; i < 40; i++)
+            flow(&g, 100, usual, 0, 0);
+        assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_PASS);
+        for (int i = 0; i < 10; i++)
+            flow(&g, 100, 100, 100, 0);
+        assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_FAIL);
+        assert_status(&g, CHECK_UNKNOWN_FIELDS_CUSTOMERS, CHECK_WARN);
+        for (int i = 0; i < 11; i++)
+            flow(&g, 100, usual, 0, 0);
+        assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_PASS);
+        assert_status(&g, CHECK_UNKNOWN_FIELDS_CUSTOMERS, CHECK_PASS);
+        rig_release(&g);
+    }
+}
+
+static void test_streams__a_column_that_vanishes_in_a_flood_shows_in_a_second(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    for (int i = 0; i < 5; i++)
+        flow(&g, 50000, 10, 0, 0);
+    flow(&g, 50000, 100, 100, 0);
+    assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_FAIL);
+    rig_release(&g);
+}
+
+/* Random nulls around an average, over many records. */
+static void test_streams__chance_is_no_change(void **state) {
+    (void)state;
+    static const int percents[] = {2, 50, 90, 98};
+    struct rng rng = rng_seeded(7);
+    for (size_t k = 0; k < 4; k++) {
+        struct rig g;
+        rig_init(&g);
+        for (int second = 0; second < 3000; second++) {
+            int64_t nulls = 0;
+            for (int i = 0; i < 100; i++)
+                nulls += rng_chance(&rng, percents[k]);
+            flow(&g, 100, nulls, nulls, 0);
+            assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_PASS);
+            assert_status(&g, CHECK_UNKNOWN_FIELDS_CUSTOMERS, CHECK_PASS);
+        }
+        rig_release(&g);
+    }
+}
+
+static void test_streams__what_was_always_so_is_no_change(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    for (int i = 0; i < 60; i++) {
+        flow(&g, 100, 100, 300, 0);
+        assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_PASS);
+        assert_status(&g, CHECK_UNKNOWN_FIELDS_CUSTOMERS, CHECK_PASS);
+    }
+    rig_release(&g);
+}
+
+/* --- rejected records */
+
+static void test_streams__rejected_lately(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    flow(&g, 10, 0, 0, 100); /* too few to say anything */
+    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_PASS);
+    for (int i = 0; i < 200; i++)
+        flow(&g, 1000, 0, 0, 0);
+    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_PASS);
+    flow(&g, 1000, 0, 0, 1); /* 1 % */
+    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_WARN);
+    flow(&g, 1000, 0, 0, 10);
+    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_FAIL);
+    assert_non_null(strstr(g.board.standings[CHECK_REJECTED_CUSTOMERS].message,
+                           "100 of 1000 records lately rejected: invalid_name 100"));
+    flow(&g, 1000, 0, 0, 0);
+    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_PASS);
+    assert_status(&g, CHECK_REJECTED_ACCOUNTS, CHECK_PASS);
+    rig_release(&g);
+}
+
+static void test_streams__rejected_of_the_last_hour(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    flow(&g, 4000, 0, 0, 0);
+    flow(&g, 1000, 0, 0, 50);
+    flow(&g, 1000, 0, 0, 0); /* of 6,000 in the hour 500 are rejected */
+    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_WARN);
+    for (int minute = 0; minute < 62; minute++) {
+        g.now_ms += 60 * SECOND;
+        flow(&g, 1, 0, 0, 0);
+    }
+    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_PASS);
+    rig_release(&g);
+}
+
+/* --- conservation */
+
+static void test_streams__conservation(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    flow(&g, 100, 0, 0, 3);
+    metric_add(&g.metrics->consumed[TOPIC_REPARTITION_ACCOUNTS], 1); /* nothing became of it */
+    flow(&g, 100, 0, 0, 0);
+    flow(&g, 100, 0, 0, 0);
+    assert_status(&g, CHECK_CONSERVATION, CHECK_PASS); /* it may still be on its way */
+    flow(&g, 100, 0, 0, 0);
+    assert_status(&g, CHECK_CONSERVATION, CHECK_FAIL);
+    metric_add(&g.metrics->forwarded[ENTITY_ACCOUNT], 1);
+    flow(&g, 100, 0, 0, 0);
+    assert_status(&g, CHECK_CONSERVATION, CHECK_PASS);
+    rig_release(&g);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_streams__a_column_that_vanishes_shows_within_1000_records),
+        cmocka_unit_test(test_streams__a_column_that_vanishes_in_a_flood_shows_in_a_second),
+        cmocka_unit_test(test_streams__chance_is_no_change),
+        cmocka_unit_test(test_streams__what_was_always_so_is_no_change),
+        cmocka_unit_test(test_streams__rejected_lately),
+        cmocka_unit_test(test_streams__rejected_of_the_last_hour),
+        cmocka_unit_test(test_streams__conservation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
