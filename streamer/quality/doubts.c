@@ -108,12 +108,23 @@ static void look_again(struct doubt *d, struct look *look) {
         (void)look_for_customer(look, d->sample.partition, customer_id);
 }
 
+/* Whether the task has processed the topic up to the target. Where the topic turns out to end
+ * before it, only transaction markers were there. */
+static bool is_processed(const struct metrics *m, enum topic topic, int32_t partition,
+                         int64_t target, int64_t position) {
+    int64_t end = end_of(m, topic, partition);
+    return position >= (end >= 0 && end < target ? end : target);
+}
+
 /* Ends a round if the messages under way are processed, and begins the next one. */
 static void advance(struct doubt *d, const struct look *look, const struct metrics *metrics,
                     doubts_position *position, void *context, int64_t now_ms) {
     int32_t links = partition_of_links(d, look), refs = d->sample.partition;
-    if (d->has_targets && position(context, TOPIC_ACCOUNT_LINKS, links) >= d->links_target &&
-        position(context, TOPIC_CUSTOMER_REFS, refs) >= d->refs_target) {
+    if (d->has_targets &&
+        is_processed(metrics, TOPIC_ACCOUNT_LINKS, links, d->links_target,
+                     position(context, TOPIC_ACCOUNT_LINKS, links)) &&
+        is_processed(metrics, TOPIC_CUSTOMER_REFS, refs, d->refs_target,
+                     position(context, TOPIC_CUSTOMER_REFS, refs))) {
         d->rounds++;
         d->has_targets = false;
     }
