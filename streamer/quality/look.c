@@ -47,7 +47,7 @@ static bool body_of(struct slice value, struct slice *body) {
 }
 
 static bool read_body(struct look *l, enum family f, struct buf *value, struct slice *body) {
-    l->reads++;
+    l->reads += LOOK_READS_BY_KEY;
     return kv_get(l->kv, f, buf_slice(&l->key), value) && body_of(buf_slice(value), body);
 }
 
@@ -151,7 +151,7 @@ void look_at_account(struct look *l, int32_t partition, struct slice id,
 
 bool look_for_account(struct look *l, int32_t partition, struct slice id) {
     static const struct history_end unread = {.exists = false};
-    l->reads++;
+    l->reads += LOOK_READS_BY_KEY;
     key_text(&l->key, partition, id);
     if (!kv_get(l->kv, FAMILY_ACCOUNTS, buf_slice(&l->key), &l->value) ||
         !look_read_account(l, partition, id, buf_slice(&l->value)))
@@ -266,7 +266,7 @@ void look_at_customer(struct look *l, int32_t partition, int64_t customer_id,
 
 bool look_for_customer(struct look *l, int32_t partition, int64_t customer_id) {
     static const struct history_end unread = {.exists = false};
-    l->reads++;
+    l->reads += LOOK_READS_BY_KEY;
     key_customer(&l->key, partition, customer_id);
     if (!kv_get(l->kv, FAMILY_CUSTOMERS, buf_slice(&l->key), &l->value) ||
         !look_read_customer(l, partition, customer_id, buf_slice(&l->value)))

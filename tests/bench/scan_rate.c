@@ -42,7 +42,7 @@ void scan_rate(struct store *s, const struct rates *rates, const struct task *ta
             exit(1);
     us += clock_us(clock_of_machine(), CLOCK_THREAD_CPUTIME_ID);
     double each = (double)us / (double)look.reads;
-    (void)printf("scan: %lld rows, %.2f us each; at %d a second %.0f s and %.1f %% of one core\n",
+    (void)printf("scan: %lld reads, %.2f us each; at %d a second %.0f s and %.1f %% of one core\n",
                  (long long)look.reads, each, RATE, (double)look.reads / RATE, each * RATE / 1e4);
     look_release(&look);
     store_reader_free(kv);

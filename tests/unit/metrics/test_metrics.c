@@ -120,6 +120,7 @@ static void test_metrics__every_family_of_the_contract_is_there(void **state) {
         "streamer_registry_requests_total counter",
         "streamer_invariant_checks_total counter",
         "streamer_invariant_violations_total counter",
+        "streamer_quality_checks gauge",
         "streamer_state_bytes gauge",
         "streamer_restored_records_total counter",
         "streamer_restore_remaining_records gauge",
@@ -140,6 +141,18 @@ static void test_metrics__every_family_of_the_contract_is_there(void **state) {
     }
     assert_int_equal(count(text, "\n# TYPE "), ARRAY_LEN(families));
     assert_int_equal(count(text, "\n# HELP "), ARRAY_LEN(families));
+}
+
+static void test_metrics__quality_checks_by_layer_severity_and_status(void **state) {
+    const struct fixture *f = *state;
+    metric_set(&f->metrics->quality_checks[LAYER_MARTS][SEVERITY_ERROR][CHECK_FAIL], 2);
+    const char *text = render(*state);
+    expect(text, "streamer_quality_checks{layer=\"marts\",severity=\"error\",status=\"pass\"} 0\n"
+                 "streamer_quality_checks{layer=\"marts\",severity=\"error\",status=\"warn\"} 0\n"
+                 "streamer_quality_checks{layer=\"marts\",severity=\"error\",status=\"fail\"} 2\n"
+                 "streamer_quality_checks{layer=\"marts\",severity=\"warn\",status=\"pass\"} 0\n");
+    assert_int_equal(count(text, "\nstreamer_quality_checks{"),
+                     LAYER_COUNT * SEVERITY_COUNT * CHECK_STATUS_COUNT);
 }
 
 static void test_metrics__all_that_can_occur_starts_at_zero(void **state) {
@@ -546,6 +559,7 @@ static void test_metrics__promtool_has_nothing_to_say(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(every_family_of_the_contract_is_there),
+        CASE(quality_checks_by_layer_severity_and_status),
         CASE(all_that_can_occur_starts_at_zero),
         CASE(every_figure_has_its_place),
         CASE(histogram_buckets_are_cumulative_and_inclusive),
