@@ -3,6 +3,7 @@
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BALANCE_MAX INT64_C(999999999999999999) /* decimal(18,2) in hundredths */
@@ -220,9 +221,11 @@ static void orphan(const struct account_view *v, struct judge *j) {
     if (!v->row->timeline.has_current || v->row->has_joined)
         return;
     int64_t age_ms = v->now_ms - v->row->timeline.current.loaded_at;
+    char what[64];
+    (void)snprintf(what, sizeof what, "waits for its customer for %lld minutes",
+                   (long long)(age_ms / 60000));
     if (age_ms >= v->orphan_after_ms)
-        find(j, CHECK_ORPHANS, "waits for its customer since", "",
-             moment(v->row->timeline.current.loaded_at).p);
+        find(j, CHECK_ORPHANS, what, "", "");
 }
 
 /* --- marts --- */

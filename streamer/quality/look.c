@@ -14,7 +14,7 @@
 static void find(struct judge *j, enum check_id check, const char *what, const char *expected,
                  const char *found) {
     const struct look *l = (const struct look *)j;
-    l->o->sink.found(l->o->sink.context, &l->subject, check, what, expected, found);
+    l->o->found(l->o->context, &l->subject, check, what, expected, found);
 }
 
 void look_init(struct look *l, struct kv *kv, const struct look_options *o) {

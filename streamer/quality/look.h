@@ -22,12 +22,9 @@ struct subject {
     int64_t account_from, customer_from;
 };
 
-/* Who gets what is found. The texts are borrowed (checks.h). */
-struct find_sink {
-    void (*found)(void *context, const struct subject *of, enum check_id check, const char *what,
-                  const char *expected, const char *found);
-    void *context;
-};
+/* Gets what is found. The texts are borrowed (checks.h). */
+typedef void look_found(void *context, const struct subject *of, enum check_id check,
+                        const char *what, const char *expected, const char *found);
 
 /* Borrowed, and the same while the look lives. */
 struct look_options {
@@ -36,7 +33,8 @@ struct look_options {
     const struct rates *rates;
     int64_t orphan_after_ms;
     int64_t now_ms; /* since 1970 */
-    struct find_sink sink;
+    look_found *found;
+    void *context;
 };
 
 /* Finding a row by its key counts as so many rows that are read one after the other. It costs more,

@@ -9,7 +9,7 @@
 #include "streamer/quality/streams.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -44,6 +44,7 @@ struct quality {
     int64_t next_tick_us;             /* monotonic */
     int64_t due_us;                   /* the rate allows the next row from here on; monotonic */
     bool has_told_of_error;
+    bool had_partitions; /* in some pass so far */
 };
 
 static int64_t monotonic_us(const struct quality *q) {
@@ -112,15 +113,14 @@ static void load_meta(struct quality *q, struct kv *kv, int32_t partition, struc
     task_load_meta(&q->env, t);
 }
 
-static struct look_options look_options(struct quality *q,
-                                        void (*sink)(void *, const struct subject *, enum check_id,
-                                                     const char *, const char *, const char *)) {
+static struct look_options look_options(struct quality *q, look_found *take) {
     return (struct look_options){.is_here = q->is_here,
                                  .partitions = q->o.partitions,
                                  .rates = &q->o.config->rates,
                                  .orphan_after_ms = q->o.config->quality_orphans_warn_ms,
                                  .now_ms = wall_ms(q),
-                                 .sink = {sink, q}};
+                                 .found = take,
+                                 .context = q};
 }
 
 /* --- each second --- */
@@ -212,18 +212,13 @@ static bool pause_pass(void *context, int64_t reads) {
     return sleep_until(q, q->due_us > now + SLEEP_LEAST_US ? q->due_us : now);
 }
 
-static void find_position(struct quality *q, int32_t partition, enum topic topic, const char *what,
-                          int64_t expected, int64_t position) {
+static void find_position(struct quality *q, int32_t partition, const char *topic, int64_t expected,
+                          int64_t position) {
     struct subject of = {ENTITY_COUNT, partition, slice_of("", 0), 0, 0};
-    struct buf text = {0}, limit = {0};
-    buf_put_int(&text, position);
-    buf_put_int(&limit, expected);
-    struct sample sample;
-    sample_set(&sample, &of, what, buf_cstr(&limit), buf_cstr(&text));
-    board_found(&q->board, CHECK_POSITIONS, &sample, wall_ms(q));
-    buf_release(&text);
-    buf_release(&limit);
-    (void)topic;
+    char limit[24], text[24];
+    (void)snprintf(limit, sizeof limit, "%lld", (long long)expected);
+    (void)snprintf(text, sizeof text, "%lld", (long long)position);
+    found(q, &of, CHECK_POSITIONS, topic, limit, text);
 }
 
 /* The workers tell where topics end a moment after they have written the state. So the positions of
@@ -237,9 +232,9 @@ static void check_positions(struct quality *q, const struct task *t) {
             continue;
         int64_t end = metric_get(&m->lag[topic].reach[t->partition]);
         if (seen->exists && end >= 0 && seen->at[i] > end)
-            find_position(q, t->partition, topic, q->o.config->topics[i], end, seen->at[i]);
+            find_position(q, t->partition, q->o.config->topics[i], end, seen->at[i]);
         if (seen->exists && t->meta.positions[i] < seen->at[i])
-            find_position(q, t->partition, topic, q->o.config->topics[i], seen->at[i],
+            find_position(q, t->partition, q->o.config->topics[i], seen->at[i],
                           t->meta.positions[i]);
         seen->at[i] = t->meta.positions[i];
     }
@@ -268,14 +263,25 @@ static void tell_of_error(struct quality *q, const struct kv *kv) {
     q->has_told_of_error = kv_failed(kv);
 }
 
+/* Nothing is here any more, so nothing is wrong with it. */
+static void forget_rows(struct quality *q) {
+    if (!q->had_partitions)
+        return;
+    board_begin_pass(&q->board);
+    board_end_pass(&q->board, 0, wall_ms(q));
+}
+
 static void pass_all(struct quality *q) {
     struct kv *kv = take_snapshot(q);
     struct look look;
     struct look_options o = look_options(q, found);
     bool is_whole = true;
     int64_t rows = 0;
-    if (kv == NULL)
+    if (kv == NULL) {
+        forget_rows(q);
         return;
+    }
+    q->had_partitions = true;
     look_init(&look, kv, &o);
     struct pass pass = {.look = &look, .pause = pause_pass, .context = q};
     board_begin_pass(&q->board);

@@ -6,10 +6,11 @@
 
 #define MILLION INT64_C(1000000)
 #define MINUTE_MS INT64_C(60000)
-#define AVERAGE_PARTS 100 /* a window moves the average by so much of the difference */
-#define LOST_TIMES 3      /* so often the counters must say the same */
-#define VANISHED_PART 4   /* a column has vanished if less than 1/4 of its values are left */
-#define VANISHED_LEAST 30 /* … of so many values that there should be */
+#define AVERAGE_PARTS 100  /* a window moves the average by so much of the difference */
+#define AVERAGE_STEPS 1000 /* after so many windows the average is where they are */
+#define LOST_TIMES 3       /* so often the counters must say the same */
+#define VANISHED_PART 4    /* a column has vanished if less than 1/4 of its values are left */
+#define VANISHED_LEAST 30  /* … of so many values that there should be */
 
 static const char *const names[ENTITY_COUNT] = {"customers", "accounts"};
 
@@ -96,7 +97,7 @@ static int64_t share_of(int64_t part, int64_t whole) {
 static void move_average(int64_t *average, int64_t share, int64_t windows) {
     if (*average < 0)
         *average = share;
-    for (int64_t i = 0; i < windows && i < AVERAGE_PARTS * 10; i++)
+    for (int64_t i = 0; i < windows && i < AVERAGE_STEPS; i++)
         *average += (share - *average) / AVERAGE_PARTS;
 }
 

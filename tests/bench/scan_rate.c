@@ -31,7 +31,7 @@ void scan_rate(struct store *s, const struct rates *rates, const struct task *ta
                              .partitions = count,
                              .rates = rates,
                              .orphan_after_ms = INT64_MAX,
-                             .sink = {found, NULL}};
+                             .found = found};
     for (int32_t p = 0; p < count; p++)
         is_here[p] = true;
     look_init(&look, kv, &o);

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
-
 from kafka import ROOT
 from streamer import BINARY
 

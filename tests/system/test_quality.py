@@ -190,9 +190,7 @@ def empty(row: dict[str, Any]) -> None:
 def equal_to_current(s: State) -> None:
     name = s.find_closed("account_history", "A05")[0]
     now = s.account("A05")["timeline"]["current"]["attributes"]
-    s.rows[name] = encode_row(
-        "version", {**decode_row("version", s.rows[name]), "attributes": now}
-    )
+    s.rows[name] = encode_row("version", {**decode_row("version", s.rows[name]), "attributes": now})
 
 
 def newest_before_current(row: dict[str, Any]) -> None:
@@ -384,7 +382,7 @@ def broken(
 
 
 def test_quality__each_check_finds_what_it_is_for(broken: tuple[Scenario, State]) -> None:
-    s, state = broken
+    s, _ = broken
     expected = expected_samples()
     try:
         answer = wait_report(s.streamer, "as broken as it is", lambda r: samples(r) == expected)

@@ -71,11 +71,12 @@ static void rig_release(struct rig *g) {
     cluster_release(&g->cluster);
 }
 
-static struct look_options options(struct rig *g,
-                                   void (*sink)(void *, const struct subject *, enum check_id,
-                                                const char *, const char *, const char *)) {
-    return (struct look_options){
-        .is_here = g->is_here, .partitions = 1, .rates = &g->cluster.rates, .sink = {sink, g}};
+static struct look_options options(struct rig *g, look_found *found) {
+    return (struct look_options){.is_here = g->is_here,
+                                 .partitions = 1,
+                                 .rates = &g->cluster.rates,
+                                 .found = found,
+                                 .context = g};
 }
 
 /* A pass comes by. */

@@ -34,7 +34,8 @@ static void pass_all(struct cluster *c, struct finder *f) {
                              .rates = &c->rates,
                              .orphan_after_ms = INT64_MIN / 2,
                              .now_ms = NOW,
-                             .sink = {found, f}};
+                             .found = found,
+                             .context = f};
     struct look look;
     look_init(&look, c->env.kv, &o);
     struct pass pass = {.look = &look, .pause = go_on};
@@ -112,7 +113,7 @@ static void test_pass__ends_when_it_is_told_to(void **state) {
     }
     cluster_settle(&c);
     struct look_options o = {
-        .is_here = is_here, .partitions = 1, .rates = &c.rates, .sink = {found, &f}};
+        .is_here = is_here, .partitions = 1, .rates = &c.rates, .found = found, .context = &f};
     struct look look;
     look_init(&look, c.env.kv, &o);
     struct pass pass = {.look = &look, .pause = end, .context = &ends};
