@@ -226,6 +226,9 @@ static const struct option options[] = {
     DURATION("quality.orphans.warn", quality_orphans_warn_ms, "1h", 0, 3650 * DAY_MS,
              "How long an account may wait for its customer before the quality check warns"),
 
+    SECRET("alert.webhook.url", alert_webhook_url, check_receiver_url,
+           "Where a message is posted when a check or readiness changes to warn or fail, and when "
+           "it recovers (JSON as Slack takes it): http://... or https://...; empty: nowhere"),
     OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
            "Least severe log lines shown: debug, info, warn "
            "or error; SIGUSR1 shows more, SIGUSR2 less"),

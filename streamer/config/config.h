@@ -103,7 +103,6 @@ struct config {
     int http_metrics_open; /* http.metrics.open (false) */
     int http_show_values;  /* http.show.values (false) */
     char *http_tls_certificate, *http_tls_key; /* http.tls.certificate, .key: both or none ("") */
-    int http_show_values;                      /* http.show.values (false) */
 
     /* quality.scan.rows_per_second: rows that the checks read in a second (20000) */
     int64_t quality_scan_rows_per_second;
@@ -111,6 +110,8 @@ struct config {
     int32_t quality_quarantine_warn_milli, quality_quarantine_error_milli;
     int64_t quality_orphans_warn_ms; /* quality.orphans.warn (1h) */
 
+    char *alert_webhook_url; /* alert.webhook.url, or what its .file holds; a secret; "": none */
+    char *alert_webhook_url_file;
     enum log_level log_level;   /* log.level */
     enum log_format log_format; /* log.format (logfmt) */
 

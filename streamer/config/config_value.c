@@ -148,6 +148,26 @@ static bool has_control_character(const char *value) {
     return false;
 }
 
+static bool is_receiver_url(const char *url) {
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        size_t n = strlen(schemes[i]);
+        if (strncasecmp(url, schemes[i], n) != 0)
+            continue;
+        for (const char *at = url + n; *at != '\0'; at++)
+            if (!isgraph((unsigned char)*at) || strchr("@#\"\\", *at) != NULL)
+                return false;
+        return is_host_port(slice_of(url + n, strcspn(url + n, "/?")), true);
+    }
+    return false;
+}
+
+bool check_receiver_url(const char *value, struct err *e) {
+    return value[0] == '\0' || is_receiver_url(value) ||
+           err_set(e, ERR_CONFIG,
+                   "this is no URL without a login, write https://HOST[:PORT][/PATH]");
+}
+
 bool check_bearer_token(const char *value, struct err *e) {
     return (!has_control_character(value) && strchr(value, ' ') == NULL) ||
            err_set(e, ERR_CONFIG, "a token holds no blank, tab or line end, write it in one piece");

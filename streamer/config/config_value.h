@@ -30,6 +30,7 @@ value_check check_url;           /* of an instance (address.h), or empty */
 value_check check_hosts;         /* patterns (address.h) */
 value_check check_registry_urls; /* http[s]://HOST[:PORT][/PATH],..., or empty */
 /* Of a secret, or empty. The error does not show it. */
+value_check check_receiver_url; /* http[s]://HOST[:PORT][/PATH][?QUERY] */
 value_check check_bearer_token;
 value_check check_user_info; /* USER:PASSWORD */
 

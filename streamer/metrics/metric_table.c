@@ -68,6 +68,11 @@ static const char *registry_result_value(const struct metrics *m, int result) {
     return registry_result_name((enum registry_result)result);
 }
 
+static const char *alerts_result_value(const struct metrics *m, int result) {
+    (void)m;
+    return result == ALERTS_OK ? "ok" : "failed";
+}
+
 static const char *invariant_value(const struct metrics *m, int invariant) {
     (void)m;
     return invariant_name((enum invariant)invariant);
@@ -115,6 +120,7 @@ static const struct label {
     [LABEL_FIELD] = {"field", FIELD_COUNT, field_value},
     [LABEL_RESULT] = {"result", TRANSACTION_RESULTS, result_value},
     [LABEL_REGISTRY_RESULT] = {"result", REGISTRY_RESULT_COUNT, registry_result_value},
+    [LABEL_ALERTS_RESULT] = {"result", ALERTS_RESULTS, alerts_result_value},
     [LABEL_INVARIANT] = {"invariant", INVARIANT_COUNT, invariant_value},
     [LABEL_LAYER] = {"layer", LAYER_COUNT, layer_value},
     [LABEL_SEVERITY] = {"severity", SEVERITY_COUNT, severity_value},
@@ -415,6 +421,11 @@ static const struct entry entries[METRIC_COUNT] = {
          "answers, but not this); unavailable (to be tried again).",
          "Each URL that is tried counts."},
         .give = give_counters, .offset = offsetof(struct metrics, registry_requests)},
+    [METRIC_ALERTS_SENT] = {
+        {"streamer_alerts_sent_total", METRIC_COUNTER, "messages", {LABEL_ALERTS_RESULT},
+         "Messages to alert.webhook.url by result: ok; failed (given up after three retries).",
+         NULL},
+        .give = give_counters, .offset = offsetof(struct metrics, alerts_sent)},
     [METRIC_INVARIANT_CHECKS] = {
         {"streamer_invariant_checks_total", METRIC_COUNTER, "checks", {LABEL_INVARIANT},
          "Checks, before transactions are committed, of what must always hold.",

@@ -79,6 +79,13 @@ enum transaction_result {
     TRANSACTION_RESULTS
 };
 
+/* What became of a message to alert.webhook.url. */
+enum alerts_result {
+    ALERTS_OK,
+    ALERTS_FAILED, /* given up after its retries */
+    ALERTS_RESULTS
+};
+
 /* The table (metric_table.h) says what each member means. Members of one `[ENTITY_COUNT]` are by
  * enum entity, and so on. */
 struct metrics {
@@ -104,6 +111,7 @@ struct metrics {
     struct histogram commit_duration;
     counter transactions[TRANSACTION_RESULTS];
     counter registry_requests[REGISTRY_RESULT_COUNT];
+    counter alerts_sent[ALERTS_RESULTS];
     counter invariant_checks[INVARIANT_COUNT];
     counter invariant_violations[INVARIANT_COUNT];
     gauge state_bytes;

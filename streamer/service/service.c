@@ -10,6 +10,8 @@
 #include "streamer/kafka/login_guard.h"
 #include "streamer/quality/quality.h"
 #include "streamer/registry/schema_cache.h"
+#include "streamer/service/alerts.h"
+#include "streamer/service/check_states.h"
 #include "streamer/service/connect.h"
 #include "streamer/service/http_service.h"
 #include "streamer/service/instance_id.h"
@@ -23,6 +25,7 @@
 #include "streamer/service/stop_limit.h"
 #include "streamer/service/workers.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +50,9 @@ struct service {
     struct workers workers;
     struct observer *observer; /* NULL: it has not begun */
     struct quality *quality;
+    char instance[HOST_NAME_MAX + 1]; /* who tells: instance.id, or the host */
+    struct check_states checks;
+    struct alerts *alerts;
     bool was_asked_to_stop; /* by a signal, while no worker had failed */
     bool is_told_ready;     /* systemd knows */
     struct config reloaded; /* owns the kafka.* that are in use; zero: those of the start are */
@@ -113,6 +119,30 @@ static bool open_schemas(struct service *s, struct err *e) {
 
 static bool start_http(struct service *s, struct err *e) {
     return http_service_start(&s->http, &s->config, &s->starting, &s->workers, s->metrics, e);
+}
+
+static void name_instance(struct service *s) {
+    const char *id = s->config.instance_id;
+    if (id != NULL)
+        (void)snprintf(s->instance, sizeof s->instance, "%s", id);
+    else if (gethostname(s->instance, sizeof s->instance) != 0)
+        (void)snprintf(s->instance, sizeof s->instance, "unnamed");
+}
+
+static bool start_alerts(struct service *s, struct err *e) {
+    name_instance(s);
+    s->checks.answers = &s->http.answers;
+    const struct alerts_options o = {
+        .config = &s->config,
+        .metrics = s->metrics,
+        .clock = clock_of_machine(),
+        .look_ms = ALERTS_LOOK_MS,
+        .instance = s->instance,
+        .states = check_states_copy,
+        .context = &s->checks,
+    };
+    s->alerts = alerts_start(&o, e);
+    return s->alerts != NULL;
 }
 
 static bool start_broker(struct service *s, struct err *e) {
@@ -254,6 +284,7 @@ static bool (*const start_steps[])(struct service *s, struct err *e) = {
     check_machine,          /* limits, clients, state directory */
     open_schemas,           /* files of the registry's TLS, schemas.dir; asks nothing yet */
     start_http,             /* from here on health can be asked for */
+    start_alerts,           /* and people are told if it is not well */
     find_broker_and_topics, /* waits for what is not there yet */
     find_result_schemas,    /* waits for the registry; registers what it lacks */
     open_state,             /* sets aside what cannot be used */
@@ -272,6 +303,7 @@ struct service *service_start(const struct config *config, bool embedded, struct
         if (start_steps[i](s, e))
             continue;
         struct err ignored;
+        check_states_fail(&s->checks, e); /* before the alerts look for the last time */
         (void)service_stop(s, &ignored);
         return NULL;
     }
@@ -424,9 +456,11 @@ bool service_stop(struct service *s, struct err *e) {
     struct stop_limit limit = {0};
     if (s->was_asked_to_stop) /* else a worker's error must still be reported */
         stop_limit_begin(&limit);
+    alerts_finish(s->alerts); /* while it is still known why the workers ended */
     http_service_stop(&s->http);
     quality_stop(s->quality);
     bool ok = workers_stop(&s->workers, e);
+    alerts_free(s->alerts);
     http_service_release(&s->http);
     observer_free(s->observer);
     if (has_registry_failed(s, e)) {

@@ -919,6 +919,40 @@ static void test_config__registry_secrets(void **state) {
     }
 }
 
+/* Whoever knows the URL can write there. */
+static void test_config__the_url_of_the_webhook_is_a_secret(void **state) {
+    (void)state;
+    struct config c;
+    struct err e = {0};
+    static const char *const right[] = {"https://hooks.example.com/services/T0/B0/s3cret",
+                                        "http://10.0.0.1:8080/x?key=s3cret", "HTTPS://[::1]:8443",
+                                        "http://hooks"};
+    for (size_t i = 0; i < ARRAY_LEN(right); i++) {
+        char set[128];
+        (void)snprintf(set, sizeof set, "alert.webhook.url=%s", right[i]);
+        load_set(&c, set);
+        assert_string_equal(c.alert_webhook_url, right[i]);
+        for (size_t k = 0; c.settings[k].text != NULL && k < 60; k++)
+            assert_null(strstr(c.settings[k].text, "s3cret"));
+        config_release(&c);
+    }
+    static const char *const wrong[] = {"hooks.example.com/s3cret", "ftp://hooks/s3cret",
+                                        "https://me:s3cret@hooks/", "https://hooks/s3 cret",
+                                        "https://hooks/#s3cret",    "https:///s3cret"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        char set[128];
+        const char *sets[] = {set};
+        (void)snprintf(set, sizeof set, "alert.webhook.url=%s", wrong[i]);
+        assert_false(load(&c, NULL, sets, 1, &e));
+        assert_null(strstr(e.text, "s3"));
+    }
+    write_secret("https://hooks/s3cret\n", 21);
+    load_set(&c, "alert.webhook.url.file=test_config.secret");
+    assert_string_equal(c.alert_webhook_url, "https://hooks/s3cret");
+    config_release(&c);
+    (void)unlink(secret_path);
+}
+
 static void test_config__secret_file_errors(void **state) {
     (void)state;
     const char *set = "kafka.sasl.password.file=test_config.secret";
@@ -1003,6 +1037,7 @@ int main(void) {
         cmocka_unit_test(test_config__registry),
         cmocka_unit_test(test_config__output_formats),
         cmocka_unit_test(test_config__registry_secrets),
+        cmocka_unit_test(test_config__the_url_of_the_webhook_is_a_secret),
         cmocka_unit_test(test_config__other_syntax),
         cmocka_unit_test(test_config__sasl_needs_a_mechanism),
         cmocka_unit_test(test_config__rates),

@@ -118,6 +118,7 @@ static void test_metrics__every_family_of_the_contract_is_there(void **state) {
         "streamer_transaction_commit_seconds histogram",
         "streamer_last_commit_timestamp_seconds gauge",
         "streamer_registry_requests_total counter",
+        "streamer_alerts_sent_total counter",
         "streamer_invariant_checks_total counter",
         "streamer_invariant_violations_total counter",
         "streamer_quality_checks gauge",

@@ -1,0 +1,94 @@
+#include "streamer/service/alert_plan.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The entry of a check; a new one was told that all is well. NULL: there is no room. */
+static struct alert_entry *entry_of(struct alert_plan *p, const char *id) {
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->entries[i].now.id, id) == 0)
+            return &p->entries[i];
+    if (p->count == ALERT_CHECKS_MAX)
+        return NULL;
+    struct alert_entry *e = &p->entries[p->count++];
+    *e =
+        (struct alert_entry){.told = {.status = CHECK_PASS, .is_sure = true}, .free_ms = INT64_MIN};
+    return e;
+}
+
+static bool is_news(const struct alert_entry *e) {
+    return !e->told.is_sure || e->told.status != e->now.status;
+}
+
+/* Not while a message is being sent. */
+static void wait_for_pause(struct alert_entry *e, int64_t now_ms) {
+    e->is_waiting = is_news(e);
+    e->due_ms = e->free_ms > now_ms ? e->free_ms : now_ms;
+}
+
+void alert_plan_change(struct alert_plan *p, const struct alert *alert, int64_t now_ms) {
+    struct alert_entry *e = entry_of(p, alert->now.id);
+    if (e == NULL)
+        return;
+    bool was_waiting = e->is_waiting;
+    e->now = alert->now;
+    if (e->attempts > 0)
+        return;
+    int64_t due_ms = e->due_ms;
+    wait_for_pause(e, now_ms);
+    if (was_waiting) /* it keeps its place before those that came later */
+        e->due_ms = due_ms;
+}
+
+static bool is_pending(const struct alert_entry *e) {
+    return e->attempts > 0 || e->is_waiting;
+}
+
+static struct alert_entry *first_due(struct alert_plan *p) {
+    struct alert_entry *first = NULL;
+    for (size_t i = 0; i < p->count; i++)
+        if (is_pending(&p->entries[i]) && (first == NULL || p->entries[i].due_ms < first->due_ms))
+            first = &p->entries[i];
+    return first;
+}
+
+const struct alert *alert_plan_begin(struct alert_plan *p, int64_t now_ms) {
+    struct alert_entry *e = first_due(p);
+    if (e == NULL || e->due_ms > now_ms)
+        return NULL;
+    if (e->attempts == 0)
+        e->message = (struct alert){e->now, e->told.status, e->told.since_ms};
+    e->is_waiting = false;
+    e->attempts++;
+    return &e->message;
+}
+
+/* Whatever became of the message: the pause begins. */
+static void end_message(struct alert_entry *e, bool is_sure, int64_t now_ms) {
+    e->told.status = e->message.now.status;
+    e->told.since_ms = e->message.now.since_ms;
+    e->told.is_sure = is_sure;
+    e->attempts = 0;
+    e->free_ms = now_ms + ALERT_PAUSE_MS;
+    wait_for_pause(e, now_ms);
+}
+
+enum alert_end alert_plan_end(struct alert_plan *p, const struct alert *message, bool is_ok,
+                              int64_t now_ms) {
+    struct alert_entry *e = entry_of(p, message->now.id);
+    assert(e != NULL && &e->message == message && e->attempts > 0);
+    if (!is_ok && e->attempts <= ALERT_RETRIES) {
+        e->due_ms = now_ms + (INT64_C(1000) << (e->attempts - 1));
+        return ALERT_TO_RETRY;
+    }
+    end_message(e, is_ok, now_ms);
+    return is_ok ? ALERT_SENT : ALERT_GIVEN_UP;
+}
+
+int64_t alert_plan_due_ms(const struct alert_plan *p) {
+    int64_t due_ms = INT64_MAX;
+    for (size_t i = 0; i < p->count; i++)
+        if (is_pending(&p->entries[i]) && p->entries[i].due_ms < due_ms)
+            due_ms = p->entries[i].due_ms;
+    return due_ms;
+}

@@ -1,0 +1,206 @@
+#include "streamer/service/alerts.h"
+
+#include "streamer/base/log.h"
+#include "streamer/base/mem.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/service/alert.h"
+#include "streamer/service/alert_plan.h"
+#include "streamer/service/alert_text.h"
+#include "streamer/service/json_post.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct alerts {
+    struct alerts_options o;
+    struct alert_sender sender;
+    pthread_t thread;
+    pthread_mutex_t lock; /* over what follows; not held while a message is sent */
+    pthread_cond_t wake;
+    struct alert_watch watch;
+    struct alert_plan plan;
+    struct check_state states[ALERT_CHECKS_MAX];
+    bool is_failing;   /* the log has said that messages do not get through */
+    int64_t finish_ms; /* when the last attempt may begin; 0: the process does not stop */
+};
+
+static int64_t now_ms(const struct alerts *a) {
+    return clock_ms(a->o.clock, CLOCK_MONOTONIC);
+}
+
+/* --- the port of the log */
+
+static void log_change(void *context, const struct alert *a) {
+    static const enum log_level levels[] = {
+        [CHECK_PASS] = LOG_INFO, [CHECK_WARN] = LOG_WARN, [CHECK_FAIL] = LOG_ERROR};
+    (void)context;
+    struct buf since = {0};
+    timestamp_put_iso(&since, a->now.since_ms);
+    log_line(levels[a->now.status], "a check has changed",
+             "check=%s status=%s before=%s since=%s message=%s runbook=%s", a->now.id,
+             check_status_name(a->now.status), check_status_name(a->before), buf_cstr(&since),
+             log_quote(&(struct log_value){0}, a->now.message), alert_help_of(a->now.id)->runbook);
+    buf_release(&since);
+}
+
+/* --- the port of the webhook */
+
+static void plan_change(void *context, const struct alert *alert) {
+    struct alerts *a = context;
+    alert_plan_change(&a->plan, alert, now_ms(a));
+}
+
+static bool has_webhook(const struct alerts *a) {
+    return a->o.config->alert_webhook_url[0] != '\0';
+}
+
+/* Without the lock. */
+static bool post(struct alerts *a, const struct alert *message, struct err *e) {
+    struct buf body = {0};
+    alert_put_json(message, &a->sender, &body);
+    const struct json_post p = {
+        .setting = "alert.webhook.url",
+        .url = a->o.config->alert_webhook_url,
+        .token = "",
+        .body = buf_cstr(&body),
+    };
+    bool ok = json_post(&p, e);
+    buf_release(&body);
+    return ok;
+}
+
+/* Once until a message gets through again. */
+static void note_failure(struct alerts *a, const struct alert *message, const struct err *e) {
+    metric_add(&a->o.metrics->alerts_sent[ALERTS_FAILED], 1);
+    if (!a->is_failing)
+        log_error("alerts do not get through", "check=%s error=%s", message->now.id,
+                  log_quote(&(struct log_value){0}, e->text));
+    a->is_failing = true;
+}
+
+static void note_success(struct alerts *a) {
+    metric_add(&a->o.metrics->alerts_sent[ALERTS_OK], 1);
+    if (a->is_failing)
+        log_info("alerts get through again", " ");
+    a->is_failing = false;
+}
+
+/* With the lock, which it gives up while it sends. */
+static void send_message(struct alerts *a, const struct alert *planned) {
+    struct alert message = *planned;
+    struct err e = {0};
+    (void)pthread_mutex_unlock(&a->lock);
+    bool ok = post(a, &message, &e);
+    (void)pthread_mutex_lock(&a->lock);
+    enum alert_end end = alert_plan_end(&a->plan, planned, ok, now_ms(a));
+    if (end == ALERT_SENT)
+        note_success(a);
+    else if (end == ALERT_GIVEN_UP)
+        note_failure(a, &message, &e);
+}
+
+static bool is_too_late(const struct alerts *a) {
+    return a->finish_ms > 0 && now_ms(a) >= a->finish_ms;
+}
+
+static void send_all(struct alerts *a) {
+    const struct alert *message;
+    while (!is_too_late(a) && (message = alert_plan_begin(&a->plan, now_ms(a))) != NULL)
+        send_message(a, message);
+}
+
+/* --- the thread; with the lock held */
+
+static void look(struct alerts *a) {
+    size_t n = a->o.states(a->o.context, a->states, ALERT_CHECKS_MAX);
+    alert_watch_look(&a->watch, a->states, n);
+}
+
+static bool is_finished(const struct alerts *a) {
+    return a->finish_ms > 0 && (is_too_late(a) || alert_plan_due_ms(&a->plan) >= a->finish_ms);
+}
+
+static void sleep_until(struct alerts *a, int64_t ms) {
+    int64_t left_ms = ms - now_ms(a);
+    int64_t until_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + left_ms;
+    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    (void)pthread_cond_timedwait(&a->wake, &a->lock, &until);
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static void *run(void *alerts) {
+    struct alerts *a = alerts;
+    int64_t look_ms = now_ms(a);
+    (void)pthread_mutex_lock(&a->lock);
+    while (!is_finished(a)) {
+        if (a->finish_ms == 0 && now_ms(a) >= look_ms) {
+            look(a);
+            look_ms = now_ms(a) + a->o.look_ms;
+        }
+        send_all(a);
+        if (!is_finished(a)) /* a signal may come first */
+            sleep_until(a, earlier(a->finish_ms == 0 ? look_ms : a->finish_ms,
+                                   alert_plan_due_ms(&a->plan)));
+    }
+    (void)pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+/* --- for others */
+
+static void init_lock(struct alerts *a) {
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&a->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_mutex_init(&a->lock, NULL);
+}
+
+static void init_ports(struct alerts *a) {
+    a->watch.ports[a->watch.port_count++] = (struct alert_port){log_change, a};
+    if (has_webhook(a))
+        a->watch.ports[a->watch.port_count++] = (struct alert_port){plan_change, a};
+}
+
+static void destroy(struct alerts *a) {
+    (void)pthread_mutex_destroy(&a->lock);
+    (void)pthread_cond_destroy(&a->wake);
+    free(a);
+}
+
+struct alerts *alerts_start(const struct alerts_options *o, struct err *e) {
+    struct alerts *a = mem_calloc(1, sizeof *a);
+    a->o = *o;
+    a->sender = (struct alert_sender){o->config->app_id, o->instance};
+    init_lock(a);
+    init_ports(a);
+    int error = pthread_create(&a->thread, NULL, run, a);
+    if (error == 0)
+        return a;
+    (void)err_set(e, ERR_STOP, "alerts: cannot start a thread: %s", strerror(error));
+    destroy(a);
+    return NULL;
+}
+
+void alerts_finish(struct alerts *a) {
+    if (a == NULL)
+        return;
+    (void)pthread_mutex_lock(&a->lock);
+    look(a);
+    a->finish_ms = now_ms(a) + ALERTS_FINISH_MS;
+    (void)pthread_cond_signal(&a->wake);
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+void alerts_free(struct alerts *a) {
+    if (a == NULL)
+        return;
+    (void)pthread_join(a->thread, NULL);
+    destroy(a);
+}

@@ -1,0 +1,32 @@
+#include "streamer/service/check_states.h"
+
+#include "streamer/base/clock.h"
+#include "streamer/service/readiness.h"
+#include "streamer/service/readiness_check.h"
+
+#include <stdio.h>
+
+void check_states_fail(struct check_states *s, const struct err *why) {
+    s->failure = *why;
+    atomic_store(&s->has_failed, true);
+}
+
+static void look(const struct check_states *s, int64_t now_ms, struct readiness *out) {
+    workers_lock(s->answers->workers);
+    readiness_look(s->answers, out);
+    workers_unlock(s->answers->workers);
+    if (!atomic_load(&s->has_failed))
+        return;
+    *out = (struct readiness){.phase = WORKER_STOPPED, .since_ms = now_ms};
+    (void)snprintf(out->reason, sizeof out->reason, "%s", s->failure.text);
+}
+
+size_t check_states_copy(void *context, struct check_state *out, size_t max) {
+    const struct check_states *s = context;
+    int64_t now_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME);
+    struct readiness readiness;
+    look(s, now_ms, &readiness);
+    readiness_check(&readiness, now_ms, &out[0]);
+    (void)max; /* the checks of quality come behind */
+    return 1;
+}

@@ -1,0 +1,25 @@
+/* check_states: how all checks of this process are: readiness, and the checks of quality. */
+#ifndef STREAMER_SERVICE_CHECK_STATES_H
+#define STREAMER_SERVICE_CHECK_STATES_H
+
+#include "streamer/model/check.h"
+#include "streamer/service/answers.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+/* Zero-initialized but for `answers`, which is borrowed. */
+struct check_states {
+    struct answers *answers;
+    atomic_bool has_failed;
+    struct err failure; /* why the start has failed, once has_failed is true */
+};
+
+/* The start has failed: the process will end. */
+void check_states_fail(struct check_states *s, const struct err *why);
+
+/* Copies at most `max` (1 or more) of them into `out`, and returns how many. The context is the
+ * struct check_states. Any thread. */
+size_t check_states_copy(void *context, struct check_state *out, size_t max);
+
+#endif
