@@ -229,6 +229,11 @@ static const struct option options[] = {
     SECRET("alert.webhook.url", alert_webhook_url, check_receiver_url,
            "Where a message is posted when a check or readiness changes to warn or fail, and when "
            "it recovers (JSON as Slack takes it): http://... or https://...; empty: nowhere"),
+    TEXT("openlineage.url", openlineage_url, "", check_openlineage_url,
+         "Receiver of OpenLineage events, which get POST <url>/api/v1/lineage when the process "
+         "starts and ends, and each hour: http[s]://HOST[:PORT][/PATH]; empty: none"),
+    SECRET("openlineage.api.key", openlineage_api_key, check_bearer_token,
+           "Key for that receiver (Authorization: Bearer KEY); empty: none"),
     OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
            "Least severe log lines shown: debug, info, warn "
            "or error; SIGUSR1 shows more, SIGUSR2 less"),

@@ -112,6 +112,9 @@ struct config {
 
     char *alert_webhook_url; /* alert.webhook.url, or what its .file holds; a secret; "": none */
     char *alert_webhook_url_file;
+    char *openlineage_url;     /* openlineage.url; "": none */
+    char *openlineage_api_key; /* openlineage.api.key, or what its .file holds; a secret */
+    char *openlineage_api_key_file;
     enum log_level log_level;   /* log.level */
     enum log_format log_format; /* log.format (logfmt) */
 

@@ -168,6 +168,11 @@ bool check_receiver_url(const char *value, struct err *e) {
                    "this is no URL without a login, write https://HOST[:PORT][/PATH]");
 }
 
+bool check_openlineage_url(const char *value, struct err *e) {
+    return value[0] == '\0' || (is_receiver_url(value) && strchr(value, '?') == NULL) ||
+           err_set(e, ERR_CONFIG, "\"%.80s\" is no URL, write http[s]://HOST[:PORT][/PATH]", value);
+}
+
 bool check_bearer_token(const char *value, struct err *e) {
     return (!has_control_character(value) && strchr(value, ' ') == NULL) ||
            err_set(e, ERR_CONFIG, "a token holds no blank, tab or line end, write it in one piece");

@@ -24,11 +24,12 @@ value_check check_directory;
 value_check check_app_id;
 value_check check_instance_id; /* or empty */
 value_check check_topic;
-value_check check_servers;       /* HOST[:PORT],... */
-value_check check_listen;        /* HOST:PORT, or empty */
-value_check check_url;           /* of an instance (address.h), or empty */
-value_check check_hosts;         /* patterns (address.h) */
-value_check check_registry_urls; /* http[s]://HOST[:PORT][/PATH],..., or empty */
+value_check check_servers;         /* HOST[:PORT],... */
+value_check check_listen;          /* HOST:PORT, or empty */
+value_check check_url;             /* of an instance (address.h), or empty */
+value_check check_hosts;           /* patterns (address.h) */
+value_check check_registry_urls;   /* http[s]://HOST[:PORT][/PATH],..., or empty */
+value_check check_openlineage_url; /* http[s]://HOST[:PORT][/PATH], or empty */
 /* Of a secret, or empty. The error does not show it. */
 value_check check_receiver_url; /* http[s]://HOST[:PORT][/PATH][?QUERY] */
 value_check check_bearer_token;

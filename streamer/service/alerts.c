@@ -65,6 +65,7 @@ static bool post(struct alerts *a, const struct alert *message, struct err *e) {
         .url = a->o.config->alert_webhook_url,
         .token = "",
         .body = buf_cstr(&body),
+        .total_ms = ALERTS_ATTEMPT_MS,
     };
     bool ok = json_post(&p, e);
     buf_release(&body);

@@ -19,6 +19,7 @@ struct alerts;
 typedef size_t alerts_source(void *context, struct check_state *out, size_t max);
 
 #define ALERTS_LOOK_MS 1000
+#define ALERTS_ATTEMPT_MS 4000 /* how long the receiver may take to answer */
 
 /* Everything is borrowed and must outlive the thread. */
 struct alerts_options {
@@ -38,10 +39,10 @@ struct alerts *alerts_start(const struct alerts_options *o, struct err *e);
  * is sent, in attempts that begin within ALERTS_FINISH_MS, while the caller goes on. What waits for
  * its minute is not sent. NULL is allowed. */
 void alerts_finish(struct alerts *a);
-#define ALERTS_FINISH_MS 3000
+#define ALERTS_FINISH_MS 2000
 
-/* Call it after alerts_finish. Waits for the last attempt (JSON_POST_MS), and frees it. NULL is
- * allowed. */
+/* Call it after alerts_finish. Waits for the last attempt (ALERTS_ATTEMPT_MS), and frees it. NULL
+ * is allowed. */
 void alerts_free(struct alerts *a);
 
 #endif

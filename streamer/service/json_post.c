@@ -2,7 +2,6 @@
 
 #include "streamer/http/http_fetch.h"
 
-#define CONNECT_MS 3000
 #define ANSWER_MAX 65536
 
 static bool is_accepted(const struct json_post *p, int status, struct err *e) {
@@ -15,9 +14,10 @@ bool json_post(const struct json_post *p, struct err *e) {
         .url = p->url,
         .token = p->token[0] != '\0' ? p->token : NULL,
         .body = p->body,
-        .connect_ms = CONNECT_MS,
-        .total_ms = JSON_POST_MS,
+        .connect_ms = p->total_ms,
+        .total_ms = p->total_ms,
         .bytes_max = ANSWER_MAX,
+        .is_cancelled = p->is_cancelled,
     };
     struct buf answer = {0};
     int status;

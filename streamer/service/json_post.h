@@ -5,7 +5,9 @@
 
 #include "streamer/base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Texts are borrowed for the call. */
 struct json_post {
@@ -13,9 +15,10 @@ struct json_post {
     const char *url;     /* never shown whole: it can be a secret */
     const char *token;   /* for Authorization: Bearer; "": none */
     const char *body;
+    int64_t total_ms; /* how long it may take */
+    /* NULL, or what another thread sets to end the request, within a second. */
+    const atomic_bool *is_cancelled;
 };
-
-#define JSON_POST_MS 5000 /* how long it takes at most */
 
 /* True: the receiver answered with a status from 200 to 299. False with `e` (ERR_RETRY). */
 bool json_post(const struct json_post *p, struct err *e);

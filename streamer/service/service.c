@@ -17,6 +17,7 @@
 #include "streamer/service/instance_id.h"
 #include "streamer/service/notify.h"
 #include "streamer/service/observer.h"
+#include "streamer/service/openlineage.h"
 #include "streamer/service/preflight.h"
 #include "streamer/service/result_schemas.h"
 #include "streamer/service/signals.h"
@@ -53,8 +54,9 @@ struct service {
     char instance[HOST_NAME_MAX + 1]; /* who tells: instance.id, or the host */
     struct check_states checks;
     struct alerts *alerts;
-    bool was_asked_to_stop; /* by a signal, while no worker had failed */
-    bool is_told_ready;     /* systemd knows */
+    struct openlineage *lineage; /* NULL: nobody is told */
+    bool was_asked_to_stop;      /* by a signal, while no worker had failed */
+    bool is_told_ready;          /* systemd knows */
     struct config reloaded; /* owns the kafka.* that are in use; zero: those of the start are */
     /* Why the workers did not begin anew after a reload; ERR_NONE: they did. */
     struct err reload_failure;
@@ -269,6 +271,15 @@ static bool open_http(struct service *s, struct err *e) {
     return true;
 }
 
+static bool start_lineage(struct service *s, struct err *e) {
+    if (s->config.openlineage_url[0] == '\0')
+        return true;
+    const struct openlineage_options o = {
+        .config = &s->config, .clock = clock_of_machine(), .running_ms = OPENLINEAGE_RUNNING_MS};
+    s->lineage = openlineage_start(&o, e);
+    return s->lineage != NULL;
+}
+
 static void log_serving(const struct service *s) {
     const char *http = service_http_address(s);
     log_info("serving", "version=%s bootstrap=%s app.id=%s partitions=%d state.dir=%s http=%s%s",
@@ -294,6 +305,7 @@ static bool (*const start_steps[])(struct service *s, struct err *e) = {
     start_observer,         /* with the logins of the workers */
     start_quality,          /* what is held is checked */
     open_http,              /* for all questions */
+    start_lineage,          /* and others are told what comes from what */
 };
 
 struct service *service_start(const struct config *config, bool embedded, struct err *e) {
@@ -460,7 +472,6 @@ bool service_stop(struct service *s, struct err *e) {
     http_service_stop(&s->http);
     quality_stop(s->quality);
     bool ok = workers_stop(&s->workers, e);
-    alerts_free(s->alerts);
     http_service_release(&s->http);
     observer_free(s->observer);
     if (has_registry_failed(s, e)) {
@@ -471,6 +482,8 @@ bool service_stop(struct service *s, struct err *e) {
         *e = s->reload_failure;
         ok = false;
     }
+    openlineage_end(s->lineage, ok ? NULL : e);
+    alerts_free(s->alerts);
     schema_cache_free(s->schemas);
     store_close(s->store);
     embedded_stop(s->broker);
