@@ -7,8 +7,6 @@ import json
 import math
 import re
 import subprocess
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,13 +16,11 @@ from typing import Any
 import pytest
 import yaml
 from kafka import ROOT
-from process import DIE_WITH_PARENT, free_ports, wait_until
+from prometheus import DOCKER, JOB, Prometheus
 from streamer import INPUTS, EmbeddedStreamer, run_once, total
 
-DOCKER = ROOT / "docker"
 DASHBOARD = DOCKER / "grafana" / "dashboards" / "streamer.json"
 RUNBOOK = (DOCKER / "README.md").read_text().split("\n## Runbook\n")[1].split("\n## ")[0]
-JOB = "streamer"
 ALERTS_TEST = Path(__file__).parent / "alerts.test.yml"
 DATA = ROOT / "tests" / "data"
 
@@ -154,63 +150,6 @@ def test_monitoring__prometheus_scrapes_the_job_that_alerts_expect() -> None:
 
 
 # --- a Prometheus that scrapes two applications
-
-
-class Prometheus:
-    """Evaluates docker/alerts.yml and scrapes `targets`, both each second. Ends with the block."""
-
-    def __init__(self, directory: Path, targets: list[str]) -> None:
-        directory.mkdir()
-        (port,) = free_ports(1)
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = directory / "log"
-        config = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "rule_files": [str(DOCKER / "alerts.yml")],
-            "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": targets}]}],
-        }
-        (directory / "prometheus.yml").write_text(yaml.safe_dump(config))
-        self.command = [
-            *DIE_WITH_PARENT,
-            "prometheus",
-            f"--config.file={directory / 'prometheus.yml'}",
-            f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ]
-
-    def __enter__(self) -> "Prometheus":
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        self.wait("ready", self._is_ready)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def wait(self, what: str, check: Any) -> Any:
-        return wait_until(what, check, self.log, self.process)
-
-    def _is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=60):
-                return True
-        except OSError:
-            return False
-
-    def ask(self, path: str, **parameters: str) -> Any:
-        query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=60) as reply:
-            return json.load(reply)["data"]
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        result: list[dict[str, Any]] = self.ask("query", query=expression)["result"]
-        return result
-
-    def label_values(self, label: str, series: str) -> list[str]:
-        """As Grafana asks for `label_values(series, label)`."""
-        values: list[str] = self.ask(f"label/{label}/values", **{"match[]": series})
-        return values
 
 
 @dataclass
