@@ -4,6 +4,7 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
+#include "streamer/task/customer_ref.h"
 #include "streamer/task/task.h"
 #include "streamer/task/task_rows.h"
 
@@ -79,7 +80,7 @@ static const struct customer_ref *read_ref(struct look *l, int32_t partition, in
     struct slice body;
     key_customer(&l->key, partition, customer_id);
     return read_body(l, FAMILY_CUSTOMER_REFS, &l->ref_value, &body) &&
-                   row_get_avro(&customer_ref_type, &body, ref)
+                   customer_ref_decode(body, ref, NULL)
                ? ref
                : NULL;
 }
