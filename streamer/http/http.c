@@ -213,8 +213,12 @@ static bool add_header(struct MHD_Response *response, const char *name, const ch
 
 static bool add_headers(struct MHD_Response *response, struct http_reply *reply) {
     return add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) &&
-           add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") &&
+           add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                      reply->etag != NULL ? "no-cache" : "no-store") &&
            add_header(response, "X-Content-Type-Options", "nosniff") &&
+           (reply->etag == NULL || add_header(response, MHD_HTTP_HEADER_ETAG, reply->etag)) &&
+           (reply->policy == NULL ||
+            add_header(response, "Content-Security-Policy", reply->policy)) &&
            (reply->status != MHD_HTTP_METHOD_NOT_ALLOWED ||
             add_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD")) &&
            (reply->status != MHD_HTTP_UNAUTHORIZED ||
@@ -224,8 +228,17 @@ static bool add_headers(struct MHD_Response *response, struct http_reply *reply)
             add_header(response, MHD_HTTP_HEADER_LOCATION, buf_cstr(&reply->location)));
 }
 
+/* Whether the client has the answer already: it names its ETag in If-None-Match. */
+static bool is_known(struct MHD_Connection *connection, const struct http_reply *reply) {
+    const char *known =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    return reply->etag != NULL && known != NULL && strstr(known, reply->etag) != NULL;
+}
+
 /* Takes over what the reply owns. */
 static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http_reply *reply) {
+    if (is_known(connection, reply))
+        reply->status = MHD_HTTP_NOT_MODIFIED; /* libmicrohttpd leaves the body out */
     struct MHD_Response *response =
         MHD_create_response_from_buffer(reply->body.n, reply->body.p, MHD_RESPMEM_MUST_FREE);
     enum MHD_Result result = MHD_NO;

@@ -35,6 +35,10 @@ struct http_reply {
     int status;               /* 200 … 599 */
     const char *content_type; /* static, or the text in `type` */
     bool is_for_now;          /* asking again soon may help: sends Retry-After */
+    const char *policy;       /* static: a Content-Security-Policy; NULL: none */
+    /* Static: an ETag with its quotes. The client may keep the answer, asks each time whether it is
+     * still this one, and then gets a 304. NULL: the client keeps nothing. */
+    const char *etag;
     /* The server releases these. */
     struct buf body;
     struct buf type;     /* only if content_type is not static */

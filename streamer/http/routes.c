@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define JSON "application/json"
+#define HTML "text/html; charset=utf-8"
 #define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 
 static const struct route_parameter none[] = {{0}};
@@ -61,6 +62,9 @@ static const struct route_parameter table_and_id[] = {TABLE, ROW_ID, FORWARDED, 
 
 /* clang-format off */
 static const struct route routes[] = {
+    /* The page holds no data, so everybody may load it. What it shows it asks for with the token,
+     * which it has from its user. */
+    {"GET", "/", none, HTML, HTTP_OPEN, ROUTE_PAGE, "the operator's page", NULL, 0},
     {"GET", "/metrics", none, PROMETHEUS, HTTP_GUARDED, ROUTE_METRICS,
      "all metrics, in Prometheus's text format", NULL, 0},
     {"GET", "/healthz", none, JSON, HTTP_HEALTH, ROUTE_HEALTH,
@@ -105,9 +109,9 @@ const struct route *routes_all(size_t *count) {
 
 /* --- paths */
 
-/* Takes the next segment off the pattern. At its end the slice is null. */
+/* Takes the next segment off the pattern. At its end the slice is null. "/" has no segment. */
 static struct slice next_segment(const char **pattern) {
-    if (**pattern != '/')
+    if (**pattern != '/' || (*pattern)[1] == '\0')
         return slice_null();
     const char *start = *pattern + 1;
     *pattern = start + strcspn(start, "/");
@@ -143,6 +147,8 @@ static bool segment_is(const char *path, int index, struct slice text) {
 
 static bool matches(const char *pattern, const char *path) {
     int index = 0;
+    if (*path != '/')
+        return false;
     for (struct slice wanted; (wanted = next_segment(&pattern)).p != NULL; index++) {
         if (is_any(wanted)) {
             if (is_any_rest(pattern) && has_segments(path, index))

@@ -12,6 +12,7 @@
 
 /* What makes the answer. The service has a function for each. */
 enum route_answer {
+    ROUTE_PAGE,
     ROUTE_METRICS,
     ROUTE_HEALTH,
     ROUTE_READINESS,

@@ -4,6 +4,7 @@
 #include "streamer/base/json.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/http/openapi.h"
+#include "streamer/http/page.h"
 #include "streamer/http/query.h"
 #include "streamer/http/routes.h"
 #include "streamer/kafka/broker_watch.h"
@@ -79,6 +80,15 @@ static void answer_health(const struct answers *a, bool is_open, struct http_rep
                 is_alive ? "{\"alive\":true}\n" : "{\"alive\":false,\"reason\":\"stopped\"}\n");
 }
 
+/* --- the page */
+
+static void answer_page(struct http_reply *reply) {
+    reply->status = 200;
+    reply->policy = page_policy;
+    reply->etag = page_etag;
+    buf_put(&reply->body, page_html, page_html_bytes);
+}
+
 /* --- figures and rows */
 
 static void answer_metrics(const struct answers *a, struct http_reply *reply) {
@@ -128,7 +138,7 @@ static void answer_openapi(const struct config *c, struct http_reply *reply) {
 /* Whether it is answered before all workers have begun, too. */
 static bool is_answered_early(enum route_answer answer) {
     return answer == ROUTE_HEALTH || answer == ROUTE_READINESS || answer == ROUTE_STATUS ||
-           answer == ROUTE_FRESHNESS;
+           answer == ROUTE_FRESHNESS || answer == ROUTE_PAGE;
 }
 
 static void answer_route(struct answers *a, const struct route *route,
@@ -140,6 +150,9 @@ static void answer_route(struct answers *a, const struct route *route,
         return;
     }
     switch (route->answer) {
+    case ROUTE_PAGE:
+        answer_page(reply);
+        break;
     case ROUTE_HEALTH:
         answer_health(a, is_open, reply);
         break;

@@ -21,8 +21,8 @@
 
 struct observer;
 
-/* Everything is borrowed. While it is not open, only health and the status are answered, and what
- * follows `is_open` may still be empty. */
+/* Everything is borrowed. While it is not open, only health, the status and the page are answered,
+ * and what follows `is_open` may still be empty. */
 struct answers {
     const struct config *config;
     struct starting *starting;

@@ -59,6 +59,12 @@ static void handle(void *context, const struct http_request *request, struct htt
     } else if (strcmp(buf_cstr(&segment), "empty") == 0 ||
                strcmp(buf_cstr(&segment), "health") == 0) {
         *reply = (struct http_reply){.status = 200, .content_type = "text/plain"};
+    } else if (strcmp(buf_cstr(&segment), "page") == 0) {
+        *reply = (struct http_reply){.status = 200,
+                                     .content_type = "text/html",
+                                     .policy = "script-src 'x'",
+                                     .etag = "\"7\""};
+        buf_put_str(&reply->body, "<p>");
     } else if (strcmp(buf_cstr(&segment), "later") == 0) {
         defer(f, request);
         http_reply_error(reply, 503, "not this"); /* is ignored */
@@ -283,6 +289,29 @@ static void test_http__errors_are_json(void **state) {
     get(*state, "/unready", &reply);
     assert_int_equal(status_of(reply.p), 503);
     assert_string_equal(body_of(reply.p), "{\"error\": \"not \\\"ready\\\"\"}\n");
+    buf_release(&reply);
+}
+
+static void test_http__a_page_is_kept_by_its_etag(void **state) {
+    static const struct {
+        const char *known;
+        int status;
+    } cases[] = {{"\"7\"", 304}, {"\"6\", W/\"7\"", 304}, {"\"77\"", 200}, {"7", 200}, {"", 200}};
+    struct buf reply = {0};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       "GET /page HTTP/1.1\r\nHost: x\r\nIf-None-Match: %s\r\n"
+                       "Connection: close\r\n\r\n",
+                       cases[i].known);
+        ask(*state, text, &reply);
+        assert_int_equal(status_of(reply.p), cases[i].status);
+        assert_header(reply.p, "ETag: \"7\"");
+        assert_header(reply.p, "Cache-Control: no-cache");
+        assert_header(reply.p, "Content-Security-Policy: script-src 'x'");
+        assert_header(reply.p, "Content-Length: 3");
+        assert_string_equal(body_of(reply.p), cases[i].status == 304 ? "" : "<p>");
+    }
     buf_release(&reply);
 }
 
@@ -978,6 +1007,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(get_gives_what_the_handler_says),
         CASE(errors_are_json),
+        CASE(a_page_is_kept_by_its_etag),
         CASE(reply_error_replaces_what_was_there),
         CASE(head_has_no_body),
         CASE(other_methods_are_refused),

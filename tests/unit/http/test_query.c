@@ -398,7 +398,7 @@ static void test_query__bad_requests(void **state) {
         {"/v1/Customers/7", 404},
         {"/v1/", 404},
         {"/v1", 404},
-        {"/", 404},
+        {"//", 404},
         {"", 404},
         {"/v2/customers/7", 404},
         {"/customers/7", 404},

@@ -36,7 +36,8 @@ static void test_routes__paths(void **state) {
         {"/v1/why", "/v1/why/{table}/{id}"},
         {"/v1/why/accounts/7/history", NULL},
         {"", NULL},
-        {"/", NULL},
+        {"/", "/"},
+        {"//", NULL},
         {"*", NULL},
         {"metrics", NULL},
         {"/Metrics", NULL},
@@ -96,6 +97,7 @@ static void test_routes__parameters(void **state) {
          "unknown query parameter as_of; /v1/customer_profile/{id} takes none"},
         {"/metrics", {"name[]"}, "unknown query parameter name[]; /metrics takes none"},
         {"/healthz", {"x"}, "unknown query parameter x; /healthz takes none"},
+        {"/", {"x"}, "unknown query parameter x; / takes none"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

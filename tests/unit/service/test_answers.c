@@ -3,6 +3,7 @@
 
 #include "streamer/base/mem.h"
 #include "streamer/http/http_client.h"
+#include "streamer/http/page.h"
 #include "streamer/http/routes.h"
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/metrics/freshness.h"
@@ -149,7 +150,7 @@ static void test_answers__every_route_is_served_with_its_parameters(void **state
 }
 
 static void test_answers__what_is_in_no_table_is_refused(void **state) {
-    static const char *const paths[] = {"/", "/v1", "/v1/other/1", "/v1/accounts/1/other",
+    static const char *const paths[] = {"//", "/v1", "/v1/other/1", "/v1/accounts/1/other",
                                         "/metrics/1"};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++)
         expect(*state, paths[i], 404, "{\"error\": \"no such resource\"}");
@@ -200,6 +201,25 @@ static void test_answers__only_health_while_starting(void **state) {
     workers_release(&workers);
     starting_release(&starting);
     broker_watch_release(config.brokers);
+}
+
+/* It says what the start waits for. */
+static void test_answers__the_page_is_served_while_starting(void **state) {
+    (void)state;
+    struct config config = {0};
+    struct workers workers;
+    workers_init(&workers);
+    struct answers answers = {.config = &config, .workers = &workers};
+    struct http_reply reply = {0};
+    answers_handle(&answers, &(struct http_request){.path = "/"}, &reply);
+    assert_int_equal(reply.status, 200);
+    assert_string_equal(reply.content_type, "text/html; charset=utf-8");
+    assert_string_equal(reply.etag, page_etag);
+    assert_string_equal(reply.policy, page_policy);
+    assert_int_equal(reply.body.n, page_html_bytes);
+    assert_memory_equal(reply.body.p, page_html, page_html_bytes);
+    buf_release(&reply.body);
+    workers_release(&workers);
 }
 
 /* --- workers that only have a status */
@@ -375,9 +395,13 @@ static void test_answers__who_may_ask(void **state) {
         const char *path;
         enum http_class class, class_if_open;
     } cases[] = {
-        {"/healthz", HTTP_HEALTH, HTTP_HEALTH},    {"/readyz", HTTP_HEALTH, HTTP_HEALTH},
-        {"/metrics", HTTP_GUARDED, HTTP_OPEN},     {"/v1/accounts/1", HTTP_GUARDED, HTTP_GUARDED},
-        {"/v1/other", HTTP_GUARDED, HTTP_GUARDED}, {"", HTTP_GUARDED, HTTP_GUARDED},
+        {"/healthz", HTTP_HEALTH, HTTP_HEALTH},
+        {"/readyz", HTTP_HEALTH, HTTP_HEALTH},
+        {"/metrics", HTTP_GUARDED, HTTP_OPEN},
+        {"/v1/accounts/1", HTTP_GUARDED, HTTP_GUARDED},
+        {"/v1/other", HTTP_GUARDED, HTTP_GUARDED},
+        {"", HTTP_GUARDED, HTTP_GUARDED},
+        {"/", HTTP_OPEN, HTTP_OPEN},
     };
     (void)state;
     struct config closed = {.http_metrics_open = 0}, open = {.http_metrics_open = 1};
@@ -396,6 +420,7 @@ int main(void) {
     };
     const struct CMUnitTest alone[] = {
         cmocka_unit_test(test_answers__only_health_while_starting),
+        cmocka_unit_test(test_answers__the_page_is_served_while_starting),
         cmocka_unit_test(test_answers__readiness_tells_what_is_waited_for),
         cmocka_unit_test(test_answers__status_of_a_restore),
         cmocka_unit_test(test_answers__who_may_ask),
