@@ -32,7 +32,8 @@ static const struct route_parameter none[] = {{0}};
 #define FORWARDED                                                                                  \
     {                                                                                              \
         ROUTE_FORWARDED, PARAMETER_IN_QUERY, PARAMETER_INTEGER, true,                              \
-            "1: another instance has sent this request here; do not send it on again."             \
+            "1: another instance has sent this request here; do not send it on again. "            \
+            "0: answer it for the instance that has the id, without a redirect."                   \
     }
 
 #define ALL                                                                                        \

@@ -38,8 +38,10 @@ enum route_parameter_type {
     PARAMETER_LIMIT,   /* 1 to ROUTE_LIMIT_MAX; without the parameter: ROUTE_LIMIT_USUAL */
 };
 
-/* The instances mark a request with this parameter when they send it on to each other. */
+/* The instances mark a request with this parameter when they send it on to each other. The
+ * operator's page sends it with the value 0, because it cannot follow a redirect. */
 #define ROUTE_FORWARDED "forwarded"
+#define ROUTE_FORWARDED_BY_PAGE "0"
 /* Asks for the answers of all instances (gather.h of the service). */
 #define ROUTE_ALL "all"
 /* Asks for the figures of the last hour, too. */
@@ -54,7 +56,7 @@ struct route_parameter {
     const char *name; /* "as_of"; "id" and "table" for {id} and {table} of a path */
     enum route_parameter_place place;
     enum route_parameter_type type;
-    bool is_internal; /* only instances use it, among themselves */
+    bool is_internal; /* only instances and the page use it, among themselves */
     const char *meaning;
 };
 

@@ -8,6 +8,13 @@
 
 /* --- the target */
 
+static void put_parameter(struct buf *out, const struct http_parameter *p) {
+    http_put_encoded(out, slice_str(p->name));
+    buf_put_byte(out, '=');
+    http_put_encoded(out, slice_str(p->value));
+    buf_put_byte(out, '&');
+}
+
 void forward_put_target(struct buf *out, const struct http_request *request) {
     struct buf segment = {0};
     for (int i = 0; http_path_segment(request->path, i, &segment); i++) {
@@ -15,12 +22,9 @@ void forward_put_target(struct buf *out, const struct http_request *request) {
         http_put_encoded(out, buf_slice(&segment));
     }
     buf_put_byte(out, '?');
-    for (size_t i = 0; i < request->parameter_count; i++) {
-        http_put_encoded(out, slice_str(request->parameters[i].name));
-        buf_put_byte(out, '=');
-        http_put_encoded(out, slice_str(request->parameters[i].value));
-        buf_put_byte(out, '&');
-    }
+    for (size_t i = 0; i < request->parameter_count; i++)
+        if (strcmp(request->parameters[i].name, ROUTE_FORWARDED) != 0)
+            put_parameter(out, &request->parameters[i]);
     buf_put_str(out, ROUTE_FORWARDED "=1");
     buf_release(&segment);
 }
@@ -98,15 +102,20 @@ static void redirect(const char *url, struct http_reply *reply) {
 
 /* --- the answer */
 
+/* A page in a browser must not ask another origin than its own. */
+static bool may_redirect(const struct forward *f, const struct http_request *request) {
+    return f->redirects && http_parameter(request, ROUTE_FORWARDED) == NULL;
+}
+
 static void send_on(const struct forward *f, struct buf *instance,
                     const struct http_request *request, struct http_reply *reply) {
     struct buf url = {0};
     buf_set(&url, buf_slice(instance));
     forward_put_target(&url, request);
-    if (f->client != NULL)
-        fetch(f, buf_cstr(instance), buf_cstr(&url), request);
-    else
+    if (may_redirect(f, request))
         redirect(buf_cstr(&url), reply);
+    else
+        fetch(f, buf_cstr(instance), buf_cstr(&url), request);
     buf_release(&url);
 }
 
@@ -135,7 +144,8 @@ static void ask_peers(const struct forward *f, int32_t partition,
 
 void forward_reply(const struct forward *f, const struct http_request *request, int32_t partition,
                    struct http_reply *reply) {
-    bool was_sent_on = http_parameter(request, ROUTE_FORWARDED) != NULL;
+    const char *forwarded = http_parameter(request, ROUTE_FORWARDED);
+    bool was_sent_on = forwarded != NULL && strcmp(forwarded, ROUTE_FORWARDED_BY_PAGE) != 0;
     if (was_sent_on && f->peers != NULL)
         peers_doubt(f->peers);
     if (f->holds(f->context, partition))

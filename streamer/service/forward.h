@@ -18,7 +18,8 @@
 struct forward {
     const char *token;          /* for requests to other instances; NULL: they need none */
     struct peers *peers;        /* NULL: no other instance is believed */
-    struct http_client *client; /* NULL: clients are redirected */
+    struct http_client *client; /* NULL: as if there were no peers */
+    bool redirects;             /* clients get the other instance's URL, not its answer */
     /* Whether this instance has the task of a partition; it may still be restored. */
     bool (*holds)(void *context, int32_t partition);
     /* Whether the group has shared the partitions out, as far as this instance knows. */

@@ -67,11 +67,11 @@ static bool start_peers(struct http_service *h, struct err *e) {
 }
 
 static void take_forward(struct http_service *h) {
-    bool passes_on = h->answers.config->http_forward == HTTP_FORWARD_PROXY;
     h->answers.forward = (struct forward){
         .token = h->files.token,
         .peers = h->peers,
-        .client = passes_on ? h->client : NULL,
+        .client = h->client,
+        .redirects = h->answers.config->http_forward == HTTP_FORWARD_REDIRECT,
         .holds = holds,
         .is_settled = is_settled,
         .context = h->answers.workers,

@@ -347,6 +347,8 @@ def redirects_lead_to_the_owner(bank: Bank, redirecting: Instance, proxying: Ins
         location = redirecting.ask(target).headers["Location"]
         assert location == f"{proxying.url}{target}{'&' if '?' in target else '?'}forwarded=1"
         assert ask(location, BEARER, redirecting.authority).body == proxying.ask(target).body
+    answer = redirecting.ask(f"{path}?forwarded=0")  # as the page asks, which cannot follow
+    assert (answer.status, answer.body) == (200, proxying.ask(path).body)
     assert redirecting.ask(f"{path}?asof=2024-03-01").status == 400
     followed = ask(redirecting.url + path, BEARER, redirecting.authority, follow=True)
     assert (followed.status, followed.body) == (200, proxying.ask(path).body)

@@ -88,10 +88,22 @@ function changeChart(figure, chart, history) {
     });
 }
 
+// Of an hour whose beginning is not known, the rest, and ten minutes at least.
+function knownPart(history) {
+  const columns = Object.values(history.series);
+  const length = Math.max(...columns.map((c) => c.length));
+  const isKnown = (i) => columns.some((c) => (c[i] ?? null) !== null);
+  const first = Array.from({ length }, (_, i) => i).find(isKnown) ?? length;
+  const start = Math.max(0, Math.min(first, length - 600 / history.step));
+  const series = Object.entries(history.series).map(([name, c]) => [name, c.slice(start)]);
+  return { ...history, series: Object.fromEntries(series) };
+}
+
 function showCharts(history) {
-  keep(byId("charts"), history === null ? [] : CHARTS, (c) => c.title, makeChart,
+  const part = history === null ? null : knownPart(history);
+  keep(byId("charts"), part === null ? [] : CHARTS, (c) => c.title, makeChart,
     (figure, chart) => {
-      figure.redraw = () => changeChart(figure, chart, history);
+      figure.redraw = () => changeChart(figure, chart, part);
       figure.redraw();
     });
 }

@@ -21,17 +21,26 @@ function parseOrNull(parse, text) {
   }
 }
 
-// {status, body, error}: the body is null if it is no JSON; `error` is in words. Throws if there is
-// no answer.
-async function ask(path, parse = JSON.parse) {
+// There is no answer; the message says why.
+class Unanswered extends Error {}
+
+async function fetchText(path) {
   const headers = token() === null ? {} : { Authorization: `Bearer ${token()}` };
-  const response = await fetch(path, {
-    headers, cache: "no-store", credentials: "omit", redirect: "manual",
-    signal: AbortSignal.timeout(ANSWER_MS),
-  });
-  if (response.type === "opaqueredirect")
-    return { status: 307, body: null, error: "another instance has this id, and this one sends " +
-      "browsers there: set http.forward=proxy to see it here" };
-  const body = parseOrNull(parse, await response.text());
-  return { status: response.status, body, error: body?.error ?? `HTTP ${response.status}` };
+  try {
+    const response = await fetch(path, {
+      headers, cache: "no-store", credentials: "omit", redirect: "error",
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    throw new Unanswered(error.name === "TimeoutError" ? "it takes too long"
+      : "the instance cannot be reached");
+  }
+}
+
+// {status, body, error}: the body is null if it is no JSON; `error` is in words.
+async function ask(path, parse = JSON.parse) {
+  const { status, text } = await fetchText(path);
+  const body = parseOrNull(parse, text);
+  return { status, body, error: body?.error ?? `HTTP ${status}` };
 }

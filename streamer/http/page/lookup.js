@@ -14,7 +14,8 @@ let lookupTimer = null;
 function lookupOfAddress() {
   const parameters = new URLSearchParams(location.hash.slice(1));
   const id = (parameters.get("id") ?? "").trim();
-  return id === "" ? null : { id, asOf: parameters.get("as_of") ?? "" };
+  const asOf = parameters.get("as_of") ?? "";
+  return id === "" ? null : { id, asOf: Number.isNaN(Date.parse(isoOf(asOf))) ? "" : asOf };
 }
 
 function goTo(id, asOf) {
@@ -27,29 +28,50 @@ function goTo(id, asOf) {
   } else location.hash = hash;
 }
 
+// Nothing is looked up before there is an answer to what everything is.
 function onAddress() {
-  const before = lookup;
-  lookup = lookupOfAddress();
-  const isSame = lookup !== null && before?.id === lookup.id;
-  if (lookup !== null) lookup.accounts = isSame ? before.accounts : ACCOUNTS_SHOWN;
-  lookupRun++;
-  byId("found").hidden = lookup === null;
-  if (lookup === null) {
-    clearTimeout(lookupTimer);
+  if (view === null) return;
+  const before = lookup, wanted = lookupOfAddress();
+  if (wanted === null) {
+    closeLookup();
     return;
   }
+  const isSame = before?.id === wanted.id;
+  lookup = { ...wanted, accounts: isSame ? before.accounts : ACCOUNTS_SHOWN };
+  byId("found").hidden = false;
   if (!isSame) {
     setText(byId("found-title"), lookup.id);
     showMessage("looking…");
     keep(byId("found-parts"), [], () => "", () => null);
     byId("find-id").value = lookup.id;
   }
-  byId("as-of").value = lookup.asOf.replace(/Z$/, "").replace(" ", "T");
+  byId("as-of").value = lookup.asOf === "" ? ""
+    : new Date(isoOf(lookup.asOf)).toISOString().replace(/(\.000)?Z$/, "");
   runLookup();
 }
 
-const segment = (id) => encodeURIComponent(id);
+function closeLookup() {
+  lookup = null;
+  lookupRun++;
+  clearTimeout(lookupTimer);
+  byId("found").hidden = true;
+}
+
+// A time with its zone, which is UTC where it names none.
+function isoOf(asOf) {
+  const text = /^\d{4,}-\d\d-\d\d$/.test(asOf) ? `${asOf}T00:00` : asOf;
+  return /Z$|T.*[+-]\d\d:?\d\d$/.test(text) ? text : `${text}Z`;
+}
+
 const isInteger = (id) => /^-?\d{1,19}$/.test(id);
+
+// The target of a question about an id. Another instance may have the id: `forwarded=0` lets this
+// one ask it, because a page cannot follow a redirect to another origin.
+function targetOf(table, id, { part = "", asOf = "", limit = null } = {}) {
+  const query = new URLSearchParams({ ...(asOf === "" ? {} : { as_of: asOf }),
+    ...(limit === null ? {} : { limit }), forwarded: "0" });
+  return `/v1/${table}/${encodeURIComponent(id)}${part}?${query}`;
+}
 
 // What the routes answer about one id, by a name for each.
 async function askAll(routes) {
@@ -58,41 +80,34 @@ async function askAll(routes) {
   return Object.fromEntries(names.map((name, i) => [name, answers[i]]));
 }
 
-function accountRoutes(id, query) {
-  const of = segment(id);
-  return {
-    row: `/v1/accounts/${of}${query}`,
-    versions: `/v1/accounts/${of}/history`,
-    joined: `/v1/account_with_customer/${of}${query}`,
-    summary: `/v1/account_summary/${of}${query}`,
-    why: `/v1/why/account_with_customer/${of}`,
-  };
-}
+const accountRoutes = (id, asOf) => ({
+  row: targetOf("accounts", id, { asOf }),
+  versions: targetOf("accounts", id, { part: "/history" }),
+  joined: targetOf("account_with_customer", id, { asOf }),
+  summary: targetOf("account_summary", id, { asOf }),
+  why: targetOf("why/account_with_customer", id),
+});
 
-function customerRoutes(id, query, accounts) {
-  const of = segment(id);
-  return {
-    row: `/v1/customers/${of}${query}`,
-    versions: `/v1/customers/${of}/history`,
-    profile: `/v1/customer_profile/${of}${query}`,
-    accounts: `/v1/customers/${of}/accounts?limit=${accounts}`,
-    why: `/v1/why/customer_profile/${of}`,
-  };
-}
+const customerRoutes = (id, asOf, limit) => ({
+  row: targetOf("customers", id, { asOf }),
+  versions: targetOf("customers", id, { part: "/history" }),
+  profile: targetOf("customer_profile", id, { asOf }),
+  accounts: targetOf("customers", id, { part: "/accounts", limit }),
+  why: targetOf("why/customer_profile", id),
+});
 
 const isThere = (answers) => answers !== null && answers.versions.status !== 404;
 
 // An id may be an account's, a customer's, or both.
 async function fetchLookup({ id, asOf, accounts }) {
-  const query = asOf === "" ? "" : `?as_of=${encodeURIComponent(asOf)}`;
   const [account, customer] = await Promise.all([
-    askAll(accountRoutes(id, query)),
-    isInteger(id) ? askAll(customerRoutes(id, query, accounts)) : null,
+    askAll(accountRoutes(id, asOf)),
+    isInteger(id) ? askAll(customerRoutes(id, asOf, accounts)) : null,
   ]);
   const owner = (account.row.body ?? account.versions.body?.at?.(-1))?.customer_id;
   if (owner !== undefined)
     account.owner = { id: owner,
-      versions: await ask(`/v1/customers/${segment(owner)}/history`, parseRows) };
+      versions: await ask(targetOf("customers", owner, { part: "/history" }), parseRows) };
   const present = (answers) => (isThere(answers) ? answers : null);
   return { account: present(account), customer: present(customer) };
 }
@@ -103,13 +118,11 @@ async function runLookup() {
   let found = null;
   try {
     found = await fetchLookup(wanted);
-  } catch {
-    // There is no answer, which the page says, too.
+  } catch (error) {
+    if (!(error instanceof Unanswered)) throw error;
   }
   if (run !== lookupRun) return;
-  lookupTimer = setTimeout(() => {
-    if (!document.hidden && lookup !== null) runLookup();
-  }, LOOKUP_AGAIN_MS);
+  if (!document.hidden) lookupTimer = setTimeout(runLookup, LOOKUP_AGAIN_MS);
   if (found !== null) showLookup(wanted, found);
   else showMessage("There is no answer. Looking again soon.");
 }
@@ -122,7 +135,6 @@ function showMessage(text) {
 // --- what it looks like
 
 const at = (asOf) => (asOf === "" ? "now" : `at ${utc(isoOf(asOf))}`);
-const isoOf = (asOf) => (/Z$|[+-]\d\d:?\d\d$/.test(asOf) ? asOf : `${asOf}Z`);
 
 function titleOf(id, { account, customer }) {
   if (account !== null && customer !== null) return `Account and customer ${id}`;
@@ -138,6 +150,8 @@ function messageOf(id, { account, customer }) {
 }
 
 function showLookup({ id, asOf }, found) {
+  if (byId("found-title").textContent !== titleOf(id, found))
+    speak(messageOf(id, found) || `${titleOf(id, found)} is shown.`);
   setText(byId("found-title"), titleOf(id, found));
   showMessage(messageOf(id, found));
   byId("as-of-form").hidden = found.account === null && found.customer === null;
@@ -199,10 +213,12 @@ function textOf(value) {
 
 const termsOf = (row) => Object.entries(row).map(([name, value]) => [name, textOf(value)]);
 
+const NO_ROUTE = "no such resource"; // what an older version answers to a newer question
+
 // A card of a row that is there, that is not there for a reason, or that cannot be had now.
 function rowCard(title, answer, absent) {
   if (answer.status === 200) return { title, terms: termsOf(answer.body) };
-  if (answer.status === 404) return { title, message: absent };
+  if (answer.status === 404 && answer.error !== NO_ROUTE) return { title, message: absent };
   return { title, message: `It cannot be had now: ${answer.error}`, status: "warn" };
 }
 
@@ -285,6 +301,9 @@ function whyCard(answer, asOf) {
 
 const versionText = (v) => ("account_type" in v ? `${v.account_type} ${v.balance_amount}`
   : `${v.customer_name}${v.has_loan_flag ? ", loan" : ""}`);
+
+const holds = (version, ms) => ms >= Date.parse(version.valid_from_at) &&
+  (version.valid_to_at === null || ms < Date.parse(version.valid_to_at));
 
 function lanesOf(kind, id, answers) {
   const versionsOf = (answer) => (Array.isArray(answer?.body) ? answer.body : []);
@@ -373,11 +392,10 @@ function laneParts(lane, y, { xOf, nowMs, asOfMs, width }) {
     const start = Date.parse(version.valid_from_at);
     const end = version.valid_to_at === null ? Math.max(nowMs, start)
       : Date.parse(version.valid_to_at);
-    const moment = asOfMs ?? nowMs;
-    const holds = moment >= start && (version.valid_to_at === null || moment < end);
     const x = xOf(start), w = Math.max(2, xOf(end) - x - 1);
     const text = versionText(version);
-    parts.push(drawing("g", { class: `version ${holds ? "holds" : ""} ${i % 2 ? "odd" : ""}` },
+    parts.push(drawing("g", { class: `version ${i % 2 ? "odd" : ""} ` +
+      `${holds(version, asOfMs ?? nowMs) ? "holds" : ""}` },
       drawing("title", {}, `${text}, ${utc(version.valid_from_at)} to ` +
         `${version.valid_to_at === null ? "now" : utc(version.valid_to_at)}`),
       drawing("rect", { x: x.toFixed(1), y: y + 18, width: w.toFixed(1), height: 22, rx: 2 }),
@@ -399,6 +417,7 @@ function showVersions(details, versions, asOf) {
   const [summary, box, note] = details.children;
   const [head, body] = box.firstChild.children;
   const shown = [...versions].reverse().slice(0, VERSIONS_SHOWN);
+  const asOfMs = asOf === "" ? Date.now() : Date.parse(isoOf(asOf));
   const names = Object.keys(versions[0] ?? {});
   details.hidden = versions.length === 0;
   setText(summary, plural(versions.length, "version"));
@@ -411,8 +430,7 @@ function showVersions(details, versions, asOf) {
     names.forEach((name, i) => setText(tr.children[i], textOf(version[name])));
     setAttributes(tr.lastChild.firstChild,
       { "aria-label": `Show as of ${utc(version.valid_from_at)}` });
-    const isIt = asOf !== "" && isoOf(asOf) === version.valid_from_at.replace(".000Z", "Z");
-    setAttributes(tr, { class: isIt ? "holds" : null });
+    setAttributes(tr, { class: holds(version, asOfMs) ? "holds" : null });
   });
   setText(note, versions.length > shown.length
     ? `The newest ${shown.length} of ${grouped(versions.length)}.` : "");

@@ -14,6 +14,7 @@ let failedText = "";
 let nextAtMs = 0; // when the next question goes out
 let timer = null;
 let isAsking = false;
+let isWantedAgain = false; // somebody wants an answer to a newer question than the one under way
 
 function showAll() {
   showConnection();
@@ -70,7 +71,10 @@ function onAnswer() {
 // --- the token
 
 function askForToken(isWrong) {
+  view = null;
+  closeLookup();
   byId("login").hidden = false;
+  showAll();
   setText(byId("login-error"), isWrong ? "This is not the token." : "");
   if (isWrong) sessionStorage.removeItem(TOKEN);
   byId("token").focus();
@@ -121,6 +125,7 @@ const pauseMs = () => (failures === 0 ? EVERY_MS
   : Math.min(LONGEST_PAUSE_MS, EVERY_MS * 2 ** (failures - 1)));
 
 async function poll() {
+  isWantedAgain = isAsking;
   if (isAsking) return;
   isAsking = true;
   clearTimeout(timer);
@@ -128,11 +133,12 @@ async function poll() {
     await askStatus();
     if (failures === 0) await askChecks();
   } catch (error) {
-    onFailure(error.name === "TimeoutError" ? "it takes too long"
-      : "the instance cannot be reached");
+    if (!(error instanceof Unanswered)) throw error;
+    onFailure(error.message);
   } finally {
     isAsking = false;
     planNext();
+    if (isWantedAgain) poll();
   }
 }
 
@@ -150,7 +156,9 @@ function start() {
   byId("checks").addEventListener("toggle", poll);
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
-    if (!document.hidden) poll();
+    if (document.hidden) return;
+    poll();
+    if (lookup !== null) runLookup();
   });
   new ResizeObserver(() => {
     if (view !== null) showAll();

@@ -89,9 +89,9 @@ function mergeQuality(instances) {
   return { total: greatest(reached.map((i) => i.answer.quality.summary.total)), failures };
 }
 
-// Series of equal steps, the newest value last. Each starts where the shortest one does.
+// Series of equal steps, the newest value last. An instance that has just begun has none yet.
 function mergeHistory(histories) {
-  const all = histories.filter(Boolean);
+  const all = histories.filter((h) => Boolean(h?.until));
   if (all.length === 0) return null;
   const newest = greatest(all.map((h) => Date.parse(h.until)));
   const step = all[0].step_seconds;

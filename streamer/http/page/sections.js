@@ -232,7 +232,8 @@ function qualityText({ total, failures }) {
 
 function showQuality(view) {
   const { quality } = view;
-  setText(byId("quality-summary"), quality === null ? "No report yet." : qualityText(quality));
+  setText(byId("quality-summary"),
+    quality === null || quality.total === 0 ? "No check has run yet." : qualityText(quality));
   keep(byId("failures"), quality?.failures ?? [], (f) => f.id, makeCheck,
     (li, check) => changeCheck(li, check, view.nowMs));
 }

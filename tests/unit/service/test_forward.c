@@ -21,6 +21,10 @@ static void test_forward__targets(void **state) {
           .parameters = {{"as_of", "2024-02-15T10:00+01:00&x"}},
           .parameter_count = 1},
          "/v1/accounts/A?as_of=2024-02-15T10%3A00%2B01%3A00%26x&forwarded=1"},
+        {{.path = "/v1/accounts/A",
+          .parameters = {{"forwarded", "0"}, {"as_of", "2024-02-15"}},
+          .parameter_count = 2},
+         "/v1/accounts/A?as_of=2024-02-15&forwarded=1"},
     };
     (void)state;
     struct buf target = {0};
@@ -48,17 +52,16 @@ static bool is_settled(void *context) {
 static void test_forward__come_back_later(void **state) {
     static const struct {
         struct group group;
-        bool was_sent_on;
+        const char *forwarded; /* NULL: the request has no such parameter */
         const char *reason;
     } cases[] = {
-        {{true, true}, false, "the id's partition is being restored"},
-        {{true, true}, true, "the id's partition is being restored"},
-        {{false, false}, false, "the instances are sharing the partitions out"},
-        {{false, false}, true, "the instances are sharing the partitions out"},
-        {{false, true}, true, "this instance does not have the id's partition any more"},
-        {{false, true},
-         false,
-         "another instance has the id's partition, and http.peers is not set"},
+        {{true, true}, NULL, "the id's partition is being restored"},
+        {{true, true}, "1", "the id's partition is being restored"},
+        {{false, false}, NULL, "the instances are sharing the partitions out"},
+        {{false, false}, "1", "the instances are sharing the partitions out"},
+        {{false, true}, "1", "this instance does not have the id's partition any more"},
+        {{false, true}, NULL, "another instance has the id's partition, and http.peers is not set"},
+        {{false, true}, "0", "another instance has the id's partition, and http.peers is not set"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -66,9 +69,9 @@ static void test_forward__come_back_later(void **state) {
         struct forward f = {.holds = holds, .is_settled = is_settled, .context = &group};
         struct http_request request = {.path = "/v1/accounts/A"};
         struct http_reply reply = {0}, expected = {0};
-        if (cases[i].was_sent_on)
+        if (cases[i].forwarded != NULL)
             request.parameters[request.parameter_count++] =
-                (struct http_parameter){ROUTE_FORWARDED, "1"};
+                (struct http_parameter){ROUTE_FORWARDED, cases[i].forwarded};
         forward_reply(&f, &request, 3, &reply);
         http_reply_later(&expected, cases[i].reason);
         assert_int_equal(reply.status, 503);

@@ -92,7 +92,7 @@ static void test_problems__flow(void **state) {
         "\"per_second\":10.000}",
         "{\"id\":\"staging.accounts\",\"layer\":\"staging\",\"topic\":null,\"records\":18,"
         "\"per_second\":1.800}",
-        "{\"id\":\"quarantine\",\"layer\":\"quarantine\",\"topic\":\"accounts\",\"records\":7,"
+        "{\"id\":\"quarantine\",\"layer\":\"staging\",\"topic\":\"accounts\",\"records\":7,"
         "\"per_second\":0.700}",
         "{\"id\":\"account_summary\",\"layer\":\"marts\",\"topic\":\"accounts\",\"records\":50,"
         "\"per_second\":5.000}",
