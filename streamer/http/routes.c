@@ -98,7 +98,7 @@ static const struct route routes[] = {
      "the totals over a customer's savings accounts", "customer_profile", ENTITY_CUSTOMER},
     {"GET", "/v1/why/{table}/{id}", table_and_id, JSON, HTTP_GUARDED, ROUTE_WHY,
      "which input records made a current row, with which rates, and when", NULL, 0},
-    {"GET", "/v1/quality", none, JSON, HTTP_GUARDED, ROUTE_QUALITY,
+    {"GET", "/v1/quality", of_instances, JSON, HTTP_GUARDED, ROUTE_QUALITY,
      "what the quality checks say of this instance's partitions, by layer", NULL, 0},
 };
 /* clang-format on */

@@ -254,9 +254,9 @@ static bool count_family(struct pass *p, enum family f, int32_t partition) {
 
 static bool count_families(struct pass *p, int32_t partition) {
     static const enum family others[] = {
-        FAMILY_CUSTOMER_REFS,        FAMILY_ACCOUNTS_BY_CUSTOMER, FAMILY_LINKS,
-        FAMILY_LINKS_AHEAD,          FAMILY_REFS_AHEAD,           FAMILY_CUSTOMER_CONFIRMATIONS,
-        FAMILY_ACCOUNT_CONFIRMATIONS};
+        FAMILY_CUSTOMER_REFS,         FAMILY_ACCOUNTS_BY_CUSTOMER, FAMILY_LINKS,
+        FAMILY_LINKS_AHEAD,           FAMILY_REFS_AHEAD,           FAMILY_CUSTOMER_CONFIRMATIONS,
+        FAMILY_ACCOUNT_CONFIRMATIONS, FAMILY_FORMER_ACCOUNTS};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (!count_family(p, others[i], partition))
             return false;

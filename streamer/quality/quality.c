@@ -1,4 +1,5 @@
 #include "streamer/quality/quality.h"
+#include "streamer/metrics/freshness.h"
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
@@ -174,18 +175,11 @@ static void review_doubts(struct quality *q) {
 static void judge_freshness(struct quality *q) {
     static const enum check_id ids[ENTITY_COUNT] = {CHECK_FRESHNESS_CUSTOMERS,
                                                     CHECK_FRESHNESS_ACCOUNTS};
-    for (int e = 0; q->o.freshness != NULL && e < ENTITY_COUNT; e++) {
-        struct quality_freshness f;
-        struct buf text = {0};
-        if (!q->o.freshness(q->o.context, (enum entity)e, &f))
-            continue;
-        enum check_status status = f.age_ms >= f.error_ms  ? CHECK_FAIL
-                                   : f.age_ms >= f.warn_ms ? CHECK_WARN
-                                                           : CHECK_PASS;
-        if (status != CHECK_PASS)
-            buf_printf(&text, "no record for %lld minutes", (long long)(f.age_ms / 60000));
-        board_set(&q->board, ids[e], status, buf_cstr(&text), 1, status != CHECK_PASS, wall_ms(q));
-        buf_release(&text);
+    for (int e = 0; e < ENTITY_COUNT; e++) {
+        struct check_state now;
+        freshness_check(q->o.metrics, (enum entity)e, wall_ms(q), &now);
+        board_set(&q->board, ids[e], now.status, now.message, 1, now.status != CHECK_PASS,
+                  wall_ms(q));
     }
 }
 

@@ -24,12 +24,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How old the newest record of an input is. */
-struct quality_freshness {
-    int64_t age_ms;            /* by wall clock */
-    int64_t warn_ms, error_ms; /* from these ages on it is warn, or fail */
-};
-
 /* Everything is borrowed and must outlive the thread. */
 struct quality_options {
     const struct config *config;
@@ -41,8 +35,6 @@ struct quality_options {
     /* Whether this process has the task of the partition, and its state is restored. Called on the
      * thread of quality. */
     bool (*owns)(void *context, int32_t partition);
-    /* False: it is not known yet. NULL: there is no check of freshness. */
-    bool (*freshness)(void *context, enum entity entity, struct quality_freshness *out);
     void *context;
 };
 

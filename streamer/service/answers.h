@@ -34,6 +34,8 @@ struct answers {
     int32_t partitions; /* n */
     struct observer *observer;
     struct quality *quality; /* NULL: it has not begun */
+    /* quality_states, or a test's. NULL: there are no checks. */
+    size_t (*quality_states)(struct quality *quality, struct check_state *out, size_t max);
     struct forward forward;
     struct gather gather;
 };

@@ -27,6 +27,7 @@ size_t check_states_copy(void *context, struct check_state *out, size_t max) {
     struct readiness readiness;
     look(s, now_ms, &readiness);
     readiness_check(&readiness, now_ms, &out[0]);
-    (void)max; /* the checks of quality come behind */
-    return 1;
+    const struct answers *a = s->answers;
+    bool is_open = atomic_load(&a->is_open) && a->quality_states != NULL;
+    return 1 + (is_open ? a->quality_states(a->quality, out + 1, max - 1) : 0);
 }

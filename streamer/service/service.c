@@ -262,6 +262,7 @@ static bool start_quality(struct service *s, struct err *e) {
     if (s->quality == NULL)
         return false;
     s->http.answers.quality = s->quality;
+    s->http.answers.quality_states = quality_states;
     return true;
 }
 

@@ -45,8 +45,9 @@ static void look(struct view *v, const struct answers *a) {
         workers_waits(a->workers, &v->waits);
     for (int e = 0; e < ENTITY_COUNT; e++)
         freshness_check(a->metrics, (enum entity)e, v->now_ms, &v->freshness[e]);
-    v->check_count =
-        v->is_open && a->quality != NULL ? quality_states(a->quality, v->checks, CHECKS_MAX) : 0;
+    v->check_count = v->is_open && a->quality_states != NULL
+                         ? a->quality_states(a->quality, v->checks, CHECKS_MAX)
+                         : 0;
     figures_read(a->metrics, clock_us(clock, CLOCK_MONOTONIC), &v->now);
     v->before = v->after = v->now;
     if (v->is_open)

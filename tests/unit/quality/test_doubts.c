@@ -3,6 +3,7 @@
 #include "state/keys.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/quality/doubts.h"
+#include "streamer/task/customer_ref.h"
 
 #define SECOND INT64_C(1000)
 
@@ -45,7 +46,7 @@ static void put_ref(struct rig *g, const char *name) {
     struct customer_ref ref = {true, slice_str(name), false};
     key_customer(&key, 0, 1);
     buf_put_byte(&value, STATE_FORMAT);
-    row_put_avro(&customer_ref_type, &ref, &value);
+    customer_ref_encode(&ref, &(struct ref_origin){0}, &value);
     kv_put(g->cluster.env.kv, FAMILY_CUSTOMER_REFS, buf_slice(&key), buf_slice(&value));
     buf_release(&key);
     buf_release(&value);
