@@ -118,10 +118,10 @@ struct check {
     const char *id; /* "marts.interest" */
     enum check_layer layer;
     enum check_severity severity;
+    const char *message; /* what is wrong, behind "3 found: " */
     /* What it looks at can be changed by several tasks, or in several transactions: it is looked at
      * again before it counts (doubts.h). */
     bool spans;
-    const char *message; /* what is wrong, behind "3 rows: " */
     void (*of_version)(const struct version_view *v, struct judge *j);
     void (*of_account)(const struct account_view *v, struct judge *j);
     void (*of_customer)(const struct customer_view *v, struct judge *j);
