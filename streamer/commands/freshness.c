@@ -12,9 +12,8 @@ int command_freshness(const struct config *c, const char *url, bool as_json) {
     struct instances all;
     struct paint paint = {&text, paint_wants_colours(stdout)};
     int code = EXIT_FAILED;
-    if (!instance_ask(c, url, "/v1/freshness?all=true", &body, &e)) {
-        code = command_fail(&e);
-    } else if (!instances_read(&all, buf_slice(&body), &e)) {
+    if (!instance_ask(c, url, "/v1/freshness?all=true", &body, &e) ||
+        !instances_read(&all, buf_slice(&body), &e)) {
         code = command_fail(&e);
     } else {
         code = freshness_text(&all, &paint) ? EXIT_DONE : EXIT_FAILED;

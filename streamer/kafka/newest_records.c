@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define PERIOD_MS 10000
-#define AFTER_FAILURE_MS 3000
+#define AFTER_FAILURE_MS 5000
 /* The pause after a refused login, because repeated refusals lock an account. */
 #define AFTER_REFUSAL_MS 60000
 #define WAIT_MS 15000 /* how long it waits for an answer before it takes another client */
@@ -108,15 +108,17 @@ static bool is_failure(const struct newest_answer *answer) {
     return false;
 }
 
-/* When to ask again. After a failure that trying again cannot help, the client goes. */
+/* When to ask again. After a failure that is by a new client: librdkafka keeps what it once heard
+ * of the leaders of topics that a handle does not consume, also where the brokers say that it is
+ * stale (seen, FENCED_LEADER_EPOCH). */
 static void plan_next(struct newest_records *n, const struct newest_answer *answer,
                       int64_t now_ms) {
-    bool is_refused = is_failure(answer) && kafka_trouble_lasts(&n->trouble);
-    if (is_refused)
-        drop_client(n);
-    n->due_ms = now_ms + (is_refused           ? AFTER_REFUSAL_MS
-                          : is_failure(answer) ? AFTER_FAILURE_MS
-                                               : PERIOD_MS);
+    bool lasts = kafka_trouble_lasts(&n->trouble);
+    n->due_ms = now_ms + PERIOD_MS;
+    if (!is_failure(answer))
+        return;
+    drop_client(n);
+    n->due_ms = now_ms + (lasts ? AFTER_REFUSAL_MS : AFTER_FAILURE_MS);
 }
 
 static bool look_for_answer(struct newest_records *n, int64_t now_ms,
@@ -137,8 +139,6 @@ static bool look_for_answer(struct newest_records *n, int64_t now_ms,
         take_answer(n, event, answer);
     if (event != NULL)
         rd_kafka_event_destroy(event);
-    else
-        drop_client(n); /* which ends the request, too */
     plan_next(n, answer, now_ms);
     return true;
 }

@@ -91,10 +91,16 @@ static void test_broker_watch__lost_and_back(void **state) {
     json = wait_for(f.watch, 1); /* both clients have lost it */
     assert_non_null(strstr(buf_cstr(&json), down));
     buf_release(&json);
+    struct lost_broker lost[2];
+    assert_int_equal(broker_watch_lost(f.watch, lost, 2), 1);
+    assert_string_equal(lost[0].address, down);
+    assert_true(lost[0].since_ms > 0);
+    assert_int_equal(broker_watch_lost(f.watch, lost, 0), 0);
 
     (void)rd_kafka_mock_broker_set_up(f.brokers, 2);
     json = wait_for(f.watch, 0);
     buf_release(&json);
+    assert_int_equal(broker_watch_lost(f.watch, lost, 2), 0);
     for (int i = 0; i < 2; i++)
         rd_kafka_destroy(clients[i]);
     fixture_release(&f);

@@ -124,6 +124,9 @@ static bool restore_in(int64_t ms, struct err *e) {
     if (!config_load(&world.config, NULL, NULL, 0, e))
         fail_msg("%s", e->text);
     world.metrics = metrics_new(&world.config);
+    metrics_set_partitions(world.metrics, TOPIC_ACCOUNT_LINKS, 1);
+    const struct task_figures *shown = &world.metrics->tasks[0];
+    assert_int_equal(metric_get(&shown->remaining), -1);
     struct memory *memory = memory_new();
     struct task_env env = {.kv = memory_kv(memory)};
     struct task task, *finished = NULL;
@@ -131,9 +134,14 @@ static bool restore_in(int64_t ms, struct err *e) {
     struct restore *r = restore_new(&kafka, &world.clock, &world.layout, NULL, world.metrics, e);
     struct restore_request request = {.task = &task};
     assert_true(restore_add(r, &env, &request, 1, world.now_ms, e));
+    /* The results and the confirmations; of the links and refs nothing is committed. */
+    assert_int_equal(metric_get(&shown->remaining), 6);
     world.now_ms += ms;
     bool ok = restore_step(r, &env, NULL, 0, 1000, &finished, e);
     assert_ptr_equal(finished, ok ? &task : NULL);
+    restore_reset(r);
+    assert_int_equal(metric_get(&shown->remaining), ok ? 0 : -1);
+    assert_int_equal(metric_get(&shown->restored), 0); /* markers are no records */
     restore_free(r);
     task_release(&task);
     task_env_release(&env);
