@@ -120,7 +120,8 @@ static const char *client_id(const struct config *c) {
 
 static void put_process(const struct view *v, struct buf *out) {
     const struct config *c = v->answers->config;
-    int64_t up_s = (v->now_ms - v->answers->metrics->process_start_cs * 10) / 1000;
+    int64_t start_ms = v->answers->metrics->process_start_cs * 10; /* negative: not known */
+    int64_t up_s = start_ms > 0 ? (v->now_ms - start_ms) / 1000 : 0;
     json_put_time(out, "timestamp", v->now_ms);
     json_put_text(out, "app", c->app_id);
     json_put_text(out, "instance", client_id(c));

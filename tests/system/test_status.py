@@ -230,29 +230,42 @@ def test_status__what_a_user_sees_of_good_and_bad_records(
         assert sample["reason"] == "Invalid balance: negative value (-77.05)"
 
 
+def ask(command: str, *arguments: str) -> tuple[int, Json, str]:
+    """What a command gives as JSON of the only instance, with its exit code and what it says."""
+    done = run_once(command, *arguments, "--format", "json")
+    (instance,) = json.loads(done.stdout)["instances"] if done.stdout else ({"answer": None},)
+    return done.returncode, instance["answer"], done.stderr
+
+
 def test_status__brokers_that_are_not_there(tmp_path: Path) -> None:
-    """An instance that waits for them says so, in words, before anything else works."""
+    """An instance that waits for them says so, in words, before anything else works; to those who
+    have the token."""
     (port,) = free_ports(1)
-    with Streamer(tmp_path, {"kafka.bootstrap.servers": f"127.0.0.1:{port}"}) as streamer:
+    token = tmp_path / "token"
+    token.write_text("the-token\n")
+    settings = {"kafka.bootstrap.servers": f"127.0.0.1:{port}", "http.token.file": str(token)}
+    with Streamer(tmp_path, settings) as streamer:
+        configured = ["-c", str(streamer.properties)]
         url = f"http://{streamer.settings['http.listen']}"
 
         def lost() -> Json | None:
-            try:
-                status = status_of(streamer)
-            except OSError:
-                return None
-            return status if status["unreachable_brokers"] else None
+            code, status, _ = ask("status", *configured)
+            assert code == 1
+            return status if status and status["unreachable_brokers"] else None
 
         status = wait_until("missing the broker", lost, streamer.stderr)
         assert status.keys() == MEMBERS and not status["ready"]
         texts = {p["subject"]: p["text"] for p in status["problems"]}
         assert texts["brokers"] == f"broker 127.0.0.1:{port} cannot be reached"
         assert texts["readiness"].startswith("not ready: ")
-        assert {i["status"] for i in freshness(streamer).values()} == {"runtime error"}
-        shown = run_once("status", "--url", url)
+        code, told, _ = ask("freshness", *configured)
+        assert code == 1 and {i["status"] for i in told["inputs"]} == {"runtime error"}
+        shown = run_once("status", *configured)
         assert shown.returncode == 1
         assert f"broker 127.0.0.1:{port} cannot be reached" in shown.stdout
-        assert run_once("freshness", "--url", url).returncode == 1
+        for command in ("status", "freshness"):
+            code, _, error = ask(command, "--url", url)
+            assert code == 1 and f"{url}: status 401: the token is missing or wrong" in error
 
 
 def test_status__watched_at_a_terminal(pair: Pair) -> None:
