@@ -1,5 +1,5 @@
-"""A night: a record waits for a schema registry that is down, and an account for its customer, until
-the registry is back and the customer comes.
+"""A night: a record waits for a schema registry that is down, and an account for its customer,
+until the registry is back and the customer comes.
 
 The program itself tells its webhook, whose receiver fails at first. Prometheus scrapes the program,
 and its Alertmanager tells the same receiver of docker/alerts.yml. Another path of the receiver gets
@@ -199,6 +199,14 @@ def test_alerts__the_log_says_each_change_and_no_secret(night: Night) -> None:
         config = str(night.streamer.properties)
         done = run_once("check", "-c", config)
         assert secret not in done.stdout + done.stderr
+
+
+def test_alerts__help_names_entries_of_the_runbook() -> None:
+    """Those of all checks, as alert_text.c has them."""
+    source = (ROOT / "streamer" / "service" / "alert_text.c").read_text()
+    headings = re.findall(r"^### (\w+)$", (DOCKER / "README.md").read_text(), re.MULTILINE)
+    named = set(re.findall(r'RUNBOOK "(\w+)"', source))
+    assert named - {heading.lower() for heading in headings} == set()
 
 
 # --- Prometheus
