@@ -127,11 +127,12 @@ static const struct command {
      OPTIONS_CONFIGURED | OPTION_YES | OPTION_KEEP_QUARANTINE, false, run_reset, NULL, NULL},
     {"status", "[--watch] " USAGE_ASKING,
      "what works and what is wrong, as all running instances say; --watch: again every two "
-     "seconds; exit code 1 if an instance is not ready or cannot be reached, or a problem is an error",
+     "seconds; exit code 1 if an instance is not ready or cannot be reached, or a problem is an "
+     "error",
      OPTIONS_ASKING | OPTION_WATCH, false, run_status, NULL, NULL},
     {"freshness", USAGE_ASKING,
-     "how old the newest record of each input is, as all running instances say; exit code 1 if one "
-     "is too old (freshness.error) or an instance cannot be reached",
+     "how old the newest record of each input is, as all running instances say; exit code 1 if "
+     "one is too old (freshness.error) or an instance cannot be reached",
      OPTIONS_ASKING, false, run_freshness, NULL, NULL},
     {"quality", "[--url URL] [--format text|json] " USAGE_CONFIGURED,
      "what the quality checks of a running instance say; exit code 1 if one fails",

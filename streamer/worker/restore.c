@@ -333,7 +333,6 @@ static bool replay_and_save(struct restore *r, struct task_env *env, struct batc
 /* Ends the restore of `current`. The last task of the list takes its place there. */
 static struct task *finish_task(struct restore *r) {
     struct task *task = r->current->task;
-    show_task(r, task, 0);
     *r->current = r->catchups[--r->count];
     unassign(r);
     if (r->count == 0)

@@ -102,8 +102,8 @@ static void test_status_text__nobody_controls_the_terminal(void **state) {
 
 #define HEAD "{\"instances\":[{\"url\":\"http://a:1\",\"self\":true,\"partitions\":[0,1],"
 #define INPUT(entity, newest, age, status, since, message)                                         \
-    "{\"entity\":\"" entity "\",\"topic\":\"t\",\"newest_record_at\":" newest                      \
-    ",\"age_seconds\":" age ",\"warn_after_seconds\":86400,\"error_after_seconds\":172800,"        \
+    "{\"entity\":\"" entity "\",\"newest_record_at\":" newest ",\"age_seconds\":" age              \
+    ",\"warn_after_seconds\":86400,\"error_after_seconds\":172800,"                                \
     "\"status\":\"" status "\",\"since\":\"" since "\",\"message\":\"" message "\"}"
 #define ANSWER(inputs)                                                                             \
     HEAD "\"reached\":true,\"error\":null,\"answer\":{\"inputs\":[" inputs "]}}]}"
@@ -117,8 +117,8 @@ static void test_status_text__freshness(void **state) {
              "accounts", "\"N\"", "93600", "warn", "S", "accounts: no record for 26 h")),
          "http://a:1, partitions 0 to 1\n"
          "PASS          customers  newest record N, 12 s ago (warn after 24 h, error after 2 d)\n"
-         "WARN          accounts   newest record N, 26 h ago (warn after 24 h, error after 2 d), so "
-         "since S\n",
+         "WARN          accounts   newest record N, 26 h ago (warn after 24 h, error after 2 d), "
+         "so since S\n",
          true},
         {ANSWER(INPUT("accounts", "\"N\"", "180000", "error", "S", "x")),
          "http://a:1, partitions 0 to 1\n"
@@ -150,30 +150,36 @@ static void test_status_text__freshness(void **state) {
 
 /* --- status */
 
-#define STATUS(ready, problems)                                                                      \
-    "{\"app\":\"bank\",\"version\":\"1.2.3\",\"uptime_seconds\":7300,\"ready\":" ready               \
-    ",\"reason\":\"R\",\"since\":\"S\",\"problems\":[" problems "],"                                 \
-    "\"nodes\":[{\"id\":\"customers\",\"records\":1234,\"per_second\":0.500}],"                      \
-    "\"tasks\":[{\"phase\":\"running\",\"remaining\":0},{\"phase\":\"restoring\","                   \
-    "\"remaining\":5000}],\"tasks_total\":2,"                                                        \
-    "\"inputs\":[{\"entity\":\"accounts\",\"status\":\"warn\",\"lag_records\":1000,"                 \
-    "\"newest_record_at\":\"N\",\"age_seconds\":93600},{\"entity\":\"customers\","                   \
-    "\"status\":\"warn\",\"lag_records\":0,\"newest_record_at\":null,\"age_seconds\":null}],"        \
-    "\"quarantine\":{\"total\":3,\"by_code\":[{\"entity\":\"accounts\",\"code\":\"too_late\","       \
-    "\"records\":3}],\"newest\":[{\"at\":\"A\",\"topic\":\"accounts\",\"partition\":1,\"offset\":2," \
-    "\"reason\":\"Too late\\u001b[2J\",\"id\":\"X\"}]},"                                             \
-    "\"quality\":{\"summary\":{\"total\":5,\"passed\":4,\"warned\":1,\"failed\":0}},"                \
-    "\"state\":{\"bytes\":2048,\"orphan_accounts\":6,"                                               \
-    "\"outdated_rows\":{\"customers\":7,\"accounts\":8}}}"
+/* What follows the problems in the answer of every case. */
+static const char rest[] =
+    "\"nodes\":[{\"id\":\"customers\",\"records\":1234,\"per_second\":0.500}],"
+    "\"tasks\":[{\"phase\":\"running\",\"remaining\":0},"
+    "{\"phase\":\"restoring\",\"remaining\":5000}],\"tasks_total\":2,"
+    "\"inputs\":[{\"entity\":\"accounts\",\"status\":\"warn\",\"lag_records\":1000,"
+    "\"newest_record_at\":\"N\",\"age_seconds\":93600},"
+    "{\"entity\":\"customers\",\"status\":\"warn\",\"lag_records\":0,"
+    "\"newest_record_at\":null,\"age_seconds\":null}],"
+    "\"quarantine\":{\"total\":3,"
+    "\"by_code\":[{\"entity\":\"accounts\",\"code\":\"too_late\",\"records\":3}],"
+    "\"newest\":[{\"at\":\"A\",\"topic\":\"accounts\",\"partition\":1,\"offset\":2,"
+    "\"reason\":\"Too late\\u001b[2J\",\"id\":\"X\"}]},"
+    "\"quality\":{\"summary\":{\"total\":5,\"passed\":4,\"warned\":1,\"failed\":0}},"
+    "\"state\":{\"bytes\":2048,\"orphan_accounts\":6,"
+    "\"outdated_rows\":{\"customers\":7,\"accounts\":8}}}";
+
 #define PROBLEM(status)                                                                            \
     "{\"text\":\"accounts: no record for 26 h\",\"status\":\"" status "\",\"since\":\"T\"}"
 
-static bool show(const char *answer, struct buf *out) {
+static bool show(const char *ready, const char *problems, struct buf *out) {
     struct buf json = {0};
     struct paint p = {out, false};
     struct instances all;
     struct err e = {0};
-    buf_printf(&json, HEAD "\"reached\":true,\"error\":null,\"answer\":%s}]}", answer);
+    buf_printf(&json,
+               HEAD "\"reached\":true,\"error\":null,\"answer\":{\"app\":\"bank\","
+                    "\"version\":\"1.2.3\",\"uptime_seconds\":7300,\"ready\":%s,"
+                    "\"reason\":\"R\",\"since\":\"S\",\"problems\":[%s],%s}]}",
+               ready, problems, rest);
     if (!instances_read(&all, buf_slice(&json), &e))
         fail_msg("%s", e.text);
     bool ok = status_text(&all, &p);
@@ -185,7 +191,7 @@ static bool show(const char *answer, struct buf *out) {
 static void test_status_text__status(void **state) {
     struct buf out = {0};
     (void)state;
-    assert_true(show(STATUS("true", PROBLEM("warn")), &out));
+    assert_true(show("true", PROBLEM("warn"), &out));
     assert_string_equal(
         buf_cstr(&out),
         "instance    http://a:1, partitions 0 to 1 (bank, version 1.2.3, up 2 h)\n"
@@ -210,10 +216,10 @@ static void test_status_text__all_is_well(void **state) {
     struct err e = {0};
     struct paint p = {&out, false};
     (void)state;
-    assert_true(show(STATUS("true", ""), &out));
+    assert_true(show("true", "", &out));
     assert_null(strstr(buf_cstr(&out), "problems"));
-    assert_false(show(STATUS("false", ""), &out));
-    assert_false(show(STATUS("true", PROBLEM("warn") "," PROBLEM("fail")), &out));
+    assert_false(show("false", "", &out));
+    assert_false(show("true", PROBLEM("warn") "," PROBLEM("fail"), &out));
     assert_true(instances_read(
         &all, slice_str(HEAD "\"reached\":false,\"error\":\"gone\",\"answer\":null}]}"), &e));
     buf_clear(&out);
