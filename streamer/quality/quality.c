@@ -292,10 +292,17 @@ static void pass_all(struct quality *q) {
     store_reader_free(kv);
 }
 
+/* Lowers the priority of this thread, and never raises it. */
+static void be_nice(void) {
+    id_t thread = (id_t)gettid();
+    if (getpriority(PRIO_PROCESS, thread) < NICENESS)
+        (void)setpriority(PRIO_PROCESS, thread, NICENESS);
+}
+
 static void *run(void *context) {
     struct quality *q = context;
     store_use_thread();
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    be_nice();
     do {
         int64_t next_us = monotonic_us(q) + PASS_PAUSE_US;
         pass_all(q);
