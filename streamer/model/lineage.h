@@ -19,12 +19,11 @@ enum lineage_kind {
 };
 
 struct lineage {
-    enum topic result;
+    enum topic result, input;
     const char *column; /* of the result; NULL: all columns, as the value decides about the row */
-    enum topic input;
     const char *source; /* the column of the input, by its own name (lineage_inputs) */
+    const char *how;    /* what is computed, in words; "" where the kind says all */
     enum lineage_kind kind;
-    const char *how; /* what is computed, in words; "" where the kind says all */
 };
 
 /* Sorted by result (in the order of enum topic), then in the order of the result's columns; those

@@ -3,8 +3,8 @@
 #include "streamer/base/clock.h"
 #include "streamer/base/json.h"
 #include "streamer/base/timestamp.h"
-#include "streamer/http/open_dataset.h"
 #include "streamer/model/topology_text.h"
+#include "streamer/service/lineage_event.h"
 
 /* Records of an entity that staging has judged in this process. */
 static int64_t staged(const struct metrics *m, enum entity e) {
@@ -25,19 +25,6 @@ static int64_t records_of(const struct metrics *m, enum topology_node_id id) {
     return metric_get(topic_is_input(topic) ? &m->consumed[topic] : &m->emitted[topic]);
 }
 
-static void put_datasets(const struct config *c, struct buf *out) {
-    const char *before = "";
-    buf_put_str(out, ",\"datasets\":[");
-    for (enum topic t = 0; t < TOPIC_COUNT; t++) {
-        if (!open_dataset_exists(t))
-            continue;
-        buf_put_str(out, before);
-        open_dataset_put(c, t, out);
-        before = ",";
-    }
-    buf_put_byte(out, ']');
-}
-
 void lineage_answer(const struct answers *a, struct http_reply *reply) {
     const struct topology_names names = {a->config->app_id, a->config->topics,
                                          a->config->owners_topic};
@@ -52,6 +39,7 @@ void lineage_answer(const struct answers *a, struct http_reply *reply) {
     json_put_string(out, slice_str(a->config->app_id));
     buf_put_byte(out, ',');
     topology_put_json_members(&names, records, out);
-    put_datasets(a->config, out);
-    buf_put_str(out, "}\n");
+    buf_put_str(out, ",\"datasets\":{");
+    lineage_put_datasets(a->config, out);
+    buf_put_str(out, "}}\n");
 }

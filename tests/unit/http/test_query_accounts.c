@@ -5,6 +5,7 @@
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
 #include "streamer/http/query.h"
+#include "streamer/http/query_accounts.h"
 #include "streamer/task/task_rows.h"
 
 #include <string.h>
@@ -13,6 +14,8 @@
 #define CUSTOMER 7
 #define ACCOUNTS 60
 #define ID_MAX 24
+#define LONG_ID (ACCOUNTS_PAGE_BYTES * 2 / 5)
+#define LONG_IDS 5
 
 /* A store with one task, and the ids of the accounts that link to the customer. */
 struct rig {
@@ -64,10 +67,21 @@ static void apply_customer(struct task_env *env, struct task *t, const char *id)
     assert_true(task_apply_event(env, t, &e, &why));
 }
 
+/* Customer 10 has accounts with ids of which three fill a page. */
+static void apply_long_ids(struct task_env *env, struct task *t) {
+    char *id = mem_calloc(1, LONG_ID + 1);
+    memset(id, 'x', LONG_ID);
+    for (int i = 0; i < LONG_IDS; i++) {
+        id[0] = (char)('a' + i);
+        apply_link(env, t, "10", id, i);
+    }
+    free(id);
+}
+
 /* Customer 7 with all accounts, some of which lie in its row and some do not; 8 with none, 9 with
  * one that has gone; -1 is not there, but two accounts name it. 6 and 70 are its neighbours. */
 static void apply_all(struct rig *g, struct task_env *env, struct task *t) {
-    static const char *const customers[] = {"7", "8", "9"};
+    static const char *const customers[] = {"7", "8", "9", "10"};
     for (size_t i = 0; i < ARRAY_LEN(customers); i++)
         apply_customer(env, t, customers[i]);
     for (size_t i = 0; i < ACCOUNTS; i++)
@@ -80,6 +94,7 @@ static void apply_all(struct rig *g, struct task_env *env, struct task *t) {
     apply_link(env, t, "-1", "D", 1);
     apply_link(env, t, "6", "A1", 1);
     apply_link(env, t, "70", "A1", 1);
+    apply_long_ids(env, t);
 }
 
 static void fill(struct rig *g) {
@@ -103,7 +118,7 @@ static void fill(struct rig *g) {
                            .now_ms = T0};
     task_init(&t, 0);
     apply_all(g, &env, &t);
-    assert_int_equal(t.meta.rows[FAMILY_LINKS], ACCOUNTS - 20);
+    assert_int_equal(t.meta.rows[FAMILY_LINKS], ACCOUNTS - 20 + LONG_IDS);
     if (!batch_commit(batch, &e))
         fail_msg("%s", e.text);
     task_release(&t);
@@ -259,6 +274,31 @@ static void test_query_accounts__answers(void **state) {
                   "names\"}");
 }
 
+/* Returns how many accounts the page has; *next becomes the target of the next page, or NULL. */
+static int count_page(const struct rig *g, const char *target, char **next) {
+    struct json json;
+    struct http_reply reply = ask(g, target);
+    json_init(&json);
+    const cJSON *root = json_parse(&json, buf_slice(&reply.body));
+    assert_non_null(root);
+    struct slice link = json_text(json_member(root, "next"));
+    *next = link.p != NULL ? strndup(link.p, link.n) : NULL;
+    int count = cJSON_GetArraySize(json_member(root, "accounts"));
+    json_release(&json);
+    buf_release(&reply.body);
+    return count;
+}
+
+static void test_query_accounts__a_page_is_bounded_in_bytes(void **state) {
+    const struct rig *g = *state;
+    char *second, *third;
+    assert_int_equal(count_page(g, "/v1/customers/10/accounts", &second), 3);
+    assert_non_null(second);
+    assert_int_equal(count_page(g, second, &third), 2);
+    assert_null(third);
+    free(second);
+}
+
 static void test_query_accounts__limits_out_of_range(void **state) {
     static const char *const bad[] = {"0", "1001", "10000", "-1", "+1",
                                       "",  "1.0",  "1e2",   " 1", "x"};
@@ -276,6 +316,7 @@ int main(void) {
         cmocka_unit_test(test_query_accounts__pages_have_each_account_once),
         cmocka_unit_test(test_query_accounts__after),
         cmocka_unit_test(test_query_accounts__answers),
+        cmocka_unit_test(test_query_accounts__a_page_is_bounded_in_bytes),
         cmocka_unit_test(test_query_accounts__limits_out_of_range),
     };
     return cmocka_run_group_tests_name("query_accounts", tests, set_up, tear_down);
