@@ -2,6 +2,9 @@
 
 #include "streamer/base/json_put.h"
 #include "streamer/base/mem.h"
+#include "streamer/model/topology.h"
+
+#include <assert.h>
 
 /* A count, by topic or by entity. */
 struct amount {
@@ -27,43 +30,48 @@ static int64_t amount_of(const struct figures *f, const struct amount *a) {
     return 0;
 }
 
-#define NO_TOPIC TOPIC_COUNT
-
-static const struct {
-    const char *id, *layer;
-    enum topic topic;
-    struct amount amount;
-} nodes[] = {
-    {"customers", "source", TOPIC_CUSTOMERS, {CONSUMED, TOPIC_CUSTOMERS}},
-    {"accounts", "source", TOPIC_ACCOUNTS, {CONSUMED, TOPIC_ACCOUNTS}},
-    {"staging.customers", "staging", NO_TOPIC, {JUDGED, ENTITY_CUSTOMER}},
-    {"staging.accounts", "staging", NO_TOPIC, {JUDGED, ENTITY_ACCOUNT}},
-    {"quarantine", "quarantine", TOPIC_QUARANTINE, {EMITTED, TOPIC_QUARANTINE}},
-    {"customer_history", "snapshots", TOPIC_CUSTOMER_HISTORY, {EMITTED, TOPIC_CUSTOMER_HISTORY}},
-    {"account_history", "snapshots", TOPIC_ACCOUNT_HISTORY, {EMITTED, TOPIC_ACCOUNT_HISTORY}},
-    {"account_with_customer",
-     "intermediate",
-     TOPIC_ACCOUNT_WITH_CUSTOMER,
-     {EMITTED, TOPIC_ACCOUNT_WITH_CUSTOMER}},
-    {"account_summary", "marts", TOPIC_ACCOUNT_SUMMARY, {EMITTED, TOPIC_ACCOUNT_SUMMARY}},
-    {"customer_profile", "marts", TOPIC_CUSTOMER_PROFILE, {EMITTED, TOPIC_CUSTOMER_PROFILE}},
+/* Of the nodes that are shown. */
+static const struct amount node_amounts[NODE_COUNT] = {
+    [NODE_CUSTOMERS] = {CONSUMED, TOPIC_CUSTOMERS},
+    [NODE_ACCOUNTS] = {CONSUMED, TOPIC_ACCOUNTS},
+    [NODE_STAGING_CUSTOMERS] = {JUDGED, ENTITY_CUSTOMER},
+    [NODE_STAGING_ACCOUNTS] = {JUDGED, ENTITY_ACCOUNT},
+    [NODE_QUARANTINE] = {EMITTED, TOPIC_QUARANTINE},
+    [NODE_CUSTOMER_HISTORY] = {EMITTED, TOPIC_CUSTOMER_HISTORY},
+    [NODE_ACCOUNT_HISTORY] = {EMITTED, TOPIC_ACCOUNT_HISTORY},
+    [NODE_ACCOUNT_WITH_CUSTOMER] = {EMITTED, TOPIC_ACCOUNT_WITH_CUSTOMER},
+    [NODE_ACCOUNT_SUMMARY] = {EMITTED, TOPIC_ACCOUNT_SUMMARY},
+    [NODE_CUSTOMER_PROFILE] = {EMITTED, TOPIC_CUSTOMER_PROFILE},
 };
 
 static const struct {
-    const char *from, *to;
+    enum topology_node_id from, to;
     struct amount amount;
-} edges[] = {
-    {"customers", "staging.customers", {JUDGED, ENTITY_CUSTOMER}},
-    {"accounts", "staging.accounts", {JUDGED, ENTITY_ACCOUNT}},
-    {"staging.customers", "quarantine", {QUARANTINED, ENTITY_CUSTOMER}},
-    {"staging.accounts", "quarantine", {QUARANTINED, ENTITY_ACCOUNT}},
-    {"staging.customers", "customer_history", {PASSED, ENTITY_CUSTOMER}},
-    {"staging.accounts", "account_history", {PASSED, ENTITY_ACCOUNT}},
-    {"customer_history", "account_with_customer", {CONSUMED, TOPIC_CUSTOMER_REFS}},
-    {"account_history", "account_with_customer", {APPLIED, ENTITY_ACCOUNT}},
-    {"account_with_customer", "account_summary", {EMITTED, TOPIC_ACCOUNT_SUMMARY}},
-    {"account_summary", "customer_profile", {CONSUMED, TOPIC_ACCOUNT_LINKS}},
+} edge_amounts[] = {
+    {NODE_CUSTOMERS, NODE_STAGING_CUSTOMERS, {JUDGED, ENTITY_CUSTOMER}},
+    {NODE_ACCOUNTS, NODE_STAGING_ACCOUNTS, {JUDGED, ENTITY_ACCOUNT}},
+    {NODE_STAGING_CUSTOMERS, NODE_QUARANTINE, {QUARANTINED, ENTITY_CUSTOMER}},
+    {NODE_STAGING_ACCOUNTS, NODE_QUARANTINE, {QUARANTINED, ENTITY_ACCOUNT}},
+    {NODE_STAGING_CUSTOMERS, NODE_CUSTOMER_HISTORY, {PASSED, ENTITY_CUSTOMER}},
+    {NODE_STAGING_ACCOUNTS, NODE_ACCOUNT_HISTORY, {PASSED, ENTITY_ACCOUNT}},
+    {NODE_CUSTOMER_HISTORY, NODE_ACCOUNT_WITH_CUSTOMER, {CONSUMED, TOPIC_CUSTOMER_REFS}},
+    {NODE_ACCOUNT_HISTORY, NODE_ACCOUNT_WITH_CUSTOMER, {APPLIED, ENTITY_ACCOUNT}},
+    {NODE_ACCOUNT_WITH_CUSTOMER, NODE_ACCOUNT_SUMMARY, {EMITTED, TOPIC_ACCOUNT_SUMMARY}},
+    {NODE_ACCOUNT_SUMMARY, NODE_CUSTOMER_PROFILE, {CONSUMED, TOPIC_ACCOUNT_LINKS}},
+    {NODE_CUSTOMER_HISTORY, NODE_CUSTOMER_PROFILE, {APPLIED, ENTITY_CUSTOMER}},
 };
+
+static const struct amount *amount_of_edge(const struct topology_edge *e) {
+    for (size_t i = 0; i < ARRAY_LEN(edge_amounts); i++)
+        if (edge_amounts[i].from == e->from && edge_amounts[i].to == e->to)
+            return &edge_amounts[i].amount;
+    assert(false && "each edge that is shown has an amount");
+    return NULL;
+}
+
+static bool is_shown(enum topology_node_id id) {
+    return !topology_node(id)->is_internal;
+}
 
 static void put_amount(const struct flow *f, const struct amount *a, struct buf *out) {
     int64_t us = f->after->at_us - f->before->at_us;
@@ -72,28 +80,38 @@ static void put_amount(const struct flow *f, const struct amount *a, struct buf 
                      figures_rate_milli(amount_of(f->before, a), amount_of(f->after, a), us), 3);
 }
 
+static void put_node(const struct flow *f, enum topology_node_id id, struct buf *out) {
+    const struct topology_node *node = topology_node(id);
+    json_put_text(out, "id", node->name);
+    json_put_text(out, "layer", check_layer_name(node->layer));
+    json_put_text(out, "topic", node->topic != TOPIC_COUNT ? f->config->topics[node->topic] : NULL);
+    put_amount(f, &node_amounts[id], out);
+}
+
 void flow_put_nodes(const struct flow *f, struct buf *out) {
-    buf_put_byte(out, '[');
-    for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
-        enum topic topic = nodes[i].topic;
-        buf_put_str(out, i > 0 ? ",{" : "{");
-        json_put_text(out, "id", nodes[i].id);
-        json_put_text(out, "layer", nodes[i].layer);
-        json_put_text(out, "topic", topic != NO_TOPIC ? f->config->topics[topic] : NULL);
-        put_amount(f, &nodes[i].amount, out);
-        buf_put_byte(out, '}');
+    const char *before = "[{";
+    for (enum topology_node_id id = 0; id < NODE_COUNT; id++) {
+        if (!is_shown(id))
+            continue;
+        buf_put_str(out, before);
+        put_node(f, id, out);
+        before = "},{";
     }
-    buf_put_byte(out, ']');
+    buf_put_str(out, "}]");
 }
 
 void flow_put_edges(const struct flow *f, struct buf *out) {
-    buf_put_byte(out, '[');
-    for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
-        buf_put_str(out, i > 0 ? ",{" : "{");
-        json_put_text(out, "from", edges[i].from);
-        json_put_text(out, "to", edges[i].to);
-        put_amount(f, &edges[i].amount, out);
-        buf_put_byte(out, '}');
+    size_t count;
+    const struct topology_edge *edges = topology_edges(&count);
+    const char *before = "[{";
+    for (size_t i = 0; i < count; i++) {
+        if (!is_shown(edges[i].from) || !is_shown(edges[i].to))
+            continue;
+        buf_put_str(out, before);
+        json_put_text(out, "from", topology_node(edges[i].from)->name);
+        json_put_text(out, "to", topology_node(edges[i].to)->name);
+        put_amount(f, amount_of_edge(&edges[i]), out);
+        before = "},{";
     }
-    buf_put_byte(out, ']');
+    buf_put_str(out, "}]");
 }

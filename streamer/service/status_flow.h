@@ -18,7 +18,8 @@ struct flow {
 void flow_put_nodes(const struct flow *f, struct buf *out);
 /* Appends [{"from":"customers","to":"staging.customers","records":1,"per_second":0.100}, …]. To the
  * join, customers come as refs, and accounts as events that changed their history; the profiles get
- * their summaries as links. */
+ * their summaries as links, and their customers as events that changed the history. Nodes and edges
+ * are those of the topology that are not internal. */
 void flow_put_edges(const struct flow *f, struct buf *out);
 
 #endif
