@@ -15,13 +15,6 @@ static void put_parameter(struct buf *out, const struct http_parameter *p) {
     buf_put_byte(out, '&');
 }
 
-static void put_parameter(struct buf *out, const struct http_parameter *p) {
-    put_encoded(out, slice_str(p->name));
-    buf_put_byte(out, '=');
-    put_encoded(out, slice_str(p->value));
-    buf_put_byte(out, '&');
-}
-
 void forward_put_target(struct buf *out, const struct http_request *request) {
     struct buf segment = {0};
     for (int i = 0; http_path_segment(request->path, i, &segment); i++) {
