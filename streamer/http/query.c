@@ -104,13 +104,18 @@ static void answer_mart(struct query *q) {
     const struct customer_row *customer = &q->env.customer;
     struct buf *out = &q->reply->body;
     (void)task_load_row(&q->env, &q->task, q->entity, buf_slice(&q->id));
-    bool is_joined = strcmp(q->route->table, "account_with_customer") == 0;
-    if (is_joined && account->has_joined)
-        row_put_json(&account_with_customer_type, &account->joined, out);
-    else if (q->entity == ENTITY_ACCOUNT && !is_joined && account->has_summary)
+    if (q->entity == ENTITY_ACCOUNT && account->has_summary)
         row_put_json(&account_summary_type, &account->summary, out);
     else if (q->entity == ENTITY_CUSTOMER && customer->has_profile)
         row_put_json(&customer_profile_type, &customer->profile, out);
+    else
+        not_found(q, "no row");
+}
+
+static void answer_joined(struct query *q) {
+    (void)task_load_row(&q->env, &q->task, ENTITY_ACCOUNT, buf_slice(&q->id));
+    if (q->env.account.has_joined)
+        row_put_json(&account_with_customer_type, &q->env.account.joined, &q->reply->body);
     else
         not_found(q, "no row");
 }
@@ -144,21 +149,24 @@ static bool read_table(struct query *q, const char *path) {
     return true;
 }
 
-/* Reads the id of the path into q->id, in the form that keys have: "007" is customer 7. */
-static bool read_id(struct query *q, const char *path) {
+bool query_read_id(const char *path, int segment, enum entity entity, struct buf *id,
+                   struct http_reply *reply) {
     struct buf text = {0};
     int64_t customer_id;
-    int segment = q->route->answer == ROUTE_WHY ? 3 : 2;
     bool ok = http_path_segment(path, segment, &text) && text.n > 0;
-    if (ok && q->entity == ENTITY_CUSTOMER) {
+    if (ok && entity == ENTITY_CUSTOMER) {
         ok = task_parse_customer_id(buf_slice(&text), &customer_id);
         if (ok)
-            buf_put_int(&q->id, customer_id);
+            buf_put_int(id, customer_id);
     } else if (ok) {
         ok = utf8_is_valid(buf_slice(&text));
-        buf_set(&q->id, buf_slice(&text));
+        buf_set(id, buf_slice(&text));
     }
     buf_release(&text);
+    if (!ok)
+        http_reply_error(reply, 400,
+                         entity == ENTITY_CUSTOMER ? "give a customer_id, a number"
+                                                   : "give an account_id");
     return ok;
 }
 
@@ -168,6 +176,8 @@ static void answer_row(struct query *q, const struct http_request *request) {
         answer_why(q);
     else if (q->route->answer == ROUTE_MART)
         answer_mart(q);
+    else if (q->route->answer == ROUTE_JOINED)
+        answer_joined(q);
     else if (q->route->answer == ROUTE_ACCOUNTS)
         answer_accounts(q, request);
     else if (q->route->answer == ROUTE_HISTORY)
@@ -182,12 +192,9 @@ static void answer(struct query *q, const struct http_request *request) {
     const struct query_context *context = q->context;
     if (!read_table(q, request->path))
         return;
-    if (!read_id(q, request->path)) {
-        http_reply_error(q->reply, 400,
-                         q->entity == ENTITY_CUSTOMER ? "give a customer_id, a number"
-                                                      : "give an account_id");
+    int segment = q->route->answer == ROUTE_WHY ? 3 : 2;
+    if (!query_read_id(request->path, segment, q->entity, &q->id, q->reply))
         return;
-    }
     int32_t partition = murmur2_partition(buf_slice(&q->id), context->partitions);
     if (!context->owns(context->context, partition)) {
         context->not_here(context->context, request, partition, q->reply);

@@ -22,6 +22,11 @@ struct query_context {
     void *context;
 };
 
+/* Reads the id of the path, its segment of that number (from 0), into `id`, in the form that keys
+ * have: "007" is customer 7. False with `reply` (400): it is not such an id. */
+bool query_read_id(const char *path, int segment, enum entity entity, struct buf *id,
+                   struct http_reply *reply);
+
 /* Answers a request whose route is one of a table (routes.h). Any thread may call it, one at a time
  * for each context. */
 void query_handle(const struct query_context *q, const struct route *route,

@@ -29,6 +29,12 @@ static const struct route_parameter none[] = {{0}};
     }
 #define ROW_ID                                                                                     \
     { "id", PARAMETER_IN_PATH, PARAMETER_TEXT, false, "The row's customer_id or account_id." }
+#define ROW_AS_OF                                                                                  \
+    {                                                                                              \
+        "as_of", PARAMETER_IN_QUERY, PARAMETER_TIME, false,                                        \
+            "Gives the row as it was at this time, by the histories as they are known now and "    \
+            "with the rates of now, instead of the current one."                                   \
+    }
 #define FORWARDED                                                                                  \
     {                                                                                              \
         ROUTE_FORWARDED, PARAMETER_IN_QUERY, PARAMETER_INTEGER, true,                              \
@@ -60,6 +66,8 @@ static const struct route_parameter customer_pages[] = {CUSTOMER_ID, LIMIT, AFTE
 static const struct route_parameter account_id[] = {ACCOUNT_ID, FORWARDED, {0}};
 static const struct route_parameter account_id_as_of[] = {ACCOUNT_ID, AS_OF, FORWARDED, {0}};
 static const struct route_parameter table_and_id[] = {TABLE, ROW_ID, FORWARDED, {0}};
+static const struct route_parameter customer_row[] = {CUSTOMER_ID, ROW_AS_OF, FORWARDED, {0}};
+static const struct route_parameter account_row[] = {ACCOUNT_ID, ROW_AS_OF, FORWARDED, {0}};
 
 /* clang-format off */
 static const struct route routes[] = {
@@ -90,11 +98,11 @@ static const struct route routes[] = {
      "the current version of an account, or the one at a time", "accounts", ENTITY_ACCOUNT},
     {"GET", "/v1/accounts/{id}/history", account_id, JSON, HTTP_GUARDED, ROUTE_HISTORY,
      "all versions of an account, oldest first", "accounts", ENTITY_ACCOUNT},
-    {"GET", "/v1/account_with_customer/{id}", account_id, JSON, HTTP_GUARDED, ROUTE_MART,
-     "an account with its customer", "account_with_customer", ENTITY_ACCOUNT},
-    {"GET", "/v1/account_summary/{id}", account_id, JSON, HTTP_GUARDED, ROUTE_MART,
+    {"GET", "/v1/account_with_customer/{id}", account_row, JSON, HTTP_GUARDED, ROUTE_JOINED,
+     "an account joined with its customer", "account_with_customer", ENTITY_ACCOUNT},
+    {"GET", "/v1/account_summary/{id}", account_row, JSON, HTTP_GUARDED, ROUTE_MART,
      "the summary of a savings account with its interest", "account_summary", ENTITY_ACCOUNT},
-    {"GET", "/v1/customer_profile/{id}", customer_id, JSON, HTTP_GUARDED, ROUTE_MART,
+    {"GET", "/v1/customer_profile/{id}", customer_row, JSON, HTTP_GUARDED, ROUTE_MART,
      "the totals over a customer's savings accounts", "customer_profile", ENTITY_CUSTOMER},
     {"GET", "/v1/why/{table}/{id}", table_and_id, JSON, HTTP_GUARDED, ROUTE_WHY,
      "which input records made a current row, with which rates, and when", NULL, 0},

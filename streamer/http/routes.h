@@ -18,7 +18,8 @@ enum route_answer {
     ROUTE_READINESS,
     ROUTE_VERSION, /* the current version, or the one that was valid at a time */
     ROUTE_HISTORY,
-    ROUTE_MART,
+    ROUTE_MART,      /* the current row of a mart, or what it was at a time */
+    ROUTE_JOINED,    /* the same of account_with_customer */
     ROUTE_ACCOUNTS,  /* a customer's, in pages */
     ROUTE_STATUS,    /* what the operator sees */
     ROUTE_FRESHNESS, /* of each input */

@@ -9,6 +9,7 @@
 #include "streamer/http/routes.h"
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/metrics/metric_text.h"
+#include "streamer/service/as_of_answer.h"
 #include "streamer/service/freshness_answer.h"
 #include "streamer/service/lineage_answer.h"
 #include "streamer/service/readiness.h"
@@ -170,7 +171,11 @@ static void answer_route(struct answers *a, const struct route *route,
     case ROUTE_MART:
     case ROUTE_ACCOUNTS:
     case ROUTE_WHY:
-        answer_query(a, route, request, reply);
+    case ROUTE_JOINED:
+        if (as_of_is_asked(route, request))
+            as_of_answer(a, route, request, reply);
+        else
+            answer_query(a, route, request, reply);
         break;
     case ROUTE_STATUS:
         status_answer(a, request, reply);

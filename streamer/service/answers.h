@@ -10,6 +10,7 @@
 #include "streamer/model/check.h"
 #include "streamer/quality/quality.h"
 #include "streamer/registry/schema_cache.h"
+#include "streamer/service/background.h"
 #include "streamer/service/forward.h"
 #include "streamer/service/gather.h"
 #include "streamer/service/starting.h"
@@ -38,6 +39,7 @@ struct answers {
     size_t (*quality_states)(struct quality *quality, struct check_state *out, size_t max);
     struct forward forward;
     struct gather gather;
+    struct background *background; /* for answers that take long */
 };
 
 /* For http_options; the context is the struct answers. */

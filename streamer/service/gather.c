@@ -177,17 +177,20 @@ void gather_put_json(const struct gather_part *parts, size_t count, struct buf *
 struct gathering {
     struct http_exchange *exchange;
     struct peers *peers;
+    int64_t total_ms;
+    gather_done *done;
+    void *context;
     struct gather_part *parts;
     size_t count;
-    atomic_size_t pending; /* requests under way, and the thread that sends them */
+    atomic_size_t pending; /* requests under way, and the own answer */
 };
 
 /* Whoever is the last answers the client. */
 static void one_is_done(struct gathering *all) {
     if (atomic_fetch_sub(&all->pending, 1) > 1)
         return;
-    struct http_reply reply = {.status = 200, .content_type = "application/json"};
-    gather_put_json(all->parts, all->count, &reply.body);
+    struct http_reply reply = {0};
+    all->done(all->context, all->parts, all->count, &reply);
     gather_release(all->parts, all->count);
     http_finish(all->exchange, &reply);
     free(all);
@@ -230,28 +233,47 @@ static void ask(const struct gather *g, struct gathering *all, struct gather_par
     atomic_fetch_add(&all->pending, 1);
     http_client_ask(g->client, &(struct http_question){.url = buf_cstr(&url),
                                                        .token = g->token,
-                                                       .total_ms = GATHER_MS,
+                                                       .total_ms = all->total_ms,
                                                        .bytes_max = ANSWER_BYTES_MAX,
                                                        .answered = on_answer,
                                                        .context = part});
     buf_release(&url);
 }
 
-void gather_reply(const struct gather *g, const struct http_request *request,
-                  struct http_reply *reply) {
+struct gathering *gather_begin(const struct gather *g, const struct http_request *request,
+                               int64_t total_ms, gather_done *done, void *context) {
     struct gathering *all = mem_calloc(1, sizeof *all);
     struct peers_list list = {0};
     bool has_peers = g->peers != NULL && g->client != NULL;
+    *all = (struct gathering){
+        .peers = g->peers, .total_ms = total_ms, .done = done, .context = context};
     if (has_peers)
         peers_copy(g->peers, &list);
-    all->peers = g->peers;
     all->parts = gather_plan(g, has_peers ? &list : NULL, &all->count);
     peers_list_release(&list);
-    gather_take(&all->parts[0], reply->status, &reply->body);
     atomic_store(&all->pending, 1);
     all->exchange = http_defer(request);
     for (size_t i = 0; i < all->count; i++)
         if (is_to_be_asked(&all->parts[i]))
             ask(g, all, &all->parts[i], request);
+    return all;
+}
+
+void gather_own(struct gathering *all, int status, struct buf *body) {
+    gather_take(&all->parts[0], status, body);
     one_is_done(all);
+}
+
+static void reply_with_all(void *context, const struct gather_part *parts, size_t count,
+                           struct http_reply *reply) {
+    (void)context;
+    reply->status = 200;
+    reply->content_type = "application/json";
+    gather_put_json(parts, count, &reply->body);
+}
+
+void gather_reply(const struct gather *g, const struct http_request *request,
+                  struct http_reply *reply) {
+    gather_own(gather_begin(g, request, GATHER_MS, reply_with_all, NULL), reply->status,
+               &reply->body);
 }

@@ -41,6 +41,20 @@ void gather_reply(const struct gather *g, const struct http_request *request,
 
 /* --- parts of it --- */
 
+struct gather_part;
+struct gathering; /* one question to all instances */
+
+/* Called once, when all instances have answered or failed, on any thread. Fills the reply, which is
+ * all zero. */
+typedef void gather_done(void *context, const struct gather_part *parts, size_t count,
+                         struct http_reply *reply);
+/* Asks the other instances what the request asks (http_defer), for at most total_ms each. The own
+ * answer is still to be added, and then `done` makes the reply. On the server's thread. */
+struct gathering *gather_begin(const struct gather *g, const struct http_request *request,
+                               int64_t total_ms, gather_done *done, void *context);
+/* Adds the own answer, once. Takes the body over if it is an answer (gather_take). Any thread. */
+void gather_own(struct gathering *all, int status, struct buf *body);
+
 /* What one instance says, or why it says nothing. */
 struct gather_part {
     char *url; /* owned; NULL: not known */

@@ -99,7 +99,8 @@ bool http_service_connect(struct http_service *h, struct store *store, int32_t p
         return false;
     take_forward(h);
     take_gather(h);
-    return true;
+    h->answers.background = h->server != NULL ? background_new(e) : NULL;
+    return h->server == NULL || h->answers.background != NULL;
 }
 
 void http_service_open(struct http_service *h) {
@@ -108,8 +109,11 @@ void http_service_open(struct http_service *h) {
 
 void http_service_stop(struct http_service *h) {
     http_client_stop(h->client); /* first, as the server waits for its answers */
+    background_stop(h->answers.background);
     http_stop(h->server);
     http_client_free(h->client);
+    background_free(h->answers.background);
+    h->answers.background = NULL;
     h->server = NULL;
     h->client = NULL;
 }

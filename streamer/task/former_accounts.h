@@ -3,9 +3,9 @@
  * account has a row under each customer that one of its closed versions names, unless its current
  * version names that customer.
  *
- * There may be more rows than that, because a row stays when the account comes back to the customer,
- * or when its versions vanish. So whoever reads a row looks at the account's versions. A change that
- * leaves an account with its customer does not read or write these rows. */
+ * There may be more rows than that, because a row stays when the account comes back to the
+ * customer, or when its versions vanish. So whoever reads a row looks at the account's versions. A
+ * change that leaves an account with its customer does not read or write these rows. */
 #ifndef STREAMER_TASK_FORMER_ACCOUNTS_H
 #define STREAMER_TASK_FORMER_ACCOUNTS_H
 

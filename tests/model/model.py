@@ -1616,10 +1616,29 @@ class Model:
 
     def expected(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Result topic -> key text -> the live row, without calculated_at."""
-        customers = {id_: fold(past.events) for id_, past in self.pasts["customers"].items()}
-        accounts = {id_: fold(past.events) for id_, past in self.pasts["accounts"].items()}
+        customers, accounts = self.histories("customers"), self.histories("accounts")
+        return {
+            "customer_history": history_rows(customers, customer_history_row),
+            "account_history": history_rows(accounts, account_history_row),
+            **self.derived(current_versions(customers), current_versions(accounts)),
+        }
+
+    def expected_at(self, time_ms: int) -> dict[str, dict[str, dict[str, Any]]]:
+        """What join and marts were at that time, by all that is known now."""
+        return self.derived(
+            versions_at(self.histories("customers"), time_ms),
+            versions_at(self.histories("accounts"), time_ms),
+        )
+
+    def histories(self, topic: str) -> dict[Any, list[Version]]:
+        return {id_: fold(past.events) for id_, past in self.pasts[topic].items()}
+
+    def derived(
+        self, customers: dict[int, Version], accounts: dict[str, Version]
+    ) -> dict[str, dict[str, dict[str, Any]]]:
+        """Join and marts of these versions, one of each id."""
         with decimal.localcontext(MONEY):
-            joined = self._join(current_versions(customers), current_versions(accounts))
+            joined = self._join(customers, accounts)
             summary = {
                 key: self._summary_row(row)
                 for key, row in joined.items()
@@ -1627,8 +1646,6 @@ class Model:
             }
             profile = profile_rows(joined, summary)
             return {
-                "customer_history": history_rows(customers, customer_history_row),
-                "account_history": history_rows(accounts, account_history_row),
                 "account_with_customer": {key: printed(row) for key, row in joined.items()},
                 "account_summary": {key: printed(row) for key, row in summary.items()},
                 "customer_profile": {key: printed(row) for key, row in profile.items()},
@@ -1675,6 +1692,17 @@ def current_versions(histories: dict[Id, list[Version]]) -> dict[Id, Version]:
         id_: versions[-1]
         for id_, versions in histories.items()
         if versions and versions[-1].valid_to_ms is None
+    }
+
+
+def versions_at(histories: dict[Id, list[Version]], time_ms: int) -> dict[Id, Version]:
+    """Of each id the version that was valid then: from its beginning, and not at its end."""
+    return {
+        id_: version
+        for id_, versions in histories.items()
+        for version in versions
+        if version.valid_from_ms <= time_ms
+        and (version.valid_to_ms is None or time_ms < version.valid_to_ms)
     }
 
 
