@@ -4,6 +4,7 @@
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/model/position.h"
+#include "streamer/task/as_of.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -643,6 +644,86 @@ void world_check_results(const struct world *w) {
         check_account(w, id);
     for (int id = 0; id < WORLD_CUSTOMERS; id++)
         check_profile(w, id);
+}
+
+/* --- what was valid at a time --- */
+
+/* False: there was no version. */
+static bool version_at(const struct order_model *m, int64_t at, struct model_version *v) {
+    size_t count;
+    struct model_version *versions = order_model_versions(m, &count);
+    bool found = false;
+    for (size_t i = 0; i < count && !found; i++) {
+        *v = versions[i];
+        found = at >= v->from && (v->to == TIMESTAMP_NONE || at < v->to);
+    }
+    free(versions);
+    return found;
+}
+
+static void check_version_at(struct world *w, enum entity entity, const char *id,
+                             const struct order_model *m, int64_t at) {
+    struct task_env *env = &w->cluster.env;
+    struct task *t = &w->cluster.tasks[murmur2_partition(slice_str(id), w->cluster.n)];
+    struct buf bytes = {0};
+    struct version v;
+    struct model_version expected;
+    bool exists = version_at(m, at, &expected);
+    assert_int_equal(as_of_version(env, t, entity, slice_str(id), at, &bytes, &v), exists);
+    if (exists) {
+        assert_int_equal(v.from, expected.from);
+        assert_int_equal(v.to, expected.to);
+        assert_int_equal(v.loaded_at, expected.loaded_at);
+    }
+    buf_release(&bytes);
+}
+
+static bool always(void *context) {
+    (void)context;
+    return true;
+}
+
+static void check_sums_at(struct world *w, int id, int64_t at) {
+    struct totals got = {0};
+    struct customer_totals expected = {0};
+    const struct rates *rates = &w->cluster.rates;
+    int64_t customer_id = strtoll(customer_ids[id], NULL, 10);
+    for (int32_t p = 0; p < w->cluster.n; p++)
+        assert_true(
+            as_of_sum(&w->cluster.env, &w->cluster.tasks[p], customer_id, at, always, NULL, &got));
+    for (int i = 0; i < w->account_count; i++) {
+        struct model_version a;
+        if (!version_at(&w->accounts[i], at, &a) || customer_of(a.value) != id ||
+            type_of(a.value) != ACCOUNT_SAVINGS)
+            continue;
+        expected.accounts++;
+        expected.balance += cents_of(a.value);
+        expected.interest_without_loan += interest_of(rates, cents_of(a.value), false);
+        expected.interest_with_loan += interest_of(rates, cents_of(a.value), true);
+    }
+    assert_int_equal(got.sums.accounts, expected.accounts);
+    assert_true(got.sums.balance == expected.balance);
+    assert_true(got.sums.interest_without_loan == expected.interest_without_loan);
+    assert_true(got.sums.interest_with_loan == expected.interest_with_loan);
+    totals_release(&got);
+}
+
+void world_check_as_of(struct world *w, int64_t at) {
+    for (int i = 0; i < w->account_count; i++)
+        check_version_at(w, ENTITY_ACCOUNT, account_ids[i], &w->accounts[i], at);
+    for (int i = 0; i < WORLD_CUSTOMERS; i++) {
+        check_version_at(w, ENTITY_CUSTOMER, customer_ids[i], &w->customers[i], at);
+        check_sums_at(w, i, at);
+    }
+}
+
+int64_t world_any_time(struct world *w) {
+    const struct order_model *m = rng_chance(&w->rng, 50)
+                                      ? &w->customers[rng_below(&w->rng, WORLD_CUSTOMERS)]
+                                      : &w->accounts[rng_below(&w->rng, w->account_count)];
+    if (m->count == 0 || rng_chance(&w->rng, 5))
+        return rng_chance(&w->rng, 50) ? TIMESTAMP_MIN : TIMESTAMP_MAX;
+    return m->events[rng_below(&w->rng, (int64_t)m->count)].at - rng_below(&w->rng, 2);
 }
 
 /* --- a whole life --- */

@@ -84,5 +84,9 @@ void world_run(struct world *w, uint64_t seed, int32_t n, int64_t fanout_max_row
 void world_check_histories(const struct world *w);
 void world_check_counts(const struct world *w);
 void world_check_results(const struct world *w);
+/* Asserts that what the state says of a time (as_of.h) is right, at any time. */
+void world_check_as_of(struct world *w, int64_t at);
+/* A time at which something may have changed, or a moment before that. */
+int64_t world_any_time(struct world *w);
 
 #endif
