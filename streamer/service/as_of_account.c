@@ -3,8 +3,6 @@
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
-#include "streamer/layers/intermediate/join.h"
-#include "streamer/layers/marts/account_summary.h"
 #include "streamer/task/as_of.h"
 
 #include <stdlib.h>
@@ -26,10 +24,10 @@ static void reply_joined(struct account_then *then, const struct customer_ref *c
     struct account_with_customer_row joined;
     struct account_summary_row summary;
     struct as_of_question *q = &then->question;
-    bool is_joined = join_account(buf_slice(&q->id), &then->account, then->from, customer, &joined);
+    bool is_joined = as_of_join(buf_slice(&q->id), &then->account, then->from, customer, &joined);
     if (is_joined && q->route->answer == ROUTE_JOINED)
         as_of_reply_row(&account_with_customer_type, &joined, reply);
-    else if (is_joined && account_summarize(&q->answers->config->rates, &joined, 0, &summary))
+    else if (is_joined && as_of_summarize(&q->answers->config->rates, &joined, &summary))
         as_of_reply_row(&account_summary_type, &summary, reply);
     else
         as_of_reply_none(q, reply);
@@ -190,13 +188,11 @@ void as_of_account(struct as_of_question *q, const struct http_request *request,
     struct reading r = {.env.kv = store_reader_new(q->answers->store)};
     as_of_question_move(&then.question, q);
     read_account(&r, &then);
-    bool is_none = !r.has_account || (then.question.route->answer == ROUTE_MART &&
-                                      !account_is_savings(then.account.account_type));
     if (kv_failed(r.env.kv))
         http_reply_error(reply, 500, r.env.kv->err.text);
     else if (!still_owns(&r, then.question.answers->workers))
         http_reply_later(reply, "the instances are sharing the partitions out");
-    else if (is_none)
+    else if (!r.has_account)
         as_of_reply_none(&then.question, reply);
     else if (!r.owns_customer)
         ask_for_customer(&then, r.customer_task.partition, request, reply);

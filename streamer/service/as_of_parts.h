@@ -11,7 +11,7 @@
 #define STREAMER_SERVICE_AS_OF_PARTS_H
 
 #include "schemas/rows.h"
-#include "streamer/layers/marts/customer_profile.h"
+#include "streamer/task/as_of.h"
 
 #include <stdbool.h>
 #include <stddef.h>

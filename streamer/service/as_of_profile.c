@@ -203,7 +203,7 @@ static void reply_profile(void *context, const struct gather_part *parts, size_t
         if (q->answers->gather.peers != NULL)
             peers_doubt(q->answers->gather.peers);
         reply_missing(parts, count, reply);
-    } else if (customer_profile(&all.totals, q->customer_id, &all.customer, 0, &row)) {
+    } else if (as_of_profile_of(&all.totals, q->customer_id, &all.customer, &row)) {
         as_of_reply_row(&customer_profile_type, &row, reply);
     } else {
         as_of_reply_none(q, reply);

@@ -1,6 +1,9 @@
 #include "streamer/task/as_of.h"
 
 #include "state/keys.h"
+#include "streamer/layers/intermediate/join.h"
+#include "streamer/layers/marts/account_summary.h"
+#include "streamer/layers/marts/customer_profile.h"
 
 /* Reads the closed version that was valid at `at`, if there is one, through a cursor of the
  * entity's closed versions. */
@@ -12,7 +15,7 @@ static bool find_closed(struct task_env *env, const struct task *t, enum entity 
     size_t prefix_n = env->key2.n;
     key_add_time(&env->key2, at);
     cursor_seek_for_prev(closed, buf_slice(&env->key2));
-    if (!cursor_in(closed, slice_of(env->key2.p, prefix_n)) ||
+    if (!cursor_in(closed, slice_of(buf_slice(&env->key2).p, prefix_n)) ||
         !task_body(env->kv, f, cursor_value(closed), &body))
         return false;
     if (version_decode(body, key_time(cursor_key(closed)), v))
@@ -102,4 +105,21 @@ bool as_of_sum(struct task_env *env, const struct task *t, int64_t customer_id, 
               add_family(&s, FAMILY_FORMER_ACCOUNTS, goes_on, context);
     cursor_free(closed);
     return ok;
+}
+
+/* --- rows --- */
+
+bool as_of_join(struct slice account_id, const struct account_attributes *account, int64_t from,
+                const struct customer_ref *customer, struct account_with_customer_row *row) {
+    return join_account(account_id, account, from, customer, row);
+}
+
+bool as_of_summarize(const struct rates *rates, const struct account_with_customer_row *joined,
+                     struct account_summary_row *row) {
+    return account_summarize(rates, joined, 0, row);
+}
+
+bool as_of_profile_of(const struct totals *totals, int64_t customer_id,
+                      const struct customer_ref *customer, struct customer_profile_row *row) {
+    return customer_profile(totals, customer_id, customer, 0, row);
 }

@@ -17,4 +17,13 @@ bool as_of_version(struct task_env *env, const struct task *t, enum entity entit
 bool as_of_sum(struct task_env *env, const struct task *t, int64_t customer_id, int64_t at,
                bool (*goes_on)(void *context), void *context, struct totals *totals);
 
+/* The rows of a time from what was found. False: there is no such row. Their calculated_at is 0.
+ * customer == NULL: it had no version. */
+bool as_of_join(struct slice account_id, const struct account_attributes *account, int64_t from,
+                const struct customer_ref *customer, struct account_with_customer_row *row);
+bool as_of_summarize(const struct rates *rates, const struct account_with_customer_row *joined,
+                     struct account_summary_row *row);
+bool as_of_profile_of(const struct totals *totals, int64_t customer_id,
+                      const struct customer_ref *customer, struct customer_profile_row *row);
+
 #endif

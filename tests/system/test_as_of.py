@@ -186,8 +186,11 @@ def test_as_of__of_a_dead_instance_nothing_is_made_up(pair: Pair) -> None:
     rng = random.Random(2)
     pair.second.kill()
     statuses: Counter[tuple[str, int]] = Counter()
+    of_customers = 0  # the account is here, and its customer is not
     for question in questions(pair.model, rng, 60):
         statuses[question.table, check(pair, pair.first, question)] += 1
+        of_customers += "the customer's partition" in str(pair.first.get(question.path())[1])
+    assert of_customers > 0
     assert statuses["customer_profile", 503] > 5, statuses
     assert statuses["customer_profile", 200] == statuses["customer_profile", 404] == 0, statuses
     all_answer(pair, [pair.first])
