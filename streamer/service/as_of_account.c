@@ -6,7 +6,6 @@
 #include "streamer/task/as_of.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define ROW_BYTES_MAX ((size_t)4 << 20) /* of a row of customer_history */
 
@@ -48,6 +47,19 @@ static void reply_with_customer(struct account_then *then, struct slice text,
     json_release(&json);
 }
 
+static const char *why_not(int status) {
+    switch (status) {
+    case 0:
+        return "the instance that has the customer's partition does not answer";
+    case 401:
+    case 403:
+        return "the instance that has the customer's partition refuses this one: all need the same "
+               "http.token.file, and to know their own names (http.hosts)";
+    default:
+        return "the instance that has the customer's partition cannot tell the customer now";
+    }
+}
+
 /* On the client's thread. */
 static void on_customer(void *context, struct http_answer *answer) {
     struct account_then *then = context;
@@ -57,11 +69,7 @@ static void on_customer(void *context, struct http_answer *answer) {
     else if (answer->status == 404)
         reply_joined(then, NULL, &reply);
     else
-        http_reply_later(&reply, answer->status == 0
-                                     ? "the instance that has the customer's partition does not "
-                                       "answer"
-                                     : "the instance that has the customer's partition cannot "
-                                       "tell the customer now");
+        http_reply_later(&reply, why_not(answer->status));
     if (answer->status == 0 || answer->status == 503)
         peers_doubt(then->question.answers->gather.peers);
     http_finish(then->exchange, &reply);

@@ -291,6 +291,11 @@ static void test_query__history(void **state) {
 
 static void test_query__marts(void **state) {
     const struct rig *g = *state;
+    assert_answer(g, "/v1/account_with_customer/A", NULL,
+                  "{\"account_id\":\"A\",\"customer_id\":7,\"customer_name\":\"ann\","
+                  "\"has_loan_flag\":true,\"balance_amount\":\"2.00\",\"account_type\":\"savings\","
+                  "\"valid_from_at\":\"2024-02-16T00:00:00.000Z\"}");
+    assert_status(g, "/v1/account_with_customer/B", NULL, 404);
     assert_answer(g, "/v1/account_summary/A", NULL,
                   "{\"account_id\":\"A\",\"customer_id\":7,\"original_balance_amount\":\"2.00\","
                   "\"interest_rate_pct\":\"0.015\",\"annual_interest_amount\":\"0.03\","
