@@ -693,7 +693,7 @@ static void check_sums_at(struct world *w, int id, int64_t at) {
             as_of_sum(&w->cluster.env, &w->cluster.tasks[p], customer_id, at, always, NULL, &got));
     for (int i = 0; i < w->account_count; i++) {
         struct model_version a;
-        if (!version_at(&w->accounts[i], at, &a) || customer_of(a.value) != id ||
+        if (!version_at(&w->accounts[i], at, &a) || world_customer_of(a.value) != id ||
             type_of(a.value) != ACCOUNT_SAVINGS)
             continue;
         expected.accounts++;

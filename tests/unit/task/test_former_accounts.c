@@ -46,7 +46,8 @@ static void put_customers(struct kv *kv, struct buf *out) {
 
 static struct history_headers headers_of(const struct message *m) {
     return (struct history_headers){message_header(m, TASK_POSITION_HEADER),
-                                    message_header(m, SINK_SOURCE_HEADER)};
+                                    message_header(m, SINK_SOURCE_HEADER),
+                                    message_header(m, TASK_SPLIT_HEADER)};
 }
 
 /* Whether a later message has its key. */
