@@ -1,6 +1,6 @@
 #include "streamer/service/alert_text.h"
 
-#include "streamer/base/json.h"
+#include "streamer/base/json_put.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 
@@ -55,11 +55,13 @@ const struct alert_help *alert_help_of(const char *check_id) {
     return &helps[i].help;
 }
 
-const char *alert_word(const struct alert *a) {
-    return a->now.status == CHECK_PASS ? "recovered" : check_status_name(a->now.status);
+void alert_put_time(int64_t ms, struct buf *out) {
+    timestamp_put_iso(out, ms < TIMESTAMP_MIN   ? TIMESTAMP_MIN
+                           : ms > TIMESTAMP_MAX ? TIMESTAMP_MAX
+                                                : ms);
 }
 
-/* --- for people --- */
+/* --- for people */
 
 /* Slack reads these three as the beginnings of its own codes. */
 static void put_escaped(struct buf *out, const char *text) {
@@ -75,7 +77,7 @@ static void put_escaped(struct buf *out, const char *text) {
 }
 
 static void put_time(struct buf *out, int64_t ms) {
-    timestamp_put_iso(out, ms);
+    alert_put_time(ms, out);
     out->n -= strlen(".000Z");
     buf_put_byte(out, 'Z');
 }
@@ -120,28 +122,21 @@ static void put_text(struct buf *out, const struct alert *a, const struct alert_
 
 /* --- for programs --- */
 
-static void put_member(struct buf *out, const char *name, const char *text) {
-    buf_printf(out, ",\"%s\":", name);
-    json_put_string(out, slice_str(text));
-}
-
 void alert_put_json(const struct alert *a, const struct alert_sender *from, struct buf *out) {
     struct buf text = {0};
     put_text(&text, a, from);
-    buf_put_str(out, "{\"text\":");
-    json_put_string(out, buf_slice(&text));
+    buf_put_byte(out, '{');
+    json_put_text(out, "text", buf_cstr(&text));
     buf_release(&text);
-    put_member(out, "app", from->app_id);
-    put_member(out, "instance", from->instance);
-    put_member(out, "check", a->now.id);
-    put_member(out, "layer", check_layer_name(a->now.layer));
-    put_member(out, "severity", check_severity_name(a->now.severity));
-    put_member(out, "status", check_status_name(a->now.status));
-    put_member(out, "previous", check_status_name(a->before));
-    buf_put_str(out, ",\"since\":\"");
-    timestamp_put_iso(out, a->now.since_ms);
-    buf_put_byte(out, '"');
-    put_member(out, "message", a->now.message);
-    put_member(out, "runbook", alert_help_of(a->now.id)->runbook);
+    json_put_text(out, "app", from->app_id);
+    json_put_text(out, "instance", from->instance);
+    json_put_text(out, "check", a->now.id);
+    json_put_text(out, "layer", check_layer_name(a->now.layer));
+    json_put_text(out, "severity", check_severity_name(a->now.severity));
+    json_put_text(out, "status", check_status_name(a->now.status));
+    json_put_text(out, "previous", check_status_name(a->before));
+    json_put_time(out, "since", a->now.since_ms);
+    json_put_text(out, "message", a->now.message);
+    json_put_text(out, "runbook", alert_help_of(a->now.id)->runbook);
     buf_put_byte(out, '}');
 }

@@ -2,7 +2,6 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
-#include "streamer/base/timestamp.h"
 #include "streamer/service/alert.h"
 #include "streamer/service/alert_plan.h"
 #include "streamer/service/alert_text.h"
@@ -37,7 +36,7 @@ static void log_change(void *context, const struct alert *a) {
         [CHECK_PASS] = LOG_INFO, [CHECK_WARN] = LOG_WARN, [CHECK_FAIL] = LOG_ERROR};
     (void)context;
     struct buf since = {0};
-    timestamp_put_iso(&since, a->now.since_ms);
+    alert_put_time(a->now.since_ms, &since);
     log_line(levels[a->now.status], "a check has changed",
              "check=%s status=%s before=%s since=%s message=%s runbook=%s", a->now.id,
              check_status_name(a->now.status), check_status_name(a->before), buf_cstr(&since),
@@ -106,10 +105,12 @@ static bool is_too_late(const struct alerts *a) {
     return a->finish_ms > 0 && now_ms(a) >= a->finish_ms;
 }
 
-static void send_all(struct alerts *a) {
-    const struct alert *message;
-    while (!is_too_late(a) && (message = alert_plan_begin(&a->plan, now_ms(a))) != NULL)
+/* False: there is nothing to send now. */
+static bool send_one(struct alerts *a) {
+    const struct alert *message = is_too_late(a) ? NULL : alert_plan_begin(&a->plan, now_ms(a));
+    if (message != NULL)
         send_message(a, message);
+    return message != NULL;
 }
 
 /* --- the thread; with the lock held */
@@ -143,8 +144,8 @@ static void *run(void *alerts) {
             look(a);
             look_ms = now_ms(a) + a->o.look_ms;
         }
-        send_all(a);
-        if (!is_finished(a)) /* a signal may come first */
+        /* Between two messages the checks are looked at, however slow the receiver is. */
+        if (!send_one(a) && !is_finished(a))
             sleep_until(a, earlier(a->finish_ms == 0 ? look_ms : a->finish_ms,
                                    alert_plan_due_ms(&a->plan)));
     }

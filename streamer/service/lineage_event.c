@@ -2,8 +2,7 @@
 
 #include "schemas/rows.h"
 #include "streamer/base/address.h"
-#include "streamer/base/json.h"
-#include "streamer/base/timestamp.h"
+#include "streamer/base/json_put.h"
 #include "streamer/base/version.h"
 #include "streamer/model/lineage.h"
 
@@ -13,34 +12,25 @@
 #define SPEC "https://openlineage.io/spec/"
 #define KAFKA_PORT 9092
 
-/* --- pieces; a comma stands before a member or element unless it is the first */
+/* --- pieces */
 
+/* Before an element of an array, unless it is the first. */
 static void put_comma(struct buf *out) {
-    if (out->n > 0 && strchr("{[", out->p[out->n - 1]) == NULL)
+    if (out->p[out->n - 1] != '[')
         buf_put_byte(out, ',');
 }
 
-static void put_name(struct buf *out, const char *name) {
-    put_comma(out);
-    buf_printf(out, "\"%s\":", name);
-}
-
-static void put_text(struct buf *out, const char *name, const char *text) {
-    put_name(out, name);
-    json_put_string(out, slice_str(text));
-}
-
 static void put_producer(struct buf *out, const char *name) {
-    put_name(out, name);
+    json_put_name(out, name);
     buf_printf(out, "\"urn:streamer:%s\"", streamer_version());
 }
 
 /* The beginning of a facet, whose members follow, and then '}'. */
 static void begin_facet(struct buf *out, const char *name, const char *version, const char *class) {
-    put_name(out, name);
+    json_put_name(out, name);
     buf_put_byte(out, '{');
     put_producer(out, "_producer");
-    put_name(out, "_schemaURL");
+    json_put_name(out, "_schemaURL");
     buf_printf(out, "\"" SPEC "facets/%s/%s.json#/$defs/%s\"", version, class, class);
 }
 
@@ -63,13 +53,13 @@ static void put_namespace_text(const struct config *c, struct buf *out) {
 static void put_namespace(const struct config *c, const char *name, struct buf *out) {
     struct buf text = {0};
     put_namespace_text(c, &text);
-    put_text(out, name, buf_cstr(&text));
+    json_put_text(out, name, buf_cstr(&text));
     buf_release(&text);
 }
 
 static void put_dataset_name(const struct config *c, enum topic topic, struct buf *out) {
     put_namespace(c, "namespace", out);
-    put_text(out, "name", c->topics[topic]);
+    json_put_text(out, "name", c->topics[topic]);
 }
 
 /* --- facets of datasets */
@@ -83,7 +73,7 @@ static void put_data_source(const struct config *c, struct buf *out) {
 
 static void begin_schema(struct buf *out) {
     begin_facet(out, "schema", "1-2-0", "SchemaDatasetFacet");
-    put_name(out, "fields");
+    json_put_name(out, "fields");
     buf_put_byte(out, '[');
 }
 
@@ -96,9 +86,9 @@ static void put_input_schema(enum topic topic, struct buf *out) {
             continue;
         put_comma(out);
         buf_put_byte(out, '{');
-        put_text(out, "name", inputs[i].name);
-        put_text(out, "type", inputs[i].type);
-        put_text(out, "description", inputs[i].what);
+        json_put_text(out, "name", inputs[i].name);
+        json_put_text(out, "type", inputs[i].type);
+        json_put_text(out, "description", inputs[i].what);
         buf_put_byte(out, '}');
     }
     buf_put_str(out, "]}");
@@ -110,7 +100,7 @@ static void put_type(const struct row_field *field, struct buf *out) {
         [ROW_BOOL] = "boolean", [ROW_AMOUNT] = "decimal", [ROW_TOTAL] = "decimal",
         [ROW_RATE] = "decimal", [ROW_TIME] = "timestamp", [ROW_OPTIONAL_TIME] = "timestamp",
     };
-    put_name(out, "type");
+    json_put_name(out, "type");
     buf_printf(out, "\"%s", names[field->kind]);
     if (row_decimals(field->kind) > 0)
         buf_printf(out, "(%d,%d)", field->precision, row_decimals(field->kind));
@@ -122,7 +112,7 @@ static void put_result_schema(const struct row_type *type, struct buf *out) {
     for (size_t i = 0; i < type->field_count; i++) {
         put_comma(out);
         buf_put_byte(out, '{');
-        put_text(out, "name", type->fields[i].name);
+        json_put_text(out, "name", type->fields[i].name);
         put_type(&type->fields[i], out);
         buf_put_byte(out, '}');
     }
@@ -133,15 +123,15 @@ static void put_input_field(const struct config *c, const struct lineage *l, str
     put_comma(out);
     buf_put_byte(out, '{');
     put_dataset_name(c, l->input, out);
-    put_text(out, "field", l->source);
-    put_name(out, "transformations");
+    json_put_text(out, "field", l->source);
+    json_put_name(out, "transformations");
     buf_put_str(out, "[{");
-    put_text(out, "type", lineage_kind_type(l->kind));
-    put_text(out, "subtype", lineage_kind_name(l->kind));
+    json_put_text(out, "type", lineage_kind_type(l->kind));
+    json_put_text(out, "subtype", lineage_kind_name(l->kind));
     if (l->how[0] != '\0')
-        put_text(out, "description", l->how);
-    put_name(out, "masking");
-    buf_put_str(out, "false}]}");
+        json_put_text(out, "description", l->how);
+    json_put_bool(out, "masking", false);
+    buf_put_str(out, "}]}");
 }
 
 /* Entries that have the same column as the first one. */
@@ -164,7 +154,7 @@ static void put_input_fields(const struct config *c, const struct lineage *l, si
 
 static void put_column(const struct config *c, const struct lineage *l, size_t count,
                        struct buf *out) {
-    put_name(out, l->column);
+    json_put_name(out, l->column);
     buf_put_str(out, "{\"inputFields\":");
     put_input_fields(c, l, count, out);
     buf_put_byte(out, '}');
@@ -176,7 +166,7 @@ static void put_column_lineage(const struct config *c, enum topic topic, struct 
     while (i < count && table[i].result != topic)
         i++;
     begin_facet(out, "columnLineage", "1-2-0", "ColumnLineageDatasetFacet");
-    put_name(out, "fields");
+    json_put_name(out, "fields");
     buf_put_byte(out, '{');
     for (size_t n; i < count && table[i].result == topic && table[i].column != NULL; i += n) {
         n = same_column(&table[i], count - i);
@@ -184,7 +174,7 @@ static void put_column_lineage(const struct config *c, enum topic topic, struct 
     }
     buf_put_byte(out, '}');
     if (i < count && table[i].result == topic) {
-        put_name(out, "dataset");
+        json_put_name(out, "dataset");
         put_input_fields(c, &table[i], same_column(&table[i], count - i), out);
     }
     buf_put_byte(out, '}');
@@ -196,7 +186,7 @@ static void begin_dataset(const struct config *c, enum topic topic, struct buf *
     put_comma(out);
     buf_put_byte(out, '{');
     put_dataset_name(c, topic, out);
-    put_name(out, "facets");
+    json_put_name(out, "facets");
     buf_put_byte(out, '{');
     put_data_source(c, out);
 }
@@ -218,12 +208,12 @@ static void put_output(const struct config *c, enum topic topic, struct buf *out
 }
 
 void lineage_put_datasets(const struct config *c, struct buf *out) {
-    put_name(out, "inputs");
+    json_put_name(out, "inputs");
     buf_put_byte(out, '[');
     for (int t = TOPIC_CUSTOMERS; t <= TOPIC_ACCOUNTS; t++)
         put_input(c, (enum topic)t, out);
     buf_put_byte(out, ']');
-    put_name(out, "outputs");
+    json_put_name(out, "outputs");
     buf_put_byte(out, '[');
     for (int t = TOPIC_CUSTOMER_HISTORY; t <= TOPIC_QUARANTINE; t++)
         put_output(c, (enum topic)t, out);
@@ -234,24 +224,24 @@ void lineage_put_datasets(const struct config *c, struct buf *out) {
 
 static void put_engine(struct buf *out) {
     begin_facet(out, "processing_engine", "1-1-1", "ProcessingEngineRunFacet");
-    put_text(out, "version", streamer_version());
-    put_text(out, "name", "streamer");
-    put_text(out, "openlineageAdapterVersion", streamer_version());
+    json_put_text(out, "version", streamer_version());
+    json_put_text(out, "name", "streamer");
+    json_put_text(out, "openlineageAdapterVersion", streamer_version());
     buf_put_byte(out, '}');
 }
 
 static void put_error(const char *error, struct buf *out) {
     begin_facet(out, "errorMessage", "1-0-1", "ErrorMessageRunFacet");
-    put_text(out, "message", error);
-    put_text(out, "programmingLanguage", "C");
+    json_put_text(out, "message", error);
+    json_put_text(out, "programmingLanguage", "C");
     buf_put_byte(out, '}');
 }
 
 static void put_run(const struct lineage_event *event, struct buf *out) {
-    put_name(out, "run");
+    json_put_name(out, "run");
     buf_put_byte(out, '{');
-    put_text(out, "runId", event->run_id);
-    put_name(out, "facets");
+    json_put_text(out, "runId", event->run_id);
+    json_put_name(out, "facets");
     buf_put_byte(out, '{');
     put_engine(out);
     if (event->type == LINEAGE_FAIL)
@@ -260,16 +250,16 @@ static void put_run(const struct lineage_event *event, struct buf *out) {
 }
 
 static void put_job(const struct config *c, struct buf *out) {
-    put_name(out, "job");
+    json_put_name(out, "job");
     buf_put_byte(out, '{');
     put_namespace(c, "namespace", out);
-    put_text(out, "name", c->app_id);
-    put_name(out, "facets");
+    json_put_text(out, "name", c->app_id);
+    json_put_name(out, "facets");
     buf_put_byte(out, '{');
     begin_facet(out, "jobType", "2-0-4", "JobTypeJobFacet");
-    put_text(out, "processingType", "STREAMING");
-    put_text(out, "integration", "STREAMER");
-    put_text(out, "jobType", "JOB");
+    json_put_text(out, "processingType", "STREAMING");
+    json_put_text(out, "integration", "STREAMER");
+    json_put_text(out, "jobType", "JOB");
     buf_put_str(out, "}}}");
 }
 
@@ -279,13 +269,10 @@ void lineage_put_event(const struct config *c, const struct lineage_event *event
                                         [LINEAGE_COMPLETE] = "COMPLETE",
                                         [LINEAGE_FAIL] = "FAIL"};
     buf_put_byte(out, '{');
-    put_text(out, "eventType", types[event->type]);
-    put_name(out, "eventTime");
-    buf_put_byte(out, '"');
-    timestamp_put_iso(out, event->at_ms);
-    buf_put_byte(out, '"');
+    json_put_text(out, "eventType", types[event->type]);
+    json_put_time(out, "eventTime", event->at_ms);
     put_producer(out, "producer");
-    put_text(out, "schemaURL", SPEC "2-0-2/OpenLineage.json#/$defs/RunEvent");
+    json_put_text(out, "schemaURL", SPEC "2-0-2/OpenLineage.json#/$defs/RunEvent");
     put_run(event, out);
     put_job(c, out);
     lineage_put_datasets(c, out);

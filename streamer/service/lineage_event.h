@@ -21,8 +21,8 @@ struct lineage_event {
 /* Appends the event as JSON (RunEvent of OpenLineage 2-0-2). */
 void lineage_put_event(const struct config *c, const struct lineage_event *event, struct buf *out);
 
-/* Appends `"inputs":[…],"outputs":[…]`: the topics as datasets, with the facets schema, dataSource
- * and, where columns come from columns of the input, columnLineage. */
+/* Appends `"inputs":[…],"outputs":[…]`: the topics as datasets, with the facets schema and
+ * dataSource, and with columnLineage where columns come from columns of the input. */
 void lineage_put_datasets(const struct config *c, struct buf *out);
 
 #define LINEAGE_RUN_ID_SIZE 37 /* with the terminator */

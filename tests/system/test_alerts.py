@@ -1,5 +1,5 @@
-"""A night: a record waits for a schema registry that is down, and an account for its customer,
-until the registry is back and the customer comes.
+"""A night: a customer waits for a schema registry that is down, and an account for that customer,
+until the registry is back.
 
 The program itself tells its webhook, whose receiver fails at first. Prometheus scrapes the program,
 and its Alertmanager tells the same receiver of docker/alerts.yml. Another path of the receiver gets
@@ -26,6 +26,7 @@ from prometheus import DOCKER, Alertmanager, Prometheus
 from receiver import Receiver, Request
 from registry import Registry
 from streamer import EmbeddedStreamer, run_once, total
+from test_registry import CUSTOMER, framed_customer
 
 HOOK = "/services/T0/s3cret"
 MANAGER = "/alertmanager"
@@ -75,15 +76,11 @@ def produce(streamer: EmbeddedStreamer, **values: bytes) -> None:
 
 
 def break_it(streamer: EmbeddedStreamer, registry: Registry) -> None:
-    """The customer is in Confluent's wire format, of a schema that nobody can tell."""
+    """Nobody can say what the customer's schema is."""
+    schema_id = registry.register("customers-value", CUSTOMER)
     registry.fault = 503
     account = b'{"account_id":"A","customer_id":7,"balance":"1","account_type":"Savings"}'
-    produce(streamer, customers=b"\0\0\0\0\1ada", accounts=account)
-
-
-def mend_it(streamer: EmbeddedStreamer, registry: Registry) -> None:
-    registry.fault = None
-    produce(streamer, customers=b'{"customer_id":7,"customer_name":"Ada","has_loan":"yes"}')
+    produce(streamer, customers=framed_customer(schema_id, 7), accounts=account)
 
 
 def states(managed: list[Request]) -> list[str]:
@@ -138,7 +135,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         wait(
             "counting the message", lambda: total(streamer.metrics(), "streamer_alerts_sent_total")
         )
-        mend_it(streamer, registry)
+        registry.fault = None
         streamer.wait_ready()
         manager.wait(
             "resolved", lambda: states(receiver.requests(MANAGER)) == ["firing", "resolved"]

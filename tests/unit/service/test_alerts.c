@@ -136,11 +136,13 @@ static void wait_heard(struct scene *s, const char *all, int64_t step_ms) {
 }
 
 static void assert_sent(const struct scene *s, int64_t ok, int64_t failed) {
-    while (metric_get(&s->metrics->alerts_sent[ALERTS_OK]) < ok ||
-           metric_get(&s->metrics->alerts_sent[ALERTS_FAILED]) < failed)
+    const counter *sent = s->metrics->alerts_sent;
+    for (int i = 0; i < 60000 && (metric_get(&sent[ALERTS_OK]) < ok ||
+                                  metric_get(&sent[ALERTS_FAILED]) < failed);
+         i++)
         (void)usleep(1000);
-    assert_int_equal(metric_get(&s->metrics->alerts_sent[ALERTS_OK]), ok);
-    assert_int_equal(metric_get(&s->metrics->alerts_sent[ALERTS_FAILED]), failed);
+    assert_int_equal(metric_get(&sent[ALERTS_OK]), ok);
+    assert_int_equal(metric_get(&sent[ALERTS_FAILED]), failed);
 }
 
 static void test_alerts__a_change_and_its_recovery_a_minute_later(void **state) {
@@ -177,7 +179,7 @@ static void test_alerts__what_did_not_get_through_is_told_when_it_can_be(void **
     scene_begin(&s, true);
     s.refusals = 4;
     set(&s, CHECK_FAIL);
-    while (requests(&s) < 4) {
+    for (int i = 0; i < 10000 && requests(&s) < 4; i++) {
         s.ahead_us += 200000;
         (void)usleep(10000);
     }

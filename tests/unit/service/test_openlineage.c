@@ -106,12 +106,17 @@ static struct openlineage *start(struct scene *s, int64_t running_ms) {
     return l;
 }
 
+/* The limit only guards against a test that never ends. */
 static void wait_heard(struct scene *s, const char *beginning) {
-    for (bool is_so = false; !is_so; (void)usleep(1000)) {
+    bool is_so = false;
+    for (int i = 0; i < 60000 && !is_so; i++) {
         (void)pthread_mutex_lock(&s->lock);
         is_so = strncmp(buf_cstr(&s->heard), beginning, strlen(beginning)) == 0;
         (void)pthread_mutex_unlock(&s->lock);
+        (void)usleep(1000);
     }
+    if (!is_so)
+        fail_msg("heard \"%s\", not \"%s\"", buf_cstr(&s->heard), beginning);
 }
 
 static void scene_end(struct scene *s) {
