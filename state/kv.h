@@ -31,7 +31,7 @@ enum family {
     /* Confirmations that are not in the customer's or account's row: */
     FAMILY_CUSTOMER_CONFIRMATIONS, /* customer_id, time -> confirmation */
     FAMILY_ACCOUNT_CONFIRMATIONS,  /* account_id, time -> confirmation */
-    FAMILY_FORMER_ACCOUNTS, /* customer_id, account_id -> nothing (task/former_accounts.h) */
+    FAMILY_FORMER_ACCOUNTS,        /* customer_id, account_id -> nothing (task/former_accounts.h) */
     FAMILY_COUNT
 };
 const char *family_name(enum family f);

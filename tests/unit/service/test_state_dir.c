@@ -117,6 +117,8 @@ static void test_state_dir__set_aside(void **state) {
         {"an older version", "format=4 app.id=bank partitions=3", 3},
         {"another application", NULL, 3},
         {"another number of partitions", NULL, 4},
+        /* It lacks FAMILY_FORMER_ACCOUNTS. */
+        {"version 0.2", "format=5.3 app.id=bank partitions=3", 3},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
