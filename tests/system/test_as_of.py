@@ -1,5 +1,5 @@
-"""Joined rows, summaries and profiles as they were at a time (`?as_of=`), from two instances, against
-the model: an account's customer, and a customer's accounts, lie in either of them."""
+"""Joined rows, summaries and profiles as they were at a time (`?as_of=`), from two instances,
+against the model: an account's customer, and a customer's accounts, lie in either of them."""
 
 import random
 from collections import Counter
