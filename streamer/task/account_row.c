@@ -53,6 +53,14 @@ bool account_attributes_decode(struct slice in, struct account_attributes *a) {
     return get_attributes(&in, a) && in.n == 0;
 }
 
+/* The customer_id comes first. It ends with the first byte that is below 0x80. */
+bool account_attributes_same_customer(struct slice a, struct slice b) {
+    size_t i = 0, n = a.n < b.n ? a.n : b.n;
+    while (i < n && a.p[i] == b.p[i] && (a.p[i] & 0x80) != 0)
+        i++;
+    return i < n && a.p[i] == b.p[i];
+}
+
 /* --- the current version, which the tail is compared with --- */
 
 struct current {

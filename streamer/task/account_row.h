@@ -42,6 +42,9 @@ bool account_row_decode_rest(struct slice in, struct slice account_id,
  * account_type must be one that account_type_find knows. */
 void account_attributes_encode(const struct account_attributes *a, struct buf *out);
 bool account_attributes_decode(struct slice in, struct account_attributes *a);
+/* Whether encoded attributes name the same customer. It compares bytes, which is cheaper than
+ * decoding. */
+bool account_attributes_same_customer(struct slice a, struct slice b);
 
 /* account_type as Avro's enum, which is one byte. Decoding reads from the front of `in` and moves
  * it behind. */

@@ -22,11 +22,10 @@ void former_accounts_remove(struct task_env *env, struct task *t, int64_t custom
 
 void former_accounts_note_closed(struct task_env *env, struct task *t, struct slice account_id,
                                  const struct version *closed, const struct version *current) {
-    struct account_attributes was, is;
-    if (!task_decode_account(env, closed->attributes, &was) ||
-        (current != NULL && !task_decode_account(env, current->attributes, &is)))
-        return;
-    if (current == NULL || was.customer_id != is.customer_id)
+    struct account_attributes was;
+    bool stays = current != NULL &&
+                 account_attributes_same_customer(closed->attributes, current->attributes);
+    if (!stays && task_decode_account(env, closed->attributes, &was))
         former_accounts_add(env, t, was.customer_id, account_id);
 }
 

@@ -180,10 +180,36 @@ static void test_former_accounts__other_changes_do_not_touch_them(void **state) 
     cluster_release(&shared);
 }
 
+/* --- comparing without decoding --- */
+
+static void test_former_accounts__same_customer(void **state) {
+    static const int64_t ids[] = {
+        0,         1,         -1, 63, 64, -64, -65, 8191, 8192, 1000000, -INT64_C(1099511627776),
+        INT64_MAX, INT64_MIN, 300};
+    struct buf a = {0}, b = {0};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(ids); k++) {
+            const struct account_attributes one = {ids[i], 5, slice_str("savings")},
+                                            other = {ids[k], -7000, slice_str("checking")};
+            buf_clear(&a);
+            buf_clear(&b);
+            account_attributes_encode(&one, &a);
+            account_attributes_encode(&other, &b);
+            assert_int_equal(account_attributes_same_customer(buf_slice(&a), buf_slice(&b)),
+                             ids[i] == ids[k]);
+        }
+    }
+    assert_false(account_attributes_same_customer(slice_str(""), slice_str("")));
+    buf_release(&a);
+    buf_release(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_former_accounts__orders_of_changes),
         cmocka_unit_test(test_former_accounts__other_changes_do_not_touch_them),
+        cmocka_unit_test(test_former_accounts__same_customer),
     };
     return cmocka_run_group_tests_name("former_accounts", tests, NULL, NULL);
 }
