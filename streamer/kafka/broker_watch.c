@@ -235,17 +235,16 @@ bool broker_watch_conf(struct broker_watch *watch, rd_kafka_conf_t *conf, struct
 void broker_watch_put_json(struct broker_watch *watch, struct buf *out) {
     (void)pthread_mutex_lock(&watch->lock);
     buf_put_byte(out, '[');
-    const char *separator = "";
-    for (size_t i = 0; i < watch->count; i++) {
+    size_t told = 0;
+    for (size_t i = 0; i < watch->count && told < BROKERS_TOLD_MAX; i++) {
         const struct broker *broker = &watch->brokers[i];
         if (!is_lost_now(broker))
             continue;
-        buf_printf(out, "%s{\"broker\":", separator);
+        buf_printf(out, "%s{\"broker\":", told++ > 0 ? "," : "");
         json_put_string(out, slice_str(broker->address));
         buf_put_str(out, ",\"since\":\"");
         timestamp_put_iso(out, broker->since_ms);
         buf_put_str(out, "\"}");
-        separator = ",";
     }
     buf_put_byte(out, ']');
     (void)pthread_mutex_unlock(&watch->lock);

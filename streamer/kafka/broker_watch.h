@@ -25,7 +25,10 @@ void broker_watch_release(struct broker_watch *watch);
 /* Makes clients of `conf` report to the watch, on librdkafka's threads. */
 bool broker_watch_conf(struct broker_watch *watch, rd_kafka_conf_t *conf, struct err *e);
 
-/* Appends a JSON list of the brokers that are unreachable now. Any thread.
+#define BROKERS_TOLD_MAX 50
+
+/* Appends a JSON list of the brokers that are unreachable now, of BROKERS_TOLD_MAX at most. Any
+ * thread.
  * [{"broker":"host:port","since":"2026-01-01T00:00:00.000Z"}, …] */
 void broker_watch_put_json(struct broker_watch *watch, struct buf *out);
 

@@ -117,6 +117,25 @@ static void test_broker_watch__never_reached(void **state) {
     rd_kafka_destroy(client);
 }
 
+/* However many brokers there are, the answers of HTTP stay small. */
+static void test_broker_watch__many_are_lost(void **state) {
+    (void)state;
+    enum { COUNT = BROKERS_TOLD_MAX + 10 };
+    struct lost_broker lost[COUNT];
+    struct buf servers = {0};
+    for (int port = 1; port <= COUNT; port++)
+        buf_printf(&servers, "%s127.0.0.1:%d", port > 1 ? "," : "", port);
+    struct broker_watch *watch = broker_watch_new();
+    rd_kafka_t *client = new_client(buf_cstr(&servers), watch);
+    while (broker_watch_lost(watch, lost, COUNT) < COUNT)
+        (void)usleep(10000);
+    struct buf json = wait_for(watch, BROKERS_TOLD_MAX);
+    buf_release(&json);
+    rd_kafka_destroy(client);
+    broker_watch_release(watch);
+    buf_release(&servers);
+}
+
 /* A client that ends closes its connections, which must not count as a loss. */
 static void test_broker_watch__client_ends(void **state) {
     (void)state;
@@ -137,6 +156,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_broker_watch__lost_and_back),
         cmocka_unit_test(test_broker_watch__never_reached),
+        cmocka_unit_test(test_broker_watch__many_are_lost),
         cmocka_unit_test(test_broker_watch__client_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

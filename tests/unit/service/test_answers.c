@@ -287,7 +287,7 @@ struct restoring {
     struct answers answers;
 };
 
-static void restoring_begin(struct restoring *r) {
+static void restoring_begin(struct restoring *r, int32_t partitions) {
     *r = (struct restoring){
         .config = {.brokers = broker_watch_new(), .app_id = mem_strdup("streamer")},
         .stages = {{STAGE_READY}, {STAGE_NONE, STAGE_RESTORING, STAGE_WAITING}},
@@ -310,10 +310,10 @@ static void restoring_begin(struct restoring *r) {
     r->answers = (struct answers){.config = &r->config,
                                   .workers = &r->workers,
                                   .metrics = m,
-                                  .partitions = 4,
+                                  .partitions = partitions,
                                   .observer = observer_new(&o, &e),
                                   .quality_states = three_checks};
-    metrics_set_partitions(m, TOPIC_ACCOUNT_LINKS, 4);
+    metrics_set_partitions(m, TOPIC_ACCOUNT_LINKS, partitions);
     atomic_store(&r->answers.is_open, true);
 }
 
@@ -381,12 +381,75 @@ static void test_answers__status_of_a_restore(void **state) {
         "\"severity\":\"error\",\"status\":\"fail\","};
     struct restoring r;
     (void)state;
-    restoring_begin(&r);
+    restoring_begin(&r, 4);
     restoring_set_figures(&r);
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         assert_status_has(&r, parts[i]);
     r.config.http_show_values = 1;
     assert_status_has(&r, "\"reason\":\"Invalid balance: negative value (-5)\"");
+    restoring_end(&r);
+}
+
+/* All checks fail, with messages as long as they can be. */
+static size_t long_checks(struct quality *quality, struct check_state *out, size_t max) {
+    assert_ptr_equal(quality, NULL);
+    for (size_t i = 0; i < max; i++) {
+        out[i] = (struct check_state){.id = "snapshots.versions_are_in_order_and_maximal",
+                                      .layer = LAYER_SNAPSHOTS,
+                                      .severity = SEVERITY_ERROR,
+                                      .status = CHECK_FAIL,
+                                      .since_ms = INT64_C(1795597100000) + (int64_t)i};
+        memset(out[i].message, '"', sizeof out[i].message - 1);
+    }
+    return max;
+}
+
+/* Records of every code, and samples whose ids and values are long. */
+static void reject_much(struct restoring *r) {
+    char text[4096];
+    memset(text, '"', sizeof text);
+    for (int e = 0; e < ENTITY_COUNT; e++)
+        for (int code = 0; code < REASON_COUNT; code++) {
+            const struct reject reject = {.at_ms = INT64_C(1795597200000),
+                                          .entity = (enum entity)e,
+                                          .partition = 299,
+                                          .offset = INT64_MAX,
+                                          .code = (enum reason_code)code};
+            metric_set(&r->answers.metrics->quarantined[e][code], INT64_MAX / 100);
+            for (size_t w = 0; w < ARRAY_LEN(r->list); w++)
+                rejects_add(&r->list[w].shown_rejects, &reject, slice_of(text, sizeof text),
+                            slice_of(text, sizeof text));
+        }
+}
+
+/* The page asks for it every two seconds, so it may not grow with the load: whatever the number of
+ * partitions and however long ids, values and messages are. */
+static void test_answers__the_status_stays_small(void **state) {
+    enum { MANY = 300, MOST = 192 << 10 };
+    static _Atomic enum task_stage stages[MANY];
+    struct restoring r;
+    struct http_reply reply = {0};
+    (void)state;
+    restoring_begin(&r, MANY);
+    r.answers.quality_states = long_checks;
+    r.config.http_show_values = 1;
+    r.workers.count = 1;
+    r.list[0].stages = stages;
+    for (int p = 0; p < MANY; p++)
+        atomic_store(&stages[p], STAGE_RESTORING);
+    reject_much(&r);
+    answers_handle(&r.answers,
+                   &(struct http_request){.path = "/v1/status",
+                                          .parameters = {{ROUTE_WITH_HISTORY, "true"}},
+                                          .parameter_count = 1},
+                   &reply);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(buf_cstr(&reply.body), "\"tasks_total\":300"));
+    assert_non_null(strstr(buf_cstr(&reply.body), "{\"partition\":255,"));
+    assert_null(strstr(buf_cstr(&reply.body), "{\"partition\":256,"));
+    assert_in_range(reply.body.n, 1, MOST);
+    buf_release(&reply.body);
+    r.workers.count = ARRAY_LEN(r.list);
     restoring_end(&r);
 }
 
@@ -423,6 +486,7 @@ int main(void) {
         cmocka_unit_test(test_answers__the_page_is_served_while_starting),
         cmocka_unit_test(test_answers__readiness_tells_what_is_waited_for),
         cmocka_unit_test(test_answers__status_of_a_restore),
+        cmocka_unit_test(test_answers__the_status_stays_small),
         cmocka_unit_test(test_answers__who_may_ask),
     };
     return cmocka_run_group_tests_name("answers", running, start, stop) +
