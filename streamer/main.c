@@ -142,8 +142,8 @@ static const struct command {
      "register: gives them to the registry; check: whether it has them or would take them",
      OPTIONS_CONFIGURED, true, run_schemas, NULL, NULL},
     {"topology", "[--format text|json|dot|mermaid] " USAGE_CONFIGURED,
-     "the five layers with their topics, as the configuration names them, and what is made of what; "
-     "dot is for Graphviz",
+     "the five layers with their topics, as the configuration names them, and what is made of "
+     "what; dot is for Graphviz",
      OPTIONS_CONFIGURED | OPTION_DRAWING, false, run_topology, NULL, NULL},
     {"help", "[--markdown] [--metrics] [COMMAND]",
      "this, and every setting, or one command; --markdown: the settings as a table; --metrics: the "
