@@ -88,6 +88,33 @@ def test_readme__metrics_are_those_exported(embedded: EmbeddedStreamer) -> None:
         assert set(re.findall(r'(\w+)="', labels)) - {"le"} == told[family][1], name
 
 
+def source(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def section(title: str) -> str:
+    return RUNNING.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_readme__quality_checks_are_those_of_the_program() -> None:
+    """With their severity."""
+    told = {
+        (id_, severity)
+        for ids, severity, *_ in rows(section("Quality"))
+        for id_ in re.findall(r"[\w.]+", ids)
+    }
+    table = re.findall(
+        r'{"([\w.]+)", LAYER_\w+,\s*SEVERITY_(\w+)', source("streamer/quality/checks.c")
+    )
+    assert told == {(id_, severity.lower()) for id_, severity in table}
+
+
+def test_readme__paths_are_those_that_are_served() -> None:
+    told = set(re.findall(r"`(/[\w/{}.]*)", section("HTTP").split("\nAnswers show")[0]))
+    served = re.findall(r'{"GET", "([^"]+)"', source("streamer/http/routes.c"))
+    assert told == set(served)
+
+
 # --- examples
 
 
