@@ -262,6 +262,11 @@ int route_limit(const struct http_request *request) {
     return value != NULL ? (int)strtol(value, NULL, 10) : ROUTE_LIMIT_USUAL;
 }
 
+bool route_was_sent_on(const struct http_request *request) {
+    const char *forwarded = http_parameter(request, ROUTE_FORWARDED);
+    return forwarded != NULL && strcmp(forwarded, ROUTE_FORWARDED_BY_PAGE) != 0;
+}
+
 bool route_flag(const struct http_request *request, const char *name) {
     const char *value = http_parameter(request, name);
     return value != NULL && strcmp(value, "true") == 0;

@@ -88,6 +88,8 @@ const struct route *route_find(const char *path);
 bool route_check_parameters(const struct route *route, const struct http_request *request,
                             struct http_reply *reply);
 
+/* Whether another instance has sent the request here, so that it is not sent on again. */
+bool route_was_sent_on(const struct http_request *request);
 /* Whether a boolean parameter is there and true. */
 bool route_flag(const struct http_request *request, const char *name);
 /* ROUTE_LIMIT of a request that route_check_parameters has accepted. */

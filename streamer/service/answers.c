@@ -194,7 +194,7 @@ static void answer_route(struct answers *a, const struct route *route,
 
 /* Whether the answers of all instances are wanted, and the question comes from a client. */
 static bool is_for_all(const struct http_request *request) {
-    return route_flag(request, ROUTE_ALL) && http_parameter(request, ROUTE_FORWARDED) == NULL;
+    return route_flag(request, ROUTE_ALL) && !route_was_sent_on(request);
 }
 
 static void answer_for_all(const struct answers *a, const struct http_request *request,

@@ -12,8 +12,8 @@
 bool as_of_is_asked(const struct route *route, const struct http_request *request);
 
 /* Answers it, now or later (http_defer). A request for a profile that another instance has sent on
- * (ROUTE_FORWARDED) gets what this instance has (as_of_parts.h). On the server's thread, where the
- * workers are locked. */
+ * (route_was_sent_on) gets what this instance has (as_of_parts.h). On the server's thread, where
+ * the workers are locked. */
 void as_of_answer(struct answers *a, const struct route *route, const struct http_request *request,
                   struct http_reply *reply);
 

@@ -217,7 +217,7 @@ void as_of_profile(struct as_of_question *q, const struct http_request *request)
     struct profile *p = mem_calloc(1, sizeof *p);
     p->deadline_ms = now_ms() + AS_OF_MS;
     as_of_question_move(&p->question, q);
-    if (http_parameter(request, ROUTE_FORWARDED) != NULL)
+    if (route_was_sent_on(request))
         p->exchange = http_defer(request);
     else
         p->all = gather_begin(&a->gather, request, AS_OF_MS, reply_profile, p);

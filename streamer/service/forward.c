@@ -144,8 +144,7 @@ static void ask_peers(const struct forward *f, int32_t partition,
 
 void forward_reply(const struct forward *f, const struct http_request *request, int32_t partition,
                    struct http_reply *reply) {
-    const char *forwarded = http_parameter(request, ROUTE_FORWARDED);
-    bool was_sent_on = forwarded != NULL && strcmp(forwarded, ROUTE_FORWARDED_BY_PAGE) != 0;
+    bool was_sent_on = route_was_sent_on(request);
     if (was_sent_on && f->peers != NULL)
         peers_doubt(f->peers);
     if (f->holds(f->context, partition))

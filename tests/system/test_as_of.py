@@ -27,9 +27,11 @@ class Question(NamedTuple):
     table: str
     id: str
     time_ms: int
+    by_page: bool = False  # the page takes no redirects
 
     def path(self) -> str:
-        return f"/v1/{self.table}/{quote(self.id, safe='')}?as_of={format_time(self.time_ms)}"
+        path = f"/v1/{self.table}/{quote(self.id, safe='')}?as_of={format_time(self.time_ms)}"
+        return path + "&forwarded=0" * self.by_page
 
 
 class Pair(NamedTuple):
@@ -108,7 +110,9 @@ def questions(model: Model, rng: random.Random, count: int) -> list[Question]:
         return rng.choice(times) if dice < 0.7 else rng.randrange(times[0], times[-1] + 1)
 
     tables = [rng.choice(TABLES) for _ in range(count)]
-    return [Question(t, rng.choice(ids[t.split("_")[0]]), time_ms()) for t in tables]
+    return [
+        Question(t, rng.choice(ids[t.split("_")[0]]), time_ms(), rng.random() < 0.3) for t in tables
+    ]
 
 
 def expected(model: Model, question: Question) -> Row:

@@ -149,6 +149,23 @@ static void test_answers__every_route_is_served_with_its_parameters(void **state
     buf_release(&target);
 }
 
+/* The page asks with forwarded=0, and gets what every client gets. Only another instance, which
+ * sends forwarded=1, gets the part of this one. */
+static void test_answers__the_page_is_a_client(void **state) {
+    static const char profile[] = "/v1/customer_profile/1?as_of=2024-02-15",
+                      none[] = "no row at that time of customer_profile/1";
+    struct buf target = {0};
+    expect(*state, profile, 404, none);
+    buf_printf(&target, "%s&forwarded=0", profile);
+    expect(*state, buf_cstr(&target), 404, none);
+    buf_clear(&target);
+    buf_printf(&target, "%s&forwarded=1", profile);
+    expect(*state, buf_cstr(&target), 200, "{\"customer\":null,\"partitions\":[{");
+    expect(*state, "/v1/status?all=true&forwarded=0", 200, "{\"instances\":[{");
+    expect(*state, "/v1/status?all=true&forwarded=1", 200, "{\"timestamp\":");
+    buf_release(&target);
+}
+
 static void test_answers__what_is_in_no_table_is_refused(void **state) {
     static const char *const paths[] = {"//", "/v1", "/v1/other/1", "/v1/accounts/1/other",
                                         "/metrics/1"};
@@ -478,6 +495,7 @@ static void test_answers__who_may_ask(void **state) {
 int main(void) {
     const struct CMUnitTest running[] = {
         cmocka_unit_test(test_answers__every_route_is_served_with_its_parameters),
+        cmocka_unit_test(test_answers__the_page_is_a_client),
         cmocka_unit_test(test_answers__what_is_in_no_table_is_refused),
         cmocka_unit_test(test_answers__readiness_has_the_figures_of_the_metrics),
     };
