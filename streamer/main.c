@@ -134,9 +134,10 @@ static const struct command {
      "how old the newest record of each input is, as all running instances say; exit code 1 if "
      "one is too old (freshness.error) or an instance cannot be reached",
      OPTIONS_ASKING, false, run_freshness, NULL, NULL},
-    {"quality", "[--url URL] [--format text|json] " USAGE_CONFIGURED,
-     "what the quality checks of a running instance say; exit code 1 if one fails",
-     OPTIONS_CONFIGURED | OPTION_URL | OPTION_FORMAT, false, run_quality, NULL, NULL},
+    {"quality", USAGE_ASKING,
+     "what the quality checks of all running instances say; exit code 1 if a check fails or an "
+     "instance cannot be reached",
+     OPTIONS_ASKING, false, run_quality, NULL, NULL},
     {"schemas", USAGE_CONFIGURED " [show NAME|register|check]",
      "the schemas of the results, and what the schema registry holds of them; show: one schema; "
      "register: gives them to the registry; check: whether it has them or would take them",

@@ -27,6 +27,8 @@ int command_reset(const struct config *c, bool yes, bool keep_quarantine);
 /* Asks the instance at `url`; NULL: that of the configuration. EXIT_FAILED if an input has an
  * error, or an instance cannot be reached. */
 int command_freshness(const struct config *c, const char *url, bool as_json);
+/* The same of the quality checks. EXIT_FAILED if a check fails or an instance cannot be reached. */
+int command_quality(const struct config *c, const char *url, bool as_json);
 /* The same of the whole status. EXIT_FAILED if an instance is not ready or cannot be reached, or a
  * problem is an error. `watches`: shows it again and again, until a signal. */
 int command_status(const struct config *c, const char *url, bool as_json, bool watches);
@@ -34,9 +36,6 @@ int command_status(const struct config *c, const char *url, bool as_json, bool w
 int command_topology(const struct config *c, const char *format);
 /* `words`: none, "show" and the name of a schema, "register" or "check". */
 int command_schemas(const struct config *c, const char *const *words, size_t count);
-/* Prints the quality report of a running instance; url == NULL: of the one of the configuration.
- * EXIT_FAILED if a check fails, or nobody answers. */
-int command_quality(const struct config *c, const char *url, bool as_json);
 /* Prints what the registry holds of each public schema. EXIT_FAILED if it does not answer, or would
  * not take one of them, or if `run` could not begin without one. For `schemas` and `check`. */
 int schemas_check(const struct config *c, struct registry *r);

@@ -220,7 +220,7 @@ static const struct option options[] = {
             "Rows and versions that the quality checks read in a second, beside the records"),
     OPTION("quality.quarantine.warn", KIND_RATE, quality_quarantine_warn_milli, "0.01", 0, 0, NULL,
            "Share of the last 1,000 records, or of the last hour, that is rejected: from here on "
-           "the quality check warns"),
+           "the quality check warns (judged from 20 records on)"),
     OPTION("quality.quarantine.error", KIND_RATE, quality_quarantine_error_milli, "0.1", 0, 0, NULL,
            "The same: from here on the quality check fails"),
     DURATION("quality.orphans.warn", quality_orphans_warn_ms, "1h", 0, 3650 * DAY_MS,

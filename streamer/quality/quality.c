@@ -340,7 +340,7 @@ struct quality *quality_start(const struct quality_options *o, struct err *e) {
     q->is_here = mem_calloc((size_t)o->partitions, sizeof *q->is_here);
     q->positions = mem_calloc((size_t)o->partitions, sizeof *q->positions);
     board_init(&q->board, o->metrics, wall_ms(q));
-    streams_init(&q->streams, o->config, o->metrics);
+    streams_init(&q->streams, o->config, o->metrics, wall_ms(q));
     int code = pthread_create(&q->thread, NULL, run, q);
     if (code == 0)
         return q;

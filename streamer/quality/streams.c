@@ -22,15 +22,6 @@ static const struct {
     [ENTITY_ACCOUNT] = {CHECK_REJECTED_ACCOUNTS, CHECK_UNKNOWN_FIELDS_ACCOUNTS},
 };
 
-void streams_init(struct streams *s, const struct config *config, const struct metrics *metrics) {
-    *s = (struct streams){.config = config, .metrics = metrics};
-    for (int e = 0; e < ENTITY_COUNT; e++) {
-        s->entities[e].average_unknown = -1;
-        for (int f = 0; f < FIELD_COUNT; f++)
-            s->entities[e].average_nulls[f] = -1;
-    }
-}
-
 /* --- marks --- */
 
 static void read_counts(const struct metrics *m, enum entity e, struct stream_counts *c) {
@@ -59,17 +50,34 @@ static void add_mark(struct stream_marks *m, const struct stream_counts *c, int6
     m->at_ms[m->count++] = now_ms;
 }
 
+/* The counters of a process begin at 0. So records that came before the first sample count, too. */
+static void stream_init(struct stream *s, int64_t now_ms) {
+    static const struct stream_counts none = {.judged = 0};
+    add_mark(&s->window, &none, now_ms, STREAM_MARKS);
+    add_mark(&s->hour, &none, now_ms, STREAM_MINUTES);
+    s->average_unknown = -1;
+    for (int f = 0; f < FIELD_COUNT; f++)
+        s->average_nulls[f] = -1;
+}
+
+void streams_init(struct streams *s, const struct config *config, const struct metrics *metrics,
+                  int64_t now_ms) {
+    *s = (struct streams){.config = config, .metrics = metrics};
+    for (int e = 0; e < ENTITY_COUNT; e++)
+        stream_init(&s->entities[e], now_ms);
+}
+
 /* Drops what the window of the last records no longer needs: its first mark is the last one that
  * lies so many records back. */
 static void move_window(struct stream_marks *m, const struct stream_counts *now, int64_t now_ms) {
-    if (m->count == 0 || now->judged - m->list[m->count - 1].judged >= STREAM_STEP)
+    if (now->judged - m->list[m->count - 1].judged >= STREAM_STEP)
         add_mark(m, now, now_ms, STREAM_MARKS);
     while (m->count > 1 && now->judged - m->list[1].judged >= STREAM_WINDOW)
         drop_first(m);
 }
 
 static void move_hour(struct stream_marks *m, const struct stream_counts *now, int64_t now_ms) {
-    if (m->count == 0 || now_ms - m->at_ms[m->count - 1] >= MINUTE_MS)
+    if (now_ms - m->at_ms[m->count - 1] >= MINUTE_MS)
         add_mark(m, now, now_ms, STREAM_MINUTES);
 }
 

@@ -16,7 +16,8 @@
 #define STREAM_STEP 50     /* records between two marks of the window, at least */
 #define STREAM_MARKS (STREAM_WINDOW / STREAM_STEP + 2)
 #define STREAM_MINUTES 61 /* marks of the last hour */
-/* From so many records on a share says something. */
+/* The share of rejected records is judged from so many records on: one rejected record of one says
+ * nothing about the input. */
 #define STREAM_LEAST 20
 
 /* The counters of one entity at a moment. */
@@ -49,7 +50,9 @@ struct streams {
     int64_t lost[ENTITY_COUNT];
     int lost_times[ENTITY_COUNT];
 };
-void streams_init(struct streams *s, const struct config *config, const struct metrics *metrics);
+/* now_ms: since 1970. */
+void streams_init(struct streams *s, const struct config *config, const struct metrics *metrics,
+                  int64_t now_ms);
 
 /* Takes a sample and judges. now_ms: since 1970. */
 void streams_sample(struct streams *s, struct board *board, int64_t now_ms);

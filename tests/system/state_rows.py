@@ -28,6 +28,7 @@ FAMILIES = (
     "refs_ahead",
     "customer_confirmations",
     "account_confirmations",
+    "former_accounts",
 )
 TOPICS = (
     "customers",

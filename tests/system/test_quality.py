@@ -414,9 +414,17 @@ def test_quality__command_and_metric(broken: tuple[Scenario, State]) -> None:
     metrics = s.streamer.metrics()
     failed = total(metrics, "streamer_quality_checks", status="fail")
     assert failed == report(s.streamer)["summary"]["failed"]
-    done = run_once("quality", "-c", str(s.streamer.properties))
-    assert done.returncode == 1
-    assert "marts.interest" in done.stdout and "A11" in done.stdout
+    configured = ("quality", "-c", str(s.streamer.properties))
+    shown = run_once(*configured)
+    assert shown.returncode == 1
+    lines = shown.stdout.splitlines()
+    assert "partitions 0 to 1" in lines[0] and f"{failed:.0f} failed" in lines[0]
+    (at,) = (i for i, line in enumerate(lines) if "marts.interest" in line)
+    assert lines[at].startswith("fail") and "accounts A11, partition" in lines[at + 1]
+    as_json = run_once(*configured, "--format", "json")
+    (instance,) = json.loads(as_json.stdout)["instances"]
+    assert as_json.returncode == 1
+    assert samples(instance["answer"]) == samples(report(s.streamer))
 
 
 def test_quality__repaired_it_recovers(broken: tuple[Scenario, State]) -> None:
@@ -551,8 +559,10 @@ def test_quality__nothing_fails_falsely_under_load(broker: KafkaBroker, tmp_path
         "late.window": "24h",
     }
     with Scenario(broker, tmp_path, PARTITIONS, settings) as s:
+        feed(s, [customer(0, "first", BEGIN_MS), account("L0", 0, "1.00", BEGIN_MS)])
         s.streamer.start()
         s.streamer.wait_ready()
+        wait_report(s.streamer, "without an empty input", lambda r: samples(r) == {})
         load = Load(s)
         load.start()
         passes = set()

@@ -96,6 +96,9 @@ def test_status__each_instance_answers_for_all(pair: Pair) -> None:
         assert status == 200
         assert "instances" not in alone and alone.keys() == instances[0]["answer"].keys()
         assert asked.streamer.get("/v1/status?all=true&forwarded=1")[1].keys() == alone.keys()
+        shown = run_once("quality", "--url", asked.url)
+        assert shown.returncode == 0
+        assert [asked.url, other.url] == [line.split(",")[0] for line in shown.stdout.splitlines()]
 
 
 def test_status__an_instance_that_does_not_answer_is_named(pair: Pair) -> None:
@@ -106,6 +109,9 @@ def test_status__an_instance_that_does_not_answer_is_named(pair: Pair) -> None:
     frozen = pair.first.all()
     pair.second.streamer.kill()
     killed = pair.first.all()
+    shown = run_once("quality", "--url", pair.first.url)
+    assert shown.returncode == 1
+    assert f"NOT REACHED {pair.second.url}, partitions " in shown.stdout
     for instances in (frozen, killed):
         assert reached(instances) == [pair.first.url]
         _, other = instances

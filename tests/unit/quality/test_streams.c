@@ -21,8 +21,7 @@ static void rig_init(struct rig *g) {
         .now_ms = INT64_C(1800000000000)};
     g->metrics = metrics_new(&g->config);
     board_init(&g->board, g->metrics, g->now_ms);
-    streams_init(&g->streams, &g->config, g->metrics);
-    streams_sample(&g->streams, &g->board, g->now_ms);
+    streams_init(&g->streams, &g->config, g->metrics, g->now_ms);
 }
 
 static void rig_release(struct rig *g) {
@@ -120,8 +119,6 @@ static void test_streams__rejected_lately(void **state) {
     (void)state;
     struct rig g;
     rig_init(&g);
-    flow(&g, 10, 0, 0, 100); /* too few to say anything */
-    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_PASS);
     for (int i = 0; i < 200; i++)
         flow(&g, 1000, 0, 0, 0);
     assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_PASS);
@@ -153,6 +150,31 @@ static void test_streams__rejected_of_the_last_hour(void **state) {
     rig_release(&g);
 }
 
+static void test_streams__a_share_needs_20_records(void **state) {
+    (void)state;
+    for (int64_t count = 1; count <= 40; count++) {
+        struct rig g;
+        rig_init(&g);
+        flow(&g, count, 0, 0, 100);
+        assert_status(&g, CHECK_REJECTED_CUSTOMERS, count < 20 ? CHECK_PASS : CHECK_FAIL);
+        rig_release(&g);
+    }
+}
+
+/* Each batch is far too small for the window of records, and the hour knows them all. */
+static void test_streams__few_records_add_up(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    for (int i = 0; i < 19; i++) {
+        flow(&g, 1, 0, 0, 100);
+        assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_PASS);
+    }
+    flow(&g, 1, 0, 0, 100);
+    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_FAIL);
+    rig_release(&g);
+}
+
 /* --- conservation */
 
 static void test_streams__conservation(void **state) {
@@ -180,6 +202,8 @@ int main(void) {
         cmocka_unit_test(test_streams__what_was_always_so_is_no_change),
         cmocka_unit_test(test_streams__rejected_lately),
         cmocka_unit_test(test_streams__rejected_of_the_last_hour),
+        cmocka_unit_test(test_streams__a_share_needs_20_records),
+        cmocka_unit_test(test_streams__few_records_add_up),
         cmocka_unit_test(test_streams__conservation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
