@@ -32,7 +32,8 @@ void metrics_free(struct metrics *m) {
     if (m == NULL)
         return;
     for (int topic = 0; topic < TOPIC_COUNT; topic++)
-        free(m->lag[topic].lag), free(m->lag[topic].end), free(m->lag[topic].reach);
+        free(m->lag[topic].lag), free(m->lag[topic].end), free(m->lag[topic].reach),
+            free(m->lag[topic].sent);
     free(m->tasks);
     free(m);
 }
@@ -42,11 +43,13 @@ void metrics_set_partitions(struct metrics *m, enum topic topic, int32_t partiti
     m->lag[topic].lag = mem_calloc((size_t)partitions, sizeof *m->lag[topic].lag);
     m->lag[topic].end = mem_calloc((size_t)partitions, sizeof *m->lag[topic].end);
     m->lag[topic].reach = mem_calloc((size_t)partitions, sizeof *m->lag[topic].reach);
+    m->lag[topic].sent = mem_calloc((size_t)partitions, sizeof *m->lag[topic].sent);
     m->lag[topic].partitions = partitions;
     for (int32_t i = 0; i < partitions; i++) {
         metric_set(&m->lag[topic].lag[i], -1);
         metric_set(&m->lag[topic].end[i], -1);
         metric_set(&m->lag[topic].reach[i], -1);
+        metric_set(&m->lag[topic].sent[i], -1);
     }
     if (topic != TOPIC_ACCOUNT_LINKS)
         return;

@@ -130,6 +130,10 @@ struct metrics {
         /* Not exported: one behind the last message, as far as the worker knows, and how far the
          * worker can have read (transaction markers may follow the last message); -1 likewise. */
         gauge *end, *reach;
+        /* Not exported: one behind the last message that the workers of this process have sent to
+         * the partition in committed transactions, before the state shows what they belong to; -1:
+         * none. The partition's own worker may not have heard of it yet. */
+        gauge *sent;
     } lag[TOPIC_COUNT];
     /* The restore of each task, by partition, of which there are as many as of the account links.
      * The task's worker writes it. */

@@ -83,9 +83,14 @@ void doubts_release(struct doubts *d) {
 
 /* --- the review --- */
 
-/* Where a topic's partition ends, as far as its worker knows. -1: not known. */
+/* Where a topic's partition ends, as far as the workers know: its own worker has heard of an end,
+ * and others may have sent messages since. -1: the partition is not here. */
 static int64_t end_of(const struct metrics *m, enum topic topic, int32_t partition) {
-    return partition < m->lag[topic].partitions ? metric_get(&m->lag[topic].end[partition]) : -1;
+    if (partition >= m->lag[topic].partitions)
+        return -1;
+    int64_t heard = metric_get(&m->lag[topic].end[partition]),
+            sent = metric_get(&m->lag[topic].sent[partition]);
+    return heard >= 0 && sent > heard ? sent : heard;
 }
 
 /* The partition of the customer that it is about: that is where the links go. Where it is not here,

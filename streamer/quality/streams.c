@@ -2,13 +2,14 @@
 
 #include "streamer/base/buf.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MILLION INT64_C(1000000)
 #define MINUTE_MS INT64_C(60000)
 #define AVERAGE_PARTS 100  /* a window moves the average by so much of the difference */
 #define AVERAGE_STEPS 1000 /* after so many windows the average is where they are */
-#define LOST_TIMES 3       /* so often the counters must say the same */
+#define LOST_TIMES 10      /* so often the counters must say the same */
 #define VANISHED_PART 4    /* a column has vanished if less than 1/4 of its values are left */
 #define VANISHED_LEAST 30  /* … of so many values that there should be */
 
@@ -77,7 +78,7 @@ static void move_window(struct stream_marks *m, const struct stream_counts *now,
 }
 
 static void move_hour(struct stream_marks *m, const struct stream_counts *now, int64_t now_ms) {
-    if (now_ms - m->at_ms[m->count - 1] >= MINUTE_MS)
+    if (llabs(now_ms - m->at_ms[m->count - 1]) >= MINUTE_MS) /* the clock may step back */
         add_mark(m, now, now_ms, STREAM_MINUTES);
 }
 

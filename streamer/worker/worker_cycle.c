@@ -104,6 +104,7 @@ static bool finish(struct worker *w, const rd_kafka_topic_partition_list_t *offs
                    size_t to, struct err *e) {
     if (!worker_commit(w, offsets, e))
         return false;
+    worker_publish_sent(w);
     bool ok = worker_persist(w, offsets, e);
     worker_publish_latency(w, from, to);
     worker_publish_lag(w);

@@ -1,5 +1,6 @@
 #include "streamer/worker/worker_metrics.h"
 
+#include "streamer/base/mem.h"
 #include "streamer/metrics/freshness.h"
 #include "streamer/worker/worker_sources.h"
 
@@ -81,6 +82,14 @@ void worker_publish_lag(struct worker *w) {
     }
     /* A backlog of 0 also says that queries answer with what was emitted. */
     atomic_store(&w->backlog, sum + w->unwritten);
+}
+
+void worker_publish_sent(struct worker *w) {
+    static const enum topic topics[] = {TOPIC_ACCOUNT_LINKS, TOPIC_CUSTOMER_REFS};
+    for (size_t i = 0; i < ARRAY_LEN(topics); i++)
+        for (int32_t p = 0; p < w->o.layout->n; p++)
+            metric_raise(&w->o.metrics->lag[topics[i]].sent[p],
+                         producer_position(w->producer, topics[i], p));
 }
 
 void worker_unpublish_lag(struct worker *w) {

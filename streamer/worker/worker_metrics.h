@@ -11,6 +11,9 @@ void worker_publish_counts(struct worker *w);
 void worker_publish_rejects(struct worker *w);
 /* Publishes how many records wait, by partition and in sum. Updates `end` of the sources. */
 void worker_publish_lag(struct worker *w);
+/* Publishes how far this worker has sent links and refs. Call it after a commit, before others can
+ * see the state that the commit belongs to. */
+void worker_publish_sent(struct worker *w);
 /* Says of the sources that the worker is about to lose that they are not assigned. */
 void worker_unpublish_lag(struct worker *w);
 /* Publishes the processing latency of messages `from` to `to` - 1 of the batch, which were just

@@ -163,6 +163,24 @@ static void test_doubts__nothing_counts_while_messages_are_under_way(void **stat
     rig_release(&g);
 }
 
+/* The worker that is to process the link stands still, so that it has not even heard of it. */
+static void test_doubts__what_another_worker_has_sent_is_waited_for(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    put_ref(&g, "bob");
+    metric_set(&g.metrics->lag[TOPIC_ACCOUNT_LINKS].sent[0], 12);
+    pass(&g);
+    for (int i = 0; i < 60; i++)
+        review(&g);
+    assert_int_equal(certain(&g), 0);
+    g.position = 12;
+    for (int i = 0; i < 6; i++)
+        review(&g);
+    assert_true(certain(&g) > 0);
+    rig_release(&g);
+}
+
 /* The end that a worker knows at first may count transaction markers, which no position passes. */
 static void test_doubts__markers_are_not_waited_for(void **state) {
     (void)state;
@@ -231,6 +249,7 @@ int main(void) {
         cmocka_unit_test(test_doubts__right_rows_are_in_no_doubt),
         cmocka_unit_test(test_doubts__a_lasting_difference_counts),
         cmocka_unit_test(test_doubts__nothing_counts_while_messages_are_under_way),
+        cmocka_unit_test(test_doubts__what_another_worker_has_sent_is_waited_for),
         cmocka_unit_test(test_doubts__markers_are_not_waited_for),
         cmocka_unit_test(test_doubts__a_difference_that_changes_is_another_one),
         cmocka_unit_test(test_doubts__values_that_come_back_are_another_find),

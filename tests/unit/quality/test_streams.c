@@ -142,6 +142,7 @@ static void test_streams__rejected_of_the_last_hour(void **state) {
     flow(&g, 1000, 0, 0, 50);
     flow(&g, 1000, 0, 0, 0); /* of 6,000 in the hour 500 are rejected */
     assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_WARN);
+    g.now_ms -= 24 * HOUR; /* a clock that is set back */
     for (int minute = 0; minute < 62; minute++) {
         g.now_ms += 60 * SECOND;
         flow(&g, 1, 0, 0, 0);
@@ -183,9 +184,10 @@ static void test_streams__conservation(void **state) {
     rig_init(&g);
     flow(&g, 100, 0, 0, 3);
     metric_add(&g.metrics->consumed[TOPIC_REPARTITION_ACCOUNTS], 1); /* nothing became of it */
-    flow(&g, 100, 0, 0, 0);
-    flow(&g, 100, 0, 0, 0);
-    assert_status(&g, CHECK_CONSERVATION, CHECK_PASS); /* it may still be on its way */
+    for (int i = 0; i < 9; i++) {
+        flow(&g, 100, 0, 0, 0);
+        assert_status(&g, CHECK_CONSERVATION, CHECK_PASS); /* it may still be on its way */
+    }
     flow(&g, 100, 0, 0, 0);
     assert_status(&g, CHECK_CONSERVATION, CHECK_FAIL);
     metric_add(&g.metrics->forwarded[ENTITY_ACCOUNT], 1);
