@@ -5,9 +5,12 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
+
+from local_server import LocalServer
 
 # A status, or no answer: the connection stays open, or is reset.
 Answer = int | Literal["silence", "reset"]
@@ -26,22 +29,15 @@ class Request:
         return json.loads(self.raw)
 
 
-class Receiver:
+class Receiver(LocalServer):
     """It runs in this process while it is entered."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        super().__init__(certificate=certificate)
         self._lock = threading.Lock()
         self._requests: list[Request] = []
         self._answers: dict[str, list[Answer]] = {}
         self._ended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(
         self,
@@ -50,9 +46,7 @@ class Receiver:
         trace: TracebackType | None,
     ) -> None:
         self._ended.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__(kind, error, trace)
 
     def answer(self, path: str, *answers: Answer) -> None:
         """What the next requests to `path` get. Those after them get 200."""

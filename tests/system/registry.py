@@ -6,19 +6,18 @@ import base64
 import hashlib
 import json
 import re
-import ssl
 import threading
 import urllib.parse
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import avro.compatibility
 import avro.schema
+from local_server import LocalServer
 
 CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 
@@ -205,48 +204,22 @@ def answer(store: Store, method: str, path: str, body: Any) -> Any:
 # --- the server
 
 
-class Registry:
+class Registry(LocalServer):
     """It runs in this process while it is entered."""
 
     def __init__(
         self,
         port: int = 0,
         authorization: str | None = None,  # the header's value that requests must have
-        certificate: Path | None = None,  # a PEM file with its key: TLS
-        client_authority: Path | None = None,  # clients must show a certificate of this one
+        certificate: Path | None = None,
+        client_authority: Path | None = None,
     ) -> None:
+        super().__init__(port, certificate, client_authority)
         self.store = Store()
         self.requests: list[str] = []  # "GET /subjects"
         self.fault: int | None = None  # the status of all answers; None: it is well
         self.authorization = authorization
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
-        scheme = "http"
-        if certificate is not None:
-            scheme = "https"
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            if client_authority is not None:
-                context.load_verify_locations(client_authority)
-                context.verify_mode = ssl.CERT_REQUIRED
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def register(self, subject: str, schema: Schema) -> int:
         with self._lock:
