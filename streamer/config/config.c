@@ -229,11 +229,15 @@ static const struct option options[] = {
     SECRET("alert.webhook.url", alert_webhook_url, check_receiver_url,
            "Where a message is posted when a check or readiness changes to warn or fail, and when "
            "it recovers (JSON as Slack takes it): http://... or https://...; empty: nowhere"),
+    TEXT("alert.webhook.ssl.ca.location", alert_webhook_ca, "", NULL,
+         "PEM file with the authorities that vouch for that receiver; empty: the system's"),
     TEXT("openlineage.url", openlineage_url, "", check_openlineage_url,
          "Receiver of OpenLineage events, which get POST <url>/api/v1/lineage when the process "
          "starts and ends, and each hour: http[s]://HOST[:PORT][/PATH]; empty: none"),
     SECRET("openlineage.api.key", openlineage_api_key, check_bearer_token,
            "Key for that receiver (Authorization: Bearer KEY); empty: none"),
+    TEXT("openlineage.ssl.ca.location", openlineage_ca, "", NULL,
+         "PEM file with the authorities that vouch for that receiver; empty: the system's"),
     OPTION("log.level", KIND_LOG_LEVEL, log_level, "info", 0, 0, NULL,
            "Least severe log lines shown: debug, info, warn "
            "or error; SIGUSR1 shows more, SIGUSR2 less"),
@@ -790,7 +794,7 @@ static void derive_internal_topics(struct config *c) {
 
 bool config_load(struct config *c, const char *path, const char *const *sets, size_t set_count,
                  struct err *e) {
-    *c = (struct config){.settings = mem_calloc(OPTION_COUNT, sizeof *c->settings)};
+    *c = (struct config){.settings = mem_calloc(OPTION_COUNT + 1, sizeof *c->settings)};
     if (!set_defaults(c, e) ||
         (path != NULL &&
          !properties_read(path, set_from_line, &(struct file_context){c, path}, e)) ||

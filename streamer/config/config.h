@@ -112,9 +112,11 @@ struct config {
 
     char *alert_webhook_url; /* alert.webhook.url, or what its .file holds; a secret; "": none */
     char *alert_webhook_url_file;
+    char *alert_webhook_ca;    /* alert.webhook.ssl.ca.location; "": the system's authorities */
     char *openlineage_url;     /* openlineage.url; "": none */
     char *openlineage_api_key; /* openlineage.api.key, or what its .file holds; a secret */
     char *openlineage_api_key_file;
+    char *openlineage_ca;       /* openlineage.ssl.ca.location; "": the system's authorities */
     enum log_level log_level;   /* log.level */
     enum log_format log_format; /* log.format (logfmt) */
 
@@ -133,7 +135,8 @@ struct config {
      */
     const uint32_t *result_schema_ids;
 
-    /* Of every option, in the order of the option table; for `check` and messages. */
+    /* Of every option, in the order of the option table, and then one without a text; for `check`
+     * and messages. */
     struct setting *settings;
 };
 

@@ -170,7 +170,9 @@ bool check_receiver_url(const char *value, struct err *e) {
 
 bool check_openlineage_url(const char *value, struct err *e) {
     return value[0] == '\0' || (is_receiver_url(value) && strchr(value, '?') == NULL) ||
-           err_set(e, ERR_CONFIG, "\"%.80s\" is no URL, write http[s]://HOST[:PORT][/PATH]", value);
+           err_set(e, ERR_CONFIG,
+                   "this is no URL without a login and a '?', write http[s]://HOST[:PORT][/PATH], "
+                   "and the key into openlineage.api.key");
 }
 
 bool check_bearer_token(const char *value, struct err *e) {

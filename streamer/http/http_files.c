@@ -84,17 +84,19 @@ static bool read_pair(struct http_files *f, const struct config *c, struct err *
 }
 
 /* libcurl reads the file later; a file that cannot be read is an error now. */
-static bool check_authorities(const char *path, struct err *e) {
-    char *text = read_text("http.tls.ca", path, e);
+static bool check_authorities(const char *key, const char *path, struct err *e) {
+    char *text = path[0] != '\0' ? read_text(key, path, e) : NULL;
     free(text);
-    return text != NULL;
+    return path[0] == '\0' || text != NULL;
 }
 
 bool http_files_read(struct http_files *f, const struct config *c, struct err *e) {
     *f = (struct http_files){0};
     if ((c->http_token_file[0] == '\0' || read_token(f, c->http_token_file, e)) &&
         (c->http_tls_certificate[0] == '\0' || read_pair(f, c, e)) &&
-        (c->http_tls_ca[0] == '\0' || check_authorities(c->http_tls_ca, e)))
+        check_authorities("http.tls.ca", c->http_tls_ca, e) &&
+        check_authorities("alert.webhook.ssl.ca.location", c->alert_webhook_ca, e) &&
+        check_authorities("openlineage.ssl.ca.location", c->openlineage_ca, e))
         return true;
     http_files_release(f);
     return false;

@@ -1,5 +1,5 @@
-/* http_files: the files that the settings http.* name: the token, the certificate and its key. They
- * are read once, at the start. */
+/* http_files: the files that settings of HTTP name: the token, the certificate and its key. They
+ * are read once, at the start. Those with the authorities of others are only tried. */
 #ifndef STREAMER_HTTP_HTTP_FILES_H
 #define STREAMER_HTTP_HTTP_FILES_H
 

@@ -18,6 +18,7 @@ struct alerts {
     pthread_t thread;
     pthread_mutex_t lock; /* over what follows; not held while a message is sent */
     pthread_cond_t wake;
+    char *webhook_url; /* "": there is none, from the start on */
     struct alert_watch watch;
     struct alert_plan plan;
     struct check_state states[ALERT_CHECKS_MAX];
@@ -52,17 +53,18 @@ static void plan_change(void *context, const struct alert *alert) {
 }
 
 static bool has_webhook(const struct alerts *a) {
-    return a->o.config->alert_webhook_url[0] != '\0';
+    return a->webhook_url[0] != '\0';
 }
 
 /* Without the lock. */
-static bool post(struct alerts *a, const struct alert *message, struct err *e) {
+static bool post(struct alerts *a, const char *url, const struct alert *message, struct err *e) {
     struct buf body = {0};
     alert_put_json(message, &a->sender, &body);
     const struct json_post p = {
         .setting = "alert.webhook.url",
-        .url = a->o.config->alert_webhook_url,
+        .url = url,
         .token = "",
+        .authorities = a->o.config->alert_webhook_ca,
         .body = buf_cstr(&body),
         .total_ms = ALERTS_ATTEMPT_MS,
     };
@@ -91,8 +93,10 @@ static void note_success(struct alerts *a) {
 static void send_message(struct alerts *a, const struct alert *planned) {
     struct alert message = *planned;
     struct err e = {0};
+    char *url = mem_strdup(a->webhook_url);
     (void)pthread_mutex_unlock(&a->lock);
-    bool ok = post(a, &message, &e);
+    bool ok = post(a, url, &message, &e);
+    free(url);
     (void)pthread_mutex_lock(&a->lock);
     enum alert_end end = alert_plan_end(&a->plan, planned, ok, now_ms(a));
     if (end == ALERT_SENT)
@@ -173,6 +177,7 @@ static void init_ports(struct alerts *a) {
 static void destroy(struct alerts *a) {
     (void)pthread_mutex_destroy(&a->lock);
     (void)pthread_cond_destroy(&a->wake);
+    free(a->webhook_url);
     free(a);
 }
 
@@ -180,6 +185,7 @@ struct alerts *alerts_start(const struct alerts_options *o, struct err *e) {
     struct alerts *a = mem_calloc(1, sizeof *a);
     a->o = *o;
     a->sender = (struct alert_sender){o->config->app_id, o->instance};
+    a->webhook_url = mem_strdup(o->config->alert_webhook_url);
     init_lock(a);
     init_ports(a);
     int error = pthread_create(&a->thread, NULL, run, a);
@@ -188,6 +194,15 @@ struct alerts *alerts_start(const struct alerts_options *o, struct err *e) {
     (void)err_set(e, ERR_STOP, "alerts: cannot start a thread: %s", strerror(error));
     destroy(a);
     return NULL;
+}
+
+void alerts_renew(struct alerts *a, const char *webhook_url) {
+    (void)pthread_mutex_lock(&a->lock);
+    if (has_webhook(a) && webhook_url[0] != '\0') {
+        free(a->webhook_url);
+        a->webhook_url = mem_strdup(webhook_url);
+    }
+    (void)pthread_mutex_unlock(&a->lock);
 }
 
 void alerts_finish(struct alerts *a) {

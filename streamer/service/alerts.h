@@ -23,7 +23,7 @@ typedef size_t alerts_source(void *context, struct check_state *out, size_t max)
 
 /* Everything is borrowed and must outlive the thread. */
 struct alerts_options {
-    const struct config *config;
+    const struct config *config; /* its alert.webhook.url holds until alerts_renew */
     struct metrics *metrics;
     const struct clock *clock;
     int64_t look_ms;      /* how often the checks are asked: ALERTS_LOOK_MS */
@@ -34,6 +34,11 @@ struct alerts_options {
 
 /* NULL with `e`: there can be no thread. */
 struct alerts *alerts_start(const struct alerts_options *o, struct err *e);
+
+/* From the next attempt on messages go to this URL, a copy of which is made. Whether there is a
+ * webhook at all is decided at the start: "" changes nothing then, and a URL does not if there was
+ * none. Any thread. */
+void alerts_renew(struct alerts *a, const char *webhook_url);
 
 /* The process stops: the checks are looked at once more, and never again. What is to be sent now
  * is sent, in attempts that begin within ALERTS_FINISH_MS, while the caller goes on. What waits for

@@ -11,9 +11,10 @@
 
 /* Texts are borrowed for the call. */
 struct json_post {
-    const char *setting; /* that names the URL, for the error */
-    const char *url;     /* never shown whole: it can be a secret */
-    const char *token;   /* for Authorization: Bearer; "": none */
+    const char *setting;     /* that names the URL, for the error */
+    const char *url;         /* never shown whole: it can be a secret */
+    const char *token;       /* for Authorization: Bearer; "": none */
+    const char *authorities; /* path of a PEM file; NULL or "": the authorities of the system */
     const char *body;
     int64_t total_ms; /* how long it may take */
     /* NULL, or what another thread sets to end the request, within a second. */

@@ -28,6 +28,7 @@ struct openlineage {
     bool is_failing;      /* the log has said that events do not get through */
     pthread_mutex_t lock; /* over what follows */
     pthread_cond_t wake;
+    char *api_key;         /* "": none */
     atomic_bool is_ending; /* read without the lock to end a request */
     int64_t end_ms;        /* when the last attempt begins at the latest */
     const struct err *why; /* NULL: nothing is wrong */
@@ -39,11 +40,12 @@ static int64_t now_ms(const struct openlineage *l) {
 
 /* --- sending */
 
-static bool post(struct openlineage *l, const char *body, bool is_last_event) {
+static bool post(struct openlineage *l, const char *api_key, const char *body, bool is_last_event) {
     const struct json_post p = {
         .setting = "openlineage.url",
         .url = buf_cstr(&l->url),
-        .token = l->o.config->openlineage_api_key,
+        .token = api_key,
+        .authorities = l->o.config->openlineage_ca,
         .body = body,
         .total_ms = is_last_event ? END_ATTEMPT_MS : ATTEMPT_MS,
         .is_cancelled = is_last_event ? NULL : &l->is_ending,
@@ -77,8 +79,10 @@ static bool may_retry(const struct openlineage *l, bool is_last_event, int attem
 /* Posts it, and tries again. With the lock, which it gives up meanwhile. */
 static bool deliver(struct openlineage *l, const char *body, bool is_last_event) {
     for (int attempts = 1;; attempts++) {
+        char *api_key = mem_strdup(l->api_key);
         (void)pthread_mutex_unlock(&l->lock);
-        bool ok = post(l, body, is_last_event);
+        bool ok = post(l, api_key, body, is_last_event);
+        free(api_key);
         (void)pthread_mutex_lock(&l->lock);
         int64_t wait_ms = INT64_C(1000) << (attempts - 1);
         if (ok || !may_retry(l, is_last_event, attempts, wait_ms))
@@ -145,6 +149,7 @@ static void destroy(struct openlineage *l) {
     (void)pthread_mutex_destroy(&l->lock);
     (void)pthread_cond_destroy(&l->wake);
     buf_release(&l->url);
+    free(l->api_key);
     free(l);
 }
 
@@ -165,12 +170,22 @@ static bool start_thread(struct openlineage *l, struct err *e) {
 struct openlineage *openlineage_start(const struct openlineage_options *o, struct err *e) {
     struct openlineage *l = mem_calloc(1, sizeof *l);
     l->o = *o;
+    l->api_key = mem_strdup(o->config->openlineage_api_key);
     init_lock(l);
     init_url(l);
     if (make_run_id(l, e) && start_thread(l, e))
         return l;
     destroy(l);
     return NULL;
+}
+
+void openlineage_renew(struct openlineage *l, const char *api_key) {
+    if (l == NULL)
+        return;
+    (void)pthread_mutex_lock(&l->lock);
+    free(l->api_key);
+    l->api_key = mem_strdup(api_key);
+    (void)pthread_mutex_unlock(&l->lock);
 }
 
 void openlineage_end(struct openlineage *l, const struct err *why) {

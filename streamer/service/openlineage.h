@@ -15,7 +15,7 @@ struct openlineage;
 
 /* Everything is borrowed and must outlive the thread. */
 struct openlineage_options {
-    const struct config *config; /* with the openlineage.url */
+    const struct config *config; /* with an openlineage.url */
     const struct clock *clock;
     int64_t running_ms; /* between two events RUNNING: OPENLINEAGE_RUNNING_MS */
 };
@@ -23,6 +23,10 @@ struct openlineage_options {
 
 /* The run begins. NULL with `e`: there can be no thread. */
 struct openlineage *openlineage_start(const struct openlineage_options *o, struct err *e);
+
+/* From the next attempt on this openlineage.api.key is sent, a copy of which is made. NULL is
+ * allowed as `l`. Any thread. */
+void openlineage_renew(struct openlineage *l, const char *api_key);
 
 /* The run ends: with COMPLETE, or, if `why` is not NULL, with FAIL. Waits for the receiver for at
  * most five seconds, and frees it. NULL is allowed. */

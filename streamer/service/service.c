@@ -424,6 +424,8 @@ static void renew_workers(struct service *s, const struct config *fresh,
     take_logins(&s->config, fresh);
     if (registry != NULL)
         schema_cache_renew(s->schemas, registry);
+    alerts_renew(s->alerts, fresh->alert_webhook_url);
+    openlineage_renew(s->lineage, fresh->openlineage_api_key);
     config_release(&s->reloaded);
     s->reloaded = *fresh;
     ok = ok && workers_begin(&s->workers, &s->reload_failure) &&

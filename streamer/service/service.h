@@ -31,7 +31,8 @@ enum service_event service_wait(struct service *s);
 bool service_wait_ms(struct service *s, int64_t ms);
 
 /* Takes over the kafka.* settings of `fresh`, secrets and certificates among them: if the brokers
- * let a client in with them, all workers stop and begin anew. True: the service owns what `fresh`
+ * let a client in with them, all workers stop and begin anew. So it does with the logins of the
+ * schema registry, alert.webhook.url and openlineage.api.key. True: the service owns what `fresh`
  * holds. (If a worker then fails, the next service_wait returns SERVICE_STOP.) False with `e`:
  * nothing has changed. */
 bool service_reload(struct service *s, const struct config *fresh, struct err *e);

@@ -1,9 +1,9 @@
 """A night: a customer waits for a schema registry that is down, and an account for that customer,
 until the registry is back.
 
-The program itself tells its webhook, whose receiver fails at first. Prometheus scrapes the program,
-and its Alertmanager tells the same receiver of docker/alerts.yml. Another path of the receiver gets
-the OpenLineage events.
+The program itself tells its webhook, whose receiver fails at first. Another path of the receiver
+gets the OpenLineage events. Only an authority of the bank's own vouches for the receiver. Prometheus
+scrapes the program, and its Alertmanager tells another receiver of docker/alerts.yml.
 """
 
 import re
@@ -19,6 +19,7 @@ import confluent_kafka
 import fastavro
 import pytest
 from kafka import ROOT
+from logins import Authority
 from openlineage.client import event_v2, facet_v2
 from openlineage.client.serde import Serde
 from process import wait_until
@@ -99,20 +100,25 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     directory = tmp_path_factory.mktemp("night")
     secret = directory / "webhook"
     with ExitStack() as stack:
-        receiver, registry = stack.enter_context(Receiver()), stack.enter_context(Registry())
+        authority = Authority(directory / "authority")
+        receiver = stack.enter_context(Receiver(authority.issue("receiver")))
+        registry = stack.enter_context(Registry())
+        for_manager = stack.enter_context(Receiver())
         secret.write_text(f"{receiver.url}{HOOK}\n")
         settings = {
             "app.id": "bank",
             "instance.id": "rack-1",
             "schema.registry.url": registry.url,
             "alert.webhook.url.file": str(secret),
+            "alert.webhook.ssl.ca.location": str(authority.certificate),
             "openlineage.url": f"{receiver.url}/marquez",
             "openlineage.api.key": "lin3age",
+            "openlineage.ssl.ca.location": str(authority.certificate),
         }
         streamer = EmbeddedStreamer(directory / "streamer", settings)
         began_at = datetime.now(UTC)
         stack.enter_context(streamer)
-        manager = Alertmanager(directory / "alertmanager", f"{receiver.url}{MANAGER}")
+        manager = Alertmanager(directory / "alertmanager", f"{for_manager.url}{MANAGER}")
         stack.enter_context(manager)
         prometheus = Prometheus(
             directory / "prometheus",
@@ -131,14 +137,14 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         broke_at = datetime.now(UTC)
         break_it(streamer, registry)
         wait("telling the webhook", lambda: len(receiver.requests(HOOK)) == 4)
-        manager.wait("firing", lambda: states(receiver.requests(MANAGER)) == ["firing"])
+        manager.wait("firing", lambda: states(for_manager.requests(MANAGER)) == ["firing"])
         wait(
             "counting the message", lambda: total(streamer.metrics(), "streamer_alerts_sent_total")
         )
         registry.fault = None
         streamer.wait_ready()
         manager.wait(
-            "resolved", lambda: states(receiver.requests(MANAGER)) == ["firing", "resolved"]
+            "resolved", lambda: states(for_manager.requests(MANAGER)) == ["firing", "resolved"]
         )
         sent = total(streamer.metrics(), "streamer_alerts_sent_total", result="ok")
         streamer.stop()
@@ -147,7 +153,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             began_at,
             broke_at,
             receiver.requests(HOOK),
-            receiver.requests(MANAGER),
+            for_manager.requests(MANAGER),
             receiver.requests(LINEAGE),
             sent,
             streamer.stderr.read_text(),
@@ -353,3 +359,22 @@ def test_alerts__lineage_of_some_columns_is_that_of_the_contract(night: Night) -
     assert sources(night, "customer_profile", "total_balance_amount") == {
         ("accounts", "balance", "AGGREGATION")
     }
+
+
+# --- whom the program does not trust
+
+
+def test_alerts__a_receiver_that_no_authority_vouches_for_is_told_nothing(tmp_path: Path) -> None:
+    certificate = Authority(tmp_path / "authority").issue("receiver")
+    with Receiver(certificate) as receiver:
+        settings = {"openlineage.url": receiver.url}
+        with EmbeddedStreamer(tmp_path / "streamer", settings) as streamer:
+            said = f'error="openlineage.url: POST {receiver.url}: SSL certificate problem'
+            wait_until(
+                "refusing the receiver",
+                lambda: said in streamer.stderr.read_text(),
+                streamer.stderr,
+                streamer.process,
+            )
+            streamer.stop()
+        assert receiver.requests("/api/v1/lineage") == []

@@ -20,6 +20,7 @@ from avro_input import (
 )
 from kafka import KafkaBroker
 from process import wait_until
+from receiver import Receiver
 from registry import Registry, basic
 from results import read_topic
 from scenario import Scenario
@@ -86,12 +87,18 @@ def single_objects(writer: Writer) -> list[AvroInput]:
 def test_avro__a_login_is_refused(broker: KafkaBroker, tmp_path: Path, registry: Registry) -> None:
     """Records of a schema that is not known yet wait, and what lies behind them in their partition;
     other partitions go on. SIGHUP brings the new login, but not another registry, whose ids mean
-    something else."""
-    login = tmp_path / "login"
+    something else. It brings the new key of another receiver, too."""
+    login, api_key = tmp_path / "login", tmp_path / "key"
     login.write_text("bank:old")
-    key = "schema.registry.basic.auth.user.info.file"
-    s, writer = scenario(broker, tmp_path, registry, {key: str(login)})
-    with s:
+    api_key.write_text("old")
+    receiver = Receiver()
+    settings = {
+        "schema.registry.basic.auth.user.info.file": str(login),
+        "openlineage.url": receiver.url,
+        "openlineage.api.key.file": str(api_key),
+    }
+    s, writer = scenario(broker, tmp_path, registry, settings)
+    with receiver, s:
         s.streamer.start()
         s.fed.feed(writer.records(100, EARLY))
         s.wait_drained()
@@ -111,11 +118,14 @@ def test_avro__a_login_is_refused(broker: KafkaBroker, tmp_path: Path, registry:
         assert "another registry comes by a restart" in s.streamer.reload()
         s.streamer.configure({"schema.registry.url": registry.url})
         login.write_text("bank:new")
+        api_key.write_text("new")
         assert "are read again" in s.streamer.reload()
         s.wait_drained()
         s.streamer.wait_ready()
         s.check()
         s.streamer.stop()
+        keys = [told.authorization for told in receiver.requests("/api/v1/lineage")]
+        assert keys == ["Bearer old", "Bearer new"]
 
 
 def rows(writer: Writer, shape: Shape, partition: int, count: int) -> list[AvroInput]:

@@ -179,6 +179,14 @@ def test_http__files_are_checked(tmp_path: Path) -> None:
         ({"http_token_file": str(empty)}, f"http.token.file={empty}: holds no token"),
         ({"http_tls_ca": missing}, f"http.tls.ca={missing}: cannot be read"),
         (
+            {"alert_webhook_ssl_ca_location": missing},
+            f"alert.webhook.ssl.ca.location={missing}: cannot be read",
+        ),
+        (
+            {"openlineage_ssl_ca_location": missing},
+            f"openlineage.ssl.ca.location={missing}: cannot be read",
+        ),
+        (
             {"http_tls_certificate": missing, "http_tls_key": one},
             f"http.tls.certificate={missing}: cannot be read",
         ),

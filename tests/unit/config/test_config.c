@@ -883,6 +883,16 @@ static void test_config__secret_file_sources(void **state) {
     (void)unlink(secret_path);
 }
 
+/* It has one secret. */
+static void assert_shows_no_secret(const struct config *c) {
+    int masked = 0;
+    for (const struct setting *s = c->settings; s->text != NULL; s++) {
+        assert_null(strstr(s->text, "s3cret"));
+        masked += strcmp(s->text, "********") == 0;
+    }
+    assert_int_equal(masked, 1);
+}
+
 /* The registry's secrets: from the setting or a file, one of the two, and never shown. */
 static void test_config__registry_secrets(void **state) {
     (void)state;
@@ -890,8 +900,7 @@ static void test_config__registry_secrets(void **state) {
     struct err e = {0};
     load_set(&c, "schema.registry.bearer.token=s3cret");
     assert_string_equal(c.registry.bearer_token, "s3cret");
-    for (size_t i = 0; c.settings[i].text != NULL && i < 40; i++)
-        assert_null(strstr(c.settings[i].text, "s3cret"));
+    assert_shows_no_secret(&c);
     config_release(&c);
     write_secret("me:s3cret:\"x\"\n", 14);
     const char *file = "schema.registry.basic.auth.user.info.file=test_config.secret";
@@ -932,8 +941,7 @@ static void test_config__the_url_of_the_webhook_is_a_secret(void **state) {
         (void)snprintf(set, sizeof set, "alert.webhook.url=%s", right[i]);
         load_set(&c, set);
         assert_string_equal(c.alert_webhook_url, right[i]);
-        for (size_t k = 0; c.settings[k].text != NULL && k < 60; k++)
-            assert_null(strstr(c.settings[k].text, "s3cret"));
+        assert_shows_no_secret(&c);
         config_release(&c);
     }
     static const char *const wrong[] = {"hooks.example.com/s3cret", "ftp://hooks/s3cret",
@@ -949,6 +957,31 @@ static void test_config__the_url_of_the_webhook_is_a_secret(void **state) {
     write_secret("https://hooks/s3cret\n", 21);
     load_set(&c, "alert.webhook.url.file=test_config.secret");
     assert_string_equal(c.alert_webhook_url, "https://hooks/s3cret");
+    config_release(&c);
+    (void)unlink(secret_path);
+}
+
+/* Its place for a secret is openlineage.api.key. A login in the URL would be shown by `check`. */
+static void test_config__openlineage(void **state) {
+    (void)state;
+    struct config c;
+    struct err e = {0};
+    load_set(&c, "openlineage.url=https://marquez.example.com:8443/base");
+    assert_string_equal(c.openlineage_url, "https://marquez.example.com:8443/base");
+    config_release(&c);
+    static const char *const wrong[] = {
+        "openlineage.url=http://me:s3cret@marquez/", "openlineage.url=http://marquez/?key=s3cret",
+        "openlineage.url=marquez/s3cret", "openlineage.api.key=s3cret s3cret"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        assert_false(load(&c, NULL, &wrong[i], 1, &e));
+        assert_null(strstr(e.text, "s3cret"));
+    }
+    load_set(&c, "openlineage.api.key=s3cret");
+    assert_shows_no_secret(&c);
+    config_release(&c);
+    write_secret("s3cret\n", 7);
+    load_set(&c, "openlineage.api.key.file=test_config.secret");
+    assert_string_equal(c.openlineage_api_key, "s3cret");
     config_release(&c);
     (void)unlink(secret_path);
 }
@@ -1038,6 +1071,7 @@ int main(void) {
         cmocka_unit_test(test_config__output_formats),
         cmocka_unit_test(test_config__registry_secrets),
         cmocka_unit_test(test_config__the_url_of_the_webhook_is_a_secret),
+        cmocka_unit_test(test_config__openlineage),
         cmocka_unit_test(test_config__other_syntax),
         cmocka_unit_test(test_config__sasl_needs_a_mechanism),
         cmocka_unit_test(test_config__rates),

@@ -2,6 +2,7 @@
 #include "streamer/service/alert_plan.h"
 #include "support.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -165,6 +166,28 @@ static void test_alert_plan__what_was_given_up_is_told_a_minute_later(void **sta
                                 "507 a fail>warn!, 567 a warn>fail");
 }
 
+/* Four attempts, and a minute later again, with the state of then. */
+static void test_alert_plan__an_hour_without_a_receiver(void **state) {
+    (void)state;
+    struct scene s;
+    scene_begin(&s);
+    s.failures = INT_MAX;
+    change(&s, "a", CHECK_FAIL);
+    for (int minute = 0; minute < 60; minute++) {
+        pass(&s, 60);
+        s.sent[0] = '\0';
+        change(&s, "a", minute % 2 == 0 ? CHECK_WARN : CHECK_FAIL);
+    }
+    assert_true(s.failures > INT_MAX - 4 * 60);
+    change(&s, "a", CHECK_WARN);
+    s.failures = 0;
+    pass(&s, 67);
+    assert_string_equal(s.sent + strlen(s.sent) - strlen(">warn"), ">warn");
+    s.sent[0] = '\0';
+    pass(&s, 500);
+    assert_string_equal(s.sent, "");
+}
+
 static void test_alert_plan__who_waits_longest_is_first(void **state) {
     (void)state;
     struct scene s;
@@ -202,6 +225,7 @@ int main(void) {
         cmocka_unit_test(test_alert_plan__a_retry_says_the_same),
         cmocka_unit_test(test_alert_plan__others_are_sent_while_one_is_retried),
         cmocka_unit_test(test_alert_plan__what_was_given_up_is_told_a_minute_later),
+        cmocka_unit_test(test_alert_plan__an_hour_without_a_receiver),
         cmocka_unit_test(test_alert_plan__who_waits_longest_is_first),
         cmocka_unit_test(test_alert_plan__is_bounded),
     };

@@ -22,8 +22,9 @@ struct scene {
     pthread_mutex_t lock; /* over what follows */
     struct buf heard;     /* the status of each message, one after the other: "fail pass " */
     int requests;
-    int refusals; /* how many requests are answered with 500, */
-    int silences; /* and how many are not answered, before that */
+    const char *target; /* others are not found */
+    int refusals;       /* how many requests are answered with 500, */
+    int silences;       /* and how many are not answered, before that */
     struct config config;
     struct metrics *metrics;
     struct alerts *alerts;
@@ -57,16 +58,17 @@ static void receive(void *context, const struct web_request *q, struct web_reply
     struct scene *s = context;
     (void)pthread_mutex_lock(&s->lock);
     assert_string_equal(q->method, "POST");
-    assert_string_equal(q->target, "/hook?key=s3cret");
     assert_non_null(strstr(q->head, "Content-Type: application/json"));
     s->requests++;
     reply->hangs = s->silences > 0;
-    reply->status = s->refusals > 0 && !reply->hangs ? 500 : 200;
+    reply->status = strcmp(q->target, s->target) != 0  ? 404
+                    : s->refusals > 0 && !reply->hangs ? 500
+                                                       : 200;
     if (reply->hangs)
         s->silences--;
     else if (reply->status == 500)
         s->refusals--;
-    else
+    else if (reply->status == 200)
         note_status(s, q->body);
     (void)pthread_mutex_unlock(&s->lock);
 }
@@ -76,6 +78,7 @@ static void scene_begin(struct scene *s, bool has_receiver) {
     struct err e = {0};
     memset(s, 0, sizeof *s);
     s->clock.now_us = now_us;
+    s->target = "/hook?key=s3cret";
     (void)pthread_mutex_init(&s->lock, NULL);
     s->server = web_server_start(receive, s);
     buf_printf(&url, "%s/hook?key=s3cret", has_receiver ? web_server_url(s->server) : WEB_NOBODY);
@@ -192,6 +195,36 @@ static void test_alerts__what_did_not_get_through_is_told_when_it_can_be(void **
     scene_end(&s);
 }
 
+/* One that hangs, too: the checks are looked at between two attempts. */
+static void test_alerts__a_receiver_that_hangs_is_asked_again(void **state) {
+    (void)state;
+    struct scene s;
+    scene_begin(&s, true);
+    s.silences = 1;
+    set(&s, CHECK_FAIL);
+    wait_heard(&s, "fail ", 200);
+    assert_int_equal(requests(&s), 2);
+    assert_sent(&s, 1, 0);
+    scene_end(&s);
+}
+
+static void test_alerts__a_new_url_is_used_from_the_next_attempt_on(void **state) {
+    (void)state;
+    struct scene s;
+    struct buf url = {0};
+    scene_begin(&s, true);
+    s.target = "/fresh";
+    set(&s, CHECK_FAIL);
+    while (requests(&s) == 0)
+        (void)usleep(1000);
+    alerts_renew(s.alerts, ""); /* is no URL */
+    buf_printf(&url, "%s/fresh", web_server_url(s.server));
+    alerts_renew(s.alerts, buf_cstr(&url));
+    buf_release(&url);
+    wait_heard(&s, "fail ", 200);
+    scene_end(&s);
+}
+
 static void test_alerts__the_last_look_is_told_before_the_end(void **state) {
     (void)state;
     struct scene s;
@@ -218,6 +251,8 @@ int main(void) {
         cmocka_unit_test(test_alerts__a_change_and_its_recovery_a_minute_later),
         cmocka_unit_test(test_alerts__a_receiver_that_fails_is_asked_four_times),
         cmocka_unit_test(test_alerts__what_did_not_get_through_is_told_when_it_can_be),
+        cmocka_unit_test(test_alerts__a_receiver_that_hangs_is_asked_again),
+        cmocka_unit_test(test_alerts__a_new_url_is_used_from_the_next_attempt_on),
         cmocka_unit_test(test_alerts__the_last_look_is_told_before_the_end),
         cmocka_unit_test(test_alerts__a_stop_waits_for_a_silent_receiver_only_for_a_while),
     };

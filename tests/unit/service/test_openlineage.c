@@ -74,11 +74,12 @@ static void receive(void *context, const struct web_request *q, struct web_reply
     struct json j;
     json_init(&j);
     assert_string_equal(q->target, "/base/api/v1/lineage");
-    assert_non_null(strstr(q->head, "Authorization: Bearer s3cret"));
+    bool is_old = strstr(q->head, "Authorization: Bearer s3cret\r") != NULL;
+    assert_true(is_old || strstr(q->head, "Authorization: Bearer fresh\r") != NULL);
     const char *type = json_member(json_parse(&j, slice_str(q->body)), "eventType")->valuestring;
     (void)pthread_mutex_lock(&s->lock);
     reply->status = s->refusals > 0 ? 503 : 201;
-    buf_printf(&s->heard, s->refusals > 0 ? "(%s) " : "%s ", type);
+    buf_printf(&s->heard, s->refusals > 0 ? "(%s) " : is_old ? "%s " : "fresh %s ", type);
     s->refusals -= s->refusals > 0;
     (void)pthread_mutex_unlock(&s->lock);
     json_release(&j);
@@ -150,6 +151,18 @@ static void test_openlineage__fails_with_the_error(void **state) {
     scene_end(&s);
 }
 
+static void test_openlineage__a_new_key_is_used_from_the_next_attempt_on(void **state) {
+    (void)state;
+    struct scene s;
+    scene_begin(&s, 0);
+    struct openlineage *l = start(&s, OPENLINEAGE_RUNNING_MS);
+    wait_heard(&s, "START ");
+    openlineage_renew(l, "fresh");
+    openlineage_end(l, NULL);
+    wait_heard(&s, "START fresh COMPLETE ");
+    scene_end(&s);
+}
+
 static int64_t stopped_us(const struct clock *c, clockid_t id) {
     (void)c, (void)id;
     return 1;
@@ -195,6 +208,7 @@ int main(void) {
         cmocka_unit_test(test_openlineage__run_ids_are_uuids_of_version_7),
         cmocka_unit_test(test_openlineage__start_running_complete),
         cmocka_unit_test(test_openlineage__fails_with_the_error),
+        cmocka_unit_test(test_openlineage__a_new_key_is_used_from_the_next_attempt_on),
         cmocka_unit_test(test_openlineage__retries),
         cmocka_unit_test(test_openlineage__a_start_that_was_lost_is_made_up_for),
         cmocka_unit_test(test_openlineage__nobody_listens),
