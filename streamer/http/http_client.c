@@ -1,5 +1,6 @@
 #include "streamer/http/http_client.h"
 
+#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 
 #include <curl/curl.h>
@@ -11,9 +12,11 @@
 
 #define CONNECT_MS 2000L
 #define TOTAL_MS 10000
-#define CONNECTIONS 16L /* further requests wait for one of them */
+/* Further requests wait for one of these. Instances that hang hold only those to them. */
+#define CONNECTIONS 64L
 #define CONNECTIONS_TO_ONE 4L
 #define POLL_MS 1000
+#define LOOK_MS 100 /* how often it looks for requests whose time is over */
 #define BODY_MAX ((size_t)64 << 20)
 
 struct fetch {
@@ -21,6 +24,8 @@ struct fetch {
     CURL *easy;
     struct curl_slist *headers;
     size_t bytes_max;
+    int64_t total_ms;
+    int64_t end_ms; /* CLOCK_MONOTONIC: when the time is over */
     http_answered *answered;
     void *context;
     struct http_answer answer;
@@ -56,6 +61,8 @@ static bool set_options(CURL *easy, const char *authorities, const struct http_q
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           /* A request that ends does not wait for the system's resolver, which may hang. */
+           curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)q->total_ms) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, f->headers) == CURLE_OK &&
@@ -75,9 +82,15 @@ static void add_token(struct fetch *f, const char *token) {
     buf_release(&line);
 }
 
+static int64_t now_ms(void) {
+    return clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+}
+
 static struct fetch *fetch_new(const char *authorities, const struct http_question *q) {
     struct fetch *f = mem_calloc(1, sizeof *f);
     f->bytes_max = q->bytes_max;
+    f->total_ms = q->total_ms;
+    f->end_ms = now_ms() + q->total_ms;
     f->answered = q->answered;
     f->context = q->context;
     if (q->token != NULL)
@@ -115,15 +128,34 @@ static void read_result(struct fetch *f) {
 
 /* --- the thread --- */
 
+static void drop(struct http_client *c, struct fetch *f) {
+    (void)curl_multi_remove_handle(c->multi, f->easy);
+    TAILQ_REMOVE(&c->running, f, entry);
+}
+
+static void finish_late(struct fetch *f) {
+    char problem[64];
+    (void)snprintf(problem, sizeof problem, "no answer within %lld ms", (long long)f->total_ms);
+    finish(f, problem);
+}
+
+/* libcurl counts the time by itself, and can be a moment ahead. */
+static bool is_late(const struct fetch *f) {
+    return now_ms() + LOOK_MS >= f->end_ms;
+}
+
 static void end_fetch(struct http_client *c, CURL *easy, CURLcode code) {
     void *private = NULL;
     (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct fetch *f = private;
-    (void)curl_multi_remove_handle(c->multi, easy);
-    TAILQ_REMOVE(&c->running, f, entry);
+    drop(c, f);
     read_result(f);
-    const char *problem = f->why[0] != '\0' ? f->why : curl_easy_strerror(code);
-    finish(f, code == CURLE_OK ? NULL : problem);
+    if (code == CURLE_OK)
+        finish(f, NULL);
+    else if (code == CURLE_OPERATION_TIMEDOUT && is_late(f))
+        finish_late(f);
+    else
+        finish(f, f->why[0] != '\0' ? f->why : curl_easy_strerror(code));
 }
 
 static void end_fetches(struct http_client *c) {
@@ -131,6 +163,19 @@ static void end_fetches(struct http_client *c) {
     for (const CURLMsg *m; (m = curl_multi_info_read(c->multi, &left)) != NULL;)
         if (m->msg == CURLMSG_DONE)
             end_fetch(c, m->easy_handle, m->data.result);
+}
+
+/* libcurl does not look at the time of requests that wait for a connection. */
+static void end_late_fetches(struct http_client *c) {
+    struct fetch *next;
+    int64_t now = now_ms();
+    for (struct fetch *f = TAILQ_FIRST(&c->running); f != NULL; f = next) {
+        next = TAILQ_NEXT(f, entry);
+        if (now < f->end_ms)
+            continue;
+        drop(c, f);
+        finish_late(f);
+    }
 }
 
 static void begin_fetches(struct http_client *c, struct fetches *begun) {
@@ -162,13 +207,15 @@ static void *run(void *client) {
         begin_fetches(c, &taken);
         (void)curl_multi_perform(c->multi, &running);
         end_fetches(c);
-        (void)curl_multi_poll(c->multi, NULL, 0, POLL_MS, NULL);
+        end_late_fetches(c);
+        (void)curl_multi_poll(c->multi, NULL, 0, TAILQ_EMPTY(&c->running) ? POLL_MS : LOOK_MS,
+                              NULL);
     }
     begin_fetches(c, &taken);
     struct fetch *next;
     for (struct fetch *f = TAILQ_FIRST(&c->running); f != NULL; f = next) {
         next = TAILQ_NEXT(f, entry);
-        (void)curl_multi_remove_handle(c->multi, f->easy);
+        drop(c, f);
         finish(f, "this instance stops");
     }
     return NULL;

@@ -72,6 +72,8 @@ static bool set_limits(const struct exchange *x) {
     return curl_easy_setopt(x->easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(x->easy, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(x->easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           /* The end does not wait for the system's resolver, which may hang. */
+           curl_easy_setopt(x->easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)x->f->connect_ms) ==
                CURLE_OK &&
            curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, (long)x->f->total_ms) == CURLE_OK &&

@@ -6,7 +6,7 @@
 
 #define FILES_OF_STATE 576        /* RocksDB's tables (store.c), logs and manifests */
 #define FILES_OF_A_WORKER 64      /* connections to brokers */
-#define FILES_OF_PROCESS 64       /* connections to other instances among them */
+#define FILES_OF_PROCESS 112      /* connections to other instances among them */
 #define ADDRESS_SPACE (2LL << 30) /* mostly stacks and heaps that are reserved but not used */
 
 static bool files_are_enough(const struct config *c, struct err *e) {

@@ -1,12 +1,16 @@
 #include "support.h"
 
+#include "slow_resolver.h"
 #include "streamer/base/mem.h"
 #include "streamer/http/http.h"
 #include "streamer/http/http_client.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* The answer to one request, as the client's thread hands it over. */
 struct outcome {
@@ -90,6 +94,17 @@ static void ask(struct http_client *c, const char *host, const char *target, con
     http_client_get(c, url, token, on_answer, o);
 }
 
+static void ask_for(struct http_client *c, const char *host, int64_t total_ms, struct outcome *o) {
+    char url[256];
+    (void)snprintf(url, sizeof url, "http://%s/", host);
+    outcome_init(o);
+    http_client_ask(c, &(struct http_question){.url = url,
+                                               .total_ms = total_ms,
+                                               .bytes_max = 1000,
+                                               .answered = on_answer,
+                                               .context = o});
+}
+
 static void assert_outcome(struct outcome *o, int status, const char *type, const char *body) {
     outcome_wait(o);
     if (o->answer.status != status)
@@ -165,11 +180,108 @@ static void test_http_client__stops_with_requests_under_way(void **state) {
     http_client_free(NULL);
 }
 
+/* --- instances that hang --- */
+
+#define LONG_MS 30000
+
+/* A server that lets clients connect and never answers. */
+struct hanging {
+    int fd;
+    char host[32];
+};
+
+static void hanging_begin(struct hanging *h, int last_byte_of_ip) {
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(0x7f000000 | (uint32_t)last_byte_of_ip)};
+    socklen_t n = sizeof at;
+    h->fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(h->fd, (struct sockaddr *)&at, n), 0);
+    assert_int_equal(listen(h->fd, 64), 0);
+    assert_int_equal(getsockname(h->fd, (struct sockaddr *)&at, &n), 0);
+    (void)snprintf(h->host, sizeof h->host, "127.0.0.%d:%d", last_byte_of_ip, ntohs(at.sin_port));
+}
+
+static bool is_there(struct outcome *o) {
+    (void)pthread_mutex_lock(&o->lock);
+    bool there = o->is_there;
+    (void)pthread_mutex_unlock(&o->lock);
+    return there;
+}
+
+static void assert_none(struct outcome *o, const char *problem) {
+    outcome_wait(o);
+    assert_int_equal(o->answer.status, 0);
+    assert_string_equal(o->answer.problem, problem);
+    buf_release(&o->answer.body);
+}
+
+/* Its time counts from the question on, although four requests have all connections to the other
+ * instance. */
+static void test_http_client__the_time_of_a_request_that_waits_is_bounded(void **state) {
+    (void)state;
+    struct hanging h;
+    struct http_client *c = make_client();
+    struct outcome longer[4], shorter;
+    hanging_begin(&h, 1);
+    for (size_t i = 0; i < ARRAY_LEN(longer); i++)
+        ask_for(c, h.host, LONG_MS, &longer[i]);
+    ask_for(c, h.host, 200, &shorter);
+    assert_none(&shorter, "no answer within 200 ms");
+    for (size_t i = 0; i < ARRAY_LEN(longer); i++)
+        assert_false(is_there(&longer[i]));
+    http_client_free(c);
+    for (size_t i = 0; i < ARRAY_LEN(longer); i++)
+        assert_none(&longer[i], "this instance stops");
+    (void)close(h.fd);
+}
+
+static void test_http_client__instances_that_hang_do_not_hold_up_others(void **state) {
+    (void)state;
+    struct hanging hanging[5];
+    struct http_server *server = start_server();
+    struct http_client *c = make_client();
+    struct outcome outcomes[ARRAY_LEN(hanging) * 4], o;
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        if (i % 4 == 0)
+            hanging_begin(&hanging[i / 4], (int)(2 + i / 4));
+        ask_for(c, hanging[i / 4].host, LONG_MS, &outcomes[i]);
+    }
+    ask(c, http_address(server), "/v1/x", "s3cret", &o);
+    assert_outcome(&o, 200, "text/x-test; charset=utf-8", NULL);
+    http_client_free(c);
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
+        assert_none(&outcomes[i], "this instance stops");
+    for (size_t i = 0; i < ARRAY_LEN(hanging); i++)
+        (void)close(hanging[i].fd);
+    http_stop(server);
+}
+
+/* While the system's resolver hangs, the request that waits for it ends in its time, others are
+ * answered, and a stop does not wait. */
+static void test_http_client__a_resolver_that_hangs_holds_up_nobody(void **state) {
+    (void)state;
+    struct http_server *server = start_server();
+    struct http_client *c = make_client();
+    struct outcome slow, other, last;
+    ask_for(c, SLOW_NAME ":1", 200, &slow);
+    assert_none(&slow, "no answer within 200 ms");
+    ask(c, http_address(server), "/v1/x", "s3cret", &other);
+    assert_outcome(&other, 200, "text/x-test; charset=utf-8", NULL);
+    ask_for(c, SLOW_NAME ":1", LONG_MS, &last);
+    http_client_free(c);
+    assert_none(&last, "this instance stops");
+    slow_resolver_assert_hangs();
+    http_stop(server);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_http_client__passes_answers_on),
         cmocka_unit_test(test_http_client__failures_are_told),
         cmocka_unit_test(test_http_client__stops_with_requests_under_way),
+        cmocka_unit_test(test_http_client__the_time_of_a_request_that_waits_is_bounded),
+        cmocka_unit_test(test_http_client__instances_that_hang_do_not_hold_up_others),
+        cmocka_unit_test(test_http_client__a_resolver_that_hangs_holds_up_nobody),
     };
     return cmocka_run_group_tests_name("http_client", tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 #include "support.h"
-#include "web_server.h"
 
+#include "slow_resolver.h"
 #include "streamer/base/mem.h"
 #include "streamer/http/http_fetch.h"
+#include "web_server.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -182,6 +183,18 @@ static void test_http_fetch__the_time_is_bounded(void **state) {
     scene_end(&s);
 }
 
+/* Also where the system's resolver hangs. */
+static void test_http_fetch__the_time_of_a_resolver_that_hangs_is_bounded(void **state) {
+    (void)state;
+    struct http_fetch f = {.url = "http://" SLOW_NAME "/hook",
+                           .body = "{}",
+                           .connect_ms = 200,
+                           .total_ms = 200,
+                           .bytes_max = ANSWER_MAX};
+    assert_fails(&f, "POST http://" SLOW_NAME ": ", "timed out");
+    slow_resolver_assert_hangs();
+}
+
 static void *cancel_soon(void *flag) {
     (void)usleep(50000);
     atomic_store((atomic_bool *)flag, true);
@@ -218,6 +231,7 @@ int main(void) {
         cmocka_unit_test(test_http_fetch__the_size_of_an_answer_is_bounded),
         cmocka_unit_test(test_http_fetch__no_answer_says_who_and_why),
         cmocka_unit_test(test_http_fetch__the_time_is_bounded),
+        cmocka_unit_test(test_http_fetch__the_time_of_a_resolver_that_hangs_is_bounded),
         cmocka_unit_test(test_http_fetch__another_thread_ends_it),
     };
     return cmocka_run_group_tests_name("http_fetch", tests, NULL, NULL);
