@@ -124,6 +124,18 @@ void board_set(struct board *b, enum check_id id, enum check_status status, cons
     unlock(b);
 }
 
+void board_set_state(struct board *b, enum check_id id, const struct check_state *state) {
+    struct standing *v = &b->standings[id];
+    lock(b);
+    v->exists = true;
+    v->rows = 1;
+    v->found = state->status != CHECK_PASS;
+    v->status = state->status;
+    v->since_ms = state->since_ms;
+    memcpy(v->message, state->message, sizeof v->message);
+    unlock(b);
+}
+
 size_t board_states(struct board *b, struct check_state *out, size_t max) {
     size_t count = 0;
     lock(b);

@@ -64,6 +64,9 @@ void board_set_finds(struct board *b, enum check_id id, const struct sample *sam
 void board_set(struct board *b, enum check_id id, enum check_status status, const char *message,
                int64_t rows, int64_t found, int64_t now_ms);
 
+/* A check that somebody else judges, who also knows since when it is so. */
+void board_set_state(struct board *b, enum check_id id, const struct check_state *state);
+
 /* Copies the states of the checks that exist into `out`. Returns how many. */
 size_t board_states(struct board *b, struct check_state *out, size_t max);
 

@@ -178,8 +178,7 @@ static void judge_freshness(struct quality *q) {
     for (int e = 0; e < ENTITY_COUNT; e++) {
         struct check_state now;
         freshness_check(q->o.metrics, (enum entity)e, wall_ms(q), &now);
-        board_set(&q->board, ids[e], now.status, now.message, 1, now.status != CHECK_PASS,
-                  wall_ms(q));
+        board_set_state(&q->board, ids[e], &now);
     }
 }
 

@@ -50,10 +50,11 @@ def customer(id_: int, name: str, at_ms: int, loan: str = "yes", field: str = "h
     return "customers", str(id_), row
 
 
-def feed(s: Scenario, records: Sequence[Any]) -> None:
+def feed(s: Scenario, records: Sequence[Any], age_h: int = 0) -> None:
     producer = Producer({"bootstrap.servers": s.broker.bootstrap, "linger.ms": 5, **CLIENT})
+    at_ms = int(time.time() * 1000) - age_h * 3_600_000
     for topic, id_, row in records:
-        producer.produce(s.names[topic], key=id_, value=json.dumps(row))
+        producer.produce(s.names[topic], key=id_, value=json.dumps(row), timestamp=at_ms)
         producer.poll(0)
         s.fed.counts[topic] += 1
     assert producer.flush(60) == 0
@@ -443,18 +444,25 @@ def test_quality__repaired_it_recovers(broken: tuple[Scenario, State]) -> None:
 # --- what flows
 
 
+def with_branch(record: Any) -> Any:
+    topic, id_, row = record
+    return topic, id_, {**row, "branch": "Ulm"}
+
+
 def test_quality__a_renamed_column_shows_within_1000_records(
     broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """Each customer has a loan, until the column has another name."""
+    """Each customer has a loan, until the column has another name. Accounts get a new column."""
     with Scenario(broker, tmp_path, PARTITIONS) as s:
         feed(s, [customer(i, f"c{i}", BEGIN_MS) for i in range(2000)])
+        feed(s, [account(f"N{i}", i, "1.00", BEGIN_MS) for i in range(2000)])
         s.streamer.start()
         s.wait_drained()
         first = wait_report(s.streamer, "looked at", seen_all)
         assert samples(first) == {}
         time.sleep(2)  # so that the average is known
         feed(s, [customer(i, f"c{i}", BEGIN_MS + 1000, field="has_a_loan") for i in range(1000)])
+        feed(s, [with_branch(account(f"N{i}", i, "2.00", BEGIN_MS + 1000)) for i in range(1000)])
         s.wait_drained()
         answer = wait_report(
             s.streamer,
@@ -463,29 +471,40 @@ def test_quality__a_renamed_column_shows_within_1000_records(
         )
         unknown = checks(answer)["source.unknown_fields.customers"]
         assert unknown["status"] == "warn" and "renamed" in unknown["message"]
+        assert checks(answer)["source.unknown_fields.accounts"]["status"] == "warn"
         status, row = s.streamer.get("/v1/customers/7")
         assert status == 200 and row["has_loan_flag"] is False, "the silence that it is about"
 
 
-def test_quality__many_rejected_records(broker: KafkaBroker, tmp_path: Path) -> None:
+def statuses(answer: Report, *ids: str) -> list[str]:
+    return [checks(answer)[id_]["status"] for id_ in ids]
+
+
+def test_quality__old_inputs_and_many_rejected_records(broker: KafkaBroker, tmp_path: Path) -> None:
+    """A warning, a failure, and well again."""
+    freshness = ("source.freshness.customers", "source.freshness.accounts")
+    rejected = ("source.rejected.customers", "source.rejected.accounts")
     with Scenario(broker, tmp_path, PARTITIONS) as s:
-        good = [account(f"G{i}", 1, "1.00", BEGIN_MS) for i in range(95)]
-        bad = [account(f"B{i}", 1, "-1.00", BEGIN_MS) for i in range(5)]
-        feed(s, [*good, *bad])
+        customers = [customer(i, f"c{i}", BEGIN_MS) for i in range(95)]
+        accounts = [account(f"G{i}", i, "1.00", BEGIN_MS) for i in range(95)]
+        unnamed = [customer(i, "", BEGIN_MS) for i in range(5)]
+        negative = [account(f"B{i}", 1, "-1.00", BEGIN_MS) for i in range(5)]
+        feed(s, [*customers, *unnamed], age_h=30)
+        feed(s, [*accounts, *negative], age_h=50)
         s.streamer.start()
         s.wait_drained()
         answer = wait_report(
-            s.streamer,
-            "warning",
-            lambda r: checks(r)["source.rejected.accounts"]["status"] == "warn",
+            s.streamer, "warning", lambda r: statuses(r, *rejected) == ["warn", "warn"]
         )
-        assert "invalid_balance 5" in checks(answer)["source.rejected.accounts"]["message"]
-        feed(s, bad * 2)
-        wait_report(
-            s.streamer,
-            "failing",
-            lambda r: checks(r)["source.rejected.accounts"]["status"] == "fail",
+        assert "invalid_name 5" in checks(answer)[rejected[0]]["message"]
+        assert "invalid_balance 5" in checks(answer)[rejected[1]]["message"]
+        assert statuses(answer, *freshness) == ["warn", "fail"]
+        assert "customers: no record for 30 h" in checks(answer)[freshness[0]]["message"]
+        feed(s, [*unnamed * 2, *negative * 2])
+        answer = wait_report(
+            s.streamer, "failing", lambda r: statuses(r, *rejected) == ["fail", "fail"]
         )
+        assert statuses(answer, *freshness) == ["pass", "pass"]
 
 
 # --- under load

@@ -148,6 +148,25 @@ static void test_report__failures_come_before_warnings(void **state) {
     rig_release(&g);
 }
 
+/* Freshness is kept over restarts, so its time is not when the board hears of it. */
+static void test_report__a_check_that_somebody_else_judges(void **state) {
+    (void)state;
+    struct rig g;
+    const struct check_state old = {.status = CHECK_WARN, .since_ms = NOW - 7, .message = "old"},
+                             fresh = {.status = CHECK_PASS, .since_ms = NOW - 1};
+    rig_init(&g);
+    board_set_state(&g.board, CHECK_FRESHNESS_ACCOUNTS, &old);
+    const cJSON *check = cJSON_GetArrayItem(json_member(report(&g, false), "failures"), 0);
+    assert_member(check, "id", "source.freshness.accounts");
+    assert_member(check, "status", "warn");
+    assert_member(check, "since", "2024-02-14T23:59:59.993Z");
+    assert_member(check, "message", "old");
+    board_set_state(&g.board, CHECK_FRESHNESS_ACCOUNTS, &fresh);
+    assert_int_equal(cJSON_GetArraySize(json_member(report(&g, false), "failures")), 0);
+    assert_member(json_member(report(&g, false), "summary"), "total", "27");
+    rig_release(&g);
+}
+
 static void test_report__states(void **state) {
     (void)state;
     struct rig g;
@@ -175,6 +194,7 @@ int main(void) {
         cmocka_unit_test(test_report__has_the_shape_that_is_promised),
         cmocka_unit_test(test_report__values_are_masked),
         cmocka_unit_test(test_report__failures_come_before_warnings),
+        cmocka_unit_test(test_report__a_check_that_somebody_else_judges),
         cmocka_unit_test(test_report__states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

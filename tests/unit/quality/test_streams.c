@@ -8,6 +8,7 @@
 #define HOUR (3600 * SECOND)
 
 struct rig {
+    enum entity entity; /* whose records flow */
     struct config config;
     struct metrics *metrics;
     struct board board;
@@ -15,8 +16,9 @@ struct rig {
     int64_t now_ms;
 };
 
-static void rig_init(struct rig *g) {
+static void rig_init_for(struct rig *g, enum entity entity) {
     *g = (struct rig){
+        .entity = entity,
         .config = {.quality_quarantine_warn_milli = 10, .quality_quarantine_error_milli = 100},
         .now_ms = INT64_C(1800000000000)};
     g->metrics = metrics_new(&g->config);
@@ -24,20 +26,25 @@ static void rig_init(struct rig *g) {
     streams_init(&g->streams, &g->config, g->metrics, g->now_ms);
 }
 
+static void rig_init(struct rig *g) {
+    rig_init_for(g, ENTITY_CUSTOMER);
+}
+
 static void rig_release(struct rig *g) {
     board_release(&g->board);
     metrics_free(g->metrics);
 }
 
-/* `count` records of customers in a second; of each hundred so many are null, unknown, rejected. */
+/* `count` records in a second; of each hundred so many are null, unknown, rejected. */
 static void flow(struct rig *g, int64_t count, int64_t null, int64_t unknown, int64_t rejected) {
     struct metrics *m = g->metrics;
     int64_t bad = count * rejected / 100;
-    metric_add(&m->applied[ENTITY_CUSTOMER], count - bad);
-    metric_add(&m->quarantined[ENTITY_CUSTOMER][REASON_INVALID_NAME], bad);
-    metric_add(&m->null_values[ENTITY_CUSTOMER][FIELD_HAS_LOAN], count * null / 100);
-    metric_add(&m->unknown_fields[ENTITY_CUSTOMER], count * unknown / 100);
-    metric_add(&m->consumed[TOPIC_CUSTOMERS], count);
+    enum entity e = g->entity;
+    metric_add(&m->applied[e], count - bad);
+    metric_add(&m->quarantined[e][REASON_INVALID_NAME], bad);
+    metric_add(&m->null_values[e][FIELD_HAS_LOAN], count * null / 100);
+    metric_add(&m->unknown_fields[e], count * unknown / 100);
+    metric_add(&m->consumed[e == ENTITY_CUSTOMER ? TOPIC_CUSTOMERS : TOPIC_ACCOUNTS], count);
     g->now_ms += SECOND;
     streams_sample(&g->streams, &g->board, g->now_ms);
 }
@@ -46,6 +53,22 @@ static void assert_status(struct rig *g, enum check_id id, enum check_status sta
     const struct standing *s = &g->board.standings[id];
     if (s->status != status)
         fail_msg("%s is %s: %s", check_of(id)->id, check_status_name(s->status), s->message);
+}
+
+static enum check_id rejected_of(const struct rig *g) {
+    return g->entity == ENTITY_CUSTOMER ? CHECK_REJECTED_CUSTOMERS : CHECK_REJECTED_ACCOUNTS;
+}
+
+static enum check_id unknown_of(const struct rig *g) {
+    return g->entity == ENTITY_CUSTOMER ? CHECK_UNKNOWN_FIELDS_CUSTOMERS
+                                        : CHECK_UNKNOWN_FIELDS_ACCOUNTS;
+}
+
+/* The other entity has no records, so nothing is wrong with them. */
+static void assert_other_passes(struct rig *g) {
+    struct rig other = {.entity = 1 - g->entity};
+    assert_status(g, rejected_of(&other), CHECK_PASS);
+    assert_status(g, unknown_of(&other), CHECK_PASS);
 }
 
 /* --- a column that vanishes */
@@ -79,6 +102,22 @@ static void test_streams__a_column_that_vanishes_in_a_flood_shows_in_a_second(vo
     flow(&g, 50000, 100, 100, 0);
     assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_FAIL);
     rig_release(&g);
+}
+
+static void test_streams__a_column_that_is_new(void **state) {
+    (void)state;
+    for (int e = 0; e < ENTITY_COUNT; e++) {
+        struct rig g;
+        rig_init_for(&g, (enum entity)e);
+        for (int i = 0; i < 20; i++)
+            flow(&g, 100, 0, 0, 0);
+        assert_status(&g, unknown_of(&g), CHECK_PASS);
+        for (int i = 0; i < 10; i++)
+            flow(&g, 100, 0, 100, 0);
+        assert_status(&g, unknown_of(&g), CHECK_WARN);
+        assert_other_passes(&g);
+        rig_release(&g);
+    }
 }
 
 /* Random nulls around an average, over many records. */
@@ -115,23 +154,28 @@ static void test_streams__what_was_always_so_is_no_change(void **state) {
 
 /* --- rejected records */
 
-static void test_streams__rejected_lately(void **state) {
-    (void)state;
+static void rejected_lately(enum entity entity) {
     struct rig g;
-    rig_init(&g);
+    rig_init_for(&g, entity);
     for (int i = 0; i < 200; i++)
         flow(&g, 1000, 0, 0, 0);
-    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_PASS);
+    assert_status(&g, rejected_of(&g), CHECK_PASS);
     flow(&g, 1000, 0, 0, 1); /* 1 % */
-    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_WARN);
+    assert_status(&g, rejected_of(&g), CHECK_WARN);
     flow(&g, 1000, 0, 0, 10);
-    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_FAIL);
-    assert_non_null(strstr(g.board.standings[CHECK_REJECTED_CUSTOMERS].message,
+    assert_status(&g, rejected_of(&g), CHECK_FAIL);
+    assert_non_null(strstr(g.board.standings[rejected_of(&g)].message,
                            "100 of 1000 records lately rejected: invalid_name 100"));
+    assert_other_passes(&g);
     flow(&g, 1000, 0, 0, 0);
-    assert_status(&g, CHECK_REJECTED_CUSTOMERS, CHECK_PASS);
-    assert_status(&g, CHECK_REJECTED_ACCOUNTS, CHECK_PASS);
+    assert_status(&g, rejected_of(&g), CHECK_PASS);
     rig_release(&g);
+}
+
+static void test_streams__rejected_lately(void **state) {
+    (void)state;
+    for (int e = 0; e < ENTITY_COUNT; e++)
+        rejected_lately((enum entity)e);
 }
 
 static void test_streams__rejected_of_the_last_hour(void **state) {
@@ -178,28 +222,36 @@ static void test_streams__few_records_add_up(void **state) {
 
 /* --- conservation */
 
-static void test_streams__conservation(void **state) {
-    (void)state;
+static void conservation(enum entity e) {
     struct rig g;
-    rig_init(&g);
+    rig_init_for(&g, e);
     flow(&g, 100, 0, 0, 3);
-    metric_add(&g.metrics->consumed[TOPIC_REPARTITION_ACCOUNTS], 1); /* nothing became of it */
+    enum topic topic =
+        e == ENTITY_CUSTOMER ? TOPIC_REPARTITION_CUSTOMERS : TOPIC_REPARTITION_ACCOUNTS;
+    metric_add(&g.metrics->consumed[topic], 1); /* nothing became of it */
     for (int i = 0; i < 9; i++) {
         flow(&g, 100, 0, 0, 0);
         assert_status(&g, CHECK_CONSERVATION, CHECK_PASS); /* it may still be on its way */
     }
     flow(&g, 100, 0, 0, 0);
     assert_status(&g, CHECK_CONSERVATION, CHECK_FAIL);
-    metric_add(&g.metrics->forwarded[ENTITY_ACCOUNT], 1);
+    metric_add(&g.metrics->forwarded[e], 1);
     flow(&g, 100, 0, 0, 0);
     assert_status(&g, CHECK_CONSERVATION, CHECK_PASS);
     rig_release(&g);
+}
+
+static void test_streams__conservation(void **state) {
+    (void)state;
+    for (int e = 0; e < ENTITY_COUNT; e++)
+        conservation((enum entity)e);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streams__a_column_that_vanishes_shows_within_1000_records),
         cmocka_unit_test(test_streams__a_column_that_vanishes_in_a_flood_shows_in_a_second),
+        cmocka_unit_test(test_streams__a_column_that_is_new),
         cmocka_unit_test(test_streams__chance_is_no_change),
         cmocka_unit_test(test_streams__what_was_always_so_is_no_change),
         cmocka_unit_test(test_streams__rejected_lately),
