@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urldefrag, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page as Tab
-from playwright.sync_api import Request, TimeoutError, sync_playwright
+from playwright.sync_api import Request, Route, TimeoutError, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -33,19 +34,37 @@ class Page:
         self.tab = tab
         self.url = url
         self.faults: list[str] = []
+        self.asked: list[str] = []  # the paths of all requests
         tab.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         tab.on("request", self._on_request)
         tab.on("console", lambda m: self._on_console(m.type, m.text))
         tab.set_default_timeout(HANG_MS)
 
     def _on_request(self, request: Request) -> None:
-        if not request.url.startswith((self.url, "data:")):
+        if request.url.startswith(self.url):
+            self.asked.append(request.url.removeprefix(self.url.rstrip("/")))
+        elif not request.url.startswith("data:"):
             self.faults.append(f"a request to {request.url}")
 
     def _on_console(self, kind: str, text: str) -> None:
         # The browser itself reports each answer that is no success, and each one that is missing.
         if kind == "error" and not text.startswith("Failed to load resource"):
             self.faults.append(f"console: {text}")
+
+    def alter(self, path: str, change: Callable[[Any], Any]) -> None:
+        """From now on the page gets, instead of an answer, what `change` makes of it."""
+
+        def answer(route: Route) -> None:
+            route.fulfill(json=change(route.fetch().json()))
+
+        self.tab.route(lambda url: urlsplit(url).path == path, answer)
+
+    def refuse(self, prefix: str, status: int, error: str) -> None:
+        """From now on the paths that begin so have no other answer."""
+        self.tab.route(
+            lambda url: urlsplit(url).path.startswith(prefix),
+            lambda route: route.fulfill(status=status, json={"error": error}),
+        )
 
     def look_up(self, key: str) -> None:
         self.tab.get_by_label("Account or customer id").fill(key)
@@ -100,6 +119,17 @@ class Page:
         """How many records the graph says that a node has."""
         text = self.tab.locator(f'[data-node="{node}"] .records').text_content() or ""
         return int("".join(c for c in text if c.isdigit()) or 0)
+
+    def wait_records(self, node: str, count: int) -> None:
+        """Until the graph says that a node has so many."""
+        self._wait(
+            f"{count} records of {node}",
+            lambda: self.tab.wait_for_function(
+                "([node, n]) => Number(document.querySelector(`[data-node='${node}'] .records`)"
+                ".textContent.replace(/\\D/g, '')) === n",
+                arg=[node, count],
+            ),
+        )
 
     def settle(self) -> None:
         """Until the state is shown, or why there is none, and what was looked up, too."""
@@ -182,7 +212,7 @@ class Browser:
         if token:
             remember = f"sessionStorage.setItem('streamer.token', {json.dumps(token)})"
             context.add_init_script(remember)
-        page = Page(context.new_page(), url)
+        page = Page(context.new_page(), urldefrag(url).url)
         page.tab.clock.install()
         try:
             page.tab.goto(url)

@@ -42,7 +42,11 @@ function layOutNarrow(width) {
     boxes.set(id, { x: (width - share * w) / 2, y, w: share * w, h: NODE_HEIGHT });
   inMiddle("quarantine", 0.66, yOf(1) + NODE_HEIGHT + 28);
   inMiddle("account_with_customer", 1.25, yOf(3));
-  const headings = LAYERS.map((layer, i) => ({ layer, x: left, y: yOf(i) - 8 }));
+  // What the checks say stands where no edge runs down to the layer.
+  const beside = (layer) => left + (layer === "source" ? 54
+    : layer === "intermediate" ? w + gap + 26 : w / 2 + 10);
+  const headings = LAYERS.map((layer, i) =>
+    ({ layer, x: left, y: yOf(i) - 8, wordsX: beside(layer) }));
   return { isWide: false, boxes, headings, height: yOf(4) + NODE_HEIGHT + 22 };
 }
 
@@ -178,7 +182,8 @@ function changeHeading(text, heading, view) {
   setAttributes(text, { x: heading.x, y: heading.y, class: "heading" });
   setText(name, LAYER_TITLES[heading.layer]);
   setText(words, found);
-  setAttributes(words, { class: status || null });
+  const place = heading.wordsX === undefined ? { x: null, dx: 8 } : { x: heading.wordsX, dx: null };
+  setAttributes(words, { class: status || null, ...place });
 }
 
 function makeGraph(svg) {
@@ -203,7 +208,7 @@ function showGraph(view) {
   keep(graphParts.nodes, nodes, (n) => n.id, makeNode,
     (g, node) => changeNode(g, node, layout.boxes.get(node.id), view));
   keep(graphParts.headings, layout.headings, (h) => h.layer,
-    () => drawing("text", {}, drawing("tspan"), drawing("tspan", { dx: 8 })),
+    () => drawing("text", {}, drawing("tspan"), drawing("tspan")),
     (text, heading) => changeHeading(text, heading, view));
   fillTable(byId("graph-table"), view.nodes.map((n) => ({ key: n.id,
     cells: [n.layer, n.topic ?? n.id, count(n.records), rate(n.per_second)] })));

@@ -315,6 +315,7 @@ function lanesOf(kind, id, answers) {
 }
 
 const LANE_HEIGHT = 44;
+const LANES_TOP = 14; // above them is the word at the marker
 
 // Round moments between two times, at most `most` of them: years, months, days, hours, minutes.
 function ticksOf(from, to, most) {
@@ -357,7 +358,7 @@ function showTimeline(svg, lanes, asOf) {
   const pad = Math.max((last - first) * 0.02, 1000), from = first - pad, to = last + pad;
   const width = Math.max(200, Math.floor(svg.parentNode.clientWidth));
   const xOf = (ms) => (ms - from) / (to - from) * width;
-  const height = lanes.length * LANE_HEIGHT + 22;
+  const height = LANES_TOP + lanes.length * LANE_HEIGHT + 22;
   setAttributes(svg, { width, height, viewBox: `0 0 ${width} ${height}`,
     "aria-label": `History: ${lanes.map((l) => `${l.name}, ${plural(l.versions.length, "version")}`)
       .join("; ")}. The table of versions has all of it.` });
@@ -380,7 +381,7 @@ function timelineParts(lanes, view) {
     parts.push(drawing("text", { class: "tick", x: clamp(x, 32, width - 32), y: height - 5,
       "text-anchor": "middle" }, tickText(tick, to - from)));
   }
-  lanes.forEach((lane, i) => parts.push(...laneParts(lane, i * LANE_HEIGHT, view)));
+  lanes.forEach((lane, i) => parts.push(...laneParts(lane, LANES_TOP + i * LANE_HEIGHT, view)));
   parts.push(...markerParts(xOf(asOfMs ?? nowMs), asOfMs === null ? "now" : "as of", view));
   return parts;
 }

@@ -32,7 +32,7 @@ function nameOf(instance) {
 function problemsOf(instance) {
   if (instance.answer !== null) return instance.answer.problems ?? [];
   return [{ status: "fail", subject: "instance", since: null,
-    text: `${nameOf(instance)} does not answer: ${instance.error}` }];
+    text: `${nameOf(instance)}: ${instance.error}` }];
 }
 
 // The same problem of several instances is told once. `of` names the instances, where not all have

@@ -22,7 +22,8 @@ function showProblems(problems, nowMs) {
       setText(text, problem.text);
       const ms = timeOf(problem.since);
       const age = ms === null ? "" : `${since(problem.since, nowMs)}, ${agoOf(ms, nowMs)}`;
-      setText(note, [age, problem.of && `on ${problem.of}`].filter(Boolean).join(", "));
+      const check = problem.subject?.includes(".") ? problem.subject : "";
+      setText(note, [check, age, problem.of && `on ${problem.of}`].filter(Boolean).join(", "));
     });
   showInTab(problems);
 }
