@@ -74,6 +74,7 @@ static void receive(void *context, const struct web_request *q, struct web_reply
 }
 
 static void scene_begin(struct scene *s, bool has_receiver) {
+    static char app_id[] = "bank";
     struct buf url = {0};
     struct err e = {0};
     memset(s, 0, sizeof *s);
@@ -82,7 +83,7 @@ static void scene_begin(struct scene *s, bool has_receiver) {
     (void)pthread_mutex_init(&s->lock, NULL);
     s->server = web_server_start(receive, s);
     buf_printf(&url, "%s/hook?key=s3cret", has_receiver ? web_server_url(s->server) : WEB_NOBODY);
-    s->config = (struct config){.app_id = (char[]){"bank"}, .alert_webhook_url = url.p};
+    s->config = (struct config){.app_id = app_id, .alert_webhook_url = url.p};
     (void)buf_cstr(&url);
     s->metrics = metrics_new(&s->config);
     const struct alerts_options o = {.config = &s->config,
