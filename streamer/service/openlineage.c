@@ -21,6 +21,9 @@
 
 struct openlineage {
     struct openlineage_options o;
+    /* A shallow copy, but for its bootstrap: the run keeps the names that it began with, whatever a
+     * reload brings. */
+    struct config config;
     struct buf url;
     char run_id[LINEAGE_RUN_ID_SIZE];
     pthread_t thread;
@@ -45,7 +48,7 @@ static bool post(struct openlineage *l, const char *api_key, const char *body, b
         .setting = "openlineage.url",
         .url = buf_cstr(&l->url),
         .token = api_key,
-        .authorities = l->o.config->openlineage_ca,
+        .authorities = l->config.openlineage_ca,
         .body = body,
         .total_ms = is_last_event ? END_ATTEMPT_MS : ATTEMPT_MS,
         .is_cancelled = is_last_event ? NULL : &l->is_ending,
@@ -95,7 +98,7 @@ static bool send_event(struct openlineage *l, enum lineage_event_type type, cons
     struct buf body = {0};
     const struct lineage_event event = {type, l->run_id, clock_ms(l->o.clock, CLOCK_REALTIME),
                                         error};
-    lineage_put_event(l->o.config, &event, &body);
+    lineage_put_event(&l->config, &event, &body);
     bool ok = deliver(l, buf_cstr(&body), type == LINEAGE_COMPLETE || type == LINEAGE_FAIL);
     buf_release(&body);
     return ok;
@@ -139,7 +142,7 @@ static void init_lock(struct openlineage *l) {
 }
 
 static void init_url(struct openlineage *l) {
-    buf_put_str(&l->url, l->o.config->openlineage_url);
+    buf_put_str(&l->url, l->config.openlineage_url);
     while (l->url.n > 0 && l->url.p[l->url.n - 1] == '/')
         l->url.n--;
     buf_put_str(&l->url, PATH);
@@ -150,6 +153,7 @@ static void destroy(struct openlineage *l) {
     (void)pthread_cond_destroy(&l->wake);
     buf_release(&l->url);
     free(l->api_key);
+    free(l->config.bootstrap);
     free(l);
 }
 
@@ -171,6 +175,8 @@ struct openlineage *openlineage_start(const struct openlineage_options *o, struc
     struct openlineage *l = mem_calloc(1, sizeof *l);
     l->o = *o;
     l->api_key = mem_strdup(o->config->openlineage_api_key);
+    l->config = *o->config;
+    l->config.bootstrap = mem_strdup(o->config->bootstrap);
     init_lock(l);
     init_url(l);
     if (make_run_id(l, e) && start_thread(l, e))

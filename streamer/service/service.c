@@ -415,19 +415,28 @@ static void forget_refusals(struct service *s) {
     s->config.logins = login_guard_new();
 }
 
+/* Takes `fresh` over. HTTP's thread reads some of these settings for /v1/status and /v1/lineage,
+ * where the workers are locked. */
+static void renew_logins(struct service *s, const struct config *fresh) {
+    struct config before = s->reloaded;
+    workers_lock_alone(&s->workers);
+    take_logins(&s->config, fresh);
+    s->reloaded = *fresh;
+    workers_unlock(&s->workers);
+    config_release(&before);
+}
+
 static void renew_workers(struct service *s, const struct config *fresh,
                           struct registry *registry) {
     peers_pause(s->http.peers);
     observer_pause(s->observer);
     bool ok = workers_stop(&s->workers, &s->reload_failure);
     forget_refusals(s);
-    take_logins(&s->config, fresh);
+    renew_logins(s, fresh);
     if (registry != NULL)
         schema_cache_renew(s->schemas, registry);
     alerts_renew(s->alerts, fresh->alert_webhook_url);
     openlineage_renew(s->lineage, fresh->openlineage_api_key);
-    config_release(&s->reloaded);
-    s->reloaded = *fresh;
     ok = ok && workers_begin(&s->workers, &s->reload_failure) &&
          peers_resume(s->http.peers, &s->reload_failure) &&
          observer_resume(s->observer, &s->reload_failure);

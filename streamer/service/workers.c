@@ -78,6 +78,10 @@ void workers_lock(struct workers *w) {
     (void)pthread_rwlock_rdlock(&w->lock);
 }
 
+void workers_lock_alone(struct workers *w) {
+    (void)pthread_rwlock_wrlock(&w->lock);
+}
+
 void workers_unlock(struct workers *w) {
     (void)pthread_rwlock_unlock(&w->lock);
 }

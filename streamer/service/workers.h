@@ -39,6 +39,9 @@ void workers_release(struct workers *w); /* after workers_stop */
  * needs no lock; every other thread holds it while it calls what follows. */
 void workers_lock(struct workers *w);
 void workers_unlock(struct workers *w);
+/* For the thread that begins and stops the workers: no other thread is between these two calls, so
+ * what such threads read may be changed. It ends with workers_unlock, too. */
+void workers_lock_alone(struct workers *w);
 
 /* The worker that is furthest from running: if it runs, all do. NULL: there are none. */
 struct worker *workers_slowest(const struct workers *w);

@@ -1,4 +1,5 @@
 #include "streamer/base/json.h"
+#include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/service/lineage_event.h"
 #include "streamer/service/openlineage.h"
@@ -76,6 +77,7 @@ static void receive(void *context, const struct web_request *q, struct web_reply
     assert_string_equal(q->target, "/base/api/v1/lineage");
     bool is_old = strstr(q->head, "Authorization: Bearer s3cret\r") != NULL;
     assert_true(is_old || strstr(q->head, "Authorization: Bearer fresh\r") != NULL);
+    assert_non_null(strstr(q->body, "\"job\":{\"namespace\":\"kafka://first:9092\""));
     const char *type = json_member(json_parse(&j, slice_str(q->body)), "eventType")->valuestring;
     (void)pthread_mutex_lock(&s->lock);
     reply->status = s->refusals > 0 ? 503 : 201;
@@ -92,8 +94,9 @@ static void scene_begin(struct scene *s, int refusals) {
     struct buf url = {0};
     struct err e = {0};
     buf_printf(&url, "openlineage.url=%s/base/", web_server_url(s->server));
-    const char *sets[] = {buf_cstr(&url), "openlineage.api.key=s3cret"};
-    if (!config_load(&s->config, NULL, sets, 2, &e))
+    const char *sets[] = {buf_cstr(&url), "openlineage.api.key=s3cret",
+                          "kafka.bootstrap.servers=first"};
+    if (!config_load(&s->config, NULL, sets, ARRAY_LEN(sets), &e))
         fail_msg("%s", e.text);
     buf_release(&url);
 }
@@ -192,6 +195,19 @@ static void test_openlineage__a_start_that_was_lost_is_made_up_for(void **state)
     scene_end(&s);
 }
 
+/* A reload replaces the brokers' names while the thread runs. The names of the run stay. */
+static void test_openlineage__a_reload_changes_no_name(void **state) {
+    (void)state;
+    struct scene s;
+    scene_begin(&s, 0);
+    struct openlineage *l = start(&s, 10);
+    free(s.config.bootstrap);
+    s.config.bootstrap = strdup("second");
+    wait_heard(&s, "START RUNNING RUNNING ");
+    openlineage_end(l, NULL);
+    scene_end(&s);
+}
+
 static void test_openlineage__nobody_listens(void **state) {
     (void)state;
     struct scene s;
@@ -211,6 +227,7 @@ int main(void) {
         cmocka_unit_test(test_openlineage__a_new_key_is_used_from_the_next_attempt_on),
         cmocka_unit_test(test_openlineage__retries),
         cmocka_unit_test(test_openlineage__a_start_that_was_lost_is_made_up_for),
+        cmocka_unit_test(test_openlineage__a_reload_changes_no_name),
         cmocka_unit_test(test_openlineage__nobody_listens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
