@@ -1,9 +1,11 @@
 /* demo: starts the embedded broker and the processor, feeds the sample CSV files, prints the
- * results, and serves until it is stopped. */
+ * results, and serves until it is stopped. Meanwhile account events keep coming (demo_events.h),
+ * but no customers, so that one check fails on purpose. */
 #include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/version.h"
 #include "streamer/commands/commands.h"
+#include "streamer/commands/demo_events.h"
 #include "streamer/commands/feed.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/model/entity.h"
@@ -17,9 +19,17 @@
 #include <unistd.h>
 
 #define PROFILES_SHOWN 12
+#define EVENT_EVERY_MS 1000
+/* A feed without events warns and fails within seconds. */
+#define FRESHNESS_WARN_MS 10000
+#define FRESHNESS_ERROR_MS 20000
+/* A third of the sample rows is bad. That is no reason for a check to fail. */
+#define QUARANTINE_MILLI 500
 /* They are in tests/data. The page that is printed has an example with them. */
 #define SAMPLE_ACCOUNT "A-2001"
 #define SAMPLE_CUSTOMER "1001"
+#define UNKNOWN_CUSTOMER "1999"
+#define SAMPLE_ORPHAN "A-2017" /* waits for it */
 
 /* --- the sample files --- */
 
@@ -252,10 +262,9 @@ static void print_next_steps(const struct config *c, const struct service *s) {
     (void)printf("\nKafka (embedded, in memory, gone when this stops): %s\n", bootstrap);
     if (http != NULL)
         (void)printf("Metrics  http://%s/metrics\n"
-                     "Ready    http://%s/readyz\n"
                      "Account  http://%s/v1/account_summary/" SAMPLE_ACCOUNT
                      "   history  http://%s/v1/accounts/" SAMPLE_ACCOUNT "/history\n",
-                     http, http, http, http);
+                     http, http, http);
     (void)printf("\nSend an event of your own and see the summary change (apt-get install kcat):\n"
                  "  echo "
                  "'{\"account_id\":\"" SAMPLE_ACCOUNT "\",\"customer_id\":" SAMPLE_CUSTOMER
@@ -265,7 +274,26 @@ static void print_next_steps(const struct config *c, const struct service *s) {
                  bootstrap, c->topics[TOPIC_ACCOUNTS], bootstrap, c->topics[TOPIC_ACCOUNT_SUMMARY]);
     if (http != NULL)
         (void)printf("  curl http://%s/v1/account_summary/" SAMPLE_ACCOUNT "\n", http);
-    (void)printf("\n");
+}
+
+/* What is worth looking at in a browser. */
+static void print_page(const struct config *c, const struct service *s) {
+    const char *http = service_http_address(s);
+    if (http == NULL)
+        return;
+    (void)printf(
+        "\nOne check fails on purpose: source.freshness.customers. No customer event comes any\n"
+        "more, and here a feed may be silent for %lld s (freshness.error, else 48 h). Account\n"
+        "events go on, one a second. Some are late, some are wrong. On the page see\n"
+        "  - what is wrong, and since when; the quarantine with its reasons\n"
+        "  - the orphans, accounts whose customer is not known: look up " SAMPLE_ORPHAN "\n"
+        "  - late events that become history: look up " DEMO_LATE_ACCOUNT "\n"
+        "A customer event makes the check pass for a while, and " SAMPLE_ORPHAN " joins:\n"
+        "  echo '{\"customer_id\":" UNKNOWN_CUSTOMER
+        ",\"name\":\"Ada Lovelace\",\"has_loan\":\"no\"}' | kcat -P -b %s -t %s\n"
+        "\nOperator's page  http://%s/\n",
+        (long long)c->freshness_error_ms / 1000, service_bootstrap(s), c->topics[TOPIC_CUSTOMERS],
+        http);
 }
 
 static bool print_results(const struct config *c, struct service *s, struct err *e) {
@@ -300,6 +328,16 @@ static bool wait_until_processed(struct service *s, int64_t customers, int64_t a
     return true;
 }
 
+/* Publishes events until it is time to stop. */
+static bool serve(const struct config *c, struct service *s, struct err *e) {
+    struct demo_events *events = demo_events_new(c, service_bootstrap(s), e);
+    bool ok = events != NULL;
+    while (ok && !service_wait_ms(s, EVENT_EVERY_MS))
+        ok = demo_events_send(events, e);
+    demo_events_free(events);
+    return ok;
+}
+
 static int show(const struct config *c, struct service *s, bool once, struct err *e) {
     int64_t customers = 0, accounts = 0;
     int code = feed_sample(c, s, ENTITY_CUSTOMER, "customers.csv", &customers, e);
@@ -317,21 +355,35 @@ static int show(const struct config *c, struct service *s, bool once, struct err
     if (once)
         return EXIT_DONE;
     print_next_steps(c, s);
+    print_page(c, s);
     (void)printf("Serving until Ctrl-C.\n");
     (void)fflush(stdout);
-    (void)service_wait(s);
-    return EXIT_DONE;
+    return serve(c, s, e) ? EXIT_DONE : command_fail(e);
+}
+
+/* Settings of the demo, unless the user has others: without the log's lines between the results,
+ * and so that exactly one check fails. */
+static void prepare(struct config *c, bool once) {
+    if (c->log_level == LOG_INFO)
+        c->log_level = LOG_WARN;
+    if (config_is_default(c, "quality.quarantine.warn") &&
+        config_is_default(c, "quality.quarantine.error"))
+        c->quality_quarantine_warn_milli = c->quality_quarantine_error_milli = QUARANTINE_MILLI;
+    if (!once && config_is_default(c, "freshness.warn") &&
+        config_is_default(c, "freshness.error")) {
+        c->freshness_warn_ms = FRESHNESS_WARN_MS;
+        c->freshness_error_ms = FRESHNESS_ERROR_MS;
+    }
 }
 
 int command_demo(const struct config *c, bool once) {
     struct err e = {0};
-    struct config quiet = *c; /* without the log's lines between the results */
-    if (quiet.log_level == LOG_INFO)
-        quiet.log_level = LOG_WARN;
+    struct config own = *c;
+    prepare(&own, once);
     signals_block(false);
-    struct service *s = service_start(&quiet, true, &e);
+    struct service *s = service_start(&own, true, &e);
     if (s == NULL)
         return signals_stop_is_pending() ? EXIT_DONE : command_fail(&e);
-    int code = show(c, s, once, &e);
+    int code = show(&own, s, once, &e);
     return service_stop(s, &e) || code != EXIT_DONE ? code : command_fail(&e);
 }

@@ -595,6 +595,10 @@ static const struct setting *setting_of(const struct config *c, const char *key)
     return &c->settings[o - options];
 }
 
+bool config_is_default(const struct config *c, const char *key) {
+    return strcmp(setting_of(c, key)->origin, "default") == 0;
+}
+
 /* Kafka treats '.' and '_' in topic names as the same, as its metrics cannot tell them apart. */
 static bool topics_collide(const char *a, const char *b) {
     for (; *a != '\0' && *b != '\0'; a++, b++)
@@ -607,7 +611,7 @@ static bool topics_collide(const char *a, const char *b) {
  * topics never clash. */
 static bool topics_clash(const struct config *c, enum topic a, enum topic b, struct err *e) {
     const struct option *option = topic_option(c, a);
-    if (option == NULL || strcmp(setting_of(c, option->key)->origin, "default") == 0)
+    if (option == NULL || config_is_default(c, option->key))
         return topics_clash(c, b, a, e);
     const struct option *rival = topic_option(c, b);
     return err_set(e, ERR_CONFIG, "%s: %s: \"%s\" is taken by %s (\"%s\"), use another name",
@@ -661,7 +665,7 @@ static bool check_rates(const struct config *c, struct err *e) {
     if (highest + r->loan_bonus_milli <= 1000)
         return true;
     const char *key = "rates.loan.bonus";
-    if (strcmp(setting_of(c, key)->origin, "default") == 0)
+    if (config_is_default(c, key))
         key = "rates.tiers";
     return err_set(
         e, ERR_CONFIG,

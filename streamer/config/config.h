@@ -150,6 +150,9 @@ void config_release(struct config *c);
  * from app.id. */
 const char *config_topic_key(const struct config *c, enum topic t);
 
+/* Whether nobody has set the option, which must exist. */
+bool config_is_default(const struct config *c, const char *key);
+
 /* The options for --help, and as the table of docker/README.md; a test compares the two. */
 void config_print_help(void);
 void config_print_markdown(void);

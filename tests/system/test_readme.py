@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import confluent_kafka
 import pytest
 from kafka import ROOT
 from model import Model
+from process import wait_until
 from registry import Registry
 from results import RESULTS, Row, check_results, read_topic
-from streamer import INPUTS, EmbeddedStreamer, environment, run_once
+from streamer import INPUTS, EmbeddedStreamer, environment, run_once, total
 
 DOCUMENTS = {
     path: path.read_text()
@@ -351,3 +353,37 @@ def test_readme__demo_shows_the_sample_data() -> None:
     assert dict(re.findall(r"^  (\w+) +(\d+)  ", page, re.MULTILINE)) == {
         code: str(n) for code, n in told.items()
     }
+
+
+class Demo(EmbeddedStreamer):
+    def _arguments(self) -> list[str]:
+        return ["demo", "-c", str(self.properties)]
+
+
+def test_readme__demo_serves_a_page_worth_looking_at(tmp_path: Path) -> None:
+    """Events keep coming, there are orphans and a quarantine, and one check fails on purpose."""
+    demo = Demo(tmp_path, {"freshness.warn": "3s", "freshness.error": "4s"})
+    fed = {name: len((DATA / f"{name}.csv").read_text().splitlines()) - 1 for name in INPUTS}
+    with demo:
+        wait_until("serving", lambda: "Serving" in demo.stderr.read_text(), demo.stderr)
+        told = demo.stderr.read_text()
+        assert f"Operator's page  http://{demo.settings['http.listen']}/\nServing" in told
+        assert "source.freshness.customers" in told and "silent for 4 s" in told
+        assert "<title>" in demo.get_text("/")[1]
+        wait_until("moving on", lambda: moved(demo, fed["accounts"] + 5), demo.stderr)
+        status = demo.get("/v1/status")[1]
+        assert [p["subject"] for p in status["problems"]] == ["source.freshness.customers"]
+        assert status["problems"][0]["status"] == "fail"
+        assert status["state"]["orphan_accounts"] == 3
+        assert counts_of(status)["quarantine"] > 32  # those of the files, and one of each round
+        assert total(demo.metrics(), "streamer_records_late_total", entity="accounts") > 2
+        demo.stop()
+
+
+def counts_of(status: Any) -> dict[str, int]:
+    return {node["id"]: node["records"] for node in status["nodes"]}
+
+
+def moved(demo: Demo, accounts: int) -> bool:
+    status = demo.get("/v1/status")[1]
+    return counts_of(status)["accounts"] >= accounts and bool(status["problems"])
