@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define FLUSH_MS 1000
-/* After so many rounds the same values come again, so that no history grows for ever. */
+/* After so many rounds the same balances come again, and the same late events. */
 #define ROUNDS 24
 
 struct demo_events {

@@ -86,9 +86,9 @@ class Page:
         """Lets the page's clock jump ahead, so that what it plans happens now."""
         self.tab.clock.fast_forward(int(seconds * 1000))
 
-    def row(self, card: str) -> dict[str, str]:
+    def row(self, card: str, exact: bool = True) -> dict[str, str]:
         """The names and values of one card of a lookup."""
-        section = self.tab.get_by_role("region", name=card, exact=True)
+        section = self.tab.get_by_role("region", name=card, exact=exact)
         return dict(
             zip(
                 section.locator("dt").all_text_contents(),
@@ -130,6 +130,11 @@ class Page:
                 arg=[node, count],
             ),
         )
+
+    def wait_drawn(self, chart: str) -> None:
+        """Until a chart of the last hour has a line."""
+        line = self.tab.locator("figure").filter(has_text=chart).locator("path.line[d*='L']")
+        self._wait(f"a line of {chart}", lambda: line.first.wait_for(state="attached"))
 
     def settle(self) -> None:
         """Until the state is shown, or why there is none, and what was looked up, too."""

@@ -1,6 +1,6 @@
-"""Takes pictures of the page of a running processor: `pictures.py` those of README.md, in
-screenshots/; `pictures.py FOLDER` one of each scene, width and theme, to look at. They look best
-with the fonts of the package fonts-noto-core."""
+"""`./dev pictures` takes pictures of the page of a running processor: those of README.md, in
+screenshots/; with FOLDER, one of each scene, width and theme, to look at. They look best with the
+fonts of the package fonts-noto-core."""
 
 import sys
 import tempfile

@@ -109,7 +109,7 @@ def test_page__as_of_changes_every_row(page: Page) -> None:
     page.wait_for("21525.51")
     assert page.row("Account now")["balance_amount"] == "21000.50"
     assert page.row("Summary")["interest_rate_pct"] == "0.025"
-    assert page.row("Why")["account record"].startswith("page-accounts/")
+    assert page.row("Why")["account record"].startswith("accounts/")
     page.set_as_of("2025-02-15T12:00:00")
     page.wait_for("Account at 2025-02-15 12:00")
     assert page.row("Account at 2025-02-15 12:00")["balance_amount"] == "19999.99"
@@ -124,6 +124,9 @@ def test_page__as_of_changes_every_row(page: Page) -> None:
     page.tab.get_by_role("button", name="Now").click()
     page.wait_for("Customer now")
     assert page.row("Profile")["total_balance_amount"] == "21250.50"
+    page.tab.locator(".timeline svg").click(position={"x": 30, "y": 30})
+    page.wait_for("Customer at 2025-0")
+    assert page.row("Customer at 2025-0", exact=False)["has_loan_flag"] == "false"
 
 
 def test_page__an_orphan_joins_and_its_check_comes_and_goes(page: Page, world: World) -> None:
@@ -170,6 +173,7 @@ def test_page__a_failing_check_comes_and_goes(browser: Browser, world: World) ->
         world.publish("customers", customer(77, "Much", "2026-01-01"))
         world.publish("accounts", *accepted(60))
         page.wait_for("Nothing is wrong")
+        page.wait_drawn("Records")
         assert page.faults == []
 
 

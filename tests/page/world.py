@@ -24,14 +24,13 @@ class World:
     ) -> None:
         self.broker = broker
         self._directory = directory
-        self._topics = {name: f"page-{name}" for name in ("customers", "accounts")}
-        for name in self._topics.values():
+        for name in ("customers", "accounts"):
             broker.topic_create(name, 4, {"retention.ms": "-1"})
         self._producer = Producer({"bootstrap.servers": broker.bootstrap, **CLIENT})
         token = directory / "token"
         token.write_text(TOKEN)
         self._settings = {
-            "app.id": "page",
+            "app.id": "streamer",
             "kafka.bootstrap.servers": broker.bootstrap,
             "kafka.session.timeout.ms": "6000",  # an instance that is killed leaves after that
             "http.token.file": str(token),
@@ -40,7 +39,6 @@ class World:
             "quality.orphans.warn": "1s",
             "quality.quarantine.warn": "0.4",
             "quality.quarantine.error": "0.5",
-            **{f"topic.{name}": topic for name, topic in self._topics.items()},
             **(settings or {}),
         }
         self.first = self.instance("first")
@@ -55,7 +53,7 @@ class World:
         """Records of `customers` or `accounts`, in order and keyed by their first field."""
         for row in rows:
             key = str(next(iter(row.values())))
-            self._producer.produce(self._topics[topic], json.dumps(row).encode(), key)
+            self._producer.produce(topic, json.dumps(row).encode(), key)
         assert self._producer.flush(60) == 0
 
     @contextmanager

@@ -6,8 +6,8 @@ const CHARTS = [
     ["emitted_per_second", "emitted"]] },
   { title: "Quarantine", format: rate, lines: [["quarantined_per_second", "rejected"]] },
   { title: "Transactions", format: rate, lines: [["commits_per_second", "committed"]] },
-  { title: "Latency", format: seconds, lines: [["latency_p50_seconds", "p50"],
-    ["latency_p99_seconds", "p99"]] },
+  { title: "Latency", format: seconds, lines: [["latency_p50_seconds", "half within"],
+    ["latency_p99_seconds", "99 % within"]] },
   { title: "Lag", format: (n) => scaled(n), lines: [["lag_records", "records behind"]] },
 ];
 const CHART_HEIGHT = 56;
