@@ -3,6 +3,8 @@
 #ifndef STREAMER_MODEL_CHECK_H
 #define STREAMER_MODEL_CHECK_H
 
+#include "streamer/base/buf.h"
+
 #include <stdint.h>
 
 enum check_layer {
@@ -35,5 +37,9 @@ struct check_state {
 const char *check_layer_name(enum check_layer layer);          /* "source" */
 const char *check_severity_name(enum check_severity severity); /* "error", "warn" */
 const char *check_status_name(enum check_status status);       /* "pass", "warn", "fail" */
+
+/* Appends {"total":N,"passed":N,"warned":N,"failed":N,"pass_rate":X} for so many checks of each
+ * status. X is passed / total, with four decimals, half away from zero; null if there are none. */
+void check_put_summary(struct buf *out, const int64_t counts[CHECK_STATUS_COUNT]);
 
 #endif

@@ -128,19 +128,13 @@ static void put_failures(const struct report *r) {
 /* --- the whole --- */
 
 static void put_summary(const struct report *r) {
-    int64_t total = 0, by_status[CHECK_STATUS_COUNT] = {0};
+    int64_t counts[CHECK_STATUS_COUNT] = {0};
     for (int i = 0; i < CHECK_COUNT; i++) {
         const struct standing *v = &r->board->standings[i];
-        total += v->exists;
-        by_status[v->status] += v->exists;
+        counts[v->status] += v->exists;
     }
-    buf_printf(r->out,
-               ",\"summary\":{\"total\":%lld,\"passed\":%lld,\"warned\":%lld,\"failed\":%lld,"
-               "\"pass_rate\":",
-               (long long)total, (long long)by_status[CHECK_PASS], (long long)by_status[CHECK_WARN],
-               (long long)by_status[CHECK_FAIL]);
-    decimal_put(r->out, decimal_divide((int128)by_status[CHECK_PASS] * 10000, total), 4);
-    buf_put_byte(r->out, '}');
+    buf_put_str(r->out, ",\"summary\":");
+    check_put_summary(r->out, counts);
 }
 
 void report_put(struct board *b, const struct report_head *head, struct buf *out) {

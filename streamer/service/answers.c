@@ -147,7 +147,7 @@ static void answer_route(struct answers *a, const struct route *route,
     bool is_open = atomic_load(&a->is_open);
     reply->content_type = route->content_type;
     if (!is_open && !is_answered_early(route->answer)) {
-        http_reply_error(reply, 503, "starting, see /readyz");
+        http_reply_later(reply, "starting, see /readyz");
         return;
     }
     switch (route->answer) {

@@ -300,19 +300,10 @@ static void put_quarantine(const struct view *v, struct buf *out) {
 /* --- quality and state --- */
 
 static void put_summary(const struct view *v, struct buf *out) {
-    int64_t counts[CHECK_STATUS_COUNT] = {0}, total = (int64_t)v->check_count;
+    int64_t counts[CHECK_STATUS_COUNT] = {0};
     for (size_t i = 0; i < v->check_count; i++)
         counts[v->checks[i].status]++;
-    buf_put_byte(out, '{');
-    json_put_int(out, "total", total);
-    json_put_int(out, "passed", counts[CHECK_PASS]);
-    json_put_int(out, "warned", counts[CHECK_WARN]);
-    json_put_int(out, "failed", counts[CHECK_FAIL]);
-    if (total > 0)
-        json_put_decimal(out, "pass_rate", counts[CHECK_PASS] * 10000 / total, 4);
-    else
-        json_put_text(out, "pass_rate", NULL);
-    buf_put_byte(out, '}');
+    check_put_summary(out, counts);
 }
 
 static void put_check(const struct check_state *check, struct buf *out) {

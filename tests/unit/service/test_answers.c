@@ -213,6 +213,7 @@ static void test_answers__only_health_while_starting(void **state) {
         assert_int_equal(reply.status, cases[i].status);
         assert_string_equal(buf_cstr(&reply.body), cases[i].body);
         assert_string_equal(reply.content_type, "application/json");
+        assert_int_equal(reply.is_for_now, strstr(cases[i].body, "see /readyz") != NULL);
         buf_release(&reply.body);
     }
     workers_release(&workers);
@@ -394,7 +395,7 @@ static void test_answers__status_of_a_restore(void **state) {
         "\"offset\":11,\"code\":\"invalid_balance\","
         "\"reason\":\"Invalid balance: negative value (***)\",\"id\":\"A-1\"}]}",
         ",\"quality\":{\"summary\":{\"total\":3,\"passed\":2,\"warned\":0,\"failed\":1,"
-        "\"pass_rate\":0.6666},\"failures\":[{\"id\":\"marts.interest\",\"layer\":\"marts\","
+        "\"pass_rate\":0.6667},\"failures\":[{\"id\":\"marts.interest\",\"layer\":\"marts\","
         "\"severity\":\"error\",\"status\":\"fail\","};
     struct restoring r;
     (void)state;
