@@ -19,7 +19,8 @@ static struct reject *next_place(struct rejects *r) {
 
 static void set_text(char *to, size_t size, struct slice text) {
     struct slice cut = utf8_is_valid(text) ? utf8_cut(text, size - 1) : slice_str("?");
-    memcpy(to, cut.p, cut.n);
+    if (cut.n > 0) /* of an id that could not be read there is not even a pointer */
+        memcpy(to, cut.p, cut.n);
     to[cut.n] = '\0';
 }
 
