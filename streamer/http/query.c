@@ -83,11 +83,8 @@ static void answer_current(struct query *q) {
         put_version(q, &line->current);
 }
 
-static void answer_as_of(struct query *q, const char *text) {
-    int64_t as_of;
-    if (!timestamp_parse(slice_str(text), &as_of))
-        http_reply_error(q->reply, 400, "as_of: give " TIMESTAMP_FORMS);
-    else if (put_versions(q, as_of) == 0)
+static void answer_as_of(struct query *q, int64_t as_of) {
+    if (put_versions(q, as_of) == 0)
         not_found(q, "no version at that time");
 }
 
@@ -171,7 +168,7 @@ bool query_read_id(const char *path, int segment, enum entity entity, struct buf
 }
 
 static void answer_row(struct query *q, const struct http_request *request) {
-    const char *as_of = http_parameter(request, "as_of");
+    int64_t as_of = route_time(request, "as_of");
     if (q->route->answer == ROUTE_WHY)
         answer_why(q);
     else if (q->route->answer == ROUTE_MART)
@@ -182,7 +179,7 @@ static void answer_row(struct query *q, const struct http_request *request) {
         answer_accounts(q, request);
     else if (q->route->answer == ROUTE_HISTORY)
         answer_history(q);
-    else if (as_of != NULL)
+    else if (as_of != TIMESTAMP_NONE)
         answer_as_of(q, as_of);
     else
         answer_current(q);

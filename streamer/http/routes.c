@@ -2,6 +2,7 @@
 
 #include "streamer/base/mem.h"
 #include "streamer/base/nearest.h"
+#include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
 
 #include <stdlib.h>
@@ -219,7 +220,7 @@ static void refuse_unknown(const struct route *route, const char *name, struct h
 
 static void refuse_value(const char *name, const char *why, struct http_reply *reply) {
     struct buf text = {0};
-    buf_printf(&text, "%s %s", name, why);
+    buf_printf(&text, "%s%s", name, why);
     http_reply_error(reply, 400, buf_cstr(&text));
     buf_release(&text);
 }
@@ -248,11 +249,14 @@ bool route_check_parameters(const struct route *route, const struct http_request
         if (p == NULL)
             refuse_unknown(route, name, reply);
         else if (http_parameter(request, name) != value)
-            refuse_value(name, "is given twice", reply);
+            refuse_value(name, " is given twice", reply);
         else if (p->type == PARAMETER_BOOLEAN && !is_boolean(value))
-            refuse_value(name, "must be true or false", reply);
+            refuse_value(name, " must be true or false", reply);
         else if (p->type == PARAMETER_LIMIT && !is_limit(value))
-            refuse_value(name, "must be a whole number from 1 to " TEXT_OF(ROUTE_LIMIT_MAX), reply);
+            refuse_value(name, " must be a whole number from 1 to " TEXT_OF(ROUTE_LIMIT_MAX),
+                         reply);
+        else if (p->type == PARAMETER_TIME && !timestamp_parse(slice_str(value), &(int64_t){0}))
+            refuse_value(name, ": give " TIMESTAMP_FORMS, reply);
     }
     return reply->status == 0;
 }
@@ -265,6 +269,14 @@ int route_limit(const struct http_request *request) {
 bool route_was_sent_on(const struct http_request *request) {
     const char *forwarded = http_parameter(request, ROUTE_FORWARDED);
     return forwarded != NULL && strcmp(forwarded, ROUTE_FORWARDED_BY_PAGE) != 0;
+}
+
+int64_t route_time(const struct http_request *request, const char *name) {
+    int64_t ms = TIMESTAMP_NONE;
+    const char *value = http_parameter(request, name);
+    if (value != NULL)
+        (void)timestamp_parse(slice_str(value), &ms);
+    return ms;
 }
 
 bool route_flag(const struct http_request *request, const char *name) {

@@ -83,8 +83,9 @@ const struct route *routes_all(size_t *count);
 const struct route *route_find(const char *path);
 
 /* False with `reply` (400) if the request has a parameter that the route does not take, or has one
- * twice, or a boolean one is neither true nor false, or a limit is out of range. Otherwise a
- * misspelled name or value would get the answer to another question. */
+ * twice, or a boolean one is neither true nor false, a limit is out of range, or a time is none.
+ * Otherwise a misspelled name or value would get the answer to another question. It is decided
+ * here, before the request is sent on to another instance. */
 bool route_check_parameters(const struct route *route, const struct http_request *request,
                             struct http_reply *reply);
 
@@ -92,7 +93,9 @@ bool route_check_parameters(const struct route *route, const struct http_request
 bool route_was_sent_on(const struct http_request *request);
 /* Whether a boolean parameter is there and true. */
 bool route_flag(const struct http_request *request, const char *name);
-/* ROUTE_LIMIT of a request that route_check_parameters has accepted. */
+/* Of a request that route_check_parameters has accepted: ROUTE_LIMIT, and a time in milliseconds
+ * since 1970 (TIMESTAMP_NONE: the parameter is not there). */
 int route_limit(const struct http_request *request);
+int64_t route_time(const struct http_request *request, const char *name);
 
 #endif

@@ -12,10 +12,7 @@ bool as_of_question_read(struct as_of_question *q, struct answers *a, const stru
     *q = (struct as_of_question){.answers = a, .route = route};
     if (!query_read_id(request->path, 2, route->entity, &q->id, reply))
         return false;
-    if (!timestamp_parse(slice_str(http_parameter(request, AS_OF_PARAMETER)), &q->at)) {
-        http_reply_error(reply, 400, AS_OF_PARAMETER ": give " TIMESTAMP_FORMS);
-        return false;
-    }
+    q->at = route_time(request, AS_OF_PARAMETER);
     q->partition = murmur2_partition(buf_slice(&q->id), a->partitions);
     return route->entity == ENTITY_ACCOUNT ||
            task_parse_customer_id(buf_slice(&q->id), &q->customer_id);

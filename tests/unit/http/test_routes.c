@@ -2,6 +2,7 @@
 
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/timestamp.h"
 #include "streamer/http/routes.h"
 
 #include <string.h>
@@ -100,7 +101,7 @@ static void test_routes__parameters(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct http_request request = {.path = cases[i].path};
-        static const char *const values[] = {"1", "2"};
+        static const char *const values[] = {"20260101", "20260102"};
         for (size_t *n = &request.parameter_count; cases[i].names[*n] != NULL; ++*n)
             request.parameters[*n] = (struct http_parameter){cases[i].names[*n], values[*n]};
         struct http_reply reply = {0}, expected = {0};
@@ -146,6 +147,39 @@ static void test_routes__flags(void **state) {
     }
 }
 
+static void test_routes__times(void **state) {
+    static const struct {
+        const char *value; /* NULL: there is none */
+        int64_t ms;        /* -1: refused */
+    } cases[] = {
+        {NULL, TIMESTAMP_NONE},
+        {"1970-01-02", 86400000},
+        {"1970-01-01T00:00:01+01:00", -3599000},
+        {"1795800000000", 1795800000000},
+        {"10000000000000", -1},
+        {"yesterday", -1},
+        {"2024-02-30", -1},
+        {"2024-02-15T25:00Z", -1},
+        {"1e99", -1},
+        {"2024-02-15\"", -1},
+        {"", -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_request request = {.path = "/v1/customers/1",
+                                       .parameters = {{"as_of", cases[i].value}},
+                                       .parameter_count = cases[i].value != NULL};
+        struct http_reply reply = {0};
+        bool accepted = route_check_parameters(route_find(request.path), &request, &reply);
+        assert_int_equal(accepted, cases[i].ms != -1);
+        if (accepted)
+            assert_int_equal(route_time(&request, "as_of"), cases[i].ms);
+        else
+            assert_non_null(strstr(buf_cstr(&reply.body), "as_of: give an ISO-8601 date"));
+        buf_release(&reply.body);
+    }
+}
+
 /* --- the table */
 
 static bool is_accepted(const struct route *route, const char *parameter, const char *value) {
@@ -159,7 +193,10 @@ static bool is_accepted(const struct route *route, const char *parameter, const 
 }
 
 static const char *value_for(enum route_parameter_type type) {
-    return type == PARAMETER_BOOLEAN ? "true" : type == PARAMETER_LIMIT ? "1" : "x";
+    return type == PARAMETER_BOOLEAN ? "true"
+           : type == PARAMETER_LIMIT ? "1"
+           : type == PARAMETER_TIME  ? "2026-01-01"
+                                     : "x";
 }
 
 static void test_routes__table_is_what_is_taken(void **state) {
@@ -201,6 +238,7 @@ int main(void) {
         cmocka_unit_test(test_routes__paths),
         cmocka_unit_test(test_routes__parameters),
         cmocka_unit_test(test_routes__flags),
+        cmocka_unit_test(test_routes__times),
         cmocka_unit_test(test_routes__table_is_what_is_taken),
         cmocka_unit_test(test_routes__table_describes_each_path),
     };
