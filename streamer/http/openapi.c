@@ -4,6 +4,7 @@
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/version.h"
+#include "streamer/http/openapi_answers.h"
 #include "streamer/http/routes.h"
 
 #include <string.h>
@@ -45,9 +46,13 @@ static void put_field(const struct row_field *f, struct buf *out) {
         buf_put_str(out, schemas[f->kind]);
 }
 
-/* A row as of a time does not say when it was calculated. */
+/* A row as of a time does not say when it was calculated, but with which rates. */
 static bool is_always_there(const struct row_field *f) {
     return strcmp(f->name, "calculated_at") != 0;
+}
+
+static void put_rates(struct buf *out) {
+    buf_put_str(out, ",\"rates\":{\"const\":\"current\",\"description\":\"Only as of a time.\"}");
 }
 
 static void put_row_schema(const struct row_type *type, struct buf *out) {
@@ -56,6 +61,8 @@ static void put_row_schema(const struct row_type *type, struct buf *out) {
     for (size_t i = 0; i < type->field_count; i++) {
         buf_put_str(out, i > 0 ? "," : "");
         put_field(&type->fields[i], out);
+        if (!is_always_there(&type->fields[i]))
+            put_rates(out);
     }
     buf_put_str(out, "},\"required\":[");
     for (size_t i = 0; i < type->field_count; i++) {
@@ -166,30 +173,39 @@ static void put_parameters(const struct route *route, struct buf *out) {
 
 /* --- answers */
 
-/* Answers that are no rows; those that are missing here are objects. A route with an answer of
- * status 503 that is no error has it here, too. */
-static const char *const schemas[] = {
-    [ROUTE_METRICS] = "{\"type\":\"string\"}",
-    [ROUTE_HEALTH] = REF("schemas", "health"),
-    [ROUTE_READINESS] = REF("schemas", "readiness"),
-    [ROUTE_LINEAGE] = "{\"anyOf\":[" REF("schemas", "lineage") "," REF("schemas", "instances") "]}",
-    [ROUTE_STATUS] = "{\"type\":\"object\"}",
-};
+/* In the document. NULL: the answer is no JSON, or any object. */
+static const char *schema_name(const struct route *route) {
+    static const char *const names[] = {
+        [ROUTE_HEALTH] = "health",   [ROUTE_READINESS] = "readiness",
+        [ROUTE_STATUS] = "status",   [ROUTE_FRESHNESS] = "freshness",
+        [ROUTE_QUALITY] = "quality", [ROUTE_LINEAGE] = "lineage",
+        [ROUTE_WHY] = "why",         [ROUTE_ACCOUNTS] = "customer_accounts",
+    };
+    const char *name = route->answer < ARRAY_LEN(names) ? names[route->answer] : NULL;
+    const struct row_type *type = row_type_of(route);
+    return name != NULL || type == NULL ? name : type->name;
+}
+
+/* Whether the answer can be that of all instances. */
+static bool takes_all(const struct route *route) {
+    const struct route_parameter *p = route->parameters;
+    while (p->name != NULL && strcmp(p->name, ROUTE_ALL) != 0)
+        p++;
+    return p->name != NULL;
+}
 
 static void put_answer_schema(const struct route *route, struct buf *out) {
-    const struct row_type *type = row_type_of(route);
-    const char *schema = route->answer < ARRAY_LEN(schemas) ? schemas[route->answer] : NULL;
+    const char *name = schema_name(route);
     bool is_json = strcmp(route->content_type, "application/json") == 0;
-    if (route->answer == ROUTE_HISTORY)
-        buf_printf(out, "{\"type\":\"array\",\"items\":" REF("schemas", "%s") "}", type->name);
-    else if (route->answer == ROUTE_ACCOUNTS)
-        buf_put_str(out, REF("schemas", "customer_accounts"));
-    else if (type != NULL)
-        buf_printf(out, REF("schemas", "%s"), type->name);
-    else if (schema != NULL)
-        buf_put_str(out, schema);
-    else
+    if (name == NULL)
         buf_put_str(out, is_json ? "{\"type\":\"object\"}" : "{\"type\":\"string\"}");
+    else if (route->answer == ROUTE_HISTORY)
+        buf_printf(out, "{\"type\":\"array\",\"items\":" REF("schemas", "%s") "}", name);
+    else if (takes_all(route))
+        buf_printf(out, "{\"anyOf\":[" REF("schemas", "%s") "," REF("schemas", "all_%s") "]}", name,
+                   name);
+    else
+        buf_printf(out, REF("schemas", "%s"), name);
 }
 
 static bool has_path_parameter(const struct route *route, const struct openapi_access *access) {
@@ -315,26 +331,32 @@ static void put_common_responses(struct buf *out) {
     buf_put_byte(out, '}');
 }
 
-/* Schemas of answers that are no rows. */
-static const char other_schemas[] =
-    "\"error\":{\"type\":\"object\",\"required\":[\"error\"],"
-    "\"properties\":{\"error\":{\"type\":\"string\"}}},"
-    "\"health\":{\"type\":\"object\",\"required\":[\"alive\"],\"properties\":{"
-    "\"alive\":{\"type\":\"boolean\"},\"reason\":{\"type\":\"string\"}}},"
-    "\"readiness\":{\"type\":\"object\",\"required\":[\"ready\",\"reason\",\"since\"],"
-    "\"properties\":{\"ready\":{\"type\":\"boolean\"},\"reason\":{\"type\":\"string\"},"
-    "\"since\":{\"type\":\"string\",\"format\":\"date-time\"}}},"
-    "\"customer_accounts\":{\"type\":\"object\","
-    "\"required\":[\"customer_id\",\"accounts\",\"next\"],\"properties\":{"
-    "\"customer_id\":{\"type\":\"integer\",\"format\":\"int64\"},"
-    "\"accounts\":{\"type\":\"array\","
-    "\"items\":{\"$ref\":\"#/components/schemas/customer_account\"}},"
-    "\"next\":{\"type\":[\"string\",\"null\"],"
-    "\"description\":\"The target of the next page; null: this is the last one.\"}}},"
-    "\"lineage\":{\"type\":\"object\","
-    "\"required\":[\"timestamp\",\"app\",\"layers\",\"edges\",\"datasets\"]},"
-    "\"instances\":{\"type\":\"object\",\"required\":[\"instances\"],"
-    "\"properties\":{\"instances\":{\"type\":\"array\"}}}";
+/* The answers of all instances, each of which is of that schema. */
+static void put_all_schema(const char *name, struct buf *out) {
+    buf_printf(out,
+               ",\"all_%s\":{\"type\":\"object\",\"required\":[\"instances\"],\"properties\":{"
+               "\"instances\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":["
+               "\"url\",\"self\",\"partitions\",\"reached\",\"error\",\"answer\"],"
+               "\"properties\":{\"url\":{\"type\":[\"string\",\"null\"]},"
+               "\"self\":{\"type\":\"boolean\"},\"reached\":{\"type\":\"boolean\"},"
+               "\"partitions\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
+               "\"error\":{\"type\":[\"string\",\"null\"]},"
+               "\"answer\":{\"anyOf\":[" REF("schemas", "%s") ",{\"type\":\"null\"}]}}}}}}",
+               name, name);
+}
+
+static void put_all_schemas(struct buf *out) {
+    size_t count;
+    const struct route *routes = routes_all(&count);
+    for (size_t i = 0; i < count; i++)
+        if (takes_all(&routes[i]))
+            put_all_schema(schema_name(&routes[i]), out);
+}
+
+/* Members of one object, without its braces. */
+static struct slice other_schemas(void) {
+    return slice_of(openapi_answers + 1, strlen(openapi_answers) - 2);
+}
 
 static void put_components(struct buf *out) {
     buf_put_str(out, "\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\","
@@ -347,7 +369,10 @@ static void put_components(struct buf *out) {
         buf_put_byte(out, ',');
     }
     put_row_schema(&customer_account_type, out);
-    buf_printf(out, ",%s}}", other_schemas);
+    put_all_schemas(out);
+    buf_put_byte(out, ',');
+    buf_put_slice(out, other_schemas());
+    buf_put_str(out, "}}");
 }
 
 void openapi_put(const struct openapi_access *access, struct buf *out) {

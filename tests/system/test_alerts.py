@@ -2,8 +2,8 @@
 until the registry is back.
 
 The program itself tells its webhook, whose receiver fails at first. Another path of the receiver
-gets the OpenLineage events. Only an authority of the bank's own vouches for the receiver. Prometheus
-scrapes the program, and its Alertmanager tells another receiver of docker/alerts.yml.
+gets the OpenLineage events. Only an authority of the bank's own vouches for the receiver.
+Prometheus scrapes the program, and its Alertmanager tells another receiver of docker/alerts.yml.
 """
 
 import re

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from generate import Input
+from description import Description, every_request_gets_a_described_answer
 from kafka import KafkaBroker
 from process import DIE_WITH_PARENT, free_ports, wait_until
 from scenario import Scenario
@@ -31,6 +32,7 @@ class Instance(NamedTuple):
         """What all instances answer, asked through this one; its own answer first."""
         status, answer = self.streamer.get(f"{path}?all=true")
         assert status == 200, answer
+        Description(self.streamer.get("/v1/openapi.json")[1]).check(path, status, answer)
         own, *_ = instances = answer["instances"]
         assert own["self"] and own["url"] == self.url
         assert not any(other["self"] for other in instances[1:])
@@ -99,6 +101,12 @@ def test_status__each_instance_answers_for_all(pair: Pair) -> None:
         shown = run_once("quality", "--url", asked.url)
         assert shown.returncode == 0
         assert [asked.url, other.url] == [line.split(",")[0] for line in shown.stdout.splitlines()]
+
+
+def test_status__what_one_of_two_instances_answers_is_described(pair: Pair, tmp_path: Path) -> None:
+    """Redirects to the other one, and what both say, among it."""
+    both_answer(pair.first, pair.second)
+    every_request_gets_a_described_answer(pair.first.url, tmp_path, 3)
 
 
 def test_status__an_instance_that_does_not_answer_is_named(pair: Pair) -> None:
