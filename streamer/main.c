@@ -290,7 +290,7 @@ static const struct command *choose_command(int argc, char **argv, struct err *e
 /* Writes what is still buffered, which may fail: a full disk, a closed pipe. */
 static int finish_output(void) {
     struct err e;
-    if (fflush(stdout) == 0)
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return EXIT_DONE;
     (void)err_set(&e, ERR_STOP, "cannot write to standard output: the output is not complete");
     return command_fail(&e);
@@ -318,5 +318,6 @@ int main(int argc, char **argv) {
         return wrong_usage(command, &e);
     int code = run_command(command, &arguments);
     arguments_release(&arguments);
-    return leave(code == EXIT_DONE ? finish_output() : code);
+    int finished = finish_output();
+    return leave(code == EXIT_DONE ? finished : code);
 }

@@ -20,7 +20,7 @@ struct http_fetch {
     const char *authorities; /* path of a PEM file; NULL or "": the authorities of the system */
     int64_t connect_ms;      /* how long connecting may take; more than 0 */
     int64_t total_ms;        /* how long everything may take; more than 0 */
-    size_t bytes_max;        /* a longer answer is an error */
+    size_t bytes_max;        /* a longer answer is an error; 0: nobody reads it */
     /* NULL, or what another thread sets to end the request, within a second. */
     const atomic_bool *is_cancelled;
 };

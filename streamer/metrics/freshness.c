@@ -8,12 +8,18 @@
 
 /* --- what is noted --- */
 
+static bool is_ahead(const struct metrics *m, int64_t timestamp_ms, int64_t now_ms) {
+    return timestamp_ms > now_ms + m->config->future_window_ms;
+}
+
 /* Two workers may note records at once; then either may be the one that ends a gap. */
-void freshness_note_record(struct metrics *m, enum entity entity, int64_t timestamp_ms) {
+void freshness_note_record(struct metrics *m, enum entity entity, int64_t timestamp_ms,
+                           int64_t now_ms) {
     struct input_figures *in = &m->inputs[entity];
     int64_t was = metric_get(&in->newest_record_ms);
-    if (was == TIMESTAMP_NONE || timestamp_ms - was > m->config->freshness_warn_ms)
-        metric_set(&in->fresh_from_ms, timestamp_ms);
+    if (was == TIMESTAMP_NONE || timestamp_ms - was > m->config->freshness_warn_ms ||
+        (is_ahead(m, timestamp_ms, now_ms) && !is_ahead(m, was, now_ms)))
+        metric_set(&in->fresh_from_ms, timestamp_ms < now_ms ? timestamp_ms : now_ms);
     metric_raise(&in->newest_record_ms, timestamp_ms);
 }
 
@@ -38,12 +44,6 @@ const char *freshness_status_name(enum freshness_status status) {
     return names[status];
 }
 
-/* A time that is ahead of this machine's clock counts as now. */
-static int64_t fresh_from_ms(const struct metrics *m, enum entity entity, int64_t now_ms) {
-    int64_t from_ms = metric_get(&m->inputs[entity].fresh_from_ms);
-    return from_ms < now_ms ? from_ms : now_ms;
-}
-
 /* The newest record is known. */
 static void judge_age(const struct metrics *m, enum entity entity, int64_t now_ms,
                       struct freshness *f) {
@@ -55,21 +55,19 @@ static void judge_age(const struct metrics *m, enum entity entity, int64_t now_m
                                                  : FRESHNESS_PASS;
     f->since_ms = f->status == FRESHNESS_ERROR  ? newest_ms + c->freshness_error_ms
                   : f->status == FRESHNESS_WARN ? newest_ms + c->freshness_warn_ms
-                                                : fresh_from_ms(m, entity, now_ms);
+                                                : metric_get(&m->inputs[entity].fresh_from_ms);
     if (f->status != FRESHNESS_PASS)
         (void)snprintf(f->message, sizeof f->message, "%s: no record for %s",
                        entity_info(entity)->name, words_duration(f->age_s).text);
 }
 
 /* A date far ahead hides how old the other records are. */
-static void judge_future(const struct metrics *m, enum entity entity, int64_t now_ms,
-                         struct freshness *f) {
+static void judge_future(const struct metrics *m, enum entity entity, struct freshness *f) {
     struct buf time = {0};
     timestamp_put_iso(&time,
                       f->newest_record_ms < TIMESTAMP_MAX ? f->newest_record_ms : TIMESTAMP_MAX);
     f->status = FRESHNESS_WARN;
-    f->age_s = 0;
-    f->since_ms = fresh_from_ms(m, entity, now_ms);
+    f->since_ms = metric_get(&m->inputs[entity].fresh_from_ms);
     (void)snprintf(f->message, sizeof f->message,
                    "%s: a record is dated ahead, %s, so that the age of the newest one cannot be "
                    "told",
@@ -98,8 +96,8 @@ void freshness_look(const struct metrics *m, enum entity entity, int64_t now_ms,
     };
     if (out->newest_record_ms == TIMESTAMP_NONE)
         judge_absence(m, entity, out);
-    else if (out->newest_record_ms > now_ms + m->config->future_window_ms)
-        judge_future(m, entity, now_ms, out);
+    else if (is_ahead(m, out->newest_record_ms, now_ms))
+        judge_future(m, entity, out);
     else
         judge_age(m, entity, now_ms, out);
 }

@@ -18,8 +18,9 @@ enum input_told {
     INPUT_REFUSED,   /* they do not answer */
 };
 
-/* A record of the input topic has this Kafka timestamp (since 1970). */
-void freshness_note_record(struct metrics *m, enum entity entity, int64_t timestamp_ms);
+/* A record of the input topic has this Kafka timestamp. Both times are since 1970. */
+void freshness_note_record(struct metrics *m, enum entity entity, int64_t timestamp_ms,
+                           int64_t now_ms);
 /* What the brokers said at now_ms (since 1970). */
 void freshness_note_told(struct metrics *m, enum entity entity, enum input_told told,
                          int64_t now_ms);
@@ -34,9 +35,9 @@ const char *freshness_status_name(enum freshness_status status); /* as dbt: "run
 
 struct freshness {
     enum freshness_status status;
-    int64_t newest_record_ms;        /* since 1970; TIMESTAMP_NONE: not known */
-    int64_t age_s;                   /* of that record, never negative; -1: not known */
-    int64_t since_ms;                /* since 1970: when it came to this status */
+    int64_t newest_record_ms; /* since 1970; TIMESTAMP_NONE: not known */
+    int64_t age_s;    /* of that record, never negative; -1: not known, as of one dated ahead */
+    int64_t since_ms; /* since 1970: when it came to this status */
     char message[CHECK_MESSAGE_MAX]; /* in words, what is wrong; "" if nothing is */
 };
 

@@ -67,8 +67,9 @@ struct task_figures {
 /* What is known of an input topic as a whole. Times are since 1970. */
 struct input_figures {
     gauge newest_record_ms; /* the newest Kafka timestamp; TIMESTAMP_NONE: not known */
-    gauge fresh_from_ms;    /* when records began to come again after the last gap */
-    gauge told;             /* enum input_told: what the brokers say */
+    gauge fresh_from_ms; /* when records began to come again after the last gap, or were first dated
+                            ahead */
+    gauge told;          /* enum input_told: what the brokers say */
     gauge told_since_ms;
 };
 

@@ -2,8 +2,6 @@
 
 #include "streamer/http/http_fetch.h"
 
-#define ANSWER_MAX 65536
-
 static bool is_accepted(int status, struct err *e) {
     bool is_redirect = status >= 300 && status <= 399;
     return (status >= 200 && status <= 299) ||
@@ -20,7 +18,7 @@ bool json_post(const struct json_post *p, struct err *e) {
         .body = p->body,
         .connect_ms = p->total_ms,
         .total_ms = p->total_ms,
-        .bytes_max = ANSWER_MAX,
+        .bytes_max = 0, /* the status says it all */
         .is_cancelled = p->is_cancelled,
     };
     struct buf answer = {0};

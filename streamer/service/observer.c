@@ -46,10 +46,10 @@ static void take_input(struct observer *o, enum entity entity, const struct newe
         [NEWEST_NO_ANSWER] = INPUT_REFUSED,
     };
     const struct newest_record *r = &answer->inputs[entity];
+    int64_t now_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME);
     if (r->state == NEWEST_TOLD)
-        freshness_note_record(o->o.metrics, entity, r->ms);
-    freshness_note_told(o->o.metrics, entity, told[r->state],
-                        clock_ms(clock_of_machine(), CLOCK_REALTIME));
+        freshness_note_record(o->o.metrics, entity, r->ms, now_ms);
+    freshness_note_told(o->o.metrics, entity, told[r->state], now_ms);
 }
 
 static void ask_brokers(struct observer *o) {

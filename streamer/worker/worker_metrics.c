@@ -102,7 +102,7 @@ void worker_unpublish_lag(struct worker *w) {
 }
 
 /* The newest of the messages' timestamps, by the input topic that they came from. */
-static void publish_newest(struct worker *w, size_t from, size_t to) {
+static void publish_newest(struct worker *w, size_t from, size_t to, int64_t now_ms) {
     int64_t newest_ms[ENTITY_COUNT] = {0};
     for (size_t i = from; i < to; i++) {
         enum topic topic = worker_source_of(w, w->messages[i])->topic;
@@ -114,14 +114,14 @@ static void publish_newest(struct worker *w, size_t from, size_t to) {
     }
     for (int e = 0; e < ENTITY_COUNT; e++)
         if (newest_ms[e] > 0)
-            freshness_note_record(w->o.metrics, (enum entity)e, newest_ms[e]);
+            freshness_note_record(w->o.metrics, (enum entity)e, newest_ms[e], now_ms);
 }
 
 /* Records whose results are made elsewhere, and those that this program has sent to itself, do not
  * count. */
 void worker_publish_latency(struct worker *w, size_t from, size_t to) {
     int64_t now = clock_ms(w->o.clock, CLOCK_REALTIME);
-    publish_newest(w, from, to);
+    publish_newest(w, from, to, now);
     for (size_t i = from; i < to; i++) {
         const struct source *s = worker_source_of(w, w->messages[i]);
         if (w->forwarded[i] || s->topic == TOPIC_ACCOUNT_LINKS || s->topic == TOPIC_CUSTOMER_REFS)

@@ -100,13 +100,29 @@ def test_status__each_instance_answers_for_all(pair: Pair) -> None:
         assert asked.streamer.get("/v1/status?all=true&forwarded=1")[1].keys() == alone.keys()
         shown = run_once("quality", "--url", asked.url)
         assert shown.returncode == 0
-        assert [asked.url, other.url] == [line.split(",")[0] for line in shown.stdout.splitlines()]
+        heads = [line for line in shown.stdout.splitlines() if line.startswith("http")]
+        assert [asked.url, other.url] == [head.split(",")[0] for head in heads]
 
 
 def test_status__what_one_of_two_instances_answers_is_described(pair: Pair, tmp_path: Path) -> None:
     """Redirects to the other one, and what both say, among it."""
     both_answer(pair.first, pair.second)
     every_request_gets_a_described_answer(pair.first.url, tmp_path, 3)
+
+
+@pytest.mark.parametrize("command", ["status", "quality", "freshness"])
+@pytest.mark.parametrize("as_format", ["text", "json"])
+def test_status__output_that_is_lost_is_an_error(pair: Pair, command: str, as_format: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*DIE_WITH_PARENT, BINARY, command, "--url", pair.first.url, "--format", as_format],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "cannot write to standard output" in done.stderr
 
 
 def test_status__an_instance_that_does_not_answer_is_named(pair: Pair) -> None:

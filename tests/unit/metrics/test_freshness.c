@@ -62,7 +62,7 @@ static void test_freshness__by_age(void **state) {
         (void)teardown(state);
         (void)setup(state);
         struct fixture *f = *state;
-        freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - cases[i].age_ms);
+        freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - cases[i].age_ms, NOW);
         freshness_note_told(f->metrics, ENTITY_ACCOUNT, INPUT_TOLD, NOW);
         struct freshness got = look(f);
         assert_int_equal(got.status, cases[i].status);
@@ -76,12 +76,12 @@ static void test_freshness__by_age(void **state) {
 /* Records in any order; only the newest counts, and what ended a gap is remembered. */
 static void test_freshness__the_newest_record_counts(void **state) {
     struct fixture *f = *state;
-    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - 30 * HOUR);
-    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - 90 * HOUR);
+    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - 30 * HOUR, NOW);
+    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - 90 * HOUR, NOW);
     assert_int_equal(look(f).newest_record_ms, NOW - 30 * HOUR);
     assert_int_equal(look(f).status, FRESHNESS_WARN);
-    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - 5 * HOUR); /* after 25 h */
-    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - HOUR);
+    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - 5 * HOUR, NOW); /* after 25 h */
+    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - HOUR, NOW);
     assert_int_equal(look(f).status, FRESHNESS_PASS);
     assert_int_equal(look(f).since_ms, NOW - 5 * HOUR);
     /* What the brokers then fail to tell changes nothing of what is known. */
@@ -96,13 +96,15 @@ static void test_freshness__the_newest_record_counts(void **state) {
 
 static void test_freshness__a_wrong_date_does_not_hide_the_age(void **state) {
     struct fixture *f = *state;
-    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - 60 * HOUR);
-    freshness_note_record(f->metrics, ENTITY_ACCOUNT, INT64_C(4070908800000)); /* 2099 */
+    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW - 60 * HOUR, NOW);
+    freshness_note_record(f->metrics, ENTITY_ACCOUNT, INT64_C(4070908800000), NOW - 7); /* 2099 */
+    freshness_note_record(f->metrics, ENTITY_ACCOUNT, INT64_C(4070908800001), NOW - 3);
     struct freshness got = look(f);
     assert_int_equal(got.status, FRESHNESS_WARN);
-    assert_int_equal(got.since_ms, NOW);
+    assert_int_equal(got.since_ms, NOW - 7);
+    assert_int_equal(got.age_s, -1);
     assert_string_equal(got.message,
-                        "accounts: a record is dated ahead, 2099-01-01T00:00:00.000Z, so that the "
+                        "accounts: a record is dated ahead, 2099-01-01T00:00:00.001Z, so that the "
                         "age of the newest one cannot be told");
 }
 
@@ -145,7 +147,7 @@ static void test_freshness__without_a_record(void **state) {
 static void test_freshness__as_a_check(void **state) {
     struct fixture *f = *state;
     struct check_state check;
-    freshness_note_record(f->metrics, ENTITY_CUSTOMER, NOW - 50 * HOUR);
+    freshness_note_record(f->metrics, ENTITY_CUSTOMER, NOW - 50 * HOUR, NOW);
     freshness_check(f->metrics, ENTITY_CUSTOMER, NOW, &check);
     assert_string_equal(check.id, "source.freshness.customers");
     assert_int_equal(check.layer, LAYER_SOURCE);
@@ -153,7 +155,7 @@ static void test_freshness__as_a_check(void **state) {
     assert_int_equal(check.status, CHECK_FAIL);
     assert_int_equal(check.since_ms, NOW - 2 * HOUR);
     assert_string_equal(check.message, "customers: no record for 2 d");
-    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW);
+    freshness_note_record(f->metrics, ENTITY_ACCOUNT, NOW, NOW);
     freshness_check(f->metrics, ENTITY_ACCOUNT, NOW, &check);
     assert_string_equal(check.id, "source.freshness.accounts");
     assert_int_equal(check.status, CHECK_PASS);
