@@ -1,3 +1,4 @@
+#include "slow_resolver.h"
 #include "support.h"
 #include "web_server.h"
 
@@ -433,6 +434,20 @@ static void test_registry__an_answer_has_a_longest_time(void **state) {
     web_server_stop(silent);
 }
 
+/* Also where the system's resolver hangs. */
+static void test_registry__a_name_has_a_longest_time(void **state) {
+    (void)state;
+    struct registry_options o = none;
+    struct registry_schema schema;
+    struct err e;
+    o.answer_ms = 50;
+    struct registry *r = client_of(o, "http://" SLOW_NAME);
+    assert_int_equal(registry_by_id(r, 7, &schema, &e), REGISTRY_UNAVAILABLE);
+    assert_has(e.text, "timed out");
+    registry_free(r);
+    slow_resolver_assert_hangs();
+}
+
 static void play_size(void *context, const struct web_request *q, struct web_reply *reply) {
     size_t padding = *(const size_t *)context;
     (void)q;
@@ -491,6 +506,7 @@ int main(void) {
         cmocka_unit_test(test_registry__logins),
         cmocka_unit_test(test_registry__several_urls),
         cmocka_unit_test(test_registry__an_answer_has_a_longest_time),
+        cmocka_unit_test(test_registry__a_name_has_a_longest_time),
         cmocka_unit_test(test_registry__an_answer_has_a_longest_size),
         cmocka_unit_test(test_registry__missing_files),
     };
