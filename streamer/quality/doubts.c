@@ -37,6 +37,7 @@ static uint64_t signature_of(const struct subject *of, enum check_id check, cons
                              const char *expected, const char *found) {
     uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)check << 8 ^ (uint64_t)of->entity;
     h = hash_text(h ^ (uint64_t)of->partition << 16, of->id);
+    h = hash_text(h, of->account_id);
     h ^= (uint64_t)(check == CHECK_JOINED_CUSTOMER ? of->customer_from : of->account_from);
     h = hash_text(h, slice_str(what));
     h = hash_text(h, slice_str(expected));
@@ -59,6 +60,7 @@ void doubts_note(struct doubts *d, const struct subject *of, enum check_id check
     struct doubt *new = &d->list[d->count++];
     *new = (struct doubt){.check = check, .signature = signature, .since_ms = now_ms};
     buf_set(&new->id, of->id);
+    buf_set(&new->account_id, of->account_id);
     sample_set(&new->sample, of, what, expected, found);
 }
 
@@ -71,6 +73,7 @@ void doubts_see(struct doubts *d, const struct subject *of, enum check_id check,
 
 static void drop(struct doubts *d, size_t at) {
     buf_release(&d->list[at].id);
+    buf_release(&d->list[at].account_id);
     d->list[at] = d->list[--d->count];
 }
 
@@ -108,9 +111,9 @@ static void look_again(struct doubt *d, struct look *look) {
     int64_t customer_id;
     d->is_seen = false;
     if (d->sample.entity == ENTITY_ACCOUNT)
-        (void)look_for_account(look, d->sample.partition, buf_slice(&d->id));
+        look_for_account(look, d->sample.partition, buf_slice(&d->id));
     else if (task_parse_customer_id(buf_slice(&d->id), &customer_id))
-        (void)look_for_customer(look, d->sample.partition, customer_id);
+        look_for_link(look, d->sample.partition, customer_id, buf_slice(&d->account_id));
 }
 
 /* Whether the task has processed the topic up to the target. Where the topic turns out to end

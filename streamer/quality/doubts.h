@@ -26,7 +26,8 @@
 
 struct doubt {
     enum check_id check;
-    struct buf id; /* the whole id */
+    struct buf id;         /* the whole id */
+    struct buf account_id; /* of a customer's link; else empty */
     struct sample sample;
     uint64_t signature; /* of all its texts: another value is another find */
     int64_t since_ms;   /* monotonic */

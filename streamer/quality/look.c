@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #define UNREADABLE "the row cannot be read"
+#define PAUSE_READS 100
 
 static void find(struct judge *j, enum check_id check, const char *what, const char *expected,
                  const char *found) {
@@ -34,6 +35,15 @@ void look_release(struct look *l) {
     totals_release(&l->sums);
     if (l->links != NULL)
         cursor_free(l->links);
+}
+
+bool look_goes_on(struct look *l) {
+    int64_t reads = l->reads - l->paused_reads;
+    if (l->must_end || reads < PAUSE_READS)
+        return !l->must_end;
+    l->paused_reads = l->reads;
+    l->must_end = !l->o->pause(l->o->context, reads);
+    return !l->must_end;
 }
 
 /* --- values --- */
@@ -85,12 +95,12 @@ static const struct customer_ref *read_ref(struct look *l, int32_t partition, in
                : NULL;
 }
 
-/* The link of l->other_customer with the account. NULL: there is none. */
-static const struct account_link *read_link(struct look *l, int32_t partition, int64_t customer_id,
+/* The link of a customer with the account. NULL: there is none. */
+static const struct account_link *read_link(struct look *l, const struct customer_row *row,
+                                            int32_t partition, int64_t customer_id,
                                             struct slice account_id, struct account_link *link) {
     struct customer_links_place place;
     struct slice body;
-    const struct customer_row *row = &l->other_customer;
     if (customer_links_find(&row->links, account_id, &place) && place.exists) {
         *link = place.link;
         return link;
@@ -115,13 +125,13 @@ static void read_customer(struct look *l, struct account_view *v, struct account
         return;
     (void)customer_row_ref(&l->other_customer, &v->customer);
     l->subject.customer_from = start_of(&l->other_customer.timeline);
-    v->linked = read_link(l, partition, customer_id, v->id, link);
+    v->linked = read_link(l, &l->other_customer, partition, customer_id, v->id, link);
 }
 
 bool look_read_account(struct look *l, int32_t partition, struct slice id, struct slice value) {
     struct slice body;
     struct account_row *row = &l->account;
-    l->subject = (struct subject){ENTITY_ACCOUNT, partition, id, 0, 0};
+    l->subject = (struct subject){.entity = ENTITY_ACCOUNT, .partition = partition, .id = id};
     account_row_clear(row);
     if (body_of(value, &body) && account_row_decode(body, id, row))
         return true;
@@ -133,7 +143,7 @@ void look_at_account(struct look *l, int32_t partition, struct slice id,
                      const struct history_end *history) {
     struct customer_ref ref;
     struct account_link link;
-    l->subject = (struct subject){ENTITY_ACCOUNT, partition, id, 0, 0};
+    l->subject = (struct subject){.entity = ENTITY_ACCOUNT, .partition = partition, .id = id};
     struct account_view v = {.id = id,
                              .row = &l->account,
                              .history = *history,
@@ -150,15 +160,13 @@ void look_at_account(struct look *l, int32_t partition, struct slice id,
     checks_of_account(&v, &l->judge);
 }
 
-bool look_for_account(struct look *l, int32_t partition, struct slice id) {
+void look_for_account(struct look *l, int32_t partition, struct slice id) {
     static const struct history_end unread = {.exists = false};
     l->reads += LOOK_READS_BY_KEY;
     key_text(&l->key, partition, id);
-    if (!kv_get(l->kv, FAMILY_ACCOUNTS, buf_slice(&l->key), &l->value) ||
-        !look_read_account(l, partition, id, buf_slice(&l->value)))
-        return false;
-    look_at_account(l, partition, id, &unread);
-    return true;
+    if (kv_get(l->kv, FAMILY_ACCOUNTS, buf_slice(&l->key), &l->value) &&
+        look_read_account(l, partition, id, buf_slice(&l->value)))
+        look_at_account(l, partition, id, &unread);
 }
 
 /* --- customers --- */
@@ -180,10 +188,16 @@ static void read_account(struct look *l, struct link_view *v) {
 static void look_at_link(struct look *l, int64_t customer_id, struct slice account_id,
                          const struct account_link *link) {
     struct link_view v = {.account_id = account_id, .link = *link, .customer_id = customer_id};
-    (void)totals_add(&l->sums, l->o->rates, link, 1);
     read_account(l, &v);
+    l->subject.account_id = account_id;
     l->subject.account_from = v.has_account ? start_of(&l->other_account.timeline) : 0;
     checks_of_link(&v, &l->judge);
+}
+
+static void add_link(struct look *l, int64_t customer_id, struct slice account_id,
+                     const struct account_link *link) {
+    (void)totals_add(&l->sums, l->o->rates, link, 1);
+    look_at_link(l, customer_id, account_id, link);
 }
 
 static bool look_at_links_inside(struct look *l, int64_t customer_id) {
@@ -192,7 +206,7 @@ static bool look_at_links_inside(struct look *l, int64_t customer_id) {
     while (rest.n > 0) {
         if (!customer_links_next(&rest, &account_id, &link))
             return false;
-        look_at_link(l, customer_id, account_id, &link);
+        add_link(l, customer_id, account_id, &link);
     }
     return true;
 }
@@ -203,14 +217,14 @@ static bool look_at_links_outside(struct look *l, int32_t partition, int64_t cus
     if (l->links == NULL)
         l->links = kv_cursor(l->kv, FAMILY_LINKS);
     key_customer(&prefix, partition, customer_id);
-    for (cursor_seek(l->links, buf_slice(&prefix)); ok && cursor_in(l->links, buf_slice(&prefix));
-         cursor_next(l->links)) {
+    for (cursor_seek(l->links, buf_slice(&prefix));
+         ok && cursor_in(l->links, buf_slice(&prefix)) && look_goes_on(l); cursor_next(l->links)) {
         struct slice body;
         struct account_link link;
         l->reads++;
         ok = body_of(cursor_value(l->links), &body) && link_decode(&body, &link);
         if (ok)
-            look_at_link(l, customer_id, key_account_of_customer(cursor_key(l->links)), &link);
+            add_link(l, customer_id, key_account_of_customer(cursor_key(l->links)), &link);
     }
     buf_release(&prefix);
     return ok;
@@ -228,7 +242,8 @@ static bool has_marked_links(struct look *l, int32_t partition, int64_t customer
 static void take_customer(struct look *l, int32_t partition, int64_t customer_id) {
     buf_clear(&l->id);
     buf_put_int(&l->id, customer_id);
-    l->subject = (struct subject){ENTITY_CUSTOMER, partition, buf_slice(&l->id), 0, 0};
+    l->subject = (struct subject){
+        .entity = ENTITY_CUSTOMER, .partition = partition, .id = buf_slice(&l->id)};
 }
 
 bool look_read_customer(struct look *l, int32_t partition, int64_t customer_id,
@@ -251,29 +266,35 @@ static bool look_at_links(struct look *l, int32_t partition, int64_t customer_id
             look_at_links_outside(l, partition, customer_id));
 }
 
-void look_at_customer(struct look *l, int32_t partition, int64_t customer_id,
-                      const struct history_end *history) {
-    take_customer(l, partition, customer_id);
-    if (!look_at_links(l, partition, customer_id)) {
-        (void)unreadable(l);
-        return;
-    }
+/* With all of its links added up. */
+static void look_at_whole_customer(struct look *l, int32_t partition, int64_t customer_id,
+                                   const struct history_end *history) {
     struct customer_view v = {
         .id = customer_id, .row = &l->customer, .history = *history, .links = l->sums};
     (void)customer_row_ref(&l->customer, &v.current);
     v.is_in_doubt = l->has_marks && has_marked_links(l, partition, customer_id);
+    take_customer(l, partition, customer_id); /* and no link any more */
     checks_of_customer(&v, &l->judge);
 }
 
-bool look_for_customer(struct look *l, int32_t partition, int64_t customer_id) {
-    static const struct history_end unread = {.exists = false};
+void look_at_customer(struct look *l, int32_t partition, int64_t customer_id,
+                      const struct history_end *history) {
+    take_customer(l, partition, customer_id);
+    if (!look_at_links(l, partition, customer_id))
+        (void)unreadable(l);
+    else if (!l->must_end)
+        look_at_whole_customer(l, partition, customer_id, history);
+}
+
+void look_for_link(struct look *l, int32_t partition, int64_t customer_id,
+                   struct slice account_id) {
+    struct account_link link;
     l->reads += LOOK_READS_BY_KEY;
     key_customer(&l->key, partition, customer_id);
-    if (!kv_get(l->kv, FAMILY_CUSTOMERS, buf_slice(&l->key), &l->value) ||
-        !look_read_customer(l, partition, customer_id, buf_slice(&l->value)))
-        return false;
-    look_at_customer(l, partition, customer_id, &unread);
-    return true;
+    if (kv_get(l->kv, FAMILY_CUSTOMERS, buf_slice(&l->key), &l->value) &&
+        look_read_customer(l, partition, customer_id, buf_slice(&l->value)) &&
+        read_link(l, &l->customer, partition, customer_id, account_id, &link) != NULL)
+        look_at_link(l, customer_id, account_id, &link);
 }
 
 /* --- versions --- */

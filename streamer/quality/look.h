@@ -20,6 +20,7 @@ struct subject {
     /* Where the current versions of the account and of its customer start, as far as they are known
      * and there: they tell two finds with the same values apart. */
     int64_t account_from, customer_from;
+    struct slice account_id; /* of a customer's link: the account that it names; else empty */
 };
 
 /* Gets what is found. The texts are borrowed (checks.h). */
@@ -34,7 +35,10 @@ struct look_options {
     int64_t orphan_after_ms;
     int64_t now_ms; /* since 1970 */
     look_found *found;
-    void *context;
+    /* Of a pass: called after about every 100 rows with how many were read since, to set the pace.
+     * False: the look must end. */
+    bool (*pause)(void *context, int64_t reads);
+    void *context; /* of both */
 };
 
 /* Finding a row by its key counts as so many rows that are read one after the other. It costs more,
@@ -47,8 +51,9 @@ struct look {
     struct kv *kv;      /* a snapshot of the state; borrowed */
     const struct look_options *o;
     struct subject subject;
-    int64_t reads;  /* rows that were read so far, for the pace */
-    bool has_marks; /* the partition has marks of a restore (task_replay_ahead) */
+    int64_t reads, paused_reads; /* rows that were read so far, and before the last pause */
+    bool must_end;               /* the pause has said so */
+    bool has_marks;              /* the partition has marks of a restore (task_replay_ahead) */
     /* Scratch. */
     struct kv_cursor *links; /* NULL until links of a customer are read that lie outside its row */
     struct account_row account, other_account;
@@ -58,12 +63,15 @@ struct look {
 };
 void look_init(struct look *l, struct kv *kv, const struct look_options *o);
 void look_release(struct look *l);
+/* Pauses if it is time. False: the look must end. Call it often. */
+bool look_goes_on(struct look *l);
 
 /* Read the stored value of an id's row into l->account or l->customer, whose slices then point into
  * `value` and `id`. False: it cannot be read; that was found. */
 bool look_read_account(struct look *l, int32_t partition, struct slice id, struct slice value);
 bool look_read_customer(struct look *l, int32_t partition, int64_t customer_id, struct slice value);
-/* Look at the row that was read, with all that belongs to it. `history` is the end of its closed
+/* Look at the row that was read, with all that belongs to it; not all of it if the look must end.
+ * `history` is the end of its closed
  * versions; it does not `exist` where nobody has read them. */
 void look_at_account(struct look *l, int32_t partition, struct slice id,
                      const struct history_end *history);
@@ -75,8 +83,8 @@ int32_t look_partition_of_customer(const struct look *l, int64_t customer_id);
 /* Looks at a version; `attributes` of both versions must be good during the call. */
 void look_at_version(struct look *l, const struct subject *of, const struct version *v,
                      const struct version *before, int64_t current_from, bool has_row);
-/* Look at an id by itself, and read its row. False: there is none. */
-bool look_for_account(struct look *l, int32_t partition, struct slice id);
-bool look_for_customer(struct look *l, int32_t partition, int64_t customer_id);
+/* Look at an account, or at one link of a customer, if it is there. */
+void look_for_account(struct look *l, int32_t partition, struct slice id);
+void look_for_link(struct look *l, int32_t partition, int64_t customer_id, struct slice account_id);
 
 #endif

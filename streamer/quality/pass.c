@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#define PAUSE_READS 100
-
 /* --- rows of a family --- */
 
 /* The rows that the partition has in one family, in the order of their keys. */
@@ -44,13 +42,7 @@ static void rows_close(struct rows *r) {
 
 /* False: the pass must end. */
 static bool go_on(struct pass *p) {
-    int64_t reads = p->look->reads - p->paused_reads;
-    if (kv_failed(p->look->kv))
-        return false;
-    if (reads < PAUSE_READS)
-        return true;
-    p->paused_reads = p->look->reads;
-    return p->pause(p->context, reads);
+    return !kv_failed(p->look->kv) && look_goes_on(p->look);
 }
 
 /* --- versions beside ids --- */
@@ -98,7 +90,7 @@ static void put_id(struct buf *out, enum entity entity, struct slice row_key) {
 /* Looks at a version of the id in v->id and keeps it as the last one. */
 static void see_version(struct versions *v, const struct version *version, int64_t current_from,
                         bool has_row) {
-    struct subject of = {v->entity, v->partition, buf_slice(&v->id), 0, 0};
+    struct subject of = {.entity = v->entity, .partition = v->partition, .id = buf_slice(&v->id)};
     v->rows.pass->counts.versions++;
     look_at_version(v->rows.pass->look, &of, version, v->has_last ? &v->last : NULL, current_from,
                     has_row);
@@ -277,7 +269,8 @@ static void compare(struct pass *p, const char *what, int64_t digest, int64_t co
 /* The rows of the meta family are not part of the digest. */
 static void compare_counts(struct pass *p, int32_t partition, const struct task_meta *m) {
     const struct pass_counts *c = &p->counts;
-    p->look->subject = (struct subject){ENTITY_COUNT, partition, slice_of("", 0), 0, 0};
+    p->look->subject =
+        (struct subject){.entity = ENTITY_COUNT, .partition = partition, .id = slice_of("", 0)};
     for (int f = 0; f < FAMILY_COUNT; f++)
         if (f != FAMILY_META)
             compare(p, family_name((enum family)f), m->rows[f], c->rows[f]);

@@ -21,12 +21,7 @@ struct pass_counts {
 };
 
 struct pass {
-    struct look *look;
-    /* Called after about every 100 rows with how many were read since, to set the pace. False: the
-     * pass must end. */
-    bool (*pause)(void *context, int64_t reads);
-    void *context;
-    int64_t paused_reads; /* look->reads when `pause` was last called */
+    struct look *look; /* borrowed; its pause sets the pace */
     struct pass_counts counts;
 };
 

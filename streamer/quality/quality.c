@@ -194,20 +194,32 @@ static void tick(struct quality *q) {
 
 /* --- a pass --- */
 
-/* Sets the pace: what was read takes its time at the rate of the setting. */
-static bool pause_pass(void *context, int64_t reads) {
-    struct quality *q = context;
+/* What was read takes its time at the rate of the setting. */
+static void charge(struct quality *q, int64_t reads) {
     int64_t now = monotonic_us(q);
     if (q->due_us < now - CATCH_UP_US)
         q->due_us = now - CATCH_UP_US;
     q->due_us += reads * 1000000 / q->o.config->quality_scan_rows_per_second;
-    tick(q);
-    return sleep_until(q, q->due_us > now + SLEEP_LEAST_US ? q->due_us : now);
+}
+
+/* Sets the pace. At a low rate a pause takes long, and each second goes on meanwhile. */
+static bool pause_pass(void *context, int64_t reads) {
+    struct quality *q = context;
+    charge(q, reads);
+    bool goes_on = true, is_early = true;
+    while (goes_on && is_early) {
+        tick(q);
+        int64_t now = monotonic_us(q);
+        is_early = q->due_us > now + SLEEP_LEAST_US;
+        int64_t until = q->due_us < q->next_tick_us ? q->due_us : q->next_tick_us;
+        goes_on = sleep_until(q, is_early ? until : now);
+    }
+    return goes_on;
 }
 
 static void find_position(struct quality *q, int32_t partition, const char *topic, int64_t expected,
                           int64_t position) {
-    struct subject of = {ENTITY_COUNT, partition, slice_of("", 0), 0, 0};
+    struct subject of = {.entity = ENTITY_COUNT, .partition = partition, .id = slice_of("", 0)};
     char limit[24], text[24];
     (void)snprintf(limit, sizeof limit, "%lld", (long long)expected);
     (void)snprintf(text, sizeof text, "%lld", (long long)position);
@@ -268,6 +280,7 @@ static void pass_all(struct quality *q) {
     struct kv *kv = take_snapshot(q);
     struct look look;
     struct look_options o = look_options(q, found);
+    o.pause = pause_pass;
     bool is_whole = true;
     int64_t rows = 0;
     if (kv == NULL) {
@@ -276,7 +289,7 @@ static void pass_all(struct quality *q) {
     }
     q->had_partitions = true;
     look_init(&look, kv, &o);
-    struct pass pass = {.look = &look, .pause = pause_pass, .context = q};
+    struct pass pass = {.look = &look};
     board_begin_pass(&q->board);
     for (int32_t p = 0; p < q->o.partitions; p++) {
         if (q->is_here[p])

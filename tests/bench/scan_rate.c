@@ -31,11 +31,12 @@ void scan_rate(struct store *s, const struct rates *rates, const struct task *ta
                              .partitions = count,
                              .rates = rates,
                              .orphan_after_ms = INT64_MAX,
-                             .found = found};
+                             .found = found,
+                             .pause = go_on};
     for (int32_t p = 0; p < count; p++)
         is_here[p] = true;
     look_init(&look, kv, &o);
-    struct pass pass = {.look = &look, .pause = go_on};
+    struct pass pass = {.look = &look};
     int64_t us = -clock_us(clock_of_machine(), CLOCK_THREAD_CPUTIME_ID);
     for (int32_t p = 0; p < count; p++)
         if (!pass_partition(&pass, p, &tasks[p].meta))

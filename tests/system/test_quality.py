@@ -481,10 +481,10 @@ def statuses(answer: Report, *ids: str) -> list[str]:
 
 
 def test_quality__old_inputs_and_many_rejected_records(broker: KafkaBroker, tmp_path: Path) -> None:
-    """A warning, a failure, and well again."""
+    """A warning, a failure, and well again; while the rows are looked at ever so slowly."""
     freshness = ("source.freshness.customers", "source.freshness.accounts")
     rejected = ("source.rejected.customers", "source.rejected.accounts")
-    with Scenario(broker, tmp_path, PARTITIONS) as s:
+    with Scenario(broker, tmp_path, PARTITIONS, {"quality.scan.rows_per_second": "1"}) as s:
         customers = [customer(i, f"c{i}", BEGIN_MS) for i in range(95)]
         accounts = [account(f"G{i}", i, "1.00", BEGIN_MS) for i in range(95)]
         unnamed = [customer(i, "", BEGIN_MS) for i in range(5)]

@@ -31,7 +31,7 @@ static void rig_release(struct rig *g) {
 }
 
 static void find(struct rig *g, enum check_id id, const char *account, int64_t now_ms) {
-    struct subject of = {ENTITY_ACCOUNT, 2, slice_str(account), 0, 0};
+    struct subject of = {.entity = ENTITY_ACCOUNT, .partition = 2, .id = slice_str(account)};
     struct sample sample;
     sample_set(&sample, &of, "annual_interest_amount", "1.00", "2.00");
     board_found(&g->board, id, &sample, now_ms);
