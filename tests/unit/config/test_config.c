@@ -194,6 +194,10 @@ static void test_config__later_sources_win(void **state) {
     assert_string_equal(c.state_dir, "of-env");
     assert_int_equal(c.log_level, LOG_WARN);
     assert_int_equal(c.kafka_count, 1);
+    assert_false(config_is_default(&c, "app.id"));
+    assert_false(config_is_default(&c, "state.dir"));
+    assert_false(config_is_default(&c, "log.level"));
+    assert_true(config_is_default(&c, "workers"));
     assert_string_equal(c.kafka[0].name, "linger.ms");
     assert_string_equal(c.kafka[0].value, "3");
     config_release(&c);
