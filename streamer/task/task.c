@@ -46,7 +46,9 @@ static void send_link(struct task_env *env, int64_t customer_id, struct slice ac
               link != NULL ? buf_slice(&env->message) : slice_null());
 }
 
-/* To be called when the customer whose row is env->customer has another current version. */
+/* To be called when the customer whose row is env->customer has another current version. If it says
+ * the same as before, and a late record has moved its start, the refs still have to name the record
+ * that opened it. */
 static void customer_changed(struct task_env *env, struct task *t, int64_t customer_id) {
     const struct totals *totals = &env->customer.totals;
     struct customer_ref now = task_current_customer(env);
@@ -114,15 +116,15 @@ static void encode_attributes(const struct event *e, struct buf *out) {
 static void follow_current(struct task_env *env, struct task *t, const struct event *e,
                            const struct version *old, const struct version *now) {
     bool had = old != NULL, has = now != NULL;
-    bool same = had == has && (!has || slice_eq(old->attributes, now->attributes));
+    if (had == has &&
+        (!has || (old->from == now->from && slice_eq(old->attributes, now->attributes))))
+        return;
     if (e->entity == ENTITY_CUSTOMER) {
-        if (!same)
-            customer_changed(env, t, e->customer_id);
+        customer_changed(env, t, e->customer_id);
         return;
     }
     struct account_attributes before, after;
-    if ((same && (!has || old->from == now->from)) ||
-        (had && !task_decode_account(env, old->attributes, &before)) ||
+    if ((had && !task_decode_account(env, old->attributes, &before)) ||
         (has && !task_decode_account(env, now->attributes, &after)))
         return;
     account_changed(env, t, e->id, had ? &before : NULL, has ? &after : NULL);
