@@ -74,14 +74,15 @@ static void no_answer(struct newest_answer *answer, rd_kafka_resp_err_t code, co
 }
 
 /* What one partition says. A partition that tells a time wins over those that tell nothing, and one
- * that does not answer over those that are empty. */
+ * that does not answer over those that are empty. Why one does not is told in any case. */
 static void take_partition(struct newest_answer *answer, struct newest_record *r,
                            const rd_kafka_topic_partition_t *tp, int64_t ms) {
     if (tp->err == RD_KAFKA_RESP_ERR_NO_ERROR && ms >= 0) {
         r->ms = r->state == NEWEST_TOLD && r->ms > ms ? r->ms : ms;
         r->state = NEWEST_TOLD;
-    } else if (tp->err != RD_KAFKA_RESP_ERR_NO_ERROR && r->state != NEWEST_TOLD) {
-        r->state = is_too_old(tp->err) ? NEWEST_UNTOLD : NEWEST_NO_ANSWER;
+    } else if (tp->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (r->state != NEWEST_TOLD)
+            r->state = is_too_old(tp->err) ? NEWEST_UNTOLD : NEWEST_NO_ANSWER;
         (void)err_set(&answer->why, ERR_RETRY, "topic %s partition %d: %s", tp->topic,
                       tp->partition, rd_kafka_err2str(tp->err));
     }
@@ -101,11 +102,15 @@ static void take_answer(const struct newest_records *n, rd_kafka_event_t *event,
     }
 }
 
+/* Whether asking again may tell more. */
 static bool is_failure(const struct newest_answer *answer) {
-    for (int e = 0; e < ENTITY_COUNT; e++)
+    bool is_untold = false;
+    for (int e = 0; e < ENTITY_COUNT; e++) {
         if (answer->inputs[e].state == NEWEST_NO_ANSWER)
             return true;
-    return false;
+        is_untold = is_untold || answer->inputs[e].state == NEWEST_UNTOLD;
+    }
+    return answer->why.class != ERR_NONE && !is_untold;
 }
 
 /* When to ask again. After a failure that is by a new client: librdkafka keeps what it once heard

@@ -23,7 +23,9 @@ struct newest_record {
 
 struct newest_answer {
     struct newest_record inputs[ENTITY_COUNT];
-    struct err why; /* only with NEWEST_NO_ANSWER */
+    /* Why a partition did not answer; ERR_NONE: all did. Where another one told a time, the state
+     * is NEWEST_TOLD all the same. */
+    struct err why;
 };
 
 struct newest_records;

@@ -1,7 +1,9 @@
 /* newest_records, with librdkafka's mock broker, which answers such questions with the errors that
- * it is told. (It keeps no timestamps; the system tests ask Apache Kafka.) */
+ * it is told. (It keeps no timestamps: here all that it knows of have one, if a test says so. The
+ * system tests ask Apache Kafka.) */
 #include "streamer/base/mem.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/newest_records.h"
 
 #include "support.h"
@@ -11,6 +13,29 @@
 #include <unistd.h>
 
 #define LIST_OFFSETS 2 /* the number of the request in Kafka's protocol */
+
+/* --- what is replaced (tests/CMakeLists.txt) --- */
+
+static int64_t timestamp_of_all = -1; /* of the newest record of a partition that answers */
+static int clients;                   /* how many were made */
+
+int64_t
+__wrap_rd_kafka_ListOffsetsResultInfo_timestamp(const rd_kafka_ListOffsetsResultInfo_t *info);
+int64_t
+__wrap_rd_kafka_ListOffsetsResultInfo_timestamp(const rd_kafka_ListOffsetsResultInfo_t *info) {
+    (void)info;
+    return timestamp_of_all;
+}
+
+rd_kafka_t *__real_kafka_asking_client(const struct config *c, struct kafka_trouble *trouble,
+                                       struct err *e);
+rd_kafka_t *__wrap_kafka_asking_client(const struct config *c, struct kafka_trouble *trouble,
+                                       struct err *e);
+rd_kafka_t *__wrap_kafka_asking_client(const struct config *c, struct kafka_trouble *trouble,
+                                       struct err *e) {
+    clients++;
+    return __real_kafka_asking_client(c, trouble, e);
+}
 
 struct fixture {
     rd_kafka_t *host; /* contains the broker */
@@ -104,11 +129,37 @@ static void test_newest_records__nobody_answers(void **state) {
     end(&f);
 }
 
+/* One partition has no leader, and the others tell a time. It goes on asking, with new clients,
+ * because an old one may never hear of the new leader. */
+static void test_newest_records__one_partition_does_not_answer(void **state) {
+    struct fixture f;
+    (void)state;
+    begin(&f);
+    timestamp_of_all = 1000;
+    for (int32_t p = 0; p < 3; p += 2) { /* the first one, and the last */
+        clients = 0;
+        (void)rd_kafka_mock_partition_set_leader(f.brokers, "accounts", p, -1);
+        newest_records_pause(f.newest);
+        struct newest_answer answer = next(&f);
+        assert_states(&answer, NEWEST_TOLD);
+        assert_int_equal(answer.inputs[ENTITY_ACCOUNT].ms, 1000);
+        assert_int_equal(answer.why.class, ERR_RETRY);
+        (void)rd_kafka_mock_partition_set_leader(f.brokers, "accounts", p, 1);
+        answer = next(&f);
+        assert_states(&answer, NEWEST_TOLD);
+        assert_int_equal(answer.why.class, ERR_NONE);
+        assert_int_equal(clients, 2);
+    }
+    timestamp_of_all = -1;
+    end(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_newest_records__an_empty_topic),
         cmocka_unit_test(test_newest_records__asks_again),
         cmocka_unit_test(test_newest_records__nobody_answers),
+        cmocka_unit_test(test_newest_records__one_partition_does_not_answer),
     };
     return cmocka_run_group_tests_name("newest_records", tests, NULL, NULL);
 }
