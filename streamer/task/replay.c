@@ -345,7 +345,7 @@ static void replay_link(struct task_env *env, struct task *t, struct slice key,
 /* A ref of a customer without accounts may stay, if compaction has removed its tombstone. That does
  * no harm: what counts is the last emitted row, and an account that comes back is answered with a
  * new ref. The opposite happens, too: a tombstone that task.c has ignored, because an account had
- * come back, erases the ref here. See ref_is_in_doubt. */
+ * come back, erases the ref here. See task_ref_is_in_doubt. */
 static void replay_ref(struct task_env *env, struct task *t, struct slice key, struct slice value) {
     int64_t customer_id;
     struct slice body;

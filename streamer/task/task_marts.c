@@ -121,12 +121,11 @@ bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, st
     return false;
 }
 
-/* Whether the ref of the account's customer may differ from what the state says: it is marked, or
- * it is missing although there is a joined row with that customer. A ref ends only when there is no
- * such joined row any more. So in the second case a restore has not found the ref, because the
- * message that replaces it is still to come. */
-static bool ref_is_in_doubt(struct task_env *env, const struct task *t, int64_t customer_id,
-                            const struct customer_ref *customer) {
+/* A ref ends only when there is no joined row with the customer any more. So where it is missing
+ * although there is one, a restore has not found it, because the message that replaces it is still
+ * to come. */
+bool task_ref_is_in_doubt(struct task_env *env, const struct task *t, int64_t customer_id,
+                          const struct customer_ref *customer) {
     const struct account_row *r = &env->account;
     return task_ref_is_marked(env, t, customer_id) ||
            (customer == NULL && r->has_joined && r->joined.customer_id == customer_id);
@@ -139,7 +138,7 @@ bool task_refresh_account(struct task_env *env, struct task *t, struct slice acc
     struct account_row *r = &env->account;
     struct account_with_customer_row joined;
     struct account_summary_row summary;
-    if (account != NULL && ref_is_in_doubt(env, t, account->customer_id, customer))
+    if (account != NULL && task_ref_is_in_doubt(env, t, account->customer_id, customer))
         return false;
     bool has_joined = account != NULL && join_account(account_id, account, r->timeline.current.from,
                                                       customer, &joined);

@@ -19,6 +19,11 @@ void task_send_version(struct task_env *env, enum topic topic, int32_t partition
  * error). */
 bool task_load_ref(struct task_env *env, struct task *t, int64_t customer_id, struct buf *value,
                    struct customer_ref *ref, struct ref_origin *origin);
+/* Whether the ref of the customer of the account whose row is env->account may differ from what the
+ * state says: it is marked, or it is missing although there is a joined row with that customer.
+ * `customer`: the ref; NULL: there is none. */
+bool task_ref_is_in_doubt(struct task_env *env, const struct task *t, int64_t customer_id,
+                          const struct customer_ref *customer);
 /* The customer whose row is env->customer, in the form of a ref. */
 struct customer_ref task_current_customer(struct task_env *env);
 

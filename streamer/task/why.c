@@ -38,14 +38,16 @@ static struct why_record record_of_current(const struct row_origin *o, const str
     return record_of(o, t->current.from, t->current.loaded_at);
 }
 
-static enum why_known rates_known(const struct task_env *env, const struct task *t) {
-    return task_needs_refresh(env, t) ? WHY_UNKNOWN : WHY_KNOWN;
+/* `waits`: the row depends on a marked link or ref. Then it may still have the rates of before, as
+ * it was left out when the task computed its rows anew. */
+static enum why_known rates_known(const struct task_env *env, const struct task *t, bool waits) {
+    return waits || task_needs_refresh(env, t) ? WHY_UNKNOWN : WHY_KNOWN;
 }
 
 /* --- accounts --- */
 
 /* Whether the joined row says what the account's current version says. It does not while a ref is
- * awaited (ref_is_in_doubt). */
+ * awaited (task_ref_is_in_doubt). */
 static bool joins_current(struct task_env *env) {
     const struct account_with_customer_row *j = &env->account.joined;
     const struct version *v = timeline_current(&env->account.timeline);
@@ -78,10 +80,20 @@ static bool read_joined(struct task_env *env, struct task *t, struct slice id, s
     return true;
 }
 
+static bool waits_for_ref(struct task_env *env, struct task *t) {
+    const struct version *v = timeline_current(&env->account.timeline);
+    struct account_attributes a;
+    struct customer_ref ref;
+    if (v == NULL || !task_decode_account(env, v->attributes, &a))
+        return true;
+    bool known = task_load_ref(env, t, a.customer_id, &env->value, &ref, NULL);
+    return task_ref_is_in_doubt(env, t, a.customer_id, known ? &ref : NULL);
+}
+
 static bool read_summary(struct task_env *env, struct task *t, struct slice id, struct why *why) {
-    why->rates = rates_known(env, t);
     if (!read_joined(env, t, id, why) || !env->account.has_summary)
         return false;
+    why->rates = rates_known(env, t, waits_for_ref(env, t));
     why->calculated_at = env->account.summary.calculated_at;
     return true;
 }
@@ -92,10 +104,10 @@ static bool read_summary(struct task_env *env, struct task *t, struct slice id, 
 static bool read_profile(struct task_env *env, struct task *t, struct slice id, struct why *why) {
     const struct customer_row *r = &env->customer;
     struct customer_ref current;
-    why->rates = rates_known(env, t);
     (void)task_load_row(env, t, ENTITY_CUSTOMER, id);
     if (!r->has_profile)
         return false;
+    why->rates = rates_known(env, t, task_has_marked_links(env, t, r->profile.customer_id));
     current = task_current_customer(env);
     bool is_current = current.known && current.has_loan_flag == r->profile.has_loan_flag &&
                       slice_eq(current.customer_name, r->profile.customer_name);

@@ -21,7 +21,7 @@ enum why_known {
     WHY_NOT_USED, /* the row is not made of it */
     /* Version 0.2 or output.headers=none wrote the row; or a late record has split the version off,
      * so that the record that opened it is no longer known; or a change is under way that the row
-     * does not show yet. */
+     * does not show yet, or may not. */
     WHY_UNKNOWN,
     WHY_KNOWN
 };

@@ -272,6 +272,28 @@ static void test_why__other_rates(void **state) {
     cluster_release(&c);
 }
 
+/* Rows that depend on a marked link or ref keep what they say until its message is processed, so
+ * they may still have the rates of before. */
+static void test_why__other_rates_and_a_message_under_way(void **state) {
+    (void)state;
+    struct cluster c;
+    cluster_init(&c, 1);
+    run_customer(&c, "7", 1, "ann", 20);
+    run_account(&c, 2, 7, 10);
+    int64_t interest = c.env.account.summary.annual_interest_amount;
+    task_replay_ahead(&c.env, &c.tasks[0], TOPIC_CUSTOMER_REFS, slice_str("7"));
+    task_replay_ahead(&c.env, &c.tasks[0], TOPIC_ACCOUNT_LINKS, slice_str("7|A"));
+    c.rates.loan_bonus_milli = 1;
+    cluster_refresh(&c, 0);
+    assert_int_equal(why_of(&c, WHY_CUSTOMER_PROFILE, "7").rates, WHY_UNKNOWN);
+    struct why why = why_of(&c, WHY_ACCOUNT_SUMMARY, "A");
+    assert_int_equal(c.env.account.summary.annual_interest_amount, interest);
+    assert_int_equal(why.rates, WHY_UNKNOWN);
+    assert_int_equal(why.customer.known, WHY_UNKNOWN);
+    assert_at(&why.account, 10, 2);
+    cluster_release(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_why__is_what_the_model_says),
@@ -281,6 +303,7 @@ int main(void) {
         cmocka_unit_test(test_why__a_ref_of_version_0_2),
         cmocka_unit_test(test_why__while_a_fan_out_is_under_way),
         cmocka_unit_test(test_why__other_rates),
+        cmocka_unit_test(test_why__other_rates_and_a_message_under_way),
     };
     return cmocka_run_group_tests_name("why", tests, NULL, NULL);
 }
