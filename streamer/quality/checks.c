@@ -216,11 +216,11 @@ static void joined_equals_customer(const struct account_view *v, struct judge *j
         ref_equals_customer(v, ref, j);
 }
 
-/* An orphan counts from when its current version was loaded. */
+/* An orphan counts from when its current version was loaded, up to when customers were read. */
 static void orphan(const struct account_view *v, struct judge *j) {
     if (!v->row->timeline.has_current || v->row->has_joined)
         return;
-    int64_t age_ms = v->now_ms - v->row->timeline.current.loaded_at;
+    int64_t age_ms = v->read_until_ms - v->row->timeline.current.loaded_at;
     char what[64];
     (void)snprintf(what, sizeof what, "waits for its customer for %lld minutes",
                    (long long)(age_ms / 60000));

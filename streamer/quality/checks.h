@@ -81,7 +81,7 @@ struct account_view {
     const struct account_link *linked; /* the link with this account there; NULL: there is none */
     int32_t partition;                 /* of the account */
     const struct rates *rates;
-    int64_t now_ms;          /* since 1970 */
+    int64_t read_until_ms;   /* since 1970: up to then its customer would be known (caught_up.h) */
     int64_t orphan_after_ms; /* the setting quality.orphans.warn */
 };
 

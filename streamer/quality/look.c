@@ -149,7 +149,7 @@ void look_at_account(struct look *l, int32_t partition, struct slice id,
                              .history = *history,
                              .partition = partition,
                              .rates = l->o->rates,
-                             .now_ms = l->o->now_ms,
+                             .read_until_ms = l->o->read_until_ms,
                              .orphan_after_ms = l->o->orphan_after_ms};
     if (l->account.timeline.has_current &&
         account_attributes_decode(l->account.timeline.current.attributes, &v.current)) {

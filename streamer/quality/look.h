@@ -33,7 +33,7 @@ struct look_options {
     int32_t partitions;
     const struct rates *rates;
     int64_t orphan_after_ms;
-    int64_t now_ms; /* since 1970 */
+    int64_t read_until_ms; /* since 1970 (caught_up.h) */
     look_found *found;
     /* Of a pass: called after about every 100 rows with how many were read since, to set the pace.
      * False: the look must end. */

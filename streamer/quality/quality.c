@@ -1,9 +1,10 @@
 #include "streamer/quality/quality.h"
-#include "streamer/metrics/freshness.h"
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/metrics/freshness.h"
 #include "streamer/quality/board.h"
+#include "streamer/quality/caught_up.h"
 #include "streamer/quality/doubts.h"
 #include "streamer/quality/pass.h"
 #include "streamer/quality/report.h"
@@ -39,6 +40,7 @@ struct quality {
     /* Only the thread uses what follows. */
     struct doubts doubts;
     struct streams streams;
+    struct caught_up caught_up;
     bool *is_here;                    /* by partition, in the present snapshot */
     struct seen_positions *positions; /* by partition */
     struct task_env env;              /* for meta data */
@@ -119,7 +121,7 @@ static struct look_options look_options(struct quality *q, look_found *take) {
                                  .partitions = q->o.partitions,
                                  .rates = &q->o.config->rates,
                                  .orphan_after_ms = q->o.config->quality_orphans_warn_ms,
-                                 .now_ms = wall_ms(q),
+                                 .read_until_ms = q->caught_up.until_ms,
                                  .found = take,
                                  .context = q};
 }
@@ -188,6 +190,7 @@ static void tick(struct quality *q) {
         return;
     q->next_tick_us = now + TICK_US;
     streams_sample(&q->streams, &q->board, wall_ms(q));
+    caught_up_sample(&q->caught_up, q->o.metrics, wall_ms(q));
     judge_freshness(q);
     review_doubts(q);
 }

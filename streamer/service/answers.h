@@ -26,6 +26,7 @@ struct observer;
  * and what follows `is_open` may still be empty. */
 struct answers {
     const struct config *config;
+    const char *instance; /* who answers: instance.id, or the host */
     struct starting *starting;
     struct workers *workers;
     struct schema_cache *schemas; /* NULL: there is none */

@@ -26,7 +26,6 @@
 #include "streamer/service/stop_limit.h"
 #include "streamer/service/workers.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +50,7 @@ struct service {
     struct workers workers;
     struct observer *observer; /* NULL: it has not begun */
     struct quality *quality;
-    char instance[HOST_NAME_MAX + 1]; /* who tells: instance.id, or the host */
+    char instance[256]; /* who tells: instance.id, or the host */
     struct check_states checks;
     struct alerts *alerts;
     struct openlineage *lineage; /* NULL: nobody is told */
@@ -64,9 +63,18 @@ struct service {
 
 /* --- start */
 
+static void name_instance(struct service *s) {
+    const char *id = s->config.instance_id;
+    if (id != NULL)
+        (void)snprintf(s->instance, sizeof s->instance, "%s", id);
+    else if (gethostname(s->instance, sizeof s->instance) != 0)
+        (void)snprintf(s->instance, sizeof s->instance, "unnamed");
+}
+
 static struct service *service_new(const struct config *config, bool embedded) {
     struct service *s = mem_calloc(1, sizeof *s);
     s->config = *config;
+    name_instance(s);
     s->config.brokers = broker_watch_new();
     s->is_embedded = embedded;
     s->metrics = metrics_new(&s->config);
@@ -120,19 +128,11 @@ static bool open_schemas(struct service *s, struct err *e) {
 }
 
 static bool start_http(struct service *s, struct err *e) {
+    s->http.answers.instance = s->instance;
     return http_service_start(&s->http, &s->config, &s->starting, &s->workers, s->metrics, e);
 }
 
-static void name_instance(struct service *s) {
-    const char *id = s->config.instance_id;
-    if (id != NULL)
-        (void)snprintf(s->instance, sizeof s->instance, "%s", id);
-    else if (gethostname(s->instance, sizeof s->instance) != 0)
-        (void)snprintf(s->instance, sizeof s->instance, "unnamed");
-}
-
 static bool start_alerts(struct service *s, struct err *e) {
-    name_instance(s);
     s->checks.answers = &s->http.answers;
     const struct alerts_options o = {
         .config = &s->config,
@@ -254,7 +254,7 @@ static bool start_quality(struct service *s, struct err *e) {
         .store = s->store,
         .metrics = s->metrics,
         .partitions = s->layout.n,
-        .instance = s->transactional_id,
+        .instance = s->instance,
         .owns = owns,
         .context = &s->workers,
     };

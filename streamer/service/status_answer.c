@@ -110,21 +110,13 @@ static void put_problems(const struct view *v, struct buf *out) {
 
 /* --- this process --- */
 
-/* kafka.client.id, or its default. */
-static const char *client_id(const struct config *c) {
-    for (size_t i = 0; i < c->kafka_count; i++)
-        if (strcmp(c->kafka[i].name, "client.id") == 0)
-            return c->kafka[i].value;
-    return "streamer";
-}
-
 static void put_process(const struct view *v, struct buf *out) {
     const struct config *c = v->answers->config;
     int64_t start_ms = v->answers->metrics->process_start_cs * 10; /* negative: not known */
     int64_t up_s = start_ms > 0 ? (v->now_ms - start_ms) / 1000 : 0;
     json_put_time(out, "timestamp", v->now_ms);
     json_put_text(out, "app", c->app_id);
-    json_put_text(out, "instance", client_id(c));
+    json_put_text(out, "instance", v->answers->instance);
     json_put_text(out, "version", streamer_version());
     json_put_int(out, "uptime_seconds", up_s > 0 ? up_s : 0);
     json_put_bool(out, "ready", v->readiness.is_ready);

@@ -33,7 +33,7 @@ static void pass_all(struct cluster *c, struct finder *f) {
                              .partitions = c->n,
                              .rates = &c->rates,
                              .orphan_after_ms = INT64_MIN / 2,
-                             .now_ms = NOW,
+                             .read_until_ms = NOW,
                              .found = found,
                              .pause = go_on,
                              .context = f};

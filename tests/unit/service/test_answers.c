@@ -326,6 +326,7 @@ static void restoring_begin(struct restoring *r, int32_t partitions) {
     const struct observer_options o = {.config = &r->config, .metrics = m};
     struct err e;
     r->answers = (struct answers){.config = &r->config,
+                                  .instance = "host-7",
                                   .workers = &r->workers,
                                   .metrics = m,
                                   .partitions = partitions,
@@ -379,6 +380,7 @@ static void assert_status_has(struct restoring *r, const char *part) {
 /* What is wrong comes first, in words; a check of freshness is told once. */
 static void test_answers__status_of_a_restore(void **state) {
     static const char *const parts[] = {
+        "\"instance\":\"host-7\"",
         "\"ready\":false,\"reason\":\"restoring state\",\"since\":\"2026-11-25T09:00:00.000Z\"",
         ",\"problems\":[{\"text\":\"3 summaries have a wrong interest\",\"status\":\"fail\","
         "\"since\":\"2026-11-25T08:58:20.000Z\",\"subject\":\"marts.interest\"},",
