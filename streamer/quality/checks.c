@@ -403,7 +403,9 @@ static const struct check checks[CHECK_COUNT] = {
     [CHECK_INTEREST] = {"marts.interest", LAYER_MARTS, SEVERITY_ERROR,
         "interest or new balance is not what balance and rate give", .of_account = interest},
     [CHECK_RATE] = {"marts.rate", LAYER_MARTS, SEVERITY_ERROR,
-        "the rate is not the configured one", .of_account = configured},
+        "the rate is not the configured one",
+        .spans = true, /* with other rates, a row that waits for its ref keeps the rate of before */
+        .of_account = configured},
     [CHECK_BALANCE] = {"marts.balance_not_negative", LAYER_MARTS, SEVERITY_ERROR,
         "the balance is negative", .of_account = balance_not_negative},
     [CHECK_PROFILE] = {"marts.profile_equals_sums", LAYER_MARTS, SEVERITY_ERROR,

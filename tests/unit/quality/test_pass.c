@@ -151,10 +151,36 @@ static void test_pass__ends_when_it_is_told_to(void **state) {
     assert_in_range(allowed, 20, 60);
 }
 
+/* Other rates, while a ref is marked: the rows that wait for it keep their rate. */
+static void test_pass__other_rates_and_a_ref_under_way(void **state) {
+    (void)state;
+    static struct world w;
+    struct cluster *c = &w.cluster;
+    struct event ann = customer_event("7", 1000, "ann", true), bob = ann,
+                 account = account_event("A", 1000, 7, 12345, ACCOUNT_SAVINGS);
+    struct finder f;
+    cluster_init(c, 1);
+    assert_true(cluster_apply(c, &ann) && cluster_apply(c, &account));
+    cluster_settle(c);
+    task_replay_ahead(&c->env, &c->tasks[0], TOPIC_CUSTOMER_REFS, slice_str("7"));
+    c->rates.loan_bonus_milli = 1;
+    cluster_refresh(c, 0);
+    pass_all(c, &f);
+    assert_int_equal(f.found[CHECK_RATE], 1);
+    check_world(&w, false);
+    bob.event_at_ms = 1001;
+    bob.customer_name = slice_str("bob");
+    assert_true(cluster_apply(c, &bob));
+    cluster_settle(c);
+    check_world(&w, true);
+    cluster_release(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pass__finds_nothing_in_random_worlds),
         cmocka_unit_test(test_pass__ends_when_it_is_told_to),
+        cmocka_unit_test(test_pass__other_rates_and_a_ref_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
