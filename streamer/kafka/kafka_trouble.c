@@ -179,7 +179,11 @@ static void log_trouble(const rd_kafka_t *rk, int syslog_level, const char *faci
                         const char *text) {
     struct kafka_trouble *trouble = rk != NULL ? rd_kafka_opaque(rk) : NULL;
     bool is_error = trouble != NULL && syslog_level <= SYSLOG_ERROR;
-    if (!is_error || !take_failure(trouble, facility, text))
+    if (is_error && take_failure(trouble, facility, text))
+        return;
+    if (trouble != NULL && trouble->is_watched)
+        kafka_log_watched(rk, syslog_level, facility, text);
+    else
         kafka_log(rk, syslog_level, facility, text);
 }
 
@@ -217,6 +221,7 @@ rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *tr
         rd_kafka_conf_destroy(conf);
         conf = NULL;
     }
+    trouble->is_watched = c->brokers != NULL;
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 

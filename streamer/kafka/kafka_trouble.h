@@ -14,6 +14,7 @@ struct kafka_trouble {
     char text[400];     /* "": there was none so far */
     char mechanism[32]; /* sasl.mechanism; "": the login does not use SASL */
     bool is_refused_login;
+    bool is_watched; /* a broker_watch tells what is lost: single connections are not logged */
     /* Set on librdkafka's threads; 0: none. */
     /* An error of the broker's certificate, as in openssl/x509_vfy.h. */
     atomic_int certificate_error;

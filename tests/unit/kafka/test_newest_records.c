@@ -154,12 +154,30 @@ static void test_newest_records__one_partition_does_not_answer(void **state) {
     end(&f);
 }
 
+/* The client knows the broker as the leader of the topics' partitions when it is lost. */
+static void test_newest_records__a_leader_is_lost(void **state) {
+    struct fixture f;
+    (void)state;
+    begin(&f);
+    struct newest_answer answer = next(&f);
+    assert_states(&answer, NEWEST_NONE);
+    (void)rd_kafka_mock_broker_set_down(f.brokers, 1);
+    answer = next(&f);
+    assert_states(&answer, NEWEST_NO_ANSWER);
+    assert_non_null(strstr(answer.why.text, "onnect"));
+    (void)rd_kafka_mock_broker_set_up(f.brokers, 1);
+    while (answer.inputs[ENTITY_ACCOUNT].state != NEWEST_NONE)
+        answer = next(&f);
+    end(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_newest_records__an_empty_topic),
         cmocka_unit_test(test_newest_records__asks_again),
         cmocka_unit_test(test_newest_records__nobody_answers),
         cmocka_unit_test(test_newest_records__one_partition_does_not_answer),
+        cmocka_unit_test(test_newest_records__a_leader_is_lost),
     };
     return cmocka_run_group_tests_name("newest_records", tests, NULL, NULL);
 }
