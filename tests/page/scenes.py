@@ -16,7 +16,7 @@ def ago(**parts: float) -> str:
 
 
 def restoring(answer: Json) -> Json:
-    """Two more instances: one restores for minutes, one does not answer."""
+    """Three more instances: one restores for minutes, one does not answer, one is not known."""
     (own,) = answer["instances"]
     since = ago(minutes=3)
     text = "not ready: restoring state, 3400112 records left"
@@ -33,7 +33,9 @@ def restoring(answer: Json) -> Json:
     other = base | {"url": LONG_URL, "partitions": [3, 4, 5], "answer": state}
     silent = base | {"url": "http://streamer-c:9464", "partitions": [6, 7, 8], "answer": None}
     silent |= {"reached": False, "error": "it does not answer: Timeout was reached"}
-    return {"instances": [own, other, silent]}
+    text = "it is not known yet which instance has these partitions"
+    unknown = silent | {"url": None, "partitions": [9], "error": text}
+    return {"instances": [own, other, silent, unknown]}
 
 
 def task(partition: int, phase: str, restored: int, remaining: int | None) -> Json:

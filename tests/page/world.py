@@ -35,7 +35,6 @@ class World:
             "kafka.session.timeout.ms": "6000",  # an instance that is killed leaves after that
             "http.token.file": str(token),
             "http.peers": "127.0.0.1",
-            "http.forward": "proxy",
             "quality.orphans.warn": "1s",
             "quality.quarantine.warn": "0.4",
             "quality.quarantine.error": "0.5",

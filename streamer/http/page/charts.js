@@ -101,6 +101,7 @@ function knownPart(history) {
 
 function showCharts(history) {
   const part = history === null ? null : knownPart(history);
+  byId("charts-message").hidden = part !== null;
   keep(byId("charts"), part === null ? [] : CHARTS, (c) => c.title, makeChart,
     (figure, chart) => {
       figure.redraw = () => changeChart(figure, chart, part);

@@ -28,11 +28,19 @@ function nameOf(instance) {
   return "an instance whose address is not known";
 }
 
-// An instance lists its problems itself, unless it does not answer.
+// An instance lists its problems itself, unless it does not answer. Whose partitions they are is
+// not known for a moment whenever the instances share them out anew.
 function problemsOf(instance) {
   if (instance.answer !== null) return instance.answer.problems ?? [];
-  return [{ status: "fail", subject: "instance", since: null,
-    text: `${nameOf(instance)}: ${instance.error}` }];
+  const isUnknown = instance.url === null;
+  const name = isUnknown ? partitionsOf(instance) : nameOf(instance);
+  return [{ status: isUnknown ? "warn" : "fail", subject: "instance", since: null,
+    text: `${name}: ${instance.error}` }];
+}
+
+function partitionsOf({ partitions }) {
+  if (partitions.length === 0) return "no partition";
+  return `${partitions.length === 1 ? "partition" : "partitions"} ${ranges(partitions)}`;
 }
 
 // The same problem of several instances is told once. `of` names the instances, where not all have

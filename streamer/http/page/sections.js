@@ -77,7 +77,7 @@ function showName(view) {
 
 function stateOf(instance, nowMs) {
   const { answer } = instance;
-  if (answer === null) return "does not answer";
+  if (answer === null) return instance.url === null ? "not known" : "does not answer";
   return `${answer.ready ? "running" : answer.reason} ${since(answer.since, nowMs)}`;
 }
 
@@ -95,9 +95,7 @@ function showInstances(view) {
       const consumed = answer === null ? null : sum((answer.nodes ?? [])
         .filter((n) => n.layer === "source").map((n) => n.per_second));
       setText(li.lastChild, [
-        instance.partitions.length === 0 ? "no partition"
-          : `${instance.partitions.length === 1 ? "partition" : "partitions"} ` +
-            ranges(instance.partitions),
+        partitionsOf(instance),
         ...(answer === null ? [instance.error]
           : [`${rate(consumed)} consumed`, `up ${age(answer.uptime_seconds)}`,
             answer.version === view.self.version ? "" : `version ${answer.version}`,
