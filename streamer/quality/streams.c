@@ -110,17 +110,6 @@ static void move_average(int64_t *average, int64_t share, int64_t windows) {
         *average += (share - *average) / AVERAGE_PARTS;
 }
 
-static void move_averages(struct stream *s, const struct stream_counts *now,
-                          const struct stream_counts *window) {
-    int64_t windows = (now->judged - s->averaged) / STREAM_WINDOW;
-    if (windows == 0 || window->judged < STREAM_WINDOW)
-        return;
-    s->averaged = now->judged;
-    move_average(&s->average_unknown, share_of(window->unknown, window->judged), windows);
-    for (int f = 0; f < FIELD_COUNT; f++)
-        move_average(&s->average_nulls[f], share_of(window->nulls[f], window->judged), windows);
-}
-
 /* --- rejected records --- */
 
 static void put_codes(struct buf *out, const struct stream_counts *d) {
@@ -181,23 +170,41 @@ static void judge_unknown(const struct stream *s, enum entity e, const struct st
     buf_release(&text);
 }
 
-/* How many values there should be by the average, and how many there are. */
-static void judge_nulls(const struct stream *s, enum field field, enum check_id id,
-                        const struct stream_counts *window, struct board *board, int64_t now_ms) {
-    struct buf text = {0};
+/* By how many values there should be by the average, and how many there are. */
+static bool has_vanished(const struct stream *s, enum field field,
+                         const struct stream_counts *window) {
     int64_t average = s->average_nulls[field], there = window->judged - window->nulls[field];
     int64_t expected =
         average < 0 ? 0 : (int64_t)((__int128)window->judged * (MILLION - average) / MILLION);
-    bool has_vanished = expected >= VANISHED_LEAST && there * VANISHED_PART < expected;
-    if (has_vanished)
+    return expected >= VANISHED_LEAST && there * VANISHED_PART < expected;
+}
+
+static void judge_nulls(const struct stream *s, enum field field, enum check_id id,
+                        const struct stream_counts *window, struct board *board, int64_t now_ms) {
+    struct buf text = {0};
+    bool is_bad = has_vanished(s, field, window);
+    if (is_bad)
         buf_printf(&text,
                    "%lld of the last %lld values are null, on average it was %lld of 1000: did the "
                    "column vanish, or get another name?",
                    (long long)window->nulls[field], (long long)window->judged,
-                   (long long)(average / 1000));
-    board_set(board, id, has_vanished ? CHECK_FAIL : CHECK_PASS, buf_cstr(&text), window->judged,
+                   (long long)(s->average_nulls[field] / 1000));
+    board_set(board, id, is_bad ? CHECK_FAIL : CHECK_PASS, buf_cstr(&text), window->judged,
               window->nulls[field], now_ms);
     buf_release(&text);
+}
+
+/* A column that has vanished does not become what is usual. */
+static void move_averages(struct stream *s, const struct stream_counts *now,
+                          const struct stream_counts *window) {
+    int64_t windows = (now->judged - s->averaged) / STREAM_WINDOW;
+    if (windows == 0 || window->judged < STREAM_WINDOW)
+        return;
+    s->averaged = now->judged;
+    move_average(&s->average_unknown, share_of(window->unknown, window->judged), windows);
+    for (int f = 0; f < FIELD_COUNT; f++)
+        if (!has_vanished(s, (enum field)f, window))
+            move_average(&s->average_nulls[f], share_of(window->nulls[f], window->judged), windows);
 }
 
 /* --- conservation --- */

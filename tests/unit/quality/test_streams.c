@@ -104,6 +104,22 @@ static void test_streams__a_column_that_vanishes_in_a_flood_shows_in_a_second(vo
     rig_release(&g);
 }
 
+/* However long it lasts. */
+static void test_streams__a_column_that_has_vanished_never_becomes_usual(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    for (int i = 0; i < 20; i++)
+        flow(&g, 100, 0, 0, 0);
+    for (int i = 0; i < 20000; i++)
+        flow(&g, 100, 100, 0, 0);
+    assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_FAIL);
+    for (int i = 0; i < 10; i++)
+        flow(&g, 100, 0, 0, 0);
+    assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_PASS);
+    rig_release(&g);
+}
+
 static void test_streams__a_column_that_is_new(void **state) {
     (void)state;
     for (int e = 0; e < ENTITY_COUNT; e++) {
@@ -251,6 +267,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streams__a_column_that_vanishes_shows_within_1000_records),
         cmocka_unit_test(test_streams__a_column_that_vanishes_in_a_flood_shows_in_a_second),
+        cmocka_unit_test(test_streams__a_column_that_has_vanished_never_becomes_usual),
         cmocka_unit_test(test_streams__a_column_that_is_new),
         cmocka_unit_test(test_streams__chance_is_no_change),
         cmocka_unit_test(test_streams__what_was_always_so_is_no_change),
