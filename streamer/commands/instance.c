@@ -111,7 +111,7 @@ bool instance_ask(const struct config *c, const char *url, const char *path, str
 bool instances_read(struct instances *in, struct slice text, struct err *e) {
     json_init(&in->json);
     in->list = json_member(json_parse(&in->json, text), "instances");
-    if (cJSON_IsArray(in->list))
+    if (cJSON_GetArraySize(in->list) > 0) /* 0 also where it is no array */
         return true;
     instances_release(in);
     return err_set(e, ERR_RETRY,

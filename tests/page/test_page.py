@@ -245,6 +245,9 @@ def test_page__lookup_says_why_there_is_nothing(page: Page, world: World) -> Non
     }.items():
         page.look_up(key)
         page.wait_for(text)
+    page.tab.evaluate("location.hash = 'id=A-2004&as_of=yesterday'")
+    page.wait_for("“yesterday” is no time. This is what is so now.")
+    assert page.row("Account now")["balance_amount"] == "21000.50"
     page.refuse("/v1/account", 503, "the id's partition is being restored")
     page.look_up("A-2004")
     page.wait_for("It cannot be had now: the id's partition is being restored")

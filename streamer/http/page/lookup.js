@@ -7,7 +7,9 @@ const VERSIONS_SHOWN = 20;
 const ACCOUNTS_SHOWN = 20; // of a customer, until more are wanted
 const ACCOUNTS_MAX = 1000;
 
-let lookup = null; // {id, asOf, accounts}: asOf "" is now; how many accounts of a customer
+// {id, asOf, noTime, accounts}: asOf "" is now; what of the address is no time; how many accounts of
+// a customer
+let lookup = null;
 let lookupRun = 0; // counts; an answer of an older run comes too late
 let lookupTimer = null;
 
@@ -15,7 +17,8 @@ function lookupOfAddress() {
   const parameters = new URLSearchParams(location.hash.slice(1));
   const id = (parameters.get("id") ?? "").trim();
   const asOf = parameters.get("as_of") ?? "";
-  return id === "" ? null : { id, asOf: Number.isNaN(Date.parse(isoOf(asOf))) ? "" : asOf };
+  const isTime = asOf === "" || !Number.isNaN(Date.parse(isoOf(asOf)));
+  return id === "" ? null : { id, asOf: isTime ? asOf : "", noTime: isTime ? "" : asOf };
 }
 
 function goTo(id, asOf) {
@@ -143,17 +146,19 @@ function titleOf(id, { account, customer }) {
   return id;
 }
 
-function messageOf(id, { account, customer }) {
-  if (account !== null || customer !== null) return "";
+function messageOf({ id, noTime }, { account, customer }) {
+  if (account !== null || customer !== null)
+    return noTime === "" ? "" : `“${noTime}” is no time. This is what is so now.`;
   return isInteger(id) ? `No account and no customer ${id} was ever seen.`
     : `No account ${id} was ever seen. (The id of a customer is a number.)`;
 }
 
-function showLookup({ id, asOf }, found) {
+function showLookup(wanted, found) {
+  const { id, asOf } = wanted, message = messageOf(wanted, found);
   if (byId("found-title").textContent !== titleOf(id, found))
-    speak(messageOf(id, found) || `${titleOf(id, found)} is shown.`);
+    speak(message || `${titleOf(id, found)} is shown.`);
   setText(byId("found-title"), titleOf(id, found));
-  showMessage(messageOf(id, found));
+  showMessage(message);
   byId("as-of-form").hidden = found.account === null && found.customer === null;
   byId("as-of-now").disabled = asOf === "";
   const parts = [["account", found.account], ["customer", found.customer]]
