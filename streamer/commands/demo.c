@@ -287,7 +287,7 @@ static void print_page(const struct config *c, const struct service *s) {
         "events go on, one a second. Some are late, some are wrong. On the page see\n"
         "  - what is wrong, and since when; the quarantine with its reasons\n"
         "  - the orphans, accounts whose customer is not known: look up " SAMPLE_ORPHAN "\n"
-        "  - late events that become history: look up " DEMO_LATE_ACCOUNT "\n"
+        "  - late events, which become versions in the past: look up " DEMO_LATE_ACCOUNT "\n"
         "A customer event makes the check pass for a while, and " SAMPLE_ORPHAN " joins:\n"
         "  echo '{\"customer_id\":" UNKNOWN_CUSTOMER
         ",\"name\":\"Ada Lovelace\",\"has_loan\":\"no\"}' | kcat -P -b %s -t %s\n"

@@ -223,4 +223,5 @@ class Browser:
             page.tab.goto(url)
             yield page
         finally:
+            page.tab.unroute_all(behavior="ignoreErrors")
             context.close()
