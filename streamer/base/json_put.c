@@ -39,8 +39,6 @@ void json_put_time(struct buf *out, const char *name, int64_t ms) {
         return;
     }
     buf_put_byte(out, '"');
-    timestamp_put_iso(out, ms < TIMESTAMP_MIN   ? TIMESTAMP_MIN
-                           : ms > TIMESTAMP_MAX ? TIMESTAMP_MAX
-                                                : ms);
+    timestamp_put_nearest(out, ms);
     buf_put_byte(out, '"');
 }

@@ -242,3 +242,9 @@ void timestamp_put_iso(struct buf *out, int64_t ms) {
     digits_put_pair(to + 21, in_day % 100);
     out->n += sizeof form - 1;
 }
+
+void timestamp_put_nearest(struct buf *out, int64_t ms) {
+    timestamp_put_iso(out, ms < TIMESTAMP_MIN   ? TIMESTAMP_MIN
+                           : ms > TIMESTAMP_MAX ? TIMESTAMP_MAX
+                                                : ms);
+}

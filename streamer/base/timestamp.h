@@ -37,5 +37,7 @@ bool timestamp_parse(struct slice text, int64_t *ms);
 
 /* Appends "2024-02-15T00:00:00.000Z". `ms` is from TIMESTAMP_MIN to TIMESTAMP_MAX. */
 void timestamp_put_iso(struct buf *out, int64_t ms);
+/* The same of any `ms`: one that no text can show becomes the nearest that it can. */
+void timestamp_put_nearest(struct buf *out, int64_t ms);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/steady_cond.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -124,8 +125,7 @@ static void *watch(void *room) {
             if (!seat->is_ended && now_ms - seat->since_ms >= time_of(r, seat))
                 end(r, seat);
         }
-        struct timespec next = {.tv_sec = next_ms / 1000, .tv_nsec = next_ms % 1000 * 1000000};
-        (void)pthread_cond_timedwait(&r->wake, &r->lock, &next);
+        (void)steady_cond_wait(&r->wake, &r->lock, next_ms);
     }
     (void)pthread_mutex_unlock(&r->lock);
     return NULL;
@@ -143,11 +143,7 @@ struct http_connections *http_connections_new(const struct http_limits *limits, 
     struct http_connections *r = mem_calloc(1, sizeof *r);
     r->limits = *limits;
     LIST_INIT(&r->seats);
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&r->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    steady_cond_init(&r->wake);
     (void)pthread_mutex_init(&r->lock, NULL);
     int error = pthread_create(&r->watchdog, NULL, watch, r);
     if (error == 0)

@@ -1,6 +1,7 @@
 #include "streamer/kafka/offset_sender.h"
 
 #include "streamer/base/mem.h"
+#include "streamer/base/steady_cond.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -64,13 +65,9 @@ static void *thread_main(void *arg) {
 
 struct offset_sender *offset_sender_new(rd_kafka_t *producer, struct err *e) {
     struct offset_sender *s = mem_calloc(1, sizeof *s);
-    pthread_condattr_t attributes;
     s->producer = producer;
     (void)pthread_mutex_init(&s->lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&s->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    steady_cond_init(&s->changed);
     if (pthread_create(&s->thread, NULL, thread_main, s) == 0)
         return s;
     release(s);

@@ -4,13 +4,13 @@
 #include "streamer/base/clock.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/steady_cond.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PERIOD_MS 10000 /* between two requests while nobody wants to know */
 #define FRESH_MS 1000   /* an answer that is not older is not asked for again */
@@ -228,18 +228,13 @@ static void renew(struct peers *p) {
     peers_list_release(&heard);
 }
 
-static void sleep_until(struct peers *p, int64_t ms) {
-    struct timespec until = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    (void)pthread_cond_timedwait(&p->wake, &p->lock, &until);
-}
-
 static void *run(void *peers) {
     struct peers *p = peers;
     (void)pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
         int64_t due_ms = p->next_ms + (p->wanted ? 0 : PERIOD_MS - FRESH_MS);
         if (clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < due_ms) {
-            sleep_until(p, due_ms);
+            (void)steady_cond_wait(&p->wake, &p->lock, due_ms);
             continue;
         }
         p->wanted = false;
@@ -301,11 +296,7 @@ struct peers *peers_new(const struct config *c, int32_t partitions, struct err *
     p->partitions = partitions;
     p->heard = list_new(partitions);
     p->wanted = true;
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&p->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    steady_cond_init(&p->wake);
     (void)pthread_mutex_init(&p->lock, NULL);
     if (peers_resume(p, e))
         return p;

@@ -64,8 +64,7 @@ static void judge_age(const struct metrics *m, enum entity entity, int64_t now_m
 /* A date far ahead hides how old the other records are. */
 static void judge_future(const struct metrics *m, enum entity entity, struct freshness *f) {
     struct buf time = {0};
-    timestamp_put_iso(&time,
-                      f->newest_record_ms < TIMESTAMP_MAX ? f->newest_record_ms : TIMESTAMP_MAX);
+    timestamp_put_nearest(&time, f->newest_record_ms);
     f->status = FRESHNESS_WARN;
     f->since_ms = metric_get(&m->inputs[entity].fresh_from_ms);
     (void)snprintf(f->message, sizeof f->message,

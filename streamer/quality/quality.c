@@ -2,6 +2,7 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/steady_cond.h"
 #include "streamer/metrics/freshness.h"
 #include "streamer/quality/board.h"
 #include "streamer/quality/caught_up.h"
@@ -59,10 +60,9 @@ static int64_t wall_ms(const struct quality *q) {
 
 /* Sleeps until then. False: it is time to end. */
 static bool sleep_until(struct quality *q, int64_t us) {
-    struct timespec until = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
     (void)pthread_mutex_lock(&q->lock);
     while (!q->stopping && monotonic_us(q) < us)
-        (void)pthread_cond_timedwait(&q->wake, &q->lock, &until);
+        (void)steady_cond_wait(&q->wake, &q->lock, us / 1000 + 1);
     bool goes_on = !q->stopping;
     (void)pthread_mutex_unlock(&q->lock);
     return goes_on;
@@ -344,13 +344,9 @@ static void quality_free(struct quality *q) {
 }
 
 struct quality *quality_start(const struct quality_options *o, struct err *e) {
-    pthread_condattr_t by_monotonic;
     struct quality *q = mem_calloc(1, sizeof *q);
     q->o = *o;
-    (void)pthread_condattr_init(&by_monotonic);
-    (void)pthread_condattr_setclock(&by_monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&q->wake, &by_monotonic);
-    (void)pthread_condattr_destroy(&by_monotonic);
+    steady_cond_init(&q->wake);
     (void)pthread_mutex_init(&q->lock, NULL);
     q->is_here = mem_calloc((size_t)o->partitions, sizeof *q->is_here);
     q->positions = mem_calloc((size_t)o->partitions, sizeof *q->positions);

@@ -3,6 +3,7 @@
 #include "schemas/avro/avro_fingerprint.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/steady_cond.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -318,12 +319,9 @@ static bool has_untried(const struct schema_cache *c) {
  * tried: one schema that the registry cannot give does not delay the others. Meanwhile the lock is
  * not held. */
 static void back_off(struct schema_cache *c, int64_t *wait_ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + *wait_ms * 1000000;
-    until.tv_sec += ns / 1000000000, until.tv_nsec = ns % 1000000000;
+    int64_t until_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + *wait_ms;
     while (!c->stopping && c->next == NULL && !has_untried(c) &&
-           pthread_cond_timedwait(&c->changed, &c->lock, &until) != ETIMEDOUT)
+           steady_cond_wait(&c->changed, &c->lock, until_ms))
         ;
     *wait_ms = 2 * *wait_ms < SCHEMA_CACHE_RETRY_MAX_MS ? 2 * *wait_ms : SCHEMA_CACHE_RETRY_MAX_MS;
 }
@@ -431,15 +429,6 @@ static bool read_directory(struct schema_cache *c, const char *directory, struct
 
 /* --- the cache --- */
 
-static void init_lock(struct schema_cache *c) {
-    pthread_condattr_t steady;
-    (void)pthread_mutex_init(&c->lock, NULL);
-    (void)pthread_condattr_init(&steady);
-    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&c->changed, &steady);
-    (void)pthread_condattr_destroy(&steady);
-}
-
 static bool start_thread(struct schema_cache *c, struct err *e) {
     c->has_thread = pthread_create(&c->thread, NULL, run, c) == 0;
     return c->has_thread || err_set(e, ERR_STOP, "schema registry: cannot start a thread");
@@ -452,7 +441,8 @@ struct schema_cache *schema_cache_new(const struct schema_cache_options *options
     c->o = *options;
     TAILQ_INIT(&c->asked);
     TAILQ_INIT(&c->known);
-    init_lock(c);
+    (void)pthread_mutex_init(&c->lock, NULL);
+    steady_cond_init(&c->changed);
     bool ok = options->directory[0] == '\0' || read_directory(c, options->directory, e);
     if (ok && (options->registry == NULL || start_thread(c, e)))
         return c;

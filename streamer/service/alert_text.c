@@ -55,12 +55,6 @@ const struct alert_help *alert_help_of(const char *check_id) {
     return &helps[i].help;
 }
 
-void alert_put_time(int64_t ms, struct buf *out) {
-    timestamp_put_iso(out, ms < TIMESTAMP_MIN   ? TIMESTAMP_MIN
-                           : ms > TIMESTAMP_MAX ? TIMESTAMP_MAX
-                                                : ms);
-}
-
 /* --- for people */
 
 /* Slack reads these three as the beginnings of its own codes. */
@@ -77,7 +71,7 @@ static void put_escaped(struct buf *out, const char *text) {
 }
 
 static void put_time(struct buf *out, int64_t ms) {
-    alert_put_time(ms, out);
+    timestamp_put_nearest(out, ms);
     out->n -= strlen(".000Z");
     buf_put_byte(out, 'Z');
 }

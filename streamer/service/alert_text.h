@@ -18,10 +18,6 @@ struct alert_help {
 /* What to do about a check that is not well. Static. */
 const struct alert_help *alert_help_of(const char *check_id);
 
-/* Appends a time (since 1970) as ISO-8601; what no text can show becomes the nearest that it can.
- */
-void alert_put_time(int64_t ms, struct buf *out);
-
 /* Appends a JSON object that Slack and its likes take (docker/README.md, "Alerts"): `text` for
  * people, the rest for programs. */
 void alert_put_json(const struct alert *a, const struct alert_sender *from, struct buf *out);

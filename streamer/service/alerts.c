@@ -2,6 +2,8 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/steady_cond.h"
+#include "streamer/base/timestamp.h"
 #include "streamer/service/alert.h"
 #include "streamer/service/alert_plan.h"
 #include "streamer/service/alert_text.h"
@@ -10,7 +12,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct alerts {
     struct alerts_options o;
@@ -37,7 +38,7 @@ static void log_change(void *context, const struct alert *a) {
         [CHECK_PASS] = LOG_INFO, [CHECK_WARN] = LOG_WARN, [CHECK_FAIL] = LOG_ERROR};
     (void)context;
     struct buf since = {0};
-    alert_put_time(a->now.since_ms, &since);
+    timestamp_put_nearest(&since, a->now.since_ms);
     log_line(levels[a->now.status], "a check has changed",
              "check=%s status=%s before=%s since=%s message=%s runbook=%s", a->now.id,
              check_status_name(a->now.status), check_status_name(a->before), buf_cstr(&since),
@@ -130,9 +131,8 @@ static bool is_finished(const struct alerts *a) {
 
 static void sleep_until(struct alerts *a, int64_t ms) {
     int64_t left_ms = ms - now_ms(a);
-    int64_t until_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + left_ms;
-    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-    (void)pthread_cond_timedwait(&a->wake, &a->lock, &until);
+    (void)steady_cond_wait(&a->wake, &a->lock,
+                           clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + left_ms);
 }
 
 static int64_t earlier(int64_t a, int64_t b) {
@@ -159,15 +159,6 @@ static void *run(void *alerts) {
 
 /* --- for others */
 
-static void init_lock(struct alerts *a) {
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&a->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
-    (void)pthread_mutex_init(&a->lock, NULL);
-}
-
 static void init_ports(struct alerts *a) {
     a->watch.ports[a->watch.port_count++] = (struct alert_port){log_change, a};
     if (has_webhook(a))
@@ -186,7 +177,8 @@ struct alerts *alerts_start(const struct alerts_options *o, struct err *e) {
     a->o = *o;
     a->sender = (struct alert_sender){o->config->app_id, o->instance};
     a->webhook_url = mem_strdup(o->config->alert_webhook_url);
-    init_lock(a);
+    steady_cond_init(&a->wake);
+    (void)pthread_mutex_init(&a->lock, NULL);
     init_ports(a);
     int error = pthread_create(&a->thread, NULL, run, a);
     if (error == 0)

@@ -1,8 +1,7 @@
 #include "streamer/service/lineage_answer.h"
 
 #include "streamer/base/clock.h"
-#include "streamer/base/json.h"
-#include "streamer/base/timestamp.h"
+#include "streamer/base/json_put.h"
 #include "streamer/model/topology_text.h"
 #include "streamer/service/lineage_event.h"
 
@@ -33,10 +32,9 @@ void lineage_answer(const struct answers *a, struct http_reply *reply) {
     for (enum topology_node_id id = 0; id < NODE_COUNT; id++)
         records[id] = records_of(a->metrics, id);
     reply->status = 200;
-    buf_put_str(out, "{\"timestamp\":\"");
-    timestamp_put_iso(out, clock_ms(clock_of_machine(), CLOCK_REALTIME));
-    buf_put_str(out, "\",\"app\":");
-    json_put_string(out, slice_str(a->config->app_id));
+    buf_put_byte(out, '{');
+    json_put_time(out, "timestamp", clock_ms(clock_of_machine(), CLOCK_REALTIME));
+    json_put_text(out, "app", a->config->app_id);
     buf_put_byte(out, ',');
     topology_put_json_members(&names, records, out);
     buf_put_str(out, ",\"datasets\":{");

@@ -3,6 +3,7 @@
 #include "streamer/base/clock.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/steady_cond.h"
 #include "streamer/kafka/newest_records.h"
 #include "streamer/metrics/freshness.h"
 #include "streamer/metrics/hour.h"
@@ -10,7 +11,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define LOOK_MS 2000
 #define LOOKS (HOUR_STEP_MS / LOOK_MS) /* of a step of the hour */
@@ -105,13 +105,8 @@ static void look(struct observer *o) {
 /* --- the thread --- */
 
 static void sleep_ms(struct observer *o, int64_t ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    while (!o->stopping && pthread_cond_timedwait(&o->wake, &o->lock, &until) == 0)
+    int64_t until_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + ms;
+    while (!o->stopping && steady_cond_wait(&o->wake, &o->lock, until_ms))
         continue;
 }
 
@@ -152,21 +147,13 @@ static void destroy(struct observer *o) {
     free(o);
 }
 
-static void init_lock(struct observer *o) {
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&o->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
-    (void)pthread_mutex_init(&o->lock, NULL);
-}
-
 struct observer *observer_new(const struct observer_options *options, struct err *e) {
     struct observer *o = mem_calloc(1, sizeof *o);
     o->o = *options;
     o->looks_left = LOOKS + 1; /* the first look begins the first step */
     o->stopping = true;        /* until a thread runs */
-    init_lock(o);
+    steady_cond_init(&o->wake);
+    (void)pthread_mutex_init(&o->lock, NULL);
     if (options->asks_brokers)
         o->newest = newest_records_new(options->config, options->input_partitions);
     look(o);

@@ -3,6 +3,7 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/steady_cond.h"
 #include "streamer/service/json_post.h"
 #include "streamer/service/lineage_event.h"
 
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #define PATH "/api/v1/lineage"
 #define RETRIES 3
@@ -65,10 +65,9 @@ static bool post(struct openlineage *l, const char *api_key, const char *body, b
 /* Until the time has passed; sooner where `until_end` and the run ends. With the lock. */
 static void sleep_ms(struct openlineage *l, int64_t ms, bool until_end) {
     int64_t until_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + ms;
-    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-    int error = 0;
-    while (error == 0 && !(until_end && l->is_ending))
-        error = pthread_cond_timedwait(&l->wake, &l->lock, &until);
+    bool goes_on = true;
+    while (goes_on && !(until_end && l->is_ending))
+        goes_on = steady_cond_wait(&l->wake, &l->lock, until_ms);
 }
 
 /* Whether there is time for another attempt of an event, after this wait. With the lock. */
@@ -132,15 +131,6 @@ static void *run(void *openlineage) {
 
 /* --- for others */
 
-static void init_lock(struct openlineage *l) {
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&l->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
-    (void)pthread_mutex_init(&l->lock, NULL);
-}
-
 static void init_url(struct openlineage *l) {
     buf_put_str(&l->url, l->config.openlineage_url);
     while (l->url.n > 0 && l->url.p[l->url.n - 1] == '/')
@@ -177,7 +167,8 @@ struct openlineage *openlineage_start(const struct openlineage_options *o, struc
     l->api_key = mem_strdup(o->config->openlineage_api_key);
     l->config = *o->config;
     l->config.bootstrap = mem_strdup(o->config->bootstrap);
-    init_lock(l);
+    steady_cond_init(&l->wake);
+    (void)pthread_mutex_init(&l->lock, NULL);
     init_url(l);
     if (make_run_id(l, e) && start_thread(l, e))
         return l;

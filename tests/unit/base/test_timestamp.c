@@ -274,6 +274,27 @@ static void test_timestamp__put_iso(void **state) {
     buf_release(&out);
 }
 
+static void test_timestamp__put_nearest(void **state) {
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } cases[] = {
+        {0, "1970-01-01T00:00:00.000Z"},
+        {TIMESTAMP_NONE, "0001-01-01T00:00:00.000Z"},
+        {TIMESTAMP_MIN - 1, "0001-01-01T00:00:00.000Z"},
+        {TIMESTAMP_MAX, "9999-12-31T23:59:59.999Z"},
+        {INT64_MAX, "9999-12-31T23:59:59.999Z"},
+    };
+    (void)state;
+    struct buf out = {0};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        buf_clear(&out);
+        timestamp_put_nearest(&out, cases[i].ms);
+        assert_string_equal(buf_cstr(&out), cases[i].text);
+    }
+    buf_release(&out);
+}
+
 /* Every day of ten thousand years, against the C library's calendar. */
 static void test_timestamp__every_day_agrees_with_libc(void **state) {
     (void)state;
@@ -316,6 +337,7 @@ int main(void) {
         cmocka_unit_test(test_timestamp__parse_numbers_that_equal_an_integer),
         cmocka_unit_test(test_timestamp__parse_refuses_other_numbers),
         cmocka_unit_test(test_timestamp__put_iso),
+        cmocka_unit_test(test_timestamp__put_nearest),
         cmocka_unit_test(test_timestamp__every_day_agrees_with_libc),
         cmocka_unit_test(test_timestamp__any_time_there_and_back),
     };
