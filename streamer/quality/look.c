@@ -39,6 +39,7 @@ void look_release(struct look *l) {
 
 bool look_goes_on(struct look *l) {
     int64_t reads = l->reads - l->paused_reads;
+    l->must_end = l->must_end || kv_failed(l->kv);
     if (l->must_end || reads < PAUSE_READS)
         return !l->must_end;
     l->paused_reads = l->reads;
@@ -157,7 +158,8 @@ void look_at_account(struct look *l, int32_t partition, struct slice id,
         v.ref = read_ref(l, partition, v.current.customer_id, &ref);
         read_customer(l, &v, &link);
     }
-    checks_of_account(&v, &l->judge);
+    if (!kv_failed(l->kv)) /* else a row may seem to be missing */
+        checks_of_account(&v, &l->judge);
 }
 
 void look_for_account(struct look *l, int32_t partition, struct slice id) {
@@ -282,7 +284,7 @@ void look_at_customer(struct look *l, int32_t partition, int64_t customer_id,
     take_customer(l, partition, customer_id);
     if (!look_at_links(l, partition, customer_id))
         (void)unreadable(l);
-    else if (!l->must_end)
+    else if (look_goes_on(l)) /* all links were read */
         look_at_whole_customer(l, partition, customer_id, history);
 }
 

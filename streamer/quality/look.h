@@ -52,7 +52,7 @@ struct look {
     const struct look_options *o;
     struct subject subject;
     int64_t reads, paused_reads; /* rows that were read so far, and before the last pause */
-    bool must_end;               /* the pause has said so */
+    bool must_end;               /* the pause has said so, or the state cannot be read */
     bool has_marks;              /* the partition has marks of a restore (task_replay_ahead) */
     /* Scratch. */
     struct kv_cursor *links; /* NULL until links of a customer are read that lie outside its row */
@@ -63,7 +63,7 @@ struct look {
 };
 void look_init(struct look *l, struct kv *kv, const struct look_options *o);
 void look_release(struct look *l);
-/* Pauses if it is time. False: the look must end. Call it often. */
+/* Pauses if it is time. False: the look must end, or the state cannot be read. Call it often. */
 bool look_goes_on(struct look *l);
 
 /* Read the stored value of an id's row into l->account or l->customer, whose slices then point into

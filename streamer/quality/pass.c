@@ -40,11 +40,6 @@ static void rows_close(struct rows *r) {
     buf_release(&r->partition);
 }
 
-/* False: the pass must end. */
-static bool go_on(struct pass *p) {
-    return !kv_failed(p->look->kv) && look_goes_on(p->look);
-}
-
 /* --- versions beside ids --- */
 
 /* The closed versions of one entity. */
@@ -124,7 +119,7 @@ static bool see_versions_without_row(struct versions *v, const struct slice *row
         buf_set(&last, owner);
         put_id(&v->id, v->entity, owner);
         see_closed(v, TIMESTAMP_NONE, false);
-        ok = go_on(v->rows.pass);
+        ok = look_goes_on(v->rows.pass->look);
     }
     buf_release(&last);
     return ok;
@@ -140,7 +135,7 @@ static bool see_versions_of(struct versions *v, struct slice row_key, const stru
     put_id(&v->id, v->entity, row_key);
     for (; ok && v->rows.is_there && slice_eq(owner_of(v), row_key); rows_next(&v->rows)) {
         see_closed(v, current_from, true);
-        ok = go_on(v->rows.pass);
+        ok = look_goes_on(v->rows.pass->look);
     }
     *end = (struct history_end){v->has_last, v->last.to};
     if (current != NULL)
@@ -209,7 +204,7 @@ static bool see_id(struct pass *p, const struct rows *r, struct versions *versio
         return false;
     if (line != NULL)
         see_row(p, r, versions->entity, partition, &end);
-    return go_on(p);
+    return look_goes_on(p->look);
 }
 
 static bool see_entity(struct pass *p, enum entity entity, int32_t partition) {
@@ -238,7 +233,7 @@ static bool count_family(struct pass *p, enum family f, int32_t partition) {
         if (f == FAMILY_ACCOUNTS_BY_CUSTOMER && key.n >= KEY_CUSTOMER_BYTES)
             p->counts.index_hash +=
                 hash_of_pair(key_customer_id(key), key_account_of_customer(key));
-        ok = go_on(p);
+        ok = look_goes_on(p->look);
     }
     rows_close(&rows);
     return ok && !kv_failed(p->look->kv);
