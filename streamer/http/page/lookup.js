@@ -7,8 +7,8 @@ const VERSIONS_SHOWN = 20;
 const ACCOUNTS_SHOWN = 20; // of a customer, until more are wanted
 const ACCOUNTS_MAX = 1000;
 
-// {id, asOf, noTime, accounts}: asOf "" is now; what of the address is no time; how many accounts of
-// a customer
+// {id, asOf, noTime, accounts}: asOf "" is now; what of the address is no time; how many accounts
+// of a customer
 let lookup = null;
 let lookupRun = 0; // counts; an answer of an older run comes too late
 let lookupTimer = null;

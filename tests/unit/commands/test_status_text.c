@@ -66,8 +66,8 @@ static void test_status_text__names_of_instances(void **state) {
 }
 
 static void test_status_text__other_answers_are_refused(void **state) {
-    static const char *const texts[] = {"", "no JSON", "{}", "[]", "{\"instances\": 5}",
-                                        "{\"instances\": []}"};
+    static const char *const texts[] = {
+        "", "no JSON", "{}", "[]", "{\"instances\": 5}", "{\"instances\": []}"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct instances all;
