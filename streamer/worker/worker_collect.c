@@ -11,10 +11,35 @@ void worker_drop_messages(struct worker *w) {
     w->message_count = 0;
 }
 
+/* The record that was to be read next is no longer there. It is lost only if the group has not gone
+ * on behind it. If this process stood still, another instance had the partition meanwhile, and what
+ * it has processed may be deleted. */
+static void handle_deleted_records(struct worker *w, const rd_kafka_message_t *m) {
+    struct source *s = worker_source_of(w, m);
+    struct err e = {0};
+    if (s == NULL || w->rebalanced)
+        return;
+    if (worker_locate_sources(w, &s, 1, &e))
+        (void)err_set(&e, ERR_RETRY,
+                      "%s partition %d: the next record is deleted, and another instance had "
+                      "processed it",
+                      worker_topic(w, s->topic), s->partition);
+    *(e.class == ERR_STOP ? &w->fatal : &w->trouble) = e;
+}
+
+static bool is_out_of_range(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+           code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+}
+
 static void handle_error_message(struct worker *w, const rd_kafka_message_t *m) {
     char text[512];
     if (m->rkt == NULL) {
         worker_handle_consumer_error(w, m->err, rd_kafka_message_errstr(m));
+        return;
+    }
+    if (is_out_of_range(m->err)) {
+        handle_deleted_records(w, m);
         return;
     }
     (void)snprintf(text, sizeof text, "%s partition %d: %s", w->o.kafka->topic(m), m->partition,

@@ -82,14 +82,6 @@ void worker_handle_consumer_error(struct worker *w, rd_kafka_resp_err_t code, co
     case RD_KAFKA_RESP_ERR__FATAL:
         handle_fatal_error(w);
         break;
-    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        (void)err_set(
-            &w->fatal, ERR_STOP,
-            "records were deleted before they were processed (%s); lengthen the topic's "
-            "retention, look for them upstream, then set the offsets of group %s to where to go on",
-            text, w->o.config->app_id);
-        break;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:

@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "streamer/base/mem.h"
+#include "streamer/worker/worker_collect.h"
 #include "streamer/worker/worker_cycle.h"
 
 #include <stdio.h>
@@ -283,6 +284,48 @@ static void test_worker_tasks__deleted_before_they_were_processed(void **state) 
     assert_ends(w, ERR_STOP, "records were deleted before they were processed");
 }
 
+/* --- a record that is not there any more --- */
+
+static rd_kafka_message_t *poll_out_of_range(struct kafka_client *c, int timeout_ms) {
+    static char topic;
+    static rd_kafka_message_t m;
+    (void)c, (void)timeout_ms;
+    m = (rd_kafka_message_t){.err = RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, .rkt = (void *)&topic};
+    return &m;
+}
+
+static const char *topic_of(const rd_kafka_message_t *m) {
+    (void)m;
+    return world.config.topics[TOPIC_CUSTOMERS];
+}
+
+static void free_nothing(rd_kafka_message_t *m) {
+    (void)m;
+}
+
+/* What is deleted is lost only if the group has not gone on behind it. */
+static void test_worker_tasks__the_next_record_is_deleted(void **state) {
+    static const struct {
+        int64_t deleted_before;
+        enum err_class fatal, trouble;
+    } cases[] = {{50, ERR_NONE, ERR_RETRY}, {5000, ERR_STOP, ERR_NONE}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct worker *w = new_worker((int32_t[]){0}, 1, TOPIC_COUNT);
+        struct worker_kafka deleted = kafka;
+        deleted.poll = poll_out_of_range;
+        deleted.topic = topic_of;
+        deleted.free_message = free_nothing;
+        w->o.kafka = &deleted;
+        advance(w);
+        world.deleted_before = cases[i].deleted_before;
+        worker_collect(w, 0);
+        assert_int_equal(w->fatal.class, cases[i].fatal);
+        assert_int_equal(w->trouble.class, cases[i].trouble);
+        free_worker(w);
+    }
+}
+
 static rd_kafka_error_t *refuse_to_begin(struct kafka_client *c) {
     (void)c;
     return rd_kafka_error_new(RD_KAFKA_RESP_ERR__STATE, "no");
@@ -345,6 +388,7 @@ int main(void) {
         cmocka_unit_test(test_worker_tasks__assignment_that_lacks_a_topic),
         cmocka_unit_test(test_worker_tasks__results_without_offsets),
         cmocka_unit_test(test_worker_tasks__deleted_before_they_were_processed),
+        cmocka_unit_test(test_worker_tasks__the_next_record_is_deleted),
         cmocka_unit_test(test_worker_tasks__no_transaction_can_be_begun),
         cmocka_unit_test(test_worker_tasks__input_with_other_partitions),
     };
