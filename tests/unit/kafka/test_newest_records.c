@@ -79,6 +79,14 @@ static struct newest_answer next(struct fixture *f) {
     }
 }
 
+/* The next answer that is one. On a busy machine a question may get none in time. */
+static struct newest_answer next_real(struct fixture *f) {
+    struct newest_answer answer = next(f);
+    for (int i = 0; i < 20 && answer.inputs[ENTITY_ACCOUNT].state == NEWEST_NO_ANSWER; i++)
+        answer = next(f);
+    return answer;
+}
+
 static void assert_states(const struct newest_answer *answer, enum newest_state state) {
     for (int e = 0; e < ENTITY_COUNT; e++)
         assert_int_equal(answer->inputs[e].state, state);
@@ -89,12 +97,12 @@ static void test_newest_records__an_empty_topic(void **state) {
     struct newest_answer answer;
     (void)state;
     begin(&f);
-    answer = next(&f);
+    answer = next_real(&f);
     assert_states(&answer, NEWEST_NONE);
     assert_int_equal(answer.why.class, ERR_NONE);
     assert_false(newest_records_step(f.newest, f.now_ms, &answer)); /* not at once again */
     newest_records_pause(f.newest);
-    answer = next(&f);
+    answer = next_real(&f);
     assert_states(&answer, NEWEST_NONE);
     end(&f);
 }
@@ -110,7 +118,7 @@ static void test_newest_records__asks_again(void **state) {
     assert_states(&answer, NEWEST_NO_ANSWER);
     assert_int_equal(answer.why.class, ERR_RETRY);
     assert_string_not_equal(answer.why.text, "");
-    answer = next(&f);
+    answer = next_real(&f);
     assert_states(&answer, NEWEST_NONE);
     end(&f);
 }
