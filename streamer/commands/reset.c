@@ -2,7 +2,6 @@
  * processes all input again. Before it deletes anything it writes to the topic of the owners
  * (owners.h) that a reset has begun, and when all is deleted, that it is done. After a crash in
  * between no run starts, and another reset finishes the work. */
-#include "state/rocksdb/store.h"
 #include "streamer/commands/commands.h"
 #include "streamer/kafka/input_loss.h"
 #include "streamer/kafka/kafka.h"
@@ -10,6 +9,7 @@
 #include "streamer/kafka/owners_topic.h"
 #include "streamer/kafka/rights.h"
 #include "streamer/kafka/topics.h"
+#include "streamer/service/state_dir.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -278,7 +278,7 @@ static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka
            ask(client, c, trouble, present, keep_quarantine, yes, e) &&
            group_is_idle(client, c, e) && tell_begin(client, c, keep_quarantine, e) &&
            delete_topics(client, c, trouble, keep_quarantine, present, e) &&
-           delete_offsets(client, c, e) && store_destroy(c->state_dir, e) &&
+           delete_offsets(client, c, e) && state_dir_remove(c, e) &&
            tell_end(c, keep_quarantine, e);
 }
 

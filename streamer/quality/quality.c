@@ -4,6 +4,7 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/steady_cond.h"
 #include "streamer/metrics/freshness.h"
+#include "streamer/quality/averages_file.h"
 #include "streamer/quality/board.h"
 #include "streamer/quality/caught_up.h"
 #include "streamer/quality/doubts.h"
@@ -41,6 +42,7 @@ struct quality {
     /* Only the thread uses what follows. */
     struct doubts doubts;
     struct streams streams;
+    struct averages_file averages_file;
     struct caught_up caught_up;
     bool *is_here;                    /* by partition, in the present snapshot */
     struct seen_positions *positions; /* by partition */
@@ -190,6 +192,7 @@ static void tick(struct quality *q) {
         return;
     q->next_tick_us = now + TICK_US;
     streams_sample(&q->streams, &q->board, wall_ms(q));
+    averages_file_keep(&q->averages_file, &q->streams.averages, now);
     caught_up_sample(&q->caught_up, q->o.metrics, wall_ms(q));
     judge_freshness(q);
     review_doubts(q);
@@ -334,6 +337,7 @@ static void *run(void *context) {
 
 static void quality_free(struct quality *q) {
     doubts_release(&q->doubts);
+    averages_file_release(&q->averages_file);
     board_release(&q->board);
     task_env_release(&q->env);
     (void)pthread_cond_destroy(&q->wake);
@@ -352,6 +356,8 @@ struct quality *quality_start(const struct quality_options *o, struct err *e) {
     q->positions = mem_calloc((size_t)o->partitions, sizeof *q->positions);
     board_init(&q->board, o->metrics, wall_ms(q));
     streams_init(&q->streams, o->config, o->metrics, wall_ms(q));
+    averages_file_init(&q->averages_file, o->config->state_dir);
+    averages_file_read(&q->averages_file, &q->streams.averages);
     int code = pthread_create(&q->thread, NULL, run, q);
     if (code == 0)
         return q;
@@ -368,6 +374,7 @@ void quality_stop(struct quality *q) {
     (void)pthread_cond_signal(&q->wake);
     (void)pthread_mutex_unlock(&q->lock);
     (void)pthread_join(q->thread, NULL);
+    averages_file_write(&q->averages_file, &q->streams.averages);
     quality_free(q);
 }
 

@@ -8,6 +8,7 @@
  *   pass.h       all rows of a partition
  *   doubts.h     what differs while messages between tasks are under way
  *   streams.h    the checks of what flows
+ *   averages.h   what is usual there; averages_file.h keeps it over a restart
  *   board.h      what all checks say now
  *   report.h     the same as JSON */
 #ifndef STREAMER_QUALITY_QUALITY_H
@@ -26,7 +27,7 @@
 
 /* Everything is borrowed and must outlive the thread. */
 struct quality_options {
-    const struct config *config;
+    const struct config *config; /* in state_dir it keeps what is usual */
     const struct clock *clock;
     struct store *store;
     struct metrics *metrics;

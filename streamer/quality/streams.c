@@ -1,6 +1,7 @@
 #include "streamer/quality/streams.h"
 
 #include "streamer/base/buf.h"
+#include "streamer/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,13 @@ static const struct {
     [ENTITY_CUSTOMER] = {CHECK_REJECTED_CUSTOMERS, CHECK_UNKNOWN_FIELDS_CUSTOMERS},
     [ENTITY_ACCOUNT] = {CHECK_REJECTED_ACCOUNTS, CHECK_UNKNOWN_FIELDS_ACCOUNTS},
 };
+
+/* The fields that may be null, and the check of each. */
+static const struct nullable {
+    enum entity entity;
+    enum field field;
+    enum check_id id;
+} nullables[] = {{ENTITY_CUSTOMER, FIELD_HAS_LOAN, CHECK_NULL_RATE_HAS_LOAN}};
 
 /* --- marks --- */
 
@@ -56,14 +64,12 @@ static void stream_init(struct stream *s, int64_t now_ms) {
     static const struct stream_counts none = {.judged = 0};
     add_mark(&s->window, &none, now_ms, STREAM_MARKS);
     add_mark(&s->hour, &none, now_ms, STREAM_MINUTES);
-    s->average_unknown = -1;
-    for (int f = 0; f < FIELD_COUNT; f++)
-        s->average_nulls[f] = -1;
 }
 
 void streams_init(struct streams *s, const struct config *config, const struct metrics *metrics,
                   int64_t now_ms) {
     *s = (struct streams){.config = config, .metrics = metrics};
+    averages_init(&s->averages);
     for (int e = 0; e < ENTITY_COUNT; e++)
         stream_init(&s->entities[e], now_ms);
 }
@@ -153,12 +159,18 @@ static void judge_rejected(const struct streams *s, enum entity e, const struct 
 
 /* --- fields that come and go --- */
 
+/* A few records say little about what is usual. */
+static bool is_full(const struct stream_counts *window) {
+    return window->judged >= STREAM_WINDOW;
+}
+
 /* More than half a field a record above the average: a column is new, or has another name. */
-static void judge_unknown(const struct stream *s, enum entity e, const struct stream_counts *window,
-                          struct board *board, int64_t now_ms) {
+static void judge_unknown(const struct streams *s, enum entity e,
+                          const struct stream_counts *window, struct board *board, int64_t now_ms) {
     struct buf text = {0};
-    bool is_bad = s->average_unknown >= 0 && window->judged >= STREAM_WINDOW / 2 &&
-                  share_of(window->unknown, window->judged) > s->average_unknown + MILLION / 2;
+    int64_t average = s->averages.of[ids[e].unknown];
+    bool is_bad = average >= 0 && is_full(window) &&
+                  share_of(window->unknown, window->judged) > average + MILLION / 2;
     if (is_bad)
         buf_printf(
             &text,
@@ -171,40 +183,46 @@ static void judge_unknown(const struct stream *s, enum entity e, const struct st
 }
 
 /* By how many values there should be by the average, and how many there are. */
-static bool has_vanished(const struct stream *s, enum field field,
+static bool has_vanished(const struct streams *s, const struct nullable *n,
                          const struct stream_counts *window) {
-    int64_t average = s->average_nulls[field], there = window->judged - window->nulls[field];
-    int64_t expected =
-        average < 0 ? 0 : (int64_t)((__int128)window->judged * (MILLION - average) / MILLION);
+    int64_t average = s->averages.of[n->id], there = window->judged - window->nulls[n->field];
+    if (average < 0 || !is_full(window))
+        return false;
+    int64_t expected = (int64_t)((__int128)window->judged * (MILLION - average) / MILLION);
     return expected >= VANISHED_LEAST && there * VANISHED_PART < expected;
 }
 
-static void judge_nulls(const struct stream *s, enum field field, enum check_id id,
+static void judge_nulls(const struct streams *s, const struct nullable *n,
                         const struct stream_counts *window, struct board *board, int64_t now_ms) {
     struct buf text = {0};
-    bool is_bad = has_vanished(s, field, window);
+    bool is_bad = has_vanished(s, n, window);
     if (is_bad)
         buf_printf(&text,
                    "%lld of the last %lld values are null, on average it was %lld of 1000: did the "
                    "column vanish, or get another name?",
-                   (long long)window->nulls[field], (long long)window->judged,
-                   (long long)(s->average_nulls[field] / 1000));
-    board_set(board, id, is_bad ? CHECK_FAIL : CHECK_PASS, buf_cstr(&text), window->judged,
-              window->nulls[field], now_ms);
+                   (long long)window->nulls[n->field], (long long)window->judged,
+                   (long long)(s->averages.of[n->id] / 1000));
+    board_set(board, n->id, is_bad ? CHECK_FAIL : CHECK_PASS, buf_cstr(&text), window->judged,
+              window->nulls[n->field], now_ms);
     buf_release(&text);
 }
 
 /* A column that has vanished does not become what is usual. */
-static void move_averages(struct stream *s, const struct stream_counts *now,
+static void move_averages(struct streams *s, enum entity e, const struct stream_counts *now,
                           const struct stream_counts *window) {
-    int64_t windows = (now->judged - s->averaged) / STREAM_WINDOW;
-    if (windows == 0 || window->judged < STREAM_WINDOW)
+    struct stream *stream = &s->entities[e];
+    int64_t windows = (now->judged - stream->averaged) / STREAM_WINDOW;
+    if (windows == 0 || !is_full(window))
         return;
-    s->averaged = now->judged;
-    move_average(&s->average_unknown, share_of(window->unknown, window->judged), windows);
-    for (int f = 0; f < FIELD_COUNT; f++)
-        if (!has_vanished(s, (enum field)f, window))
-            move_average(&s->average_nulls[f], share_of(window->nulls[f], window->judged), windows);
+    stream->averaged = now->judged;
+    move_average(&s->averages.of[ids[e].unknown], share_of(window->unknown, window->judged),
+                 windows);
+    for (size_t i = 0; i < ARRAY_LEN(nullables); i++) {
+        const struct nullable *n = &nullables[i];
+        if (n->entity == e && !has_vanished(s, n, window))
+            move_average(&s->averages.of[n->id], share_of(window->nulls[n->field], window->judged),
+                         windows);
+    }
 }
 
 /* --- conservation --- */
@@ -254,10 +272,11 @@ static void sample_entity(struct streams *s, enum entity e, const struct stream_
     move_hour(&stream->hour, now, now_ms);
     struct stream_counts window = since(&stream->window, now);
     judge_rejected(s, e, now, board, now_ms);
-    judge_unknown(stream, e, &window, board, now_ms);
-    if (e == ENTITY_CUSTOMER)
-        judge_nulls(stream, FIELD_HAS_LOAN, CHECK_NULL_RATE_HAS_LOAN, &window, board, now_ms);
-    move_averages(stream, now, &window);
+    judge_unknown(s, e, &window, board, now_ms);
+    for (size_t i = 0; i < ARRAY_LEN(nullables); i++)
+        if (nullables[i].entity == e)
+            judge_nulls(s, &nullables[i], &window, board, now_ms);
+    move_averages(s, e, now, &window);
 }
 
 void streams_sample(struct streams *s, struct board *board, int64_t now_ms) {

@@ -6,6 +6,7 @@
 
 #include "streamer/config/config.h"
 #include "streamer/metrics/metrics.h"
+#include "streamer/quality/averages.h"
 #include "streamer/quality/board.h"
 
 #include <stdbool.h>
@@ -37,15 +38,16 @@ struct stream_marks {
 
 struct stream {
     struct stream_marks window, hour;
-    /* Averages over what came before, in millionths of a record; -1: not known yet. */
-    int64_t average_nulls[FIELD_COUNT], average_unknown;
-    int64_t averaged; /* `judged` when they were last brought up to date */
+    int64_t averaged; /* `judged` when the averages were last brought up to date */
 };
 
 struct streams {
     const struct config *config; /* borrowed */
     const struct metrics *metrics;
     struct stream entities[ENTITY_COUNT];
+    /* Over what came before, also in processes before this one: may be set before the first
+     * sample. */
+    struct averages averages;
     /* Conservation: consumed - done, and in how many samples in a row it was that. */
     int64_t lost[ENTITY_COUNT];
     int lost_times[ENTITY_COUNT];

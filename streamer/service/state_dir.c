@@ -2,6 +2,7 @@
 
 #include "state/rocksdb/peek.h"
 #include "streamer/base/log.h"
+#include "streamer/quality/averages_file.h"
 #include "streamer/task/task.h"
 
 #include <errno.h>
@@ -125,6 +126,15 @@ struct store *state_dir_open(const struct config *config, int32_t partitions, in
     if (store != NULL || e->class != ERR_REBUILD || !set_aside(config, now_ms, e->text, e))
         return store;
     return open_and_claim(config, partitions, e);
+}
+
+/* --- the end --- */
+
+bool state_dir_remove(const struct config *config, struct err *e) {
+    if (!store_destroy(config->state_dir, e) || !averages_file_remove(config->state_dir, e))
+        return false;
+    (void)rmdir(config->state_dir); /* fails if something else lies there, which then stays */
+    return true;
 }
 
 /* --- an embedded run */

@@ -19,6 +19,9 @@ bool state_dir_prepare(const struct config *config, struct err *e);
 struct store *state_dir_open(const struct config *config, int32_t partitions, int64_t now_ms,
                              struct err *e);
 
+/* Removes the state, and the directory if nothing else lies there. False with ERR_STOP. */
+bool state_dir_remove(const struct config *config, struct err *e);
+
 /* The directory of an embedded run, which keeps nothing: made anew in /tmp, and removed with all
  * that is in it. */
 struct temporary_dir {

@@ -449,10 +449,17 @@ def with_branch(record: Any) -> Any:
     return topic, id_, {**row, "branch": "Ulm"}
 
 
+def averages(state: Path) -> dict[str, int]:
+    """What a stopped process has kept, by check."""
+    _, *lines, _ = (state / "AVERAGES").read_text().splitlines()
+    return {check: int(average) for check, average in map(str.split, lines)}
+
+
 def test_quality__a_renamed_column_shows_within_1000_records(
     broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """Each customer has a loan, until the column has another name. Accounts get a new column."""
+    """Each customer has a loan, until the column has another name. Accounts get a new column. A
+    restart does not forget what was usual."""
     with Scenario(broker, tmp_path, PARTITIONS) as s:
         feed(s, [customer(i, f"c{i}", BEGIN_MS) for i in range(2000)])
         feed(s, [account(f"N{i}", i, "1.00", BEGIN_MS) for i in range(2000)])
@@ -474,6 +481,19 @@ def test_quality__a_renamed_column_shows_within_1000_records(
         assert checks(answer)["source.unknown_fields.accounts"]["status"] == "warn"
         status, row = s.streamer.get("/v1/customers/7")
         assert status == 200 and row["has_loan_flag"] is False, "the silence that it is about"
+        s.streamer.stop()
+        kept = averages(Path(s.streamer.settings["state.dir"]))
+        assert kept["staging.null_rate.has_loan"] == 0, "the failing check has moved its average"
+        assert kept["source.unknown_fields.customers"] > 0, "of less than a minute before the stop"
+        s.streamer.start()
+        s.streamer.wait_ready()
+        assert checks(report(s.streamer))["staging.null_rate.has_loan"]["status"] == "pass"
+        feed(s, [customer(i, f"c{i}", BEGIN_MS + 2000, field="has_a_loan") for i in range(1000)])
+        wait_report(
+            s.streamer,
+            "without the column, after a restart",
+            lambda r: checks(r)["staging.null_rate.has_loan"]["status"] == "fail",
+        )
 
 
 def statuses(answer: Report, *ids: str) -> list[str]:

@@ -168,6 +168,96 @@ static void test_streams__what_was_always_so_is_no_change(void **state) {
     rig_release(&g);
 }
 
+/* --- restarts */
+
+/* Another process: its counters begin at 0, and it knows the averages of the one before. */
+static void restart(struct rig *g, const struct averages *known) {
+    struct averages averages = *known;
+    rig_release(g);
+    rig_init_for(g, g->entity);
+    g->streams.averages = averages;
+}
+
+/* A column that gets another name together with a restart. */
+static void test_streams__a_column_renamed_with_a_restart_shows_within_1000_records(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    for (int i = 0; i < 10; i++)
+        flow(&g, 100, 20, 0, 0);
+    restart(&g, &g.streams.averages);
+    for (int i = 0; i < 9; i++) {
+        flow(&g, 100, 100, 100, 0);
+        assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_PASS); /* as yet it may be chance */
+        assert_status(&g, CHECK_UNKNOWN_FIELDS_CUSTOMERS, CHECK_PASS);
+    }
+    flow(&g, 100, 100, 100, 0);
+    assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_FAIL);
+    assert_status(&g, CHECK_UNKNOWN_FIELDS_CUSTOMERS, CHECK_WARN);
+    assert_non_null(strstr(g.board.standings[CHECK_NULL_RATE_HAS_LOAN].message,
+                           "1000 of the last 1000 values are null, on average it was 200 of 1000"));
+    rig_release(&g);
+}
+
+/* However often it is restarted. */
+static void test_streams__restarts_do_not_make_it_usual(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    for (int i = 0; i < 10; i++)
+        flow(&g, 100, 20, 0, 0);
+    struct averages before = g.streams.averages;
+    for (int run = 0; run < 300; run++) {
+        restart(&g, &g.streams.averages);
+        for (int i = 0; i < 30; i++)
+            flow(&g, 100, 100, 0, 0);
+        assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_FAIL);
+    }
+    assert_true(averages_equal(&before, &g.streams.averages));
+    for (int i = 0; i < 10; i++)
+        flow(&g, 100, 20, 0, 0);
+    assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_PASS);
+    rig_release(&g);
+}
+
+static void test_streams__without_averages_a_restart_begins_anew(void **state) {
+    (void)state;
+    struct rig g;
+    struct averages none;
+    averages_init(&none);
+    rig_init(&g);
+    for (int i = 0; i < 10; i++)
+        flow(&g, 100, 0, 0, 0);
+    restart(&g, &none);
+    for (int i = 0; i < 40; i++) {
+        flow(&g, 100, 100, 0, 0);
+        assert_status(&g, CHECK_NULL_RATE_HAS_LOAN, CHECK_PASS);
+    }
+    rig_release(&g);
+}
+
+static void test_streams__an_entity_without_records_keeps_its_averages(void **state) {
+    (void)state;
+    for (int e = 0; e < ENTITY_COUNT; e++) {
+        struct rig g;
+        struct averages known;
+        averages_init(&known);
+        known.of[CHECK_NULL_RATE_HAS_LOAN] = 123456;
+        known.of[CHECK_UNKNOWN_FIELDS_CUSTOMERS] = 7000000;
+        known.of[CHECK_UNKNOWN_FIELDS_ACCOUNTS] = 7000000;
+        rig_init_for(&g, (enum entity)e);
+        restart(&g, &known);
+        for (int i = 0; i < 40; i++)
+            flow(&g, 100, 0, 0, 0);
+        struct averages *now = &g.streams.averages;
+        assert_true(now->of[unknown_of(&g)] < 7000000); /* these come */
+        struct rig other = {.entity = 1 - g.entity};
+        assert_int_equal(now->of[unknown_of(&other)], 7000000);
+        assert_int_equal(now->of[CHECK_NULL_RATE_HAS_LOAN] == 123456, e == ENTITY_ACCOUNT);
+        rig_release(&g);
+    }
+}
+
 /* --- rejected records */
 
 static void rejected_lately(enum entity entity) {
@@ -271,6 +361,10 @@ int main(void) {
         cmocka_unit_test(test_streams__a_column_that_is_new),
         cmocka_unit_test(test_streams__chance_is_no_change),
         cmocka_unit_test(test_streams__what_was_always_so_is_no_change),
+        cmocka_unit_test(test_streams__a_column_renamed_with_a_restart_shows_within_1000_records),
+        cmocka_unit_test(test_streams__restarts_do_not_make_it_usual),
+        cmocka_unit_test(test_streams__without_averages_a_restart_begins_anew),
+        cmocka_unit_test(test_streams__an_entity_without_records_keeps_its_averages),
         cmocka_unit_test(test_streams__rejected_lately),
         cmocka_unit_test(test_streams__rejected_of_the_last_hour),
         cmocka_unit_test(test_streams__a_share_needs_20_records),

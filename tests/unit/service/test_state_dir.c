@@ -293,6 +293,48 @@ static void test_state_dir__does_not_open(void **state) {
     rig_release(&g);
 }
 
+static void put_file(struct rig *g, const char *name) {
+    struct buf path = {0};
+    buf_printf(&path, "%s/%s", g->config.state_dir, name);
+    FILE *f = fopen(buf_cstr(&path), "we");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+    buf_release(&path);
+}
+
+static bool has_file(struct rig *g, const char *name) {
+    struct buf path = {0};
+    buf_printf(&path, "%s/%s", g->config.state_dir, name);
+    bool exists = access(buf_cstr(&path), F_OK) == 0;
+    buf_release(&path);
+    return exists;
+}
+
+/* With what the quality checks keep beside the store, and without what others have put there. */
+static void test_state_dir__removed(void **state) {
+    struct rig g;
+    struct err e = {0};
+    (void)state;
+    rig_init(&g);
+    struct store *s = open_good(&g, 3);
+    put_file(&g, "AVERAGES");
+    assert_false(state_dir_remove(&g.config, &e));
+    assert_non_null(strstr(e.text, "in use"));
+    assert_true(has_file(&g, "AVERAGES"));
+    store_close(s);
+    put_file(&g, "notes.txt");
+    assert_true(state_dir_remove(&g.config, &e));
+    assert_true(has_file(&g, "notes.txt") && !has_file(&g, "AVERAGES"));
+    assert_string_equal(look(&g, &e), "empty");
+    set_dir(&g, "another");
+    store_close(open_good(&g, 3));
+    put_file(&g, "AVERAGES");
+    assert_true(state_dir_remove(&g.config, &e));
+    assert_string_equal(look(&g, &e), "not there, `streamer run` makes it");
+    assert_true(state_dir_remove(&g.config, &e)); /* there is nothing any more */
+    rig_release(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_state_dir__stays),
@@ -303,6 +345,7 @@ int main(void) {
         cmocka_unit_test(test_state_dir__folders_above),
         cmocka_unit_test(test_state_dir__is_looked_at_while_in_use),
         cmocka_unit_test(test_state_dir__does_not_open),
+        cmocka_unit_test(test_state_dir__removed),
     };
     return cmocka_run_group_tests_name("state_dir", tests, NULL, NULL);
 }
