@@ -151,8 +151,8 @@ static void test_hour__json(void **state) {
     struct hour *h = mem_calloc(1, sizeof *h);
     struct buf out = {0};
     const char *const parts[] = {
-        "{\"step_seconds\":10,\"until\":\"2026-11-28T12:00:00.000Z\",\"series\":{"
-        "\"consumed_per_second\":[null,",
+        "{\"step_seconds\":10,\"until\":\"2026-11-28T12:00:00.000Z\",\"series\":{",
+        "\"series\":{\"consumed_per_second\":[null,",
         ",1.500],\"emitted_per_second\":[",
         ",0.002],\"quarantined_per_second\":[",
         ",0.003],\"commits_per_second\":[",
