@@ -117,7 +117,8 @@ void freshness_check(const struct metrics *m, enum entity entity, int64_t now_ms
                                 .layer = LAYER_SOURCE,
                                 .severity = SEVERITY_ERROR,
                                 .status = statuses[f.status],
-                                .since_ms = f.since_ms};
+                                .since_ms = f.since_ms,
+                                .is_of_topic = true};
     (void)snprintf(out->message, sizeof out->message, "%s", f.message);
     bool is_early =
         f.status == FRESHNESS_UNKNOWN && metric_get(&m->inputs[entity].told) == INPUT_NOT_ASKED;

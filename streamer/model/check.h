@@ -5,6 +5,7 @@
 
 #include "streamer/base/buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum check_layer {
@@ -32,6 +33,7 @@ struct check_state {
     enum check_status status;
     int64_t since_ms;                /* since 1970: when it came to this status */
     char message[CHECK_MESSAGE_MAX]; /* UTF-8: in words, what is wrong; "" if nothing is */
+    bool is_of_topic;                /* it is of a whole topic: each instance says the same */
 };
 
 const char *check_layer_name(enum check_layer layer);          /* "source" */

@@ -132,6 +132,7 @@ void board_set_state(struct board *b, enum check_id id, const struct check_state
     v->found = state->status != CHECK_PASS;
     v->status = state->status;
     v->since_ms = state->since_ms;
+    v->is_of_topic = state->is_of_topic;
     memcpy(v->message, state->message, sizeof v->message);
     unlock(b);
 }
@@ -145,7 +146,12 @@ size_t board_states(struct board *b, struct check_state *out, size_t max) {
         if (!v->exists)
             continue;
         struct check_state *s = &out[count++];
-        *s = (struct check_state){c->id, c->layer, c->severity, v->status, v->since_ms, {0}};
+        *s = (struct check_state){.id = c->id,
+                                  .layer = c->layer,
+                                  .severity = c->severity,
+                                  .status = v->status,
+                                  .since_ms = v->since_ms,
+                                  .is_of_topic = v->is_of_topic};
         memcpy(s->message, v->message, sizeof s->message);
     }
     (void)pthread_mutex_unlock(&b->lock);

@@ -36,6 +36,7 @@ struct standing {
     enum check_status status;
     int64_t since_ms; /* since 1970: when it came to this status */
     char message[CHECK_MESSAGE_MAX];
+    bool is_of_topic; /* see check_state */
     /* Of rows: how many the last whole pass has looked at, and when it ended (0: there was none).
      * Of streams: the records that were looked at. */
     int64_t rows, seen_all_ms;

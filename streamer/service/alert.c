@@ -15,11 +15,6 @@ static size_t place_of(struct alert_watch *w, const char *id) {
     return i;
 }
 
-static void tell(const struct alert_watch *w, const struct alert *alert) {
-    for (size_t i = 0; i < w->port_count; i++)
-        w->ports[i].changed(w->ports[i].context, alert);
-}
-
 static void look(struct alert_watch *w, const struct check_state *now) {
     size_t i = place_of(w, now->id);
     if (i == ALERT_CHECKS_MAX)
@@ -28,7 +23,7 @@ static void look(struct alert_watch *w, const struct check_state *now) {
     w->seen[i].status = now->status;
     w->seen[i].since_ms = now->since_ms;
     if (alert.before != now->status)
-        tell(w, &alert);
+        w->changed(w->context, &alert);
 }
 
 void alert_watch_look(struct alert_watch *w, const struct check_state *states, size_t count) {

@@ -1,5 +1,6 @@
-/* alert: notices when a check changes, and tells the ports: the log and the webhook. Readiness is
- * one of the checks (readiness_check.h). Pure. One thread at a time. */
+/* alert: notices when a check changes, and tells a receiver, which is the log. (What the webhook is
+ * told is decided by alert_plan.h.) Readiness is one of the checks (readiness_check.h). Pure. One
+ * thread at a time. */
 #ifndef STREAMER_SERVICE_ALERT_H
 #define STREAMER_SERVICE_ALERT_H
 
@@ -18,18 +19,10 @@ struct alert {
     int64_t before_since_ms; /* since 1970: when it came to the state before; 0: not known */
 };
 
-/* A receiver of alerts. */
-struct alert_port {
+/* Zero-initialized, with the receiver filled in: no check is known yet. */
+struct alert_watch {
     void (*changed)(void *context, const struct alert *alert);
     void *context;
-};
-
-#define ALERT_PORTS_MAX 2
-
-/* Zero-initialized, with the ports filled in: no check is known yet. */
-struct alert_watch {
-    struct alert_port ports[ALERT_PORTS_MAX];
-    size_t port_count;
     struct {
         const char *id;
         enum check_status status;
@@ -38,8 +31,8 @@ struct alert_watch {
     size_t seen_count;
 };
 
-/* Takes how the checks are now, and tells the ports of each one that is in another state than
- * before. A check that is seen for the first time counts as having passed before. */
+/* Takes how the checks are now, and tells the receiver of each one that is in another state
+ * than before. A check that is seen for the first time counts as having passed before. */
 void alert_watch_look(struct alert_watch *w, const struct check_state *states, size_t count);
 
 #endif

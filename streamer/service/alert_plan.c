@@ -3,7 +3,14 @@
 #include <assert.h>
 #include <string.h>
 
-/* The entry of a check; a new one was told that all is well. NULL: there is no room. */
+/* As if the receiver was told that all is well. */
+static void forget(struct alert_entry *e) {
+    e->told.status = CHECK_PASS;
+    e->told.since_ms = 0;
+    e->told.is_sure = true;
+}
+
+/* The entry of a check. NULL: there is no room. */
 static struct alert_entry *entry_of(struct alert_plan *p, const char *id) {
     for (size_t i = 0; i < p->count; i++)
         if (strcmp(p->entries[i].now.id, id) == 0)
@@ -11,8 +18,8 @@ static struct alert_entry *entry_of(struct alert_plan *p, const char *id) {
     if (p->count == ALERT_CHECKS_MAX)
         return NULL;
     struct alert_entry *e = &p->entries[p->count++];
-    *e =
-        (struct alert_entry){.told = {.status = CHECK_PASS, .is_sure = true}, .free_ms = INT64_MIN};
+    *e = (struct alert_entry){.free_ms = INT64_MIN};
+    forget(e);
     return e;
 }
 
@@ -26,18 +33,26 @@ static void wait_for_pause(struct alert_entry *e, int64_t now_ms) {
     e->due_ms = e->free_ms > now_ms ? e->free_ms : now_ms;
 }
 
-void alert_plan_change(struct alert_plan *p, const struct alert *alert, int64_t now_ms) {
-    struct alert_entry *e = entry_of(p, alert->now.id);
+/* Not while a message is being sent. */
+static void see(struct alert_entry *e, enum alert_duty duty, int64_t now_ms) {
+    if (duty == ALERT_ELSEWHERE)
+        forget(e);
+    if (duty != ALERT_HERE)
+        e->is_waiting = false;
+    else if (e->is_waiting) /* it keeps its place before those that came later */
+        e->is_waiting = is_news(e);
+    else
+        wait_for_pause(e, now_ms);
+}
+
+void alert_plan_see(struct alert_plan *p, const struct check_state *now, enum alert_duty duty,
+                    int64_t now_ms) {
+    struct alert_entry *e = entry_of(p, now->id);
     if (e == NULL)
         return;
-    bool was_waiting = e->is_waiting;
-    e->now = alert->now;
-    if (e->attempts > 0)
-        return;
-    int64_t due_ms = e->due_ms;
-    wait_for_pause(e, now_ms);
-    if (was_waiting) /* it keeps its place before those that came later */
-        e->due_ms = due_ms;
+    e->now = *now;
+    if (e->attempts == 0)
+        see(e, duty, now_ms);
 }
 
 static bool is_pending(const struct alert_entry *e) {

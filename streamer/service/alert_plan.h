@@ -1,5 +1,5 @@
-/* alert_plan: decides which alert the webhook is sent when. It is told of changes, of the time and
- * of what became of each attempt:
+/* alert_plan: decides which alert the webhook is sent when. It is told each second how the checks
+ * are, and what became of each attempt:
  *
  *   - A change is sent at once, but not within a minute after the last message of the same check.
  *     What the minute brings is sent when it is over: the state of then, and nothing if that is
@@ -7,6 +7,8 @@
  *   - A message that does not get through is tried again after 1, 2 and 4 seconds, as it is. Then
  *     it is given up. Nobody knows then what the receiver has been told, so a minute later it is
  *     told the state of then.
+ *   - Another instance may be the one that tells of a check. What was told of it here is forgotten
+ *     then. If it comes (back) to this instance, what is wrong is told as after a start.
  *
  * Pure. Times are of a clock that never goes back, in milliseconds. One thread at a time. */
 #ifndef STREAMER_SERVICE_ALERT_PLAN_H
@@ -36,14 +38,22 @@ struct alert_entry {
     struct alert message; /* as its first attempt sends it */
 };
 
+/* Who tells of a check. */
+enum alert_duty {
+    ALERT_HERE,      /* this instance */
+    ALERT_UNCLEAR,   /* not known at the moment: nothing is told, and nothing is forgotten */
+    ALERT_ELSEWHERE, /* another instance */
+};
+
 /* Zero-initialized: nothing was told. */
 struct alert_plan {
     struct alert_entry entries[ALERT_CHECKS_MAX];
     size_t count;
 };
 
-/* A check has changed. */
-void alert_plan_change(struct alert_plan *p, const struct alert *alert, int64_t now_ms);
+/* The check is so now. A message of it that is being sent is sent to its end, whoever tells. */
+void alert_plan_see(struct alert_plan *p, const struct check_state *now, enum alert_duty duty,
+                    int64_t now_ms);
 
 /* The message to send now: the one that has waited longest. NULL: there is none. Tell its end by
  * alert_plan_end before anything else; it is valid until then. */

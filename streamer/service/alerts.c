@@ -31,7 +31,7 @@ static int64_t now_ms(const struct alerts *a) {
     return clock_ms(a->o.clock, CLOCK_MONOTONIC);
 }
 
-/* --- the port of the log */
+/* --- the log */
 
 static void log_change(void *context, const struct alert *a) {
     static const enum log_level levels[] = {
@@ -46,12 +46,7 @@ static void log_change(void *context, const struct alert *a) {
     buf_release(&since);
 }
 
-/* --- the port of the webhook */
-
-static void plan_change(void *context, const struct alert *alert) {
-    struct alerts *a = context;
-    alert_plan_change(&a->plan, alert, now_ms(a));
-}
+/* --- the webhook */
 
 static bool has_webhook(const struct alerts *a) {
     return a->webhook_url[0] != '\0';
@@ -120,9 +115,18 @@ static bool send_one(struct alerts *a) {
 
 /* --- the thread; with the lock held */
 
+static void plan(struct alerts *a, size_t count) {
+    enum alert_duty topics = a->o.topics_duty(a->o.context);
+    for (size_t i = 0; i < count; i++)
+        alert_plan_see(&a->plan, &a->states[i], a->states[i].is_of_topic ? topics : ALERT_HERE,
+                       now_ms(a));
+}
+
 static void look(struct alerts *a) {
-    size_t n = a->o.states(a->o.context, a->states, ALERT_CHECKS_MAX);
-    alert_watch_look(&a->watch, a->states, n);
+    size_t count = a->o.states(a->o.context, a->states, ALERT_CHECKS_MAX);
+    alert_watch_look(&a->watch, a->states, count);
+    if (has_webhook(a))
+        plan(a, count);
 }
 
 static bool is_finished(const struct alerts *a) {
@@ -159,12 +163,6 @@ static void *run(void *alerts) {
 
 /* --- for others */
 
-static void init_ports(struct alerts *a) {
-    a->watch.ports[a->watch.port_count++] = (struct alert_port){log_change, a};
-    if (has_webhook(a))
-        a->watch.ports[a->watch.port_count++] = (struct alert_port){plan_change, a};
-}
-
 static void destroy(struct alerts *a) {
     (void)pthread_mutex_destroy(&a->lock);
     (void)pthread_cond_destroy(&a->wake);
@@ -175,11 +173,11 @@ static void destroy(struct alerts *a) {
 struct alerts *alerts_start(const struct alerts_options *o, struct err *e) {
     struct alerts *a = mem_calloc(1, sizeof *a);
     a->o = *o;
+    a->watch.changed = log_change;
     a->sender = (struct alert_sender){o->config->app_id, o->instance};
     a->webhook_url = mem_strdup(o->config->alert_webhook_url);
     steady_cond_init(&a->wake);
     (void)pthread_mutex_init(&a->lock, NULL);
-    init_ports(a);
     int error = pthread_create(&a->thread, NULL, run, a);
     if (error == 0)
         return a;

@@ -9,6 +9,7 @@
 #include "streamer/config/config.h"
 #include "streamer/metrics/metrics.h"
 #include "streamer/model/check.h"
+#include "streamer/service/alert_plan.h"
 
 #include <stddef.h>
 
@@ -17,6 +18,10 @@ struct alerts;
 /* Copies how the checks are into `out`, at most `max` of them, and returns how many. Called on the
  * thread of the alerts, and once by alerts_finish. */
 typedef size_t alerts_source(void *context, struct check_state *out, size_t max);
+
+/* Who tells the webhook of what is so for a whole topic (check_state.is_of_topic). Called after
+ * alerts_source, on the same thread. */
+typedef enum alert_duty alerts_duty(void *context);
 
 #define ALERTS_LOOK_MS 1000
 #define ALERTS_ATTEMPT_MS 4000 /* how long the receiver may take to answer */
@@ -29,6 +34,7 @@ struct alerts_options {
     int64_t look_ms;      /* how often the checks are asked: ALERTS_LOOK_MS */
     const char *instance; /* who tells; UTF-8 */
     alerts_source *states;
+    alerts_duty *topics_duty;
     void *context;
 };
 

@@ -31,3 +31,32 @@ size_t check_states_copy(void *context, struct check_state *out, size_t max) {
     bool is_open = atomic_load(&a->is_open) && a->quality_states != NULL;
     return 1 + (is_open ? a->quality_states(a->quality, out + 1, max - 1) : 0);
 }
+
+/* --- who tells of whole topics --- */
+
+#define TELLING_PARTITION 0
+
+/* Whether what the worker has is what the group has given it. */
+static bool is_certain(enum worker_phase phase) {
+    return phase == WORKER_RUNNING || phase == WORKER_RESTORING;
+}
+
+static enum alert_duty duty_of(const struct workers *w) {
+    size_t index;
+    const struct worker *holder = workers_holder(w, TELLING_PARTITION, &index);
+    if (holder != NULL)
+        return is_certain(worker_phase(holder)) ? ALERT_HERE : ALERT_UNCLEAR;
+    return workers_are_settled(w) && is_certain(workers_phase(w)) ? ALERT_ELSEWHERE : ALERT_UNCLEAR;
+}
+
+/* A worker lets its tasks go a moment before its phase says so. So one look is not enough to say
+ * that another instance has the task. */
+enum alert_duty check_states_duty(void *context) {
+    struct check_states *s = context;
+    workers_lock(s->answers->workers);
+    enum alert_duty duty = duty_of(s->answers->workers);
+    workers_unlock(s->answers->workers);
+    bool was_without = s->was_without;
+    s->was_without = duty == ALERT_ELSEWHERE;
+    return duty == ALERT_ELSEWHERE && !was_without ? ALERT_UNCLEAR : duty;
+}

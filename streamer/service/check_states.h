@@ -3,6 +3,7 @@
 #define STREAMER_SERVICE_CHECK_STATES_H
 
 #include "streamer/model/check.h"
+#include "streamer/service/alert_plan.h"
 #include "streamer/service/answers.h"
 
 #include <stdatomic.h>
@@ -13,6 +14,7 @@ struct check_states {
     struct answers *answers;
     atomic_bool has_failed;
     struct err failure; /* why the start has failed, once has_failed is true */
+    bool was_without;   /* check_states_duty did not find the task at its last call */
 };
 
 /* The start has failed: the process will end. */
@@ -21,5 +23,10 @@ void check_states_fail(struct check_states *s, const struct err *why);
 /* Copies at most `max` (1 or more) of them into `out`, and returns how many. The context is the
  * struct check_states. Any thread. */
 size_t check_states_copy(void *context, struct check_state *out, size_t max);
+
+/* Who tells of whole topics: the instance that has the task of partition 0, restored or not. It is
+ * not clear while the group moves partitions, and while a worker tries again after an error. The
+ * context is the struct check_states. One thread at a time. */
+enum alert_duty check_states_duty(void *context);
 
 #endif

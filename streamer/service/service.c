@@ -141,6 +141,7 @@ static bool start_alerts(struct service *s, struct err *e) {
         .look_ms = ALERTS_LOOK_MS,
         .instance = s->instance,
         .states = check_states_copy,
+        .topics_duty = check_states_duty,
         .context = &s->checks,
     };
     s->alerts = alerts_start(&o, e);

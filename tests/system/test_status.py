@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from generate import Input
 from description import Description, every_request_gets_a_described_answer
+from generate import Input
 from kafka import KafkaBroker
 from process import DIE_WITH_PARENT, free_ports, wait_until
+from receiver import Receiver
 from scenario import Scenario
+
 from streamer import BINARY, Streamer, run_once, total
 
 PARTITIONS = (4, 4)
@@ -43,26 +45,36 @@ class Pair(NamedTuple):
     scenario: Scenario
     first: Instance
     second: Instance
+    receiver: Receiver  # of their alerts: /first and /second
 
 
-def start(scenario: Scenario, directory: Path) -> Instance:
+def prepare(scenario: Scenario, directory: Path) -> Instance:
     streamer = scenario.another(directory, {"http.peers": "127.0.0.1", "instance.id": ""})
     url = f"http://{streamer.settings['http.listen']}"
     streamer.configure({"http.advertised.url": url})
-    streamer.start()
-    streamer.wait_ready()
     return Instance(streamer, url)
+
+
+def start(instance: Instance, webhook: str) -> None:
+    instance.streamer.configure({"alert.webhook.url": webhook})
+    instance.streamer.start()
+    instance.streamer.wait_ready()
 
 
 @pytest.fixture(scope="module")
 def pair(broker: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Two instances of an application, which know each other."""
+    """Two instances of an application, which know each other.
+
+    The group gives partition 0 to the one whose URL is the lesser one; that is the first one.
+    """
     directory = tmp_path_factory.mktemp("pair")
-    with Scenario(broker, directory, PARTITIONS, SESSION) as scenario:
-        first = start(scenario, directory / "first")
-        second = start(scenario, directory / "second")
+    with Receiver() as receiver, Scenario(broker, directory, PARTITIONS, SESSION) as scenario:
+        both = [prepare(scenario, directory / name) for name in ("a", "b")]
+        first, second = sorted(both, key=lambda instance: instance.url)
         try:
-            yield Pair(scenario, first, second)
+            start(first, f"{receiver.url}/first")
+            start(second, f"{receiver.url}/second")
+            yield Pair(scenario, first, second, receiver)
         finally:
             first.streamer.kill()
             second.streamer.kill()
@@ -108,6 +120,27 @@ def test_status__what_one_of_two_instances_answers_is_described(pair: Pair, tmp_
     """Redirects to the other one, and what both say, among it."""
     both_answer(pair.first, pair.second)
     every_request_gets_a_described_answer(pair.first.url, tmp_path, 3)
+
+
+def test_status__one_of_two_instances_tells_of_a_topic_without_records(pair: Pair) -> None:
+    """The one that has partition 0, and once; each of them has found it, as its log says."""
+    assert 0 in both_answer(pair.first, pair.second)[0]["partitions"]
+    checks = ["source.freshness.accounts", "source.freshness.customers"]
+    for instance in (pair.first, pair.second):
+        log = instance.streamer.stderr
+        wait_until(
+            "finding it",
+            lambda log=log: all(
+                f"check={check} status=warn" in log.read_text() for check in checks
+            ),
+            log,
+        )
+
+    def told(path: str) -> list[str]:
+        return sorted(request.body["check"] for request in pair.receiver.requests(path))
+
+    wait_until("telling it", lambda: told("/first") == checks, pair.first.streamer.stderr)
+    assert told("/second") == []
 
 
 @pytest.mark.parametrize("command", ["status", "quality", "freshness"])

@@ -19,11 +19,10 @@ static struct check_state state_of(const char *id, enum check_status status) {
     return (struct check_state){.id = id, .status = status, .since_ms = 5};
 }
 
-static void test_alert__ports_hear_of_each_change(void **state) {
+static void test_alert__each_change_is_told(void **state) {
     (void)state;
-    struct buf first = {0}, second = {0};
-    struct alert_watch w = {.ports = {{write_down, &first}, {write_down, &second}},
-                            .port_count = 2};
+    struct buf told = {0};
+    struct alert_watch w = {.changed = write_down, .context = &told};
     struct check_state states[2];
     static const enum check_status looks[][2] = {
         {CHECK_PASS, CHECK_FAIL}, /* at a start only what is wrong */
@@ -35,11 +34,9 @@ static void test_alert__ports_hear_of_each_change(void **state) {
         states[1] = state_of("b", looks[i][1]);
         alert_watch_look(&w, states, 2);
     }
-    const char *all = "b pass>fail, a pass>warn, a warn>fail, b fail>pass, a fail>pass, ";
-    assert_string_equal(buf_cstr(&first), all);
-    assert_string_equal(buf_cstr(&second), all);
-    buf_release(&first);
-    buf_release(&second);
+    assert_string_equal(buf_cstr(&told),
+                        "b pass>fail, a pass>warn, a warn>fail, b fail>pass, a fail>pass, ");
+    buf_release(&told);
 }
 
 static void keep(void *context, const struct alert *a) {
@@ -49,7 +46,7 @@ static void keep(void *context, const struct alert *a) {
 static void test_alert__tells_since_when_it_was_before(void **state) {
     (void)state;
     struct alert last;
-    struct alert_watch w = {.ports = {{keep, &last}}, .port_count = 1};
+    struct alert_watch w = {.changed = keep, .context = &last};
     struct check_state now = state_of("a", CHECK_FAIL);
     alert_watch_look(&w, &now, 1);
     now = (struct check_state){.id = "a", .status = CHECK_PASS, .since_ms = 9};
@@ -214,7 +211,7 @@ static void test_alert__a_long_reason_is_cut_between_characters(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alert__ports_hear_of_each_change),
+        cmocka_unit_test(test_alert__each_change_is_told),
         cmocka_unit_test(test_alert__tells_since_when_it_was_before),
         cmocka_unit_test(test_alert__says_what_where_since_when_and_what_to_do),
         cmocka_unit_test(test_alert__of_a_recovery_says_how_long_it_was_wrong),

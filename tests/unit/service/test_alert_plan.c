@@ -51,9 +51,13 @@ static void pass(struct scene *s, int seconds) {
     s->now_ms = end_ms;
 }
 
+static void see(struct scene *s, const char *id, enum check_status status, enum alert_duty duty) {
+    const struct check_state now = {.id = id, .status = status, .since_ms = s->now_ms};
+    alert_plan_see(&s->plan, &now, duty, s->now_ms);
+}
+
 static void change(struct scene *s, const char *id, enum check_status status) {
-    const struct alert a = {.now = {.id = id, .status = status, .since_ms = s->now_ms}};
-    alert_plan_change(&s->plan, &a, s->now_ms);
+    see(s, id, status, ALERT_HERE);
 }
 
 static void test_alert_plan__one_message_for_a_change(void **state) {
@@ -201,6 +205,71 @@ static void test_alert_plan__who_waits_longest_is_first(void **state) {
     assert_string_equal(s.sent, "0 b pass>warn, 0 a pass>fail");
 }
 
+/* Another instance tells of the check for a while. It counts as a start when it is here again. */
+static void test_alert_plan__what_another_instance_tells_is_forgotten(void **state) {
+    (void)state;
+    struct scene s;
+    scene_begin(&s);
+    change(&s, "a", CHECK_FAIL);
+    pass(&s, 100);
+    see(&s, "a", CHECK_FAIL, ALERT_ELSEWHERE);
+    see(&s, "a", CHECK_PASS, ALERT_ELSEWHERE);
+    pass(&s, 100);
+    see(&s, "a", CHECK_PASS, ALERT_HERE); /* is no recovery */
+    pass(&s, 100);
+    see(&s, "a", CHECK_FAIL, ALERT_ELSEWHERE);
+    pass(&s, 100);
+    see(&s, "a", CHECK_FAIL, ALERT_HERE);
+    pass(&s, 100);
+    assert_string_equal(s.sent, "0 a pass>fail, 400 a pass>fail");
+}
+
+static void test_alert_plan__nothing_is_told_or_forgotten_while_it_is_not_clear(void **state) {
+    (void)state;
+    struct scene s;
+    scene_begin(&s);
+    change(&s, "a", CHECK_FAIL);
+    pass(&s, 100);
+    see(&s, "a", CHECK_FAIL, ALERT_UNCLEAR);
+    see(&s, "a", CHECK_FAIL, ALERT_HERE); /* was told */
+    pass(&s, 100);
+    see(&s, "a", CHECK_PASS, ALERT_UNCLEAR);
+    pass(&s, 100);
+    see(&s, "a", CHECK_PASS, ALERT_HERE);
+    pass(&s, 100);
+    assert_string_equal(s.sent, "0 a pass>fail, 300 a fail>pass");
+}
+
+/* Wherever it goes to, what waits for its minute is not sent from here. */
+static void test_alert_plan__what_waits_is_not_sent_when_it_goes_away(void **state) {
+    static const enum alert_duty away[] = {ALERT_UNCLEAR, ALERT_ELSEWHERE};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(away); i++) {
+        struct scene s;
+        scene_begin(&s);
+        change(&s, "a", CHECK_FAIL);
+        pass(&s, 10);
+        change(&s, "a", CHECK_WARN);
+        see(&s, "a", CHECK_WARN, away[i]);
+        pass(&s, 500);
+        assert_string_equal(s.sent, "0 a pass>fail");
+    }
+}
+
+/* The receiver may have got it. It is tried again as often as any other, and no more. */
+static void test_alert_plan__a_message_goes_away_while_it_is_being_sent(void **state) {
+    (void)state;
+    struct scene s;
+    scene_begin(&s);
+    s.failures = INT_MAX;
+    change(&s, "a", CHECK_FAIL);
+    for (int i = 0; i < 100; i++) {
+        pass(&s, 1);
+        see(&s, "a", CHECK_FAIL, ALERT_ELSEWHERE);
+    }
+    assert_int_equal(s.failures, INT_MAX - 4);
+}
+
 static void test_alert_plan__is_bounded(void **state) {
     (void)state;
     static char ids[ALERT_CHECKS_MAX + 10][8];
@@ -227,6 +296,10 @@ int main(void) {
         cmocka_unit_test(test_alert_plan__what_was_given_up_is_told_a_minute_later),
         cmocka_unit_test(test_alert_plan__an_hour_without_a_receiver),
         cmocka_unit_test(test_alert_plan__who_waits_longest_is_first),
+        cmocka_unit_test(test_alert_plan__what_another_instance_tells_is_forgotten),
+        cmocka_unit_test(test_alert_plan__nothing_is_told_or_forgotten_while_it_is_not_clear),
+        cmocka_unit_test(test_alert_plan__what_waits_is_not_sent_when_it_goes_away),
+        cmocka_unit_test(test_alert_plan__a_message_goes_away_while_it_is_being_sent),
         cmocka_unit_test(test_alert_plan__is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

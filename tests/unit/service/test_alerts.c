@@ -45,6 +45,11 @@ static size_t states(void *context, struct check_state *out, size_t max) {
     return 1;
 }
 
+static enum alert_duty topics_duty(void *context) {
+    (void)context;
+    return ALERT_HERE;
+}
+
 static void note_status(struct scene *s, const char *body) {
     struct json j;
     json_init(&j);
@@ -92,6 +97,7 @@ static void scene_begin(struct scene *s, bool has_receiver) {
                                      .look_ms = 5,
                                      .instance = "rack-1",
                                      .states = states,
+                                     .topics_duty = topics_duty,
                                      .context = s};
     s->alerts = alerts_start(&o, &e);
     if (s->alerts == NULL)
