@@ -118,12 +118,14 @@ void freshness_check(const struct metrics *m, enum entity entity, int64_t now_ms
                                 .severity = SEVERITY_ERROR,
                                 .status = statuses[f.status],
                                 .since_ms = f.since_ms,
-                                .is_of_topic = true};
+                                .is_of_topic = true,
+                                .judged_ms = now_ms};
     (void)snprintf(out->message, sizeof out->message, "%s", f.message);
     bool is_early =
         f.status == FRESHNESS_UNKNOWN && metric_get(&m->inputs[entity].told) == INPUT_NOT_ASKED;
     if (is_early) { /* it is known within seconds, so nobody needs to hear of it */
         out->status = CHECK_PASS;
         out->message[0] = '\0';
+        out->judged_ms = 0;
     }
 }

@@ -34,6 +34,10 @@ struct check_state {
     int64_t since_ms;                /* since 1970: when it came to this status */
     char message[CHECK_MESSAGE_MAX]; /* UTF-8: in words, what is wrong; "" if nothing is */
     bool is_of_topic;                /* it is of a whole topic: each instance says the same */
+    /* Since 1970: what it says was found by looking at what was there then or later. 0: too little
+     * was looked at yet, and it passes because nothing was found. */
+    int64_t judged_ms;
+    bool is_known; /* it does not pass only because the process has not seen enough of its state */
 };
 
 const char *check_layer_name(enum check_layer layer);          /* "source" */

@@ -69,8 +69,9 @@ static bool is_of_passes(int id) {
     return check_is_of_rows((enum check_id)id) && !check_of((enum check_id)id)->spans;
 }
 
-void board_begin_pass(struct board *b) {
+void board_begin_pass(struct board *b, int64_t began_ms) {
     lock(b);
+    b->began_ms = began_ms;
     for (int i = 0; i < CHECK_COUNT; i++)
         if (is_of_passes(i))
             b->standings[i].now.count = 0;
@@ -86,6 +87,8 @@ void board_found(struct board *b, enum check_id id, const struct sample *sample,
 
 void board_end_pass(struct board *b, int64_t rows, int64_t now_ms) {
     lock(b);
+    b->before_ms = b->whole_ms;
+    b->whole_ms = b->began_ms;
     for (int i = 0; i < CHECK_COUNT; i++) {
         struct standing *v = &b->standings[i];
         if (!check_is_of_rows((enum check_id)i))
@@ -112,12 +115,19 @@ void board_set_finds(struct board *b, enum check_id id, const struct sample *sam
     unlock(b);
 }
 
+void board_set_doubt(struct board *b, enum check_id id, bool is_in_doubt) {
+    (void)pthread_mutex_lock(&b->lock);
+    b->standings[id].is_in_doubt = is_in_doubt;
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
 void board_set(struct board *b, enum check_id id, enum check_status status, const char *message,
                int64_t rows, int64_t found, int64_t now_ms) {
     struct standing *v = &b->standings[id];
     lock(b);
     v->exists = true;
     v->rows = rows;
+    v->judged_ms = rows >= BOARD_RECORDS ? now_ms : 0;
     v->found = found;
     set_status(v, status, now_ms);
     (void)snprintf(v->message, sizeof v->message, "%s", message);
@@ -133,8 +143,15 @@ void board_set_state(struct board *b, enum check_id id, const struct check_state
     v->status = state->status;
     v->since_ms = state->since_ms;
     v->is_of_topic = state->is_of_topic;
+    v->judged_ms = state->judged_ms;
     memcpy(v->message, state->message, sizeof v->message);
     unlock(b);
+}
+
+static int64_t judged_ms(const struct board *b, enum check_id id) {
+    const struct standing *v = &b->standings[id];
+    int64_t of_rows_ms = v->is_in_doubt ? 0 : b->before_ms;
+    return check_is_of_rows(id) ? of_rows_ms : v->judged_ms;
 }
 
 size_t board_states(struct board *b, struct check_state *out, size_t max) {
@@ -151,7 +168,8 @@ size_t board_states(struct board *b, struct check_state *out, size_t max) {
                                   .severity = c->severity,
                                   .status = v->status,
                                   .since_ms = v->since_ms,
-                                  .is_of_topic = v->is_of_topic};
+                                  .is_of_topic = v->is_of_topic,
+                                  .judged_ms = judged_ms(b, (enum check_id)i)};
         memcpy(s->message, v->message, sizeof s->message);
     }
     (void)pthread_mutex_unlock(&b->lock);

@@ -36,7 +36,9 @@ struct standing {
     enum check_status status;
     int64_t since_ms; /* since 1970: when it came to this status */
     char message[CHECK_MESSAGE_MAX];
-    bool is_of_topic; /* see check_state */
+    bool is_of_topic;  /* see check_state */
+    int64_t judged_ms; /* see check_state; not of rows */
+    bool is_in_doubt;  /* of a check that spans tasks: there is a find that is not certain */
     /* Of rows: how many the last whole pass has looked at, and when it ended (0: there was none).
      * Of streams: the records that were looked at. */
     int64_t rows, seen_all_ms;
@@ -47,19 +49,29 @@ struct standing {
 struct board {
     pthread_mutex_t lock;
     struct standing standings[CHECK_COUNT]; /* under `lock` */
-    struct metrics *metrics;                /* borrowed; gets the number of checks by status */
+    /* Since 1970: when the present pass began, the last whole one, and the whole one before. */
+    int64_t began_ms, whole_ms, before_ms;
+    struct metrics *metrics; /* borrowed; gets the number of checks by status */
 };
 /* All checks but freshness pass. */
 void board_init(struct board *b, struct metrics *metrics, int64_t now_ms);
 void board_release(struct board *b);
 
-/* Checks over rows. A pass begins; finds something; has looked at all `rows` rows. */
-void board_begin_pass(struct board *b);
+/* Checks over rows. A pass over what was there at began_ms begins; finds something; has looked at
+ * all `rows` rows. They are judged once there were two whole passes, because some compare what two
+ * passes have seen. */
+void board_begin_pass(struct board *b, int64_t began_ms);
 void board_found(struct board *b, enum check_id id, const struct sample *sample, int64_t now_ms);
 void board_end_pass(struct board *b, int64_t rows, int64_t now_ms);
 /* Replaces what a check that spans tasks has found (doubts.h): `count` samples. */
 void board_set_finds(struct board *b, enum check_id id, const struct sample *samples, size_t count,
                      int64_t now_ms);
+
+/* Whether a check that spans tasks has finds that are not certain. */
+void board_set_doubt(struct board *b, enum check_id id, bool is_in_doubt);
+
+/* Checks of streams that have looked at fewer records than this are not judged: a full window. */
+#define BOARD_RECORDS 1000
 
 /* Other checks: sets what it says. `rows` is how many records it is about. */
 void board_set(struct board *b, enum check_id id, enum check_status status, const char *message,

@@ -159,6 +159,13 @@ void doubts_review(struct doubts *d, struct look *look, const struct metrics *me
     }
 }
 
+bool doubts_has(const struct doubts *d, enum check_id check) {
+    for (size_t i = 0; i < d->count; i++)
+        if (d->list[i].check == check)
+            return true;
+    return false;
+}
+
 size_t doubts_certain(const struct doubts *d, enum check_id check,
                       struct sample samples[SAMPLES_MAX]) {
     size_t count = 0;

@@ -61,6 +61,8 @@ void doubts_review(struct doubts *d, struct look *look, const struct metrics *me
 void doubts_see(struct doubts *d, const struct subject *of, enum check_id check, const char *what,
                 const char *expected, const char *found);
 
+/* Whether there is a find of the check, certain or not. */
+bool doubts_has(const struct doubts *d, enum check_id check);
 /* Copies the certain finds of a check, SAMPLES_MAX of them at most. Returns how many there are. */
 size_t doubts_certain(const struct doubts *d, enum check_id check,
                       struct sample samples[SAMPLES_MAX]);

@@ -78,6 +78,7 @@ static void found(void *context, const struct subject *of, enum check_id check, 
     struct sample sample;
     if (check_of(check)->spans) {
         doubts_note(&q->doubts, of, check, what, expected, value, monotonic_us(q) / 1000);
+        board_set_doubt(&q->board, check, true);
         return;
     }
     sample_set(&sample, of, what, expected, value);
@@ -150,6 +151,7 @@ static void publish_doubts(struct quality *q) {
         if (check_of((enum check_id)i)->spans) {
             size_t count = doubts_certain(&q->doubts, (enum check_id)i, samples);
             board_set_finds(&q->board, (enum check_id)i, samples, count, wall_ms(q));
+            board_set_doubt(&q->board, (enum check_id)i, doubts_has(&q->doubts, (enum check_id)i));
         }
 }
 
@@ -278,11 +280,12 @@ static void tell_of_error(struct quality *q, const struct kv *kv) {
 static void forget_rows(struct quality *q) {
     if (!q->had_partitions)
         return;
-    board_begin_pass(&q->board);
+    board_begin_pass(&q->board, wall_ms(q));
     board_end_pass(&q->board, 0, wall_ms(q));
 }
 
 static void pass_all(struct quality *q) {
+    int64_t began_ms = wall_ms(q); /* before the snapshot */
     struct kv *kv = take_snapshot(q);
     struct look look;
     struct look_options o = look_options(q, found);
@@ -296,7 +299,7 @@ static void pass_all(struct quality *q) {
     q->had_partitions = true;
     look_init(&look, kv, &o);
     struct pass pass = {.look = &look};
-    board_begin_pass(&q->board);
+    board_begin_pass(&q->board, began_ms);
     for (int32_t p = 0; p < q->o.partitions; p++) {
         if (q->is_here[p])
             is_whole = pass_one(q, &pass, p, &rows) && is_whole;

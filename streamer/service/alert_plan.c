@@ -10,17 +10,39 @@ static void forget(struct alert_entry *e) {
     e->told.is_sure = true;
 }
 
-/* The entry of a check. NULL: there is no room. */
-static struct alert_entry *entry_of(struct alert_plan *p, const char *id) {
+static struct alert_entry *find(struct alert_plan *p, const char *id) {
     for (size_t i = 0; i < p->count; i++)
-        if (strcmp(p->entries[i].now.id, id) == 0)
+        if (strcmp(p->entries[i].id, id) == 0)
             return &p->entries[i];
-    if (p->count == ALERT_CHECKS_MAX)
+    return NULL;
+}
+
+/* NULL: there is no room. */
+static struct alert_entry *add(struct alert_plan *p, const char *id) {
+    if (p->count == ALERT_CHECKS_MAX || strlen(id) >= ALERT_ID_MAX)
         return NULL;
     struct alert_entry *e = &p->entries[p->count++];
     *e = (struct alert_entry){.free_ms = INT64_MIN};
+    memcpy(e->id, id, strlen(id) + 1);
     forget(e);
     return e;
+}
+
+/* The entry of a check. NULL: there is no room. */
+static struct alert_entry *entry_of(struct alert_plan *p, const char *id) {
+    struct alert_entry *e = find(p, id);
+    return e != NULL ? e : add(p, id);
+}
+
+bool alert_plan_remember(struct alert_plan *p, const char *id, enum check_status status,
+                         int64_t since_ms, bool is_sure) {
+    struct alert_entry *e = find(p, id) == NULL ? add(p, id) : NULL;
+    if (e == NULL)
+        return false;
+    e->told.status = status;
+    e->told.since_ms = since_ms;
+    e->told.is_sure = is_sure;
+    return true;
 }
 
 static bool is_news(const struct alert_entry *e) {

@@ -23,9 +23,12 @@
 #define ALERT_RETRIES 3
 #define ALERT_PAUSE_MS 60000 /* between two messages of one check */
 
+#define ALERT_ID_MAX 96 /* with the terminator */
+
 /* One check. */
 struct alert_entry {
-    struct check_state now;
+    char id[ALERT_ID_MAX];
+    struct check_state now; /* zero: it was not seen yet */
     struct { /* what the receiver was told last; if it does not know, what it was sent last */
         enum check_status status;
         int64_t since_ms;
@@ -50,6 +53,11 @@ struct alert_plan {
     struct alert_entry entries[ALERT_CHECKS_MAX];
     size_t count;
 };
+
+/* Adds what the receiver was told by the process before. False: there is no room, it is there
+ * already, or the id is too long. */
+bool alert_plan_remember(struct alert_plan *p, const char *id, enum check_status status,
+                         int64_t since_ms, bool is_sure);
 
 /* The check is so now. A message of it that is being sent is sent to its end, whoever tells. */
 void alert_plan_see(struct alert_plan *p, const struct check_state *now, enum alert_duty duty,

@@ -7,6 +7,7 @@
 #include "streamer/service/alert.h"
 #include "streamer/service/alert_plan.h"
 #include "streamer/service/alert_text.h"
+#include "streamer/service/alert_told.h"
 #include "streamer/service/json_post.h"
 
 #include <pthread.h>
@@ -22,6 +23,7 @@ struct alerts {
     char *webhook_url; /* "": there is none, from the start on */
     struct alert_watch watch;
     struct alert_plan plan;
+    struct alert_told told;
     struct check_state states[ALERT_CHECKS_MAX];
     bool is_failing;   /* the log has said that messages do not get through */
     int64_t finish_ms; /* when the last attempt may begin; 0: the process does not stop */
@@ -115,11 +117,16 @@ static bool send_one(struct alerts *a) {
 
 /* --- the thread; with the lock held */
 
+static enum alert_duty duty_of(const struct check_state *check, enum alert_duty topics) {
+    if (check->is_of_topic && topics != ALERT_HERE)
+        return topics;
+    return check->is_known ? ALERT_HERE : ALERT_UNCLEAR;
+}
+
 static void plan(struct alerts *a, size_t count) {
     enum alert_duty topics = a->o.topics_duty(a->o.context);
     for (size_t i = 0; i < count; i++)
-        alert_plan_see(&a->plan, &a->states[i], a->states[i].is_of_topic ? topics : ALERT_HERE,
-                       now_ms(a));
+        alert_plan_see(&a->plan, &a->states[i], duty_of(&a->states[i], topics), now_ms(a));
 }
 
 static void look(struct alerts *a) {
@@ -152,11 +159,13 @@ static void *run(void *alerts) {
             look(a);
             look_ms = now_ms(a) + a->o.look_ms;
         }
+        alert_told_keep(&a->told, &a->plan);
         /* Between two messages the checks are looked at, however slow the receiver is. */
         if (!send_one(a) && !is_finished(a))
             sleep_until(a, earlier(a->finish_ms == 0 ? look_ms : a->finish_ms,
                                    alert_plan_due_ms(&a->plan)));
     }
+    alert_told_keep(&a->told, &a->plan);
     (void)pthread_mutex_unlock(&a->lock);
     return NULL;
 }
@@ -166,6 +175,7 @@ static void *run(void *alerts) {
 static void destroy(struct alerts *a) {
     (void)pthread_mutex_destroy(&a->lock);
     (void)pthread_cond_destroy(&a->wake);
+    alert_told_release(&a->told);
     free(a->webhook_url);
     free(a);
 }
@@ -176,6 +186,7 @@ struct alerts *alerts_start(const struct alerts_options *o, struct err *e) {
     a->watch.changed = log_change;
     a->sender = (struct alert_sender){o->config->app_id, o->instance};
     a->webhook_url = mem_strdup(o->config->alert_webhook_url);
+    alert_told_init(&a->told, has_webhook(a) ? o->dir : NULL, o->config->app_id, &a->plan);
     steady_cond_init(&a->wake);
     (void)pthread_mutex_init(&a->lock, NULL);
     int error = pthread_create(&a->thread, NULL, run, a);

@@ -33,6 +33,7 @@ struct alerts_options {
     const struct clock *clock;
     int64_t look_ms;      /* how often the checks are asked: ALERTS_LOOK_MS */
     const char *instance; /* who tells; UTF-8 */
+    const char *dir;      /* where what was told outlives a restart; NULL: it does not */
     alerts_source *states;
     alerts_duty *topics_duty;
     void *context;

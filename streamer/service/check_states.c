@@ -21,15 +21,28 @@ static void look(const struct check_states *s, int64_t now_ms, struct readiness 
     (void)snprintf(out->reason, sizeof out->reason, "%s", s->failure.text);
 }
 
+static void note_ready(struct check_states *s, bool is_ready, int64_t now_ms) {
+    if (!is_ready || s->ready_ms == 0)
+        s->ready_ms = is_ready ? now_ms : 0;
+}
+
+static bool is_known(const struct check_states *s, const struct check_state *check) {
+    return check->status != CHECK_PASS || (s->ready_ms > 0 && check->judged_ms >= s->ready_ms);
+}
+
 size_t check_states_copy(void *context, struct check_state *out, size_t max) {
-    const struct check_states *s = context;
+    struct check_states *s = context;
     int64_t now_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME);
     struct readiness readiness;
     look(s, now_ms, &readiness);
     readiness_check(&readiness, now_ms, &out[0]);
     const struct answers *a = s->answers;
     bool is_open = atomic_load(&a->is_open) && a->quality_states != NULL;
-    return 1 + (is_open ? a->quality_states(a->quality, out + 1, max - 1) : 0);
+    size_t count = 1 + (is_open ? a->quality_states(a->quality, out + 1, max - 1) : 0);
+    note_ready(s, readiness.is_ready, now_ms);
+    for (size_t i = 0; i < count; i++)
+        out[i].is_known = is_known(s, &out[i]);
+    return count;
 }
 
 /* --- who tells of whole topics --- */

@@ -35,7 +35,8 @@ void readiness_check(const struct readiness *r, int64_t now_ms, struct check_sta
                                 .layer = LAYER_PIPELINE,
                                 .severity = SEVERITY_ERROR,
                                 .status = status_of(r, now_ms),
-                                .since_ms = r->since_ms};
+                                .since_ms = r->since_ms,
+                                .judged_ms = r->is_ready ? now_ms : 0};
     if (out->status != CHECK_PASS)
         put_message(r->reason, out->message);
 }

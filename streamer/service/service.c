@@ -140,6 +140,7 @@ static bool start_alerts(struct service *s, struct err *e) {
         .clock = clock_of_machine(),
         .look_ms = ALERTS_LOOK_MS,
         .instance = s->instance,
+        .dir = s->is_embedded ? NULL : s->config.state_dir,
         .states = check_states_copy,
         .topics_duty = check_states_duty,
         .context = &s->checks,

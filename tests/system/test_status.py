@@ -390,13 +390,15 @@ def wait_told(streamer: Streamer) -> dict[str, Json]:
 def test_status__a_dead_feed_shows_after_a_restart(broker: KafkaBroker, tmp_path: Path) -> None:
     now = int(time.time() * 1000)
     old, very_old = now - 26 * HOUR_MS, now - 50 * HOUR_MS
-    with Scenario(broker, tmp_path, (2, 2)) as scenario:
+    with Receiver() as receiver, Scenario(broker, tmp_path, (2, 2)) as scenario:
         streamer = scenario.streamer
+        streamer.configure({"alert.webhook.url": f"{receiver.url}/"})
         scenario.fed.feed([account("A1", very_old), account("A2", old), customer(1, very_old)])
         streamer.start()
         streamer.wait_ready()
         scenario.wait_drained()
         before = wait_told(streamer)
+        wait_until("telling it", lambda: len(receiver.requests("/")) == 2, streamer.stderr)
         streamer.stop()
         streamer.start()  # nothing is left to be read
         streamer.wait_ready()
@@ -426,6 +428,13 @@ def test_status__a_dead_feed_shows_after_a_restart(broker: KafkaBroker, tmp_path
         )
         assert {i["since"] for i in freshness(streamer).values()} == {iso(now)}
         assert run_once("freshness", "-c", str(streamer.properties)).returncode == 0
+        # The second process knows what the first one has told.
+        wait_until("telling the end", lambda: len(receiver.requests("/")) == 4, streamer.stderr)
+        alerts = [
+            (r.body["check"].rsplit(".")[-1], r.body["status"]) for r in receiver.requests("/")
+        ]
+        assert sorted(alerts[:2]) == [("accounts", "warn"), ("customers", "fail")]
+        assert sorted(alerts[2:]) == [("accounts", "pass"), ("customers", "pass")]
 
 
 def test_status__an_empty_topic_and_nobody_there(pair: Pair) -> None:

@@ -141,6 +141,7 @@ static void test_freshness__without_a_record(void **state) {
         freshness_check(f->metrics, ENTITY_ACCOUNT, NOW, &check);
         assert_int_equal(check.status, cases[i].check);
         assert_string_equal(check.message, cases[i].check_message);
+        assert_int_equal(check.judged_ms, cases[i].told == INPUT_NOT_ASKED ? 0 : NOW);
     }
 }
 

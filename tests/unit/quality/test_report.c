@@ -58,13 +58,13 @@ static void test_report__fails_at_once_and_recovers_with_a_whole_pass(void **sta
     (void)state;
     struct rig g;
     rig_init(&g);
-    board_begin_pass(&g.board);
+    board_begin_pass(&g.board, NOW);
     find(&g, CHECK_INTEREST, "A1", NOW + 1);
     assert_int_equal(status_of(&g, CHECK_INTEREST), CHECK_FAIL);
     board_end_pass(&g.board, 10, NOW + 2);
-    board_begin_pass(&g.board);
+    board_begin_pass(&g.board, NOW);
     assert_int_equal(status_of(&g, CHECK_INTEREST), CHECK_FAIL);
-    board_begin_pass(&g.board); /* the one before did not end */
+    board_begin_pass(&g.board, NOW); /* the one before did not end */
     assert_int_equal(status_of(&g, CHECK_INTEREST), CHECK_FAIL);
     assert_int_equal(g.board.standings[CHECK_INTEREST].since_ms, NOW + 1);
     board_end_pass(&g.board, 10, NOW + 3);
@@ -187,8 +187,52 @@ static void test_report__states(void **state) {
     rig_release(&g);
 }
 
+/* Since when what the check says is so; 0: it was not judged. */
+static int64_t judged_ms(struct rig *g, enum check_id id) {
+    struct check_state states[64];
+    size_t count = board_states(&g->board, states, 64);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(states[i].id, check_of(id)->id) == 0)
+            return states[i].judged_ms;
+    fail_msg("%s does not exist", check_of(id)->id);
+    return -1;
+}
+
+static void test_report__rows_are_judged_after_two_whole_passes(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    for (int pass = 1; pass <= 4; pass++) {
+        board_begin_pass(&g.board, NOW + pass);
+        assert_int_equal(judged_ms(&g, CHECK_INTEREST), pass <= 2 ? 0 : NOW + pass - 2);
+        board_begin_pass(&g.board, NOW + pass); /* the one before did not end */
+        board_end_pass(&g.board, 10, NOW + 100);
+    }
+    assert_int_equal(judged_ms(&g, CHECK_PROFILE), NOW + 3);
+    board_set_doubt(&g.board, CHECK_PROFILE, true);
+    assert_int_equal(judged_ms(&g, CHECK_PROFILE), 0);
+    assert_int_equal(judged_ms(&g, CHECK_INTEREST), NOW + 3);
+    board_set_doubt(&g.board, CHECK_PROFILE, false);
+    assert_int_equal(judged_ms(&g, CHECK_PROFILE), NOW + 3);
+    rig_release(&g);
+}
+
+static void test_report__streams_are_judged_by_a_thousand_records(void **state) {
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    assert_int_equal(judged_ms(&g, CHECK_CONSERVATION), 0);
+    board_set(&g.board, CHECK_CONSERVATION, CHECK_PASS, "", 999, 0, NOW + 1);
+    assert_int_equal(judged_ms(&g, CHECK_CONSERVATION), 0);
+    board_set(&g.board, CHECK_CONSERVATION, CHECK_PASS, "", 1000, 0, NOW + 1);
+    assert_int_equal(judged_ms(&g, CHECK_CONSERVATION), NOW + 1);
+    rig_release(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_report__rows_are_judged_after_two_whole_passes),
+        cmocka_unit_test(test_report__streams_are_judged_by_a_thousand_records),
         cmocka_unit_test(test_report__fails_at_once_and_recovers_with_a_whole_pass),
         cmocka_unit_test(test_report__severity_warn_warns),
         cmocka_unit_test(test_report__has_the_shape_that_is_promised),

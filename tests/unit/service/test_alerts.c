@@ -17,6 +17,7 @@ struct scene {
     struct clock clock; /* the machine's, and `ahead_us` more */
     _Atomic int64_t ahead_us;
     _Atomic int status; /* of the check "a" (enum check_status) */
+    _Atomic bool is_unknown;
     _Atomic int looks;
     struct web_server *server;
     pthread_mutex_t lock; /* over what follows */
@@ -25,6 +26,7 @@ struct scene {
     const char *target; /* others are not found */
     int refusals;       /* how many requests are answered with 500, */
     int silences;       /* and how many are not answered, before that */
+    char *dir;          /* the state directory */
     struct config config;
     struct metrics *metrics;
     struct alerts *alerts;
@@ -40,7 +42,10 @@ static int64_t now_us(const struct clock *c, clockid_t id) {
 static size_t states(void *context, struct check_state *out, size_t max) {
     struct scene *s = context;
     assert_true(max >= 1);
-    out[0] = (struct check_state){.id = "a", .status = (enum check_status)s->status, .since_ms = 1};
+    out[0] = (struct check_state){.id = "a",
+                                  .status = (enum check_status)s->status,
+                                  .since_ms = 1,
+                                  .is_known = !s->is_unknown};
     s->looks++;
     return 1;
 }
@@ -78,10 +83,26 @@ static void receive(void *context, const struct web_request *q, struct web_reply
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+/* The process begins. */
+static void process_begin(struct scene *s) {
+    struct err e = {0};
+    const struct alerts_options o = {.config = &s->config,
+                                     .metrics = s->metrics,
+                                     .clock = &s->clock,
+                                     .look_ms = 5,
+                                     .instance = "rack-1",
+                                     .dir = s->dir,
+                                     .states = states,
+                                     .topics_duty = topics_duty,
+                                     .context = s};
+    s->alerts = alerts_start(&o, &e);
+    if (s->alerts == NULL)
+        fail_msg("%s", e.text);
+}
+
 static void scene_begin(struct scene *s, bool has_receiver) {
     static char app_id[] = "bank";
     struct buf url = {0};
-    struct err e = {0};
     memset(s, 0, sizeof *s);
     s->clock.now_us = now_us;
     s->target = "/hook?key=s3cret";
@@ -91,22 +112,18 @@ static void scene_begin(struct scene *s, bool has_receiver) {
     s->config = (struct config){.app_id = app_id, .alert_webhook_url = url.p};
     (void)buf_cstr(&url);
     s->metrics = metrics_new(&s->config);
-    const struct alerts_options o = {.config = &s->config,
-                                     .metrics = s->metrics,
-                                     .clock = &s->clock,
-                                     .look_ms = 5,
-                                     .instance = "rack-1",
-                                     .states = states,
-                                     .topics_duty = topics_duty,
-                                     .context = s};
-    s->alerts = alerts_start(&o, &e);
-    if (s->alerts == NULL)
-        fail_msg("%s", e.text);
+    s->dir = make_scratch();
+    process_begin(s);
+}
+
+static void process_end(struct scene *s) {
+    alerts_finish(s->alerts);
+    alerts_free(s->alerts);
 }
 
 static void scene_end(struct scene *s) {
-    alerts_finish(s->alerts);
-    alerts_free(s->alerts);
+    process_end(s);
+    remove_scratch(s->dir);
     web_server_stop(s->server);
     metrics_free(s->metrics);
     buf_release(&s->heard);
@@ -253,6 +270,70 @@ static void test_alerts__a_stop_waits_for_a_silent_receiver_only_for_a_while(voi
     scene_end(&s); /* which returns */
 }
 
+/* A process that has looked at nothing yet does not say that all is well. */
+static void test_alerts__a_recovery_is_told_by_the_next_process_once_it_is_known(void **state) {
+    (void)state;
+    struct scene s;
+    scene_begin(&s, true);
+    set(&s, CHECK_FAIL);
+    wait_heard(&s, "fail ", 0);
+    process_end(&s);
+    s.status = CHECK_PASS;
+    s.is_unknown = true;
+    process_begin(&s);
+    set(&s, CHECK_PASS);
+    process_end(&s); /* nor before it stops, nor the next one */
+    process_begin(&s);
+    set(&s, CHECK_PASS);
+    assert_int_equal(requests(&s), 1);
+    s.is_unknown = false;
+    wait_heard(&s, "fail pass ", 0);
+    process_end(&s);
+    process_begin(&s); /* once */
+    set(&s, CHECK_PASS);
+    assert_int_equal(requests(&s), 2);
+    scene_end(&s);
+}
+
+static void test_alerts__what_is_as_it_was_told_is_not_told_after_a_restart(void **state) {
+    (void)state;
+    struct scene s;
+    scene_begin(&s, true);
+    set(&s, CHECK_FAIL);
+    wait_heard(&s, "fail ", 0);
+    process_end(&s);
+    process_begin(&s);
+    set(&s, CHECK_FAIL);
+    assert_int_equal(requests(&s), 1);
+    set(&s, CHECK_WARN);
+    wait_heard(&s, "fail warn ", 0);
+    scene_end(&s);
+}
+
+/* As without a file: what is wrong is told anew, and a recovery is not. */
+static void test_alerts__a_damaged_file_is_as_none(void **state) {
+    static const enum check_status then[] = {CHECK_FAIL, CHECK_PASS};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(then); i++) {
+        struct scene s;
+        struct buf path = {0};
+        scene_begin(&s, true);
+        set(&s, CHECK_FAIL);
+        wait_heard(&s, "fail ", 0);
+        process_end(&s);
+        buf_printf(&path, "%s/ALERTS", s.dir);
+        assert_int_equal(truncate(buf_cstr(&path), 12), 0);
+        s.status = (int)then[i];
+        process_begin(&s);
+        set(&s, then[i]);
+        if (then[i] == CHECK_FAIL)
+            wait_heard(&s, "fail fail ", 0);
+        assert_int_equal(requests(&s), then[i] == CHECK_FAIL ? 2 : 1);
+        buf_release(&path);
+        scene_end(&s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alerts__a_change_and_its_recovery_a_minute_later),
@@ -260,6 +341,9 @@ int main(void) {
         cmocka_unit_test(test_alerts__what_did_not_get_through_is_told_when_it_can_be),
         cmocka_unit_test(test_alerts__a_receiver_that_hangs_is_asked_again),
         cmocka_unit_test(test_alerts__a_new_url_is_used_from_the_next_attempt_on),
+        cmocka_unit_test(test_alerts__a_recovery_is_told_by_the_next_process_once_it_is_known),
+        cmocka_unit_test(test_alerts__what_is_as_it_was_told_is_not_told_after_a_restart),
+        cmocka_unit_test(test_alerts__a_damaged_file_is_as_none),
         cmocka_unit_test(test_alerts__the_last_look_is_told_before_the_end),
         cmocka_unit_test(test_alerts__a_stop_waits_for_a_silent_receiver_only_for_a_while),
     };

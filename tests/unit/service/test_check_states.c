@@ -19,6 +19,8 @@ struct process {
     struct workers workers;
     struct answers answers;
     struct check_states checks;
+    struct config config;
+    struct metrics *metrics;
     struct alert_plan plan;
     char told[500];
 };
@@ -32,11 +34,14 @@ static void process_begin(struct process *p) {
         p->pointers[i] = &p->list[i];
         p->list[i].stages = p->stages[i];
     }
+    p->metrics = metrics_new(&p->config);
+    p->answers.metrics = p->metrics;
     p->answers.workers = &p->workers;
     p->checks.answers = &p->answers;
 }
 
 static void process_end(struct process *p) {
+    metrics_free(p->metrics);
     p->workers.list = NULL;
     workers_release(&p->workers);
 }
@@ -202,11 +207,65 @@ static void test_check_states__only_freshness_is_of_whole_topics(void **state) {
     metrics_free(m);
 }
 
+/* --- what is known */
+
+/* A check that quality knows. */
+struct quality {
+    struct check_state check;
+};
+
+static size_t one_check(struct quality *q, struct check_state *out, size_t max) {
+    assert_true(max >= 1);
+    out[0] = q->check;
+    return 1;
+}
+
+static bool is_known(struct process *p, size_t i) {
+    struct check_state states[2];
+    assert_int_equal(check_states_copy(&p->checks, states, 2), 2);
+    return states[i].is_known;
+}
+
+static void test_check_states__a_check_passes_once_it_has_judged_a_ready_process(void **state) {
+    (void)state;
+    struct process p;
+    struct quality q = {.check = {.id = "rows", .status = CHECK_PASS}};
+    process_begin(&p);
+    p.answers.quality = &q;
+    p.answers.quality_states = one_check;
+    atomic_store(&p.answers.is_open, true);
+    for (size_t i = 0; i < WORKERS; i++) {
+        atomic_store(&p.list[i].ready_changed_ms, INT64_MAX / 2); /* patience: readiness passes */
+        (void)pthread_mutex_init(&p.list[i].status_lock, NULL);
+    }
+    assign(&p, 0);
+    q.check.judged_ms = INT64_MAX; /* but of what the process had then */
+    assert_false(is_known(&p, 0));
+    assert_false(is_known(&p, 1));
+    q.check.status = CHECK_FAIL; /* what it has found, it has found */
+    assert_true(is_known(&p, 1));
+    q.check.status = CHECK_PASS;
+    q.check.judged_ms = 0;
+    run(&p);
+    assert_true(is_known(&p, 0));
+    assert_false(is_known(&p, 1));
+    q.check.judged_ms = p.checks.ready_ms - 1;
+    assert_false(is_known(&p, 1));
+    q.check.judged_ms = p.checks.ready_ms;
+    assert_true(is_known(&p, 1));
+    set_phases(&p, WORKER_RESTORING); /* of other partitions, which it has not looked at */
+    assert_false(is_known(&p, 1));
+    for (size_t i = 0; i < WORKERS; i++)
+        (void)pthread_mutex_destroy(&p.list[i].status_lock);
+    process_end(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_check_states__who_has_the_task_of_partition_0_tells),
         cmocka_unit_test(test_check_states__another_one_has_it_if_two_looks_say_so),
         cmocka_unit_test(test_check_states__one_of_two_instances_tells),
+        cmocka_unit_test(test_check_states__a_check_passes_once_it_has_judged_a_ready_process),
         cmocka_unit_test(test_check_states__only_freshness_is_of_whole_topics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
