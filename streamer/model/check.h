@@ -37,7 +37,7 @@ struct check_state {
     /* Since 1970: what it says was found by looking at what was there then or later. 0: too little
      * was looked at yet, and it passes because nothing was found. */
     int64_t judged_ms;
-    bool is_known; /* it does not pass only because the process has not seen enough of its state */
+    bool is_known; /* false: it passes, but the process has not looked at enough to say so */
 };
 
 const char *check_layer_name(enum check_layer layer);          /* "source" */

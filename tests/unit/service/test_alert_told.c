@@ -76,6 +76,7 @@ static void test_alert_told__is_not_known_if_it_cannot_be_read(void **state) {
     static const char *const texts[] = {
         "",
         HEAD "a fail 7",
+        HEAD "a fail 7\nb wa",
         HEAD "a fail 7\n\n",
         HEAD "a fail\n",
         HEAD "a bad 7\n",
