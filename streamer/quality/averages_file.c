@@ -2,6 +2,7 @@
 
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
+#include "streamer/base/whole_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,58 +38,18 @@ static void tell_of_loss(const struct averages_file *f, const char *reason) {
              log_quote(&(struct log_value){0}, f->path), log_quote(&(struct log_value){0}, reason));
 }
 
-/* Reads at most so many bytes. Returns how many, or -1 with errno. */
-static ssize_t read_bytes(const char *path, char *to, size_t max) {
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
-        return -1;
-    size_t n = fread(to, 1, max, f);
-    bool failed = ferror(f) != 0;
-    int why = errno;
-    (void)fclose(f);
-    errno = why;
-    return failed ? -1 : (ssize_t)n;
-}
-
 void averages_file_read(struct averages_file *f, struct averages *a) {
-    char text[FILE_BYTES_MAX];
-    ssize_t n = read_bytes(f->path, text, sizeof text);
-    if (n < 0 && errno != ENOENT)
-        tell_of_loss(f, strerror(errno));
-    else if (n >= 0 && !averages_parse(&f->kept, slice_of(text, (size_t)n)))
+    struct buf text = {0};
+    bool ok = whole_file_read(f->path, FILE_BYTES_MAX, &text);
+    if (ok ? !averages_parse(&f->kept, buf_slice(&text)) : errno == EFBIG)
         tell_of_loss(f, "the file is damaged");
+    else if (!ok && errno != ENOENT)
+        tell_of_loss(f, strerror(errno));
+    buf_release(&text);
     *a = f->kept;
 }
 
 /* --- writing --- */
-
-/* Writes to the disk itself. False with errno. */
-static bool write_synced(const char *path, struct slice content) {
-    FILE *f = fopen(path, "we");
-    if (f == NULL)
-        return false;
-    bool ok =
-        fwrite(content.p, 1, content.n, f) == content.n && fflush(f) == 0 && fsync(fileno(f)) == 0;
-    int why = errno;
-    if (fclose(f) != 0 && ok)
-        return false;
-    errno = why;
-    return ok;
-}
-
-/* False with errno. */
-static bool replace(const char *path, struct slice content) {
-    struct buf temporary = {0};
-    buf_printf(&temporary, "%s.tmp", path);
-    const char *name = buf_cstr(&temporary);
-    bool ok = write_synced(name, content) && rename(name, path) == 0;
-    int why = errno;
-    if (!ok)
-        (void)unlink(name);
-    buf_release(&temporary);
-    errno = why;
-    return ok;
-}
 
 /* Only the first failure in a row is told. */
 static void tell_of_failure(struct averages_file *f, const char *reason) {
@@ -104,7 +65,7 @@ void averages_file_write(struct averages_file *f, const struct averages *a) {
     if (averages_equal(&f->kept, a))
         return;
     averages_put(a, &text);
-    if (replace(f->path, buf_slice(&text))) {
+    if (whole_file_write(f->path, buf_slice(&text))) {
         f->kept = *a;
         f->has_failed = false;
     } else {
