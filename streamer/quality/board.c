@@ -115,9 +115,9 @@ void board_set_finds(struct board *b, enum check_id id, const struct sample *sam
     unlock(b);
 }
 
-void board_set_doubt(struct board *b, enum check_id id, bool is_in_doubt) {
+void board_set_certain(struct board *b, enum check_id id) {
     (void)pthread_mutex_lock(&b->lock);
-    b->standings[id].is_in_doubt = is_in_doubt;
+    b->standings[id].judged_ms = b->before_ms;
     (void)pthread_mutex_unlock(&b->lock);
 }
 
@@ -149,9 +149,7 @@ void board_set_state(struct board *b, enum check_id id, const struct check_state
 }
 
 static int64_t judged_ms(const struct board *b, enum check_id id) {
-    const struct standing *v = &b->standings[id];
-    int64_t of_rows_ms = v->is_in_doubt ? 0 : b->before_ms;
-    return check_is_of_rows(id) ? of_rows_ms : v->judged_ms;
+    return is_of_passes((int)id) ? b->before_ms : b->standings[id].judged_ms;
 }
 
 size_t board_states(struct board *b, struct check_state *out, size_t max) {

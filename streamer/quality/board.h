@@ -37,8 +37,7 @@ struct standing {
     int64_t since_ms; /* since 1970: when it came to this status */
     char message[CHECK_MESSAGE_MAX];
     bool is_of_topic;  /* see check_state */
-    int64_t judged_ms; /* see check_state; not of rows */
-    bool is_in_doubt;  /* of a check that spans tasks: there is a find that is not certain */
+    int64_t judged_ms; /* see check_state; not of checks that a pass judges by itself */
     /* Of rows: how many the last whole pass has looked at, and when it ended (0: there was none).
      * Of streams: the records that were looked at. */
     int64_t rows, seen_all_ms;
@@ -67,8 +66,9 @@ void board_end_pass(struct board *b, int64_t rows, int64_t now_ms);
 void board_set_finds(struct board *b, enum check_id id, const struct sample *samples, size_t count,
                      int64_t now_ms);
 
-/* Whether a check that spans tasks has finds that are not certain. */
-void board_set_doubt(struct board *b, enum check_id id, bool is_in_doubt);
+/* A check that spans tasks has no find that is not certain: it has judged what the passes so far
+ * have seen. */
+void board_set_certain(struct board *b, enum check_id id);
 
 /* Checks of streams that have looked at fewer records than this are not judged: a full window. */
 #define BOARD_RECORDS 1000

@@ -78,7 +78,6 @@ static void found(void *context, const struct subject *of, enum check_id check, 
     struct sample sample;
     if (check_of(check)->spans) {
         doubts_note(&q->doubts, of, check, what, expected, value, monotonic_us(q) / 1000);
-        board_set_doubt(&q->board, check, true);
         return;
     }
     sample_set(&sample, of, what, expected, value);
@@ -151,7 +150,8 @@ static void publish_doubts(struct quality *q) {
         if (check_of((enum check_id)i)->spans) {
             size_t count = doubts_certain(&q->doubts, (enum check_id)i, samples);
             board_set_finds(&q->board, (enum check_id)i, samples, count, wall_ms(q));
-            board_set_doubt(&q->board, (enum check_id)i, doubts_has(&q->doubts, (enum check_id)i));
+            if (!doubts_has(&q->doubts, (enum check_id)i))
+                board_set_certain(&q->board, (enum check_id)i);
         }
 }
 

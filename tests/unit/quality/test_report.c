@@ -208,12 +208,13 @@ static void test_report__rows_are_judged_after_two_whole_passes(void **state) {
         board_begin_pass(&g.board, NOW + pass); /* the one before did not end */
         board_end_pass(&g.board, 10, NOW + 100);
     }
-    assert_int_equal(judged_ms(&g, CHECK_PROFILE), NOW + 3);
-    board_set_doubt(&g.board, CHECK_PROFILE, true);
-    assert_int_equal(judged_ms(&g, CHECK_PROFILE), 0);
-    assert_int_equal(judged_ms(&g, CHECK_INTEREST), NOW + 3);
-    board_set_doubt(&g.board, CHECK_PROFILE, false);
-    assert_int_equal(judged_ms(&g, CHECK_PROFILE), NOW + 3);
+    /* One that spans tasks, not before a moment without a find that is not certain. */
+    assert_int_equal(judged_ms(&g, CHECK_LINKS), 0);
+    board_set_certain(&g.board, CHECK_LINKS);
+    assert_int_equal(judged_ms(&g, CHECK_LINKS), NOW + 3);
+    board_begin_pass(&g.board, NOW + 5);
+    board_end_pass(&g.board, 10, NOW + 100);
+    assert_int_equal(judged_ms(&g, CHECK_LINKS), NOW + 3);
     rig_release(&g);
 }
 
