@@ -384,7 +384,8 @@ def test_logins__refused_while_feeding(guarded: GuardedBroker, tmp_path: Path) -
     assert feed.wait(120) == 1
     assert "a row could not be delivered: " in log.read_text()
     assert "SASL authentication error" in log.read_text()
-    assert guarded.doorman.connections == connections
+    # The broker may end a connection whose login is late, and then refuses the next one.
+    assert guarded.doorman.connections <= connections + 1
 
 
 def member_ids(broker: GuardedBroker, group: str) -> set[str]:
