@@ -1,27 +1,8 @@
 /* freshness: how old the newest record of each input is, as `dbt source freshness` tells it. */
 #include "streamer/commands/commands.h"
 #include "streamer/commands/freshness_text.h"
-#include "streamer/commands/instance.h"
-#include "streamer/commands/paint.h"
-
-#include <stdio.h>
+#include "streamer/commands/show_instances.h"
 
 int command_freshness(const struct config *c, const char *url, bool as_json) {
-    struct err e;
-    struct buf body = {0}, text = {0};
-    struct instances all;
-    struct paint paint = {&text, paint_wants_colours(stdout)};
-    int code = EXIT_FAILED;
-    if (!instance_ask(c, url, "/v1/freshness?all=true", &body, &e) ||
-        !instances_read(&all, buf_slice(&body), &e)) {
-        code = command_fail(&e);
-    } else {
-        code = freshness_text(&all, &paint) ? EXIT_DONE : EXIT_FAILED;
-        const struct buf *shown = as_json ? &body : &text;
-        (void)fwrite(shown->p, 1, shown->n, stdout);
-        instances_release(&all);
-    }
-    buf_release(&body);
-    buf_release(&text);
-    return code;
+    return show_instances(c, url, "/v1/freshness?all=true", as_json, freshness_text);
 }
