@@ -1,12 +1,9 @@
 #include "streamer/commands/feed.h"
 
-#include "streamer/base/buf.h"
 #include "streamer/base/clock.h"
-#include "streamer/base/json.h"
 #include "streamer/commands/commands.h"
-#include "streamer/commands/csv.h"
-#include "streamer/commands/feed_columns.h"
 #include "streamer/commands/progress.h"
+#include "streamer/files/csv_rows.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/rights.h"
@@ -26,7 +23,7 @@
 struct feed {
     const struct config *config;
     const struct feed_options *options;
-    struct feed_fields fields;
+    struct column_rules rules;
     const char *topic_name;
     int64_t due_us; /* when the next row may be published, if there is a rate */
 
@@ -38,7 +35,6 @@ struct feed {
 
     struct progress progress;
     uint64_t bytes_before; /* of the files before the current one */
-    struct buf json;       /* the current row */
 };
 
 /* --- Kafka --- */
@@ -74,7 +70,7 @@ static rd_kafka_t *new_producer(struct feed *f, struct err *e) {
 
 /* False with `e`: the user has no right to write to the topic, and perhaps not even to see it. */
 static bool may_feed(const struct feed *f, struct err *e) {
-    struct rights needed = rights_to_feed(f->fields.entity), missing;
+    struct rights needed = rights_to_feed(f->rules.entity), missing;
     if (!rights_ask(f->producer, f->config, &needed, &missing, e) || rights_are_none(&missing))
         return true;
     (void)rights_deny(f->config, &missing, e);
@@ -150,21 +146,12 @@ static void disconnect_kafka(struct feed *f) {
 
 /* --- rows --- */
 
-static void put_row(struct buf *out, const struct csv *csv, const struct slice *names) {
-    buf_clear(out);
-    for (size_t i = 0; i < csv_column_count(csv); i++) {
-        buf_put_byte(out, i == 0 ? '{' : ',');
-        json_put_string(out, names[i]);
-        buf_put_byte(out, ':');
-        json_put_string(out, csv_field(csv, i));
-    }
-    buf_put_byte(out, '}');
-}
-
-static bool produce(struct feed *f, const struct csv *csv, struct slice key, struct err *e) {
+static bool produce(struct feed *f, const struct csv_rows *rows, struct err *e) {
+    struct slice json = csv_rows_json(rows), key = csv_rows_key(rows);
     for (;;) {
-        int result = rd_kafka_produce(f->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                                      f->json.p, f->json.n, key.n > 0 ? key.p : NULL, key.n, f);
+        int result =
+            rd_kafka_produce(f->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+                             (void *)(uintptr_t)json.p, json.n, key.n > 0 ? key.p : NULL, key.n, f);
         rd_kafka_resp_err_t code = rd_kafka_last_error();
         if (result == 0) {
             f->queued++;
@@ -174,7 +161,7 @@ static bool produce(struct feed *f, const struct csv *csv, struct slice key, str
             return err_set(e, ERR_STOP,
                            "%s:%" PRIu64
                            ": the row is too long for a message, raise kafka.message.max.bytes",
-                           csv_name(csv), csv_line(csv));
+                           csv_name(csv_rows_file(rows)), csv_line(csv_rows_file(rows)));
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
             f->failure = code;
             return delivery_failed(f, e);
@@ -200,17 +187,16 @@ static void keep_rate(struct feed *f) {
     f->due_us += 1000000 / f->options->rate;
 }
 
-static bool publish_rows(struct feed *f, struct csv *csv, const struct feed_columns *columns,
-                         struct err *e) {
+static bool publish_rows(struct feed *f, struct csv_rows *rows, struct err *e) {
     enum csv_result row;
-    while ((row = csv_next(csv, e)) == CSV_ROW) {
+    while ((row = csv_rows_next(rows, e)) == CSV_ROW) {
         keep_rate(f);
-        put_row(&f->json, csv, columns->names);
-        if (!produce(f, csv, slice_trim(csv_field(csv, columns->id)), e))
+        if (!produce(f, rows, e))
             return false;
         if (f->queued % 256 == 0) {
             (void)rd_kafka_poll(f->producer, 0);
-            progress_show(&f->progress, f->bytes_before + csv_bytes_read(csv), f->delivered);
+            progress_show(&f->progress, f->bytes_before + csv_bytes_read(csv_rows_file(rows)),
+                          f->delivered);
         }
         if (is_hopeless(f))
             return delivery_failed(f, e);
@@ -220,29 +206,24 @@ static bool publish_rows(struct feed *f, struct csv *csv, const struct feed_colu
 
 /* --- files --- */
 
-static struct csv *open_file(const struct feed *f, const char *path, struct feed_columns *columns,
-                             struct err *e) {
-    bool customers = f->fields.entity == ENTITY_CUSTOMER;
-    struct csv_options o = {.record_max_bytes = (size_t)f->config->record_max_bytes,
-                            .delimiter = f->options->delimiter,
-                            .command =
-                                customers ? "streamer feed customers" : "streamer feed accounts"};
-    struct csv *csv = csv_open(path, &o, e);
-    if (csv != NULL && feed_columns_init(columns, &f->fields, csv, e))
-        return csv;
-    csv_close(csv);
-    return NULL;
+static struct csv_rows *open_file(const struct feed *f, const char *path, struct err *e) {
+    bool customers = f->rules.entity == ENTITY_CUSTOMER;
+    struct csv_rows_options o = {
+        .csv = {.record_max_bytes = (size_t)f->config->record_max_bytes,
+                .delimiter = f->options->delimiter,
+                .encoding = f->options->encoding,
+                .command = customers ? "streamer feed customers" : "streamer feed accounts"},
+        .decimal_comma = f->options->decimal_comma};
+    return csv_rows_open(path, &f->rules, &o, e);
 }
 
 static bool publish_file(struct feed *f, const char *path, struct err *e) {
-    struct feed_columns columns;
-    struct csv *csv = open_file(f, path, &columns, e);
-    if (csv == NULL)
+    struct csv_rows *rows = open_file(f, path, e);
+    if (rows == NULL)
         return false;
-    bool ok = publish_rows(f, csv, &columns, e);
-    f->bytes_before += csv_bytes_read(csv);
-    feed_columns_release(&columns);
-    csv_close(csv);
+    bool ok = publish_rows(f, rows, e);
+    f->bytes_before += csv_bytes_read(csv_rows_file(rows));
+    csv_rows_close(rows);
     return ok;
 }
 
@@ -257,14 +238,12 @@ static bool is_read_once(const char *path) {
 static bool check_headers(const struct feed *f, const char *const *files, size_t file_count,
                           struct err *e) {
     for (size_t i = 0; i < file_count; i++) {
-        struct feed_columns columns;
         if (is_read_once(files[i]))
             continue;
-        struct csv *csv = open_file(f, files[i], &columns, e);
-        if (csv == NULL)
+        struct csv_rows *rows = open_file(f, files[i], e);
+        if (rows == NULL)
             return false;
-        feed_columns_release(&columns);
-        csv_close(csv);
+        csv_rows_close(rows);
     }
     return true;
 }
@@ -316,12 +295,11 @@ int feed_files(const struct config *c, enum entity entity, const char *const *fi
                struct err *e) {
     struct feed f = {.config = c, .options = o, .topic_name = topic_of(c, entity)};
     int64_t started_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
-    bool ok = feed_fields_init(&f.fields, entity, c->field_names[entity], o->maps, o->map_count,
-                               o->missing, o->missing_count, e) &&
+    bool ok = column_rules_init(&f.rules, entity, c->field_names[entity], o->maps, o->map_count,
+                                o->missing, o->missing_count, e) &&
               feed(&f, files, file_count, e);
     disconnect_kafka(&f);
-    feed_fields_release(&f.fields);
-    buf_release(&f.json);
+    column_rules_release(&f.rules);
     *result = (struct feed_result){.rows = f.delivered,
                                    .elapsed_ms =
                                        clock_ms(clock_of_machine(), CLOCK_MONOTONIC) - started_ms};

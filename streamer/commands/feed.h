@@ -15,6 +15,8 @@ struct feed_result {
 struct feed_options {
     int64_t rate;            /* rows a second; 0: as fast as possible */
     char delimiter;          /* '\0': the one of a first line "sep=;", else a comma */
+    const char *encoding;    /* as iconv names it; NULL: UTF-8 */
+    bool decimal_comma;      /* balances are written as 1.234,56 */
     const char *const *maps; /* "COLUMN=FIELD" */
     size_t map_count;
     const char *const *missing; /* labels of fields that need no column */

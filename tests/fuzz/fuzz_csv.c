@@ -4,7 +4,7 @@
 #include "fuzz.h"
 
 #include "streamer/base/utf8.h"
-#include "streamer/commands/csv.h"
+#include "streamer/files/csv.h"
 
 #include <assert.h>
 #include <unistd.h>

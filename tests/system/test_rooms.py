@@ -31,6 +31,7 @@ MAY_USE: dict[str, set[str]] = {
     "streamer/layers/marts": {"schemas", "streamer/model"},
     "streamer/task": LAYERS | {"schemas", "state", "streamer/model", "streamer/config"},
     "streamer/registry": {"schemas/avro", "streamer/model", "streamer/config"},
+    "streamer/files": {"streamer/model"},
     "streamer/metrics": {"streamer/model", "streamer/config", "streamer/task", "streamer/registry"},
     "streamer/http": {
         "schemas",
@@ -79,6 +80,7 @@ MAY_USE: dict[str, set[str]] = {
         "streamer/kafka",
         "streamer/registry",
         "streamer/http",
+        "streamer/files",
         "streamer/service",
     },
     "streamer": {"streamer/commands", "streamer/kafka", "streamer/metrics"},

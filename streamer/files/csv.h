@@ -3,8 +3,8 @@
  * breaks in quotes, and a last line without an end; it skips blank lines. A first line "sep=;",
  * which Excel writes, names the delimiter. Text that is not CSV is an error that names file and
  * line. */
-#ifndef STREAMER_COMMANDS_CSV_H
-#define STREAMER_COMMANDS_CSV_H
+#ifndef STREAMER_FILES_CSV_H
+#define STREAMER_FILES_CSV_H
 
 #include "streamer/base/err.h"
 #include "streamer/base/slice.h"
@@ -20,7 +20,8 @@ enum csv_result { CSV_ROW, CSV_END, CSV_ERROR };
 
 struct csv_options {
     size_t record_max_bytes;
-    char delimiter; /* ASCII; '\0': the one of a first line "sep=;", else a comma */
+    char delimiter;       /* ASCII; '\0': the one of a first line "sep=;", else a comma */
+    const char *encoding; /* as iconv names it; NULL: UTF-8 */
     /* The command that reads, for advice: "streamer feed customers". Borrowed during csv_open. */
     const char *command;
 };

@@ -1,4 +1,4 @@
-#include "streamer/commands/feed_columns.h"
+#include "streamer/files/columns.h"
 
 #include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
@@ -12,7 +12,7 @@
 #define LIST_MAX_BYTES 300
 
 /* --map COLUMN=FIELD. */
-struct feed_map {
+struct column_map {
     struct slice column; /* borrowed */
     enum field field;
     struct field_names names; /* the entity's names, and the column's */
@@ -20,9 +20,9 @@ struct feed_map {
 
 /* --- what was asked for --- */
 
-static bool add_map(struct feed_fields *f, const char *text, struct err *e) {
+static bool add_map(struct column_rules *f, const char *text, struct err *e) {
     const char *equals = strrchr(text, '=');
-    struct feed_map *m = &f->maps[f->map_count];
+    struct column_map *m = &f->maps[f->map_count];
     struct buf more = {0};
     if (equals == NULL)
         return err_set(e, ERR_CONFIG, "\"%.80s\" has no '=', write COLUMN=FIELD", text);
@@ -36,7 +36,7 @@ static bool add_map(struct feed_fields *f, const char *text, struct err *e) {
     return ok;
 }
 
-static bool add_missing(struct feed_fields *f, const char *label, struct err *e) {
+static bool add_missing(struct column_rules *f, const char *label, struct err *e) {
     enum field field;
     if (!field_from_label(f->entity, slice_str(label), &field, e))
         return false;
@@ -46,10 +46,10 @@ static bool add_missing(struct feed_fields *f, const char *label, struct err *e)
     return true;
 }
 
-bool feed_fields_init(struct feed_fields *f, enum entity entity, const char *more_names,
-                      const char *const *maps, size_t map_count, const char *const *missing,
-                      size_t missing_count, struct err *e) {
-    *f = (struct feed_fields){.entity = entity, .may_miss[FIELD_UPDATED_AT] = true};
+bool column_rules_init(struct column_rules *f, enum entity entity, const char *more_names,
+                       const char *const *maps, size_t map_count, const char *const *missing,
+                       size_t missing_count, struct err *e) {
+    *f = (struct column_rules){.entity = entity, .may_miss[FIELD_UPDATED_AT] = true};
     bool ok = field_names_init(&f->known, entity, more_names, e);
     f->maps = mem_calloc(map_count + 1, sizeof *f->maps);
     for (size_t i = 0; ok && i < map_count; i++)
@@ -57,16 +57,16 @@ bool feed_fields_init(struct feed_fields *f, enum entity entity, const char *mor
     for (size_t i = 0; ok && i < missing_count; i++)
         ok = add_missing(f, missing[i], e) || err_prefix(e, "--missing");
     if (!ok)
-        feed_fields_release(f);
+        column_rules_release(f);
     return ok;
 }
 
-void feed_fields_release(struct feed_fields *f) {
+void column_rules_release(struct column_rules *f) {
     for (size_t i = 0; i < f->map_count; i++)
         field_names_release(&f->maps[i].names);
     free(f->maps);
     field_names_release(&f->known);
-    *f = (struct feed_fields){0};
+    *f = (struct column_rules){0};
 }
 
 /* --- the columns of a file --- */
@@ -78,7 +78,7 @@ static const struct field_name *find_field(const struct field_names *names, stru
 }
 
 /* The map that renames the column. NULL: none. */
-static const struct feed_map *find_map(const struct feed_fields *f, struct slice column) {
+static const struct column_map *find_map(const struct column_rules *f, struct slice column) {
     for (size_t i = 0; i < f->map_count; i++) {
         const struct field_name *found = find_field(&f->maps[i].names, column);
         if (found != NULL && found->rank == FIELD_RANK_CONFIGURED)
@@ -88,18 +88,18 @@ static const struct feed_map *find_map(const struct feed_fields *f, struct slice
 }
 
 /* How many columns each field has. */
-static void count_columns(const struct feed_fields *f, const struct csv *csv,
+static void count_columns(const struct column_rules *f, const struct csv *csv,
                           size_t counts[FIELD_COUNT]) {
     memset(counts, 0, FIELD_COUNT * sizeof *counts);
     for (size_t i = 0; i < csv_column_count(csv); i++) {
-        const struct feed_map *map = find_map(f, csv_column_name(csv, i));
+        const struct column_map *map = find_map(f, csv_column_name(csv, i));
         const struct field_name *known = find_field(&f->known, csv_column_name(csv, i));
         if (map != NULL || known != NULL)
             counts[map != NULL ? map->field : known->field]++;
     }
 }
 
-static bool is_lacking(const struct feed_fields *f, const size_t counts[FIELD_COUNT],
+static bool is_lacking(const struct column_rules *f, const size_t counts[FIELD_COUNT],
                        enum field field) {
     for (size_t i = 0; i < f->known.count; i++)
         if (f->known.names[i].field == field)
@@ -107,7 +107,7 @@ static bool is_lacking(const struct feed_fields *f, const size_t counts[FIELD_CO
     return false;
 }
 
-static size_t count_lacking(const struct feed_fields *f, const size_t counts[FIELD_COUNT]) {
+static size_t count_lacking(const struct column_rules *f, const size_t counts[FIELD_COUNT]) {
     size_t n = 0;
     for (int field = 0; field < FIELD_COUNT; field++)
         n += is_lacking(f, counts, (enum field)field);
@@ -137,7 +137,7 @@ static void put_columns(struct buf *out, const struct csv *csv) {
 }
 
 /* The names of each missing field: "customer_name or name, has_loan or has_loan_flag". */
-static void put_lacking(struct buf *out, const struct feed_fields *f,
+static void put_lacking(struct buf *out, const struct column_rules *f,
                         const size_t counts[FIELD_COUNT]) {
     for (int field = 0; field < FIELD_COUNT; field++) {
         const char *before = out->n > 0 ? ", " : "";
@@ -152,25 +152,25 @@ static void put_lacking(struct buf *out, const struct feed_fields *f,
 }
 
 /* The columns that only the other entity has, if the file has more fields of that than of this. */
-static void put_columns_of_other(struct buf *out, const struct feed_fields *f,
+static void put_columns_of_other(struct buf *out, const struct column_rules *f,
                                  const struct csv *csv, size_t lacking) {
-    struct feed_fields other;
+    struct column_rules other;
     struct err ignored;
     size_t counts[FIELD_COUNT];
-    if (!feed_fields_init(&other, f->entity == ENTITY_CUSTOMER ? ENTITY_ACCOUNT : ENTITY_CUSTOMER,
-                          NULL, NULL, 0, NULL, 0, &ignored))
+    if (!column_rules_init(&other, f->entity == ENTITY_CUSTOMER ? ENTITY_ACCOUNT : ENTITY_CUSTOMER,
+                           NULL, NULL, 0, NULL, 0, &ignored))
         return;
     count_columns(&other, csv, counts);
     for (size_t i = 0; i < csv_column_count(csv) && count_lacking(&other, counts) < lacking; i++)
         if (find_field(&other.known, csv_column_name(csv, i)) != NULL &&
             find_field(&f->known, csv_column_name(csv, i)) == NULL)
             put_item(out, csv_column_name(csv, i));
-    feed_fields_release(&other);
+    column_rules_release(&other);
 }
 
 /* Puts the column that `field` may mean into `name`: the one whose spelling is nearest, else the
  * only one that is no field, else "COLUMN". */
-static void guess_column(struct buf *name, const struct feed_fields *f, const struct csv *csv,
+static void guess_column(struct buf *name, const struct column_rules *f, const struct csv *csv,
                          enum field field) {
     struct nearest nearest = nearest_to(field_label(field));
     size_t unknown = 0;
@@ -189,7 +189,7 @@ static void guess_column(struct buf *name, const struct feed_fields *f, const st
 
 /* The advice for the first missing field: "rename one, or --map COLUMN=has_loan, or --missing
  * has_loan". */
-static void put_ways_out(struct buf *out, const struct feed_fields *f, const struct csv *csv,
+static void put_ways_out(struct buf *out, const struct column_rules *f, const struct csv *csv,
                          const size_t counts[FIELD_COUNT]) {
     enum field field = 0;
     struct buf column = {0};
@@ -202,7 +202,7 @@ static void put_ways_out(struct buf *out, const struct feed_fields *f, const str
     buf_release(&column);
 }
 
-static bool refuse_lacking(const struct feed_fields *f, const struct csv *csv,
+static bool refuse_lacking(const struct column_rules *f, const struct csv *csv,
                            const size_t counts[FIELD_COUNT], struct err *e) {
     struct buf lacking = {0}, columns = {0}, others = {0}, ways = {0};
     put_lacking(&lacking, f, counts);
@@ -223,7 +223,7 @@ static bool refuse_lacking(const struct feed_fields *f, const struct csv *csv,
 
 /* --- the whole --- */
 
-static bool is_in_header(const struct feed_map *map, const struct feed_fields *f,
+static bool is_in_header(const struct column_map *map, const struct column_rules *f,
                          const struct csv *csv) {
     for (size_t column = 0; column < csv_column_count(csv); column++)
         if (find_map(f, csv_column_name(csv, column)) == map)
@@ -231,9 +231,9 @@ static bool is_in_header(const struct feed_map *map, const struct feed_fields *f
     return false;
 }
 
-static bool check_maps(const struct feed_fields *f, const struct csv *csv, struct err *e) {
+static bool check_maps(const struct column_rules *f, const struct csv *csv, struct err *e) {
     for (size_t i = 0; i < f->map_count; i++) {
-        const struct feed_map *map = &f->maps[i];
+        const struct column_map *map = &f->maps[i];
         if (!is_in_header(map, f, csv))
             return err_set(e, ERR_CONFIG,
                            "%s:%" PRIu64 ": no column \"%.*s\", which --map names, correct it",
@@ -242,7 +242,7 @@ static bool check_maps(const struct feed_fields *f, const struct csv *csv, struc
     return true;
 }
 
-static bool check_fields(const struct feed_fields *f, const struct csv *csv, struct err *e) {
+static bool check_fields(const struct column_rules *f, const struct csv *csv, struct err *e) {
     size_t counts[FIELD_COUNT];
     count_columns(f, csv, counts);
     if (count_lacking(f, counts) > 0)
@@ -258,24 +258,42 @@ static bool check_fields(const struct feed_fields *f, const struct csv *csv, str
     return false;
 }
 
-bool feed_columns_init(struct feed_columns *c, const struct feed_fields *f, const struct csv *csv,
-                       struct err *e) {
+/* The name that the processor will know column `i` by. NULL: it is no field. */
+static const struct field_name *published_name(const struct column_rules *f, const struct csv *csv,
+                                               size_t i) {
+    const struct column_map *map = find_map(f, csv_column_name(csv, i));
+    return find_field(&f->known,
+                      map != NULL ? slice_str(field_label(map->field)) : csv_column_name(csv, i));
+}
+
+/* As the processor chooses: the best name, and of equally good ones the first. */
+static void choose_columns(struct columns *c, const struct column_rules *f, const struct csv *csv) {
+    enum field_rank ranks[FIELD_COUNT];
+    for (int field = 0; field < FIELD_COUNT; field++)
+        c->of[field] = COLUMN_NONE;
+    for (size_t i = 0; i < csv_column_count(csv); i++) {
+        const struct field_name *name = published_name(f, csv, i);
+        if (name == NULL || (c->of[name->field] != COLUMN_NONE && ranks[name->field] <= name->rank))
+            continue;
+        c->of[name->field] = i;
+        ranks[name->field] = name->rank;
+    }
+}
+
+bool columns_init(struct columns *c, const struct column_rules *f, const struct csv *csv,
+                  struct err *e) {
     if (!check_maps(f, csv, e) || !check_fields(f, csv, e))
         return false;
-    *c = (struct feed_columns){.names = mem_calloc(csv_column_count(csv), sizeof *c->names)};
+    *c = (struct columns){.names = mem_calloc(csv_column_count(csv), sizeof *c->names)};
     for (size_t i = 0; i < csv_column_count(csv); i++) {
-        const struct feed_map *map = find_map(f, csv_column_name(csv, i));
-        const struct field_name *known = find_field(&f->known, csv_column_name(csv, i));
+        const struct column_map *map = find_map(f, csv_column_name(csv, i));
         c->names[i] = map != NULL ? slice_str(field_label(map->field)) : csv_column_name(csv, i);
-        if ((map != NULL     ? map->field
-             : known != NULL ? known->field
-                             : FIELD_COUNT) == entity_info(f->entity)->id)
-            c->id = i;
     }
+    choose_columns(c, f, csv);
     return true;
 }
 
-void feed_columns_release(struct feed_columns *c) {
+void columns_release(struct columns *c) {
     free(c->names);
-    *c = (struct feed_columns){0};
+    *c = (struct columns){0};
 }

@@ -1,4 +1,4 @@
-#include "streamer/commands/csv.h"
+#include "streamer/files/csv.h"
 
 #include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
