@@ -1,59 +1,45 @@
-/* arguments: parses the command line after the name of the command. */
+/* arguments: parses the command line after the name of the command, by the command's table. */
 #ifndef STREAMER_COMMANDS_ARGUMENTS_H
 #define STREAMER_COMMANDS_ARGUMENTS_H
 
 #include "streamer/base/err.h"
+#include "streamer/config/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Options, as bits. Each command says which of them it takes; all take --help. */
-enum {
-    OPTION_CONFIG = 1 << 0,           /* -c FILE, --config FILE */
-    OPTION_SET = 1 << 1,              /* --set key=value, repeated */
-    OPTION_EMBEDDED = 1 << 2,         /* --embedded */
-    OPTION_ONCE = 1 << 3,             /* --once */
-    OPTION_RATE = 1 << 4,             /* --rate N */
-    OPTION_CONNECT = 1 << 5,          /* --connect */
-    OPTION_MARKDOWN = 1 << 6,         /* --markdown */
-    OPTION_HELP = 1 << 7,             /* -h, --help */
-    OPTION_YES = 1 << 8,              /* --yes */
-    OPTION_DELIMITER = 1 << 9,        /* --delimiter CHARACTER */
-    OPTION_MAP = 1 << 10,             /* --map COLUMN=FIELD, repeated */
-    OPTION_MISSING = 1 << 11,         /* --missing FIELD, repeated */
-    OPTION_KEEP_QUARANTINE = 1 << 12, /* --keep-quarantine */
-    OPTION_METRICS = 1 << 13,         /* --metrics */
-    OPTION_URL = 1 << 14,             /* --url URL */
-    OPTION_FORMAT = 1 << 15,          /* --format text|json */
-    OPTION_WATCH = 1 << 16,           /* --watch */
-    OPTION_DRAWING = 1 << 17,         /* --format FORMAT of topology */
-};
+struct command;
 
 /* The parsed command line. Its texts are borrowed from argv. */
 struct arguments {
-    unsigned options; /* bits of the options that were given */
-    const char *config_path;
-    const char **sets;
-    size_t set_count;
-    int64_t rate;
-    char delimiter;  /* '\0': not given */
-    const char *url; /* NULL: not given */
-    bool is_json;    /* --format json */
-    const char **maps;
-    size_t map_count;
-    const char **missing;
-    size_t missing_count;
-    const char *drawing; /* NULL: not given */
+    const struct command *command;
+    struct arguments_given *given; /* by option of the command */
     const char **operands;
     size_t operand_count;
 };
 
 /* Parses argv, which is without the program and the command. Options and operands may mix. "--"
  * ends the options, and "-" is an operand. "--rate 5" is the same as "--rate=5", and "-c FILE" as
- * "-cFILE". False: the error names the nearest option, and there is nothing to release. */
-bool arguments_parse(struct arguments *a, unsigned allowed, int argc, char *const *argv,
-                     struct err *e);
+ * "-cFILE". False: the error names the nearest option, choice or word, and there is nothing to
+ * release. With --help any operands will do. */
+bool arguments_parse(struct arguments *a, const struct command *command, int argc,
+                     char *const *argv, struct err *e);
 void arguments_release(struct arguments *a);
+
+/* What was given of an option, by its name "--rate", which the command must have. */
+bool arguments_has(const struct arguments *a, const char *option);
+/* The last value; NULL: not given. */
+const char *arguments_value(const struct arguments *a, const char *option);
+/* All values, in their order, good until the release. Returns their number. */
+size_t arguments_values(const struct arguments *a, const char *option, const char *const **values);
+/* Reads a whole number within min and max; `value` stays as it is if the option was not given. */
+bool arguments_integer(const struct arguments *a, const char *option, int64_t min, int64_t max,
+                       int64_t *value, struct err *e);
+/* Whether --format is json. */
+bool arguments_wants_json(const struct arguments *a);
+
+/* Loads what -c, the environment and --set say, for a command with these options. */
+bool arguments_load_config(const struct arguments *a, struct config *c, struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/decimal.h"
-#include "streamer/commands/commands.h"
+#include "streamer/commands/command.h"
+#include "streamer/commands/schemas.h"
 #include "streamer/http/http_files.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
@@ -367,7 +368,7 @@ static void print_library(void) {
     (void)printf("\nlibrdkafka %s with %s\n", kafka_library_version(), features);
 }
 
-int command_check(const struct config *c, bool connect) {
+static int run(const struct config *c, const struct arguments *a) {
     struct err e;
     if (c->log_level < LOG_ERROR && c->log_level != LOG_DEBUG)
         log_set_level(LOG_ERROR); /* the error itself says what librdkafka would log */
@@ -384,8 +385,27 @@ int command_check(const struct config *c, bool connect) {
         return command_fail(&e);
     print_library();
     (void)printf("the configuration is valid\n");
-    if (!connect)
+    if (!arguments_has(a, "--connect"))
         return EXIT_DONE;
     int code = check_connection(c, &e), of_registry = check_registry(c);
     return code != EXIT_DONE ? code : of_registry;
 }
+
+static const struct option options[] = {
+    {"--connect", .help = "checks the brokers, rights and topics too, and the schema registry"},
+    {0},
+};
+
+static const char *const examples[] = {
+    "streamer check -c streamer.properties",
+    "streamer check -c streamer.properties --connect",
+    NULL,
+};
+
+const struct command check_command = {
+    .name = "check",
+    .summary = "checks the configuration and the state directory, and shows them; changes nothing",
+    .options = options,
+    .examples = examples,
+    .run = run,
+};

@@ -4,7 +4,7 @@
 #include "state/rocksdb/store.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/version.h"
-#include "streamer/commands/commands.h"
+#include "streamer/commands/command.h"
 #include "streamer/commands/demo_events.h"
 #include "streamer/commands/feed.h"
 #include "streamer/kafka/kafka.h"
@@ -376,8 +376,9 @@ static void prepare(struct config *c, bool once) {
     }
 }
 
-int command_demo(const struct config *c, bool once) {
+static int run(const struct config *c, const struct arguments *a) {
     struct err e = {0};
+    bool once = arguments_has(a, "--once");
     struct config own = *c;
     prepare(&own, once);
     signals_block(false);
@@ -387,3 +388,18 @@ int command_demo(const struct config *c, bool once) {
     int code = show(&own, s, once, &e);
     return service_stop(s, &e) || code != EXIT_DONE ? code : command_fail(&e);
 }
+
+static const struct option options[] = {
+    {"--once", .help = "ends when all is processed"},
+    {0},
+};
+
+static const char *const examples[] = {"streamer demo", "streamer demo --once", NULL};
+
+const struct command demo_command = {
+    .name = "demo",
+    .summary = "embedded broker, sample data and the processor",
+    .options = options,
+    .examples = examples,
+    .run = run,
+};

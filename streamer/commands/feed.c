@@ -1,7 +1,7 @@
 #include "streamer/commands/feed.h"
 
 #include "streamer/base/clock.h"
-#include "streamer/commands/commands.h"
+#include "streamer/commands/command.h"
 #include "streamer/commands/progress.h"
 #include "streamer/files/csv_rows.h"
 #include "streamer/kafka/kafka.h"
@@ -16,6 +16,7 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define POLL_MS 100
+#define RATE_MAX INT64_C(1000000000)
 #define QUEUE_MAX_KBYTES "65536"
 /* A broker that restarts is back within this time. */
 #define DELIVERY_TIMEOUT_MS "60000"
@@ -308,13 +309,14 @@ int feed_files(const struct config *c, enum entity entity, const char *const *fi
     return e->class == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 }
 
-int command_feed(const struct config *c, enum entity entity, const char *const *files,
-                 size_t file_count, const struct feed_options *o) {
+/* --- the command --- */
+
+static int feed_and_tell(const struct config *c, enum entity entity, const struct arguments *a,
+                         const struct feed_options *o) {
     struct feed_result result;
     struct err e;
-    struct feed_options shown = *o;
-    shown.progress = isatty(STDERR_FILENO) ? stderr : NULL;
-    if (feed_files(c, entity, files, file_count, &shown, &result, &e) != EXIT_DONE)
+    size_t file_count = a->operand_count - 1;
+    if (feed_files(c, entity, a->operands + 1, file_count, o, &result, &e) != EXIT_DONE)
         return command_fail(&e);
     double seconds = (double)(result.elapsed_ms > 0 ? result.elapsed_ms : 1) / 1000;
     (void)printf("published %" PRIu64 " rows of %zu file%s to %s in %.1f s (%.0f rows/s)\n",
@@ -322,3 +324,58 @@ int command_feed(const struct config *c, enum entity entity, const char *const *
                  (double)result.rows / seconds);
     return EXIT_DONE;
 }
+
+static bool read_options(const struct arguments *a, struct feed_options *o, struct err *e) {
+    const char *delimiter = arguments_value(a, "--delimiter");
+    *o = (struct feed_options){.progress = isatty(STDERR_FILENO) ? stderr : NULL};
+    o->map_count = arguments_values(a, "--map", &o->maps);
+    o->missing_count = arguments_values(a, "--missing", &o->missing);
+    return arguments_integer(a, "--rate", 1, RATE_MAX, &o->rate, e) &&
+           (delimiter == NULL || csv_parse_delimiter(delimiter, &o->delimiter, e));
+}
+
+static bool check_operands(const struct arguments *a, struct err *e) {
+    if (a->operand_count == 0)
+        return err_set(e, ERR_CONFIG,
+                       "which rows? write streamer feed customers|accounts FILE.csv...");
+    return a->operand_count > 1 ||
+           err_set(e, ERR_CONFIG,
+                   "which file? write streamer feed %s FILE.csv... (- is standard input)",
+                   a->operands[0]);
+}
+
+static int run(const struct config *c, const struct arguments *a) {
+    struct feed_options o;
+    struct err e;
+    if (!check_operands(a, &e) || !read_options(a, &o, &e))
+        return command_refuse(&feed_command, &e);
+    bool customers = strcmp(a->operands[0], "customers") == 0;
+    return feed_and_tell(c, customers ? ENTITY_CUSTOMER : ENTITY_ACCOUNT, a, &o);
+}
+
+static const struct option options[] = {
+    {"--rate", .value = "N", .help = "rows a second; without it as fast as possible"},
+    {"--delimiter", .value = "CHARACTER", .help = "what separates the columns: ';', '|' or '\\t'"},
+    {"--map", .value = "COLUMN=FIELD", .repeats = true, .help = "the column is that field"},
+    {"--missing", .value = "FIELD", .repeats = true, .help = "the files lack that field"},
+    {0},
+};
+
+static const char *const words[] = {"customers", "accounts", NULL};
+
+static const char *const examples[] = {
+    "streamer feed customers customers.csv",
+    "streamer feed --delimiter ';' --map loan=has_loan customers monday.csv tuesday.csv",
+    "zcat accounts.csv.gz | streamer feed -c streamer.properties accounts -",
+    NULL,
+};
+
+const struct command feed_command = {
+    .name = "feed",
+    .operands = "customers|accounts FILE.csv...",
+    .summary = "publishes the rows of CSV files (- is standard input) as events",
+    .options = options,
+    .words = words,
+    .examples = examples,
+    .run = run,
+};

@@ -27,7 +27,7 @@ struct feed_options {
 
 /* Publishes every row of the `files` ("-": standard input) to the entity's topic, and waits until
  * the broker has all of them. The topic must exist. Every field of the entity needs a column in
- * each file (feed_columns.h). That is checked before any row is published; for a pipe, before its
+ * each file (files/columns.h). That is checked before any row is published; for a pipe, before its
  * own first row. A row becomes {"<header>":"<field>",…}; a mapped column has the name of its field.
  * The key is the trimmed text of the id's column, or null if that is empty. The partition is the
  * one that Java clients would choose. Memory is bounded whatever the size of the files. Returns the

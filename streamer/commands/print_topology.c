@@ -1,7 +1,6 @@
 /* print_topology: prints the five layers with their topics, as the configuration names them. */
 #include "streamer/base/json.h"
-#include "streamer/base/mem.h"
-#include "streamer/commands/commands.h"
+#include "streamer/commands/command.h"
 #include "streamer/model/topology_text.h"
 
 #include <stdio.h>
@@ -25,26 +24,42 @@ static const struct format {
     {"mermaid", topology_put_mermaid},
 };
 
-static const struct format *find_format(const char *name) {
-    for (size_t i = 0; i < ARRAY_LEN(formats); i++)
-        if (strcmp(formats[i].name, name) == 0)
-            return &formats[i];
-    return NULL;
+/* The first one, unless --format names another. */
+static const struct format *chosen_format(const struct arguments *a) {
+    const char *name = arguments_value(a, "--format");
+    size_t i = 0;
+    while (name != NULL && strcmp(formats[i].name, name) != 0)
+        i++;
+    return &formats[i];
 }
 
-int command_topology(const struct config *c, const char *format_name) {
-    const struct format *format = find_format(format_name != NULL ? format_name : "text");
+static int run(const struct config *c, const struct arguments *a) {
     const struct topology_names names = {c->app_id, c->topics, c->owners_topic};
     struct buf out = {0};
-    struct err e;
-    if (format == NULL) {
-        (void)err_set(&e, ERR_CONFIG,
-                      "topology: --format: \"%.20s\" is not valid, use text, json, dot or mermaid",
-                      format_name);
-        return command_fail(&e);
-    }
-    format->put(&names, &out);
+    chosen_format(a)->put(&names, &out);
     (void)fwrite(out.p, 1, out.n, stdout);
     buf_release(&out);
     return EXIT_DONE;
 }
+
+static const struct option options[] = {
+    {"--format", .choices = "text|json|dot|mermaid",
+     .help = "text is the default; dot is for "
+             "Graphviz"},
+    {0},
+};
+
+static const char *const examples[] = {
+    "streamer topology",
+    "streamer topology --format dot | dot -Tsvg > topology.svg",
+    NULL,
+};
+
+const struct command topology_command = {
+    .name = "topology",
+    .summary = "the five layers with their topics, as the configuration names them, and what is "
+               "made of what",
+    .options = options,
+    .examples = examples,
+    .run = run,
+};

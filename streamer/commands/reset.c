@@ -2,7 +2,7 @@
  * processes all input again. Before it deletes anything it writes to the topic of the owners
  * (owners.h) that a reset has begun, and when all is deleted, that it is done. After a crash in
  * between no run starts, and another reset finishes the work. */
-#include "streamer/commands/commands.h"
+#include "streamer/commands/command.h"
 #include "streamer/kafka/input_loss.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
@@ -282,8 +282,9 @@ static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka
            tell_end(c, keep_quarantine, e);
 }
 
-int command_reset(const struct config *c, bool yes, bool keep_quarantine) {
+static int run(const struct config *c, const struct arguments *a) {
     struct err e;
+    bool yes = arguments_has(a, "--yes"), keep_quarantine = arguments_has(a, "--keep-quarantine");
     struct kafka_trouble trouble;
     rd_kafka_t *client = kafka_asking_client(c, &trouble, &e);
     if (client == NULL)
@@ -296,3 +297,24 @@ int command_reset(const struct config *c, bool yes, bool keep_quarantine) {
         "done; other instances' state directories, if there are any, must be removed by hand\n");
     return EXIT_DONE;
 }
+
+static const struct option options[] = {
+    OPTION_YES,
+    {"--keep-quarantine", .help = "leaves the quarantine's topic as it is"},
+    {0},
+};
+
+static const char *const examples[] = {
+    "streamer reset -c streamer.properties",
+    "streamer reset -c streamer.properties --keep-quarantine --yes",
+    NULL,
+};
+
+const struct command reset_command = {
+    .name = "reset",
+    .summary = "full refresh: forgets state and results, so that the next run reprocesses the "
+               "input from its beginning; says what is lost by that and asks first",
+    .options = options,
+    .examples = examples,
+    .run = run,
+};

@@ -1,5 +1,5 @@
 /* run: the processor, until SIGTERM or SIGINT. SIGHUP reads secrets and certificates again. */
-#include "streamer/commands/commands.h"
+#include "streamer/commands/command.h"
 #include "streamer/service/service.h"
 #include "streamer/service/signals.h"
 #include "streamer/service/start_watch.h"
@@ -7,10 +7,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-static void reload(struct service *s, const struct config_source *source) {
+static void reload(struct service *s, const struct arguments *a) {
     struct err e;
     struct config fresh;
-    bool ok = config_load(&fresh, source->path, source->sets, source->set_count, &e);
+    bool ok = arguments_load_config(a, &fresh, &e);
     if (ok && service_reload(s, &fresh, &e))
         return;
     if (ok)
@@ -19,8 +19,9 @@ static void reload(struct service *s, const struct config_source *source) {
               log_quote(&(struct log_value){0}, e.text));
 }
 
-int command_run(const struct config *c, bool embedded, const struct config_source *source) {
+static int run(const struct config *c, const struct arguments *a) {
     struct err e = {0};
+    bool embedded = arguments_has(a, "--embedded");
     bool on_terminal = isatty(STDIN_FILENO) == 1;
     signals_block(true);
     struct start_watch *watch = NULL;
@@ -35,7 +36,27 @@ int command_run(const struct config *c, bool embedded, const struct config_sourc
         if (on_terminal && !isatty(STDIN_FILENO)) /* a terminal that is closed sends SIGHUP, too */
             (void)kill(getpid(), SIGTERM);
         else
-            reload(s, source);
+            reload(s, a);
     }
     return service_stop(s, &e) ? EXIT_DONE : command_fail_in_log(&e);
 }
+
+static const struct option options[] = {
+    {"--embedded", .help = "with a broker inside the process, nothing else to install"},
+    {0},
+};
+
+static const char *const examples[] = {
+    "streamer run -c streamer.properties",
+    "streamer run --embedded --set state.dir=/tmp/streamer",
+    NULL,
+};
+
+const struct command run_command = {
+    .name = "run",
+    .summary = "the processor, until SIGTERM or SIGINT",
+    .options = options,
+    .examples = examples,
+    .run = run,
+    .fail = command_fail_in_log,
+};

@@ -1,7 +1,8 @@
-/* schemas: the public schemas, and what the schema registry holds of them. */
+#include "streamer/commands/schemas.h"
+
 #include "streamer/base/mem.h"
 #include "streamer/base/nearest.h"
-#include "streamer/commands/commands.h"
+#include "streamer/commands/command.h"
 #include "streamer/service/result_schemas.h"
 
 #include <stdio.h>
@@ -123,16 +124,34 @@ static int refuse(const char *what) {
     return command_fail(&e);
 }
 
-int command_schemas(const struct config *c, const char *const *words, size_t count) {
-    if (count == 0)
+static int run(const struct config *c, const struct arguments *a) {
+    if (a->operand_count == 0)
         return list(c);
-    if (strcmp(words[0], "show") == 0)
-        return count == 2 ? show(words[1]) : refuse("show takes one name");
-    if (count > 1)
+    const char *action = a->operands[0];
+    if (strcmp(action, "show") == 0)
+        return a->operand_count == 2 ? show(a->operands[1]) : refuse("show takes one name");
+    if (a->operand_count > 1)
         return refuse("one word too many");
-    if (strcmp(words[0], "register") == 0)
-        return with_registry(c, words[0], register_all);
-    if (strcmp(words[0], "check") == 0)
-        return with_registry(c, words[0], schemas_check);
-    return refuse(words[0]);
+    bool registers = strcmp(action, "register") == 0;
+    return with_registry(c, action, registers ? register_all : schemas_check);
 }
+
+static const char *const words[] = {"show", "register", "check", NULL};
+
+static const char *const examples[] = {
+    "streamer schemas show account_summary",
+    "streamer schemas register -c streamer.properties",
+    "streamer schemas check -c streamer.properties",
+    NULL,
+};
+
+const struct command schemas_command = {
+    .name = "schemas",
+    .operands = "[show NAME|register|check]",
+    .summary = "the schemas of the results, and what the schema registry holds of them; show: one "
+               "schema; register: gives them to the registry; check: whether it has them or would "
+               "take them",
+    .words = words,
+    .examples = examples,
+    .run = run,
+};

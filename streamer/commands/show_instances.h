@@ -2,15 +2,16 @@
 #ifndef STREAMER_COMMANDS_SHOW_INSTANCES_H
 #define STREAMER_COMMANDS_SHOW_INSTANCES_H
 
+#include "streamer/commands/arguments.h"
 #include "streamer/commands/instance.h"
 #include "streamer/commands/paint.h"
 
 /* Puts the answers as text. False: the command ends with EXIT_FAILED. */
 typedef bool show_instances_text(const struct instances *all, struct paint *p);
 
-/* Asks the instance at `url` (NULL: that of the configuration) for `path`, which has "all=true".
- * Prints the answer as it is (as_json), or as text. Returns the exit code; an error is reported. */
-int show_instances(const struct config *c, const char *url, const char *path, bool as_json,
+/* Asks the instance that --url or the configuration names for `path`, which has "all=true". Prints
+ * the answer as text, or as it is (--format json). Returns the exit code; an error is reported. */
+int show_instances(const struct config *c, const struct arguments *a, const char *path,
                    show_instances_text *put_text);
 
 #endif

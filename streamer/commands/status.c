@@ -1,5 +1,5 @@
 /* status: what works and what is wrong, at a terminal. */
-#include "streamer/commands/commands.h"
+#include "streamer/commands/command.h"
 #include "streamer/commands/instance.h"
 #include "streamer/commands/paint.h"
 #include "streamer/commands/status_text.h"
@@ -57,10 +57,12 @@ static int watch(const struct config *c, const char *url, bool as_json) {
     return code;
 }
 
-int command_status(const struct config *c, const char *url, bool as_json, bool watches) {
+static int run(const struct config *c, const struct arguments *a) {
     struct buf shown = {0};
     struct err e = {0};
-    if (watches)
+    const char *url = arguments_value(a, "--url");
+    bool as_json = arguments_wants_json(a);
+    if (arguments_has(a, "--watch"))
         return watch(c, url, as_json);
     int code = look(c, url, as_json, &shown, &e);
     if (e.class != ERR_NONE)
@@ -70,3 +72,25 @@ int command_status(const struct config *c, const char *url, bool as_json, bool w
     buf_release(&shown);
     return code;
 }
+
+static const struct option options[] = {
+    {"--watch", .help = "again every two seconds, until a signal"},
+    OPTION_URL,
+    OPTION_FORMAT,
+    {0},
+};
+
+static const char *const examples[] = {
+    "streamer status --watch",
+    "streamer status --url http://localhost:9464 --format json",
+    NULL,
+};
+
+const struct command status_command = {
+    .name = "status",
+    .summary = "what works and what is wrong, as all running instances say; exit code 1 if an "
+               "instance is not ready or cannot be reached, or a problem is an error",
+    .options = options,
+    .examples = examples,
+    .run = run,
+};

@@ -418,3 +418,14 @@ uint64_t csv_bytes_read(const struct csv *c) {
 const char *csv_name(const struct csv *c) {
     return c->name;
 }
+
+bool csv_parse_delimiter(const char *text, char *delimiter, struct err *e) {
+    const char *c = strcmp(text, "\\t") == 0 ? "\t" : text;
+    if (c[0] <= '\0' || c[1] != '\0' ||
+        strchr("\"\r\n", c[0]) != NULL) /* a negative char is no ASCII */
+        return err_set(e, ERR_CONFIG,
+                       "--delimiter: \"%.20s\" is not one character, use e.g. ';', '|' or '\\t'",
+                       text);
+    *delimiter = c[0];
+    return true;
+}

@@ -46,4 +46,8 @@ uint64_t csv_bytes_read(const struct csv *c);
 /* The path, or "standard input" for "-". */
 const char *csv_name(const struct csv *c);
 
+/* Reads the delimiter of an option --delimiter: one ASCII character that neither quotes a field nor
+ * ends a line, or "\\t" for a tab. */
+bool csv_parse_delimiter(const char *text, char *delimiter, struct err *e);
+
 #endif

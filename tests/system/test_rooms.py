@@ -77,13 +77,14 @@ MAY_USE: dict[str, set[str]] = {
         "streamer/model",
         "streamer/config",
         "streamer/task",
+        "streamer/metrics",
         "streamer/kafka",
         "streamer/registry",
         "streamer/http",
         "streamer/files",
         "streamer/service",
     },
-    "streamer": {"streamer/commands", "streamer/kafka", "streamer/metrics"},
+    "streamer": {"streamer/commands", "streamer/kafka"},
 }
 
 # Which rooms, and single files, may include a library's headers.

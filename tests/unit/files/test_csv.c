@@ -294,6 +294,26 @@ static void test_csv__any_buffer_border(void **state) {
     (void)unlink(path);
 }
 
+static void test_csv__delimiter_of_an_option(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        char delimiter; /* '\0': refused */
+    } cases[] = {{";", ';'},   {"|", '|'},   {"\\t", '\t'},  {"\t", '\t'}, {";;", '\0'},
+                 {"\"", '\0'}, {"\n", '\0'}, {"\xA7", '\0'}, {"", '\0'}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char delimiter = '\0', says[100];
+        struct err e = {0};
+        bool ok = csv_parse_delimiter(cases[i].text, &delimiter, &e);
+        assert_int_equal(ok, cases[i].delimiter != '\0');
+        assert_int_equal(delimiter, cases[i].delimiter);
+        (void)snprintf(says, sizeof says, "--delimiter: \"%s\" is not one character, ",
+                       cases[i].text);
+        if (!ok && strncmp(e.text, says, strlen(says)) != 0)
+            fail_msg("%s", e.text);
+    }
+}
+
 /* `content` through a pipe as standard input, byte by byte. */
 static void test_csv__standard_input(void **state) {
     (void)state;
@@ -337,11 +357,17 @@ static void test_csv__unreadable(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv__rfc_4180),       cmocka_unit_test(test_csv__accepted),
-        cmocka_unit_test(test_csv__refused),        cmocka_unit_test(test_csv__record_limit),
-        cmocka_unit_test(test_csv__column_limit),   cmocka_unit_test(test_csv__any_buffer_border),
-        cmocka_unit_test(test_csv__other_files),    cmocka_unit_test(test_csv__delimiter),
-        cmocka_unit_test(test_csv__standard_input), cmocka_unit_test(test_csv__unreadable),
+        cmocka_unit_test(test_csv__rfc_4180),
+        cmocka_unit_test(test_csv__accepted),
+        cmocka_unit_test(test_csv__refused),
+        cmocka_unit_test(test_csv__record_limit),
+        cmocka_unit_test(test_csv__column_limit),
+        cmocka_unit_test(test_csv__any_buffer_border),
+        cmocka_unit_test(test_csv__other_files),
+        cmocka_unit_test(test_csv__delimiter),
+        cmocka_unit_test(test_csv__delimiter_of_an_option),
+        cmocka_unit_test(test_csv__standard_input),
+        cmocka_unit_test(test_csv__unreadable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,17 @@
+#include "streamer/commands/command_table.h"
+
+const struct command *const command_table[] = {
+    &run_command,
+    &feed_command,
+    &demo_command,
+    &check_command,
+    &reset_command,
+    &status_command,
+    &freshness_command,
+    &quality_command,
+    &schemas_command,
+    &topology_command,
+    &help_command,
+    &version_command,
+    NULL,
+};
