@@ -17,8 +17,16 @@ struct exchange {
 
 /* --- what libcurl calls --- */
 
+static bool is_taken_in_parts(const struct exchange *x) {
+    long status = 0;
+    return x->f->took != NULL &&
+           curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200;
+}
+
 static size_t take(char *bytes, size_t size, size_t count, void *context) {
     struct exchange *x = context;
+    if (is_taken_in_parts(x))
+        return x->f->took(x->f->context, slice_of(bytes, size * count)) ? size * count : 0;
     bool is_wanted = x->f->bytes_max > 0;
     x->is_too_long = is_wanted && x->body->n + size * count > x->f->bytes_max;
     if (x->is_too_long || !is_wanted)
@@ -78,6 +86,9 @@ static bool set_limits(const struct exchange *x) {
            curl_easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)x->f->connect_ms) ==
                CURLE_OK &&
            curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, (long)x->f->total_ms) == CURLE_OK &&
+           curl_easy_setopt(x->easy, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
+           curl_easy_setopt(x->easy, CURLOPT_LOW_SPEED_TIME, (long)(x->f->silent_ms / 1000)) ==
+               CURLE_OK &&
            (authorities == NULL || authorities[0] == '\0' ||
             curl_easy_setopt(x->easy, CURLOPT_CAINFO, authorities) == CURLE_OK);
 }

@@ -20,7 +20,12 @@ struct http_fetch {
     const char *authorities; /* path of a PEM file; NULL or "": the authorities of the system */
     int64_t connect_ms;      /* how long connecting may take; more than 0 */
     int64_t total_ms;        /* how long everything may take; more than 0 */
+    int64_t silent_ms;       /* how long no byte may come, in whole seconds; 0: total_ms counts */
     size_t bytes_max;        /* a longer answer is an error; 0: nobody reads it */
+    /* Gets the parts of an answer with status 200, of any length, in place of `body`. False: the
+     * rest is not wanted, and there is no answer. NULL: `body` gets the answer. */
+    bool (*took)(void *context, struct slice bytes);
+    void *context;
     /* NULL, or what another thread sets to end the request, within a second. */
     const atomic_bool *is_cancelled;
 };
