@@ -648,6 +648,24 @@ static bool check_owners_topic(const struct config *c, struct err *e) {
     return true;
 }
 
+static bool replayed_clash(const struct config *c, const char *key, const char *name,
+                           struct err *e) {
+    return err_set(e, ERR_CONFIG,
+                   "%s: %s: \"%s\" is taken by an internal topic of app.id (\"%s\"), use another "
+                   "name",
+                   setting_of(c, key)->origin, key, name, c->replayed_topic);
+}
+
+static bool check_replayed_topic(const struct config *c, struct err *e) {
+    for (int t = 0; t < TOPIC_COUNT; t++) {
+        const char *key = config_topic_key(c, (enum topic)t); /* internal topics never clash */
+        if (key != NULL && topics_collide(c->topics[t], c->replayed_topic))
+            return replayed_clash(c, key, c->topics[t], e);
+    }
+    return !topics_collide(c->owners_topic, c->replayed_topic) ||
+           replayed_clash(c, "topic.owners", c->owners_topic, e);
+}
+
 static bool check_replication(const struct config *c, struct err *e) {
     return c->replication_factor != 0 || err_set(e, ERR_CONFIG,
                                                  "%s: replication.factor: 0 is out of range, "
@@ -785,15 +803,18 @@ static bool check_output(const struct config *c, struct err *e) {
                    setting_of(c, "output.decimals")->origin);
 }
 
+static char *internal_topic(const struct config *c, const char *suffix) {
+    struct buf name = {0};
+    buf_printf(&name, "%s-%s", c->app_id, suffix);
+    (void)buf_cstr(&name);
+    return name.p;
+}
+
 static void derive_internal_topics(struct config *c) {
-    for (int t = 0; t < TOPIC_COUNT; t++) {
-        if (internal_suffixes[t] == NULL)
-            continue;
-        struct buf name = {0};
-        buf_printf(&name, "%s-%s", c->app_id, internal_suffixes[t]);
-        (void)buf_cstr(&name);
-        c->topics[t] = name.p;
-    }
+    for (int t = 0; t < TOPIC_COUNT; t++)
+        if (internal_suffixes[t] != NULL)
+            c->topics[t] = internal_topic(c, internal_suffixes[t]);
+    c->replayed_topic = internal_topic(c, "replayed");
 }
 
 bool config_load(struct config *c, const char *path, const char *const *sets, size_t set_count,
@@ -806,9 +827,9 @@ bool config_load(struct config *c, const char *path, const char *const *sets, si
         !read_secrets(c, e))
         goto fail;
     derive_internal_topics(c);
-    if (check_topics_distinct(c, e) && check_owners_topic(c, e) && check_replication(c, e) &&
-        check_rates(c, e) && check_mechanism(c, e) && check_http(c, e) && check_registry(c, e) &&
-        check_output(c, e) && check_freshness(c, e))
+    if (check_topics_distinct(c, e) && check_owners_topic(c, e) && check_replayed_topic(c, e) &&
+        check_replication(c, e) && check_rates(c, e) && check_mechanism(c, e) && check_http(c, e) &&
+        check_registry(c, e) && check_output(c, e) && check_freshness(c, e))
         return true;
 fail:
     config_release(c);
@@ -828,6 +849,7 @@ void config_release(struct config *c) {
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (internal_suffixes[t] != NULL)
             free(c->topics[t]);
+    free(c->replayed_topic);
     for (size_t i = 0; i < c->kafka_count; i++) {
         free(c->kafka[i].name);
         free(c->kafka[i].value);

@@ -62,6 +62,7 @@ struct config {
 
     char *topics[TOPIC_COUNT]; /* topic.<default name>; internal names derived from app_id */
     char *owners_topic;        /* topic.owners (streamer-owners) */
+    char *replayed_topic;      /* <app.id>-replayed: the marks of `quarantine replay` */
     /* partitions: of result and internal topics; 0: as many as the larger input has */
     int64_t partitions;
     int64_t replication_factor; /* replication.factor of created topics; -1: the broker's default */

@@ -13,6 +13,12 @@ struct embedded {
     rd_kafka_mock_cluster_t *cluster;
 };
 
+static bool create(struct embedded *b, const char *topic, int32_t n, struct err *e) {
+    rd_kafka_resp_err_t code = rd_kafka_mock_topic_create(b->cluster, topic, n, 1);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           err_set(e, ERR_STOP, "embedded broker: topic %s: %s", topic, rd_kafka_err2str(code));
+}
+
 struct embedded *embedded_start(const struct config *c, struct topic_layout *layout,
                                 struct err *e) {
     char text[256];
@@ -29,18 +35,15 @@ struct embedded *embedded_start(const struct config *c, struct topic_layout *lay
     }
     layout->n = c->partitions > 0 ? (int32_t)c->partitions : DEFAULT_PARTITIONS;
     layout->delete_retention_ms = INT64_MAX;
-    for (int t = 0; t < TOPIC_COUNT; t++) {
+    bool ok = create(b, c->replayed_topic, 1, e);
+    for (int t = 0; ok && t < TOPIC_COUNT; t++) {
         layout->partitions[t] = layout->n;
-        rd_kafka_resp_err_t code =
-            rd_kafka_mock_topic_create(b->cluster, c->topics[t], layout->n, 1);
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            (void)err_set(e, ERR_STOP, "embedded broker: topic %s: %s", c->topics[t],
-                          rd_kafka_err2str(code));
-            embedded_stop(b);
-            return NULL;
-        }
+        ok = create(b, c->topics[t], layout->n, e);
     }
-    return b;
+    if (ok)
+        return b;
+    embedded_stop(b);
+    return NULL;
 }
 
 void embedded_stop(struct embedded *b) {

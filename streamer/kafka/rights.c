@@ -26,7 +26,9 @@ static const struct {
 };
 
 static const char *topic_name(const struct config *c, int t) {
-    return t == RIGHTS_OWNERS ? c->owners_topic : c->topics[t];
+    if (t == RIGHTS_OWNERS)
+        return c->owners_topic;
+    return t == RIGHTS_REPLAYED ? c->replayed_topic : c->topics[t];
 }
 
 /* --- what is needed --- */
@@ -59,6 +61,15 @@ struct rights rights_to_reset(void) {
     for (int t = 0; t < TOPIC_COUNT; t++) /* a reset tells which input records are gone */
         r.of[t] = topic_is_input((enum topic)t) ? OPERATION(DESCRIBE) : OPERATION(DELETE);
     r.of[RIGHTS_OWNERS] = OPERATION(CREATE) | OPERATION(READ) | OPERATION(WRITE);
+    return r;
+}
+
+struct rights rights_to_replay(void) {
+    struct rights r = {.of = {[RIGHTS_TRANSACTIONAL_IDS] = OPERATION(WRITE)}};
+    r.of[TOPIC_CUSTOMERS] = r.of[TOPIC_ACCOUNTS] = OPERATION(WRITE);
+    r.of[TOPIC_QUARANTINE] = OPERATION(READ);
+    r.of[RIGHTS_REPLAYED] =
+        OPERATION(CREATE) | OPERATION(READ) | OPERATION(WRITE) | OPERATION(DESCRIBE_CONFIGS);
     return r;
 }
 

@@ -13,9 +13,10 @@
 #include <stdint.h>
 
 /* What a right is for: a topic (enum topic), or one of these. The first RIGHTS_TOPICS are all
- * topics, that of the owners included. */
+ * topics, that of the owners and that of the replays included. */
 enum {
     RIGHTS_OWNERS = TOPIC_COUNT, /* topic.owners */
+    RIGHTS_REPLAYED,             /* <app.id>-replayed */
     RIGHTS_TOPICS,
     RIGHTS_GROUP = RIGHTS_TOPICS,
     RIGHTS_TRANSACTIONAL_IDS,
@@ -33,6 +34,7 @@ struct rights {
 struct rights rights_to_run(void); /* Create only matters for topics that do not exist */
 struct rights rights_to_feed(enum entity entity);
 struct rights rights_to_reset(void);
+struct rights rights_to_replay(void); /* quarantined records; into either input */
 bool rights_are_none(const struct rights *r);
 
 /* Sets `missing` to the rights of `needed` that the user lacks. Creates nothing and fences nobody.

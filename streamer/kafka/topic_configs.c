@@ -64,6 +64,18 @@ static bool check_owners_config(const struct config *c, const rd_kafka_ConfigRes
     return true;
 }
 
+/* A mark must never go. */
+static bool check_replayed_config(const struct config *c, const rd_kafka_ConfigResource_t *r,
+                                  struct err *e) {
+    const char *policy = entry_value(r, "cleanup.policy");
+    return policy == NULL || strcmp(policy, "compact") == 0 ||
+           err_set(e, ERR_CONFIG,
+                   "topic %s: cleanup.policy is %s, must be compact, or records are replayed twice "
+                   "when it has forgotten them; change it (kafka-configs.sh --alter --topic %s "
+                   "--add-config cleanup.policy=compact)",
+                   c->replayed_topic, policy, c->replayed_topic);
+}
+
 /* ERR_RETRY: the broker does not know the topic yet. */
 static bool check_described(const struct config *c, rd_kafka_event_t *event,
                             struct topic_layout *layout, struct err *e) {
@@ -81,6 +93,8 @@ static bool check_described(const struct config *c, rd_kafka_event_t *event,
                            "topic %s: cannot read its configuration: %s", name,
                            rd_kafka_ConfigResource_error_string(resources[i]));
         if (strcmp(c->owners_topic, name) == 0 && !check_owners_config(c, resources[i], e))
+            return false;
+        if (strcmp(c->replayed_topic, name) == 0 && !check_replayed_config(c, resources[i], e))
             return false;
         for (int t = 0; t < TOPIC_COUNT; t++)
             if (strcmp(c->topics[t], name) == 0 &&
@@ -103,6 +117,27 @@ static bool describe_and_check(rd_kafka_t *client, const struct config *c,
     return ok;
 }
 
+/* Asks for up to 30 s while a broker does not know a topic yet. Destroys the resources. */
+static bool check_resources(rd_kafka_t *client, const struct config *c,
+                            rd_kafka_ConfigResource_t **resources, size_t count,
+                            struct topic_layout *layout, struct err *e) {
+    int64_t until = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + NEW_TOPIC_MS;
+    bool ok = count == 0 || describe_and_check(client, c, resources, count, layout, e);
+    while (!ok && e->class == ERR_RETRY && clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until) {
+        (void)usleep(NEW_TOPIC_PAUSE_US);
+        ok = describe_and_check(client, c, resources, count, layout, e);
+    }
+    rd_kafka_ConfigResource_destroy_array(resources, count);
+    return ok;
+}
+
+bool topic_configs_check_replayed(rd_kafka_t *client, const struct config *c, struct err *e) {
+    struct topic_layout layout = {0};
+    rd_kafka_ConfigResource_t *resources[] = {
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->replayed_topic)};
+    return check_resources(client, c, resources, ARRAY_LEN(resources), &layout, e);
+}
+
 bool topic_configs_check(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
                          struct err *e) {
     rd_kafka_ConfigResource_t *resources[TOPIC_COUNT + 1];
@@ -112,12 +147,5 @@ bool topic_configs_check(rd_kafka_t *client, const struct config *c, struct topi
     for (int t = 0; t < TOPIC_COUNT; t++)
         if (!topic_is_input((enum topic)t) && layout->partitions[t] > 0)
             resources[count++] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, c->topics[t]);
-    int64_t until = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + NEW_TOPIC_MS;
-    bool ok = count == 0 || describe_and_check(client, c, resources, count, layout, e);
-    while (!ok && e->class == ERR_RETRY && clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until) {
-        (void)usleep(NEW_TOPIC_PAUSE_US);
-        ok = describe_and_check(client, c, resources, count, layout, e);
-    }
-    rd_kafka_ConfigResource_destroy_array(resources, count);
-    return ok;
+    return check_resources(client, c, resources, count, layout, e);
 }

@@ -11,4 +11,7 @@
 bool topic_configs_check(rd_kafka_t *client, const struct config *c, struct topic_layout *layout,
                          struct err *e);
 
+/* The same for the topic of topics_create_replayed, which must be there, or be created just now. */
+bool topic_configs_check_replayed(rd_kafka_t *client, const struct config *c, struct err *e);
+
 #endif

@@ -1,5 +1,6 @@
 #include "streamer/kafka/topic_facts.h"
 
+#include "streamer/base/mem.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/topic_reader.h"
@@ -7,71 +8,102 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECT_TIMEOUT_MS 10000
+#define ANSWER_MS 10000
 
-/* --- delete.retention.ms --- */
+static bool read_partitions(rd_kafka_t *client, const struct config *c,
+                            const struct kafka_trouble *trouble, const char *const *topics,
+                            size_t count, struct topic_facts *facts, struct err *e) {
+    const struct rd_kafka_metadata *md =
+        kafka_metadata(client, c->bootstrap, ANSWER_MS, trouble, e);
+    if (md == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct rd_kafka_metadata_topic *t = kafka_metadata_topic(md, topics[i]);
+        bool is_there = t != NULL && t->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        facts[i] = (struct topic_facts){.partitions = is_there ? t->partition_cnt : 0,
+                                        .retention_ms = TOPIC_FACT_UNKNOWN,
+                                        .delete_retention_ms = TOPIC_DELETE_RETENTION_MS,
+                                        .message_max_bytes = TOPIC_FACT_UNKNOWN};
+    }
+    rd_kafka_metadata_destroy(md);
+    return true;
+}
 
-static void take_entries(const rd_kafka_ConfigResource_t *r, struct topic_facts *facts) {
+static void note_config(const rd_kafka_ConfigResource_t *r, struct topic_facts *facts) {
     size_t count;
     const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(r, &count);
     for (size_t i = 0; i < count; i++) {
+        const char *name = rd_kafka_ConfigEntry_name(entries[i]);
         const char *value = rd_kafka_ConfigEntry_value(entries[i]);
-        if (value != NULL &&
-            strcmp(rd_kafka_ConfigEntry_name(entries[i]), "delete.retention.ms") == 0)
+        if (value != NULL && strcmp(name, "retention.ms") == 0)
+            facts->retention_ms = strtoll(value, NULL, 10);
+        if (value != NULL && strcmp(name, "delete.retention.ms") == 0)
             facts->delete_retention_ms = strtoll(value, NULL, 10);
+        if (value != NULL && strcmp(name, "max.message.bytes") == 0)
+            facts->message_max_bytes = strtoll(value, NULL, 10);
     }
 }
 
-static void take_described(rd_kafka_event_t *event, struct topic_facts *facts) {
-    size_t count;
-    const rd_kafka_ConfigResource_t **resources = rd_kafka_DescribeConfigs_result_resources(
-        rd_kafka_event_DescribeConfigs_result(event), &count);
+static void note_configs(rd_kafka_event_t *event, const char *const *topics, size_t count,
+                         struct topic_facts *facts) {
+    size_t resources;
+    const rd_kafka_ConfigResource_t **all = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event), &resources);
+    for (size_t r = 0; r < resources; r++)
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(rd_kafka_ConfigResource_name(all[r]), topics[i]) == 0)
+                note_config(all[r], &facts[i]);
+}
+
+/* An answer that does not come leaves the facts unknown. */
+static void read_configs(rd_kafka_t *client, const char *const *topics, size_t count,
+                         struct topic_facts *facts) {
+    char why[256];
+    struct err ignored;
+    rd_kafka_ConfigResource_t **resources = mem_calloc(count, sizeof(rd_kafka_ConfigResource_t *));
     for (size_t i = 0; i < count; i++)
-        if (rd_kafka_ConfigResource_error(resources[i]) == RD_KAFKA_RESP_ERR_NO_ERROR)
-            take_entries(resources[i], facts);
-}
-
-static bool ask_retention(rd_kafka_t *client, const char *topic, struct topic_facts *facts,
-                          struct err *e) {
+        resources[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topics[i]);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_ConfigResource_t *resource =
-        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    facts->delete_retention_ms = TOPIC_DELETE_RETENTION_MS;
-    rd_kafka_DescribeConfigs(client, &resource, 1, NULL, queue);
-    rd_kafka_event_t *event = kafka_admin_result(queue, "kafka: describe a topic", e);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, ANSWER_MS, why, sizeof why);
+    rd_kafka_DescribeConfigs(client, resources, count, options, queue);
+    rd_kafka_event_t *event = kafka_admin_result(queue, "describe topics", &ignored);
     if (event != NULL) {
-        take_described(event, facts);
+        note_configs(event, topics, count, facts);
         rd_kafka_event_destroy(event);
-    } else {
-        e->class = ERR_STOP;
     }
-    rd_kafka_ConfigResource_destroy(resource);
+    rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
-    return event != NULL;
+    rd_kafka_ConfigResource_destroy_array(resources, count);
+    free(resources);
 }
 
-/* --- all --- */
+static bool read_facts(rd_kafka_t *client, const struct config *c,
+                       const struct kafka_trouble *trouble, const char *const *topics, size_t count,
+                       struct topic_facts *facts, struct err *e) {
+    if (!read_partitions(client, c, trouble, topics, count, facts, e))
+        return false;
+    bool is_embedded = kafka_is_embedded(client);
+    for (size_t i = 0; i < count; i++)
+        facts[i].is_embedded = is_embedded;
+    if (!is_embedded)
+        read_configs(client, topics, count, facts);
+    return true;
+}
 
-static bool connect_brokers(rd_kafka_t *client, const struct config *c,
-                            const struct kafka_trouble *trouble, struct err *e) {
-    const struct rd_kafka_metadata *m =
-        kafka_metadata(client, c->bootstrap, CONNECT_TIMEOUT_MS, trouble, e);
-    if (m != NULL)
-        rd_kafka_metadata_destroy(m);
-    return m != NULL;
+bool topic_facts_read(rd_kafka_t *client, const struct config *c, const char *const *topics,
+                      size_t count, struct topic_facts *facts, struct err *e) {
+    return read_facts(client, c, NULL, topics, count, facts, e);
 }
 
 bool topic_facts_ask(const struct config *c, const char *topic, struct topic_facts *facts,
                      struct err *e) {
     struct kafka_trouble trouble = {0};
     rd_kafka_t *client = kafka_asking_client(c, &trouble, e);
-    *facts = (struct topic_facts){0};
     if (client == NULL)
         return false;
-    bool ok = connect_brokers(client, c, &trouble, e);
-    facts->is_embedded = ok && kafka_is_embedded(client);
-    if (ok && !facts->is_embedded)
-        ok = ask_retention(client, topic, facts, e);
+    bool ok = read_facts(client, c, &trouble, &topic, 1, facts, e);
     (void)kafka_destroy(client);
     return ok;
 }

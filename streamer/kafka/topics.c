@@ -4,6 +4,7 @@
 #include "streamer/base/log.h"
 #include "streamer/base/mem.h"
 #include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/owners_topic.h"
 #include "streamer/kafka/rights.h"
 #include "streamer/kafka/topic_configs.h"
@@ -145,28 +146,43 @@ static bool create_topics(rd_kafka_t *client, const struct config *c,
 
 /* Asks whether the topic exists, before an attempt to create it: Kafka checks the right to create a
  * topic before it checks whether it exists. */
-static bool has_owners_topic(rd_kafka_t *client, const struct config *c, bool *is_there,
-                             struct err *e) {
-    struct topic_layout layout;
-    bool ok = read_partitions(client, c, ADMIN_TIMEOUT_MS, &layout, e);
-    *is_there = ok && layout.has_owners_topic;
-    return ok;
+static bool has_topic(rd_kafka_t *client, const struct config *c, const char *name, bool *is_there,
+                      struct err *e) {
+    const struct rd_kafka_metadata *md =
+        kafka_metadata(client, c->bootstrap, ADMIN_TIMEOUT_MS, NULL, e);
+    if (md == NULL)
+        return false;
+    *is_there = kafka_metadata_topic(md, name) != NULL;
+    rd_kafka_metadata_destroy(md);
+    return true;
 }
 
-bool topics_create_owners(rd_kafka_t *client, const struct config *c, struct err *e) {
+/* Creates a topic of one partition, of which no record is ever deleted. */
+static bool create_one(rd_kafka_t *client, const struct config *c, const char *name,
+                       const char *policy, struct err *e) {
     char text[256];
-    bool is_there;
-    if (!has_owners_topic(client, c, &is_there, e) || is_there)
-        return is_there;
     rd_kafka_NewTopic_t *topic =
-        rd_kafka_NewTopic_new(c->owners_topic, 1, (int)c->replication_factor, text, sizeof text);
+        rd_kafka_NewTopic_new(name, 1, (int)c->replication_factor, text, sizeof text);
     if (topic == NULL)
-        return err_set(e, ERR_CONFIG, "topic %s: %s", c->owners_topic, text);
-    add_config(topic, "cleanup.policy", "delete");
+        return err_set(e, ERR_CONFIG, "topic %s: %s", name, text);
+    add_config(topic, "cleanup.policy", policy);
     keep_for_ever(topic);
     bool ok = submit(client, c, &topic, 1, e);
     rd_kafka_NewTopic_destroy(topic);
     return ok;
+}
+
+bool topics_create_owners(rd_kafka_t *client, const struct config *c, struct err *e) {
+    bool is_there;
+    return has_topic(client, c, c->owners_topic, &is_there, e) &&
+           (is_there || create_one(client, c, c->owners_topic, "delete", e));
+}
+
+bool topics_create_replayed(rd_kafka_t *client, const struct config *c, struct err *e) {
+    bool is_there;
+    return has_topic(client, c, c->replayed_topic, &is_there, e) &&
+           (is_there || create_one(client, c, c->replayed_topic, "compact", e)) &&
+           topic_configs_check_replayed(client, c, e);
 }
 
 /* Creates topics, and waits until the metadata of a broker list them. */

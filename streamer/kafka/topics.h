@@ -39,4 +39,8 @@ bool topics_check(rd_kafka_t *client, const struct config *c, int timeout_ms, st
 /* Creates the topic of owners_topic.h if it is missing. */
 bool topics_create_owners(rd_kafka_t *client, const struct config *c, struct err *e);
 
+/* Creates the topic of the marks of `quarantine replay`, <app.id>-replayed, if it is missing, and
+ * checks it (ERR_CONFIG). It has one partition, so that its messages have one order. */
+bool topics_create_replayed(rd_kafka_t *client, const struct config *c, struct err *e);
+
 #endif

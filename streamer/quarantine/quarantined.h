@@ -10,8 +10,9 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"
+#include "streamer/kafka/kafka.h"
+#include "streamer/model/sink.h"
 
-#include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,13 +20,6 @@
 #define QUARANTINE_REPLAYS_HEADER "quarantine.replays" /* the mark's key (see `mark`) */
 #define QUARANTINE_REPLAYED_AT_HEADER                                                              \
     "quarantine.replayed_at" /* when, "2024-02-15T00:00:00.000Z" */
-
-#define QUARANTINED_HEADERS_MAX 1000
-
-struct quarantined_header {
-    const char *name;   /* ends with a 0 */
-    struct slice value; /* p == NULL: null */
-};
 
 /* All that it points to belongs to the message or to the caller of quarantined_read, and is good
  * until its next call. */
@@ -39,11 +33,12 @@ struct quarantined {
     /* ENTITY_COUNT: the topic is no input of this configuration. */
     enum entity entity;
     struct slice code, reason;
-    struct slice id;                          /* n == 0: the id could not be read */
-    int64_t at_ms;                            /* when it was quarantined; since 1970 */
-    struct slice key, value;                  /* p == NULL: null */
-    int64_t timestamp_ms;                     /* of the record; since 1970; -1: it has none */
-    const struct quarantined_header *headers; /* of the record, as its producer sent them */
+    struct slice id;         /* n == 0: the id could not be read */
+    int64_t at_ms;           /* when it was quarantined; since 1970 */
+    struct slice key, value; /* p == NULL: null */
+    int64_t timestamp_ms;    /* of the record; since 1970; -1: it has none */
+    /* Those of the record, as its producer sent them. A value can be null. */
+    const struct sink_header *headers;
     size_t header_count;
     /* The name of this record, by which it is known whether it was replayed:
      * "<topic>/<partition>@<offset>#<hash>", of its place in the input. The hash is of timestamp,
@@ -56,15 +51,23 @@ struct quarantined {
 
 /* What quarantined_read needs; one thread. Zero-initialized is ready for use. */
 struct quarantined_parts {
-    struct quarantined_header headers[QUARANTINED_HEADERS_MAX];
+    struct sink_header *headers;
+    size_t header_capacity;
     struct buf mark;
 };
 
 /* Fills `q` from a message of the quarantine topic. False: the message was not written by this
- * program (a header is missing or is not as it must be); `e` says which one, ERR_STOP. */
+ * program, because a header is missing or is not as it must be. */
 bool quarantined_read(const struct config *c, const rd_kafka_message_t *m,
-                      struct quarantined_parts *parts, struct quarantined *q, struct err *e);
+                      struct quarantined_parts *parts, struct quarantined *q);
 void quarantined_parts_release(struct quarantined_parts *parts);
+
+/* "customers/0@17": where the record was in the input. */
+void quarantined_put_place(const struct quarantined *q, struct buf *out);
+/* A hash of key and value, by which the same row is recognized when it comes again. */
+uint64_t quarantined_hash(const struct quarantined *q);
+/* The last header of the record with that name; p == NULL: there is none. */
+struct slice quarantined_header_of(const struct quarantined *q, const char *name);
 
 /* Called for one record after another. False with `e`: reading stops with this error. A function of
  * this type may hold records back and pass them on later to another one: `list --open` is such a

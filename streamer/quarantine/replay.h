@@ -14,7 +14,7 @@ struct replay_record {
     struct slice key, value; /* the value as received, or repaired; p == NULL: null */
     int64_t timestamp_ms;
     /* Those of the record, then QUARANTINE_REPLAYS_HEADER and QUARANTINE_REPLAYED_AT_HEADER. */
-    const struct quarantined_header *headers;
+    const struct sink_header *headers;
     size_t header_count;
 };
 

@@ -252,6 +252,39 @@ static struct schema_key key_of_fingerprint(const char *p) {
     return (struct schema_key){.kind = SCHEMA_BY_FINGERPRINT, .number = le64toh(fingerprint)};
 }
 
+/* --- which schema a value names --- */
+
+static enum avro_names named_by_header(struct slice header, struct schema_key *key) {
+    if (header.n == GUID_HEADER_BYTES && header.p[0] == '\x01') {
+        *key = (struct schema_key){.kind = SCHEMA_BY_GUID};
+        memcpy(key->guid, header.p + 1, sizeof key->guid);
+    } else if (header.n == FRAME_BYTES && header.p[0] == '\0') {
+        *key = key_of_id(header.p + 1);
+    } else {
+        return AVRO_NAMES_UNREADABLE;
+    }
+    return AVRO_NAMES_ONE;
+}
+
+enum avro_names avro_schema_named(const struct record *r, const struct schema_source *source,
+                                  struct schema_key *key, size_t *head) {
+    bool has_header = r->value_schema_id.p != NULL;
+    bool is_single = avro_is_single_object(r->value, r->value_schema_id);
+    if (!has_header && !is_single && !avro_is_framed(r->value, r->value_schema_id))
+        return AVRO_NAMES_NONE;
+    *head = has_header ? 0 : is_single ? SINGLE_BYTES : FRAME_BYTES;
+    if (source == NULL || (source->has_fingerprints_only && !is_single))
+        return has_header && slice_has_prefix(slice_trim(r->value), slice_str("{"))
+                   ? AVRO_NAMES_NONE
+                   : AVRO_NAMES_UNREADABLE;
+    if (has_header)
+        return named_by_header(r->value_schema_id, key);
+    if (r->value.n < *head)
+        return AVRO_NAMES_UNREADABLE;
+    *key = is_single ? key_of_fingerprint(r->value.p + 2) : key_of_id(r->value.p + 1);
+    return AVRO_NAMES_ONE;
+}
+
 /* --- formats --- */
 
 static bool has_registry(const struct decoding *g) {
@@ -291,12 +324,8 @@ void avro_read_framed_key(const struct format *f, struct decoding *g) {
 
 static void read_headed(const struct format *f, struct decoding *g, struct slice header,
                         bool is_key) {
-    struct schema_key key = {.kind = SCHEMA_BY_GUID};
-    if (header.n == GUID_HEADER_BYTES && header.p[0] == '\x01') {
-        memcpy(key.guid, header.p + 1, sizeof key.guid);
-    } else if (header.n == FRAME_BYTES && header.p[0] == '\0') {
-        key = key_of_id(header.p + 1);
-    } else {
+    struct schema_key key;
+    if (named_by_header(header, &key) != AVRO_NAMES_ONE) {
         refuse(g, REASON_MALFORMED,
                "Malformed record: the header __%s_schema_id has %zu bytes that name no schema",
                is_key ? "key" : "value", header.n);

@@ -76,6 +76,15 @@ struct avro_compiled *avro_compiled_new(const struct decoding *g, const struct s
                                         bool is_key);
 void avro_compiled_free(struct avro_compiled *r);
 
+/* The parts that rewrite_avro.c needs, too. What a value is that is no record: */
+struct avro_place avro_scalar_place(const struct avro_node *n);
+/* Whether a record is an envelope of Debezium. */
+bool avro_record_is_change(const struct avro_node *record);
+/* The member of a record with exactly this name, or that is the field; NULL: there is none. */
+struct avro_node *avro_record_member(const struct avro_node *record, const char *name);
+struct avro_node *avro_record_field(const struct decoding *g, const struct avro_node *record,
+                                    enum field field);
+
 /* --- decode_avro_cache.c --- */
 
 #define AVRO_CACHE_BYTES_MAX ((size_t)32 << 20)
@@ -109,6 +118,12 @@ void avro_read_field(struct decoding *g, const struct avro_compiled *r,
                      const struct avro_slot *slots, enum field field, int16_t slot);
 
 /* --- decode_avro.c: the formats --- */
+
+/* Whether the value of a record names its schema. One: *key and how many bytes stand before the
+ * value itself. Unreadable: it names none that `source` (NULL: none) could find. */
+enum avro_names { AVRO_NAMES_NONE, AVRO_NAMES_ONE, AVRO_NAMES_UNREADABLE };
+enum avro_names avro_schema_named(const struct record *r, const struct schema_source *source,
+                                  struct schema_key *key, size_t *head);
 
 bool avro_is_headed(struct slice bytes, struct slice schema_id); /* a header names the schema */
 bool avro_is_framed(struct slice bytes, struct slice schema_id); /* first byte 0 */

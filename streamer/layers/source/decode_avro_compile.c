@@ -116,7 +116,7 @@ static struct avro_place logical_place(const struct avro_node *n) {
     return place_with(AVRO_IS_PLAIN);
 }
 
-static struct avro_place scalar_place(const struct avro_node *n) {
+struct avro_place avro_scalar_place(const struct avro_node *n) {
     int32_t scale;
     if ((n->kind == AVRO_KIND_BYTES || n->kind == AVRO_KIND_FIXED) && find_scale(n, &scale)) {
         struct avro_place place = place_with(AVRO_IS_DECIMAL);
@@ -134,7 +134,7 @@ static struct avro_place scalar_place(const struct avro_node *n) {
 
 static struct avro_place enum_place(struct compile *c, const struct avro_node *n) {
     struct avro_compiled *r = c->compiled;
-    struct avro_place place = scalar_place(n);
+    struct avro_place place = avro_scalar_place(n);
     const cJSON *symbol;
     place.symbols = c->symbols;
     r->symbols = mem_realloc(r->symbols, (c->symbols + n->size) * sizeof *r->symbols);
@@ -144,7 +144,7 @@ static struct avro_place enum_place(struct compile *c, const struct avro_node *n
     return place;
 }
 
-static struct avro_node *member_of(const struct avro_node *record, const char *name) {
+struct avro_node *avro_record_member(const struct avro_node *record, const char *name) {
     for (uint32_t i = 0; i < record->count; i++)
         if (slice_eq(avro_field_name(&record->children[i]), slice_str(name)))
             return &record->children[i];
@@ -161,16 +161,16 @@ static void set_place(struct compile *c, struct avro_node *n, int16_t slot,
 static void place_value(struct compile *c, struct avro_node *n, int16_t slot);
 
 static bool is_variable_decimal(const struct avro_node *n) {
-    return n->kind == AVRO_KIND_RECORD && n->count == 2 && member_of(n, "scale") != NULL &&
-           member_of(n, "value") != NULL;
+    return n->kind == AVRO_KIND_RECORD && n->count == 2 && avro_record_member(n, "scale") != NULL &&
+           avro_record_member(n, "value") != NULL;
 }
 
 static void place_variable_decimal(struct compile *c, struct avro_node *n, int16_t slot) {
     struct avro_place place = place_with(AVRO_IS_VARIABLE_DECIMAL);
     place.scale_slot = add_slot(c);
     place.value_slot = add_slot(c);
-    place_value(c, member_of(n, "scale"), place.scale_slot);
-    place_value(c, member_of(n, "value"), place.value_slot);
+    place_value(c, avro_record_member(n, "scale"), place.scale_slot);
+    place_value(c, avro_record_member(n, "value"), place.value_slot);
     set_place(c, n, slot, place);
 }
 
@@ -181,7 +181,7 @@ static void place_value(struct compile *c, struct avro_node *n, int16_t slot) {
     else if (is_variable_decimal(n))
         place_variable_decimal(c, n, slot);
     else
-        set_place(c, n, slot, n->kind == AVRO_KIND_ENUM ? enum_place(c, n) : scalar_place(n));
+        set_place(c, n, slot, n->kind == AVRO_KIND_ENUM ? enum_place(c, n) : avro_scalar_place(n));
 }
 
 /* A member can be a field and metadata: it has one slot all the same. */
@@ -281,6 +281,13 @@ static struct members find_members(struct compile *c, const struct avro_node *re
     return m;
 }
 
+struct avro_node *avro_record_field(const struct decoding *g, const struct avro_node *record,
+                                    enum field field) {
+    struct compile c = {.g = g};
+    uint32_t found = find_members(&c, record).found[field];
+    return found != 0 ? &record->children[found - 1] : NULL;
+}
+
 static bool place_fields(struct compile *c, struct avro_node *record, int16_t *slots,
                          struct avro_shape *shape) {
     struct members m = find_members(c, record);
@@ -375,7 +382,7 @@ static void place_record(struct compile *c, struct avro_node *n, int16_t slot, s
 
 static int16_t place_part(struct compile *c, struct avro_node *record, const char *name,
                           shape_of *shape_it) {
-    struct avro_node *n = member_of(record, name);
+    struct avro_node *n = avro_record_member(record, name);
     if (n == NULL)
         return AVRO_NO_SLOT;
     int16_t slot = add_slot(c);
@@ -386,10 +393,17 @@ static int16_t place_part(struct compile *c, struct avro_node *record, const cha
 static void shape_envelope(struct compile *c, struct avro_node *record, struct avro_shape *shape) {
     shape->is_envelope = true;
     shape->op = add_slot(c);
-    place_value(c, member_of(record, "op"), shape->op);
+    place_value(c, avro_record_member(record, "op"), shape->op);
     shape->source = place_part(c, record, "source", shape_source);
     shape->before = place_part(c, record, "before", shape_row);
     shape->after = place_part(c, record, "after", shape_row);
+}
+
+bool avro_record_is_change(const struct avro_node *record) {
+    cJSON *names = names_of(record);
+    bool is = envelope_is_change(names);
+    cJSON_Delete(names);
+    return is;
 }
 
 static void shape_root(struct compile *c, struct avro_node *record, struct avro_shape *shape) {

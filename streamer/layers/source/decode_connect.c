@@ -126,6 +126,11 @@ enum updated_at_type connect_typed_number(const struct time_type *type, int64_t 
     return connect_typed_time(type, buf, text);
 }
 
+bool connect_time_number(const struct time_type *type, int64_t ms, int64_t *number) {
+    return type->divisor != 0 && ms % type->multiplier == 0 &&
+           !__builtin_mul_overflow(ms / type->multiplier, type->divisor, number);
+}
+
 /* What a type without a name is. Base64 is not a date, though it can look like one. */
 static enum updated_at_type plain_type(const cJSON *schema) {
     return text_is(json_member(schema, "type"), "bytes") ? UPDATED_AT_NO_DATE : UPDATED_AT_TEXT;

@@ -271,6 +271,8 @@ enum updated_at_type connect_time_text(const cJSON *schema, struct buf *buf, str
 /* A type of times, by its name in Connect or Debezium; NULL: the name is none of these. */
 struct time_type;
 const struct time_type *connect_time_type(struct slice name);
+/* The number of that type for a time. False: the type is a text, or cannot say this time. */
+bool connect_time_number(const struct time_type *type, int64_t ms, int64_t *number);
 /* Whether a name that connect_time_type does not know is known not to be that of a date. Names that
  * are neither Connect's nor Debezium's say nothing. */
 bool connect_is_no_date(struct slice name);
