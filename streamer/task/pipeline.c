@@ -18,6 +18,7 @@
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
 #include "streamer/model/entity.h"
+#include "streamer/task/intake.h"
 
 #include <stdio.h>
 
@@ -124,52 +125,13 @@ static bool consume(struct pipeline *p, struct change *c) {
 
 /* --- standardize --- */
 
-/* Rule O1. */
-static bool is_log(const struct pipeline *p, const struct change *c) {
-    enum order order = p->config->orders[c->entity];
-    return !c->in->record.by_time &&
-           (order == ORDER_LOG || (order == ORDER_AUTO && c->decoded.has_metadata));
-}
-
-/* Sets what the event's place in its topic says, besides what the record says itself. */
-static void set_place(const struct pipeline *p, struct change *c) {
-    const struct record *r = &c->in->record;
-    struct event *e = &c->event;
-    e->is_log = is_log(p, c);
-    e->by_time = r->by_time;
-    e->id_is_from_key = c->decoded.id_is_from_key;
-    e->early_after_ms = r->replayed_at_ms != TIMESTAMP_NONE ? r->replayed_at_ms : r->timestamp_ms;
-    e->source_partition = c->in->source_partition;
-    e->source_offset = c->in->source_offset;
-}
-
-static bool refuse_truncate(struct pipeline *p) {
-    return reason_set(&p->reason, REASON_UNSUPPORTED_OP,
-                      "Unsupported operation: t (truncate=quarantine refuses it)");
-}
-
-/* By event time a truncate must not be too early. In a log its time only labels it (rule O5). */
-static bool refuse_early_truncate(struct pipeline *p, const struct event *e) {
-    if (e->is_log || !order_is_too_far_ahead(&p->env.order_options, e))
-        return true;
-    return reason_set(
-        &p->reason, REASON_TOO_EARLY,
-        "Too early: the truncate is more than future.window ahead of its Kafka timestamp");
-}
-
 /* The staging layer, also for a record that the source layer has rejected. */
 static void standardize_change(struct pipeline *p, struct change *c) {
-    int64_t kafka_timestamp_ms = c->in->record.timestamp_ms;
-    if (c->ok)
-        c->ok = standardize(&p->standardizer, c->entity, &c->decoded, kafka_timestamp_ms, &c->event,
-                            &p->reason);
-    else
-        standardize_rejected(&p->standardizer, c->entity, &c->decoded, kafka_timestamp_ms,
-                             &c->event);
-    set_place(p, c);
-    if (c->ok && c->event.kind == CHANGE_TRUNCATE)
-        c->ok = (p->config->truncate == TRUNCATE_APPLY || refuse_truncate(p)) &&
-                refuse_early_truncate(p, &c->event);
+    struct intake_rules rules = {p->config, &p->env.order_options};
+    c->ok = intake_standardize(&rules, &p->standardizer, c->entity, &c->in->record, &c->decoded,
+                               c->ok, &c->event, &p->reason);
+    c->event.source_partition = c->in->source_partition;
+    c->event.source_offset = c->in->source_offset;
 }
 
 /* --- forward --- */

@@ -5,6 +5,7 @@
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/task/former_accounts.h"
+#include "streamer/task/intake.h"
 #include "streamer/task/task_floor.h"
 #include "streamer/task/task_history.h"
 #include "streamer/task/task_marts.h"
@@ -202,16 +203,6 @@ static bool refuse_late(const struct timeline *line, int64_t at, struct reason *
     return false;
 }
 
-static bool refuse_early(const struct event *e, struct reason *why) {
-    struct buf times = {0};
-    timestamp_put_iso(&times, e->event_at_ms);
-    buf_put_str(&times, " is more than future.window ahead of ");
-    timestamp_put_iso(&times, e->early_after_ms);
-    (void)reason_set(why, REASON_TOO_EARLY, "Too early: %s", buf_cstr(&times));
-    buf_release(&times);
-    return false;
-}
-
 /* --- columns that the database did not log --- */
 
 /* The version that holds at the event's place before the event is applied; NULL: there is none. */
@@ -394,7 +385,7 @@ static bool apply_verdict(struct task_env *env, struct task *t, const struct eve
     case VERDICT_TOO_LATE:
         return refuse_late(line, p->at, why);
     case VERDICT_TOO_EARLY:
-        return refuse_early(e, why);
+        return intake_refuse_early(e, why);
     case VERDICT_UNKNOWN_TOMBSTONE:
     case VERDICT_IGNORE:
     case VERDICT_REPEAT:

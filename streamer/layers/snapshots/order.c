@@ -13,6 +13,10 @@ bool order_is_too_far_ahead(const struct order_options *o, const struct event *e
     return e->has_own_time && e->event_at_ms - o->future_window_ms > e->early_after_ms;
 }
 
+int64_t order_time(const struct order_options *o, const struct event *e) {
+    return e->is_log && order_is_too_far_ahead(o, e) ? e->loaded_at_ms : e->event_at_ms;
+}
+
 static bool is_not_behind(struct slice position, struct slice other) {
     return position_comparable(position, other) && position_compare(position, other) <= 0;
 }
@@ -114,15 +118,10 @@ static bool is_between_end_and_before(const struct timeline *t, const struct eve
            at > t->memory.before_end;
 }
 
-/* The time of a record of a log, by rule O5. */
-static int64_t time_in_log(const struct order_options *o, const struct event *e) {
-    return order_is_too_far_ahead(o, e) ? e->loaded_at_ms : e->event_at_ms;
-}
-
 bool order_drops_delete(const struct order_options *o, const struct timeline *t,
                         const struct event *e) {
     return e->is_log && t->memory.end == END_TOMBSTONE_AFTER_TRUNCATE &&
-           is_between_end_and_before(t, e, time_in_log(o, e)) && !order_is_repeat(o, t, e);
+           is_between_end_and_before(t, e, order_time(o, e)) && !order_is_repeat(o, t, e);
 }
 
 /* Where the truncate ends an id whose newest event is at `newest`. */
@@ -150,7 +149,7 @@ static enum floor_side side_of(const struct timeline *t, const struct order_floo
 static void place_in_log(const struct order_options *o, const struct timeline *t,
                          const struct event *e, const struct order_floor *floor,
                          struct placement *p) {
-    int64_t time = time_in_log(o, e);
+    int64_t time = order_time(o, e);
     p->moves_end = is_between_end_and_before(t, e, time);
     int64_t newest = p->moves_end ? t->memory.before_end : newest_but_end(t, floor);
     bool below = is_below(o, t, e, floor, newest, later_of(time, newest));

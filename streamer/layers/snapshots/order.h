@@ -71,6 +71,9 @@ static inline bool placement_takes_end_away(const struct placement *p) {
  * a replay ahead of the replay's time. In a log such a time does not count; by event time the
  * record is refused. */
 bool order_is_too_far_ahead(const struct order_options *o, const struct event *e);
+/* O5: the time of a record before anything is known of its id: its own, or in a log the Kafka
+ * timestamp in place of one that is too far ahead. */
+int64_t order_time(const struct order_options *o, const struct event *e);
 
 /* O4: whether a record, which may be a rejected one, was applied before. For a tombstone only
  * order_place knows. */
