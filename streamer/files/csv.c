@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 
 struct csv {
     const char *name; /* borrowed */
-    int fd;
+    struct opened_file file;
     size_t record_max_bytes;
     char delimiter;
 
@@ -46,10 +45,7 @@ enum { END_OF_FILE = -1 };
 static void refill(struct csv *c) {
     if (c->at == c->end)
         c->at = c->end = 0;
-    ssize_t n;
-    do
-        n = read(c->fd, c->input + c->end, INPUT_SIZE - c->end);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = opened_file_read(&c->file, c->input + c->end, INPUT_SIZE - c->end);
     c->ended = n <= 0;
     c->end += n > 0 ? (size_t)n : 0;
     c->bytes_read += n > 0 ? (uint64_t)n : 0;
@@ -259,7 +255,7 @@ static bool begins_with(const struct csv *c, const char *bytes) {
 static bool is_text(const struct csv *c, const char *command, struct err *e) {
     if (begins_with(c, "\x1F\x8B"))
         return err_set(e, ERR_CONFIG, "%s: is gzip: zcat %s | %s -", c->name,
-                       c->fd == STDIN_FILENO ? "FILE" : c->name, command);
+                       c->file.fd == STDIN_FILENO ? "FILE" : c->name, command);
     if (begins_with(c, "PK\x03\x04"))
         return err_set(e, ERR_CONFIG,
                        "%s: is a zip archive or a workbook, save the table in it as CSV in UTF-8",
@@ -365,15 +361,15 @@ static bool read_header(struct csv *c, struct err *e) {
 }
 
 struct csv *csv_open(const char *path, const struct csv_options *o, struct err *e) {
-    bool is_stdin = strcmp(path, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        (void)err_set(e, ERR_CONFIG, "%s: cannot open: %s, check the path", path, strerror(errno));
-        return NULL;
-    }
+    struct opened_file file;
+    return opened_file_init(&file, path, e) ? csv_open_file(&file, o, e) : NULL;
+}
+
+struct csv *csv_open_file(const struct opened_file *file, const struct csv_options *o,
+                          struct err *e) {
     struct csv *c = mem_calloc(1, sizeof *c);
-    c->name = is_stdin ? "standard input" : path;
-    c->fd = fd;
+    c->file = *file;
+    c->name = file->name;
     c->record_max_bytes = o->record_max_bytes;
     c->delimiter = o->delimiter;
     c->input = mem_alloc(INPUT_SIZE);
@@ -388,8 +384,7 @@ struct csv *csv_open(const char *path, const struct csv_options *o, struct err *
 void csv_close(struct csv *c) {
     if (c == NULL)
         return;
-    if (c->fd != STDIN_FILENO)
-        (void)close(c->fd);
+    opened_file_release(&c->file);
     free(c->input);
     free(c->ends);
     free(c->columns);

@@ -8,6 +8,7 @@
 
 #include "streamer/base/err.h"
 #include "streamer/base/slice.h"
+#include "streamer/files/opened_file.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,9 @@ struct csv_options {
 /* Opens `path` ("-": standard input) and reads the header. A name of the header must not be blank,
  * and none may occur twice. NULL: an error. All errors of this module are ERR_CONFIG. */
 struct csv *csv_open(const char *path, const struct csv_options *o, struct err *e);
+/* The same with a file that is open. It belongs to the result, or is closed. */
+struct csv *csv_open_file(const struct opened_file *file, const struct csv_options *o,
+                          struct err *e);
 void csv_close(struct csv *c); /* NULL is allowed */
 
 size_t csv_column_count(const struct csv *c);
