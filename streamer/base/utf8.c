@@ -5,6 +5,7 @@
 #include <unicase.h>
 #include <unictype.h>
 #include <unistr.h>
+#include <uniwidth.h>
 
 static const uint8_t *bytes(struct slice s) {
     return (const uint8_t *)s.p;
@@ -20,6 +21,13 @@ size_t utf8_char_length(struct slice s) {
 
 bool utf8_is_valid(struct slice s) {
     return s.n == 0 || u8_check(bytes(s), s.n) == NULL;
+}
+
+int utf8_char_columns(struct slice s) {
+    ucs4_t c;
+    (void)u8_mbtouc(&c, bytes(s), s.n);
+    int n = uc_width(c, "UTF-8");
+    return n > 0 ? n : 0;
 }
 
 bool utf8_is_blank(struct slice s) {

@@ -12,6 +12,10 @@
 size_t utf8_char_length(struct slice s);
 bool utf8_is_valid(struct slice s);
 
+/* How many columns of a terminal the first character of s takes, 0 … 2. s starts with valid UTF-8,
+ * and not with a control character. */
+int utf8_char_columns(struct slice s);
+
 /* Whether s (valid UTF-8) has no visible character: it is empty, or holds only Unicode's
  * White_Space, U+FEFF and U+200B. */
 bool utf8_is_blank(struct slice s);

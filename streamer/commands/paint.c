@@ -33,26 +33,60 @@ static bool is_control(const char *c, size_t n) {
     return first < 0x20 || first == 0x7f || (n == 2 && first == 0xc2 && (unsigned char)c[1] < 0xa0);
 }
 
-/* Appends the text without what a terminal would obey, and returns how many characters it has. */
-static int put_clean(struct buf *out, struct slice text) {
-    int count = 0;
-    for (size_t n; text.n > 0; text = slice_of(text.p + n, text.n - n), count++) {
-        n = utf8_char_length(text);
-        if (n == 0 || is_control(text.p, n)) {
+/* A character as a terminal shows it. */
+struct shown {
+    size_t n; /* bytes of the text */
+    int columns;
+    bool is_clean; /* else a '?' stands for it */
+};
+
+static struct shown first_char(struct slice text) {
+    if (text.p[0] >= ' ' && text.p[0] < 0x7f) /* most are; a char above ASCII may be negative */
+        return (struct shown){1, 1, true};
+    size_t n = utf8_char_length(text);
+    bool is_clean = n > 0 && !is_control(text.p, n);
+    return (struct shown){n > 0 ? n : 1, is_clean ? utf8_char_columns(text) : 1, is_clean};
+}
+
+/* Appends the text without what a terminal would obey. */
+static void put_clean(struct buf *out, struct slice text) {
+    while (text.n > 0) {
+        struct shown c = first_char(text);
+        if (c.is_clean)
+            buf_put(out, text.p, c.n);
+        else
             buf_put_byte(out, '?');
-            n = n == 0 ? 1 : n;
-        } else {
-            buf_put(out, text.p, n);
-        }
+        text = slice_of(text.p + c.n, text.n - c.n);
     }
-    return count;
+}
+
+int paint_columns(struct slice text) {
+    int columns = 0;
+    while (text.n > 0) {
+        struct shown c = first_char(text);
+        columns += c.columns;
+        text = slice_of(text.p + c.n, text.n - c.n);
+    }
+    return columns;
+}
+
+struct slice paint_cut(struct slice text, int columns) {
+    size_t n = 0;
+    while (n < text.n) {
+        struct shown c = first_char(slice_of(text.p + n, text.n - n));
+        columns -= c.columns;
+        if (columns < 0)
+            break;
+        n += c.n;
+    }
+    return slice_of(text.p, n);
 }
 
 void paint_text(struct paint *p, enum paint_colour colour, struct slice text, int width) {
     begin(p, colour);
-    int count = put_clean(p->out, text);
+    put_clean(p->out, text);
     end(p, colour);
-    for (; count < width; count++)
+    for (int n = width > 0 ? paint_columns(text) : 0; n < width; n++)
         buf_put_byte(p->out, ' ');
 }
 

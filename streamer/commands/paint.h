@@ -19,6 +19,10 @@ struct paint {
  * (no-color.org) is not set. */
 bool paint_wants_colours(FILE *stream);
 
+/* How many columns the text takes. */
+int paint_columns(struct slice text);
+/* The longest start of the text that takes at most `columns`. */
+struct slice paint_cut(struct slice text, int columns);
 /* Appends the text in a colour, in at least `width` columns (0: as it is). Text is UTF-8. */
 void paint_text(struct paint *p, enum paint_colour colour, struct slice text, int width);
 void paint_printf(struct paint *p, enum paint_colour colour, const char *format, ...)
