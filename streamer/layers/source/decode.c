@@ -54,13 +54,17 @@ static void read_as(const struct format *f, struct decoding *g) {
     f->read_value(f, g);
 }
 
+void decode_refuse_size(struct reason *why, size_t n, size_t max) {
+    (void)reason_set(why, REASON_TOO_LARGE, "Too large: the value has %zu bytes, more than %zu", n,
+                     max);
+}
+
 static void read_value(struct decoding *g) {
     struct slice value = g->record->value;
     if (value.p == NULL)
         key_read_tombstone(g);
     else if (value.n > g->decoder->record_max_bytes)
-        refuse(g, REASON_TOO_LARGE, "Too large: the value has %zu bytes, more than %zu", value.n,
-               g->decoder->record_max_bytes);
+        decode_refuse_size(g->why, value.n, g->decoder->record_max_bytes);
     else if (value.n == 0)
         refuse(g, REASON_MALFORMED, "Malformed record: the value is empty (a delete is null)");
     else

@@ -60,4 +60,8 @@ enum decode_outcome {
 enum decode_outcome decode(struct decoder *d, enum entity entity, const struct record *r,
                            struct decoded *out, struct reason *why);
 
+/* Sets the reason that decode() rejects a value of `n` bytes for, which are more than `max`. For a
+ * caller that has not kept them. */
+void decode_refuse_size(struct reason *why, size_t n, size_t max);
+
 #endif
