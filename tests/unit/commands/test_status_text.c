@@ -9,6 +9,36 @@
 
 #include <string.h>
 
+static void test_paint__columns(void **state) {
+    static const struct {
+        const char *text;
+        int columns;
+        const char *cut; /* to 3 columns */
+    } cases[] = {
+        {"", 0, ""},
+        {"abcd", 4, "abc"},
+        {"\xc5\x81"
+         "bcd",
+         4,
+         "\xc5\x81"
+         "bc"},                                          /* a letter of two bytes */
+        {"\xe5\xb1\xb1\xe7\x94\xb0", 4, "\xe5\xb1\xb1"}, /* two columns each */
+        {"e\xcc\x81"
+         "bcd",
+         4,
+         "e\xcc\x81"
+         "bc"}, /* an accent of its own: none */
+        {"\033\xff\xc2\x9b"
+         "d",
+         4, "\033\xff\xc2\x9b"}, /* a '?' each */
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(paint_columns(slice_str(cases[i].text)), cases[i].columns);
+        assert_text(paint_cut(slice_str(cases[i].text), 3), cases[i].cut);
+    }
+}
+
 /* --- where an instance is */
 
 static void test_status_text__url_of_the_configuration(void **state) {
@@ -89,7 +119,7 @@ static void test_status_text__nobody_controls_the_terminal(void **state) {
                0);
     assert_string_equal(buf_cstr(&out), "a?[2Jb???c??d?");
     buf_clear(&out);
-    paint_text(&plain, PAINT_RED, slice_str("\xe5\xb1\xb1\xe7\x94\xb0"), 4); /* 2 characters */
+    paint_text(&plain, PAINT_RED, slice_str("\xe5\xb1\xb1\xe7\x94\xb0"), 6); /* 4 columns */
     buf_put_byte(&out, '|');
     assert_string_equal(buf_cstr(&out), "\xe5\xb1\xb1\xe7\x94\xb0  |");
     buf_clear(&out);
@@ -236,6 +266,7 @@ int main(void) {
         cmocka_unit_test(test_status_text__url_of_the_configuration),
         cmocka_unit_test(test_status_text__names_of_instances),
         cmocka_unit_test(test_status_text__other_answers_are_refused),
+        cmocka_unit_test(test_paint__columns),
         cmocka_unit_test(test_status_text__nobody_controls_the_terminal),
         cmocka_unit_test(test_status_text__freshness),
         cmocka_unit_test(test_status_text__status),
