@@ -20,7 +20,10 @@
 #define FIRST_REQUEST_MS 5000
 #define NEXT_REQUEST_MS 30000
 #define ANSWER_MS 60000
-#define RETRY_AFTER "1" /* seconds */
+#define STREAM_BYTES (INT64_C(1) << 20)
+#define STREAM_MS (INT64_C(6) * 3600 * 1000)
+#define STREAM_BLOCK_BYTES ((size_t)64 << 10) /* libmicrohttpd asks for so much at once */
+#define RETRY_AFTER "1"                       /* seconds */
 
 struct http_server {
     struct MHD_Daemon *daemon;
@@ -33,7 +36,10 @@ struct http_server {
 };
 
 struct http_exchange {
+    struct http_server *server;
     struct MHD_Connection *connection;
+    bool takes_streams; /* HTTP/1.1, whose chunks tell the end of a body from a cut */
+    bool is_head;
     bool is_deferred; /* for the server's thread only */
     /* `reply` is the answer. It is written before the connection is resumed, and read after. */
     bool is_finished;
@@ -205,10 +211,31 @@ static void release_reply(struct http_reply *reply) {
     buf_release(&reply->body);
     buf_release(&reply->type);
     buf_release(&reply->location);
+    buf_release(&reply->headers);
+    if (reply->stream != NULL)
+        http_stream_leave(reply->stream);
+    reply->stream = NULL;
 }
 
 static bool add_header(struct MHD_Response *response, const char *name, const char *value) {
     return MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+/* `lines` of struct http_reply; cuts them into pieces. */
+static bool add_lines(struct MHD_Response *response, struct buf *lines) {
+    bool ok = true;
+    char *text = lines->p, *end = NULL;
+    if (lines->n == 0)
+        return true;
+    for (; ok && (end = memchr(text, '\n', (size_t)(lines->p + lines->n - text))) != NULL;
+         text = end + 1) {
+        *end = '\0';
+        char *value = strstr(text, ": ");
+        assert(value != NULL);
+        *value = '\0';
+        ok = add_header(response, text, value + 2);
+    }
+    return ok;
 }
 
 static bool add_headers(struct MHD_Response *response, struct http_reply *reply) {
@@ -225,7 +252,8 @@ static bool add_headers(struct MHD_Response *response, struct http_reply *reply)
             add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer")) &&
            (!reply->is_for_now || add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER)) &&
            (reply->location.n == 0 ||
-            add_header(response, MHD_HTTP_HEADER_LOCATION, buf_cstr(&reply->location)));
+            add_header(response, MHD_HTTP_HEADER_LOCATION, buf_cstr(&reply->location))) &&
+           add_lines(response, &reply->headers);
 }
 
 /* Whether the client has the answer already: it names its ETag in If-None-Match. */
@@ -235,25 +263,86 @@ static bool is_known(struct MHD_Connection *connection, const struct http_reply 
     return reply->etag != NULL && known != NULL && strstr(known, reply->etag) != NULL;
 }
 
-/* Takes over what the reply owns. */
-static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http_reply *reply) {
-    if (is_known(connection, reply))
-        reply->status = MHD_HTTP_NOT_MODIFIED; /* libmicrohttpd leaves the body out */
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply->body.n, reply->body.p, MHD_RESPMEM_MUST_FREE);
-    enum MHD_Result result = MHD_NO;
-    if (response != NULL) {
-        reply->body = (struct buf){0};
-        if (add_headers(response, reply))
-            result = MHD_queue_response(connection, (unsigned)reply->status, response);
-        MHD_destroy_response(response);
-    }
-    release_reply(reply);
-    return result;
-}
-
 static struct http_seat *seat_of(struct MHD_Connection *connection) {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* --- a streamed body, while the exchange lives */
+
+static void pause_stream(void *exchange) {
+    struct http_exchange *x = exchange;
+    http_connections_making(x->server->connections, seat_of(x->connection));
+    MHD_suspend_connection(x->connection);
+}
+
+static void resume_stream(void *exchange) {
+    MHD_resume_connection(((struct http_exchange *)exchange)->connection);
+}
+
+/* libmicrohttpd calls it when the socket has room. */
+static ssize_t read_stream(void *exchange, uint64_t at, char *to, size_t room) {
+    (void)at;
+    struct http_exchange *x = exchange;
+    size_t n;
+    switch (http_stream_read(x->reply.stream, to, room, &n)) {
+    case HTTP_STREAM_HAS_BYTES:
+        http_connections_sending(x->server->connections, seat_of(x->connection), n);
+        return (ssize_t)n;
+    case HTTP_STREAM_IS_EMPTY:
+        return 0;
+    case HTTP_STREAM_IS_WHOLE:
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    case HTTP_STREAM_IS_BROKEN:
+        break;
+    }
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static struct MHD_Response *stream_response(struct http_exchange *x) {
+    const struct http_stream_hooks hooks = {pause_stream, resume_stream, x};
+    http_stream_attach(x->reply.stream, &hooks);
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, x, NULL);
+    /* Version 0.9.75 sends the last chunk as the answer to a HEAD, which must have none. */
+    if (response != NULL && x->is_head)
+        (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    return response;
+}
+
+/* --- sending */
+
+static struct MHD_Response *body_response(struct http_reply *reply) {
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(reply->body.n, reply->body.p, MHD_RESPMEM_MUST_FREE);
+    if (response != NULL)
+        reply->body = (struct buf){0};
+    return response;
+}
+
+/* Refuses a streamed answer to a client that could not tell its end from a cut. */
+static void refuse_stream(struct http_reply *reply) {
+    release_reply(reply);
+    *reply = (struct http_reply){0};
+    http_reply_error(reply, MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED,
+                     "this answer is sent in chunks: ask with HTTP/1.1");
+}
+
+/* Sends x->reply. Its stream is left when the exchange ends (on_completed). */
+static enum MHD_Result send_reply(struct http_exchange *x) {
+    struct http_reply *reply = &x->reply;
+    if (reply->stream != NULL && !x->takes_streams)
+        refuse_stream(reply);
+    if (is_known(x->connection, reply))
+        reply->status = MHD_HTTP_NOT_MODIFIED; /* libmicrohttpd leaves the body out */
+    struct MHD_Response *response =
+        reply->stream != NULL ? stream_response(x) : body_response(reply);
+    enum MHD_Result result = MHD_NO;
+    if (response != NULL) {
+        if (add_headers(response, reply))
+            result = MHD_queue_response(x->connection, (unsigned)reply->status, response);
+        MHD_destroy_response(response);
+    }
+    return result;
 }
 
 /* Whether a request is refused when only its headers are there; then `reply` says why. */
@@ -276,28 +365,38 @@ static bool refuse(struct http_server *s, struct MHD_Connection *connection, con
     return reply->status != 0;
 }
 
+static struct http_exchange *exchange_new(struct http_server *s, struct MHD_Connection *connection,
+                                          const char *method, const char *version) {
+    struct http_exchange *x = mem_calloc(1, sizeof *x);
+    x->server = s;
+    x->connection = connection;
+    x->is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    x->takes_streams = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
+    return x;
+}
+
 /* libmicrohttpd calls this two or three times for each request: when the headers are there (a
  * refusal this early also closes the connection, so that no body is read), when the request is
  * complete, and, if the answer was deferred, when it is there. */
 static enum MHD_Result on_request(void *server, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_bytes, void **exchange) {
-    (void)version, (void)upload, (void)upload_bytes;
+    (void)upload, (void)upload_bytes;
     struct http_exchange *x = *exchange;
-    struct http_reply reply = {0};
     if (x == NULL) {
-        x = *exchange = mem_calloc(1, sizeof *x);
-        x->connection = connection;
-        return refuse(server, connection, path, method, &reply) ? send_reply(connection, &reply)
-                                                                : MHD_YES;
+        x = *exchange = exchange_new(server, connection, method, version);
+        return refuse(server, connection, path, method, &x->reply) ? send_reply(x) : MHD_YES;
     }
-    if (x->is_finished)
-        return send_reply(connection, &x->reply);
-    answer(server, x, path, &reply);
-    if (!x->is_deferred)
-        return send_reply(connection, &reply);
-    release_reply(&reply);
-    return MHD_YES;
+    if (!x->is_finished) {
+        struct http_reply reply = {0};
+        answer(server, x, path, &reply);
+        if (x->is_deferred) {
+            release_reply(&reply);
+            return MHD_YES;
+        }
+        x->reply = reply;
+    }
+    return send_reply(x);
 }
 
 /* Does not decode the path, so that an encoded slash does not split a segment. */
@@ -394,6 +493,10 @@ static bool start_room(struct http_server *s, struct err *e) {
         limits.next_ms = NEXT_REQUEST_MS;
     if (limits.answer_ms == 0)
         limits.answer_ms = ANSWER_MS;
+    if (limits.stream_bytes == 0)
+        limits.stream_bytes = STREAM_BYTES;
+    if (limits.stream_ms == 0)
+        limits.stream_ms = STREAM_MS;
     s->connections = http_connections_new(&limits, e);
     return s->connections != NULL;
 }

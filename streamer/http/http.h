@@ -7,6 +7,7 @@
 #include "streamer/base/err.h"
 #include "streamer/base/slice.h"
 #include "streamer/http/http_connections.h"
+#include "streamer/http/http_stream.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,10 +40,14 @@ struct http_reply {
     /* Static: an ETag with its quotes. The client may keep the answer, asks each time whether it is
      * still this one, and then gets a 304. NULL: the client keeps nothing. */
     const char *etag;
+    /* Only of deferred answers: a body that is made while it is sent, instead of `body`. The server
+     * owns its half from http_finish on. NULL: there is none. */
+    struct http_stream *stream;
     /* The server releases these. */
     struct buf body;
     struct buf type;     /* only if content_type is not static */
     struct buf location; /* the URL of a redirect */
+    struct buf headers;  /* more of them: a line "Name: value\n" each */
 };
 
 /* Called on the server's thread. It need not tell HEAD from GET: the server leaves the body out. */
@@ -81,7 +86,8 @@ struct http_options {
     const char *listen; /* http_listen.h */
     /* How many answers may be under way. HTTP_CONNECTIONS_SPARE connections more may be open. */
     int64_t max_connections;
-    struct http_limits limits; /* a time of 0: the default, 5 s, 30 s and 60 s */
+    /* A limit of 0: the default, which is 5 s, 30 s, 60 s, 1 MiB and 6 h. */
+    struct http_limits limits;
     /* The names that a request's `Host` may have besides IP addresses and localhost; patterns of
      * address.h. A page of another site can make a browser ask an address of this machine under a
      * name of that site (DNS rebinding). Such a name is not among these. */

@@ -20,6 +20,10 @@ struct http_seat {
     bool counts;      /* the answer counts: it is not about health */
     bool is_ended;    /* it was shut down, and will leave soon */
     int64_t since_ms; /* when it began what it does now; monotonic */
+    bool is_streamed; /* the answer is */
+    bool is_making;   /* the server makes the next bytes of it; else the client takes them */
+    int64_t taken;    /* bytes of it that the client has taken since since_ms */
+    int64_t asked_ms; /* when the answer that is under way was asked for; monotonic */
 };
 
 struct http_connections {
@@ -37,8 +41,9 @@ static void set_answered(struct http_connections *r, struct http_seat *seat, boo
                          bool counts) {
     r->answers += counts - seat->counts;
     seat->is_answered = answered;
+    seat->is_streamed = false;
     seat->counts = counts;
-    seat->since_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+    seat->since_ms = seat->asked_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
 }
 
 static void end(struct http_connections *r, struct http_seat *seat) {
@@ -100,12 +105,38 @@ void http_connections_end(struct http_connections *r, struct http_seat *seat) {
     (void)pthread_mutex_unlock(&r->lock);
 }
 
+/* --- streamed answers */
+
+void http_connections_making(struct http_connections *r, struct http_seat *seat) {
+    (void)pthread_mutex_lock(&r->lock);
+    seat->is_streamed = seat->is_making = true;
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+/* The client has answer_ms again for each stream_bytes, and after each time that it has waited. */
+void http_connections_sending(struct http_connections *r, struct http_seat *seat, size_t bytes) {
+    (void)pthread_mutex_lock(&r->lock);
+    seat->taken += (int64_t)bytes;
+    if (!seat->is_streamed || seat->is_making || seat->taken >= r->limits.stream_bytes) {
+        seat->since_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+        seat->taken = 0;
+    }
+    seat->is_streamed = true;
+    seat->is_making = false;
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
 /* --- the watchdog */
 
-static int64_t time_of(const struct http_connections *r, const struct http_seat *seat) {
-    if (seat->is_answered)
-        return r->limits.answer_ms;
-    return seat->was_asked ? r->limits.next_ms : r->limits.first_ms;
+static bool is_over(const struct http_connections *r, const struct http_seat *seat,
+                    int64_t now_ms) {
+    const struct http_limits *l = &r->limits;
+    if (!seat->is_answered)
+        return now_ms - seat->since_ms >= (seat->was_asked ? l->next_ms : l->first_ms);
+    if (seat->is_streamed && now_ms - seat->asked_ms >= l->stream_ms)
+        return true;
+    bool is_making = seat->is_streamed && seat->is_making;
+    return !is_making && now_ms - seat->since_ms >= l->answer_ms;
 }
 
 static int64_t interval_of(const struct http_limits *l) {
@@ -122,7 +153,7 @@ static void *watch(void *room) {
                 next_ms = now_ms + interval_of(&r->limits);
         struct http_seat *seat;
         LIST_FOREACH(seat, &r->seats, entry) {
-            if (!seat->is_ended && now_ms - seat->since_ms >= time_of(r, seat))
+            if (!seat->is_ended && is_over(r, seat, now_ms))
                 end(r, seat);
         }
         (void)steady_cond_wait(&r->wake, &r->lock, next_ms);

@@ -8,6 +8,7 @@
 #include "streamer/base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* How many connections may be open beyond `answers`. When all of them are used, the one that has
@@ -23,6 +24,10 @@ struct http_limits {
     int64_t first_ms;  /* from the start of a connection to the end of the first headers */
     int64_t next_ms;   /* from the end of an answer to the end of the next headers */
     int64_t answer_ms; /* from the end of the headers to the end of the answer */
+    /* Of a streamed answer: how many bytes the client must have taken within each answer_ms. The
+     * time in which the server makes the answer does not count. */
+    int64_t stream_bytes;
+    int64_t stream_ms; /* of a streamed answer: from the end of the headers to its end */
 };
 
 struct http_connections;
@@ -40,6 +45,10 @@ void http_connections_leave(struct http_connections *r, struct http_seat *seat);
  * must be refused by an answer, which ends as any other. */
 bool http_connections_begin(struct http_connections *r, struct http_seat *seat,
                             bool is_about_health);
+/* The answer is a streamed one from now on, and the server is making its next bytes. */
+void http_connections_making(struct http_connections *r, struct http_seat *seat);
+/* The client takes so many bytes of the streamed answer. */
+void http_connections_sending(struct http_connections *r, struct http_seat *seat, size_t bytes);
 /* The answer has been sent, or sending it has failed. */
 void http_connections_end(struct http_connections *r, struct http_seat *seat);
 
