@@ -8,8 +8,9 @@
 
 #include "streamer/base/err.h"
 #include "streamer/base/slice.h"
-#include "streamer/files/opened_file.h"
+#include "streamer/files/text_input.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,14 +26,14 @@ struct csv_options {
     const char *encoding; /* as iconv names it; NULL: UTF-8 */
     /* The command that reads, for advice: "streamer feed customers". Borrowed during csv_open. */
     const char *command;
+    const atomic_bool *stop; /* true: reading ends with ERR_STOP. NULL: it does not. Borrowed. */
 };
 
 /* Opens `path` ("-": standard input) and reads the header. A name of the header must not be blank,
  * and none may occur twice. NULL: an error. All errors of this module are ERR_CONFIG. */
 struct csv *csv_open(const char *path, const struct csv_options *o, struct err *e);
-/* The same with a file that is open. It belongs to the result, or is closed. */
-struct csv *csv_open_file(const struct opened_file *file, const struct csv_options *o,
-                          struct err *e);
+/* The same with a text that is open, which then belongs to the result, or is closed. */
+struct csv *csv_open_input(const struct text_input *in, const struct csv_options *o, struct err *e);
 void csv_close(struct csv *c); /* NULL is allowed */
 
 size_t csv_column_count(const struct csv *c);
@@ -46,6 +47,7 @@ struct slice csv_field(const struct csv *c, size_t column);
 /* The line of the file in which the last row starts, from 1. */
 uint64_t csv_line(const struct csv *c);
 
+/* How much of the file comes before the next row. With an encoding about so much. */
 uint64_t csv_bytes_read(const struct csv *c);
 /* The path, or "standard input" for "-". */
 const char *csv_name(const struct csv *c);

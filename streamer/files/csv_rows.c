@@ -35,16 +35,17 @@ static void write_names(struct csv_rows *r) {
 
 struct csv_rows *csv_rows_open(const char *path, const struct column_rules *rules,
                                const struct csv_rows_options *o, struct err *e) {
-    struct opened_file file;
-    return opened_file_init(&file, path, e) ? csv_rows_open_file(&file, rules, o, e) : NULL;
+    struct text_input_options input = {
+        .encoding = o->csv.encoding, .command = o->csv.command, .stop = o->csv.stop};
+    struct text_input in;
+    return text_input_open(&in, path, &input, e) ? csv_rows_open_input(&in, rules, o, e) : NULL;
 }
 
-struct csv_rows *csv_rows_open_file(const struct opened_file *file,
-                                    const struct column_rules *rules,
-                                    const struct csv_rows_options *o, struct err *e) {
+struct csv_rows *csv_rows_open_input(const struct text_input *in, const struct column_rules *rules,
+                                     const struct csv_rows_options *o, struct err *e) {
     struct csv_rows *r = mem_calloc(1, sizeof *r);
     r->id = entity_info(rules->entity)->id;
-    r->csv = csv_open_file(file, &o->csv, e);
+    r->csv = csv_open_input(in, &o->csv, e);
     if (r->csv != NULL && columns_init(&r->columns, rules, r->csv, e)) {
         write_names(r);
         return r;

@@ -17,10 +17,9 @@ struct csv_rows_options {
  * which must outlive the result. NULL: an error, ERR_CONFIG. */
 struct csv_rows *csv_rows_open(const char *path, const struct column_rules *rules,
                                const struct csv_rows_options *o, struct err *e);
-/* The same with a file that is open. It belongs to the result, or is closed. */
-struct csv_rows *csv_rows_open_file(const struct opened_file *file,
-                                    const struct column_rules *rules,
-                                    const struct csv_rows_options *o, struct err *e);
+/* The same with a text that is open, which then belongs to the result, or is closed. */
+struct csv_rows *csv_rows_open_input(const struct text_input *in, const struct column_rules *rules,
+                                     const struct csv_rows_options *o, struct err *e);
 void csv_rows_close(struct csv_rows *r); /* NULL is allowed */
 
 /* Reads the next row. After the end or an error nothing more can be read. */

@@ -3,7 +3,6 @@
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +10,13 @@
 #define READ_SIZE 262144
 
 struct json_lines {
-    struct opened_file *file;
+    struct text_input *in;
     size_t line_max;
 
     char *input; /* `cap` bytes; those from `at` to `end` are unread */
     size_t at, end, cap;
     size_t searched; /* so many unread bytes are no line end */
     bool ended;
-    int read_errno;
 
     uint64_t line;
     struct slice text; /* the line without its end */
@@ -27,9 +25,9 @@ struct json_lines {
     struct slice key, value;
 };
 
-struct json_lines *json_lines_new(struct opened_file *file, size_t line_max) {
+struct json_lines *json_lines_new(struct text_input *in, size_t line_max) {
     struct json_lines *l = mem_calloc(1, sizeof *l);
-    l->file = file;
+    l->in = in;
     l->line_max = line_max;
     l->cap = READ_SIZE;
     l->input = mem_alloc(l->cap);
@@ -47,24 +45,27 @@ void json_lines_free(struct json_lines *l) {
 
 /* --- lines --- */
 
-/* Makes room behind the unread bytes. */
-static void make_room(struct json_lines *l) {
+/* Makes room for `n` bytes behind the unread ones. */
+static void make_room(struct json_lines *l, size_t n) {
     memmove(l->input, l->input + l->at, l->end - l->at);
     l->end -= l->at;
     l->at = 0;
-    if (l->cap - l->end >= READ_SIZE / 2)
+    if (l->cap - l->end >= n)
         return;
-    l->cap *= 2;
+    l->cap = 2 * l->cap + n;
     l->input = mem_realloc(l->input, l->cap);
 }
 
 static void refill(struct json_lines *l) {
-    make_room(l);
-    ssize_t n = opened_file_read(l->file, l->input + l->end, l->cap - l->end);
-    l->ended = n <= 0;
-    l->end += n > 0 ? (size_t)n : 0;
-    if (n < 0)
-        l->read_errno = errno;
+    struct text_input *in = l->in;
+    if (in->at == in->end && !in->ended)
+        text_input_more(in);
+    size_t n = in->end - in->at;
+    make_room(l, n);
+    memcpy(l->input + l->end, in->bytes + in->at, n);
+    l->end += n;
+    in->at = in->end;
+    l->ended = n == 0 && in->ended;
 }
 
 /* Drops the unread bytes, which are part of a line that is too long. */
@@ -107,7 +108,7 @@ static bool next_line(struct json_lines *l) {
     size_t n;
     l->cut = 0;
     bool has_end = find_line_end(l, &n);
-    if (!has_end && (l->read_errno != 0 || (l->at == l->end && l->cut == 0)))
+    if (!has_end && (l->in->fault.class != ERR_NONE || (l->at == l->end && l->cut == 0)))
         return false;
     take_line(l, has_end ? n : l->end - l->at);
     l->at += has_end;
@@ -212,10 +213,11 @@ static void read_record(struct json_lines *l) {
 enum json_lines_result json_lines_next(struct json_lines *l, struct err *e) {
     do {
         if (!next_line(l)) {
-            if (l->read_errno == 0)
+            const struct err *fault = &l->in->fault;
+            if (fault->class == ERR_NONE)
                 return JSON_LINES_END;
-            (void)err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": cannot read: %s", l->file->name,
-                          l->line + 1, strerror(l->read_errno));
+            (void)err_set(e, fault->class, "%s:%" PRIu64 ": %s", l->in->name, l->line + 1,
+                          fault->text);
             return JSON_LINES_ERROR;
         }
         if (l->line == 1)

@@ -12,7 +12,7 @@
 #ifndef STREAMER_FILES_JSON_LINES_H
 #define STREAMER_FILES_JSON_LINES_H
 
-#include "streamer/files/opened_file.h"
+#include "streamer/files/text_input.h"
 
 #include <stdint.h>
 
@@ -20,11 +20,11 @@ struct json_lines;
 
 enum json_lines_result { JSON_LINES_ROW, JSON_LINES_END, JSON_LINES_ERROR };
 
-/* `file` is borrowed. A line of more than line_max bytes is not kept. */
-struct json_lines *json_lines_new(struct opened_file *file, size_t line_max);
+/* `in` is open and borrowed. A line of more than line_max bytes is not kept. */
+struct json_lines *json_lines_new(struct text_input *in, size_t line_max);
 void json_lines_free(struct json_lines *l); /* NULL is allowed */
 
-/* Reads the next record. After the end or an error (ERR_CONFIG) nothing more can be read. */
+/* Reads the next record. After the end or an error nothing more can be read. */
 enum json_lines_result json_lines_next(struct json_lines *l, struct err *e);
 /* The last record; both are good until the next json_lines_next. p == NULL: null. */
 struct slice json_lines_key(const struct json_lines *l);

@@ -22,7 +22,7 @@ static void check(struct decoder *d, const struct json_lines *l) {
     buf_release(&why.text);
 }
 
-static void read_lines(struct json_lines *l) {
+static void read_lines(struct json_lines *l, const struct text_input *in) {
     struct decoder *d = decoder_new(&(struct decoder_options){.record_max_bytes = LINE_MAX_BYTES});
     struct err e;
     uint64_t line = 0;
@@ -32,7 +32,7 @@ static void read_lines(struct json_lines *l) {
         line = json_lines_line(l);
         check(d, l);
     }
-    assert(result == JSON_LINES_END);
+    assert(result == (in->fault.class == ERR_NONE ? JSON_LINES_END : JSON_LINES_ERROR));
     decoder_free(d);
 }
 
@@ -40,14 +40,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char path[64];
     int fd;
     struct err e;
-    struct opened_file file;
+    const struct text_input_options options = {.command = "streamer try customers",
+                                               .may_be_json = true};
+    struct text_input in;
     make_file(slice_of(data, size), path, &fd);
-    bool ok = opened_file_init(&file, path, &e);
-    assert(ok);
-    struct json_lines *l = json_lines_new(&file, LINE_MAX_BYTES);
-    read_lines(l);
-    json_lines_free(l);
-    opened_file_release(&file);
+    if (text_input_open(&in, path, &options, &e)) {
+        struct json_lines *l = json_lines_new(&in, LINE_MAX_BYTES);
+        read_lines(l, &in);
+        json_lines_free(l);
+        text_input_release(&in);
+    }
     (void)close(fd);
     return 0;
 }

@@ -131,23 +131,25 @@ static void test_csv__refused(void **state) {
         {"a,b\n1,2\n3,\"x\n\ny",
          "[a][b] 2:[1][2]!test_csv.csv:3: the quote that opens here is never closed, close it", 0},
         {"a,b\n1\n",
-         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row", 0},
+         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row, or remove "
+         "it if it is a footer",
+         0},
         {"a,b\n1,2\n\n1,2,3\n",
          "[a][b] 2:[1][2]!test_csv.csv:4: too many fields: "
-         "3, but the header has 2, correct the row",
+         "3, but the header has 2, quote a field that holds the delimiter",
          0},
         {"a,b\n \n",
-         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row", 0},
+         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row, or remove "
+         "it if it is a footer",
+         0},
         {"a,b\n1,x\"y\n",
          "[a][b]!test_csv.csv:2: there is a quote inside a "
          "field without quotes, quote the field and double "
          "the quote",
          0},
-        {"a,b\n1, \"y\"\n",
-         "[a][b]!test_csv.csv:2: there is a quote inside a "
-         "field without quotes, quote the field and double "
-         "the quote",
-         0},
+        {"a,b\n1, \"y\"\n", "[a][b]!test_csv.csv:2: there is a space before a quote, remove it", 0},
+        {"a,b\n1,\"x\\\"y\"\n",
+         "[a][b]!test_csv.csv:2: there is a backslash before a quote, double the quote instead", 0},
         {"a,b\n1,\"x\n\"y\n",
          "[a][b]!test_csv.csv:3: there is text after a closing quote, double a quote inside quotes",
          0},
@@ -155,23 +157,48 @@ static void test_csv__refused(void **state) {
          "[a][b]!test_csv.csv:2: there is text after a closing quote, double a quote inside quotes",
          0},
         {"a,b\n1,\xFF\n",
-         "[a][b]!test_csv.csv:2: field 2 is not valid UTF-8, save the file as UTF-8", 0},
+         "[a][b]!test_csv.csv:2: field 2: the byte 0xFF is no character in UTF-8, try --encoding windows-1252",
+         0},
         {"a,b\n\xC3,\xA4\n",
-         "[a][b]!test_csv.csv:2: field 1 is not valid UTF-8, save the file as UTF-8", 0},
+         "[a][b]!test_csv.csv:2: field 1: the byte 0xC3 is no character in UTF-8, try --encoding windows-1252",
+         0},
         {"a\n\xED\xA0\x80\n",
-         "[a]!test_csv.csv:2: field 1 is not valid UTF-8, save the file as UTF-8", 0},
-        {"\xE4,b\n", "!test_csv.csv:1: field 1 is not valid UTF-8, save the file as UTF-8", 0},
-        {"a\n\n1\0\n", "[a]!test_csv.csv:3: there is a NUL byte, save the file as UTF-8 text", 6},
-        {"\xFF\xFE\x61\0", "!test_csv.csv:1: the file is UTF-16, save it as UTF-8", 4},
+         "[a]!test_csv.csv:2: field 1: the byte 0xED is no character in UTF-8, try --encoding windows-1252",
+         0},
+        {"\xE4,b\n",
+         "!test_csv.csv:1: field 1: the byte 0xE4 is no character in UTF-8, try --encoding windows-1252",
+         0},
+        {"a,b\n1,M\x81ller\n",
+         "[a][b]!test_csv.csv:2: field 2: the byte 0x81 is no character in UTF-8, try --encoding cp850 (DOS) or windows-1250 (Central Europe)",
+         0},
+        {"a\n\n1\0\n",
+         "[a]!test_csv.csv:3: there is a NUL byte, the file is damaged or padded: tr -d '\\000' <test_csv.csv | streamer feed customers -",
+         6},
+        {"\xFF\xFE\x61\0", "!test_csv.csv: the file is UTF-16LE: use --encoding utf-16", 4},
         {"a\n1\r2\n",
-         "[a]!test_csv.csv:2: there is a carriage return "
-         "without a line feed, save the file with LF or CRLF",
+         "[a]!test_csv.csv:2: there is a carriage return without a line feed: "
+         "tr '\\r' '\\n' <test_csv.csv | streamer feed customers -",
          0},
         {"a\r1\r",
-         "!test_csv.csv:1: there is a carriage return "
-         "without a line feed, save the file with LF or CRLF",
+         "!test_csv.csv:1: there is a carriage return without a line feed: "
+         "tr '\\r' '\\n' <test_csv.csv | streamer feed customers -",
          0},
-        {"a,\n", "!test_csv.csv:1: column 2 has no name, give it one", 0},
+        {"a\r\r\n1\r\r\n",
+         "!test_csv.csv:1: there are two carriage returns in a row: "
+         "tr -d '\\r' <test_csv.csv | streamer feed customers -",
+         0},
+        {"a,b\r\n1,2\r\n\x1A",
+         "[a][b] 2:[1][2]!test_csv.csv:3: there is a Ctrl-Z, as programs of DOS end files: tr -d '\\032' <test_csv.csv | streamer feed customers -",
+         0},
+        {"# of 2024\na,b\n",
+         "!test_csv.csv:1: there is a comment in the place of the header: tail -n +2 <test_csv.csv | streamer feed customers -",
+         0},
+        {"\n#a,b\n",
+         "!test_csv.csv:2: the header begins with '#': sed 's/^#//' <test_csv.csv | streamer feed customers -",
+         0},
+        {"a,\n",
+         "!test_csv.csv:1: column 2 has no name, give it one, or remove the last delimiter of each line",
+         0},
         {"a, ,c\n", "!test_csv.csv:1: column 2 has no name, give it one", 0},
         {"\n,\n", "!test_csv.csv:2: column 1 has no name, give it one", 0},
         {"a,b, a\n", "!test_csv.csv:1: columns 1 and 3 are both called \"a\", rename one", 0},
@@ -197,13 +224,15 @@ static void test_csv__other_files(void **state) {
          "!test_csv.csv:2: separated by ';', not by ','; use --delimiter ';'", 0},
         {"id\tname\n", "!test_csv.csv:1: separated by '\\t', not by ','; use --delimiter '\\t'", 0},
         {"id|name", "!test_csv.csv:1: separated by '|', not by ','; use --delimiter '|'", 0},
-        {"sep=\xff\na\n1\n", "!test_csv.csv:1: field 1 is not valid UTF-8, save the file as UTF-8",
+        {"sep=\xff\na\n1\n",
+         "!test_csv.csv:1: field 1: the byte 0xFF is no character in UTF-8, try --encoding windows-1252",
          0},
         {"sep=;\na,b\n", "!test_csv.csv:2: separated by ',', not by ';'; use --delimiter ','", 0},
         {"\x1F\x8B\x08\0", "!test_csv.csv: is gzip: zcat test_csv.csv | streamer feed customers -",
          4},
         {"PK\x03\x04\x14\0",
-         "!test_csv.csv: is a zip archive or a workbook, save the table in it as CSV in UTF-8", 6},
+         "!test_csv.csv: is a zip archive or a workbook: unzip -p test_csv.csv | streamer feed customers -; of a workbook save the table as CSV in UTF-8",
+         6},
     };
     check_cases(cases, ARRAY_LEN(cases));
 }
@@ -351,7 +380,8 @@ static void test_csv__unreadable(void **state) {
     assert_string_equal(buf_cstr(&out),
                         "!no/such.csv: cannot open: No such file or directory, check the path");
     read_all("/", &out);
-    assert_string_equal(buf_cstr(&out), "!/:1: cannot read: Is a directory");
+    assert_string_equal(buf_cstr(&out),
+                        "!/: is a directory, name its files: streamer feed customers /*.csv");
     buf_release(&out);
 }
 

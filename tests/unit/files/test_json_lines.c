@@ -25,13 +25,17 @@ static void put(struct buf *out, struct slice text) {
     buf_put_byte(out, ']');
 }
 
+static const struct text_input_options options = {.command = "streamer try customers",
+                                                  .may_be_json = true};
+
 /* The whole file as text, as "1:[key][value] 2:…"; a line that is not kept as "3:(70)". */
 static void read_all(const char *from, struct buf *out) {
-    struct opened_file file;
+    struct text_input in;
     struct err e = {0};
     buf_clear(out);
-    assert_true(opened_file_init(&file, from, &e));
-    struct json_lines *l = json_lines_new(&file, LINE_MAX_BYTES);
+    if (!text_input_open(&in, from, &options, &e))
+        fail_msg("%s", e.text);
+    struct json_lines *l = json_lines_new(&in, LINE_MAX_BYTES);
     enum json_lines_result result;
     while ((result = json_lines_next(l, &e)) == JSON_LINES_ROW) {
         buf_printf(out, "%s%d:", out->n > 0 ? " " : "", (int)json_lines_line(l));
@@ -45,7 +49,7 @@ static void read_all(const char *from, struct buf *out) {
     if (result == JSON_LINES_ERROR)
         buf_printf(out, "!%s", e.text);
     json_lines_free(l);
-    opened_file_release(&file);
+    text_input_release(&in);
 }
 
 struct test_case {
@@ -160,7 +164,7 @@ static void test_json_lines__a_pipe_of_single_bytes(void **state) {
     buf_release(&out);
 }
 
-static void test_opened_file__tells_json(void **state) {
+static void test_text_input__tells_json(void **state) {
     (void)state;
     static const struct {
         const char *content;
@@ -178,26 +182,14 @@ static void test_opened_file__tells_json(void **state) {
         {"1", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct opened_file f;
+        struct text_input in;
         struct err e;
         write_file(slice_str(cases[i].content));
-        assert_true(opened_file_init(&f, path, &e));
-        assert_int_equal(opened_file_is_json(&f), cases[i].is_json);
-        opened_file_release(&f);
+        assert_true(text_input_open(&in, path, &options, &e));
+        assert_int_equal(text_input_is_json(&in), cases[i].is_json);
+        text_input_release(&in);
     }
     (void)unlink(path);
-}
-
-static void test_opened_file__cannot_be_read(void **state) {
-    (void)state;
-    struct opened_file f;
-    struct err e;
-    assert_false(opened_file_init(&f, "/no/such/file", &e));
-    assert_int_equal(e.class, ERR_CONFIG);
-    assert_string_equal(e.text,
-                        "/no/such/file: cannot open: No such file or directory, check the path");
-    assert_false(opened_file_init(&f, "/tmp", &e));
-    assert_string_equal(e.text, "/tmp:1: cannot read: Is a directory");
 }
 
 int main(void) {
@@ -207,8 +199,7 @@ int main(void) {
         cmocka_unit_test(test_json_lines__only_with_exactly_these_members),
         cmocka_unit_test(test_json_lines__long_lines_are_not_kept),
         cmocka_unit_test(test_json_lines__a_pipe_of_single_bytes),
-        cmocka_unit_test(test_opened_file__tells_json),
-        cmocka_unit_test(test_opened_file__cannot_be_read),
+        cmocka_unit_test(test_text_input__tells_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
