@@ -37,7 +37,7 @@ struct command {
     const char *summary;  /* what it does, one line */
     const struct option *options;
     const char *const *words;    /* the first operand is one of these; NULL: it is anything */
-    const char *const *examples; /* whole command lines, which a shell would run */
+    const char *const *examples; /* at least one whole command line, as a shell would run it */
     /* One of these is set. Each returns the exit code, and has then written one line to standard
      * error unless the code is 0; for a command with `fail` that is a line of the log. A command
      * about commands gets the table of all of them. */
@@ -66,8 +66,18 @@ int command_report(const struct command *command, const struct err *e);
 /* Reports wrong usage of the command: the text with the command's name before it. */
 int command_refuse(const struct command *command, struct err *e);
 
-extern const struct command check_command, demo_command, feed_command, freshness_command,
-    help_command, quality_command, reset_command, run_command, schemas_command, status_command,
-    topology_command, version_command;
+extern const struct command check_command;
+extern const struct command completion_command;
+extern const struct command demo_command;
+extern const struct command feed_command;
+extern const struct command freshness_command;
+extern const struct command help_command;
+extern const struct command quality_command;
+extern const struct command reset_command;
+extern const struct command run_command;
+extern const struct command schemas_command;
+extern const struct command status_command;
+extern const struct command topology_command;
+extern const struct command version_command;
 
 #endif

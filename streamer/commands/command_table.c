@@ -1,5 +1,7 @@
 #include "streamer/commands/command_table.h"
 
+/* A line for each command. */
+/* clang-format off */
 const struct command *const command_table[] = {
     &run_command,
     &feed_command,
@@ -11,6 +13,7 @@ const struct command *const command_table[] = {
     &quality_command,
     &schemas_command,
     &topology_command,
+    &completion_command,
     &help_command,
     &version_command,
     NULL,

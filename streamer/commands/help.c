@@ -2,6 +2,7 @@
 
 #include "streamer/base/version.h"
 #include "streamer/commands/help_text.h"
+#include "streamer/commands/man_text.h"
 #include "streamer/metrics/metric_text.h"
 
 #include <stdio.h>
@@ -35,6 +36,12 @@ static int print_settings(void) {
     return EXIT_DONE;
 }
 
+static int print_manual(const struct command *const *all) {
+    struct buf page = {0};
+    man_text_put(all, &page);
+    return print(&page);
+}
+
 static int print_all(const struct command *const *all) {
     struct buf text = {0};
     buf_printf(
@@ -49,9 +56,8 @@ static int print_all(const struct command *const *all) {
                 "`streamer COMMAND --help` shows what each option does, and examples.\n\n"
                 "Settings, as key=value in FILE, as variables (app.id: STREAMER_APP_ID) or "
                 "by --set; later ones win:\n");
-    int code = print(&text);
-    config_print_help();
-    return code;
+    help_text_put_settings(&text);
+    return print(&text);
 }
 
 static int run(const struct command *const *all, const struct arguments *a) {
@@ -59,16 +65,20 @@ static int run(const struct command *const *all, const struct arguments *a) {
         return print_command(all, a->operands[0]);
     if (arguments_has(a, "--metrics"))
         return print_metrics();
+    if (arguments_has(a, "--man"))
+        return print_manual(all);
     return arguments_has(a, "--markdown") ? print_settings() : print_all(all);
 }
 
 static const struct option options[] = {
     {"--markdown", .help = "the settings as a table"},
     {"--metrics", .help = "the metrics as a table"},
+    {"--man", .help = "the manual page streamer(1), in roff"},
     {0},
 };
 
-static const char *const examples[] = {"streamer help feed", "streamer help --markdown", NULL};
+static const char *const examples[] = {"streamer help feed", "streamer help --markdown",
+                                       "streamer help --man | man -l -", NULL};
 
 const struct command help_command = {
     .name = "help",

@@ -9,23 +9,25 @@ static void put_value(const struct option *o, struct buf *out) {
         buf_printf(out, " %s", value);
 }
 
-void help_text_put_usage(const struct command *command, struct buf *out) {
+/* " [-c FILE]" */
+static void put_optional(const struct option *o, struct buf *out) {
+    buf_put_str(out, " [");
+    if (o->letter != '\0')
+        buf_printf(out, "-%c", o->letter);
+    else
+        buf_put_str(out, o->name);
+    put_value(o, out);
+    buf_put_str(out, o->repeats ? "]..." : "]");
+}
+
+void help_text_put_line(const struct command *command, struct buf *out) {
     const struct option *o;
-    const char *space = "";
-    for (size_t i = 0; (o = command_option(command, i)) != NULL; i++) {
-        if (strcmp(o->name, "--help") == 0)
-            continue;
-        buf_printf(out, "%s[", space);
-        space = " ";
-        if (o->letter != '\0')
-            buf_printf(out, "-%c", o->letter);
-        else
-            buf_put_str(out, o->name);
-        put_value(o, out);
-        buf_put_str(out, o->repeats ? "]..." : "]");
-    }
+    buf_printf(out, "streamer %s", command->name);
+    for (size_t i = 0; (o = command_option(command, i)) != NULL; i++)
+        if (strcmp(o->name, "--help") != 0)
+            put_optional(o, out);
     if (command->operands != NULL)
-        buf_printf(out, "%s%s", space, command->operands);
+        buf_printf(out, " %s", command->operands);
 }
 
 void help_text_put_option(const struct option *o, struct buf *out) {
@@ -35,20 +37,36 @@ void help_text_put_option(const struct option *o, struct buf *out) {
     put_value(o, out);
 }
 
-static void put_line(const struct command *command, struct buf *out) {
-    buf_printf(out, "streamer %s", command->name);
-    size_t n = out->n;
-    buf_put_byte(out, ' ');
-    help_text_put_usage(command, out);
-    if (out->n == n + 1)
-        out->n = n;
-    buf_put_byte(out, '\n');
-}
-
 void help_text_put_entry(const struct command *command, struct buf *out) {
     buf_put_str(out, "  ");
-    put_line(command, out);
-    buf_printf(out, "      %s\n", command->summary);
+    help_text_put_line(command, out);
+    buf_printf(out, "\n      %s\n", command->summary);
+}
+
+void help_text_put_use(const struct option *o, struct buf *out) {
+    buf_printf(out, "%s%s", o->help, o->repeats ? "; may be repeated" : "");
+}
+
+void help_text_put_setting(const struct setting_text *s, struct buf *out) {
+    bool is_many = strchr(s->key, '*') != NULL;
+    buf_printf(out, "%s%s%s", s->key, is_many ? "" : "=", s->fallback);
+}
+
+void help_text_put_meaning(const struct setting_text *s, struct buf *out) {
+    buf_put_str(out, s->help);
+    if (s->range[0] != '\0')
+        buf_printf(out, " (%s)", s->range);
+}
+
+void help_text_put_settings(struct buf *out) {
+    struct setting_text s;
+    for (size_t i = 0; config_describe(i, &s); i++) {
+        buf_put_str(out, "  ");
+        help_text_put_setting(&s, out);
+        buf_put_str(out, "\n      ");
+        help_text_put_meaning(&s, out);
+        buf_put_byte(out, '\n');
+    }
 }
 
 static void put_options(const struct command *command, struct buf *out) {
@@ -57,16 +75,16 @@ static void put_options(const struct command *command, struct buf *out) {
     for (size_t i = 0; (o = command_option(command, i)) != NULL; i++) {
         buf_put_str(out, "  ");
         help_text_put_option(o, out);
-        buf_printf(out, "\n      %s%s\n", o->help, o->repeats ? "; may be repeated" : "");
+        buf_put_str(out, "\n      ");
+        help_text_put_use(o, out);
+        buf_put_byte(out, '\n');
     }
 }
 
 void help_text_put_command(const struct command *command, struct buf *out) {
-    put_line(command, out);
-    buf_printf(out, "    %s\n", command->summary);
+    help_text_put_line(command, out);
+    buf_printf(out, "\n    %s\n", command->summary);
     put_options(command, out);
-    if (command->examples == NULL)
-        return;
     buf_put_str(out, "\nExamples:\n");
     for (const char *const *example = command->examples; *example != NULL; example++)
         buf_printf(out, "  %s\n", *example);

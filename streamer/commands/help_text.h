@@ -5,14 +5,22 @@
 #include "streamer/base/buf.h"
 #include "streamer/commands/command.h"
 
-/* Appends what follows the name: "[--rate N] [-c FILE] [--set KEY=VALUE]... customers|accounts
- * FILE.csv...". */
-void help_text_put_usage(const struct command *command, struct buf *out);
+/* Appends "streamer feed [--rate N] [-c FILE] customers|accounts FILE.csv...", and so on. */
+void help_text_put_line(const struct command *command, struct buf *out);
 /* Appends "--rate N" or "-c, --config FILE". */
 void help_text_put_option(const struct option *o, struct buf *out);
+/* Appends what the option does. */
+void help_text_put_use(const struct option *o, struct buf *out);
+
+/* Appends "late.window=3d". */
+void help_text_put_setting(const struct setting_text *s, struct buf *out);
+/* Appends what the setting does, and its range. */
+void help_text_put_meaning(const struct setting_text *s, struct buf *out);
 
 /* Appends usage and summary: an entry of the list of commands. */
 void help_text_put_entry(const struct command *command, struct buf *out);
+/* Appends all settings, each with its default. */
+void help_text_put_settings(struct buf *out);
 /* Appends everything that is known of the command. */
 void help_text_put_command(const struct command *command, struct buf *out);
 

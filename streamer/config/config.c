@@ -863,46 +863,43 @@ void config_release(struct config *c) {
 
 /* --- what the table says --- */
 
-/* The range of an option: "1 to 100000", or "". */
-static const char *range_text(const struct option *o, struct buf *out) {
-    buf_clear(out);
-    for (int i = 0; o->choices != NULL && o->choices[i] != NULL; i++)
-        buf_printf(out, "%s%s", i > 0 ? ", " : "", o->choices[i]);
-    if (o->kind == KIND_INTEGER)
-        buf_printf(out, "%" PRId64 " to %" PRId64, o->min, o->max);
-    else if (o->kind == KIND_DURATION)
-        buf_printf(out, "%s to %s", duration_text(o->min).text, duration_text(o->max).text);
-    return buf_cstr(out);
-}
-
 #define KAFKA_HELP                                                                                 \
     "Any other property of librdkafka, as it is (TLS, SASL, ...), "                                \
     "but those that exactly-once depends on; a secret can come "                                   \
     "from a file: kafka.sasl.password.file=PATH"
 
-void config_print_help(void) {
+/* The range of an option: "1 to 100000", or "". */
+static void set_range(const struct option *o, char *out, size_t size) {
     struct buf range = {0};
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
-        const char *r = range_text(o, &range);
-        (void)printf("  %s=%s\n      %s%s%s%s\n", o->key, o->fallback, o->help,
-                     r[0] != '\0' ? " (" : "", r, r[0] != '\0' ? ")" : "");
-    }
-    (void)printf("  " KAFKA_PREFIX "*\n      " KAFKA_HELP "\n");
+    for (int i = 0; o->choices != NULL && o->choices[i] != NULL; i++)
+        buf_printf(&range, "%s%s", i > 0 ? ", " : "", o->choices[i]);
+    if (o->kind == KIND_INTEGER)
+        buf_printf(&range, "%" PRId64 " to %" PRId64, o->min, o->max);
+    else if (o->kind == KIND_DURATION)
+        buf_printf(&range, "%s to %s", duration_text(o->min).text, duration_text(o->max).text);
+    (void)snprintf(out, size, "%s", buf_cstr(&range));
     buf_release(&range);
 }
 
+bool config_describe(size_t i, struct setting_text *s) {
+    static const struct option kafka = {
+        .key = KAFKA_PREFIX "*", .fallback = "", .help = KAFKA_HELP};
+    if (i > OPTION_COUNT)
+        return false;
+    const struct option *o = i < OPTION_COUNT ? &options[i] : &kafka;
+    *s = (struct setting_text){o->key, o->fallback, o->help, o->choices, ""};
+    set_range(o, s->range, sizeof s->range);
+    return true;
+}
+
 void config_print_markdown(void) {
-    struct buf range = {0};
+    struct setting_text s;
     (void)printf("| key | default | range | what |\n|---|---|---|---|\n");
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *o = &options[i];
-        const char *tick = o->fallback[0] != '\0' ? "`" : "";
-        (void)printf("| `%s` | %s%s%s | %s | %s |\n", o->key, tick, o->fallback, tick,
-                     range_text(o, &range), o->help);
+    for (size_t i = 0; config_describe(i, &s); i++) {
+        const char *tick = s.fallback[0] != '\0' ? "`" : "";
+        (void)printf("| `%s` | %s%s%s | %s | %s |\n", s.key, tick, s.fallback, tick, s.range,
+                     s.help);
     }
-    (void)printf("| `" KAFKA_PREFIX "*` | | | " KAFKA_HELP " |\n");
-    buf_release(&range);
 }
 
 void config_print_effective(const struct config *c) {

@@ -154,8 +154,15 @@ const char *config_topic_key(const struct config *c, enum topic t);
 /* Whether nobody has set the option, which must exist. */
 bool config_is_default(const struct config *c, const char *key);
 
-/* The options for --help, and as the table of docker/README.md; a test compares the two. */
-void config_print_help(void);
+/* A setting as the option table describes it. The last one, "kafka.*", stands for many. */
+struct setting_text {
+    const char *key, *fallback, *help; /* the default may be "" */
+    const char *const *choices;        /* ended by NULL; NULL: not one of few */
+    char range[64];                    /* "1 to 100000", "auto, event_time, log"; "": any */
+};
+/* Describes the setting number `i`, in the order of the table. False: there are no more. */
+bool config_describe(size_t i, struct setting_text *s);
+/* Prints all of them as the table of docker/README.md; a test compares the two. */
 void config_print_markdown(void);
 /* Prints every setting in effect and where it comes from, with secrets masked:
  * `app.id=streamer  (default)`. */

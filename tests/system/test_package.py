@@ -86,22 +86,25 @@ def test_package__schemas_are_those_of_the_results(installed: Path) -> None:
     assert schemas == {name: (ROOT / "schemas" / f"{name}.avsc").read_text() for name in RESULTS}
 
 
-def test_package__manual_has_every_command_and_setting(installed: Path) -> None:
-    manual = (installed / "usr/share/man/man1/streamer.1").read_text().replace("\\-", "-")
-    assert not re.search("@[A-Z]+@", manual)
-    told = run_once("help").stdout
-    commands = re.findall(r"^  (streamer [a-z]+)(.*)$", told, flags=re.MULTILINE)
-    assert len(commands) >= 7
-    for name, usage in commands:
-        assert f'\n.TP\n.BR "{name}" "{usage}"\n' in manual
-    keys = [
-        line.split("`")[1]
-        for line in run_once("help", "--markdown").stdout.splitlines()
-        if line.startswith("| `")
-    ]
-    assert len(keys) > 30
-    for key in keys:
-        assert re.search(rf'\n\.TP\n\.B "{re.escape(key)}', manual), key
+def test_package__manual_and_completion_are_the_programs_own(installed: Path) -> None:
+    """Where man, bash and Debian's zsh look for them."""
+    for arguments, place in (
+        (("help", "--man"), "man/man1/streamer.1"),
+        (("completion", "bash"), "bash-completion/completions/streamer"),
+        (("completion", "zsh"), "zsh/vendor-completions/_streamer"),
+    ):
+        told = run_once(*arguments).stdout
+        assert told and (installed / "usr/share" / place).read_text() == told
+
+
+def test_package__without_a_package_the_manual_names_what_is_installed(tmp_path: Path) -> None:
+    run("cmake", "--install", BINARY.parent, "--prefix", tmp_path)
+    manual = (tmp_path / "share/man/man1/streamer.1").read_text()
+    for told in re.findall(r"^\.I (/.*)$", manual, flags=re.MULTILINE):
+        assert Path(told).exists() == Path(told).is_relative_to(tmp_path), told
+    assert manual.count(str(tmp_path)) == 3
+    assert (tmp_path / "share/bash-completion/completions/streamer").is_file()
+    assert (tmp_path / "share/zsh/site-functions/_streamer").is_file()
 
 
 def test_package__unit_starts_what_is_installed(installed: Path) -> None:

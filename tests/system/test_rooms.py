@@ -85,6 +85,7 @@ MAY_USE: dict[str, set[str]] = {
         "streamer/worker",
     },
     "streamer/commands": {
+        "schemas",
         "state/rocksdb",
         "streamer/model",
         "streamer/config",
