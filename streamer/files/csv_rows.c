@@ -3,6 +3,7 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/json.h"
 #include "streamer/base/mem.h"
+#include "streamer/files/decimal_comma.h"
 #include "streamer/model/entity.h"
 
 #include <stdlib.h>
@@ -11,10 +12,12 @@ struct csv_rows {
     struct csv *csv;
     struct columns columns;
     enum field id;
+    size_t comma_column; /* whose amounts have a decimal comma; COLUMN_NONE: none */
 
     struct buf names;       /* what stands before each value: {"customer_id": ,"name": … */
     struct slice *prefixes; /* a column's part of `names` */
     struct buf json;
+    struct buf amount;
 };
 
 /* Writes the names of all columns once, so that a row costs no more than its values. */
@@ -48,6 +51,7 @@ struct csv_rows *csv_rows_open_input(const struct text_input *in, const struct c
     r->csv = csv_open_input(in, &o->csv, e);
     if (r->csv != NULL && columns_init(&r->columns, rules, r->csv, e)) {
         write_names(r);
+        r->comma_column = o->decimal_comma ? r->columns.of[FIELD_BALANCE] : COLUMN_NONE;
         return r;
     }
     csv_rows_close(r);
@@ -62,14 +66,24 @@ void csv_rows_close(struct csv_rows *r) {
     free(r->prefixes);
     buf_release(&r->names);
     buf_release(&r->json);
+    buf_release(&r->amount);
     free(r);
+}
+
+/* The value of a column as the message has it. */
+static struct slice value_of(struct csv_rows *r, size_t column) {
+    if (column != r->comma_column)
+        return csv_field(r->csv, column);
+    buf_clear(&r->amount);
+    decimal_comma_put(&r->amount, csv_field(r->csv, column));
+    return buf_slice(&r->amount);
 }
 
 static void put_row(struct csv_rows *r) {
     buf_clear(&r->json);
     for (size_t i = 0; i < csv_column_count(r->csv); i++) {
         buf_put_slice(&r->json, r->prefixes[i]);
-        json_put_string(&r->json, csv_field(r->csv, i));
+        json_put_string(&r->json, value_of(r, i));
     }
     buf_put_byte(&r->json, '}');
 }

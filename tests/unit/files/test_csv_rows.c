@@ -63,6 +63,27 @@ static void test_csv_rows__as_messages(void **state) {
     buf_release(&out);
 }
 
+/* Only amounts are changed, and only in the column that the processor reads. */
+static void test_csv_rows__decimal_comma(void **state) {
+    (void)state;
+    struct csv_rows_options o = options;
+    struct buf out = {0};
+    o.csv.delimiter = ';';
+    o.decimal_comma = true;
+    write_file("account_id;customer_id;Balance;account_type;limit;balance_amount\n"
+               "A1;1,5;1.234,56;Savings;1.234,56;7,5\nA2;2;12.34;Savings;;\n");
+    read_all(ENTITY_ACCOUNT, &o, NULL, 0, &out);
+    assert_string_equal(
+        buf_cstr(&out),
+        "A1 {\"account_id\":\"A1\",\"customer_id\":\"1,5\",\"Balance\":\"1234.56\","
+        "\"account_type\":\"Savings\",\"limit\":\"1.234,56\","
+        "\"balance_amount\":\"7,5\"}\n"
+        "A2 {\"account_id\":\"A2\",\"customer_id\":\"2\",\"Balance\":\"12.34 (decimal "
+        "point?)\",\"account_type\":\"Savings\",\"limit\":\"\","
+        "\"balance_amount\":\"\"}\n");
+    buf_release(&out);
+}
+
 /* The name that the processor prefers: its own name, then an alias; of equals the first. */
 static void test_csv_rows__field(void **state) {
     (void)state;
@@ -85,6 +106,7 @@ static void test_csv_rows__field(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_csv_rows__as_messages),
+        cmocka_unit_test(test_csv_rows__decimal_comma),
         cmocka_unit_test(test_csv_rows__field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
