@@ -1,7 +1,10 @@
 #include "streamer/commands/feed.h"
 
+#include "streamer/base/buf.h"
 #include "streamer/base/clock.h"
+#include "streamer/base/shell_word.h"
 #include "streamer/commands/command.h"
+#include "streamer/commands/interrupt.h"
 #include "streamer/commands/progress.h"
 #include "streamer/files/csv_rows.h"
 #include "streamer/kafka/kafka.h"
@@ -16,38 +19,44 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define POLL_MS 100
+#define GIVE_UP_MS 500
 #define RATE_MAX INT64_C(1000000000)
 #define QUEUE_MAX_KBYTES "65536"
 /* A broker that restarts is back within this time. */
 #define DELIVERY_TIMEOUT_MS "60000"
 
 struct feed {
+    struct kafka_trouble trouble; /* the first member: the producer's opaque is a feed as well */
     const struct config *config;
     const struct feed_options *options;
     struct column_rules rules;
     const char *topic_name;
     int64_t due_us; /* when the next row may be published, if there is a rate */
 
-    struct kafka_trouble trouble;
     rd_kafka_t *producer;
     rd_kafka_topic_t *topic;
     uint64_t queued, delivered;
+    uint64_t unsent; /* of those that could not be delivered: the broker has none of them */
+    uint64_t bytes_delivered;    /* of the files */
     rd_kafka_resp_err_t failure; /* of the first message that could not be delivered */
 
     struct progress progress;
-    uint64_t bytes_before; /* of the files before the current one */
+    struct buf way_on; /* how to go on behind a fault in a row; empty: there is no such fault */
 };
 
 /* --- Kafka --- */
 
-/* Called on the thread that polls. */
+/* Called on the thread that polls. A message's own opaque is the length of its row in the file. */
 static void note_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
     (void)rk;
-    (void)opaque;
-    struct feed *f = message->_private;
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+    struct feed *f = opaque;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         f->delivered++;
-    else if (f->failure == RD_KAFKA_RESP_ERR_NO_ERROR)
+        f->bytes_delivered += (uintptr_t)message->_private;
+        return;
+    }
+    f->unsent += rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+    if (f->failure == RD_KAFKA_RESP_ERR_NO_ERROR)
         f->failure = message->err;
 }
 
@@ -128,11 +137,36 @@ static bool delivery_failed(const struct feed *f, struct err *e) {
         has_trouble ? ")" : "");
 }
 
+static bool is_stopped(const struct feed *f) {
+    const atomic_bool *stop = f->options->stop;
+    return stop != NULL && atomic_load_explicit(stop, memory_order_relaxed);
+}
+
+/* False with `e`: it was stopped, or a row could not be delivered. */
+static bool may_go_on(const struct feed *f, struct err *e) {
+    if (is_stopped(f))
+        return err_set(e, ERR_STOP, "interrupted");
+    return !is_hopeless(f) || delivery_failed(f, e);
+}
+
+static void show_progress(struct feed *f) {
+    progress_show(&f->progress, f->bytes_delivered, f->delivered);
+}
+
 /* Waits until the broker has everything. */
 static bool drain(struct feed *f, struct err *e) {
-    while (!is_hopeless(f) && rd_kafka_flush(f->producer, POLL_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT)
-        progress_show(&f->progress, f->bytes_before, f->delivered);
-    return !is_hopeless(f) || delivery_failed(f, e);
+    while (may_go_on(f, e)) {
+        if (rd_kafka_flush(f->producer, POLL_MS) != RD_KAFKA_RESP_ERR__TIMED_OUT)
+            return may_go_on(f, e);
+        show_progress(f);
+    }
+    return false;
+}
+
+/* Forgets the rows that are not sent yet, and waits a moment for the answers to the others. */
+static void give_up_rows(struct feed *f) {
+    (void)rd_kafka_purge(f->producer, RD_KAFKA_PURGE_F_QUEUE);
+    (void)rd_kafka_flush(f->producer, GIVE_UP_MS);
 }
 
 static void disconnect_kafka(struct feed *f) {
@@ -147,30 +181,36 @@ static void disconnect_kafka(struct feed *f) {
 
 /* --- rows --- */
 
-static bool produce(struct feed *f, const struct csv_rows *rows, struct err *e) {
+/* The rows before it are delivered, so this is a fault of the file's row. */
+static bool refuse_long_row(const struct csv *csv, struct err *e) {
+    return err_set(e, ERR_CONFIG,
+                   "%s:%" PRIu64
+                   ": the row is too long for a message, raise kafka.message.max.bytes",
+                   csv_name(csv), csv_line(csv));
+}
+
+/* Waits for room in the queue. */
+static bool produce(struct feed *f, const struct csv_rows *rows, uint64_t row_bytes,
+                    struct err *e) {
     struct slice json = csv_rows_json(rows), key = csv_rows_key(rows);
-    for (;;) {
-        int result =
-            rd_kafka_produce(f->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                             (void *)(uintptr_t)json.p, json.n, key.n > 0 ? key.p : NULL, key.n, f);
+    while (may_go_on(f, e)) {
+        int result = rd_kafka_produce(f->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+                                      (void *)(uintptr_t)json.p, json.n, key.n > 0 ? key.p : NULL,
+                                      key.n, (void *)(uintptr_t)row_bytes);
         rd_kafka_resp_err_t code = rd_kafka_last_error();
         if (result == 0) {
             f->queued++;
             return true;
         }
         if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-            return err_set(e, ERR_STOP,
-                           "%s:%" PRIu64
-                           ": the row is too long for a message, raise kafka.message.max.bytes",
-                           csv_name(csv_rows_file(rows)), csv_line(csv_rows_file(rows)));
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            return refuse_long_row(csv_rows_file(rows), e);
+        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            (void)rd_kafka_poll(f->producer, POLL_MS);
+        else
             f->failure = code;
-            return delivery_failed(f, e);
-        }
-        (void)rd_kafka_poll(f->producer, POLL_MS);
-        if (is_hopeless(f))
-            return delivery_failed(f, e);
+        show_progress(f);
     }
+    return false;
 }
 
 /* Waits until the next row is due. After a stall of more than a second it does not catch up. */
@@ -180,27 +220,28 @@ static void keep_rate(struct feed *f) {
     int64_t now_us = clock_us(clock_of_machine(), CLOCK_MONOTONIC);
     if (f->due_us < now_us - 1000000)
         f->due_us = now_us;
-    for (; now_us < f->due_us; now_us = clock_us(clock_of_machine(), CLOCK_MONOTONIC)) {
+    for (; now_us < f->due_us && !is_stopped(f);
+         now_us = clock_us(clock_of_machine(), CLOCK_MONOTONIC)) {
         int64_t wait_ms = (f->due_us - now_us + 999) / 1000;
         (void)rd_kafka_poll(f->producer, (int)(wait_ms < POLL_MS ? wait_ms : POLL_MS));
-        progress_show(&f->progress, f->bytes_before, f->delivered);
+        show_progress(f);
     }
     f->due_us += 1000000 / f->options->rate;
 }
 
 static bool publish_rows(struct feed *f, struct csv_rows *rows, struct err *e) {
     enum csv_result row;
+    uint64_t before = 0;
     while ((row = csv_rows_next(rows, e)) == CSV_ROW) {
+        uint64_t after = csv_bytes_read(csv_rows_file(rows));
         keep_rate(f);
-        if (!produce(f, rows, e))
+        if (!produce(f, rows, after - before, e))
             return false;
+        before = after;
         if (f->queued % 256 == 0) {
             (void)rd_kafka_poll(f->producer, 0);
-            progress_show(&f->progress, f->bytes_before + csv_bytes_read(csv_rows_file(rows)),
-                          f->delivered);
+            show_progress(f);
         }
-        if (is_hopeless(f))
-            return delivery_failed(f, e);
     }
     return row == CSV_END;
 }
@@ -213,19 +254,10 @@ static struct csv_rows *open_file(const struct feed *f, const char *path, struct
         .csv = {.record_max_bytes = (size_t)f->config->record_max_bytes,
                 .delimiter = f->options->delimiter,
                 .encoding = f->options->encoding,
-                .command = customers ? "streamer feed customers" : "streamer feed accounts"},
+                .command = customers ? "streamer feed customers" : "streamer feed accounts",
+                .stop = f->options->stop},
         .decimal_comma = f->options->decimal_comma};
     return csv_rows_open(path, &f->rules, &o, e);
-}
-
-static bool publish_file(struct feed *f, const char *path, struct err *e) {
-    struct csv_rows *rows = open_file(f, path, e);
-    if (rows == NULL)
-        return false;
-    bool ok = publish_rows(f, rows, e);
-    f->bytes_before += csv_bytes_read(csv_rows_file(rows));
-    csv_rows_close(rows);
-    return ok;
 }
 
 /* A pipe can be read only once. */
@@ -233,6 +265,36 @@ static bool is_read_once(const char *path) {
     struct stat s;
     return strcmp(path, "-") == 0 ||
            (stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode));
+}
+
+/* The command that publishes the rows behind the fault, and what comes after this file. */
+static void set_way_on(struct feed *f, const char *path, const struct csv *csv,
+                       size_t files_behind) {
+    struct buf word = {0};
+    shell_word_put(&word, path);
+    buf_set(&f->way_on, slice_str("go on "));
+    if (is_read_once(path) || f->options->encoding != NULL)
+        buf_put_str(&f->way_on, "behind them");
+    else
+        buf_printf(&f->way_on,
+                   "with (head -n %" PRIu64 " %s; tail -n +%" PRIu64 " %s) | streamer feed %s -",
+                   csv_header_lines(csv), buf_cstr(&word), csv_line(csv), buf_cstr(&word),
+                   entity_info(f->rules.entity)->name);
+    if (files_behind > 0)
+        buf_printf(&f->way_on, ", then feed the %zu file%s behind it", files_behind,
+                   files_behind == 1 ? "" : "s");
+    buf_release(&word);
+}
+
+static bool publish_file(struct feed *f, const char *path, size_t files_behind, struct err *e) {
+    struct csv_rows *rows = open_file(f, path, e);
+    if (rows == NULL)
+        return false;
+    bool ok = publish_rows(f, rows, e);
+    if (!ok && e->class == ERR_CONFIG)
+        set_way_on(f, path, csv_rows_file(rows), files_behind);
+    csv_rows_close(rows);
+    return ok;
 }
 
 /* Finds files that cannot be fed, before any row is published. */
@@ -264,13 +326,32 @@ static uint64_t total_bytes(const char *const *files, size_t file_count) {
 static bool publish_files(struct feed *f, const char *const *files, size_t file_count,
                           struct err *e) {
     for (size_t i = 0; i < file_count; i++)
-        if (!publish_file(f, files[i], e)) {
-            /* The rows before the fault are delivered, unless it was Kafka that failed. */
-            if (!is_hopeless(f))
-                (void)drain(f, &(struct err){0});
+        if (!publish_file(f, files[i], file_count - i - 1, e))
             return false;
-        }
     return drain(f, e);
+}
+
+/* Adds to the error how many rows the broker has, and how to go on. */
+static void tell_what_is_published(struct feed *f, struct err *e) {
+    struct err fault = *e;
+    uint64_t unsure = f->queued - f->delivered - f->unsent;
+    (void)err_set(e, fault.class, "%.500s; %" PRIu64 " rows were published",
+                  is_stopped(f) ? "interrupted" : fault.text, f->delivered);
+    size_t n = strlen(e->text);
+    if (unsure > 0)
+        (void)snprintf(e->text + n, sizeof e->text - n, ", perhaps %" PRIu64 " more", unsure);
+    n = strlen(e->text);
+    if (is_stopped(f))
+        (void)snprintf(e->text + n, sizeof e->text - n, ", feed the files again");
+    else if (fault.class == ERR_CONFIG && f->way_on.n > 0)
+        (void)snprintf(e->text + n, sizeof e->text - n, ", %s", buf_cstr(&f->way_on));
+}
+
+/* The rows before a fault in a file are delivered; of others only those that are being sent. */
+static void end_badly(struct feed *f, struct err *e) {
+    if (e->class != ERR_CONFIG || !drain(f, e))
+        give_up_rows(f);
+    tell_what_is_published(f, e);
 }
 
 static const char *topic_of(const struct config *c, enum entity entity) {
@@ -282,12 +363,9 @@ static bool feed(struct feed *f, const char *const *files, size_t file_count, st
         return false;
     progress_init(&f->progress, f->options->progress, total_bytes(files, file_count));
     bool ok = publish_files(f, files, file_count, e);
+    if (!ok)
+        end_badly(f, e);
     progress_clear(&f->progress);
-    if (!ok) {
-        struct err fault = *e;
-        (void)err_set(e, fault.class, "%.900s; %" PRIu64 " rows were published", fault.text,
-                      f->delivered);
-    }
     return ok;
 }
 
@@ -301,6 +379,7 @@ int feed_files(const struct config *c, enum entity entity, const char *const *fi
               feed(&f, files, file_count, e);
     disconnect_kafka(&f);
     column_rules_release(&f.rules);
+    buf_release(&f.way_on);
     *result = (struct feed_result){.rows = f.delivered,
                                    .elapsed_ms =
                                        clock_ms(clock_of_machine(), CLOCK_MONOTONIC) - started_ms};
@@ -327,9 +406,14 @@ static int feed_and_tell(const struct config *c, enum entity entity, const struc
 
 static bool read_options(const struct arguments *a, struct feed_options *o, struct err *e) {
     const char *delimiter = arguments_value(a, "--delimiter");
-    *o = (struct feed_options){.progress = isatty(STDERR_FILENO) ? stderr : NULL};
+    *o = (struct feed_options){.encoding = arguments_value(a, "--encoding"),
+                               .decimal_comma = arguments_has(a, "--decimal-comma"),
+                               .progress = isatty(STDERR_FILENO) ? stderr : NULL,
+                               .stop = interrupt_flag()};
     o->map_count = arguments_values(a, "--map", &o->maps);
     o->missing_count = arguments_values(a, "--missing", &o->missing);
+    if (o->decimal_comma && strcmp(a->operands[0], "customers") == 0)
+        return err_set(e, ERR_CONFIG, "--decimal-comma: customers have no balance, remove it");
     return arguments_integer(a, "--rate", 1, RATE_MAX, &o->rate, e) &&
            (delimiter == NULL || csv_parse_delimiter(delimiter, &o->delimiter, e));
 }
@@ -350,12 +434,16 @@ static int run(const struct config *c, const struct arguments *a) {
     if (!check_operands(a, &e) || !read_options(a, &o, &e))
         return command_refuse(&feed_command, &e);
     bool customers = strcmp(a->operands[0], "customers") == 0;
+    interrupt_install();
     return feed_and_tell(c, customers ? ENTITY_CUSTOMER : ENTITY_ACCOUNT, a, &o);
 }
 
 static const struct option options[] = {
     {"--rate", .value = "N", .help = "rows a second; without it as fast as possible"},
     {"--delimiter", .value = "CHARACTER", .help = "what separates the columns: ';', '|' or '\\t'"},
+    {"--encoding", .value = "NAME",
+     .help = "what the files are written in, if not UTF-8: windows-1252, latin-1, utf-16"},
+    {"--decimal-comma", .help = "balances are written as 1.234,56"},
     {"--map", .value = "COLUMN=FIELD", .repeats = true, .help = "the column is that field"},
     {"--missing", .value = "FIELD", .repeats = true, .help = "the files lack that field"},
     {0},
@@ -366,6 +454,7 @@ static const char *const words[] = {"customers", "accounts", NULL};
 static const char *const examples[] = {
     "streamer feed customers customers.csv",
     "streamer feed --delimiter ';' --map loan=has_loan customers monday.csv tuesday.csv",
+    "streamer feed --encoding windows-1252 --decimal-comma accounts accounts.csv",
     "zcat accounts.csv.gz | streamer feed -c streamer.properties accounts -",
     NULL,
 };

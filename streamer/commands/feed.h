@@ -4,6 +4,7 @@
 
 #include "streamer/config/config.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 struct feed_result {
@@ -23,6 +24,8 @@ struct feed_options {
     size_t missing_count;
     const char *bootstrap; /* instead of the configured brokers, or NULL */
     FILE *progress;        /* a terminal to draw on, or NULL */
+    /* True: ends at once, with what the broker has acknowledged. NULL: it does not. */
+    const atomic_bool *stop;
 };
 
 /* Publishes every row of the `files` ("-": standard input) to the entity's topic, and waits until
@@ -30,9 +33,10 @@ struct feed_options {
  * each file (files/columns.h). That is checked before any row is published; for a pipe, before its
  * own first row. A row becomes {"<header>":"<field>",…}; a mapped column has the name of its field.
  * The key is the trimmed text of the id's column, or null if that is empty. The partition is the
- * one that Java clients would choose. Memory is bounded whatever the size of the files. Returns the
- * exit code: 0; 1 if Kafka failed; 2 if a file is unreadable or not CSV, or the configuration is
- * wrong. */
+ * one that Java clients would choose. Memory is bounded whatever the size of the files. A fault in
+ * a row ends it after the rows before that are delivered; the error says how to go on behind them.
+ * Returns the exit code: 0; 1 if Kafka failed or it was stopped; 2 if a file is unreadable or not
+ * CSV, or the configuration is wrong. */
 int feed_files(const struct config *c, enum entity entity, const char *const *files,
                size_t file_count, const struct feed_options *o, struct feed_result *result,
                struct err *e);

@@ -24,6 +24,21 @@ static void draw_bar(FILE *out, uint64_t bytes, uint64_t total) {
     (void)fprintf(out, "[%s] %3" PRIu64 "%%  ", bar, percent);
 }
 
+/* Seconds for the rest, rounded up. Bytes in units of 1024 keep the product small. */
+static uint64_t seconds_left(uint64_t elapsed_ms, uint64_t bytes, uint64_t total) {
+    uint64_t left_kib = total > bytes ? (total - bytes) / 1024 : 0;
+    return (left_kib * elapsed_ms / (bytes / 1024) + 999) / 1000;
+}
+
+/* "0:07 left", "2:03:04 left". */
+static void draw_time_left(FILE *out, uint64_t seconds) {
+    if (seconds >= 3600)
+        (void)fprintf(out, ", %" PRIu64 ":%02" PRIu64 ":%02" PRIu64 " left", seconds / 3600,
+                      seconds / 60 % 60, seconds % 60);
+    else
+        (void)fprintf(out, ", %" PRIu64 ":%02" PRIu64 " left", seconds / 60, seconds % 60);
+}
+
 void progress_show(struct progress *p, uint64_t bytes, uint64_t rows) {
     int64_t now = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
     if (p->out == NULL || now - p->drawn_ms < REDRAW_MS)
@@ -33,9 +48,11 @@ void progress_show(struct progress *p, uint64_t bytes, uint64_t rows) {
     (void)fputs("\r", p->out);
     if (p->total > 0)
         draw_bar(p->out, bytes, p->total);
+    (void)fprintf(p->out, "%" PRIu64 " rows, %" PRIu64 " rows/s", rows, rows * 1000 / elapsed_ms);
+    if (bytes >= 1024 && p->total > 0)
+        draw_time_left(p->out, seconds_left(elapsed_ms, bytes, p->total));
     /* The cursor goes back to the start, so that a log line writes over this one. */
-    (void)fprintf(p->out, "%" PRIu64 " rows, %" PRIu64 " rows/s\033[K\r", rows,
-                  rows * 1000 / elapsed_ms);
+    (void)fputs("\033[K\r", p->out);
     (void)fflush(p->out);
 }
 

@@ -30,6 +30,7 @@ struct csv {
     struct buf header_text;
     struct slice *columns; /* into header_text */
     size_t column_count;
+    uint64_t header_lines;
 };
 
 /* --- bytes --- */
@@ -441,8 +442,10 @@ struct csv *csv_open_input(const struct text_input *in, const struct csv_options
     c->delimiter = o->delimiter;
     c->line = 1;
     c->ends = mem_calloc(CSV_COLUMNS_MAX, sizeof *c->ends);
-    if (prepare(c, e) && read_header(c, e))
+    if (prepare(c, e) && read_header(c, e)) {
+        c->header_lines = c->line - 1;
         return c;
+    }
     csv_close(c);
     return NULL;
 }
@@ -471,6 +474,9 @@ struct slice csv_field(const struct csv *c, size_t column) {
 }
 uint64_t csv_line(const struct csv *c) {
     return c->row_line;
+}
+uint64_t csv_header_lines(const struct csv *c) {
+    return c->header_lines;
 }
 uint64_t csv_bytes_read(const struct csv *c) {
     return text_input_position(&c->in);

@@ -47,6 +47,8 @@ struct slice csv_field(const struct csv *c, size_t column);
 /* The line of the file in which the last row starts, from 1. */
 uint64_t csv_line(const struct csv *c);
 
+/* How many lines of the file come before its first row. */
+uint64_t csv_header_lines(const struct csv *c);
 /* How much of the file comes before the next row. With an encoding about so much. */
 uint64_t csv_bytes_read(const struct csv *c);
 /* The path, or "standard input" for "-". */

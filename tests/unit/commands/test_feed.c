@@ -281,8 +281,17 @@ static void test_feed__faults_in_files(void **state) {
     expect_fault(
         files, 1, 2,
         "test_feed.csv:4: too few fields: 1, but the header has 2, correct the row, or remove it if "
-        "it is a footer; 2 rows were published",
+        "it is a footer; 2 rows were published, go on with (head -n 1 test_feed.csv; tail -n +4 "
+        "test_feed.csv) | streamer feed customers -",
         2);
+    write_file(second_path, "customer_id,a\n4,x\n");
+    write_file(path, "sep=;\n\ncustomer_id;\"a\nb\"\n1;x\n2;x;y\n");
+    expect_fault(files, 2, 2,
+                 "test_feed.csv:6: too many fields: 3, but the header has 2, quote a field that "
+                 "holds the delimiter; 1 rows were published, go on with (head -n 4 test_feed.csv; "
+                 "tail -n +6 test_feed.csv) | streamer feed customers -, then feed the 1 file "
+                 "behind it",
+                 1);
     write_file(path, "customer_id,a\n1,x\n");
     write_file(second_path, "\nid,\"na\nme\"\n1,x\n");
     expect_fault(files, 2, 2,
@@ -297,7 +306,54 @@ static void test_feed__faults_in_files(void **state) {
     files[1] = "no/such.csv";
     expect_fault(files, 2, 2, "no/such.csv: cannot open: No such file or directory, check the path",
                  0);
-    release_messages(consume("faults", 2), 2);
+    release_messages(consume("faults", 3), 3);
+}
+
+/* Longer than a message may be. It is a fault of the file's row like others. */
+static void test_feed__a_row_too_long_for_a_message(void **state) {
+    (void)state;
+    struct config c;
+    struct err e = {0};
+    const char *sets[] = {"topic.customers=long", "kafka.message.max.bytes=2000",
+                          "log.level=error"};
+    assert_true(config_load(&c, NULL, sets, ARRAY_LEN(sets), &e));
+    create_topic("long");
+    struct buf content = {0};
+    buf_put_str(&content, "customer_id,a\n1,x\n2,");
+    for (int i = 0; i < 3000; i++)
+        buf_put_byte(&content, 'x');
+    buf_put_str(&content, "\n3,x\n");
+    write_file(path, buf_cstr(&content));
+    buf_release(&content);
+    struct feed_result result;
+    assert_int_equal(feed_few_columns(&c, ENTITY_CUSTOMER, &path, 1, &result, &e), 2);
+    assert_string_equal(e.text, "test_feed.csv:3: the row is too long for a message, raise "
+                                "kafka.message.max.bytes; 1 rows were published, go on with (head "
+                                "-n 1 test_feed.csv; tail -n +3 test_feed.csv) | streamer feed "
+                                "customers -");
+    release_messages(consume("long", 1), 1);
+    config_release(&c);
+}
+
+/* As after Ctrl-C. */
+static void test_feed__stops(void **state) {
+    (void)state;
+    atomic_bool stop = false;
+    struct config c;
+    load(&c, "stopped");
+    create_topic("stopped");
+    write_file(path, "customer_id\n1\n2\n");
+    struct feed_options o = few_columns(ENTITY_CUSTOMER);
+    struct feed_result result;
+    struct err e = {0};
+    o.stop = &stop;
+    assert_int_equal(feed_files(&c, ENTITY_CUSTOMER, &path, 1, &o, &result, &e), 0);
+    atomic_store(&stop, true);
+    assert_int_equal(feed_files(&c, ENTITY_CUSTOMER, &path, 1, &o, &result, &e), 1);
+    assert_non_null(strstr(e.text, "interrupted"));
+    assert_int_equal(result.rows, 0);
+    release_messages(consume("stopped", 2), 2);
+    config_release(&c);
 }
 
 /* A header that is refused; nothing is asked of Kafka. */
@@ -467,6 +523,8 @@ int main(void) {
         cmocka_unit_test(test_feed__full_queue),
         cmocka_unit_test(test_feed__rate),
         cmocka_unit_test(test_feed__faults_in_files),
+        cmocka_unit_test(test_feed__a_row_too_long_for_a_message),
+        cmocka_unit_test(test_feed__stops),
         cmocka_unit_test(test_feed__every_field_needs_a_column),
         cmocka_unit_test(test_feed__maps_that_cannot_be),
         cmocka_unit_test(test_feed__mapped_columns),
