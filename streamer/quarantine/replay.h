@@ -29,10 +29,11 @@ struct replay_options {
 };
 
 /* Why records of the selection are not sent. */
+#define REPLAY_SAMPLES_MAX 10
 struct replay_refusals {
     uint64_t replayed_before;
-    uint64_t refused;      /* for other reasons */
-    char samples[10][512]; /* "customers/0@17: …", of the first ten */
+    uint64_t refused;                      /* for other reasons */
+    char samples[REPLAY_SAMPLES_MAX][512]; /* "customers/0@17: …", of the first ten */
 };
 
 /* Offers what replay_run would send, without a fence, and sends nothing. */
