@@ -912,3 +912,13 @@ void config_print_effective(const struct config *c) {
                      p->file != NULL ? ", from " : "", p->file != NULL ? p->file : "");
     }
 }
+
+void config_put_effective(const struct config *c, struct buf *out) {
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        buf_printf(out, "%s=%s\n", options[i].key, c->settings[i].text);
+    for (size_t i = 0; i < c->kafka_count; i++) {
+        const struct kafka_property *p = &c->kafka[i];
+        buf_printf(out, KAFKA_PREFIX "%s=%s\n", p->name,
+                   kafka_property_is_secret(p->name) ? MASK : p->value);
+    }
+}

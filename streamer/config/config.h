@@ -167,5 +167,7 @@ void config_print_markdown(void);
 /* Prints every setting in effect and where it comes from, with secrets masked:
  * `app.id=streamer  (default)`. */
 void config_print_effective(const struct config *c);
+/* Appends every setting in effect, `app.id=streamer` and a line end each, with secrets masked. */
+void config_put_effective(const struct config *c, struct buf *out);
 
 #endif

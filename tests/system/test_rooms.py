@@ -111,6 +111,7 @@ LIBRARIES: dict[str, set[str]] = {
     "curl/": {"streamer/http", "streamer/registry"},
     "avro.h": {"schemas/avro"},
     "gnutls/": {"streamer/http"},
+    "openssl/": {"streamer/export"},
 }
 
 
