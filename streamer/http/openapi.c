@@ -104,6 +104,13 @@ static void put_tables(struct buf *out) {
     buf_put_str(out, "]}");
 }
 
+static void put_results(struct buf *out) {
+    buf_put_str(out, "{\"enum\":[");
+    for (int i = 0; i < ROW_RESULT_COUNT; i++)
+        buf_printf(out, "%s\"%s\"", i > 0 ? "," : "", row_result_types[i]->name);
+    buf_put_str(out, "]}");
+}
+
 #define INT64_RANGE "\"minimum\":-9223372036854775808,\"maximum\":9223372036854775807"
 
 static void put_parameter_schema(const struct route_parameter *p, struct buf *out) {
@@ -127,6 +134,12 @@ static void put_parameter_schema(const struct route_parameter *p, struct buf *ou
         break;
     case PARAMETER_BOOLEAN:
         buf_put_str(out, "{\"type\":\"boolean\",\"default\":false}");
+        break;
+    case PARAMETER_FORMAT:
+        buf_put_str(out, "{\"enum\":[\"csv\",\"jsonl\"],\"default\":\"csv\"}");
+        break;
+    case PARAMETER_RESULT:
+        put_results(out);
         break;
     case PARAMETER_LIMIT:
         buf_printf(out, "{\"type\":\"integer\",\"minimum\":1,\"maximum\":%d,\"default\":%d}",
@@ -208,9 +221,9 @@ static void put_answer_schema(const struct route *route, struct buf *out) {
         buf_printf(out, REF("schemas", "%s"), name);
 }
 
-static bool has_path_parameter(const struct route *route, const struct openapi_access *access) {
+static bool has_id(const struct route *route, const struct openapi_access *access) {
     (void)access;
-    return strchr(route->pattern, '{') != NULL;
+    return strstr(route->pattern, "{id}") != NULL;
 }
 
 static bool is_guarded(const struct route *route, const struct openapi_access *access) {
@@ -235,15 +248,15 @@ static const struct common {
     const char *description;
     const char *content; /* NULL: an error */
 } commons[] = {
-    {307, has_path_parameter, "The instance that has the id is at Location.",
+    {307, has_id, "The instance that has the id is at Location.",
      "{\"type\":\"object\",\"required\":[\"location\"],"
      "\"properties\":{\"location\":{\"type\":\"string\"}}}"},
     {400, is_any, "A parameter is unknown, given twice or malformed.", NULL},
     {401, is_guarded, "The bearer token is missing or wrong (http.token.file).", NULL},
     {403, is_any, "The Host of the request is not known (http.hosts).", NULL},
-    {404, has_path_parameter, "There is no such row.", NULL},
-    {500, has_path_parameter, "The state cannot be read.", NULL},
-    {502, has_path_parameter, "The instance that has the id refuses this one.", NULL},
+    {404, has_id, "There is no such row.", NULL},
+    {500, has_id, "The state cannot be read.", NULL},
+    {502, has_id, "The instance that has the id refuses this one.", NULL},
     {503, is_no_health, "Busy, starting, restoring, or the instance that has the id is not known.",
      NULL},
 };
@@ -272,7 +285,10 @@ static void put_responses(const struct route *route, const struct openapi_access
     json_put_string(out, slice_str(route->content_type));
     buf_put_str(out, ":{\"schema\":");
     put_answer_schema(route, out);
-    buf_put_str(out, "}}}");
+    buf_put_byte(out, '}');
+    if (route->answer == ROUTE_EXPORT)
+        buf_put_str(out, ",\"" ROUTE_JSONL "\":{\"schema\":{\"type\":\"string\"}}");
+    buf_put_str(out, "}}");
     put_commons(route, access, out);
     if (route->class == HTTP_HEALTH)
         put_health_failure(route, out);

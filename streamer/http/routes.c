@@ -59,6 +59,23 @@ static const struct route_parameter none[] = {{0}};
 #define AFTER                                                                                      \
     { ROUTE_AFTER, PARAMETER_IN_QUERY, PARAMETER_TEXT, false, "The page begins behind this id." }
 
+#define RESULT_TABLE                                                                               \
+    {                                                                                              \
+        "table", PARAMETER_IN_PATH, PARAMETER_RESULT, false,                                       \
+            "customer_history, account_history, account_with_customer, account_summary or "        \
+            "customer_profile."                                                                    \
+    }
+#define FORMAT                                                                                     \
+    {                                                                                              \
+        ROUTE_FORMAT, PARAMETER_IN_QUERY, PARAMETER_FORMAT, false,                                 \
+            "csv (RFC 4180, with a header line) or jsonl (an object a line)."                      \
+    }
+#define HISTORY_AS_OF                                                                              \
+    {                                                                                              \
+        "as_of", PARAMETER_IN_QUERY, PARAMETER_TIME, false,                                        \
+            "Only of a history: the versions that were valid at this time, by what is known now."  \
+    }
+
 static const struct route_parameter of_instances[] = {ALL, FORWARDED, {0}};
 static const struct route_parameter status_parameters[] = {ALL, WITH_HISTORY, FORWARDED, {0}};
 static const struct route_parameter customer_id[] = {CUSTOMER_ID, FORWARDED, {0}};
@@ -68,6 +85,7 @@ static const struct route_parameter account_id[] = {ACCOUNT_ID, FORWARDED, {0}};
 static const struct route_parameter account_id_as_of[] = {ACCOUNT_ID, AS_OF, FORWARDED, {0}};
 static const struct route_parameter table_and_id[] = {TABLE, ROW_ID, FORWARDED, {0}};
 static const struct route_parameter customer_row[] = {CUSTOMER_ID, ROW_AS_OF, FORWARDED, {0}};
+static const struct route_parameter export_table[] = {RESULT_TABLE, FORMAT, HISTORY_AS_OF, {0}};
 static const struct route_parameter account_row[] = {ACCOUNT_ID, ROW_AS_OF, FORWARDED, {0}};
 
 /* clang-format off */
@@ -109,6 +127,8 @@ static const struct route routes[] = {
      "which input records made a current row, with which rates, and when", NULL, 0},
     {"GET", "/v1/quality", of_instances, JSON, HTTP_GUARDED, ROUTE_QUALITY,
      "what the quality checks say of this instance's partitions, by layer", NULL, 0},
+    {"GET", "/v1/export/{table}", export_table, ROUTE_CSV, HTTP_GUARDED, ROUTE_EXPORT,
+     "all rows of a table in the partitions of this instance, as a file", NULL, 0},
 };
 /* clang-format on */
 
@@ -229,6 +249,10 @@ static bool is_boolean(const char *value) {
     return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
 }
 
+static bool is_format(const char *value) {
+    return strcmp(value, "csv") == 0 || strcmp(value, "jsonl") == 0;
+}
+
 /* Whether the value is a number in range; it must not be longer than such a number. */
 static bool is_limit(const char *value) {
     size_t n = strspn(value, "0123456789");
@@ -252,6 +276,8 @@ bool route_check_parameters(const struct route *route, const struct http_request
             refuse_value(name, " is given twice", reply);
         else if (p->type == PARAMETER_BOOLEAN && !is_boolean(value))
             refuse_value(name, " must be true or false", reply);
+        else if (p->type == PARAMETER_FORMAT && !is_format(value))
+            refuse_value(name, " must be csv or jsonl", reply);
         else if (p->type == PARAMETER_LIMIT && !is_limit(value))
             refuse_value(name, " must be a whole number from 1 to " TEXT_OF(ROUTE_LIMIT_MAX),
                          reply);

@@ -27,6 +27,7 @@ enum route_answer {
     ROUTE_OPENAPI,
     ROUTE_WHY, /* the input records that made a current row */
     ROUTE_QUALITY,
+    ROUTE_EXPORT, /* all rows of a table in the partitions of this instance */
 };
 
 enum route_parameter_place { PARAMETER_IN_PATH, PARAMETER_IN_QUERY };
@@ -36,6 +37,8 @@ enum route_parameter_type {
     PARAMETER_TEXT,
     PARAMETER_TIME,    /* what timestamp_parse reads */
     PARAMETER_BOOLEAN, /* true or false; without the parameter: false */
+    PARAMETER_FORMAT,  /* csv or jsonl; without the parameter: csv */
+    PARAMETER_RESULT,  /* the name of a type of row_result_types */
     PARAMETER_LIMIT,   /* 1 to ROUTE_LIMIT_MAX; without the parameter: ROUTE_LIMIT_USUAL */
 };
 
@@ -52,6 +55,11 @@ enum route_parameter_type {
 #define ROUTE_AFTER "after"
 #define ROUTE_LIMIT_MAX 1000
 #define ROUTE_LIMIT_USUAL 100
+
+/* The format of an export, and the content types of the two. */
+#define ROUTE_FORMAT "format"
+#define ROUTE_CSV "text/csv; charset=utf-8"
+#define ROUTE_JSONL "application/x-ndjson"
 
 struct route_parameter {
     const char *name; /* "as_of"; "id" and "table" for {id} and {table} of a path */

@@ -10,6 +10,7 @@
 #include "streamer/kafka/broker_watch.h"
 #include "streamer/metrics/metric_text.h"
 #include "streamer/service/as_of_answer.h"
+#include "streamer/service/exports.h"
 #include "streamer/service/freshness_answer.h"
 #include "streamer/service/lineage_answer.h"
 #include "streamer/service/readiness.h"
@@ -185,6 +186,9 @@ static void answer_route(struct answers *a, const struct route *route,
         break;
     case ROUTE_LINEAGE:
         lineage_answer(a, reply);
+        break;
+    case ROUTE_EXPORT:
+        exports_answer(a->exports, request, reply);
         break;
     case ROUTE_OPENAPI:
         answer_openapi(a->config, reply);

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct exports;
 struct observer;
 
 /* Everything is borrowed. While it is not open, only health, the status and the page are answered,
@@ -41,6 +42,7 @@ struct answers {
     struct forward forward;
     struct gather gather;
     struct background *background; /* for answers that take long */
+    struct exports *exports;       /* for those that are files */
 };
 
 /* For http_options; the context is the struct answers. */

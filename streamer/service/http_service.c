@@ -2,6 +2,7 @@
 
 #include "streamer/base/address.h"
 #include "streamer/base/mem.h"
+#include "streamer/service/exports.h"
 
 #include <stdlib.h>
 
@@ -90,6 +91,14 @@ static void take_gather(struct http_service *h) {
     };
 }
 
+/* The threads of answers that take long. */
+static bool start_threads(struct http_service *h, struct err *e) {
+    h->answers.background = background_new(e);
+    if (h->answers.background != NULL)
+        h->answers.exports = exports_new(&h->answers, e);
+    return h->answers.exports != NULL;
+}
+
 bool http_service_connect(struct http_service *h, struct store *store, int32_t partitions,
                           bool is_embedded, struct err *e) {
     h->answers.store = store;
@@ -99,8 +108,7 @@ bool http_service_connect(struct http_service *h, struct store *store, int32_t p
         return false;
     take_forward(h);
     take_gather(h);
-    h->answers.background = h->server != NULL ? background_new(e) : NULL;
-    return h->server == NULL || h->answers.background != NULL;
+    return h->server == NULL || start_threads(h, e);
 }
 
 void http_service_open(struct http_service *h) {
@@ -110,10 +118,13 @@ void http_service_open(struct http_service *h) {
 void http_service_stop(struct http_service *h) {
     http_client_stop(h->client); /* first, as the server waits for its answers */
     background_stop(h->answers.background);
+    exports_stop(h->answers.exports);
     http_stop(h->server);
     http_client_free(h->client);
     background_free(h->answers.background);
+    exports_free(h->answers.exports);
     h->answers.background = NULL;
+    h->answers.exports = NULL;
     h->server = NULL;
     h->client = NULL;
 }

@@ -108,14 +108,12 @@ static void step(struct table_scan *s) {
 }
 
 bool table_scan_next(struct table_scan *s) {
-    do {
-        step(s);
-        if (is_version_next(s))
-            take_version(s);
-        else if (s->has_id)
-            take_id(s);
-        else
-            return false;
-    } while (s->row == NULL && !kv_failed(s->ids.kv));
+    step(s);
+    if (is_version_next(s))
+        take_version(s);
+    else if (s->has_id)
+        take_id(s);
+    else
+        return false;
     return !kv_failed(s->ids.kv);
 }

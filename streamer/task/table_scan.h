@@ -15,8 +15,8 @@ struct table_scan {
     const struct row_type *type;
     int64_t as_of;
     bool is_history;
-    /* The present row: a struct of `type`. It is good until the scan moves on. NULL before the
-     * first table_scan_next and after the last. */
+    /* The present row: a struct of `type`. It is good until the scan moves on. NULL: the scan is on
+     * an id or a version that has no row in the table, or none at the time `as_of`. */
     const void *row;
 
     /* What is read next: an id with its row or current version, */
@@ -36,8 +36,8 @@ void table_scan_init(struct table_scan *s, struct kv *reader, int32_t partition,
                      const struct row_type *type, int64_t as_of);
 void table_scan_release(struct table_scan *s);
 
-/* Moves to the next row. False: there is none, or something cannot be read; then the reader has a
- * sticky error. */
+/* Moves to the next id or version, which may have no row. So each call takes a bounded time. False:
+ * there is none, or something cannot be read; then the reader has a sticky error. */
 bool table_scan_next(struct table_scan *s);
 
 #endif

@@ -1,10 +1,12 @@
 """What HTTP says of itself: /v1/openapi.json, which other programs read, and every request that
-they can derive from it; /v1/lineage."""
+they can derive from it; /v1/export; /v1/lineage."""
 
+import csv
+import io
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from kafka import ROOT
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from openlineage.client.generated import column_lineage_dataset, schema_dataset
 from process import wait_until
+from results import RESULTS, Message, read_topic
 from streamer import EmbeddedStreamer, run_once, total
 
 TOKEN = "a-token.of_the~bank+/="
@@ -69,6 +72,7 @@ PATHS: dict[str, tuple[str, ...]] = {
         "/v1/why/customer_profile/1001",
         "/v1/why/nobody/1001",
     ),
+    "/v1/export/{table}": ("/v1/export/nobody", "/v1/export/account_summary?as_of=when"),
 }
 
 
@@ -168,6 +172,65 @@ def answer_to(s: EmbeddedStreamer, target: str) -> tuple[int, Any]:
 
 def samples(report: Any) -> list[Any]:
     return [sample for check in report["failures"] for sample in check["samples"]]
+
+
+# --- /v1/export
+
+
+def export(s: EmbeddedStreamer, target: str) -> tuple[Mapping[str, str], str]:
+    request = urllib.request.Request(url(s) + target, headers=dict([BEARER.split(": ")]))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=60) as reply:
+        return reply.headers, reply.read().decode()
+
+
+def texts_of(value: Any) -> str:
+    """A value of a row as a field of CSV."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+@pytest.mark.parametrize("table", RESULTS)
+def test_export__has_the_last_row_of_each_key(streamer: EmbeddedStreamer, table: str) -> None:
+    messages = read_topic(streamer.bootstrap(), table)
+    last = {m.key: m.value for m in messages}
+    expected = [json.loads(value) for value in last.values() if value is not None]
+    headers, text = export(streamer, f"/v1/export/{table}?format=jsonl")
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert sorted(map(str, rows)) == sorted(map(str, expected))
+    _, text = export(streamer, f"/v1/export/{table}")
+    in_csv = list(csv.reader(io.StringIO(text, newline="")))
+    assert in_csv[0] == list(expected[0])
+    assert in_csv[1:] == [[texts_of(value) for value in row.values()] for row in rows]
+    check_positions(headers, messages)
+
+
+def check_positions(headers: Mapping[str, str], messages: list[Message]) -> None:
+    partitions = int(headers["X-Streamer-Partition-Count"])
+    assert headers["X-Streamer-Partitions"] == f"0-{partitions - 1}"
+    positions = dict(pair.split("=") for pair in headers["X-Streamer-Positions"].split(","))
+    assert list(positions) == [str(p) for p in range(partitions)]
+    for m in messages:
+        assert m.offset < int(positions[str(m.partition)])
+
+
+def test_export__of_a_history_as_of_a_time(streamer: EmbeddedStreamer) -> None:
+    _, text = export(streamer, "/v1/export/account_history?format=jsonl")
+    versions = [json.loads(line) for line in text.splitlines()]
+    for at in sorted({version["valid_from_at"] for version in versions})[::7]:
+        _, text = export(streamer, f"/v1/export/account_history?format=jsonl&as_of={at}")
+        valid = [
+            v
+            for v in versions
+            if v["valid_from_at"] <= at and (v["valid_to_at"] is None or at < v["valid_to_at"])
+        ]
+        assert [json.loads(line) for line in text.splitlines()] == valid
+
+
+def test_export__needs_the_token(streamer: EmbeddedStreamer) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{url(streamer)}/v1/export/account_summary", timeout=60)
 
 
 # --- /v1/lineage

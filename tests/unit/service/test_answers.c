@@ -90,13 +90,14 @@ static void expect(struct running *r, const char *target, int status, const char
     buf_release(&answer.body);
 }
 
-#define TABLE "account_summary" /* for {table} */
+#define TABLE "account_history" /* for {table} of exports, which takes as_of */
+#define WHY_TABLE "accounts"    /* for {table} of why */
 
 /* 200, or 404 of a route with an id: there is no row. */
 static void expect_served(struct running *r, const struct route *route, const char *target) {
     if (strstr(route->pattern, "{id}") != NULL) {
         expect(r, target, 404, "{\"error\": \"no ");
-        expect(r, target, 404, route->table != NULL ? route->table : TABLE);
+        expect(r, target, 404, route->table != NULL ? route->table : WHY_TABLE);
         return;
     }
     struct http_answer answer = ask(r, target);
@@ -118,13 +119,17 @@ static const char *put_up_to(struct buf *out, const char *pattern, const char *n
 /* "/v1/accounts/1", by the pattern of the route. */
 static void put_path(struct buf *out, const struct route *route) {
     buf_clear(out);
-    const char *rest = put_up_to(out, route->pattern, "{table}", TABLE);
+    const char *table = route->answer == ROUTE_EXPORT ? TABLE : WHY_TABLE;
+    const char *rest = put_up_to(out, route->pattern, "{table}", table);
     rest = put_up_to(out, rest, "{id}", "1");
     buf_put_str(out, rest);
 }
 
 static const char *value_for(enum route_parameter_type type) {
-    return type == PARAMETER_TIME ? "2024-02-15" : type == PARAMETER_BOOLEAN ? "true" : "1";
+    return type == PARAMETER_FORMAT    ? "csv"
+           : type == PARAMETER_TIME    ? "2024-02-15"
+           : type == PARAMETER_BOOLEAN ? "true"
+                                       : "1";
 }
 
 static void test_answers__every_route_is_served_with_its_parameters(void **state) {
