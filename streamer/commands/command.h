@@ -69,15 +69,19 @@ int command_refuse(const struct command *command, struct err *e);
 extern const struct command check_command;
 extern const struct command completion_command;
 extern const struct command demo_command;
+extern const struct command export_command;
 extern const struct command feed_command;
 extern const struct command freshness_command;
 extern const struct command help_command;
 extern const struct command quality_command;
+extern const struct command quarantine_command;
 extern const struct command reset_command;
 extern const struct command run_command;
 extern const struct command schemas_command;
 extern const struct command status_command;
 extern const struct command topology_command;
+extern const struct command try_command;
 extern const struct command version_command;
+extern const struct command whatif_command;
 
 #endif

@@ -11,6 +11,7 @@ const struct command *const command_table[] = {
     &status_command,
     &freshness_command,
     &quality_command,
+    &quarantine_command,
     &schemas_command,
     &topology_command,
     &completion_command,

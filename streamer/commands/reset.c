@@ -3,6 +3,7 @@
  * (owners.h) that a reset has begun, and when all is deleted, that it is done. After a crash in
  * between no run starts, and another reset finishes the work. */
 #include "streamer/commands/command.h"
+#include "streamer/commands/confirm.h"
 #include "streamer/kafka/input_loss.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
@@ -153,6 +154,9 @@ static void say_what_goes(const struct config *c, const bool present[TOPIC_COUNT
     if (keep_quarantine)
         (void)printf("Topic %s is kept; what is rejected again is added to it.\n",
                      c->topics[TOPIC_QUARANTINE]);
+    (void)printf("Topic %s is kept, if it is there: what was replayed is in the input, and is not "
+                 "replayed again.\n",
+                 c->replayed_topic);
 }
 
 /* `losses` is the text of input_loss_describe. */
@@ -164,18 +168,6 @@ static void say_what_comes(const struct config *c, const char *losses) {
         (void)printf("All their partitions still start at 0.\n");
     else
         (void)printf("What is not in them any more is lost by that:\n%s", losses);
-}
-
-static bool confirmed(bool yes, struct err *e) {
-    char answer[16];
-    if (yes)
-        return true;
-    (void)printf("Type yes to go on: ");
-    (void)fflush(stdout);
-    if (fgets(answer, sizeof answer, stdin) != NULL && strcmp(answer, "yes\n") == 0)
-        return true;
-    return err_set(e, ERR_STOP,
-                   "reset: not confirmed, nothing was changed (--yes goes on without asking)");
 }
 
 /* --- deleting --- */
@@ -266,7 +258,7 @@ static bool ask(rd_kafka_t *client, const struct config *c, const struct kafka_t
         say_what_comes(c, buf_cstr(&losses));
     }
     buf_release(&losses);
-    return ok && confirmed(yes, e);
+    return ok && confirm("reset", yes, e);
 }
 
 static bool reset(rd_kafka_t *client, const struct config *c, const struct kafka_trouble *trouble,

@@ -4,8 +4,6 @@
 #include "streamer/base/json_put.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/timestamp.h"
-#include "streamer/kafka/kafka.h"
-#include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/topic_facts.h"
 #include "streamer/kafka/topic_reader.h"
 
@@ -128,20 +126,6 @@ static bool take_mark(void *context, const rd_kafka_message_t *m, struct err *e)
     return true;
 }
 
-/* Whether there is a topic of marks. */
-static bool find_topic(const struct config *c, bool *is_there, struct err *e) {
-    struct kafka_trouble trouble;
-    struct topic_facts facts;
-    const char *topics[] = {c->replayed_topic};
-    rd_kafka_t *client = kafka_asking_client(c, &trouble, e);
-    if (client == NULL)
-        return false;
-    bool ok = topic_facts_read(client, c, topics, 1, &facts, e);
-    *is_there = ok && facts.partitions > 0;
-    (void)kafka_destroy(client);
-    return ok;
-}
-
 static bool read_to(struct marks *m, const struct config *c, int64_t through,
                     const atomic_bool *stop, struct err *e) {
     const struct topic_reader_options o = {.topic = c->replayed_topic, .stop = stop};
@@ -160,8 +144,8 @@ static bool read_to(struct marks *m, const struct config *c, int64_t through,
 
 bool marks_read(struct marks *m, const struct config *c, int64_t through, const atomic_bool *stop,
                 struct err *e) {
-    bool is_there = through >= 0;
-    if (!is_there && !find_topic(c, &is_there, e))
+    struct topic_facts facts;
+    if (!topic_facts_ask(c, c->replayed_topic, &facts, e))
         return false;
-    return !is_there || read_to(m, c, through, stop, e);
+    return (facts.partitions == 0 && through < 0) || read_to(m, c, through, stop, e);
 }

@@ -84,8 +84,17 @@ MAY_USE: dict[str, set[str]] = {
         "streamer/http",
         "streamer/worker",
     },
+    "streamer/quarantine": {
+        "state/rocksdb",
+        "streamer/model",
+        "streamer/config",
+        "streamer/layers/source",
+        "streamer/kafka",
+        "streamer/registry",
+    },
     "streamer/commands": {
         "schemas",
+        "streamer/quarantine",
         "state/rocksdb",
         "streamer/model",
         "streamer/config",
