@@ -12,6 +12,7 @@ const struct command *const command_table[] = {
     &freshness_command,
     &quality_command,
     &quarantine_command,
+    &export_command,
     &schemas_command,
     &topology_command,
     &completion_command,
@@ -19,3 +20,4 @@ const struct command *const command_table[] = {
     &version_command,
     NULL,
 };
+/* clang-format on */

@@ -90,19 +90,32 @@ static bool fetch(const struct config *c, const char *url, const char *path, con
     return ok;
 }
 
+bool instance_find(struct instance *in, const struct config *c, const char *url, struct err *e) {
+    *in = (struct instance){0};
+    if (choose_url(c, url, &in->url, e) &&
+        (c->http_token_file[0] == '\0' ||
+         (in->token = secret_file_read(c->http_token_file, e)) != NULL ||
+         err_prefix(e, "http.token.file")))
+        return true;
+    instance_release(in);
+    return false;
+}
+
+void instance_release(struct instance *in) {
+    if (in->token != NULL)
+        explicit_bzero(in->token, strlen(in->token));
+    free(in->token);
+    buf_release(&in->url);
+    *in = (struct instance){0};
+}
+
 bool instance_ask(const struct config *c, const char *url, const char *path, struct buf *body,
                   struct err *e) {
-    struct buf chosen = {0};
-    char *token = NULL;
-    bool ok = choose_url(c, url, &chosen, e) &&
-              (c->http_token_file[0] == '\0' ||
-               (token = secret_file_read(c->http_token_file, e)) != NULL ||
-               err_prefix(e, "http.token.file")) &&
-              fetch(c, buf_cstr(&chosen), path, token, body, e);
-    if (token != NULL)
-        explicit_bzero(token, strlen(token));
-    free(token);
-    buf_release(&chosen);
+    struct instance in;
+    if (!instance_find(&in, c, url, e))
+        return false;
+    bool ok = fetch(c, buf_cstr(&in.url), path, in.token, body, e);
+    instance_release(&in);
     return ok;
 }
 

@@ -15,6 +15,16 @@
  * with ERR_CONFIG: http.listen is empty. */
 bool instance_url(const struct config *c, struct buf *out, struct err *e);
 
+/* Where an instance is, and how it is asked. */
+struct instance {
+    struct buf url;
+    char *token; /* NULL: it needs none */
+};
+/* Finds the instance at `url`, or that of the configuration (NULL: instance_url), and reads its
+ * token. The caller releases the result. False with ERR_CONFIG, and there is nothing to release. */
+bool instance_find(struct instance *in, const struct config *c, const char *url, struct err *e);
+void instance_release(struct instance *in); /* a zero-initialized one, too */
+
 /* Asks the instance at `url` (NULL: instance_url) with the configuration's token and authorities.
  * `path` is path and query. True: `body` is its answer, with status 200. */
 bool instance_ask(const struct config *c, const char *url, const char *path, struct buf *body,

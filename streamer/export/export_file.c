@@ -12,6 +12,7 @@
 /* Marts of a time end with this in place of calculated_at, as over HTTP (?as_of=). */
 #define RATES_NAME "rates"
 #define RATES_VALUE "current"
+#define SHOWN_EVERY 256 /* rows */
 
 struct writing {
     const struct config *config;
@@ -62,9 +63,15 @@ static bool write_line(struct writing *w, struct err *e) {
     return ok;
 }
 
+static void show_writing(const struct writing *w) {
+    if (w->options->progress != NULL && w->totals.rows % SHOWN_EVERY == 0)
+        w->options->progress(w->options->context, "writing", (uint64_t)w->totals.rows, 0);
+}
+
 static bool see_row(void *context, const void *row, struct err *e) {
     struct writing *w = context;
     put_line(w, row);
+    show_writing(w);
     return totals_add_row(&w->totals, &w->shown, row, e) && write_line(w, e);
 }
 
@@ -162,6 +169,16 @@ static bool write_file(struct writing *w, struct export_result *result, struct e
            (w->options->output == NULL || out_file_place(w->file, buf_slice(&result->totals), e));
 }
 
+/* What a user has to know after an error. */
+static void tell_what_is_left(const struct writing *w, struct err *e) {
+    bool is_stdout = w->options->output == NULL;
+    struct err fault = *e;
+    if (!is_stdout && out_file_temporary(w->file) == NULL)
+        return; /* the file has its place, but not its totals */
+    (void)err_set(e, fault.class, "%.900s; %s", fault.text,
+                  is_stdout ? "what was written is not whole" : "nothing was written");
+}
+
 bool export_file(const struct config *c, const struct export_options *o,
                  struct export_result *result, struct err *e) {
     struct writing w = {.config = c,
@@ -173,6 +190,8 @@ bool export_file(const struct config *c, const struct export_options *o,
         return false;
     choose_fields(&w);
     bool ok = write_file(&w, result, e);
+    if (!ok)
+        tell_what_is_left(&w, e);
     out_file_free(w.file);
     buf_release(&w.line);
     return ok;

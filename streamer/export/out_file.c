@@ -28,9 +28,8 @@ static bool fail(const struct out_file *f, const char *what, struct err *e) {
     int why = errno;
     const char *advice =
         why == ENOSPC || why == EDQUOT ? "; free some space, or write elsewhere" : "";
-    return err_set(e, ERR_STOP, "%s: cannot %s: %s%s%s",
-                   f->path != NULL ? f->path : "standard output", what, strerror(why), advice,
-                   f->path != NULL ? "; nothing was written" : "");
+    return err_set(e, ERR_STOP, "%s: cannot %s: %s%s",
+                   f->path != NULL ? f->path : "standard output", what, strerror(why), advice);
 }
 
 /* --- hashes --- */

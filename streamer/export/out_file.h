@@ -29,8 +29,8 @@ void out_file_free(struct out_file *f);
 bool out_file_put(struct out_file *f, struct slice bytes, struct err *e);
 /* Writes what is in memory. Nothing may be appended afterwards. */
 bool out_file_flush(struct out_file *f, struct err *e);
-/* For a program that writes the file itself, in place of out_file_put: the path of the temporary
- * file, which is empty. NULL: standard output. */
+/* The path of the temporary file, for a program that writes it itself, in place of out_file_put.
+ * NULL: standard output, or the file has its place. */
 const char *out_file_temporary(const struct out_file *f);
 
 /* The bytes so far, and their hash as text. For out_file_put; after out_file_flush. */

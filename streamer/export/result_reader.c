@@ -107,6 +107,10 @@ bool result_read(const struct config *c, const struct result_reader_options *o,
     struct topic_facts facts;
     if (!topic_facts_ask(c, r.topic, &facts, e))
         return false;
+    if (facts.is_embedded && o->instance == NULL)
+        return err_set(e, ERR_CONFIG,
+                       "the broker is an embedded one, which forgets old messages, so the instance "
+                       "must be asked: set http.listen, or give --url http://HOST:PORT");
     if (facts.is_embedded)
         return result_instance_read(o->instance, o->table, o->stop, see_row, &r, e);
     if (!result_schema_init(&r.schema, c, o->stop, e))

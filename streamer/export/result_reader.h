@@ -18,9 +18,9 @@ struct result_instance {
 
 struct result_reader_options {
     enum row_result table;
-    enum topic_reader_end end; /* of a topic */
-    const struct result_instance *instance;
-    const atomic_bool *stop; /* reading ends when it becomes true; NULL: never */
+    enum topic_reader_end end;              /* of a topic */
+    const struct result_instance *instance; /* NULL: none is known */
+    const atomic_bool *stop;                /* reading ends when it becomes true; NULL: never */
     /* Called now and then: how much of how much was read, in offsets; total 0: it is not known.
      * NULL: not called. */
     void (*progress)(void *context, uint64_t done, uint64_t total);

@@ -1,0 +1,182 @@
+#include "streamer/kafka/group_lag.h"
+
+#include "streamer/base/clock.h"
+#include "streamer/base/mem.h"
+#include "streamer/kafka/kafka.h"
+#include "streamer/kafka/kafka_trouble.h"
+#include "streamer/kafka/rights.h"
+#include "streamer/kafka/topic_reader.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ANSWER_MS 10000
+#define PAUSE_US 300000
+
+struct looking {
+    const struct config *config;
+    const struct group_lag_options *options;
+    struct kafka_trouble trouble;
+    rd_kafka_t *asking;                   /* sees messages of open transactions, too */
+    rd_kafka_t *member;                   /* asks for the group's offsets, and never joins it */
+    rd_kafka_topic_partition_list_t *all; /* partitions, topic by topic, and where each begins */
+    int64_t *low, *high;                  /* by partition of `all` */
+};
+
+/* --- clients and partitions --- */
+
+static rd_kafka_t *member_new(struct looking *l, struct err *e) {
+    rd_kafka_conf_t *conf = kafka_conf(l->config, e);
+    if (conf != NULL && !(kafka_conf_set_trouble(conf, &l->trouble, e) &&
+                          kafka_conf_set(conf, "group.id", l->config->app_id, e))) {
+        rd_kafka_conf_destroy(conf);
+        conf = NULL;
+    }
+    return kafka_client(RD_KAFKA_CONSUMER, conf, e);
+}
+
+static bool add_topic(struct looking *l, const struct rd_kafka_metadata *m, const char *topic,
+                      struct err *e) {
+    const struct rd_kafka_metadata_topic *t = kafka_metadata_topic(m, topic);
+    if (t == NULL || t->partition_cnt == 0)
+        return err_set(e, ERR_STOP,
+                       "kafka: there is no topic %s, or no right to see it; start `streamer run`, "
+                       "which creates it, or check app.id and the topic.* settings",
+                       topic);
+    for (int32_t p = 0; p < t->partition_cnt; p++)
+        rd_kafka_topic_partition_list_add(l->all, topic, p);
+    return true;
+}
+
+static bool find_partitions(struct looking *l, struct err *e) {
+    const struct rd_kafka_metadata *m =
+        kafka_metadata(l->asking, l->config->bootstrap, ANSWER_MS, &l->trouble, e);
+    bool ok = m != NULL;
+    l->all = rd_kafka_topic_partition_list_new(0);
+    for (int t = 0; ok && t < TOPIC_COUNT; t++)
+        if (topic_is_consumed((enum topic)t))
+            ok = add_topic(l, m, l->config->topics[t], e);
+    if (m != NULL)
+        rd_kafka_metadata_destroy(m);
+    l->low = mem_calloc((size_t)l->all->cnt + 1, sizeof *l->low);
+    l->high = mem_calloc((size_t)l->all->cnt + 1, sizeof *l->high);
+    return ok;
+}
+
+/* --- one look --- */
+
+static bool ask_committed(struct looking *l, struct err *e) {
+    rd_kafka_resp_err_t code = rd_kafka_committed(l->member, l->all, ANSWER_MS);
+    for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < l->all->cnt; i++)
+        code = l->all->elems[i].err;
+    if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+        (void)rights_deny_one(l->config, RIGHTS_GROUP, RD_KAFKA_ACL_OPERATION_DESCRIBE, e);
+        e->class = ERR_STOP;
+        return err_prefix(e, "kafka");
+    }
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           err_set(e, ERR_RETRY, "kafka: the offsets of group %s: %s", l->config->app_id,
+                   rd_kafka_err2str(code));
+}
+
+/* The first offset that the group has not processed. */
+static int64_t position(const struct looking *l, int i) {
+    int64_t committed = l->all->elems[i].offset;
+    return committed > l->low[i] ? committed : l->low[i];
+}
+
+static int64_t offsets_left(const struct looking *l) {
+    int64_t left = 0;
+    for (int i = 0; i < l->all->cnt; i++)
+        left += l->high[i] > position(l, i) ? l->high[i] - position(l, i) : 0;
+    return left;
+}
+
+static bool has_record(void *context, const rd_kafka_message_t *m, struct err *e) {
+    (void)context;
+    return err_set(e, ERR_RETRY,
+                   "kafka: topic %s, partition %d: the record at offset %" PRId64
+                   " is not processed yet",
+                   rd_kafka_topic_name(m->rkt), m->partition, m->offset);
+}
+
+/* Whether nothing but markers of transactions lies before the ends of the topic that begins at
+ * partition `first` of the list. The topic has `count` partitions. */
+static bool has_markers_only(const struct looking *l, int first, int count, struct err *e) {
+    int64_t *begin = mem_calloc((size_t)count, sizeof *begin);
+    const struct topic_reader_options o = {.topic = l->all->elems[first].topic,
+                                           .end = TOPIC_READER_END_AT_START,
+                                           .stop = l->options->stop,
+                                           .begin = begin};
+    int64_t left = 0;
+    for (int i = 0; i < count; i++) {
+        begin[i] = position(l, first + i);
+        left += l->high[first + i] > begin[i];
+    }
+    bool ok = left == 0 || topic_read(l->config, &o, has_record, NULL, NULL, e);
+    free(begin);
+    return ok;
+}
+
+static int partitions_of_topic(const struct looking *l, int first) {
+    int n = 1;
+    while (first + n < l->all->cnt && l->all->elems[first + n].partition > 0)
+        n++;
+    return n;
+}
+
+/* ERR_RETRY: not everything is processed, or the brokers did not answer. */
+static bool look(struct looking *l, struct err *e) {
+    if (!ask_committed(l, e) || !kafka_watermarks(l->asking, l->all, l->low, l->high, ANSWER_MS, e))
+        return false;
+    if (l->options->progress != NULL)
+        l->options->progress(l->options->context, offsets_left(l));
+    for (int i = 0, n; i < l->all->cnt; i += n) {
+        n = partitions_of_topic(l, i);
+        if (!has_markers_only(l, i, n, e))
+            return false;
+    }
+    return true;
+}
+
+/* --- waiting --- */
+
+static bool is_stopped(const struct looking *l) {
+    return l->options->stop != NULL && atomic_load(l->options->stop);
+}
+
+static bool wait(struct looking *l, struct err *e) {
+    int64_t end_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + l->options->timeout_ms;
+    while (!look(l, e)) {
+        if (is_stopped(l))
+            return err_set(e, ERR_STOP, "interrupted");
+        if (e->class != ERR_RETRY && e->class != ERR_DENIED)
+            return false;
+        if (clock_ms(clock_of_machine(), CLOCK_MONOTONIC) >= end_ms) {
+            struct err last = *e;
+            return err_set(e, ERR_STOP,
+                           "not settled after %" PRId64 " s: %.800s; look at `streamer status`, or "
+                           "raise --timeout",
+                           l->options->timeout_ms / 1000, last.text);
+        }
+        (void)usleep(PAUSE_US);
+    }
+    return true;
+}
+
+bool group_lag_wait(const struct config *c, const struct group_lag_options *o, struct err *e) {
+    struct looking l = {.config = c, .options = o};
+    l.asking = kafka_asking_client(c, &l.trouble, e);
+    l.member = l.asking != NULL ? member_new(&l, e) : NULL;
+    bool ok = l.member != NULL && find_partitions(&l, e) && wait(&l, e);
+    if (l.member != NULL)
+        (void)kafka_destroy(l.member);
+    if (l.asking != NULL)
+        (void)kafka_destroy(l.asking);
+    if (l.all != NULL)
+        rd_kafka_topic_partition_list_destroy(l.all);
+    free(l.low);
+    free(l.high);
+    return ok;
+}

@@ -1,0 +1,28 @@
+/* group_lag: waits until the processor has processed everything that lies in its topics: the
+ * inputs, and what its tasks tell each other. */
+#ifndef STREAMER_KAFKA_GROUP_LAG_H
+#define STREAMER_KAFKA_GROUP_LAG_H
+
+#include "streamer/base/err.h"
+#include "streamer/config/config.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct group_lag_options {
+    int64_t timeout_ms;
+    const atomic_bool *stop; /* waiting ends when it becomes true; NULL: never */
+    /* Called after each look: how many offsets lie before the ends. They can be markers of
+     * transactions, which nobody has to process. NULL: not called. */
+    void (*progress)(void *context, int64_t left);
+    void *context;
+};
+
+/* True: at one moment since the call, every record of every topic that is consumed was processed,
+ * and its results were committed. For that, the group's committed offsets are compared with ends
+ * that the topics have later. False with ERR_STOP: not before the timeout; `stop` became true; a
+ * topic or a right is missing; the brokers do not answer. */
+bool group_lag_wait(const struct config *c, const struct group_lag_options *o, struct err *e);
+
+#endif
