@@ -20,6 +20,7 @@
 #include "streamer/model/entity.h"
 #include "streamer/task/intake.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static const struct codec *codec_of_config(const struct config *config) {
@@ -352,12 +353,26 @@ void pipeline_want(struct pipeline *p, const struct task *task, enum topic topic
 
 /* --- consume a message of any topic --- */
 
+static struct change change_of(const struct input *in) {
+    bool of_account = in->topic == TOPIC_ACCOUNTS || in->topic == TOPIC_REPARTITION_ACCOUNTS;
+    return (struct change){.in = in, .entity = of_account ? ENTITY_ACCOUNT : ENTITY_CUSTOMER};
+}
+
 void pipeline_ask_ahead(struct pipeline *p, const struct input *in) {
-    struct change c = {.in = in, .entity = ENTITY_CUSTOMER};
-    if (in->topic == TOPIC_ACCOUNTS || in->topic == TOPIC_REPARTITION_ACCOUNTS)
-        c.entity = ENTITY_ACCOUNT;
+    struct change c = change_of(in);
     if (topic_is_input(in->topic) || topic_is_repartition(in->topic))
         (void)consume(p, &c); /* decoding asks, and leaves the rest as it is */
+}
+
+bool pipeline_read(struct pipeline *p, const struct input *in, struct event *event, bool *is_good) {
+    struct change c = change_of(in);
+    assert(topic_is_input(in->topic));
+    if (!consume(p, &c))
+        return false;
+    standardize_change(p, &c);
+    *event = c.event;
+    *is_good = c.ok;
+    return true;
 }
 
 enum pipeline_result pipeline_process(struct pipeline *p, struct task *task,

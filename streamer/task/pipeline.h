@@ -62,6 +62,12 @@ void pipeline_want(struct pipeline *p, const struct task *task, enum topic topic
  * behind one that waits then seldom has to wait itself. */
 void pipeline_ask_ahead(struct pipeline *p, const struct input *in);
 
+/* Reads a record of an input topic through the source and the staging layer alone, without a task.
+ * It changes and counts nothing. `event` is what standardize() or standardize_rejected() says,
+ * with the record's place; its slices are good until the next record. *is_good: neither layer has
+ * found a fault. False: the record has to wait (PIPELINE_WAITS). */
+bool pipeline_read(struct pipeline *p, const struct input *in, struct event *event, bool *is_good);
+
 enum pipeline_result {
     PIPELINE_DONE,
     /* A part of the record is done (a fan-out in chunks). Commit that part, then call again with

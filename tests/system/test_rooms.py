@@ -91,6 +91,10 @@ MAY_USE: dict[str, set[str]] = {
         "streamer/layers/source",
         "streamer/kafka",
         "streamer/registry",
+        "schemas",
+        "state",
+        "streamer/layers/snapshots",
+        "streamer/task",
     },
     "streamer/commands": {
         "schemas",
