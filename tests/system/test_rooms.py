@@ -98,6 +98,8 @@ MAY_USE: dict[str, set[str]] = {
     },
     "streamer/commands": {
         "schemas",
+        "streamer/layers/source",
+        "streamer/layers/staging",
         "streamer/quarantine",
         "state/rocksdb",
         "streamer/model",
