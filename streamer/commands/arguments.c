@@ -136,7 +136,7 @@ static bool parse_option(struct arguments *a, int argc, char *const *argv, int *
 static bool unexpected(const struct command *command, const char *operand, struct err *e) {
     int key = (int)strcspn(operand, "=");
     if (command->run == NULL)
-        return err_set(e, ERR_CONFIG, "unexpected argument %.80s, remove it", operand);
+        return err_set(e, ERR_CONFIG, "unexpected argument %.*s, remove it", key, operand);
     if (operand[key] == '=')
         return err_set(e, ERR_CONFIG, "unexpected argument %.*s=..., did you mean --set %.*s=...?",
                        key, operand, key, operand);
@@ -161,9 +161,11 @@ static bool check_word(const struct command *command, const char *word, struct e
 static bool check_operands(const struct arguments *a, struct err *e) {
     if (a->operand_count == 0 || arguments_has(a, "--help"))
         return true;
-    if (a->command->operands == NULL)
-        return unexpected(a->command, a->operands[0], e);
-    return a->command->words == NULL || check_word(a->command, a->operands[0], e);
+    const char *first = a->operands[0];
+    bool has_words = a->command->words != NULL;
+    if (a->command->operands == NULL || (has_words && strchr(first, '=') != NULL))
+        return unexpected(a->command, first, e);
+    return !has_words || check_word(a->command, first, e);
 }
 
 /* --- all of them */

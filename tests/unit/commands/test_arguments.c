@@ -185,6 +185,9 @@ static void test_arguments__refused(void **state) {
         {"kafka.sasl.password=geheim", &plain,
          "unexpected argument kafka.sasl.password=..., did you mean --set kafka.sasl.password=...?"},
         {"what", &bare, "unexpected argument what, remove it"},
+        {"kafka.sasl.password=geheim x", &wordy,
+         "unexpected argument kafka.sasl.password=..., did you mean --set kafka.sasl.password=...?"},
+        {"password=geheim", &bare, "unexpected argument password, remove it"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char line[100];
