@@ -16,13 +16,16 @@ static const char replies[] =
     "    compopt -o default\n"
     "}\n"
     "\n"
+    "# _streamer_key KEYS: those keys that begin with what is typed, each with its '='.\n"
+    "_streamer_key() {\n"
+    "    [[ $current != *=* ]] || return\n"
+    "    compopt -o nospace\n"
+    "    mapfile -t COMPREPLY < <(compgen -P \"$prefix\" -S = -W \"$1\" -- \"$current\")\n"
+    "}\n"
+    "\n"
     "_streamer_setting() {\n"
-    "    if [[ $current != *=* ]]; then\n"
-    "        compopt -o nospace\n"
-    "        mapfile -t COMPREPLY < <(compgen -P \"$prefix\" -S = -W \"$_streamer_keys\" -- "
-    "\"$current\")\n"
-    "        return\n"
-    "    fi\n"
+    "    _streamer_key \"$_streamer_settings\"\n"
+    "    [[ $current == *=* ]] || return\n"
     "    [[ $COMP_WORDBREAKS == *=* ]] || prefix+=${current%%=*}=\n"
     "    local key=${current%%=*}\n"
     "    current=${current#*=}\n"
@@ -95,7 +98,8 @@ static void put_call(enum placeholder p, const struct command *const *all, struc
     } else {
         struct buf words = {0};
         placeholder_put_words(p, all, &words);
-        buf_printf(out, "_streamer_reply '%s'", buf_cstr(&words));
+        buf_printf(out, "_streamer_%s '%s'", p == PLACEHOLDER_FIELD_VALUE ? "key" : "reply",
+                   buf_cstr(&words));
         buf_release(&words);
     }
 }
@@ -117,7 +121,7 @@ static void put_pattern(const struct command *command, const struct option *o, s
 
 static void put_value(const struct command *command, const struct option *o,
                       const struct command *const *all, struct buf *out) {
-    enum placeholder p = placeholder_of(o->value);
+    enum placeholder p = placeholder_of_value(o->value);
     if (o->choices == NULL && p == PLACEHOLDER_OTHER)
         return;
     buf_put_str(out, "    ");
@@ -176,7 +180,7 @@ static void put_operand(const struct command *command, const struct command *con
             buf_printf(out, "%s%s", i > 0 ? " " : "", command->words[i]);
         buf_put_str(out, "' ;;\n");
     }
-    enum placeholder p = placeholder_of(command->operands);
+    enum placeholder p = placeholder_of_operands(command->operands);
     if (p == PLACEHOLDER_OTHER)
         return;
     buf_printf(out, "    '%s '*) ", command->name);
@@ -197,8 +201,8 @@ static void put_lists(const struct command *const *all, struct buf *out) {
     placeholder_put_words(PLACEHOLDER_COMMAND, all, &words);
     buf_printf(out, "_streamer_commands='%s'\n", buf_cstr(&words));
     buf_clear(&words);
-    placeholder_put_keys(&words);
-    buf_printf(out, "_streamer_keys='%s'\n\n", buf_cstr(&words));
+    placeholder_put_words(PLACEHOLDER_SETTING, all, &words);
+    buf_printf(out, "_streamer_settings='%s'\n\n", buf_cstr(&words));
     buf_release(&words);
 }
 

@@ -45,14 +45,18 @@ static void put_setting_choices(struct buf *out) {
     }
 }
 
-static void put_settings(struct buf *out) {
+static void put_settings(const struct command *const *all, struct buf *out) {
     struct buf keys = {0};
-    placeholder_put_keys(&keys);
+    placeholder_put_words(PLACEHOLDER_SETTING, all, &keys);
     buf_printf(out,
+               "# _streamer_key KEY...: proposes the keys, each with its '='.\n"
+               "_streamer_key() {\n"
+               "    compset -P '*=' || compadd -S = -- \"$@\"\n"
+               "}\n"
+               "\n"
                "_streamer_setting() {\n"
-               "    local -a keys=(%s)\n"
                "    if ! compset -P '*='; then\n"
-               "        compadd -S = -a keys\n"
+               "        _streamer_key %s\n"
                "        return\n"
                "    fi\n"
                "    case ${${IPREFIX%%=}##*=} in\n",
@@ -79,6 +83,8 @@ static void put_action(enum placeholder p, const struct command *const *all, str
         buf_put_str(out, "_files");
     else if (p == PLACEHOLDER_SETTING)
         buf_put_str(out, "_streamer_setting");
+    else if (p == PLACEHOLDER_FIELD_VALUE)
+        buf_printf(out, " _streamer_key %s", buf_cstr(&words));
     else if (words.n > 0)
         buf_printf(out, "(%s)", buf_cstr(&words));
     buf_release(&words);
@@ -105,7 +111,7 @@ static void put_option(const struct option *o, const struct command *const *all,
         if (o->choices != NULL)
             put_choices(o->choices, out);
         else
-            put_action(placeholder_of(o->value), all, out);
+            put_action(placeholder_of_value(o->value), all, out);
     }
     buf_put_byte(out, '\'');
 }
@@ -122,7 +128,7 @@ static void put_operands(const struct command *command, const struct command *co
             buf_printf(out, "%s%s", i > 0 ? " " : "", command->words[i]);
         buf_put_str(out, ")'");
     }
-    enum placeholder p = placeholder_of(command->operands);
+    enum placeholder p = placeholder_of_operands(command->operands);
     if (p == PLACEHOLDER_OTHER)
         return;
     buf_put_str(out, " \\\n            '*:");
@@ -155,7 +161,7 @@ static void put_commands(const struct command *const *all, struct buf *out) {
 
 void completion_put_zsh(const struct command *const *all, struct buf *out) {
     buf_put_str(out, head);
-    put_settings(out);
+    put_settings(all, out);
     put_commands(all, out);
     buf_put_str(out, "_streamer() {\n"
                      "    local curcontext=$curcontext state line\n"

@@ -11,18 +11,20 @@ enum placeholder {
     PLACEHOLDER_FILE,
     PLACEHOLDER_SETTING, /* KEY=VALUE */
     PLACEHOLDER_COMMAND,
-    PLACEHOLDER_TABLE, /* TABLE or NAME: a result */
-    PLACEHOLDER_TOPIC, /* an input or a result, by the name that it has unless it is set */
+    PLACEHOLDER_TABLE, /* a result, or its schema */
+    PLACEHOLDER_TOPIC, /* an input, by the name that its topic has unless it is set */
+    PLACEHOLDER_CODE,  /* why a record is rejected */
+    PLACEHOLDER_FIELD,
+    PLACEHOLDER_FIELD_VALUE, /* NAME=VALUE, the name of a field */
 };
 
-/* What the first placeholder in `text` stands for: "FILE", "[show NAME|register|check]". NULL:
- * PLACEHOLDER_OTHER. */
-enum placeholder placeholder_of(const char *text);
+/* What the first placeholder of a text stands for: that of an option's value ("FILE"), or of a
+ * command's operands ("[show NAME|register|check]"). NULL: PLACEHOLDER_OTHER. */
+enum placeholder placeholder_of_value(const char *text);
+enum placeholder placeholder_of_operands(const char *text);
 
-/* Appends what may stand there, separated by spaces; nothing for a file, a setting or another. */
+/* Appends what may stand there, separated by spaces; before the '=' if there is one. Nothing for a
+ * file or another. Of librdkafka's settings only those that may be set. */
 void placeholder_put_words(enum placeholder p, const struct command *const *all, struct buf *out);
-/* Appends the keys of all settings in the same way, those of librdkafka that may be set included.
- */
-void placeholder_put_keys(struct buf *out);
 
 #endif

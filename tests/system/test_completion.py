@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from process import wait_until
 from results import RESULTS
-from streamer import environment, run_once
+from streamer import INPUTS, environment, run_once
 
 # --- what help says of the commands, which is what shells must propose
 
@@ -92,6 +92,13 @@ def test_completion__bash_proposes_all_values(scripts: Path) -> None:
                 keys = [line.removesuffix("=") for line in got[1:]]
                 assert got[0] == "compopt -o nospace" and keys[: len(settings())] == settings()
                 assert "kafka.ssl.ca.location" in keys and "kafka.group.id" not in keys
+            elif value == "TOPIC":
+                assert got == list(INPUTS)
+            elif value == "CODE":
+                assert {"invalid_balance", "too_late"} <= set(got)
+            elif value in ("FIELD", "NAME=VALUE"):
+                fields = {line.removesuffix("=") for line in got}
+                assert {"customer_name", "has_loan", "balance", "updated_at"} <= fields
             elif "|" in value:
                 assert got == value.split("|"), (command, option)
 
@@ -125,6 +132,11 @@ LINES = [
     ("run --set=kafka.ssl.ca.l\tx", ["run", "--set=kafka.ssl.ca.location=x"]),
     ("run --set output.format=av\t", ["run", "--set", "output.format=avro"]),
     ("schemas sh\taccount_s\t", ["schemas", "show", "account_summary"]),
+    ("feed --missing bal\t", ["feed", "--missing", "balance"]),
+    (
+        "quarantine rep\t--field bal\t5 --ye\t",
+        ["quarantine", "replay", "--field", "balance=5", "--yes"],
+    ),
     ("help fre\t", ["help", "freshness"]),
 ]
 

@@ -42,7 +42,8 @@ static void test_command_table__words_are_shown(void **state) {
     (void)state;
     for (const struct command *const *c = command_table; *c != NULL; c++)
         for (const char *const *word = (*c)->words; word != NULL && *word != NULL; word++)
-            if (!is_shown(*c, *word) && placeholder_of((*c)->operands) != PLACEHOLDER_TABLE)
+            if (!is_shown(*c, *word) &&
+                placeholder_of_operands((*c)->operands) != PLACEHOLDER_TABLE)
                 fail_msg("%s %s", (*c)->name, *word);
 }
 
@@ -186,18 +187,27 @@ static void test_placeholder__is_found(void **state) {
     (void)state;
     static const struct {
         const char *text;
-        enum placeholder is;
+        enum placeholder of_value, of_operands;
     } cases[] = {
-        {"FILE", PLACEHOLDER_FILE},          {"customers|accounts FILE.csv...", PLACEHOLDER_FILE},
-        {"KEY=VALUE", PLACEHOLDER_SETTING},  {"[show NAME|register|check]", PLACEHOLDER_TABLE},
-        {"TABLE", PLACEHOLDER_TABLE},        {"[COMMAND]", PLACEHOLDER_COMMAND},
-        {"TOPIC", PLACEHOLDER_TOPIC},        {"NAME=VALUE", PLACEHOLDER_OTHER},
-        {"COLUMN=FIELD", PLACEHOLDER_OTHER}, {"FILES", PLACEHOLDER_OTHER},
-        {"PROFILE", PLACEHOLDER_OTHER},      {"bash|zsh", PLACEHOLDER_OTHER},
-        {NULL, PLACEHOLDER_OTHER},
+        {"FILE", PLACEHOLDER_FILE, PLACEHOLDER_FILE},
+        {"customers|accounts FILE.csv...", PLACEHOLDER_FILE, PLACEHOLDER_FILE},
+        {"KEY=VALUE", PLACEHOLDER_SETTING, PLACEHOLDER_SETTING},
+        {"NAME=VALUE", PLACEHOLDER_FIELD_VALUE, PLACEHOLDER_FIELD_VALUE},
+        {"[show NAME|register|check]", PLACEHOLDER_OTHER, PLACEHOLDER_TABLE},
+        {"TABLE", PLACEHOLDER_TABLE, PLACEHOLDER_TABLE},
+        {"[COMMAND]", PLACEHOLDER_COMMAND, PLACEHOLDER_COMMAND},
+        {"TOPIC", PLACEHOLDER_TOPIC, PLACEHOLDER_TOPIC},
+        {"CODE", PLACEHOLDER_CODE, PLACEHOLDER_CODE},
+        {"FIELD", PLACEHOLDER_FIELD, PLACEHOLDER_FIELD},
+        {"COLUMN=FIELD", PLACEHOLDER_OTHER, PLACEHOLDER_OTHER},
+        {"FILES", PLACEHOLDER_OTHER, PLACEHOLDER_OTHER},
+        {"PROFILE", PLACEHOLDER_OTHER, PLACEHOLDER_OTHER},
+        {"bash|zsh", PLACEHOLDER_OTHER, PLACEHOLDER_OTHER},
+        {NULL, PLACEHOLDER_OTHER, PLACEHOLDER_OTHER},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        if (placeholder_of(cases[i].text) != cases[i].is)
+        if (placeholder_of_value(cases[i].text) != cases[i].of_value ||
+            placeholder_of_operands(cases[i].text) != cases[i].of_operands)
             fail_msg("%s", cases[i].text);
 }
 
