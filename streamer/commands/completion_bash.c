@@ -172,6 +172,7 @@ static void put_options(const struct command *const *all, struct buf *out) {
     buf_put_str(out, "    esac\n}\n\n");
 }
 
+/* What the first operand may be, then the others. */
 static void put_operand(const struct command *command, const struct command *const *all,
                         struct buf *out) {
     if (command->words != NULL) {
@@ -183,7 +184,8 @@ static void put_operand(const struct command *command, const struct command *con
     enum placeholder p = placeholder_of_operands(command->operands);
     if (p == PLACEHOLDER_OTHER)
         return;
-    buf_printf(out, "    '%s '*) ", command->name);
+    bool has_more = placeholder_has_more(command->operands);
+    buf_printf(out, "    '%s '%s) ", command->name, has_more ? "*" : "0");
     put_call(p, all, out);
     buf_put_str(out, " ;;\n");
 }

@@ -97,11 +97,14 @@ static void put_option(const struct option *o, const struct command *const *all,
     const char *value = o->choices != NULL ? o->choices : o->value;
     const char *attached = value != NULL ? "=" : "";
     buf_put_str(out, " \\\n            ");
-    if (o->letter != '\0')
-        buf_printf(out, "'%s(-%c %s)'{-%c%s,%s%s}'[", o->repeats ? "*" : "", o->letter, o->name,
-                   o->letter, value != NULL ? "+" : "", o->name, attached);
-    else
+    if (o->letter == '\0')
         buf_printf(out, "'%s%s%s[", o->repeats ? "*" : "", o->name, attached);
+    else if (o->repeats)
+        buf_printf(out, "'*'{-%c%s,%s%s}'[", o->letter, value != NULL ? "+" : "", o->name,
+                   attached);
+    else
+        buf_printf(out, "'(-%c %s)'{-%c%s,%s%s}'[", o->letter, o->name, o->letter,
+                   value != NULL ? "+" : "", o->name, attached);
     put_escaped(o->help, "[]:\\", out);
     buf_put_byte(out, ']');
     if (value != NULL) {
@@ -116,24 +119,31 @@ static void put_option(const struct option *o, const struct command *const *all,
     buf_put_byte(out, '\'');
 }
 
+/* "'1:usage:", for the first operand, or "'*:usage:" for all others. */
+static void put_place(char which, const struct command *command, struct buf *out) {
+    buf_printf(out, " \\\n            '%c:", which);
+    put_escaped(command->operands, ":\\", out);
+    buf_put_byte(out, ':');
+}
+
+static void put_words(const struct command *command, struct buf *out) {
+    put_place('1', command, out);
+    for (size_t i = 0; command->words[i] != NULL; i++)
+        buf_printf(out, "%c%s", i > 0 ? ' ' : '(', command->words[i]);
+    buf_put_str(out, ")'");
+}
+
 static void put_operands(const struct command *command, const struct command *const *all,
                          struct buf *out) {
     if (command->operands == NULL)
         return;
-    if (command->words != NULL) {
-        buf_put_str(out, " \\\n            '1:");
-        put_escaped(command->operands, ":\\", out);
-        buf_put_str(out, ":(");
-        for (size_t i = 0; command->words[i] != NULL; i++)
-            buf_printf(out, "%s%s", i > 0 ? " " : "", command->words[i]);
-        buf_put_str(out, ")'");
-    }
     enum placeholder p = placeholder_of_operands(command->operands);
-    if (p == PLACEHOLDER_OTHER)
+    bool has_more = placeholder_has_more(command->operands);
+    if (command->words != NULL)
+        put_words(command, out);
+    if (p == PLACEHOLDER_OTHER || (command->words != NULL && !has_more))
         return;
-    buf_put_str(out, " \\\n            '*:");
-    put_escaped(command->operands, ":\\", out);
-    buf_put_byte(out, ':');
+    put_place(has_more ? '*' : '1', command, out);
     put_action(p, all, out);
     buf_put_byte(out, '\'');
 }

@@ -57,6 +57,10 @@ enum placeholder placeholder_of_operands(const char *text) {
     return i < ARRAY_LEN(known) ? known[i].of_operands : PLACEHOLDER_OTHER;
 }
 
+bool placeholder_has_more(const char *operands) {
+    return strchr(operands, ' ') != NULL || strstr(operands, "...") != NULL;
+}
+
 /* --- what may stand there */
 
 static void put_word(const char *word, struct buf *out) {

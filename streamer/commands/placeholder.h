@@ -22,6 +22,8 @@ enum placeholder {
  * command's operands ("[show NAME|register|check]"). NULL: PLACEHOLDER_OTHER. */
 enum placeholder placeholder_of_value(const char *text);
 enum placeholder placeholder_of_operands(const char *text);
+/* Whether the operands are, or may be, more than one: "show NAME", "FILE...". */
+bool placeholder_has_more(const char *operands);
 
 /* Appends what may stand there, separated by spaces; before the '=' if there is one. Nothing for a
  * file or another. Of librdkafka's settings only those that may be set. */

@@ -115,6 +115,9 @@ def test_completion__bash_proposes_words_of_commands(scripts: Path) -> None:
             assert got == words, command
     assert proposed(scripts, "schemas", "-c", "x", "show", "") == list(RESULTS)
     assert proposed(scripts, "help", "") == commands()
+    assert proposed(scripts, "help", "feed", "") == [""]  # it takes one
+    assert proposed(scripts, "export", "") == list(RESULTS)
+    assert proposed(scripts, "export", "account_summary", "") == [""]
 
 
 # --- what a user types, and what the command gets
