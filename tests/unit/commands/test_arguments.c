@@ -182,11 +182,11 @@ static void test_arguments__refused(void **state) {
          "\"x.csv\" is not valid, write streamer wordy customers|accounts FILE..."},
         {"my.properties", &plain,
          "unexpected argument my.properties, did you mean -c my.properties?"},
-        {"kafka.sasl.password=geheim", &plain,
-         "unexpected argument kafka.sasl.password=..., did you mean --set kafka.sasl.password=...?"},
+        {"kafka.password=geheim", &plain,
+         "unexpected argument kafka.password=..., did you mean --set kafka.password=...?"},
         {"what", &bare, "unexpected argument what, remove it"},
-        {"kafka.sasl.password=geheim x", &wordy,
-         "unexpected argument kafka.sasl.password=..., did you mean --set kafka.sasl.password=...?"},
+        {"kafka.password=geheim x", &wordy,
+         "unexpected argument kafka.password=..., did you mean --set kafka.password=...?"},
         {"password=geheim", &bare, "unexpected argument password, remove it"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
