@@ -20,14 +20,18 @@ static void put_optional(const struct option *o, struct buf *out) {
     buf_put_str(out, o->repeats ? "]..." : "]");
 }
 
+static void put_operands(const struct command *command, struct buf *out) {
+    if (command->operands != NULL)
+        buf_printf(out, " %s", command->operands);
+}
+
 void help_text_put_line(const struct command *command, struct buf *out) {
     const struct option *o;
     buf_printf(out, "streamer %s", command->name);
     for (size_t i = 0; (o = command_option(command, i)) != NULL; i++)
         if (strcmp(o->name, "--help") != 0)
             put_optional(o, out);
-    if (command->operands != NULL)
-        buf_printf(out, " %s", command->operands);
+    put_operands(command, out);
 }
 
 void help_text_put_option(const struct option *o, struct buf *out) {
@@ -38,8 +42,9 @@ void help_text_put_option(const struct option *o, struct buf *out) {
 }
 
 void help_text_put_entry(const struct command *command, struct buf *out) {
-    buf_put_str(out, "  ");
-    help_text_put_line(command, out);
+    bool takes_options = command_option(command, 1) != NULL; /* the last one is --help */
+    buf_printf(out, "  streamer %s%s", command->name, takes_options ? " [OPTION]..." : "");
+    put_operands(command, out);
     buf_printf(out, "\n      %s\n", command->summary);
 }
 

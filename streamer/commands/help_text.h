@@ -17,7 +17,7 @@ void help_text_put_setting(const struct setting_text *s, struct buf *out);
 /* Appends what the setting does, and its range. */
 void help_text_put_meaning(const struct setting_text *s, struct buf *out);
 
-/* Appends usage and summary: an entry of the list of commands. */
+/* Appends how it is written, without its options, and its summary: an entry of the list. */
 void help_text_put_entry(const struct command *command, struct buf *out);
 /* Appends all settings, each with its default. */
 void help_text_put_settings(struct buf *out);

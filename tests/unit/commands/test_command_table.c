@@ -157,6 +157,9 @@ static void test_help_text__shows_all_of_a_command(void **state) {
                                  .examples = examples,
                                  .run = unused};
     struct buf text = {0};
+    help_text_put_entry(&make, &text);
+    assert_string_equal(buf_cstr(&text), "  streamer make [OPTION]... [it]\n      makes it\n");
+    buf_clear(&text);
     help_text_put_command(&make, &text);
     assert_string_equal(buf_cstr(&text),
                         "streamer make [-r N] [--map A=B]... [--format text|json] [-c FILE] "
