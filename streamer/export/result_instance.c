@@ -82,6 +82,7 @@ static bool fetch(struct reading *r, const struct result_instance *instance, con
                                  .bytes_max = 1000,
                                  .took = take_bytes,
                                  .context = r,
+                                 .headers = instance->headers,
                                  .is_cancelled = stop};
     bool ok = http_fetch(&f, &status, &body, e) || r->err.class != ERR_NONE;
     if (ok)

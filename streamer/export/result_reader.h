@@ -14,6 +14,7 @@ struct result_instance {
     const char *url;         /* "http://127.0.0.1:9464" */
     const char *token;       /* NULL: it asks for none */
     const char *authorities; /* path of a PEM file; "": the system's */
+    struct buf *headers;     /* gets those of the answer before the first row; NULL: not wanted */
 };
 
 struct result_reader_options {

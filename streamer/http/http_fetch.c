@@ -35,6 +35,21 @@ static size_t take(char *bytes, size_t size, size_t count, void *context) {
     return size * count;
 }
 
+#define HEADERS_BYTES_MAX ((size_t)64 << 10)
+
+/* libcurl calls it for each line, also for those of interim answers, which the last ones replace.
+ */
+static size_t take_header(char *line, size_t size, size_t count, void *context) {
+    const struct exchange *x = context;
+    struct slice text = slice_of(line, size * count);
+    if (slice_has_prefix(text, slice_str("HTTP/")))
+        buf_clear(x->f->headers);
+    if (x->f->headers->n + text.n > HEADERS_BYTES_MAX)
+        return 0;
+    buf_put_slice(x->f->headers, text);
+    return text.n;
+}
+
 static bool is_cancelled(const struct http_fetch *f) {
     return f->is_cancelled != NULL && atomic_load(f->is_cancelled);
 }
@@ -102,9 +117,16 @@ static bool set_callbacks(struct exchange *x) {
            curl_easy_setopt(x->easy, CURLOPT_ERRORBUFFER, x->why) == CURLE_OK;
 }
 
+static bool set_header_callback(struct exchange *x) {
+    return x->f->headers == NULL ||
+           (curl_easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
+            curl_easy_setopt(x->easy, CURLOPT_HEADERDATA, x) == CURLE_OK);
+}
+
 static CURLcode perform(struct exchange *x) {
     x->easy = curl_easy_init();
-    if (x->easy == NULL || !set_target(x) || !set_headers(x) || !set_limits(x) || !set_callbacks(x))
+    if (x->easy == NULL || !set_target(x) || !set_headers(x) || !set_limits(x) ||
+        !set_callbacks(x) || !set_header_callback(x))
         return CURLE_FAILED_INIT;
     return is_cancelled(x->f) ? CURLE_ABORTED_BY_CALLBACK : curl_easy_perform(x->easy);
 }
@@ -160,4 +182,20 @@ bool http_fetch(const struct http_fetch *f, int *status, struct buf *body, struc
     curl_slist_free_all(x.headers);
     curl_global_cleanup();
     return ok;
+}
+
+struct slice http_fetch_header(const struct buf *headers, const char *name) {
+    struct slice rest = buf_slice(headers);
+    size_t name_n = strlen(name);
+    while (rest.n > 0) {
+        const char *end = memchr(rest.p, '\n', rest.n);
+        struct slice line = slice_of(rest.p, end != NULL ? (size_t)(end - rest.p) : rest.n);
+        if (line.n > name_n && line.p[name_n] == ':' &&
+            slice_eq_nocase(slice_of(line.p, name_n), name))
+            return slice_trim(slice_of(line.p + name_n + 1, line.n - name_n - 1));
+        rest = slice_of(line.p + line.n, rest.n - line.n);
+        if (rest.n > 0)
+            rest = slice_of(rest.p + 1, rest.n - 1);
+    }
+    return slice_null();
 }

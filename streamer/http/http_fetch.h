@@ -26,6 +26,8 @@ struct http_fetch {
      * rest is not wanted, and there is no answer. NULL: `body` gets the answer. */
     bool (*took)(void *context, struct slice bytes);
     void *context;
+    /* Gets the lines of the answer's headers before the first part of it. NULL: not wanted. */
+    struct buf *headers;
     /* NULL, or what another thread sets to end the request, within a second. */
     const atomic_bool *is_cancelled;
 };
@@ -34,5 +36,8 @@ struct http_fetch {
  * False with `e` (ERR_RETRY): there is none. The error names the host, but not the path of the URL,
  * which can be a secret. */
 bool http_fetch(const struct http_fetch *f, int *status, struct buf *body, struct err *e);
+
+/* Finds the header of that name in `headers` of struct http_fetch. slice_null(): there is none. */
+struct slice http_fetch_header(const struct buf *headers, const char *name);
 
 #endif

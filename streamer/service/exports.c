@@ -201,6 +201,11 @@ static void put_headers(const struct export *x, struct buf *out) {
     buf_put_str(out, "X-Streamer-Partitions: ");
     put_partitions(x, out);
     buf_printf(out, "\nX-Streamer-Partition-Count: %d\n", x->answers->partitions);
+    buf_put_str(out, "X-Streamer-Rates: tiers=");
+    rates_put_tiers(&x->answers->config->rates, out);
+    buf_put_str(out, " loan.bonus=");
+    rates_put_rate(x->answers->config->rates.loan_bonus_milli, out);
+    buf_put_byte(out, '\n');
     if (positions.n < EXPORTS_POSITIONS_MAX)
         buf_printf(out, "X-Streamer-Positions: %s\n", buf_cstr(&positions));
     buf_printf(out, "Content-Disposition: attachment; filename=\"%s.%s\"\n", x->type->name,

@@ -10,6 +10,8 @@
  *
  *   X-Streamer-Partitions: 0-3,7          whose rows these are
  *   X-Streamer-Partition-Count: 8         how many the table has, over all instances
+ *   X-Streamer-Rates: tiers=10000:0.01,*:0.02 loan.bonus=0.005
+ *                                         those that the marts are computed with
  *   X-Streamer-Positions: 0=1234,1=77,…   by partition: the next offset of the table's topic; -1:
  *                                         nothing was written yet. The header is left out if it
  *                                         were longer than EXPORTS_POSITIONS_MAX bytes. */

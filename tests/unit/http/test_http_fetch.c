@@ -228,6 +228,36 @@ static void test_http_fetch__another_thread_ends_it(void **state) {
     scene_end(&s);
 }
 
+static void test_http_fetch__headers(void **state) {
+    (void)state;
+    struct scene s;
+    struct buf url = {0}, headers = {0};
+    scene_begin(&s);
+    struct http_fetch f = to(&s, &url, "/x");
+    f.headers = &headers;
+    assert_answer(&f, 200, "{\"a\": 1}");
+    assert_text(http_fetch_header(&headers, "content-length"), "8");
+    assert_text(http_fetch_header(&headers, "Content-Length"), "8");
+    assert_null(http_fetch_header(&headers, "Content").p);
+    assert_null(http_fetch_header(&headers, "X-Other").p);
+    scene_end(&s);
+    buf_release(&url);
+    buf_release(&headers);
+}
+
+static void test_http_fetch__finds_headers(void **state) {
+    (void)state;
+    struct buf headers = {0};
+    assert_null(http_fetch_header(&headers, "a").p);
+    buf_put_str(&headers, "HTTP/1.1 200 OK\r\na: 1\r\nAB:2: 3 \r\nempty:\r\nlast: x");
+    assert_text(http_fetch_header(&headers, "A"), "1");
+    assert_text(http_fetch_header(&headers, "ab"), "2: 3");
+    assert_text(http_fetch_header(&headers, "empty"), "");
+    assert_text(http_fetch_header(&headers, "last"), "x");
+    assert_null(http_fetch_header(&headers, "b").p);
+    buf_release(&headers);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_http_fetch__gets),
@@ -238,6 +268,8 @@ int main(void) {
         cmocka_unit_test(test_http_fetch__the_time_is_bounded),
         cmocka_unit_test(test_http_fetch__the_time_of_a_resolver_that_hangs_is_bounded),
         cmocka_unit_test(test_http_fetch__another_thread_ends_it),
+        cmocka_unit_test(test_http_fetch__headers),
+        cmocka_unit_test(test_http_fetch__finds_headers),
     };
     return cmocka_run_group_tests_name("http_fetch", tests, NULL, NULL);
 }

@@ -31,6 +31,7 @@ struct fixture {
     _Atomic enum task_stage stages[N];
     struct worker worker, *pointers[1];
     struct workers workers;
+    struct config config;
     struct answers answers;
     struct http_server *server;
 };
@@ -120,7 +121,9 @@ static struct fixture *begin(int accounts) {
     assert_non_null(f->store);
     fill(f->store, accounts);
     begin_workers(f);
-    f->answers = (struct answers){.workers = &f->workers, .store = f->store, .partitions = N};
+    f->config.rates = default_rates();
+    f->answers = (struct answers){
+        .config = &f->config, .workers = &f->workers, .store = f->store, .partitions = N};
     f->answers.exports = exports_new(&f->answers, &e);
     assert_non_null(f->answers.exports);
     const struct http_options o = {.listen = "127.0.0.1:0",
@@ -238,6 +241,8 @@ static void test_exports__has_the_rows_of_its_partitions(void **state) {
     assert_has(&reply, "Content-Type: text/csv; charset=utf-8\r\n");
     assert_has(&reply, "X-Streamer-Partitions: 0-1,3\r\n");
     assert_has(&reply, "X-Streamer-Partition-Count: 4\r\n");
+    assert_has(&reply,
+               "X-Streamer-Rates: tiers=10000:0.01,20000:0.015,*:0.02 loan.bonus=0.005\r\n");
     assert_has(&reply, "X-Streamer-Positions: 0=100,1=101,3=103\r\n");
     assert_has(&reply, "filename=\"account_summary.csv\"\r\n");
     assert_has(&reply, "\naccount_id,customer_id,original_balance_amount,interest_rate_pct,"
