@@ -65,6 +65,14 @@ static pid_t user_of(const char *dir) {
     return locked ? lock.l_pid : 0;
 }
 
+bool peek_is_unused(const char *dir, struct err *e) {
+    pid_t user = user_of(dir);
+    return user == 0 || err_set(e, ERR_CONFIG,
+                                "state.dir=%s: in use by another process (%ld); "
+                                "stop that one or give this one a directory of its own",
+                                dir, (long)user);
+}
+
 bool peek_usable(const char *dir, struct err *e) {
     struct stat st;
     if (stat(dir, &st) != 0)
@@ -76,16 +84,12 @@ bool peek_usable(const char *dir, struct err *e) {
             e, ERR_CONFIG,
             "state.dir=%s: cannot write there: %s; give a directory that can be written to", dir,
             strerror(errno));
-    pid_t user = user_of(dir);
-    return user == 0 || err_set(e, ERR_CONFIG,
-                                "state.dir=%s: in use by another process (%ld); "
-                                "stop that one or give this one a directory of its own",
-                                dir, (long)user);
+    return peek_is_unused(dir, e);
 }
 
 /* --- what is in it --- */
 
-static bool has_store(const char *dir) {
+bool peek_has_store(const char *dir) {
     struct buf path = {0};
     buf_printf(&path, "%s/CURRENT", dir);
     bool exists = access(buf_cstr(&path), F_OK) == 0;
@@ -113,7 +117,7 @@ bool peek_fact(const char *dir, const char *name, struct buf *value, struct err 
         return err_set(e, ERR_REBUILD, "it is damaged: %s", buf_cstr(value));
     if (seal_lacks_list(dir))
         return err_set(e, ERR_REBUILD, "the file CURRENT is missing");
-    if (!has_store(dir))
+    if (!peek_has_store(dir))
         return true;
     rocksdb_options_t *options = store_reading_options_new();
     rocksdb_t *db = rocksdb_open_for_read_only(options, dir, 0, &text);

@@ -1,4 +1,5 @@
 /* Opens and closes a store, and makes and removes its directory. */
+#include "state/rocksdb/peek.h"
 #include "state/rocksdb/seal.h"
 #include "state/rocksdb/store_internal.h"
 #include "streamer/base/mem.h"
@@ -14,6 +15,7 @@
 /* --- the directory --- */
 
 #define DIRECTORY_MODE 0750
+#define READING_BYTES (INT64_C(32) << 20) /* memory of a store that is only read */
 
 /* Makes the folders above `dir`. A folder that cannot be made shows when the directory is used. */
 static void make_folders_above(const char *dir) {
@@ -102,8 +104,12 @@ static bool open_database(struct store *s, struct err *e) {
     const char *name = "default"; /* RocksDB insists on this column family */
     const rocksdb_options_t *options = s->options;
     char *text = NULL;
-    s->db = rocksdb_open_column_families(s->options, s->dir, 1, &name, &options, &s->column_family,
-                                         &text);
+    if (s->is_only_read)
+        s->db = rocksdb_open_for_read_only_column_families(s->options, s->dir, 1, &name, &options,
+                                                           &s->column_family, 0, &text);
+    else
+        s->db = rocksdb_open_column_families(s->options, s->dir, 1, &name, &options,
+                                             &s->column_family, &text);
     if (text == NULL)
         return true;
     (void)store_open_failed(s->dir, text, e);
@@ -123,10 +129,7 @@ static bool is_usable(const struct store *s, struct err *e) {
     return ok;
 }
 
-struct store *store_open(const char *dir, int64_t memory_bytes, int batches, struct err *e) {
-    if (!store_make_directory(dir, e) || !has_list_of_files(dir, e))
-        return NULL;
-    bool changed = seal_is_changed(dir);
+static struct store *store_new(const char *dir, int64_t memory_bytes, int batches) {
     struct store *s = mem_calloc(1, sizeof *s);
     s->dir = mem_strdup(dir);
     size_t eighth = (size_t)memory_bytes / 8;
@@ -137,6 +140,14 @@ struct store *store_open(const char *dir, int64_t memory_bytes, int batches, str
     s->write = rocksdb_writeoptions_create();
     (void)pthread_mutex_init(&s->damage_lock, NULL);
     (void)pthread_mutex_init(&s->commit_lock, NULL);
+    return s;
+}
+
+struct store *store_open(const char *dir, int64_t memory_bytes, int batches, struct err *e) {
+    if (!store_make_directory(dir, e) || !has_list_of_files(dir, e))
+        return NULL;
+    bool changed = seal_is_changed(dir);
+    struct store *s = store_new(dir, memory_bytes, batches);
     for (size_t p = 0; p < ARRAY_LEN(s->counted); p++)
         atomic_init(&s->counted[p], !changed);
     if (open_database(s, e) && seal_break(dir, e) && is_usable(s, e) &&
@@ -144,6 +155,29 @@ struct store *store_open(const char *dir, int64_t memory_bytes, int batches, str
         s->has_buffered = true; /* the log may have held rows */
         return s;
     }
+    release(s);
+    return NULL;
+}
+
+/* What cannot be told apart from damage without counting all rows is refused. */
+static bool is_readable(const char *dir, struct err *e) {
+    if (!peek_has_store(dir) && !seal_lacks_list(dir))
+        return err_set(e, ERR_CONFIG, "%s: there is no state; give the directory of state.dir",
+                       dir);
+    return peek_is_unused(dir, e) && has_list_of_files(dir, e) &&
+           (!seal_is_changed(dir) ||
+            err_set(e, ERR_REBUILD,
+                    "%s: its files have changed since it was closed; `streamer run` looks at them",
+                    dir));
+}
+
+struct store *store_open_to_read(const char *dir, struct err *e) {
+    if (!is_readable(dir, e))
+        return NULL;
+    struct store *s = store_new(dir, READING_BYTES, 1);
+    s->is_only_read = true;
+    if (open_database(s, e) && is_usable(s, e) && store_has_all_commits(s, e))
+        return s;
     release(s);
     return NULL;
 }
@@ -156,6 +190,10 @@ void store_close(struct store *s) {
     if (s == NULL)
         return;
     bool damaged = atomic_load(&s->damaged);
+    if (s->is_only_read) {
+        release(s);
+        return;
+    }
     if (damaged)
         (void)seal_mark_damaged(s->dir, s->damage);
     char *dir = mem_strdup(s->dir);

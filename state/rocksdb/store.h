@@ -44,6 +44,10 @@ bool store_make_directory(const char *dir, struct err *e);
  *   ERR_STOP     anything else: no space, memory or file handles, a disk that cannot be read, or
  *                something that RocksDB does not accept */
 struct store *store_open(const char *dir, int64_t memory_bytes, int batches, struct err *e);
+/* Opens the store of a directory that no process uses, only for readers (store_reader_new), and
+ * changes nothing there. The caller closes it with store_close. NULL with `e`, as store_open;
+ * ERR_CONFIG also where there is no store. */
+struct store *store_open_to_read(const char *dir, struct err *e);
 /* To be called by each thread that works with the store for long: RocksDB then keeps no statistics
  * of that thread. */
 void store_use_thread(void);

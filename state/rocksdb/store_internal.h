@@ -34,6 +34,7 @@ struct read_options {
 
 struct store {
     char *dir;
+    bool is_only_read; /* the directory stays as it is */
     rocksdb_t *db;
     rocksdb_column_family_handle_t *column_family; /* the only one: it holds all families of kv.h */
     rocksdb_options_t *options;                    /* of the database */

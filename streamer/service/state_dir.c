@@ -128,6 +128,36 @@ struct store *state_dir_open(const struct config *config, int32_t partitions, in
     return open_and_claim(config, partitions, e);
 }
 
+/* --- at rest --- */
+
+static bool read_description(const char *was, const char *dir, struct state_at_rest *state,
+                             struct err *e) {
+    const struct config any = {.app_id = state->app_id};
+    struct slice app_id = app_id_of(was);
+    const char *partitions = strstr(was, PARTITIONS);
+    (void)snprintf(state->app_id, sizeof state->app_id, "%.*s", (int)app_id.n, app_id.p);
+    if (!is_current_format(&any, was) || partitions == NULL)
+        return err_set(e, ERR_STOP,
+                       "%s: it is the state of another version of streamer; use that version", dir);
+    state->partitions = atoi(partitions + strlen(PARTITIONS));
+    return true;
+}
+
+bool state_dir_open_to_read(const char *dir, struct state_at_rest *state, struct err *e) {
+    struct buf was = {0};
+    *state = (struct state_at_rest){.store = store_open_to_read(dir, e)};
+    if (state->store == NULL) {
+        e->class = e->class == ERR_CONFIG ? ERR_CONFIG : ERR_STOP;
+        return false;
+    }
+    bool ok = store_get_fact(state->store, STATE_FACT, &was, e) &&
+              read_description(buf_cstr(&was), dir, state, e);
+    if (!ok)
+        store_close(state->store);
+    buf_release(&was);
+    return ok;
+}
+
 /* --- the end --- */
 
 bool state_dir_remove(const struct config *config, struct err *e) {

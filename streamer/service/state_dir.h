@@ -19,6 +19,16 @@ bool state_dir_prepare(const struct config *config, struct err *e);
 struct store *state_dir_open(const struct config *config, int32_t partitions, int64_t now_ms,
                              struct err *e);
 
+/* What a state directory at rest says of itself. */
+struct state_at_rest {
+    struct store *store; /* only for readers (store_open_to_read); the caller closes it */
+    int32_t partitions;  /* n: of the result topics; the state may hold a part of them */
+    char app_id[256];
+};
+/* Opens a directory that no process uses, and changes nothing there. False with `e` (ERR_CONFIG or
+ * ERR_STOP): there is no state, another process uses it, or it is damaged or another version's. */
+bool state_dir_open_to_read(const char *dir, struct state_at_rest *state, struct err *e);
+
 /* Removes the state, and the directory if nothing else lies there. False with ERR_STOP. */
 bool state_dir_remove(const struct config *config, struct err *e);
 

@@ -4,6 +4,7 @@
 #include "state/keys.h"
 #include "streamer/base/mem.h"
 
+#include <dirent.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <string.h>
@@ -334,7 +335,87 @@ static void test_store__tables_for_older_systems(void **state) {
     remove_scratch(dir);
 }
 
+/* --- only to read --- */
+
+static int be_refused_to_read(const char *dir) {
+    struct err e = {0};
+    bool refused = store_open_to_read(dir, &e) == NULL;
+    return refused && e.class == ERR_CONFIG && strstr(e.text, "in use") != NULL ? 7 : 1;
+}
+
+/* Appends the name, the time of the last change and the bytes of each file, and of the directory
+ * the time. */
+static void put_files(const char *dir, struct buf *out) {
+    struct dirent **list;
+    int n = scandir(dir, &list, NULL, alphasort);
+    assert_true(n > 0);
+    for (int i = 0; i < n; free(list[i++])) {
+        struct buf path = {0};
+        struct stat st;
+        if (strcmp(list[i]->d_name, "..") == 0)
+            continue;
+        buf_printf(&path, "%s/%s", dir, list[i]->d_name);
+        assert_int_equal(stat(buf_cstr(&path), &st), 0);
+        buf_printf(out, "%s %lld %lld\n", list[i]->d_name, (long long)st.st_mtim.tv_sec,
+                   (long long)st.st_mtim.tv_nsec);
+        FILE *f = S_ISREG(st.st_mode) ? fopen(buf_cstr(&path), "re") : NULL;
+        for (int c; f != NULL && (c = fgetc(f)) != EOF;)
+            buf_put_byte(out, (char)c);
+        if (f != NULL)
+            (void)fclose(f);
+        buf_release(&path);
+    }
+    free(list);
+}
+
+/* The rows of `dir` can be read, and nothing there changes. */
+static void assert_read(const char *dir) {
+    struct buf before = {0}, after = {0};
+    struct err e = {0};
+    put_files(dir, &before);
+    struct store *s = store_open_to_read(dir, &e);
+    if (s == NULL)
+        fail_msg("%s", e.text);
+    assert_committed(s, FAMILY_LINKS, 1, "k", "1");
+    store_close(s);
+    put_files(dir, &after);
+    assert_true(slice_eq(buf_slice(&before), buf_slice(&after)));
+    buf_release(&before);
+    buf_release(&after);
+}
+
+static void assert_not_read(const char *dir, enum err_class class, const char *part) {
+    struct err e = {0};
+    assert_null(store_open_to_read(dir, &e));
+    assert_int_equal(e.class, class);
+    if (strstr(e.text, part) == NULL)
+        fail_msg("%s", e.text);
+}
+
+static void test_store__to_read(void **state) {
+    (void)state;
+    char *dir = make_scratch();
+    assert_not_read(dir, ERR_CONFIG, "there is no state");
+    assert_not_read("/nowhere/at/all", ERR_CONFIG, "there is no state");
+    assert_int_equal(in_other_process("crash", dir), 7);
+    assert_read(dir);
+    struct store *s = open_store(dir);
+    assert_int_equal(in_other_process("read", dir), 7);
+    store_close(s);
+    assert_read(dir);
+    assert_read(dir);
+    char *log = find_file(dir, ".log");
+    struct stat st;
+    assert_int_equal(stat(log, &st), 0);
+    assert_int_equal(truncate(log, st.st_size + 1), 0);
+    assert_not_read(dir, ERR_REBUILD, "files have changed since it was closed");
+    free(log);
+    remove_scratch(dir);
+}
+
 static int as_other_process(const char *what, const char *dir) {
+    if (strcmp(what, "read") == 0)
+        return be_refused_to_read(dir);
     if (strcmp(what, "crash") == 0)
         return write_and_crash(dir);
     return strcmp(what, "small") == 0 ? stay_small(dir) : be_refused(dir);
@@ -355,6 +436,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_store__bad_directory),
         cmocka_unit_test(test_store__other_version),
         cmocka_unit_test(test_store__tables_for_older_systems),
+        cmocka_unit_test(test_store__to_read),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }
