@@ -81,7 +81,7 @@ extern const struct command schemas_command;
 extern const struct command status_command;
 extern const struct command topology_command;
 extern const struct command try_command;
-extern const struct command version_command;
+extern const struct command version_command, whatif_command;
 extern const struct command whatif_command;
 
 #endif

@@ -13,6 +13,7 @@ const struct command *const command_table[] = {
     &quality_command,
     &quarantine_command,
     &export_command,
+    &whatif_command,
     &schemas_command,
     &topology_command,
     &completion_command,

@@ -673,14 +673,10 @@ static bool check_replication(const struct config *c, struct err *e) {
                                                  setting_of(c, "replication.factor")->origin);
 }
 
-/* A rate is at most 1, also with the bonus. The error names the setting that the user changed. */
+/* The error names the setting that the user changed. */
 static bool check_rates(const struct config *c, struct err *e) {
-    const struct rates *r = &c->rates;
-    int32_t highest = 0;
-    for (int i = 0; i < r->tier_count; i++)
-        if (highest < r->tiers[i].rate_milli)
-            highest = r->tiers[i].rate_milli;
-    if (highest + r->loan_bonus_milli <= 1000)
+    int32_t highest = rates_highest_milli(&c->rates);
+    if (highest <= RATES_HIGHEST_MILLI)
         return true;
     const char *key = "rates.loan.bonus";
     if (config_is_default(c, key))
@@ -688,8 +684,7 @@ static bool check_rates(const struct config *c, struct err *e) {
     return err_set(
         e, ERR_CONFIG,
         "%s: %s: the highest tier and the bonus of a loan make %d.%03d, use at most 1.000",
-        setting_of(c, key)->origin, key, (int)(highest + r->loan_bonus_milli) / 1000,
-        (int)(highest + r->loan_bonus_milli) % 1000);
+        setting_of(c, key)->origin, key, (int)highest / 1000, (int)highest % 1000);
 }
 
 /* The error names the setting that the user changed. */

@@ -7,6 +7,14 @@
 #define RATE_MILLI_MAX INT64_C(1000)
 #define AMOUNT_CENTS_MAX INT64_C(999999999999999999) /* decimal(18,2) */
 
+int32_t rates_highest_milli(const struct rates *r) {
+    int32_t highest = 0;
+    for (int i = 0; i < r->tier_count; i++)
+        if (highest < r->tiers[i].rate_milli)
+            highest = r->tiers[i].rate_milli;
+    return highest + r->loan_bonus_milli;
+}
+
 /* Reads digits[.digits] with at most `decimals` digits after the point, as an integer scaled by
  * 10^decimals. It must be at most `max`. */
 static bool parse_fixed(struct slice text, int decimals, int64_t max, int64_t *value) {

@@ -21,6 +21,10 @@ struct rates {
     int32_t loan_bonus_milli; /* 0 … 1000 */
 };
 
+#define RATES_HIGHEST_MILLI 1000 /* a rate is at most 1, also with the bonus */
+/* The highest rate that an account can have: that of the highest tier, with the bonus. */
+int32_t rates_highest_milli(const struct rates *r);
+
 /* Reads "10000:0.01,20000:0.015,*:0.02", a list of `below:rate`. The bounds are strictly rising
  * amounts above 0 with up to two decimals, and the last one is `*`. Sets the tiers only. Exact,
  * without floating point. False: `e` says what is wrong. */

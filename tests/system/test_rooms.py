@@ -103,6 +103,7 @@ MAY_USE: dict[str, set[str]] = {
         "streamer/quarantine",
         "state/rocksdb",
         "streamer/model",
+        "streamer/layers/marts",
         "streamer/config",
         "streamer/task",
         "streamer/metrics",
