@@ -2,11 +2,12 @@
 
 #include "state/keys.h"
 #include "state/memory.h"
-#include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/murmur2.h"
 #include "streamer/base/timestamp.h"
 #include "streamer/model/entity.h"
+#include "streamer/quarantine/message_keys.h"
+#include "streamer/quarantine/schema_wait.h"
 #include "streamer/quarantine/text_set.h"
 #include "streamer/task/customer_ref.h"
 #include "streamer/task/pipeline.h"
@@ -18,7 +19,6 @@
 #include <string.h>
 
 #define PARTITION 0 /* of the only task */
-#define RETRY_MS 20
 
 /* A record that is to be tried, with bytes of its own. */
 struct trial {
@@ -230,20 +230,6 @@ void replica_free(struct replica *r) {
     free(r);
 }
 
-/* --- waiting for schemas --- */
-
-/* Waits a moment. False: it took too long since `begun_ms`, or the user has interrupted. */
-static bool wait_for_schema(const struct replica *r, int64_t begun_ms, const char *what,
-                            struct err *e) {
-    const struct timespec moment = {.tv_nsec = RETRY_MS * 1000000L};
-    if (r->stop != NULL && atomic_load(r->stop))
-        return err_set(e, ERR_STOP, "dry run: interrupted");
-    if (clock_ms(clock_of_machine(), CLOCK_MONOTONIC) - begun_ms > REPLICA_PATIENCE_MS)
-        return err_set(e, ERR_STOP, "dry run: %s", what);
-    (void)nanosleep(&moment, NULL);
-    return true;
-}
-
 /* --- the records --- */
 
 static struct slice copy(struct buf *to, struct slice from) {
@@ -276,9 +262,9 @@ static struct input input_of(const struct trial *t, int64_t offset) {
 static bool read_trial(struct replica *r, const struct trial *t, struct event *event, bool *is_good,
                        struct err *e) {
     struct input in = input_of(t, 0);
-    int64_t begun_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+    int64_t begun_ms = schema_wait_begin();
     while (!pipeline_read(&r->pipeline, &in, event, is_good))
-        if (!wait_for_schema(r, begun_ms, buf_cstr(&r->pipeline.reason.text), e))
+        if (!schema_wait(begun_ms, r->stop, buf_cstr(&r->pipeline.reason.text), e))
             return false;
     return true;
 }
@@ -377,40 +363,25 @@ static bool is_wanted(const struct replica *r, enum entity entity, struct slice 
     return text_set_find(&r->wanted[entity].ids, id, &number) && number >= r->from;
 }
 
-/* The part of "<id>|<time>" before the last bar. */
-static struct slice before_last_bar(struct slice key) {
-    const char *bar = key.n > 0 ? memrchr(key.p, '|', key.n) : NULL;
-    return bar != NULL ? slice_of(key.p, (size_t)(bar - key.p)) : slice_of("", 0);
-}
-
-/* The part of "<customer_id>|<account_id>" before the first bar. */
-static struct slice before_first_bar(struct slice key) {
-    const char *bar = key.n > 0 ? memchr(key.p, '|', key.n) : NULL;
-    return bar != NULL ? slice_of(key.p, (size_t)(bar - key.p)) : slice_of("", 0);
-}
-
-/* Whether a message of the confirmations topic is about one of the ids (task_history.h). */
 static bool confirmation_is_wanted(const struct replica *r, struct slice key) {
-    for (int i = 0; i < ENTITY_COUNT; i++) {
-        const struct entity_map *map = entity_map((enum entity)i);
-        size_t memory_n = strlen(map->memory_prefix), prefix_n = strlen(map->confirmation_prefix);
-        if (slice_has_prefix(key, slice_str(map->memory_prefix)))
-            return is_wanted(r, (enum entity)i, slice_of(key.p + memory_n, key.n - memory_n));
-        if (slice_has_prefix(key, slice_str(map->confirmation_prefix)))
-            return is_wanted(r, (enum entity)i,
-                             before_last_bar(slice_of(key.p + prefix_n, key.n - prefix_n)));
-    }
-    return false; /* a floor, which a replay never meets (rule O9) */
+    enum entity entity;
+    struct slice id;
+    int64_t at;
+    /* A floor is left out: a replay never meets it (rule O9). */
+    return confirmations_key_read(key, &entity, &id, &at) != CONFIRMATIONS_OTHER &&
+           is_wanted(r, entity, id);
 }
 
 static bool message_is_wanted(const struct replica *r, struct slice key) {
+    struct slice id, account;
+    int64_t from;
     switch (steps[r->step].topic) {
     case TOPIC_CUSTOMER_HISTORY:
-        return is_wanted(r, ENTITY_CUSTOMER, before_last_bar(key));
+        return history_key_read(key, &id, &from) && is_wanted(r, ENTITY_CUSTOMER, id);
     case TOPIC_ACCOUNT_HISTORY:
-        return is_wanted(r, ENTITY_ACCOUNT, before_last_bar(key));
+        return history_key_read(key, &id, &from) && is_wanted(r, ENTITY_ACCOUNT, id);
     case TOPIC_ACCOUNT_LINKS:
-        return is_wanted(r, ENTITY_CUSTOMER, before_first_bar(key));
+        return link_key_read(key, &id, &account) && is_wanted(r, ENTITY_CUSTOMER, id);
     case TOPIC_CONFIRMATIONS:
         return confirmation_is_wanted(r, key);
     default:
@@ -420,23 +391,24 @@ static bool message_is_wanted(const struct replica *r, struct slice key) {
 
 /* A customer's change touches all its accounts. */
 static bool want_linked(struct replica *r, struct slice key, struct err *e) {
-    struct slice customer = before_first_bar(key);
+    struct slice customer, account;
     size_t number;
-    if (!text_set_find(&r->wanted[ENTITY_CUSTOMER].ids, customer, &number) ||
+    if (!link_key_read(key, &customer, &account) ||
+        !text_set_find(&r->wanted[ENTITY_CUSTOMER].ids, customer, &number) ||
         number >= r->wanted[ENTITY_CUSTOMER].own)
         return true;
-    return want(r, ENTITY_ACCOUNT, slice_of(key.p + customer.n + 1, key.n - customer.n - 1), e);
+    return want(r, ENTITY_ACCOUNT, account, e);
 }
 
 /* Decodes a row, and waits for its schema if that is not here yet. */
 static bool read_row(struct replica *r, const struct row_type *type, struct slice value, void *row,
                      struct err *e) {
-    int64_t begun_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+    int64_t begun_ms = schema_wait_begin();
     while (!codec_read(&r->pipeline.env.reader, type, value, row, e)) {
         struct err why = *e;
         if (why.class != ERR_RETRY)
             return err_prefix(e, "dry run: topic %s", r->config.topics[steps[r->step].topic]);
-        if (!wait_for_schema(r, begun_ms, why.text, e))
+        if (!schema_wait(begun_ms, r->stop, why.text, e))
             return false;
     }
     return true;
@@ -525,12 +497,12 @@ static bool put_refs(struct replica *r, struct err *e) {
 }
 
 static bool process(struct replica *r, const struct input *in, struct err *e) {
-    int64_t begun_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+    int64_t begun_ms = schema_wait_begin();
     enum pipeline_result result;
     while ((result = pipeline_process(&r->pipeline, &r->task, in)) != PIPELINE_DONE) {
         if (!state_is_good(r, e) ||
             (result == PIPELINE_WAITS &&
-             !wait_for_schema(r, begun_ms, buf_cstr(&r->pipeline.reason.text), e)))
+             !schema_wait(begun_ms, r->stop, buf_cstr(&r->pipeline.reason.text), e)))
             return false;
     }
     if (!state_is_good(r, e))

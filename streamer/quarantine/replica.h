@@ -31,8 +31,6 @@
 #define REPLICA_RECORD_BYTES_MAX ((size_t)64 << 20)
 #define REPLICA_IDS_MAX ((size_t)20000)
 #define REPLICA_ROWS_MAX ((size_t)50000)
-/* How long the schema registry may take for one schema. */
-#define REPLICA_PATIENCE_MS 30000
 
 struct replica;
 /* `config` is borrowed; its `schemas` are where schemas of Avro come from. `stop` (NULL allowed):
