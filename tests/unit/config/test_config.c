@@ -367,6 +367,11 @@ static void test_config__names(void **state) {
     expect_refused(
         "topic.quarantine=streamer-confirmations",
         "topic.quarantine: \"streamer-confirmations\" is taken by an internal topic of app.id");
+    expect_refused("topic.accounts=streamer-replayed",
+                   "--set: topic.accounts: \"streamer-replayed\" is taken by an internal topic of "
+                   "app.id (\"streamer-replayed\"), use another name");
+    expect_refused("topic.owners=streamer-replayed",
+                   "--set: topic.owners: \"streamer-replayed\" is taken by an internal topic");
 }
 
 static void test_config__listen(void **state) {
