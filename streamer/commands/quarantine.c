@@ -298,7 +298,7 @@ static void say_purge(const struct config *c, const struct purge_plan *p, const 
 
 static bool purge(struct quarantine *q, struct err *e) {
     struct purge_plan p = {0};
-    int64_t age_ms;
+    int64_t age_ms = 0;
     if (!refuse_filters(q->arguments, e) || !read_age(q->arguments, &age_ms, e))
         return false;
     int64_t before_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME) - age_ms;

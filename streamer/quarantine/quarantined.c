@@ -99,7 +99,7 @@ static bool set_added(const struct config *c, const struct slice added[ADDED_COU
 /* FNV-1a over the bytes, after a byte that tells null from empty. */
 static uint64_t hash_on(uint64_t hash, struct slice bytes) {
     hash = (hash ^ (uint64_t)(bytes.p != NULL)) * FNV_PRIME;
-    for (size_t i = 0; i < bytes.n; i++)
+    for (size_t i = 0; bytes.p != NULL && i < bytes.n; i++)
         hash = (hash ^ (uint8_t)bytes.p[i]) * FNV_PRIME;
     return hash;
 }

@@ -2,6 +2,8 @@
 #include "streamer/base/base64.h"
 #include "streamer/layers/source/rewrite_parts.h"
 
+#include <assert.h>
+
 /* --- places in a text that is known to be JSON --- */
 
 static const char *skip_space(const char *p) {
@@ -54,7 +56,8 @@ static struct slice value_at(struct slice text, int index) {
 
 static int index_of(const cJSON *object, const cJSON *member) {
     int index = 0;
-    for (const cJSON *m = object->child; m != member; m = m->next)
+    assert(object != NULL);
+    for (const cJSON *m = object->child; m != NULL && m != member; m = m->next)
         index++;
     return index;
 }
@@ -153,44 +156,55 @@ static bool put_variable_decimal(const struct rewriting *w, struct buf *out, str
     return true;
 }
 
-static bool put_typed_number(const struct rewriting *w, const cJSON *schema, struct slice type,
-                             struct buf *out, struct err *e) {
+/* Whole numbers, which times can be, too. */
+static bool put_integer(const struct rewriting *w, const cJSON *schema, struct buf *out) {
     const struct time_type *time = connect_time_type(schema_text(schema, "name"));
     int64_t number;
-    bool is_whole = slice_has_prefix(type, slice_str("int"));
-    if (is_whole && time != NULL && rewrite_time(time, w->field.text, &number))
+    bool ok = time != NULL ? rewrite_time(time, w->field.text, &number)
+                           : decimal_parse_integer(w->field.text, &number) == DECIMAL_OK;
+    if (ok)
         buf_put_int(out, number);
-    else if (is_whole && decimal_parse_integer(w->field.text, &number) == DECIMAL_OK)
-        buf_put_int(out, number);
-    else if (!is_whole && is_json_number(w->field.text))
-        buf_put_slice(out, w->field.text);
-    else
-        return refuse_type(w, type, e);
+    return ok;
+}
+
+static bool put_bare(struct buf *out, bool fits, struct slice text) {
+    if (fits)
+        buf_put_slice(out, text);
+    return fits;
+}
+
+static bool is_fraction(struct slice type) {
+    return slice_has_prefix(type, slice_str("float")) || slice_eq(type, slice_str("double"));
+}
+
+static bool is_decimal(const cJSON *schema) {
+    return slice_eq(schema_text(schema, "type"), slice_str("bytes")) &&
+           slice_eq(schema_text(schema, "name"),
+                    slice_str("org.apache.kafka.connect.data.Decimal"));
+}
+
+/* Types other than those of decimals. */
+static bool put_typed(const struct rewriting *w, const cJSON *schema, struct buf *out) {
+    struct slice type = schema_text(schema, "type"), text = w->field.text;
+    if (slice_has_prefix(type, slice_str("int")))
+        return put_integer(w, schema, out);
+    if (is_fraction(type))
+        return put_bare(out, is_json_number(text), text);
+    if (slice_eq(type, slice_str("boolean")))
+        return put_bare(out, is_boolean(text), text);
+    if (!slice_eq(type, slice_str("string")))
+        return false;
+    json_put_string(out, text);
     return true;
 }
 
+/* With decimal.format=NUMERIC a decimal is a number. */
 static bool put_as_schema_says(const struct rewriting *w, struct typed old, struct buf *out,
                                struct err *e) {
-    struct slice type = schema_text(old.schema, "type");
-    bool is_number = slice_has_prefix(type, slice_str("int")) ||
-                     slice_has_prefix(type, slice_str("float")) ||
-                     slice_eq(type, slice_str("double"));
-    bool is_decimal = slice_eq(type, slice_str("bytes")) &&
-                      slice_eq(schema_text(old.schema, "name"),
-                               slice_str("org.apache.kafka.connect.data.Decimal"));
-    if (is_number)
-        return put_typed_number(w, old.schema, type, out, e);
-    if (is_decimal && json_is_number(old.value) && is_json_number(w->field.text))
-        buf_put_slice(out, w->field.text); /* decimal.format=NUMERIC */
-    else if (is_decimal)
-        return put_decimal(w, old.schema, out, e);
-    else if (slice_eq(type, slice_str("boolean")) && is_boolean(w->field.text))
-        buf_put_slice(out, w->field.text);
-    else if (slice_eq(type, slice_str("string")))
-        json_put_string(out, w->field.text);
-    else
-        return refuse_type(w, type, e);
-    return true;
+    bool is_numeric = json_is_number(old.value) && is_json_number(w->field.text);
+    if (is_decimal(old.schema))
+        return put_bare(out, is_numeric, w->field.text) || put_decimal(w, old.schema, out, e);
+    return put_typed(w, old.schema, out) || refuse_type(w, schema_text(old.schema, "type"), e);
 }
 
 static bool put_value(const struct rewriting *w, struct typed old, struct buf *out, struct err *e) {
@@ -235,6 +249,7 @@ static bool add(const struct rewriting *w, struct slice text, const struct place
     const char *name = field_label(w->field.field);
     struct typed item = {NULL, connect_member_schema(row->item.schema, name)};
     const char *end = row->text.p + row->text.n;
+    assert(row->item.value != NULL);
     while (end[-1] != '}')
         end--;
     put_before(out, text, end - 1);
