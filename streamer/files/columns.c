@@ -3,6 +3,8 @@
 #include "streamer/base/buf.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/nearest.h"
+#include "streamer/base/shell_word.h"
+#include "streamer/base/utf8.h"
 #include "streamer/model/entity.h"
 
 #include <inttypes.h>
@@ -116,11 +118,37 @@ static size_t count_lacking(const struct column_rules *f, const size_t counts[FI
 
 /* --- advice --- */
 
+/* Two or three bytes of UTF-8 as the number of the character. */
+static unsigned code_point(struct slice c) {
+    const unsigned char *p = (const unsigned char *)c.p;
+    return c.n == 2 ? (p[0] & 0x1Fu) << 6 | (p[1] & 0x3Fu)
+                    : (p[0] & 0x0Fu) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu);
+}
+
+/* Spaces that look like others, and marks that cannot be seen. */
+static bool is_hidden(unsigned c) {
+    return c == 0xA0 || c == 0xAD || (c >= 0x2000 && c <= 0x200F) || (c >= 0x2028 && c <= 0x202F) ||
+           (c >= 0x205F && c <= 0x2064) || c == 0xFEFF;
+}
+
+/* Appends the name, with <U+200B> for what cannot be seen. */
+static void put_visible(struct buf *out, struct slice name) {
+    while (name.n > 0) {
+        size_t n = utf8_char_length(name);
+        unsigned c = n == 2 || n == 3 ? code_point(slice_of(name.p, n)) : 0;
+        if (is_hidden(c))
+            buf_printf(out, "<U+%04X>", c);
+        else
+            buf_put(out, name.p, n);
+        name = slice_of(name.p + n, name.n - n);
+    }
+}
+
 static void put_item(struct buf *out, struct slice item) {
     if (out->n > LIST_MAX_BYTES)
         return;
     buf_put_str(out, out->n > 0 ? ", " : "");
-    buf_put_slice(out, item);
+    put_visible(out, item);
 }
 
 /* The text without line breaks, which a name may contain. */
@@ -187,19 +215,51 @@ static void guess_column(struct buf *name, const struct column_rules *f, const s
         buf_set(name, slice_str("COLUMN"));
 }
 
+/* Whether a part of the name between two `delimiter`s is a field's. */
+static bool holds_field(const struct column_rules *f, struct slice name, char delimiter) {
+    const char *end;
+    if (name.n == 0 || memchr(name.p, delimiter, name.n) == NULL)
+        return false;
+    while ((end = memchr(name.p, delimiter, name.n)) != NULL) {
+        size_t n = (size_t)(end - name.p);
+        if (find_field(&f->known, slice_of(name.p, n)) != NULL)
+            return true;
+        name = slice_of(end + 1, name.n - n - 1);
+    }
+    return find_field(&f->known, name) != NULL;
+}
+
+/* The character that separates fields inside of a column's name: the file may be separated by it.
+ * '\0': there is none. */
+static char other_delimiter(const struct column_rules *f, const struct csv *csv) {
+    for (const char *other = ";\t|,"; *other != '\0'; other++)
+        for (size_t i = 0; i < csv_column_count(csv); i++)
+            if (holds_field(f, csv_column_name(csv, i), *other))
+                return *other;
+    return '\0';
+}
+
 /* The advice for the first missing field: "rename one, or --map COLUMN=has_loan, or --missing
  * has_loan". */
 static void put_ways_out(struct buf *out, const struct column_rules *f, const struct csv *csv,
                          const size_t counts[FIELD_COUNT]) {
     enum field field = 0;
-    struct buf column = {0};
+    struct buf map = {0};
+    char delimiter = other_delimiter(f, csv);
+    if (delimiter != '\0') {
+        buf_printf(out, delimiter == '\t' ? "use --delimiter '\\t'" : "use --delimiter '%c'",
+                   delimiter);
+        return;
+    }
     while (!is_lacking(f, counts, field))
         field++;
-    guess_column(&column, f, csv, field);
-    buf_printf(out, "rename one, or --map %s=%s", buf_cstr(&column), field_label(field));
+    guess_column(&map, f, csv, field);
+    buf_printf(&map, "=%s", field_label(field));
+    buf_put_str(out, "rename one, or --map ");
+    shell_word_put(out, buf_cstr(&map));
     if (is_lacking(f, counts, FIELD_HAS_LOAN)) /* null means no for this field only */
         buf_printf(out, ", or --missing %s", field_label(FIELD_HAS_LOAN));
-    buf_release(&column);
+    buf_release(&map);
 }
 
 static bool refuse_lacking(const struct column_rules *f, const struct csv *csv,
@@ -231,14 +291,27 @@ static bool is_in_header(const struct column_map *map, const struct column_rules
     return false;
 }
 
-static bool check_maps(const struct column_rules *f, const struct csv *csv, struct err *e) {
-    for (size_t i = 0; i < f->map_count; i++) {
-        const struct column_map *map = &f->maps[i];
-        if (!is_in_header(map, f, csv))
-            return err_set(e, ERR_CONFIG,
-                           "%s:%" PRIu64 ": no column \"%.*s\", which --map names, correct it",
-                           csv_name(csv), csv_line(csv), (int)map->column.n, map->column.p);
+static bool refuse_map(const struct column_map *map, const struct csv *csv, struct err *e) {
+    struct buf typed = {0}, name = {0};
+    buf_set(&typed, map->column);
+    struct nearest nearest = nearest_to(buf_cstr(&typed));
+    for (size_t i = 0; i < csv_column_count(csv); i++) {
+        buf_set(&name, slice_trim(csv_column_name(csv, i)));
+        nearest_offer(&nearest, buf_cstr(&name));
     }
+    bool has_nearest = nearest.best[0] != '\0';
+    (void)err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": no column \"%.100s\", which --map names, %s%s%s",
+                  csv_name(csv), csv_line(csv), one_line(&typed),
+                  has_nearest ? "did you mean \"" : "correct it", has_nearest ? nearest.best : "",
+                  has_nearest ? "\"?" : "");
+    buf_release(&typed), buf_release(&name);
+    return false;
+}
+
+static bool check_maps(const struct column_rules *f, const struct csv *csv, struct err *e) {
+    for (size_t i = 0; i < f->map_count; i++)
+        if (!is_in_header(&f->maps[i], f, csv))
+            return refuse_map(&f->maps[i], csv, e);
     return true;
 }
 
@@ -266,30 +339,43 @@ static const struct field_name *published_name(const struct column_rules *f, con
                       map != NULL ? slice_str(field_label(map->field)) : csv_column_name(csv, i));
 }
 
-/* As the processor chooses: the best name, and of equally good ones the first. */
-static void choose_columns(struct columns *c, const struct column_rules *f, const struct csv *csv) {
+/* As the processor chooses: the best name counts. Of equally good ones it would take the first; but
+ * nobody knows whether that is meant, so it is an error. */
+static bool choose_columns(struct columns *c, const struct column_rules *f, const struct csv *csv,
+                           struct err *e) {
     enum field_rank ranks[FIELD_COUNT];
+    size_t twins[FIELD_COUNT]; /* another column of the same rank */
     for (int field = 0; field < FIELD_COUNT; field++)
         c->of[field] = COLUMN_NONE;
     for (size_t i = 0; i < csv_column_count(csv); i++) {
         const struct field_name *name = published_name(f, csv, i);
-        if (name == NULL || (c->of[name->field] != COLUMN_NONE && ranks[name->field] <= name->rank))
+        if (name == NULL)
             continue;
-        c->of[name->field] = i;
-        ranks[name->field] = name->rank;
+        enum field field = name->field;
+        if (c->of[field] == COLUMN_NONE || name->rank < ranks[field]) {
+            c->of[field] = i, twins[field] = COLUMN_NONE;
+            ranks[field] = name->rank;
+        } else if (name->rank == ranks[field])
+            twins[field] = i;
     }
+    for (int field = 0; field < FIELD_COUNT; field++)
+        if (c->of[field] != COLUMN_NONE && twins[field] != COLUMN_NONE)
+            return err_set(e, ERR_CONFIG,
+                           "%s:%" PRIu64 ": columns %zu and %zu are both %s, rename one",
+                           csv_name(csv), csv_line(csv), c->of[field] + 1, twins[field] + 1,
+                           field_label((enum field)field));
+    return true;
 }
 
 bool columns_init(struct columns *c, const struct column_rules *f, const struct csv *csv,
                   struct err *e) {
-    if (!check_maps(f, csv, e) || !check_fields(f, csv, e))
+    if (!check_maps(f, csv, e) || !check_fields(f, csv, e) || !choose_columns(c, f, csv, e))
         return false;
-    *c = (struct columns){.names = mem_calloc(csv_column_count(csv), sizeof *c->names)};
+    c->names = mem_calloc(csv_column_count(csv), sizeof *c->names);
     for (size_t i = 0; i < csv_column_count(csv); i++) {
         const struct column_map *map = find_map(f, csv_column_name(csv, i));
         c->names[i] = map != NULL ? slice_str(field_label(map->field)) : csv_column_name(csv, i);
     }
-    choose_columns(c, f, csv);
     return true;
 }
 

@@ -49,13 +49,14 @@ struct csv_rows *csv_rows_open_input(const struct text_input *in, const struct c
     struct csv_rows *r = mem_calloc(1, sizeof *r);
     r->id = entity_info(rules->entity)->id;
     r->csv = csv_open_input(in, &o->csv, e);
-    if (r->csv != NULL && columns_init(&r->columns, rules, r->csv, e)) {
-        write_names(r);
-        r->comma_column = o->decimal_comma ? r->columns.of[FIELD_BALANCE] : COLUMN_NONE;
-        return r;
+    if (r->csv == NULL || !columns_init(&r->columns, rules, r->csv, e)) {
+        csv_close(r->csv);
+        free(r);
+        return NULL;
     }
-    csv_rows_close(r);
-    return NULL;
+    write_names(r);
+    r->comma_column = o->decimal_comma ? r->columns.of[FIELD_BALANCE] : COLUMN_NONE;
+    return r;
 }
 
 void csv_rows_close(struct csv_rows *r) {
