@@ -1,8 +1,9 @@
 /* CSV files: any bytes are read to their end, or refused with an error; what is read is text.
  *
- * Input: the delimiter (0: by the first line), then the file. */
+ * Input: the delimiter (0: by the first line), the encoding (0: UTF-8), then the file. */
 #include "fuzz.h"
 
+#include "streamer/base/mem.h"
 #include "streamer/base/utf8.h"
 #include "streamer/files/csv.h"
 
@@ -36,13 +37,23 @@ static char take_delimiter(struct slice *input) {
     return c != '\0' && strchr("\"\r\n", c) != NULL ? '\0' : c;
 }
 
+/* As --encoding takes it. Those of iconv with a state, or with characters of several bytes, have
+ * more ways to go wrong. */
+static const char *take_encoding(struct slice *input) {
+    static const char *const encodings[] = {
+        NULL,      "windows-1252", "latin-1",    "utf-16", "utf-16le", "utf-16be",   "utf-32",
+        "gb18030", "shift_jis",    "big5-hkscs", "ibm037", "utf-7",    "iso-2022-jp"};
+    return encodings[take_byte(input) % ARRAY_LEN(encodings)];
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct slice input = slice_of(data, size);
     char path[64];
     int fd;
     struct err e = {0};
-    struct csv_options options = {
-        .record_max_bytes = RECORD_MAX_BYTES, .delimiter = take_delimiter(&input), .command = "x"};
+    struct csv_options options = {.record_max_bytes = RECORD_MAX_BYTES, .command = "x"};
+    options.delimiter = take_delimiter(&input);
+    options.encoding = take_encoding(&input);
     make_file(input, path, &fd);
     struct csv *c = csv_open(path, &options, &e);
     if (c != NULL)
