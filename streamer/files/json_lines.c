@@ -7,18 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_SIZE 262144
-
 struct json_lines {
     struct text_input *in;
     size_t line_max;
 
-    char *input; /* `cap` bytes; those from `at` to `end` are unread */
-    size_t at, end, cap;
-    size_t searched; /* so many unread bytes are no line end */
-    bool ended;
-
     uint64_t line;
+    struct buf part;   /* the beginning of a line that does not lie in the window as a whole */
     struct slice text; /* the line without its end */
     size_t cut;        /* the size of a line that is not kept; 0: it is kept */
     struct json json;  /* of a line with key and value */
@@ -29,8 +23,6 @@ struct json_lines *json_lines_new(struct text_input *in, size_t line_max) {
     struct json_lines *l = mem_calloc(1, sizeof *l);
     l->in = in;
     l->line_max = line_max;
-    l->cap = READ_SIZE;
-    l->input = mem_alloc(l->cap);
     json_init(&l->json);
     return l;
 }
@@ -39,79 +31,58 @@ void json_lines_free(struct json_lines *l) {
     if (l == NULL)
         return;
     json_release(&l->json);
-    free(l->input);
+    buf_release(&l->part);
     free(l);
 }
 
 /* --- lines --- */
 
-/* Makes room for `n` bytes behind the unread ones. */
-static void make_room(struct json_lines *l, size_t n) {
-    memmove(l->input, l->input + l->at, l->end - l->at);
-    l->end -= l->at;
-    l->at = 0;
-    if (l->cap - l->end >= n)
-        return;
-    l->cap = 2 * l->cap + n;
-    l->input = mem_realloc(l->input, l->cap);
-}
-
-static void refill(struct json_lines *l) {
-    struct text_input *in = l->in;
-    if (in->at == in->end && !in->ended)
-        text_input_more(in);
-    size_t n = in->end - in->at;
-    make_room(l, n);
-    memcpy(l->input + l->end, in->bytes + in->at, n);
-    l->end += n;
-    in->at = in->end;
-    l->ended = n == 0 && in->ended;
-}
-
-/* Drops the unread bytes, which are part of a line that is too long. */
-static void drop(struct json_lines *l) {
-    l->cut += l->end - l->at;
-    l->at = l->end;
-    l->searched = 0;
-}
-
-static void take_line(struct json_lines *l, size_t n) {
-    l->text = slice_of(l->input + l->at, n);
-    if (l->cut > 0)
-        l->cut += n;
-    else if (n > l->line_max)
-        l->cut = n;
-    l->at += n;
-    l->searched = 0;
-}
-
-/* Finds the next line end. False: the file ends before one. */
-static bool find_line_end(struct json_lines *l, size_t *n) {
-    for (;;) {
-        const char *start = l->input + l->at;
-        const char *end = memchr(start + l->searched, '\n', l->end - l->at - l->searched);
-        if (end != NULL) {
-            *n = (size_t)(end - start);
-            return true;
-        }
-        l->searched = l->end - l->at;
-        if (l->searched > l->line_max)
-            drop(l);
-        if (l->ended)
-            return false;
-        refill(l);
+/* Takes the next `n` bytes of the window, which are the end of a line. */
+static void take_end(struct json_lines *l, size_t n) {
+    struct slice end = slice_of(l->in->bytes + l->in->at, n);
+    l->in->at += n;
+    if (l->cut > 0 || l->part.n + n > l->line_max) {
+        l->cut += l->part.n + n;
+    } else if (l->part.n > 0) {
+        buf_put_slice(&l->part, end);
+        l->text = buf_slice(&l->part);
+    } else {
+        l->text = end;
     }
+}
+
+/* Takes the window, in which the line does not end. */
+static void take_part(struct json_lines *l) {
+    size_t n = l->in->end - l->in->at;
+    if (l->cut > 0 || l->part.n + n > l->line_max) {
+        l->cut += l->part.n + n;
+        buf_clear(&l->part);
+    } else {
+        buf_put(&l->part, l->in->bytes + l->in->at, n);
+    }
+    l->in->at = l->in->end;
+}
+
+/* Where the line ends in the window. NULL: it does not. */
+static const char *find_end(const struct text_input *in) {
+    return in->at < in->end ? memchr(in->bytes + in->at, '\n', in->end - in->at) : NULL;
 }
 
 /* Reads the next line. False: there is none, or reading failed before its end. */
 static bool next_line(struct json_lines *l) {
-    size_t n;
+    struct text_input *in = l->in;
+    const char *end;
     l->cut = 0;
-    bool has_end = find_line_end(l, &n);
-    if (!has_end && (l->in->fault.class != ERR_NONE || (l->at == l->end && l->cut == 0)))
+    buf_clear(&l->part);
+    while ((end = find_end(in)) == NULL && !in->ended) {
+        take_part(l);
+        text_input_more(in);
+    }
+    if (end == NULL &&
+        (in->fault.class != ERR_NONE || (in->at == in->end && l->part.n == 0 && l->cut == 0)))
         return false;
-    take_line(l, has_end ? n : l->end - l->at);
-    l->at += has_end;
+    take_end(l, end != NULL ? (size_t)(end - (in->bytes + in->at)) : in->end - in->at);
+    in->at += end != NULL;
     l->line++;
     return true;
 }
@@ -210,17 +181,19 @@ static void read_record(struct json_lines *l) {
         l->value = l->text;
 }
 
+static enum json_lines_result end_of(const struct json_lines *l, struct err *e) {
+    if (l->in->fault.class == ERR_NONE)
+        return JSON_LINES_END;
+    (void)err_set(e, l->in->fault.class, "%s:%" PRIu64 ": %s", l->in->name, l->line + 1,
+                  l->in->fault.text);
+    return JSON_LINES_ERROR;
+}
+
 enum json_lines_result json_lines_next(struct json_lines *l, struct err *e) {
     do {
-        if (!next_line(l)) {
-            const struct err *fault = &l->in->fault;
-            if (fault->class == ERR_NONE)
-                return JSON_LINES_END;
-            (void)err_set(e, fault->class, "%s:%" PRIu64 ": %s", l->in->name, l->line + 1,
-                          fault->text);
-            return JSON_LINES_ERROR;
-        }
-        if (l->line == 1)
+        if (!next_line(l))
+            return end_of(l, e);
+        if (l->line == 1 && l->cut == 0)
             skip_byte_order_marks(&l->text);
     } while (l->cut == 0 && slice_trim(l->text).n == 0);
     read_record(l);
