@@ -5,6 +5,7 @@
 const struct command *const command_table[] = {
     &run_command,
     &feed_command,
+    &try_command,
     &demo_command,
     &check_command,
     &reset_command,

@@ -248,15 +248,19 @@ void try_output_begin_file(struct try_output *o, const char *name) {
         try_table_begin_file(&o->table, &paint, name);
 }
 
+static bool write_failed(struct err *e, const char *why) {
+    return err_set(e, ERR_STOP, "cannot write to standard output: %s, the output is not complete",
+                   why);
+}
+
 static bool write_out(struct try_output *o, struct err *e) {
     struct slice rest = buf_slice(&o->out);
     while (rest.n > 0) {
         ssize_t n = write(o->o.fd, rest.p, rest.n);
         if (n < 0 && errno != EINTR)
-            return err_set(e, ERR_STOP,
-                           "cannot write to standard output: %s, the output is not "
-                           "complete",
-                           strerror(errno));
+            return write_failed(e, strerror(errno));
+        if (n < 0 && o->o.stop != NULL && atomic_load(o->o.stop))
+            return write_failed(e, "interrupted");
         rest = n < 0 ? rest : slice_of(rest.p + n, rest.n - (size_t)n);
     }
     buf_clear(&o->out);

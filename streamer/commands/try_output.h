@@ -6,6 +6,8 @@
 #include "streamer/base/err.h"
 #include "streamer/commands/judge.h"
 
+#include <stdatomic.h>
+
 enum try_format { TRY_TABLE, TRY_JSON, TRY_CSV };
 
 struct try_output_options {
@@ -15,6 +17,7 @@ struct try_output_options {
     bool is_terminal; /* `fd` is one: control characters do not reach it */
     bool has_colours; /* of the table */
     int fd;
+    const atomic_bool *stop; /* true: a write that waits ends with an error. NULL: none */
 };
 
 struct try_output;
