@@ -211,7 +211,7 @@ static const char *const formats[] = {
 static enum try_format chosen_format(const struct arguments *a) {
     const char *name = arguments_value(a, "--format");
     enum try_format format = TRY_TABLE;
-    while (name != NULL && strcmp(formats[format], name) != 0)
+    while (name != NULL && format < TRY_CSV && strcmp(formats[format], name) != 0)
         format++;
     return format;
 }

@@ -262,6 +262,12 @@ static void put_ways_out(struct buf *out, const struct column_rules *f, const st
     buf_release(&map);
 }
 
+/* "streamer feed" of "streamer feed customers". */
+static struct slice without_entity(const char *command) {
+    const char *end = strrchr(command, ' ');
+    return end != NULL ? slice_of(command, (size_t)(end - command)) : slice_str(command);
+}
+
 static bool refuse_lacking(const struct column_rules *f, const struct csv *csv,
                            const size_t counts[FIELD_COUNT], struct err *e) {
     struct buf lacking = {0}, columns = {0}, others = {0}, ways = {0};
@@ -269,11 +275,12 @@ static bool refuse_lacking(const struct column_rules *f, const struct csv *csv,
     put_columns(&columns, csv);
     put_columns_of_other(&others, f, csv, count_lacking(f, counts));
     put_ways_out(&ways, f, csv, counts);
+    struct slice command = without_entity(csv_command(csv));
     if (others.n > 0)
-        (void)err_set(e, ERR_CONFIG,
-                      "%s:%" PRIu64 ": no column %s, but %.400s: did you mean streamer feed %s?",
-                      csv_name(csv), csv_line(csv), buf_cstr(&lacking), one_line(&others),
-                      f->entity == ENTITY_CUSTOMER ? "accounts" : "customers");
+        (void)err_set(
+            e, ERR_CONFIG, "%s:%" PRIu64 ": no column %s, but %.400s: did you mean %.*s %s?",
+            csv_name(csv), csv_line(csv), buf_cstr(&lacking), one_line(&others), (int)command.n,
+            command.p, f->entity == ENTITY_CUSTOMER ? "accounts" : "customers");
     else
         (void)err_set(e, ERR_CONFIG, "%s:%" PRIu64 ": no column %s among %.400s; %s", csv_name(csv),
                       csv_line(csv), buf_cstr(&lacking), one_line(&columns), one_line(&ways));

@@ -484,6 +484,9 @@ uint64_t csv_bytes_read(const struct csv *c) {
 const char *csv_name(const struct csv *c) {
     return c->in.name;
 }
+const char *csv_command(const struct csv *c) {
+    return c->in.command;
+}
 
 bool csv_parse_delimiter(const char *text, char *delimiter, struct err *e) {
     const char *c = strcmp(text, "\\t") == 0 ? "\t" : text;

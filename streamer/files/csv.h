@@ -24,7 +24,7 @@ struct csv_options {
     size_t record_max_bytes;
     char delimiter;       /* ASCII; '\0': the one of a first line "sep=;", else a comma */
     const char *encoding; /* as iconv names it; NULL: UTF-8 */
-    /* The command that reads, for advice: "streamer feed customers". Borrowed during csv_open. */
+    /* The command that reads, for advice: "streamer feed customers". Borrowed. */
     const char *command;
     const atomic_bool *stop; /* true: reading ends with ERR_STOP. NULL: it does not. Borrowed. */
 };
@@ -53,6 +53,8 @@ uint64_t csv_header_lines(const struct csv *c);
 uint64_t csv_bytes_read(const struct csv *c);
 /* The path, or "standard input" for "-". */
 const char *csv_name(const struct csv *c);
+/* The command of the options. */
+const char *csv_command(const struct csv *c);
 
 /* Reads the delimiter of an option --delimiter: one ASCII character that neither quotes a field nor
  * ends a line, or "\\t" for a tab. */

@@ -363,6 +363,11 @@ def test_try__a_file_without_a_column_is_refused(tmp_path: Path) -> None:
         assert done.stderr.startswith(f"streamer: {file}:1: no column "), done.stderr
 
 
+def test_try__of_the_other_entity() -> None:
+    done = run_once("try", "customers", str(DATA / "accounts.csv"))
+    assert done.returncode == 2 and "did you mean streamer try accounts?" in done.stderr
+
+
 def test_try__several_files_and_lines(tmp_path: Path) -> None:
     one, two = tmp_path / "one.csv", tmp_path / "two.jsonl"
     one.write_text('customer_id,name,has_loan\n1,"a\nb",\n2,,no\n')
