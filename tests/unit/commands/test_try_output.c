@@ -223,14 +223,17 @@ static void test_try_output__table_of_files(void **state) {
     try_output_begin_file(b.output, "a.csv");
     put(&b, 2, NULL, "{\"account_id\":\"\"}");
     try_output_begin_file(b.output, "b.csv");
+    put(&b, 7, NULL, "{\"account_id\":\"\"}");
     end(&b,
         "a.csv\n"
         "line  account_id  customer_id  balance_amount  account_type  valid_from_at\n"
         "2     invalid_account_id: Invalid account_id: null or empty\n"
         "b.csv\n"
+        "line  account_id  customer_id  balance_amount  account_type  valid_from_at\n"
+        "7     invalid_account_id: Invalid account_id: null or empty\n"
         "\n"
-        "1 row: 0 accepted, 1 rejected\n"
-        "  invalid_account_id    1\n",
+        "2 rows: 0 accepted, 2 rejected\n"
+        "  invalid_account_id    2\n",
         "");
     teardown(&b);
 }
