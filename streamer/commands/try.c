@@ -20,7 +20,7 @@
 #define LINE_BYTES_PER_BYTE 2
 #define LINE_BYTES_MORE 65536
 
-/* How CSV files are read, as by `feed`. With a file of JSON lines these options are refused. */
+/* How files are read, as by `feed`. All but the encoding are for CSV only. */
 struct csv_choices {
     char delimiter;
     const char *encoding;
@@ -100,7 +100,6 @@ static bool put_json_lines(struct try_run *t, struct json_lines *lines, struct e
     return result == JSON_LINES_END;
 }
 
-/* An encoding may be one of JSON lines, too. */
 static bool has_csv_choices(const struct csv_choices *o) {
     return o->delimiter != '\0' || o->decimal_comma || o->map_count > 0 || o->missing_count > 0;
 }
@@ -249,7 +248,7 @@ static const struct option options[] = {
     {"--format", .choices = "table|json|csv",
      .help = "a table for people, which is the default; an object a line; or CSV"},
     {"--delimiter", .value = "CHARACTER", .help = "what separates the columns: ';', '|' or '\\t'"},
-    {"--encoding", .value = "NAME",
+    {"--encoding", .value = "ENCODING",
      .help = "what the files are written in, if not UTF-8: windows-1252, latin-1, utf-16"},
     {"--decimal-comma", .help = "balances are written as 1.234,56"},
     {"--map", .value = "COLUMN=FIELD", .repeats = true, .help = "the column is that field"},

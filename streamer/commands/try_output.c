@@ -15,7 +15,7 @@
 
 struct try_output {
     struct try_output_options o;
-    const char *file; /* of the row */
+    struct buf file; /* the name of the row's file, in UTF-8 */
     struct try_cells cells;
     struct try_table table;
     struct buf out; /* what is not written yet */
@@ -91,7 +91,7 @@ static void put_json(struct try_output *o, uint64_t line, const struct judgement
     buf_put_byte(&o->out, '{');
     if (o->o.names_files) {
         buf_put_str(&o->out, "\"file\":");
-        json_put_string(&o->out, slice_str(o->file));
+        json_put_string(&o->out, buf_slice(&o->file));
         buf_put_byte(&o->out, ',');
     }
     buf_put_str(&o->out, "\"line\":");
@@ -166,7 +166,7 @@ static void put_csv_row(struct try_output *o, uint64_t line, const struct judgem
     bool is_row = !j->is_rejected && j->event->kind == CHANGE_UPSERT;
     struct slice none = slice_of("", 0);
     if (o->o.names_files)
-        put_csv(o, slice_str(o->file));
+        put_csv(o, buf_slice(&o->file));
     buf_put_int(&o->out, (int64_t)line);
     buf_put_byte(&o->out, ',');
     put_csv(o, slice_str(j->is_rejected ? "rejected" : try_outcome(j->event->kind)));
@@ -232,6 +232,7 @@ void try_output_free(struct try_output *o) {
         return;
     try_cells_release(&o->cells);
     try_table_release(&o->table);
+    buf_release(&o->file);
     buf_release(&o->out);
     buf_release(&o->clean);
     free(o);
@@ -242,8 +243,9 @@ static struct paint painter(struct try_output *o) {
 }
 
 void try_output_begin_file(struct try_output *o, const char *name) {
-    struct paint paint = painter(o);
-    o->file = name;
+    struct paint paint = painter(o), plain = {&o->file, false};
+    buf_clear(&o->file);
+    paint_text(&plain, PAINT_PLAIN, slice_str(name), 0);
     if (o->o.names_files && o->o.format == TRY_TABLE)
         try_table_begin_file(&o->table, &paint, name);
 }

@@ -24,7 +24,8 @@ struct try_output;
 struct try_output *try_output_new(const struct try_output_options *o);
 void try_output_free(struct try_output *o);
 
-/* The rows that follow are of this file; the name is borrowed until the next one. */
+/* The rows that follow are of this file. What is no UTF-8 in its name, and control characters,
+ * become '?'. */
 void try_output_begin_file(struct try_output *o, const char *name);
 /* Each returns false with an error, ERR_STOP, if it cannot write. */
 bool try_output_put(struct try_output *o, uint64_t line, const struct judgement *j, struct err *e);

@@ -95,7 +95,7 @@ static void test_try_output__json_of_accounts(void **state) {
     struct bench b;
     setup(&b, &(struct try_output_options){
                   .format = TRY_JSON, .entity = ENTITY_ACCOUNT, .names_files = true});
-    try_output_begin_file(b.output, "a \"b\".csv");
+    try_output_begin_file(b.output, "a \"b\"\n\xff.csv");
     put(&b, 2, NULL,
         "{\"op\":\"u\",\"after\":{\"account_id\":\"A\\\"1\",\"customer_id\":7,"
         "\"balance\":\"__debezium_unavailable_value\","
@@ -105,11 +105,11 @@ static void test_try_output__json_of_accounts(void **state) {
         "{\"account_id\":\"A2\",\"customer_id\":7,\"balance\":\"1e3\","
         "\"account_type\":\"Checking\"}");
     end(&b,
-        "{\"file\":\"a \\\"b\\\".csv\",\"line\":2,\"row\":{\"account_id\":\"A\\\"1\","
+        "{\"file\":\"a \\\"b\\\"??.csv\",\"line\":2,\"row\":{\"account_id\":\"A\\\"1\","
         "\"customer_id\":7,\"balance_amount\":null,\"account_type\":null,"
         "\"valid_from_at\":\"2023-11-14T22:13:20.000Z\"},"
         "\"unavailable\":[\"balance_amount\",\"account_type\"]}\n"
-        "{\"file\":\"a \\\"b\\\".csv\",\"line\":3,\"row\":{\"account_id\":\"A2\","
+        "{\"file\":\"a \\\"b\\\"??.csv\",\"line\":3,\"row\":{\"account_id\":\"A2\","
         "\"customer_id\":7,\"balance_amount\":\"1000.00\",\"account_type\":\"checking\","
         "\"valid_from_at\":\"2026-11-28T00:00:00.000Z\"}}\n"
         "{\"rows\":2,\"accepted\":2,\"rejected\":{}}\n",
