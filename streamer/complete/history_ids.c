@@ -1,0 +1,74 @@
+#include "streamer/complete/history_ids.h"
+
+#include "streamer/base/decimal.h"
+#include "streamer/base/timestamp.h"
+
+#include <string.h>
+
+static enum row_result table_of(enum entity entity) {
+    return entity == ENTITY_CUSTOMER ? ROW_CUSTOMER_HISTORY : ROW_ACCOUNT_HISTORY;
+}
+
+/* Reads "<id>|<valid_from in epoch ms>". An id may contain '|'. */
+static bool read_key(const struct history_ids *h, struct slice key, struct slice *id,
+                     int64_t *valid_from_ms, struct err *e) {
+    const char *bar = key.n > 0 ? memrchr(key.p, '|', key.n) : NULL;
+    struct slice time = slice_null();
+    if (bar != NULL) {
+        *id = slice_of(key.p, (size_t)(bar - key.p));
+        time = slice_of(bar + 1, key.n - id->n - 1);
+    }
+    return decimal_parse_integer(time, valid_from_ms) == DECIMAL_OK ||
+           err_set(e, ERR_STOP,
+                   "kafka: topic %s: the key \"%.*s\" is none of a history, check the topic.* "
+                   "settings",
+                   h->config->topics[result_topic(table_of(h->entity))],
+                   (int)(key.n < 100 ? key.n : 100), key.p != NULL ? key.p : "");
+}
+
+/* Whether the row is a current version. A tombstone is none. */
+static bool is_current(enum entity entity, const void *row) {
+    if (row == NULL)
+        return false;
+    int64_t valid_to_at = entity == ENTITY_CUSTOMER
+                              ? ((const struct customer_history_row *)row)->valid_to_at
+                              : ((const struct account_history_row *)row)->valid_to_at;
+    return valid_to_at == TIMESTAMP_NONE;
+}
+
+static bool note_version(void *context, const struct result_row *r, struct err *e) {
+    const struct history_ids *h = context;
+    struct slice id;
+    int64_t valid_from_ms;
+    if (!read_key(h, r->key, &id, &valid_from_ms, e))
+        return false;
+    return is_current(h->entity, r->row) ? vanished_note_current(h->vanished, id, valid_from_ms, e)
+                                         : vanished_note_ended(h->vanished, id, valid_from_ms, e);
+}
+
+bool history_ids_read(const struct history_ids *h, struct topic_positions *positions,
+                      struct err *e) {
+    const struct result_reader_options o = {.table = table_of(h->entity),
+                                            .end = TOPIC_READER_END_AT_START,
+                                            .instance = h->instance,
+                                            .stop = h->stop};
+    return result_read(h->config, &o, note_version, (void *)(uintptr_t)h, positions, e);
+}
+
+static bool note_change(void *context, const rd_kafka_message_t *m, struct err *e) {
+    const struct history_ids *h = context;
+    struct slice id;
+    int64_t valid_from_ms;
+    return read_key(h, slice_of(m->key, m->key_len), &id, &valid_from_ms, e) &&
+           vanished_note_changed(h->vanished, id, e);
+}
+
+bool history_ids_read_changes(const struct history_ids *h, const struct topic_positions *positions,
+                              struct err *e) {
+    const struct topic_reader_options o = {.topic =
+                                               h->config->topics[result_topic(table_of(h->entity))],
+                                           .end = TOPIC_READER_END_AT_START,
+                                           .begin = positions->end,
+                                           .stop = h->stop};
+    return topic_read(h->config, &o, note_change, (void *)(uintptr_t)h, NULL, e);
+}
