@@ -2,6 +2,7 @@
 
 #include "streamer/base/buf.h"
 #include "streamer/base/clock.h"
+#include "streamer/base/mem.h"
 #include "streamer/base/shell_word.h"
 #include "streamer/commands/command.h"
 #include "streamer/commands/interrupt.h"
@@ -42,6 +43,10 @@ struct feed {
 
     struct progress progress;
     struct buf way_on; /* how to go on behind a fault in a row; empty: there is no such fault */
+    struct feed_complete *complete; /* NULL: without --complete */
+    uint64_t deletes_due;           /* how many deletes are published behind the rows */
+    uint64_t rows;                  /* how many were delivered before them */
+    int64_t elapsed_ms;             /* of publishing the rows */
 };
 
 /* --- Kafka --- */
@@ -53,6 +58,8 @@ static void note_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, voi
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         f->delivered++;
         f->bytes_delivered += (uintptr_t)message->_private;
+        if (f->complete != NULL)
+            feed_complete_note_delivered(f->complete, message->partition, message->offset);
         return;
     }
     f->unsent += rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
@@ -189,21 +196,38 @@ static bool refuse_long_row(const struct csv *csv, struct err *e) {
                    csv_name(csv), csv_line(csv));
 }
 
-/* Waits for room in the queue. */
-static bool produce(struct feed *f, const struct csv_rows *rows, uint64_t row_bytes,
+struct outgoing {
+    struct slice key, value;
+    bool is_delete;
+    uint64_t row_bytes; /* of the row in the file; 0 for a delete */
+};
+
+static rd_kafka_resp_err_t send_row(struct feed *f, const struct outgoing *m) {
+    int result = rd_kafka_produce(
+        f->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)m->value.p,
+        m->value.n, m->key.n > 0 ? m->key.p : NULL, m->key.n, (void *)(uintptr_t)m->row_bytes);
+    return result == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
+}
+
+static rd_kafka_resp_err_t send_delete(struct feed *f, const struct outgoing *m) {
+    return rd_kafka_producev(
+        f->producer, RD_KAFKA_V_RKT(f->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_KEY(m->key.p, m->key.n),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)m->value.p, m->value.n),
+        RD_KAFKA_V_HEADER(FEED_COMPLETE_HEADER, FEED_COMPLETE_HEADER_VALUE, -1), RD_KAFKA_V_END);
+}
+
+/* Waits for room in the queue. `csv`: the file, at the row; NULL for a delete. */
+static bool produce(struct feed *f, const struct outgoing *m, const struct csv *csv,
                     struct err *e) {
-    struct slice json = csv_rows_json(rows), key = csv_rows_key(rows);
     while (may_go_on(f, e)) {
-        int result = rd_kafka_produce(f->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                                      (void *)(uintptr_t)json.p, json.n, key.n > 0 ? key.p : NULL,
-                                      key.n, (void *)(uintptr_t)row_bytes);
-        rd_kafka_resp_err_t code = rd_kafka_last_error();
-        if (result == 0) {
+        rd_kafka_resp_err_t code = m->is_delete ? send_delete(f, m) : send_row(f, m);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             f->queued++;
             return true;
         }
-        if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-            return refuse_long_row(csv_rows_file(rows), e);
+        if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && csv != NULL)
+            return refuse_long_row(csv, e);
         if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             (void)rd_kafka_poll(f->producer, POLL_MS);
         else
@@ -211,6 +235,22 @@ static bool produce(struct feed *f, const struct csv_rows *rows, uint64_t row_by
         show_progress(f);
     }
     return false;
+}
+
+static bool is_dry_run(const struct feed *f) {
+    return f->options->complete != NULL && f->options->complete->dry_run;
+}
+
+/* Publishes the row, unless this is a dry run. */
+static bool take_row(struct feed *f, const struct csv_rows *rows, uint64_t row_bytes,
+                     struct err *e) {
+    const struct csv *csv = csv_rows_file(rows);
+    const struct outgoing m = {
+        .key = csv_rows_key(rows), .value = csv_rows_json(rows), .row_bytes = row_bytes};
+    if (f->complete != NULL &&
+        !feed_complete_note_row(f->complete, m.value, csv_name(csv), csv_line(csv), e))
+        return false;
+    return is_dry_run(f) ? may_go_on(f, e) : produce(f, &m, csv, e);
 }
 
 /* Waits until the next row is due. After a stall of more than a second it does not catch up. */
@@ -235,7 +275,7 @@ static bool publish_rows(struct feed *f, struct csv_rows *rows, struct err *e) {
     while ((row = csv_rows_next(rows, e)) == CSV_ROW) {
         uint64_t after = csv_bytes_read(csv_rows_file(rows));
         keep_rate(f);
-        if (!produce(f, rows, after - before, e))
+        if (!take_row(f, rows, after - before, e))
             return false;
         before = after;
         if (f->queued % 256 == 0) {
@@ -331,19 +371,29 @@ static bool publish_files(struct feed *f, const char *const *files, size_t file_
     return drain(f, e);
 }
 
+static uint64_t deletes_delivered(const struct feed *f) {
+    return f->deletes_due > 0 ? f->delivered - f->rows : 0;
+}
+
 /* Adds to the error how many rows the broker has, and how to go on. */
 static void tell_what_is_published(struct feed *f, struct err *e) {
     struct err fault = *e;
     uint64_t unsure = f->queued - f->delivered - f->unsent;
     (void)err_set(e, fault.class, "%.500s; %" PRIu64 " rows were published",
-                  is_stopped(f) ? "interrupted" : fault.text, f->delivered);
+                  is_stopped(f) ? "interrupted" : fault.text, f->delivered - deletes_delivered(f));
     size_t n = strlen(e->text);
     if (unsure > 0)
         (void)snprintf(e->text + n, sizeof e->text - n, ", perhaps %" PRIu64 " more", unsure);
     n = strlen(e->text);
+    if (f->deletes_due > 0)
+        (void)snprintf(e->text + n, sizeof e->text - n, ", and %" PRIu64 " of %" PRIu64 " deletes",
+                       deletes_delivered(f), f->deletes_due);
+    else if (f->complete != NULL)
+        (void)snprintf(e->text + n, sizeof e->text - n, ", nothing was deleted");
+    n = strlen(e->text);
     if (is_stopped(f))
         (void)snprintf(e->text + n, sizeof e->text - n, ", feed the files again");
-    else if (fault.class == ERR_CONFIG && f->way_on.n > 0)
+    else if (fault.class == ERR_CONFIG && f->way_on.n > 0 && f->complete == NULL)
         (void)snprintf(e->text + n, sizeof e->text - n, ", %s", buf_cstr(&f->way_on));
 }
 
@@ -358,14 +408,52 @@ static const char *topic_of(const struct config *c, enum entity entity) {
     return c->topics[entity_info(entity)->input];
 }
 
-static bool feed(struct feed *f, const char *const *files, size_t file_count, struct err *e) {
-    if (!check_headers(f, files, file_count, e) || !connect_kafka(f, e))
+/* --- what is missing in complete files --- */
+
+static bool begin_complete(struct feed *f, struct err *e) {
+    const struct feed_complete_options *o = f->options->complete;
+    if (o == NULL)
+        return true;
+    f->complete = feed_complete_begin(f->config, f->rules.entity, o, f->producer, e);
+    return f->complete != NULL;
+}
+
+static bool publish_delete(void *context, struct slice key, struct slice value, struct err *e) {
+    struct feed *f = context;
+    const struct outgoing m = {.key = key, .value = value, .is_delete = true};
+    (void)rd_kafka_poll(f->producer, 0);
+    return produce(f, &m, NULL, e);
+}
+
+static bool delete_missing(struct feed *f, struct err *e) {
+    f->rows = f->delivered;
+    if (f->complete == NULL)
+        return true;
+    if (!feed_complete_choose(f->complete, &f->deletes_due, e))
         return false;
+    return f->deletes_due == 0 ||
+           (feed_complete_publish(f->complete, publish_delete, f, e) && drain(f, e));
+}
+
+/* --- the whole --- */
+
+static bool publish_all(struct feed *f, const char *const *files, size_t file_count,
+                        struct err *e) {
+    int64_t started_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
     progress_init(&f->progress, f->options->progress, total_bytes(files, file_count));
     bool ok = publish_files(f, files, file_count, e);
+    f->elapsed_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) - started_ms;
+    progress_clear(&f->progress);
+    f->progress.out = NULL;
+    return ok;
+}
+
+static bool feed(struct feed *f, const char *const *files, size_t file_count, struct err *e) {
+    if (!check_headers(f, files, file_count, e) || !connect_kafka(f, e) || !begin_complete(f, e))
+        return false;
+    bool ok = publish_all(f, files, file_count, e) && delete_missing(f, e);
     if (!ok)
         end_badly(f, e);
-    progress_clear(&f->progress);
     return ok;
 }
 
@@ -373,22 +461,37 @@ int feed_files(const struct config *c, enum entity entity, const char *const *fi
                size_t file_count, const struct feed_options *o, struct feed_result *result,
                struct err *e) {
     struct feed f = {.config = c, .options = o, .topic_name = topic_of(c, entity)};
-    int64_t started_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
     bool ok = column_rules_init(&f.rules, entity, c->field_names[entity], o->maps, o->map_count,
                                 o->missing, o->missing_count, e) &&
               feed(&f, files, file_count, e);
     disconnect_kafka(&f);
+    feed_complete_free(f.complete);
     column_rules_release(&f.rules);
     buf_release(&f.way_on);
-    *result = (struct feed_result){.rows = f.delivered,
-                                   .elapsed_ms =
-                                       clock_ms(clock_of_machine(), CLOCK_MONOTONIC) - started_ms};
+    *result = (struct feed_result){.rows = f.delivered - deletes_delivered(&f),
+                                   .deletes = deletes_delivered(&f),
+                                   .elapsed_ms = f.elapsed_ms};
     if (ok)
         return EXIT_DONE;
     return e->class == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILED;
 }
 
 /* --- the command --- */
+
+static void say_what_was_done(const struct feed_result *result, const char *topic,
+                              size_t file_count, const struct feed_options *o) {
+    double seconds = (double)(result->elapsed_ms > 0 ? result->elapsed_ms : 1) / 1000;
+    if (o->complete != NULL && o->complete->dry_run) {
+        (void)printf("dry run: nothing was published, nothing was deleted\n");
+        return;
+    }
+    (void)printf("published %" PRIu64 " rows of %zu file%s to %s in %.1f s (%.0f rows/s)\n",
+                 result->rows, file_count, file_count == 1 ? "" : "s", topic, seconds,
+                 (double)result->rows / seconds);
+    if (o->complete != NULL)
+        (void)printf("published %" PRIu64 " delete%s\n", result->deletes,
+                     result->deletes == 1 ? "" : "s");
+}
 
 static int feed_and_tell(const struct config *c, enum entity entity, const struct arguments *a,
                          const struct feed_options *o) {
@@ -397,11 +500,27 @@ static int feed_and_tell(const struct config *c, enum entity entity, const struc
     size_t file_count = a->operand_count - 1;
     if (feed_files(c, entity, a->operands + 1, file_count, o, &result, &e) != EXIT_DONE)
         return command_fail(&e);
-    double seconds = (double)(result.elapsed_ms > 0 ? result.elapsed_ms : 1) / 1000;
-    (void)printf("published %" PRIu64 " rows of %zu file%s to %s in %.1f s (%.0f rows/s)\n",
-                 result.rows, file_count, file_count == 1 ? "" : "s", topic_of(c, entity), seconds,
-                 (double)result.rows / seconds);
+    say_what_was_done(&result, topic_of(c, entity), file_count, o);
     return EXIT_DONE;
+}
+
+/* The options that only --complete has. */
+static bool read_complete(const struct arguments *a, struct feed_complete_options *o,
+                          struct err *e) {
+    static const char *const names[] = {"--as-of",   "--max-deletes", "--timeout",
+                                        "--dry-run", "--yes",         "--url"};
+    for (size_t i = 0; i < ARRAY_LEN(names) && !arguments_has(a, "--complete"); i++)
+        if (arguments_has(a, names[i]))
+            return err_set(e, ERR_CONFIG, "%s is for --complete, add that or remove it", names[i]);
+    *o = (struct feed_complete_options){.as_of = arguments_value(a, "--as-of"),
+                                        .max_deletes = arguments_value(a, "--max-deletes"),
+                                        .timeout = arguments_value(a, "--timeout"),
+                                        .url = arguments_value(a, "--url"),
+                                        .yes = arguments_has(a, "--yes"),
+                                        .dry_run = arguments_has(a, "--dry-run"),
+                                        .stop = interrupt_flag(),
+                                        .out = stdout};
+    return true;
 }
 
 static bool read_options(const struct arguments *a, struct feed_options *o, struct err *e) {
@@ -430,9 +549,11 @@ static bool check_operands(const struct arguments *a, struct err *e) {
 
 static int run(const struct config *c, const struct arguments *a) {
     struct feed_options o;
+    struct feed_complete_options complete;
     struct err e;
-    if (!check_operands(a, &e) || !read_options(a, &o, &e))
+    if (!check_operands(a, &e) || !read_options(a, &o, &e) || !read_complete(a, &complete, &e))
         return command_refuse(&feed_command, &e);
+    o.complete = arguments_has(a, "--complete") ? &complete : NULL;
     bool customers = strcmp(a->operands[0], "customers") == 0;
     interrupt_install();
     return feed_and_tell(c, customers ? ENTITY_CUSTOMER : ENTITY_ACCOUNT, a, &o);
@@ -446,6 +567,15 @@ static const struct option options[] = {
     {"--decimal-comma", .help = "balances are written as 1.234,56"},
     {"--map", .value = "COLUMN=FIELD", .repeats = true, .help = "the column is that field"},
     {"--missing", .value = "FIELD", .repeats = true, .help = "the files lack that field"},
+    {"--complete", .help = "the files hold all rows: what is current and not in them is deleted"},
+    {"--as-of", .value = "TIME",
+     .help = "when the deletes happen; without it the newest updated_at of the files, else now"},
+    {"--max-deletes", .value = "N|N%", .help = "deletes nothing if it were more; 10%"},
+    {"--timeout", .value = "DURATION",
+     .help = "how long the processor may take to read the rows; 10m"},
+    {"--dry-run", .help = "only says what would be deleted; publishes nothing"},
+    {"--yes", .help = "deletes without asking"},
+    OPTION_URL,
     {0},
 };
 
@@ -455,6 +585,7 @@ static const char *const examples[] = {
     "streamer feed customers customers.csv",
     "streamer feed --delimiter ';' --map loan=has_loan customers monday.csv tuesday.csv",
     "streamer feed --encoding windows-1252 --decimal-comma accounts accounts.csv",
+    "streamer feed --complete --max-deletes 1% accounts all-accounts.csv",
     "zcat accounts.csv.gz | streamer feed -c streamer.properties accounts -",
     NULL,
 };

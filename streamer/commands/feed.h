@@ -2,13 +2,15 @@
 #ifndef STREAMER_COMMANDS_FEED_H
 #define STREAMER_COMMANDS_FEED_H
 
+#include "streamer/commands/feed_complete.h"
 #include "streamer/config/config.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 
 struct feed_result {
-    uint64_t rows; /* how many were delivered, also if the command failed */
+    uint64_t rows;    /* how many were delivered, also if the command failed */
+    uint64_t deletes; /* the same of the deletes of --complete */
     int64_t elapsed_ms;
 };
 
@@ -26,6 +28,8 @@ struct feed_options {
     FILE *progress;        /* a terminal to draw on, or NULL */
     /* True: ends at once, with what the broker has acknowledged. NULL: it does not. */
     const atomic_bool *stop;
+    /* --complete; NULL: not given. With its dry_run no row is published. */
+    const struct feed_complete_options *complete;
 };
 
 /* Publishes every row of the `files` ("-": standard input) to the entity's topic, and waits until
