@@ -125,7 +125,7 @@ static bool try_file(struct try_run *t, const char *path, struct err *e) {
     struct text_input text;
     if (!text_input_open(&text, path, &o, e))
         return false;
-    try_output_begin_file(t->output, strcmp(path, "-") == 0 ? "standard input" : path);
+    try_output_begin_file(t->output, text.name);
     if (!text_input_is_json(&text))
         return try_csv(t, &text, e); /* which releases it */
     bool ok = try_json_lines(t, &text, e);
@@ -138,8 +138,9 @@ static bool try_file(struct try_run *t, const char *path, struct err *e) {
 static bool try_files(struct try_run *t, struct err *e) {
     bool ok = true;
     for (size_t i = 0; ok && i < t->file_count; i++)
-        ok = try_file(t, t->files[i], e) && goes_on(e); /* Ctrl-C also ends who writes a pipe */
-    if (!ok && e->class == ERR_CONFIG)                  /* the rows before the fault are shown */
+        /* Ctrl-C also ends who writes into a pipe, whose end is then not that of the data. */
+        ok = try_file(t, t->files[i], e) && goes_on(e);
+    if (!ok && e->class == ERR_CONFIG) /* the rows before the fault are shown */
         (void)try_output_flush(t->output, &(struct err){0});
     return ok;
 }

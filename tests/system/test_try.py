@@ -245,7 +245,8 @@ def test_try__json_lines_say_what_run_does(scenario: EmbeddedScenario, entity: s
             "customers",
             (
                 '{"schema":{"type":"struct","fields":[{"type":"int64","field":"customer_id"},'
-                '{"type":"string","field":"name"},{"type":"string","name":"io.debezium.time.IsoDate",'
+                '{"type":"string","field":"name"},{"type":"string",'
+                '"name":"io.debezium.time.IsoDate",'
                 '"version":1,"field":"updated_at"}]},"payload":{"customer_id":8141,"name":"T",'
                 '"updated_at":"2024-02-15Z"}}'
             ),

@@ -160,6 +160,16 @@ static void test_judge__future_window(void **state) {
     check_cases(ENTITY_CUSTOMER, sets, ARRAY_LEN(sets), cases, ARRAY_LEN(cases));
 }
 
+static void test_judge__a_log_by_configuration(void **state) {
+    (void)state;
+    static const char *const sets[] = {"order.customers=log"};
+    static const struct test_case cases[] = {
+        {NULL, "{\"customer_id\":1,\"name\":\"A\",\"updated_at\":\"2099-01-01\"}",
+         "row|1|a|false|2026-11-28T00:00:00.000Z"},
+    };
+    check_cases(ENTITY_CUSTOMER, sets, ARRAY_LEN(sets), cases, ARRAY_LEN(cases));
+}
+
 static void test_judge__settings(void **state) {
     (void)state;
     static const char *const sets[] = {"order.customers=event_time", "truncate=quarantine",
@@ -248,6 +258,7 @@ int main(void) {
         cmocka_unit_test(test_judge__accounts),
         cmocka_unit_test(test_judge__deletes),
         cmocka_unit_test(test_judge__future_window),
+        cmocka_unit_test(test_judge__a_log_by_configuration),
         cmocka_unit_test(test_judge__settings),
         cmocka_unit_test(test_judge__bad_records),
         cmocka_unit_test(test_judge__a_value_that_was_not_kept),
