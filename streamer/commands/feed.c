@@ -570,7 +570,7 @@ static const struct option options[] = {
     {"--complete", .help = "the files hold all rows: what is current and not in them is deleted"},
     {"--as-of", .value = "TIME",
      .help = "when the deletes happen; without it the newest updated_at of the files, else now"},
-    {"--max-deletes", .value = "N|N%", .help = "deletes nothing if it were more; 10%"},
+    {"--max-deletes", .value = "N[%]", .help = "deletes nothing if it were more; 10%"},
     {"--timeout", .value = "DURATION",
      .help = "how long the processor may take to read the rows; 10m"},
     {"--dry-run", .help = "only says what would be deleted; publishes nothing"},
