@@ -81,6 +81,7 @@ static rd_kafka_t *new_producer(struct feed *f, struct err *e) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
+    f->trouble.stop = f->options->stop;
     rd_kafka_conf_set_dr_msg_cb(conf, note_delivery);
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
@@ -449,8 +450,10 @@ static bool publish_all(struct feed *f, const char *const *files, size_t file_co
 }
 
 static bool feed(struct feed *f, const char *const *files, size_t file_count, struct err *e) {
-    if (!check_headers(f, files, file_count, e) || !connect_kafka(f, e) || !begin_complete(f, e))
+    if (!check_headers(f, files, file_count, e))
         return false;
+    if (!connect_kafka(f, e) || !begin_complete(f, e))
+        return is_stopped(f) ? err_set(e, ERR_STOP, "interrupted; nothing was published") : false;
     bool ok = publish_all(f, files, file_count, e) && delete_missing(f, e);
     if (!ok)
         end_badly(f, e);

@@ -56,6 +56,11 @@ static bool refuse_name(const char *name, struct err *e) {
     struct nearest nearest = nearest_to(name);
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         nearest_offer(&nearest, known[i]);
+    if (nearest.best[0] != '\0' && strcasecmp(nearest.best, name) == 0)
+        return err_set(e, ERR_CONFIG,
+                       "--encoding: this machine's C library cannot convert %s, install "
+                       "libc-gconv-modules-extra or the like",
+                       name);
     if (nearest.best[0] != '\0')
         return err_set(e, ERR_CONFIG, "--encoding: unknown encoding \"%.40s\", did you mean %s?",
                        name, nearest.best);

@@ -233,6 +233,15 @@ rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *tr
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 
+static bool is_stopped(const struct kafka_trouble *trouble) {
+    return trouble->stop != NULL && atomic_load(trouble->stop);
+}
+
+/* Who may be stopped looks every second. */
+static int next_step(int step_ms, const struct kafka_trouble *trouble) {
+    return trouble != NULL && trouble->stop != NULL ? step_ms : 2 * step_ms;
+}
+
 const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers,
                                                int timeout_ms, const struct kafka_trouble *trouble,
                                                struct err *e) {
@@ -240,12 +249,12 @@ const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *s
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     bool lasts = false;
     for (int left_ms = timeout_ms, step_ms = FIRST_ANSWER_MS; left_ms > 0 && !lasts;
-         left_ms -= step_ms, step_ms *= 2) {
+         left_ms -= step_ms, step_ms = next_step(step_ms, trouble)) {
         code = rd_kafka_metadata(client, 1, NULL, &metadata, step_ms < left_ms ? step_ms : left_ms);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return metadata;
         (void)rd_kafka_poll(client, 0); /* serves the error callback */
-        lasts = trouble != NULL && kafka_trouble_lasts(trouble);
+        lasts = trouble != NULL && (kafka_trouble_lasts(trouble) || is_stopped(trouble));
     }
     const char *why =
         trouble != NULL && trouble->text[0] != '\0' ? trouble->text : rd_kafka_err2str(code);

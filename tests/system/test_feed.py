@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaBroker
-from process import wait_until
+from process import free_ports, wait_until
 from results import read_topic
 from streamer import BINARY, environment, run_once
 
@@ -138,6 +138,21 @@ def test_feed__ends_by_a_signal(
     assert one_line(stderr.read_text()) == (
         "streamer: interrupted; 300 rows were published, feed the files again"
     )
+
+
+def test_feed__ends_by_a_signal_without_a_broker(tmp_path: Path) -> None:
+    file, stderr = tmp_path / "customers.csv", tmp_path / "stderr"
+    file.write_text("customer_id,name,has_loan\n1,Ann,no\n")
+    (port,) = free_ports(1)
+    command = [str(BINARY), "feed", f"--set=kafka.bootstrap.servers=127.0.0.1:{port}"]
+    with stderr.open("wb") as log:
+        running = subprocess.Popen(
+            [*command, "customers", str(file)], stdout=log, stderr=log, env=environment()
+        )
+    wait_until("a try", lambda: "Connection refused" in stderr.read_text(), stderr, running)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(60) == 1
+    assert one_line(stderr.read_text()) == "streamer: interrupted; nothing was published"
 
 
 def test_feed__memory_does_not_grow_with_the_file(broker: KafkaBroker, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 #include "streamer/base/mem.h"
 #include "streamer/base/utf8.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <iconv.h>
 #include <setjmp.h>
@@ -58,6 +59,17 @@ static void read_all(const char *encoding, struct buf *out) {
 }
 
 #define BYTES(text) slice_of(text, sizeof(text) - 1)
+
+/* Some systems have most encodings in a package of their own. */
+static bool has_few_encodings;
+iconv_t __real_iconv_open(const char *to, const char *from);
+iconv_t __wrap_iconv_open(const char *to, const char *from);
+iconv_t __wrap_iconv_open(const char *to, const char *from) {
+    if (!has_few_encodings)
+        return __real_iconv_open(to, from);
+    errno = EINVAL;
+    return (iconv_t)-1;
+}
 
 struct test_case {
     const char *encoding;
@@ -152,6 +164,21 @@ static void test_text_input__wrong_option(void **state) {
          "!test_text_input.csv: the file is UTF-8, not latin-1: leave --encoding out"},
     };
     check(cases, ARRAY_LEN(cases));
+}
+
+static void test_text_input__a_system_with_few_encodings(void **state) {
+    (void)state;
+    const struct test_case cases[] = {
+        {"cp850", BYTES("id\n"),
+         "!test_text_input.csv: --encoding: this machine's C library cannot convert cp850, install "
+         "libc-gconv-modules-extra or the like"},
+        {"cp580", BYTES("id\n"),
+         "!test_text_input.csv: --encoding: unknown encoding \"cp580\", did "
+         "you mean cp850?"},
+    };
+    has_few_encodings = true;
+    check(cases, ARRAY_LEN(cases));
+    has_few_encodings = false;
 }
 
 /* What comes before the fault is read. */
@@ -261,6 +288,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_input__encodings),
         cmocka_unit_test(test_text_input__wrong_option),
+        cmocka_unit_test(test_text_input__a_system_with_few_encodings),
         cmocka_unit_test(test_text_input__wrong_bytes),
         cmocka_unit_test(test_text_input__any_border),
         cmocka_unit_test(test_text_input__the_file_changes),
