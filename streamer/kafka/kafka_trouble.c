@@ -199,11 +199,20 @@ static bool uses_sasl(const rd_kafka_conf_t *conf) {
            has_value(conf, "security.protocol", "sasl_plaintext");
 }
 
+static bool has_one_server(const rd_kafka_conf_t *conf) {
+    char servers[512] = "";
+    size_t size = sizeof servers;
+    return rd_kafka_conf_get(conf, "bootstrap.servers", servers, &size) == RD_KAFKA_CONF_OK &&
+           strchr(servers, ',') == NULL;
+}
+
 /* A client with sparse connections leaves bootstrap.servers as soon as it knows the brokers, and
  * then waits for half of reconnect.backoff.ms, up to a second, before it connects to one of them
- * (rd_kafka_connect_any; seen). Where there is a login, that is one attempt less. */
+ * (rd_kafka_connect_any; seen). Without them a wrong password would be tried at each of
+ * bootstrap.servers. */
 static bool connect_at_once(rd_kafka_conf_t *conf, struct err *e) {
-    return kafka_conf_set(conf, "enable.sparse.connections", "false", e);
+    return (uses_sasl(conf) && !has_one_server(conf)) ||
+           kafka_conf_set(conf, "enable.sparse.connections", "false", e);
 }
 
 bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e) {
@@ -217,7 +226,7 @@ bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble
     if (has_value(conf, "enable.ssl.certificate.verification", "true"))
         (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, verify_certificate);
     /* Time enough to notice that a login was refused: a few of those lock an account. */
-    return (uses_sasl(conf) || connect_at_once(conf, e)) &&
+    return connect_at_once(conf, e) &&
            kafka_conf_set(conf, "reconnect.backoff.max.ms", RECONNECT_MS, e) &&
            kafka_conf_set(conf, "reconnect.backoff.ms", RECONNECT_MS, e);
 }
