@@ -27,8 +27,9 @@ from logins import PASSWORD, GuardedBroker
 from process import wait_until
 from results import RESULTS
 from scenario import Scenario, load
-from streamer import INPUTS, run_once
 from test_readme import marked
+
+from streamer import INPUTS, run_once
 
 PARTITIONS = (2, 3)  # so that records of both inputs take the hop over the repartition topics
 USER = "streamer"
@@ -399,3 +400,45 @@ def test_rights__reset(guarded: Guarded, tmp_path: Path) -> None:
         assert {t for t in guarded.topics() if t.startswith(s.app_id)} == {
             s.names[name] for name in INPUTS
         }
+
+
+def test_rights__quarantine(guarded: Guarded, tmp_path: Path) -> None:
+    """Each missing right is named, and then nothing is sent. It also shows the command with TLS."""
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
+        s.fed.feed(load(200, PARTITIONS, "scattered", large=False))
+        guarded.grant(readme_rights(s, "run") | create_rights(s))
+        s.streamer.start()
+        s.wait_drained()
+        s.streamer.stop()
+        guarded.revoke(readme_rights(s, "run") | create_rights(s))
+        first = readme_rights(s, "quarantine replay for the first time")
+        needed = readme_rights(s, "quarantine replay")
+
+        def quarantine(*arguments: str) -> "subprocess.CompletedProcess[str]":
+            return run_once("quarantine", *arguments, "-c", str(s.streamer.properties))
+
+        assert named(quarantine("replay", "--yes").stderr) == needed
+        guarded.grant(needed)
+        assert named(quarantine("replay", "--yes").stderr) == first
+        assert s.streamer.internal_topic("replayed") not in guarded.topics()
+        guarded.grant(first)
+        assert quarantine("replay", "--yes").returncode == 0
+        guarded.revoke(first)
+        for taken in groups(needed):
+            guarded.revoke(taken)
+            done = quarantine("replay", "--yes")
+            assert (done.returncode, named(done.stderr)) == (1, taken), done
+            guarded.grant(taken)
+        assert "were replayed before" in quarantine("replay", "--yes").stdout
+        guarded.revoke(needed)
+
+        reading = readme_rights(s, "quarantine list")
+        guarded.grant(reading)
+        assert "does not tell how long" in quarantine("list").stdout
+        assert quarantine("show", "--code", "malformed").returncode == 0
+        done = quarantine("purge", "--older-than", "0s", "--yes")
+        deleting = {Right("Topic", s.names["quarantine"], "Delete")}
+        assert (done.returncode, named(done.stderr)) == (1, deleting), done
+        guarded.grant(readme_rights(s, "quarantine purge") - reading)
+        assert quarantine("purge", "--older-than", "0s", "--yes").returncode == 0
+        guarded.revoke(readme_rights(s, "quarantine purge") | reading)
