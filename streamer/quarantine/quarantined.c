@@ -145,10 +145,3 @@ bool quarantined_read(const struct config *c, const rd_kafka_message_t *m,
     q->mark = buf_slice(&parts->mark);
     return true;
 }
-
-struct slice quarantined_header_of(const struct quarantined *q, const char *name) {
-    for (size_t i = q->header_count; i > 0; i--)
-        if (strcmp(q->headers[i - 1].name, name) == 0)
-            return q->headers[i - 1].value;
-    return slice_null();
-}

@@ -66,8 +66,6 @@ void quarantined_parts_release(struct quarantined_parts *parts);
 void quarantined_put_place(const struct quarantined *q, struct buf *out);
 /* A hash of key and value, by which the same row is recognized when it comes again. */
 uint64_t quarantined_hash(const struct quarantined *q);
-/* The last header of the record with that name; p == NULL: there is none. */
-struct slice quarantined_header_of(const struct quarantined *q, const char *name);
 
 /* Called for one record after another. False with `e`: reading stops with this error. A function of
  * this type may hold records back and pass them on later to another one: `list --open` is such a

@@ -3,19 +3,15 @@
 #include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/nearest.h"
-#include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
 #include "streamer/layers/source/rewrite.h"
 #include "streamer/model/entity.h"
 #include "streamer/model/field_names.h"
+#include "streamer/quarantine/record_of.h"
+#include "streamer/quarantine/schema_wait.h"
 #include "streamer/registry/schema_cache.h"
 
 #include <stdlib.h>
-#include <unistd.h>
-
-/* How long a schema is waited for, and how often the registry's answer is looked for. */
-#define SCHEMA_WAIT_MS 15000
-#define SCHEMA_PAUSE_US 20000
 
 struct repair {
     const struct config *config;
@@ -98,7 +94,7 @@ static bool open_schemas(struct repair *r, struct err *e) {
         return false;
     r->schemas = schema_cache_new(&(struct schema_cache_options){.registry = registry,
                                                                  .directory = c->schemas_dir,
-                                                                 .patience_ms = SCHEMA_WAIT_MS,
+                                                                 .patience_ms = SCHEMA_WAIT_MAX_MS,
                                                                  .gave_up = ignore_failure,
                                                                  .clock = clock_of_machine()},
                                   e);
@@ -133,25 +129,17 @@ void repair_free(struct repair *r) {
     free(r);
 }
 
-static bool is_stopped(const struct repair *r) {
-    return r->stop != NULL && atomic_load(r->stop);
-}
-
 /* The registry's answer comes on another thread. */
 static bool rewrite_patiently(struct repair *r, const struct quarantined *q, struct err *why) {
-    const struct record record = {.key = q->key,
-                                  .value = q->value,
-                                  .key_schema_id = quarantined_header_of(q, "__key_schema_id"),
-                                  .value_schema_id = quarantined_header_of(q, "__value_schema_id"),
-                                  .timestamp_ms = q->timestamp_ms,
-                                  .replayed_at_ms = TIMESTAMP_NONE};
-    int64_t until = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + SCHEMA_WAIT_MS;
+    const struct record record =
+        record_of(q->key, q->value, q->timestamp_ms, q->headers, q->header_count);
+    int64_t begun_ms = schema_wait_begin();
     bool ok;
-    while (!(ok = rewrite_value(r->decoder, q->entity, &record, r->fields[q->entity],
-                                r->counts[q->entity], &r->value, why)) &&
-           why->class == ERR_RETRY && !is_stopped(r) &&
-           clock_ms(clock_of_machine(), CLOCK_MONOTONIC) < until)
-        (void)usleep(SCHEMA_PAUSE_US);
+    do
+        ok = rewrite_value(r->decoder, q->entity, &record, r->fields[q->entity],
+                           r->counts[q->entity], &r->value, why);
+    while (!ok && why->class == ERR_RETRY &&
+           schema_wait(begun_ms, r->stop, "the schema of a record", why));
     return ok;
 }
 
