@@ -4,10 +4,14 @@
 #include "streamer/base/timestamp.h"
 #include "streamer/commands/command.h"
 #include "streamer/commands/confirm.h"
+#include "streamer/commands/dry_run_text.h"
 #include "streamer/commands/interrupt.h"
 #include "streamer/commands/quarantine_text.h"
 #include "streamer/config/config_value.h"
 #include "streamer/kafka/topic_facts.h"
+#include "streamer/quarantine/config_with_schemas.h"
+#include "streamer/quarantine/dry_run.h"
+#include "streamer/quarantine/open_topics.h"
 #include "streamer/quarantine/purge.h"
 #include "streamer/quarantine/reading.h"
 #include "streamer/quarantine/repair.h"
@@ -117,27 +121,39 @@ static bool read_records(struct quarantine *q, quarantined_seen *seen, void *con
     return ok;
 }
 
-/* A stage of `list --open`: leaves out what was replayed. */
-struct open_only {
+/* What `list --open` passes on to the listing. */
+struct open_records {
     struct listing *listing;
     uint64_t count;
 };
 
-static bool put_if_open(void *context, const struct quarantined *record, struct err *e) {
-    struct open_only *open = context;
-    if (record->replayed_at_ms != TIMESTAMP_NONE)
-        return true;
+static bool put_open(void *context, const struct quarantined *record, struct err *e) {
+    struct open_records *open = context;
     open->count++;
     return listing_put(open->listing, record, e);
 }
 
+static bool gather_open(struct quarantine *q, const struct config *c, struct listing *listing,
+                        struct reading_result *result, struct err *e) {
+    struct open_records open = {.listing = listing};
+    struct open_filter *f = open_filter_new(c, interrupt_flag(), e);
+    bool ok = f != NULL && read_records(q, open_filter_put, f, result, e) &&
+              open_topics_read(f, c, interrupt_flag(), e) &&
+              open_filter_pass(f, put_open, &open, e);
+    open_filter_free(f);
+    result->seen = open.count;
+    return ok;
+}
+
 static bool gather(struct quarantine *q, struct listing *listing, struct reading_result *result,
                    struct err *e) {
-    struct open_only open = {.listing = listing};
+    struct config_with_schemas c;
     if (!arguments_has(q->arguments, "--open"))
         return read_records(q, listing_put, listing, result, e);
-    bool ok = read_records(q, put_if_open, &open, result, e);
-    result->seen = open.count;
+    if (!config_with_schemas_init(&c, q->config, e))
+        return false;
+    bool ok = gather_open(q, &c.config, listing, result, e);
+    config_with_schemas_release(&c);
     return ok;
 }
 
@@ -253,15 +269,62 @@ static bool check_fields(const struct quarantine *q, const struct replay_options
     return r != NULL || err_prefix(e, "quarantine replay");
 }
 
+/* --- a dry run --- */
+
+static bool print_judged(void *context, const struct dry_run_record *r, struct err *e) {
+    struct quarantine *q = context;
+    if (q->as_json)
+        dry_run_json_record(&q->out, r);
+    else
+        dry_run_text_record(&q->paint, r);
+    return print(q, PRINT_BYTES, e);
+}
+
+static bool print_changed(void *context, const struct replica_row *row, struct err *e) {
+    struct quarantine *q = context;
+    if (q->as_json)
+        dry_run_json_change(&q->out, q->config, row);
+    else
+        dry_run_text_change(&q->paint, q->config, row);
+    return print(q, PRINT_BYTES, e);
+}
+
+static bool print_dry_run_end(struct quarantine *q, const struct dry_run_result *r, struct err *e) {
+    if (q->as_json)
+        dry_run_json_end(&q->out, r);
+    else
+        dry_run_text_end(&q->out, r);
+    if (!print(q, 0, e))
+        return false;
+    if (!q->as_json)
+        print_refusals(&r->refusals);
+    return true;
+}
+
+static bool try_replay(struct quarantine *q, const struct replay_options *o, struct err *e) {
+    const struct dry_run_output output = {print_judged, print_changed, q};
+    struct dry_run_result r;
+    if (!dry_run(q->config, o, &output, &r, e))
+        return false;
+    uint64_t judged = 0;
+    for (int v = 0; v < REPLICA_VERDICTS; v++)
+        judged += r.verdicts[v];
+    if (judged + r.refusals.replayed_before + r.refusals.refused == 0)
+        return refuse_none(e);
+    return print_dry_run_end(q, &r, e);
+}
+
 static bool replay(struct quarantine *q, struct err *e) {
     const struct replay_options o = replay_options(q);
-    bool yes = arguments_has(q->arguments, "--yes"), dry = arguments_has(q->arguments, "--dry-run");
+    bool yes = arguments_has(q->arguments, "--yes");
     uint64_t count = 0;
-    if (!check_fields(q, &o, e) || ((dry || !yes) && !plan(q, &o, &count, e)))
+    if (!check_fields(q, &o, e))
         return false;
-    if (dry || (!yes && count == 0))
-        return true;
-    return confirm("quarantine replay", yes, e) && send_records(q, &o, e);
+    if (arguments_has(q->arguments, "--dry-run"))
+        return try_replay(q, &o, e);
+    if (!yes && !plan(q, &o, &count, e))
+        return false;
+    return (!yes && count == 0) || (confirm("quarantine replay", yes, e) && send_records(q, &o, e));
 }
 
 /* --- purge --- */

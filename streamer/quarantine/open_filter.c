@@ -104,6 +104,25 @@ static bool is_asked(const struct open_filter *f, enum entity entity, struct sli
 
 /* --- a record as bytes --- */
 
+/* A record whose id is not known is told from others by its key and value (listing.h). */
+static void put_bytes(const struct quarantined *q, struct buf *out) {
+    const struct slice bytes[] = {q->key, q->value};
+    for (size_t i = 0; i < ARRAY_LEN(bytes); i++) {
+        bool is_there = q->id.n == 0 && bytes[i].p != NULL;
+        avro_put_branch(out, is_there);
+        if (is_there)
+            avro_put_bytes(out, bytes[i]);
+    }
+}
+
+static struct slice get_bytes(struct slice *in) {
+    struct slice bytes = slice_null();
+    bool is_there = false;
+    if (avro_get_branch(in, &is_there) && is_there)
+        (void)avro_get_bytes(in, &bytes);
+    return bytes;
+}
+
 static void put_record(const struct quarantined *q, struct buf *out) {
     const int64_t numbers[] = {q->partition,       q->offset, q->input_partition, q->input_offset,
                                (int64_t)q->entity, q->at_ms,  q->timestamp_ms};
@@ -112,6 +131,7 @@ static void put_record(const struct quarantined *q, struct buf *out) {
         avro_put_long(out, numbers[i]);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         avro_put_bytes(out, texts[i]);
+    put_bytes(q, out);
 }
 
 /* Reads it from the front of `*in`. It was written by put_record. */
@@ -122,19 +142,22 @@ static struct quarantined get_record(struct slice *in) {
         (void)avro_get_long(in, &numbers[i]);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         (void)avro_get_bytes(in, &texts[i]);
-    return (struct quarantined){.partition = (int32_t)numbers[0],
-                                .offset = numbers[1],
-                                .input_partition = (int32_t)numbers[2],
-                                .input_offset = numbers[3],
-                                .entity = (enum entity)numbers[4],
-                                .at_ms = numbers[5],
-                                .timestamp_ms = numbers[6],
-                                .topic = texts[0],
-                                .code = texts[1],
-                                .reason = texts[2],
-                                .id = texts[3],
-                                .mark = texts[4],
-                                .replayed_at_ms = TIMESTAMP_NONE};
+    struct quarantined q = {.partition = (int32_t)numbers[0],
+                            .offset = numbers[1],
+                            .input_partition = (int32_t)numbers[2],
+                            .input_offset = numbers[3],
+                            .entity = (enum entity)numbers[4],
+                            .at_ms = numbers[5],
+                            .timestamp_ms = numbers[6],
+                            .topic = texts[0],
+                            .code = texts[1],
+                            .reason = texts[2],
+                            .id = texts[3],
+                            .mark = texts[4],
+                            .replayed_at_ms = TIMESTAMP_NONE};
+    q.key = get_bytes(in);
+    q.value = get_bytes(in);
+    return q;
 }
 
 /* --- the records --- */

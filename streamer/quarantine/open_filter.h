@@ -42,7 +42,8 @@ bool open_filter_take(struct open_filter *f, enum topic topic, struct slice key,
 bool open_filter_wants(const struct open_filter *f, enum topic topic, struct slice key);
 
 /* Passes the open records on, the oldest first by the time when they were quarantined. They have
- * all that struct quarantined has, but for key, value and headers. */
+ * all that struct quarantined has, but for the headers, and for key and value where the id is
+ * known. */
 bool open_filter_pass(struct open_filter *f, quarantined_seen *seen, void *context, struct err *e);
 
 #endif

@@ -57,6 +57,7 @@ enum replica_verdict {
     REPLICA_UNCHANGED,  /* it would be accepted, and change nothing */
     REPLICA_REJECTED,   /* it would be quarantined again */
     REPLICA_NOT_JUDGED, /* a truncate, which concerns all rows */
+    REPLICA_VERDICTS
 };
 /* Called for the i-th record that was added. `why` is set for REPLICA_REJECTED. */
 typedef bool replica_judged(void *context, size_t i, enum replica_verdict verdict,
