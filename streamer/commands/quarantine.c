@@ -454,7 +454,8 @@ static const struct option options[] = {
     {"--until", .value = "TIME", .help = "only what was quarantined before this time"},
     {"--at", .value = "PARTITION:OFFSET", .help = "only the record of this place in the input"},
     {"--distinct", .help = "list: one line for each id, or for each row whose id is unreadable"},
-    {"--open", .help = "list: only what is neither replayed nor overtaken by an accepted event"},
+    {"--open", .help = "list: only what was not replayed, while no newer event of its id (in a "
+                       "log: no later one) was accepted"},
     {"--field", .value = "NAME=VALUE", .help = "replay: sets this field first", .repeats = true},
     {"--dry-run", .help = "replay: says what would be accepted and what would change"},
     {"--older-than", .value = "DURATION",

@@ -238,6 +238,16 @@ class Streamer(Child):
         """
         for name, count in consumed.items():
             self._wait(f"done with {count} {name}", partial(self._input_done, broker, name, count))
+        self._wait_internal(broker)
+
+    def wait_processed(self, broker: KafkaBroker) -> None:
+        """The same for all that is in the inputs, also where transactions have written them."""
+        for name in INPUTS:
+            topic = self.topic(name)
+            self._wait(f"done with {topic}", partial(self._internal_done, broker, topic))
+        self._wait_internal(broker)
+
+    def _wait_internal(self, broker: KafkaBroker) -> None:
         for suffix in INTERNAL_INPUTS:
             topic = self.internal_topic(suffix)
             self._wait(f"done with {topic}", partial(self._internal_done, broker, topic))

@@ -357,6 +357,10 @@ def test_quarantine__on_the_embedded_broker(tmp_path: Path) -> None:
         now = int(time.time()) * 1000
         s.fed.feed([Input("accounts", 0, b"A1", json.dumps(row).encode(), now, (), "", "")])
         s.wait_drained()
+        assert len(listed(settings, "--open")[0]) == 1
+        done = quarantine(settings, "replay", "--field", "balance=50.50", "--dry-run")
+        assert "1 would be accepted" in done.stdout and "1 row would change" in done.stdout, done
+        assert "the broker does not tell" in done.stdout, done
         for expected in ("replayed 1 record\n", "1 was replayed before"):
             done = quarantine(settings, "replay", "--field", "balance=50.50", "--yes")
             assert done.returncode == 0 and expected in done.stdout, done
@@ -364,6 +368,7 @@ def test_quarantine__on_the_embedded_broker(tmp_path: Path) -> None:
         assert s.streamer.get("/v1/accounts/A1")[1]["balance_amount"] == "50.50"
         rows, end = listed(settings)
         assert rows[0]["replayed_at"] is not None and end["retention_ms"] is None
+        assert listed(settings, "--open")[0] == []
         done = quarantine(settings, "purge", "--older-than", "0s", "--yes")
         assert done.returncode == 1 and "embedded broker deletes no records" in done.stderr, done
         s.streamer.stop()
