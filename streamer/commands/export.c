@@ -57,7 +57,11 @@ static bool read_format(struct exporting *x, const struct arguments *a, struct e
     x->options.format = text != NULL && strcmp(text, "jsonl") == 0     ? EXPORT_JSONL
                         : text != NULL && strcmp(text, "parquet") == 0 ? EXPORT_PARQUET
                                                                        : EXPORT_CSV;
-    return x->options.format != EXPORT_PARQUET || x->options.output != NULL ||
+    x->options.duckdb = arguments_value(a, "--duckdb");
+    if (x->options.format != EXPORT_PARQUET)
+        return x->options.duckdb == NULL ||
+               err_set(e, ERR_CONFIG, "--duckdb is for --format parquet");
+    return x->options.output != NULL ||
            err_set(e, ERR_CONFIG, "--format parquet needs --output FILE");
 }
 
@@ -129,7 +133,11 @@ static int export_now(struct exporting *x, const struct config *c, const char *u
     progress_clear(&x->progress);
     if (ok)
         show_result(x, &result);
+    else if (result.command.n > 0)
+        (void)printf("%s\n", buf_cstr(&result.command));
+    (void)fflush(stdout);
     buf_release(&result.totals);
+    buf_release(&result.command);
     return ok ? EXIT_DONE : command_fail(e);
 }
 
@@ -154,6 +162,9 @@ static const struct option options[] = {
     {"--output", .value = "FILE",
      .help = "written whole or not at all, with FILE.totals.json "
              "beside it; else the rows go to standard output"},
+    {"--duckdb", .value = "FILE",
+     .help = "DuckDB's library, for parquet, where the system does not "
+             "find libduckdb.so by itself"},
     {"--settle", .help = "waits first until everything in the topics is processed"},
     {"--timeout", .value = "DURATION", .help = "how long --settle waits; 5m is the default"},
     OPTION_URL,

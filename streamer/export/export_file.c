@@ -5,6 +5,7 @@
 #include "streamer/base/json_put.h"
 #include "streamer/base/version.h"
 #include "streamer/export/out_file.h"
+#include "streamer/export/parquet.h"
 #include "streamer/export/totals.h"
 
 #include <string.h>
@@ -21,8 +22,10 @@ struct writing {
     bool shows_rates;
     enum row_text_format text;
     struct out_file *file;
+    struct out_file *lines; /* where rows are written: `file`; of Parquet what it is made of */
     struct totals_of_rows totals;
     struct buf line;
+    struct buf lines_path; /* of Parquet: the place of `lines` */
 };
 
 static const char *const format_names[] = {"csv", "jsonl", "parquet"};
@@ -58,7 +61,7 @@ static void put_header(struct writing *w) {
 }
 
 static bool write_line(struct writing *w, struct err *e) {
-    bool ok = out_file_put(w->file, buf_slice(&w->line), e);
+    bool ok = out_file_put(w->lines, buf_slice(&w->line), e);
     buf_clear(&w->line);
     return ok;
 }
@@ -85,7 +88,7 @@ static bool write_rows(struct writing *w, struct table_sources *sources, struct 
     rows.progress = w->options->progress != NULL ? show_reading : NULL;
     put_header(w);
     return write_line(w, e) && table_rows(w->config, &rows, see_row, w, sources, e) &&
-           out_file_flush(w->file, e);
+           out_file_flush(w->lines, e);
 }
 
 /* --- control totals --- */
@@ -129,19 +132,20 @@ static const char *source_of(const struct writing *w, const struct table_sources
     return sources->of[0].positions.count > 0 ? "kafka" : w->options->rows.instance->url;
 }
 
+/* The totals of `file`, which has the rows in that format. */
 static void put_totals(const struct writing *w, const struct table_sources *sources,
-                       struct buf *out) {
+                       const struct out_file *file, enum export_format format, struct buf *out) {
     const struct config *c = w->config;
     char hex[OUT_FILE_SHA256_HEX + 1];
-    out_file_sha256(w->file, hex);
+    out_file_sha256(file, hex);
     buf_put_byte(out, '{');
     json_put_text(out, "table", w->shown.name);
     json_put_time(out, "as_of", w->options->rows.as_of);
-    json_put_text(out, "format", format_names[w->options->format]);
+    json_put_text(out, "format", format_names[format]);
     json_put_int(out, "rows", w->totals.rows);
     json_put_name(out, "sums");
     totals_put_sums(&w->totals, &w->shown, out);
-    json_put_int(out, "bytes", out_file_bytes(w->file));
+    json_put_int(out, "bytes", out_file_bytes(file));
     json_put_text(out, "sha256", hex);
     json_put_text(out, "version", streamer_version());
     json_put_text(out, "app_id", c->app_id);
@@ -154,26 +158,76 @@ static void put_totals(const struct writing *w, const struct table_sources *sour
     buf_put_str(out, "}\n");
 }
 
+/* Gives a file its place, with its totals. */
+static bool finish(struct writing *w, const struct table_sources *sources, struct out_file *file,
+                   enum export_format format, struct export_result *result, struct err *e) {
+    put_totals(w, sources, file, format, &result->totals);
+    result->rows = w->totals.rows;
+    result->bytes = out_file_bytes(file);
+    return w->options->output == NULL || out_file_place(file, buf_slice(&result->totals), e);
+}
+
+/* --- Parquet --- */
+
+/* The lines of which a Parquet file is made are a file of their own beside it. */
+static bool open_lines(struct writing *w, struct err *e) {
+    w->lines = w->file;
+    if (w->options->format != EXPORT_PARQUET)
+        return true;
+    buf_printf(&w->lines_path, "%s.jsonl", w->options->output);
+    w->lines = out_file_new(buf_cstr(&w->lines_path), e);
+    return w->lines != NULL;
+}
+
+static struct parquet_options parquet_options(const struct writing *w, const char *from,
+                                              const char *to) {
+    return (struct parquet_options){.type = &w->shown,
+                                    .more = w->shows_rates ? RATES_NAME : NULL,
+                                    .from = from,
+                                    .to = to,
+                                    .library = w->options->duckdb,
+                                    .stop = w->options->rows.stop};
+}
+
+static bool make_parquet(struct writing *w, struct err *e) {
+    const struct parquet_options o =
+        parquet_options(w, out_file_temporary(w->lines), out_file_temporary(w->file));
+    return parquet_write(&o, e) && out_file_measure(w->file, e);
+}
+
+/* Without DuckDB's library: the lines stay, and a command makes the file of them. Returns false. */
+static bool keep_lines(struct writing *w, const struct table_sources *sources,
+                       struct export_result *result, struct err *e) {
+    const char *path = buf_cstr(&w->lines_path);
+    const struct parquet_options o = parquet_options(w, path, w->options->output);
+    struct err why = *e;
+    if (!finish(w, sources, w->lines, EXPORT_JSONL, result, e))
+        return false;
+    parquet_put_command(&o, &result->command);
+    return err_set(e, ERR_STOP,
+                   "%s; the rows are in %s: make the file of them by the command above, or install "
+                   "the library and give --duckdb FILE",
+                   why.text, path);
+}
+
 /* --- all --- */
 
 static bool write_file(struct writing *w, struct export_result *result, struct err *e) {
     struct table_sources sources = {0};
+    enum export_format format = w->options->format;
     bool ok = write_rows(w, &sources, e);
-    if (ok) {
-        put_totals(w, &sources, &result->totals);
-        result->rows = w->totals.rows;
-        result->bytes = out_file_bytes(w->file);
-    }
+    if (ok && format == EXPORT_PARQUET)
+        ok = make_parquet(w, e) || (e->class == ERR_CONFIG && keep_lines(w, &sources, result, e));
+    ok = ok && finish(w, &sources, w->file, format, result, e);
     table_sources_release(&sources);
-    return ok &&
-           (w->options->output == NULL || out_file_place(w->file, buf_slice(&result->totals), e));
+    return ok;
 }
 
 /* What a user has to know after an error. */
 static void tell_what_is_left(const struct writing *w, struct err *e) {
     bool is_stdout = w->options->output == NULL;
     struct err fault = *e;
-    if (!is_stdout && out_file_temporary(w->file) == NULL)
+    if (!is_stdout && out_file_temporary(w->lines) == NULL)
         return; /* the file has its place, but not its totals */
     (void)err_set(e, fault.class, "%.900s; %s", fault.text,
                   is_stdout ? "what was written is not whole" : "nothing was written");
@@ -189,10 +243,13 @@ bool export_file(const struct config *c, const struct export_options *o,
     if (w.file == NULL)
         return false;
     choose_fields(&w);
-    bool ok = write_file(&w, result, e);
+    bool ok = open_lines(&w, e) && write_file(&w, result, e);
     if (!ok)
         tell_what_is_left(&w, e);
+    if (w.lines != w.file)
+        out_file_free(w.lines);
     out_file_free(w.file);
+    buf_release(&w.lines_path);
     buf_release(&w.line);
     return ok;
 }

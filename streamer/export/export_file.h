@@ -29,7 +29,8 @@ enum export_format { EXPORT_CSV, EXPORT_JSONL, EXPORT_PARQUET };
 struct export_options {
     struct table_rows_options rows;
     enum export_format format;
-    const char *output; /* NULL: standard output */
+    const char *output; /* NULL: standard output, not for EXPORT_PARQUET */
+    const char *duckdb; /* the path of DuckDB's library, for EXPORT_PARQUET; NULL: see duckdb.h */
     bool settled;
     /* How far it is, called now and then: `done` of `total` of a step. NULL: not called. Both are 0
      * when a step begins. */
@@ -41,9 +42,15 @@ struct export_options {
 struct export_result {
     int64_t rows, bytes;
     struct buf totals; /* the object of FILE.totals.json, in one line; the caller releases it */
+    /* What a user may enter instead: DuckDB's library is missing, so that a file of Parquet cannot
+     * be made here. Empty: nothing. The caller releases it. */
+    struct buf command;
 };
 
-/* False with `e`: nothing was written, and a file of before is as it was. (To standard output a
+/* EXPORT_PARQUET without DuckDB's library: the rows are in "<output>.jsonl", with totals beside
+ * them, and `e` and result->command say how to go on.
+ *
+ * False with `e`: nothing was written, and a file of before is as it was. (To standard output a
  * part of the rows may have been written.) ERR_CONFIG: the output cannot be written to. */
 bool export_file(const struct config *c, const struct export_options *o,
                  struct export_result *result, struct err *e);
