@@ -2,7 +2,11 @@
 
 #include "streamer/export/duckdb.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Rows stay in their order, and nothing is fetched from anywhere. */
 #define SETTINGS                                                                                   \
@@ -17,16 +21,6 @@ static void put_quoted(struct buf *out, const char *text) {
         buf_put_byte(out, *text);
     }
     buf_put_byte(out, '\'');
-}
-
-/* A path to read from is a pattern to DuckDB. A character that means something there means itself
- * in brackets. */
-static void put_path_to_read(struct buf *out, const char *path) {
-    struct buf pattern = {0};
-    for (; *path != '\0'; path++)
-        buf_printf(&pattern, strchr("*?[", *path) != NULL ? "[%c]" : "%c", *path);
-    put_quoted(out, buf_cstr(&pattern));
-    buf_release(&pattern);
 }
 
 static void put_type(struct buf *out, const struct row_field *f) {
@@ -53,11 +47,11 @@ static void put_columns(const struct parquet_options *o, bool has_types, struct 
         buf_printf(out, ",%s%s", o->more, has_types ? ":'varchar'" : "");
 }
 
-static void put_statement(const struct parquet_options *o, struct buf *out) {
+/* `from` is no path of the user's: what DuckDB reads from is a pattern of files. */
+static void put_statement(const struct parquet_options *o, const char *from, struct buf *out) {
     buf_put_str(out, "COPY (SELECT ");
     put_columns(o, false, out);
-    buf_put_str(out, " FROM read_json(");
-    put_path_to_read(out, o->from);
+    buf_printf(out, " FROM read_json('%s'", from);
     buf_put_str(out, ", format='newline_delimited', compression='uncompressed', "
                      "hive_partitioning=false, columns={");
     put_columns(o, true, out);
@@ -66,29 +60,52 @@ static void put_statement(const struct parquet_options *o, struct buf *out) {
     buf_put_str(out, " (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)");
 }
 
-bool parquet_write(const struct parquet_options *o, struct err *e) {
+static bool write_from(const struct parquet_options *o, int from, struct err *e) {
     struct buf text = {0};
+    char path[40];
     struct duckdb *d = duckdb_new(o->library, e);
     if (d == NULL)
         return false;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", from);
     buf_put_str(&text, SETTINGS);
-    put_statement(o, &text);
+    put_statement(o, path, &text);
     bool ok = duckdb_run(d, buf_cstr(&text), o->stop, e);
     duckdb_free(d);
     buf_release(&text);
     return ok;
 }
 
+bool parquet_write(const struct parquet_options *o, struct err *e) {
+    int from = open(o->from, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return err_set(e, ERR_STOP, "%s: cannot read it: %s", o->from, strerror(errno));
+    bool ok = write_from(o, from, e);
+    (void)close(from);
+    return ok;
+}
+
+/* In single quotes a shell looks at nothing but their end. */
+static void put_for_shell(struct buf *out, const char *path) {
+    buf_put_byte(out, '\'');
+    for (; *path != '\0'; path++)
+        if (*path == '\'')
+            buf_put_str(out, "'\\''");
+        else
+            buf_put_byte(out, *path);
+    buf_put_byte(out, '\'');
+}
+
 /* In double quotes a shell looks at four characters. */
 void parquet_put_command(const struct parquet_options *o, struct buf *out) {
     struct buf text = {0};
-    put_statement(o, &text);
+    put_statement(o, "/dev/stdin", &text);
     buf_put_str(out, "duckdb -c \"");
     for (size_t i = 0; i < text.n; i++) {
         if (strchr("\"\\$`", text.p[i]) != NULL)
             buf_put_byte(out, '\\');
         buf_put_byte(out, text.p[i]);
     }
-    buf_put_byte(out, '"');
+    buf_put_str(out, "\" <");
+    put_for_shell(out, o->from);
     buf_release(&text);
 }
