@@ -93,18 +93,26 @@ static void put_missing(struct whatif_read *r) {
     buf_release(&missing);
 }
 
+static bool is_at_rest(const char *dir, struct err *e) {
+    return peek_is_unused(dir, e) ||
+           err_set(e, ERR_CONFIG,
+                   "--state %s: in use by another process; leave --state out, so that the running "
+                   "instances are asked",
+                   dir);
+}
+
 bool whatif_read_state(struct whatif_read *r, const struct rates *now, const char *dir,
                        struct err *e) {
     struct state_reading x = {.r = r, .now = now, .dir = dir};
     struct state_at_rest state;
-    if (!state_dir_open_to_read(dir, &state, e))
+    if (!is_at_rest(dir, e) || !state_dir_open_to_read(dir, &state, e))
         return false;
     (void)snprintf(r->app_id, sizeof r->app_id, "%s", state.app_id);
     bool ok = whatif_take_count(r, state.partitions, e) &&
               whatif_take_rates(r, now, slice_str(dir), e) && read_store(&x, &state, e);
     store_close(state.store);
     /* A process that has begun meanwhile may have removed what was to be read. */
-    ok = ok && peek_is_unused(dir, e);
+    ok = ok && is_at_rest(dir, e);
     if (ok)
         put_missing(r);
     return ok;

@@ -284,18 +284,13 @@ static ssize_t read_stream(void *exchange, uint64_t at, char *to, size_t room) {
     (void)at;
     struct http_exchange *x = exchange;
     size_t n;
-    switch (http_stream_read(x->reply.stream, to, room, &n)) {
-    case HTTP_STREAM_HAS_BYTES:
-        http_connections_sending(x->server->connections, seat_of(x->connection), n);
-        return (ssize_t)n;
-    case HTTP_STREAM_IS_EMPTY:
+    enum http_stream_state state = http_stream_read(x->reply.stream, to, room, &n);
+    if (state == HTTP_STREAM_IS_EMPTY)
         return 0;
-    case HTTP_STREAM_IS_WHOLE:
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    case HTTP_STREAM_IS_BROKEN:
-        break;
-    }
-    return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (state == HTTP_STREAM_IS_BROKEN)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    http_connections_sending(x->server->connections, seat_of(x->connection), n);
+    return state == HTTP_STREAM_HAS_BYTES ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
 }
 
 static struct MHD_Response *stream_response(struct http_exchange *x) {

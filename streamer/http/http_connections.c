@@ -22,7 +22,7 @@ struct http_seat {
     int64_t since_ms; /* when it began what it does now; monotonic */
     bool is_streamed; /* the answer is */
     bool is_making;   /* the server makes the next bytes of it; else the client takes them */
-    int64_t taken;    /* bytes of it that the client has taken since since_ms */
+    int64_t sent;     /* bytes of it that the client has taken since since_ms */
     int64_t asked_ms; /* when the answer that is under way was asked for; monotonic */
 };
 
@@ -116,10 +116,10 @@ void http_connections_making(struct http_connections *r, struct http_seat *seat)
 /* The client has answer_ms again for each stream_bytes, and after each time that it has waited. */
 void http_connections_sending(struct http_connections *r, struct http_seat *seat, size_t bytes) {
     (void)pthread_mutex_lock(&r->lock);
-    seat->taken += (int64_t)bytes;
-    if (!seat->is_streamed || seat->is_making || seat->taken >= r->limits.stream_bytes) {
+    seat->sent += (int64_t)bytes;
+    if (!seat->is_streamed || seat->is_making || seat->sent >= r->limits.stream_bytes) {
         seat->since_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
-        seat->taken = 0;
+        seat->sent = 0;
     }
     seat->is_streamed = true;
     seat->is_making = false;
