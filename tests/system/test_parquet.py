@@ -1,5 +1,5 @@
-"""`streamer export --format parquet`: exact types and values, as another program reads them; what is
-left where DuckDB's library is not there."""
+"""`streamer export --format parquet`: exact types and values, as another program reads them; what
+is left where DuckDB's library is not there."""
 
 import hashlib
 import json

@@ -1,5 +1,5 @@
-"""`streamer whatif`: what other rates would change, against Python's decimal over the joined rows in
-Kafka; from two instances and from their state at rest."""
+"""`streamer whatif`: what other rates would change, against Python's decimal over the joined rows
+in Kafka; from two instances and from their state at rest."""
 
 import hashlib
 import json
