@@ -5,13 +5,13 @@
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/rights.h"
-#include "streamer/kafka/topic_reader.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define ANSWER_MS 10000
+#define POLL_MS 100
 #define PAUSE_US 300000
 
 struct looking {
@@ -24,12 +24,23 @@ struct looking {
     int64_t *low, *high;                  /* by partition of `all` */
 };
 
+static int64_t now_ms(void) {
+    return clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+}
+
 /* --- clients and partitions --- */
 
-static rd_kafka_t *member_new(struct looking *l, struct err *e) {
+/* A client that never joins the group. read_uncommitted: it counts the messages of open
+ * transactions among those that a topic has. read_committed: it waits for offsets that are just
+ * being committed. */
+static rd_kafka_t *client_new(struct looking *l, const char *isolation, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(l->config, e);
     if (conf != NULL && !(kafka_conf_set_trouble(conf, &l->trouble, e) &&
-                          kafka_conf_set(conf, "group.id", l->config->app_id, e))) {
+                          kafka_conf_set(conf, "group.id", l->config->app_id, e) &&
+                          kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
+                          kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
+                          kafka_conf_set(conf, "fetch.wait.max.ms", "20", e) &&
+                          kafka_conf_set(conf, "isolation.level", isolation, e))) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;
     }
@@ -93,37 +104,46 @@ static int64_t offsets_left(const struct looking *l) {
     return left;
 }
 
-static bool has_record(void *context, const rd_kafka_message_t *m, struct err *e) {
-    (void)context;
-    return err_set(e, ERR_RETRY,
-                   "kafka: topic %s, partition %d: the record at offset %" PRId64
-                   " is not processed yet",
+/* Assigns the partitions that have something left, from there on. Returns how many they are. */
+static int assign_rest(const struct looking *l) {
+    rd_kafka_topic_partition_list_t *rest = rd_kafka_topic_partition_list_new(l->all->cnt);
+    for (int i = 0; i < l->all->cnt; i++) {
+        const rd_kafka_topic_partition_t *tp = &l->all->elems[i];
+        if (l->high[i] > position(l, i))
+            rd_kafka_topic_partition_list_add(rest, tp->topic, tp->partition)->offset =
+                position(l, i);
+    }
+    int count = rest->cnt;
+    (void)kafka_assign(l->member, rest);
+    rd_kafka_topic_partition_list_destroy(rest);
+    return count;
+}
+
+/* Takes the end of a partition. False with ERR_RETRY: there is a record before it. */
+static bool take_end(const rd_kafka_message_t *m, int *ends, struct err *e) {
+    *ends += m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    return m->err != RD_KAFKA_RESP_ERR_NO_ERROR ||
+           err_set(e, ERR_RETRY,
+                   "topic %s, partition %d: the record at offset %" PRId64 " is not processed yet",
                    rd_kafka_topic_name(m->rkt), m->partition, m->offset);
 }
 
-/* Whether nothing but markers of transactions lies before the ends of the topic that begins at
- * partition `first` of the list. The topic has `count` partitions. */
-static bool has_markers_only(const struct looking *l, int first, int count, struct err *e) {
-    int64_t *begin = mem_calloc((size_t)count, sizeof *begin);
-    const struct topic_reader_options o = {.topic = l->all->elems[first].topic,
-                                           .end = TOPIC_READER_END_AT_START,
-                                           .stop = l->options->stop,
-                                           .begin = begin};
-    int64_t left = 0;
-    for (int i = 0; i < count; i++) {
-        begin[i] = position(l, first + i);
-        left += l->high[first + i] > begin[i];
+/* Whether nothing but markers of transactions lies before the ends. An open transaction is met
+ * as an end before them; what it holds is seen by the next look. */
+static bool has_markers_only(const struct looking *l, struct err *e) {
+    int64_t until_ms = now_ms() + ANSWER_MS;
+    int count = assign_rest(l), ends = 0;
+    bool ok = true;
+    while (ok && ends < count) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(l->member, POLL_MS);
+        ok = m == NULL || take_end(m, &ends, e);
+        if (m != NULL)
+            rd_kafka_message_destroy(m);
+        if (ok && now_ms() > until_ms)
+            ok = err_set(e, ERR_RETRY, "what is not processed yet cannot be read");
     }
-    bool ok = left == 0 || topic_read(l->config, &o, has_record, NULL, NULL, e);
-    free(begin);
+    (void)kafka_assign(l->member, NULL);
     return ok;
-}
-
-static int partitions_of_topic(const struct looking *l, int first) {
-    int n = 1;
-    while (first + n < l->all->cnt && l->all->elems[first + n].partition > 0)
-        n++;
-    return n;
 }
 
 /* ERR_RETRY: not everything is processed, or the brokers did not answer. */
@@ -132,12 +152,7 @@ static bool look(struct looking *l, struct err *e) {
         return false;
     if (l->options->progress != NULL)
         l->options->progress(l->options->context, offsets_left(l));
-    for (int i = 0, n; i < l->all->cnt; i += n) {
-        n = partitions_of_topic(l, i);
-        if (!has_markers_only(l, i, n, e))
-            return false;
-    }
-    return true;
+    return has_markers_only(l, e);
 }
 
 /* --- waiting --- */
@@ -147,13 +162,13 @@ static bool is_stopped(const struct looking *l) {
 }
 
 static bool wait(struct looking *l, struct err *e) {
-    int64_t end_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC) + l->options->timeout_ms;
+    int64_t end_ms = now_ms() + l->options->timeout_ms;
     while (!look(l, e)) {
         if (is_stopped(l))
             return err_set(e, ERR_STOP, "interrupted");
         if (e->class != ERR_RETRY && e->class != ERR_DENIED)
             return false;
-        if (clock_ms(clock_of_machine(), CLOCK_MONOTONIC) >= end_ms) {
+        if (now_ms() >= end_ms) {
             struct err last = *e;
             return err_set(e, ERR_STOP,
                            "not settled after %" PRId64 " s: %.800s; look at `streamer status`, or "
@@ -167,8 +182,10 @@ static bool wait(struct looking *l, struct err *e) {
 
 bool group_lag_wait(const struct config *c, const struct group_lag_options *o, struct err *e) {
     struct looking l = {.config = c, .options = o};
-    l.asking = kafka_asking_client(c, &l.trouble, e);
-    l.member = l.asking != NULL ? member_new(&l, e) : NULL;
+    l.asking = client_new(&l, "read_uncommitted", e);
+    l.member = l.asking != NULL ? client_new(&l, "read_committed", e) : NULL;
+    if (l.member != NULL)
+        (void)rd_kafka_poll_set_consumer(l.member);
     bool ok = l.member != NULL && find_partitions(&l, e) && wait(&l, e);
     if (l.member != NULL)
         (void)kafka_destroy(l.member);

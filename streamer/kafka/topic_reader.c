@@ -123,14 +123,16 @@ static bool find_offsets(struct reading *r, struct err *e) {
 
 /* --- reading --- */
 
+/* A consumer, because only that can be told to count the messages of open transactions. It consumes
+ * nothing. */
 static rd_kafka_t *new_asking(struct reading *r, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(r->config, e);
-    if (conf != NULL &&
-        !(use_servers(r, conf, e) && kafka_conf_set_trouble(conf, &r->trouble, e))) {
+    if (conf != NULL && !(use_servers(r, conf, e) && kafka_conf_set_trouble(conf, &r->trouble, e) &&
+                          kafka_conf_set(conf, "isolation.level", "read_uncommitted", e))) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;
     }
-    return kafka_client(RD_KAFKA_PRODUCER, conf, e);
+    return kafka_client(RD_KAFKA_CONSUMER, conf, e);
 }
 
 static bool set_reader(const struct reading *r, rd_kafka_conf_t *conf,
