@@ -1,10 +1,8 @@
 #include "streamer/commands/settle.h"
 
 #include "streamer/base/clock.h"
-#include "streamer/base/mem.h"
 #include "streamer/commands/instance.h"
 #include "streamer/kafka/group_lag.h"
-#include "streamer/kafka/topic_facts.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -62,10 +60,9 @@ static bool wait_for_instance(const struct config *c, const char *url, int64_t t
 
 bool settle_wait(const struct config *c, const char *url, int64_t timeout_ms,
                  const atomic_bool *stop, struct err *e) {
-    struct topic_facts facts;
-    const struct group_lag_options o = {.timeout_ms = timeout_ms, .stop = stop};
-    if (!topic_facts_ask(c, c->topics[TOPIC_ACCOUNT_LINKS], &facts, e))
-        return false;
-    return facts.is_embedded ? wait_for_instance(c, url, timeout_ms, stop, e)
-                             : group_lag_wait(c, &o, e);
+    bool is_embedded;
+    const struct group_lag_options o = {
+        .timeout_ms = timeout_ms, .is_embedded = &is_embedded, .stop = stop};
+    return group_lag_wait(c, &o, e) &&
+           (!is_embedded || wait_for_instance(c, url, timeout_ms, stop, e));
 }

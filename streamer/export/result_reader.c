@@ -59,7 +59,7 @@ static void show_progress(void *context, uint64_t done, uint64_t total) {
  * compacted away, at the earliest. So there is no such row if reading took less. */
 static bool was_quick_enough(const struct reading *r, const struct topic_facts *facts,
                              int64_t took_ms, struct err *e) {
-    return took_ms < facts->delete_retention_ms ||
+    return facts->is_embedded || took_ms < facts->delete_retention_ms ||
            err_set(e, ERR_STOP,
                    "topic %s: reading it took %" PRId64 " s, but it keeps tombstones for %" PRId64
                    " s only, so that deleted rows might show; raise its delete.retention.ms and "
@@ -67,11 +67,12 @@ static bool was_quick_enough(const struct reading *r, const struct topic_facts *
                    r->topic, took_ms / 1000, facts->delete_retention_ms / 1000);
 }
 
-static bool read_topic(struct reading *r, const struct config *c, const struct topic_facts *facts,
+static bool read_topic(struct reading *r, const struct config *c, struct topic_facts *facts,
                        struct topic_positions *positions, struct err *e) {
     const struct result_reader_options *o = r->options;
     const struct topic_reader_options options = {.topic = r->topic,
                                                  .end = o->end,
+                                                 .facts = facts,
                                                  .stop = o->stop,
                                                  .progress =
                                                      o->progress != NULL ? show_progress : NULL};
@@ -79,7 +80,7 @@ static bool read_topic(struct reading *r, const struct config *c, const struct t
     struct topic_positions read = {0};
     bool ok = topic_read(c, &options, see_message, r, &read, e) &&
               was_quick_enough(r, facts, now_ms() - began_ms, e);
-    if (ok && positions != NULL)
+    if (ok && positions != NULL && !facts->is_embedded)
         *positions = read;
     else
         topic_positions_release(&read);
@@ -94,6 +95,15 @@ static bool see_row(void *context, struct slice key, const void *row, struct err
     return r->seen(r->context, &result, e);
 }
 
+static bool read_instance(struct reading *r, struct err *e) {
+    const struct result_reader_options *o = r->options;
+    if (o->instance == NULL)
+        return err_set(e, ERR_CONFIG,
+                       "the broker is an embedded one, which forgets old messages, so the instance "
+                       "must be asked: set http.listen, or give --url http://HOST:PORT");
+    return result_instance_read(o->instance, o->table, o->stop, see_row, r, e);
+}
+
 /* --- either --- */
 
 bool result_read(const struct config *c, const struct result_reader_options *o,
@@ -104,18 +114,10 @@ bool result_read(const struct config *c, const struct result_reader_options *o,
                         .topic = c->topics[result_topic(o->table)],
                         .seen = seen,
                         .context = context};
-    struct topic_facts facts;
-    if (!topic_facts_ask(c, r.topic, &facts, e))
-        return false;
-    if (facts.is_embedded && o->instance == NULL)
-        return err_set(e, ERR_CONFIG,
-                       "the broker is an embedded one, which forgets old messages, so the instance "
-                       "must be asked: set http.listen, or give --url http://HOST:PORT");
-    if (facts.is_embedded)
-        return result_instance_read(o->instance, o->table, o->stop, see_row, &r, e);
+    struct topic_facts facts = {0};
     if (!result_schema_init(&r.schema, c, o->stop, e))
         return false;
     bool ok = read_topic(&r, c, &facts, positions, e);
     result_schema_release(&r.schema);
-    return ok;
+    return ok && (!facts.is_embedded || read_instance(&r, e));
 }

@@ -5,6 +5,7 @@
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/rights.h"
+#include "streamer/kafka/topic_facts.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -32,13 +33,14 @@ static int64_t now_ms(void) {
 
 /* A client that never joins the group. read_uncommitted: it counts the messages of open
  * transactions among those that a topic has. read_committed: it waits for offsets that are just
- * being committed. */
+ * being committed. Both connect to all brokers at once, as in topic_reader.c. */
 static rd_kafka_t *client_new(struct looking *l, const char *isolation, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(l->config, e);
     if (conf != NULL && !(kafka_conf_set_trouble(conf, &l->trouble, e) &&
                           kafka_conf_set(conf, "group.id", l->config->app_id, e) &&
                           kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
                           kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
+                          kafka_conf_set(conf, "enable.sparse.connections", "false", e) &&
                           kafka_conf_set(conf, "fetch.wait.max.ms", "20", e) &&
                           kafka_conf_set(conf, "isolation.level", isolation, e))) {
         rd_kafka_conf_destroy(conf);
@@ -186,7 +188,9 @@ bool group_lag_wait(const struct config *c, const struct group_lag_options *o, s
     l.member = l.asking != NULL ? client_new(&l, "read_committed", e) : NULL;
     if (l.member != NULL)
         (void)rd_kafka_poll_set_consumer(l.member);
-    bool ok = l.member != NULL && find_partitions(&l, e) && wait(&l, e);
+    bool ok = l.member != NULL && find_partitions(&l, e);
+    *o->is_embedded = ok && kafka_is_embedded(l.asking);
+    ok = ok && (*o->is_embedded || wait(&l, e));
     if (l.member != NULL)
         (void)kafka_destroy(l.member);
     if (l.asking != NULL)

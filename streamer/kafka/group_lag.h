@@ -12,6 +12,9 @@
 
 struct group_lag_options {
     int64_t timeout_ms;
+    /* Set. Where the brokers are embedded ones (embedded.h), which keep no committed offsets,
+     * nothing is waited for, and that is no error. */
+    bool *is_embedded;
     const atomic_bool *stop; /* waiting ends when it becomes true; NULL: never */
     /* Called after each look: how many offsets lie before the ends. They can be markers of
      * transactions, which nobody has to process. NULL: not called. */

@@ -3,12 +3,20 @@
 #include "streamer/base/mem.h"
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
-#include "streamer/kafka/topic_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_MS 10000
+
+bool kafka_is_embedded(rd_kafka_t *client) {
+    static const char mock[] = "mockCluster"; /* librdkafka's rdkafka_mock.c names it so */
+    char *id = rd_kafka_clusterid(client, ANSWER_MS);
+    bool is_mock = id != NULL && strncmp(id, mock, strlen(mock)) == 0;
+    if (id != NULL)
+        rd_kafka_mem_free(client, id);
+    return is_mock;
+}
 
 static bool read_partitions(rd_kafka_t *client, const struct config *c,
                             const struct kafka_trouble *trouble, const char *const *topics,

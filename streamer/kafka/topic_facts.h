@@ -34,4 +34,9 @@ bool topic_facts_read(rd_kafka_t *client, const struct config *c, const char *co
 bool topic_facts_ask(const struct config *c, const char *topic, struct topic_facts *facts,
                      struct err *e);
 
+/* Whether the client is connected to the embedded broker of some process (embedded.h), which keeps
+ * only the newest records of a topic, and on which aborted transactions are visible. Waits some
+ * seconds for a broker; false if none answers. */
+bool kafka_is_embedded(rd_kafka_t *client);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"
+#include "streamer/kafka/topic_facts.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
@@ -30,6 +31,9 @@ struct topic_reader_options {
     /* The first offset to read, by partition; below the first that is there, that counts. NULL: the
      * beginning of each. There must be one for each partition of the topic. */
     const int64_t *begin;
+    /* Filled before anything is read. Where the brokers are embedded ones, nothing is read then,
+     * and that is no error. NULL: the facts do not matter. */
+    struct topic_facts *facts;
     const atomic_bool *stop; /* reading ends when it becomes true; NULL: never */
     /* Called now and then: how many offsets of how many were passed. NULL: not called. */
     void (*progress)(void *context, uint64_t done, uint64_t total);
@@ -56,10 +60,5 @@ void topic_positions_release(struct topic_positions *p); /* a zero-initialized o
 bool topic_read(const struct config *c, const struct topic_reader_options *o,
                 topic_reader_seen *seen, void *context, struct topic_positions *positions,
                 struct err *e);
-
-/* Whether the client is connected to the embedded broker of some process (embedded.h), which keeps
- * only the newest records of a topic, and on which aborted transactions are visible. Waits some
- * seconds for a broker; false if none answers. */
-bool kafka_is_embedded(rd_kafka_t *client);
 
 #endif

@@ -24,10 +24,11 @@ from model import format_time
 from process import DIE_WITH_PARENT, wait_until
 from registry import Registry
 from results import RESULTS, read_topic
-from scenario import Scenario, load
-from streamer import BINARY, environment, run_once
+from scenario import EmbeddedScenario, Scenario, load
 from test_as_of import times_of
 from test_machine import Disk
+
+from streamer import BINARY, environment, run_once
 
 Row = dict[str, Any]
 Done = subprocess.CompletedProcess[str]
@@ -487,3 +488,28 @@ def test_export__interrupted_while_a_transaction_is_open(
     assert process.returncode == 1 and "interrupted" in told and "nothing was written" in told
     assert left_in(sorting) == set() and left_in(tmp_path) == {"own.properties", "sorting"}
     producer.abort_transaction(60)
+
+
+# --- the embedded broker
+
+
+def test_export__of_the_embedded_broker_the_instance_is_asked(tmp_path: Path) -> None:
+    """Its topics forget old messages, and keep no committed offsets."""
+    with EmbeddedScenario(tmp_path, 2) as s:
+        s.streamer.configure({"kafka.bootstrap.servers": s.streamer.bootstrap()})
+        s.fed.feed(load(200, (2, 2), "keyed", large=False))
+        properties = s.streamer.properties
+        expected = s.fed.model.expected()
+        for table in RESULTS:
+            rows = exported(properties, table, tmp_path / "out.csv", "--settle")
+            assert without("calculated_at", rows) == in_order(expected[table], table)
+        totals = json.loads((tmp_path / "out.csv.totals.json").read_text())
+        assert totals["source"] == f"http://{s.streamer.settings['http.listen']}"
+        assert totals["positions"] == [] and totals["settled"] is True
+        time_ms = random.Random(4).choice(times_of(s.fed.model))
+        for table in MARTS_OF:
+            rows = exported(
+                properties, table, tmp_path / "out.csv", "--as-of", format_time(time_ms)
+            )
+            then = s.fed.model.expected_at(time_ms)[table]
+            assert without("rates", rows) == in_order(then, table)
