@@ -315,6 +315,7 @@ class Writer(threading.Thread):
             else:
                 self._producer.commit_transaction(60)
                 self.committed += pending
+            time.sleep(0.02)  # so that readers reach the end
 
     def _write(self, rng: random.Random, number: int, pending: list[Written]) -> None:
         id_ = rng.randrange(KEYS)
@@ -369,6 +370,30 @@ def own_topic(server: KafkaBroker, directory: Path, name: str, config: Mapping[s
     return properties
 
 
+# So that a reader needs many fetches.
+SMALL_BITES = (
+    *("--set", "kafka.fetch.message.max.bytes=500"),
+    *("--set", "kafka.queued.max.messages.kbytes=1"),
+)
+
+
+def exported_slowly(properties: Path, out: Path) -> list[Row]:
+    """The process is held up again and again, so that the log moves on and is cleaned meanwhile."""
+    process = subprocess.Popen(
+        [*DIE_WITH_PARENT, str(BINARY), "export", "customer_profile", "-c", str(properties)]
+        + ["--output", str(out), *SMALL_BITES],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    while process.poll() is None:
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.02)
+    assert process.returncode == 0
+    return list(csv.DictReader(io.StringIO(out.read_text(), newline="")))
+
+
 def test_export__cut_is_true_while_the_log_is_written_and_cleaned(
     server: KafkaBroker, tmp_path: Path
 ) -> None:
@@ -379,12 +404,11 @@ def test_export__cut_is_true_while_the_log_is_written_and_cleaned(
     writer.start()
     try:
         seen: list[tuple[list[Row], dict[int, int]]] = []
-        for number in range(4):
+        for number in range(2):
             out = tmp_path / f"{number}.csv"
-            rows = exported(properties, "customer_profile", out)
+            rows = exported_slowly(properties, out)
             totals = json.loads(Path(f"{out}.totals.json").read_text())
             seen.append((rows, {p["partition"]: p["offset"] for p in totals["positions"]}))
-            time.sleep(0.5)
     finally:
         writer.stop()
     for rows, positions in seen:
