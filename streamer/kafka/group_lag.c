@@ -23,6 +23,7 @@ struct looking {
     rd_kafka_t *member;                   /* asks for the group's offsets, and never joins it */
     rd_kafka_topic_partition_list_t *all; /* partitions, topic by topic, and where each begins */
     int64_t *low, *high;                  /* by partition of `all` */
+    bool *is_read;                        /* the same: its end is not reached */
 };
 
 static int64_t now_ms(void) {
@@ -33,14 +34,13 @@ static int64_t now_ms(void) {
 
 /* A client that never joins the group. read_uncommitted: it counts the messages of open
  * transactions among those that a topic has. read_committed: it waits for offsets that are just
- * being committed. Both connect to all brokers at once, as in topic_reader.c. */
+ * being committed. */
 static rd_kafka_t *client_new(struct looking *l, const char *isolation, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(l->config, e);
     if (conf != NULL && !(kafka_conf_set_trouble(conf, &l->trouble, e) &&
                           kafka_conf_set(conf, "group.id", l->config->app_id, e) &&
                           kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
                           kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
-                          kafka_conf_set(conf, "enable.sparse.connections", "false", e) &&
                           kafka_conf_set(conf, "fetch.wait.max.ms", "20", e) &&
                           kafka_conf_set(conf, "isolation.level", isolation, e))) {
         rd_kafka_conf_destroy(conf);
@@ -74,6 +74,7 @@ static bool find_partitions(struct looking *l, struct err *e) {
         rd_kafka_metadata_destroy(m);
     l->low = mem_calloc((size_t)l->all->cnt + 1, sizeof *l->low);
     l->high = mem_calloc((size_t)l->all->cnt + 1, sizeof *l->high);
+    l->is_read = mem_calloc((size_t)l->all->cnt + 1, sizeof *l->is_read);
     return ok;
 }
 
@@ -106,12 +107,14 @@ static int64_t offsets_left(const struct looking *l) {
     return left;
 }
 
-/* Assigns the partitions that have something left, from there on. Returns how many they are. */
-static int assign_rest(const struct looking *l) {
+/* Assigns the partitions that have something left, from there on, and notes which they are. Returns
+ * how many. */
+static int assign_rest(struct looking *l) {
     rd_kafka_topic_partition_list_t *rest = rd_kafka_topic_partition_list_new(l->all->cnt);
     for (int i = 0; i < l->all->cnt; i++) {
         const rd_kafka_topic_partition_t *tp = &l->all->elems[i];
-        if (l->high[i] > position(l, i))
+        l->is_read[i] = l->high[i] > position(l, i);
+        if (l->is_read[i])
             rd_kafka_topic_partition_list_add(rest, tp->topic, tp->partition)->offset =
                 position(l, i);
     }
@@ -121,24 +124,37 @@ static int assign_rest(const struct looking *l) {
     return count;
 }
 
-/* Takes the end of a partition. False with ERR_RETRY: there is a record before it. */
-static bool take_end(const rd_kafka_message_t *m, int *ends, struct err *e) {
-    *ends += m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-    return m->err != RD_KAFKA_RESP_ERR_NO_ERROR ||
-           err_set(e, ERR_RETRY,
-                   "topic %s, partition %d: the record at offset %" PRId64 " is not processed yet",
-                   rd_kafka_topic_name(m->rkt), m->partition, m->offset);
+/* Where the message's partition is in the list. */
+static int index_of(const struct looking *l, const rd_kafka_message_t *m) {
+    const rd_kafka_topic_partition_t *tp =
+        rd_kafka_topic_partition_list_find(l->all, rd_kafka_topic_name(m->rkt), m->partition);
+    return (int)(tp - l->all->elems);
 }
 
-/* Whether nothing but markers of transactions lies before the ends. An open transaction is met
- * as an end before them; what it holds is seen by the next look. */
-static bool has_markers_only(const struct looking *l, struct err *e) {
+/* Takes a message or the end of a partition. *left is how many partitions have not reached their
+ * end. False with ERR_RETRY: something lies before the end. */
+static bool take(struct looking *l, const rd_kafka_message_t *m, int *left, struct err *e) {
+    bool is_end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    if (!is_end && m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return true; /* it passes, or nothing comes for long */
+    int i = index_of(l, m);
+    if (m->offset < l->high[i])
+        return err_set(e, ERR_RETRY, "topic %s, partition %d, offset %" PRId64 ": %s",
+                       l->all->elems[i].topic, m->partition, m->offset,
+                       is_end ? "a transaction is open" : "the record is not processed yet");
+    *left -= l->is_read[i];
+    l->is_read[i] = false;
+    return true;
+}
+
+/* Whether nothing but markers of transactions lies before the ends. */
+static bool has_markers_only(struct looking *l, struct err *e) {
     int64_t until_ms = now_ms() + ANSWER_MS;
-    int count = assign_rest(l), ends = 0;
+    int left = assign_rest(l);
     bool ok = true;
-    while (ok && ends < count) {
+    while (ok && left > 0) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(l->member, POLL_MS);
-        ok = m == NULL || take_end(m, &ends, e);
+        ok = m == NULL || take(l, m, &left, e);
         if (m != NULL)
             rd_kafka_message_destroy(m);
         if (ok && now_ms() > until_ms)
@@ -199,5 +215,6 @@ bool group_lag_wait(const struct config *c, const struct group_lag_options *o, s
         rd_kafka_topic_partition_list_destroy(l.all);
     free(l.low);
     free(l.high);
+    free(l.is_read);
     return ok;
 }

@@ -115,12 +115,10 @@ static bool find_offsets(struct reading *r, struct err *e) {
 /* --- reading --- */
 
 /* A consumer, because only that can be told to count the messages of open transactions. It consumes
- * nothing. It connects to all brokers at once: else the second broker, which the first one has only
- * told of, waits a second (rdkafka_broker.c, "still suppressed"). */
+ * nothing. */
 static rd_kafka_t *new_asking(struct reading *r, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(r->config, e);
     if (conf != NULL && !(use_servers(r, conf, e) && kafka_conf_set_trouble(conf, &r->trouble, e) &&
-                          kafka_conf_set(conf, "enable.sparse.connections", "false", e) &&
                           kafka_conf_set(conf, "isolation.level", "read_uncommitted", e))) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;

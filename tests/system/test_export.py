@@ -514,6 +514,18 @@ def test_export__interrupted_while_a_transaction_is_open(
     producer.abort_transaction(60)
 
 
+def test_export__settle_gives_up(server: KafkaBroker, bank: Scenario, tmp_path: Path) -> None:
+    """The processor is stopped, and two records lie in its input."""
+    bank.streamer.stop()
+    bank.fed.feed(load(2, PARTITIONS, "keyed", seeds=(7,), large=False))
+    out = tmp_path / "out.csv"
+    arguments = ("--output", str(out), "--settle", "--timeout", "1s")
+    done = export(bank.streamer.properties, "customer_history", *arguments)
+    assert done.returncode == 1 and left_in(tmp_path) == set()
+    assert "not settled after 1 s: topic " in done.stderr and "not processed yet" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 # --- the embedded broker
 
 
