@@ -3,9 +3,11 @@
 #include "streamer/export/as_of_rows.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 struct loading {
     const struct table_rows_options *options;
+    const char *topic;
     struct sorted_table *table;
     void *context; /* of options->progress */
 };
@@ -20,7 +22,12 @@ void table_sources_release(struct table_sources *s) {
 
 static bool put_row(void *context, const struct result_row *r, struct err *e) {
     const struct loading *l = context;
-    return sorted_table_put(l->table, r->key, r->row, e);
+    if (sorted_table_put(l->table, r->key, r->row, e))
+        return true;
+    if (r->partition >= 0 && !result_key_sort(l->table->table, r->key, &l->table->key))
+        (void)err_prefix(e, "topic %s, partition %d, offset %" PRId64, l->topic, r->partition,
+                         r->offset);
+    return false;
 }
 
 static void show_progress(void *context, uint64_t done, uint64_t total) {
@@ -38,7 +45,7 @@ static bool load(const struct config *c, const struct table_rows_options *o, voi
                                                   .stop = o->stop,
                                                   .progress =
                                                       o->progress != NULL ? show_progress : NULL};
-    struct loading l = {o, table, context};
+    struct loading l = {o, c->topics[result_topic(table->table)], table, context};
     assert(sources->count < TABLE_SOURCES_MAX);
     struct table_source *source = &sources->of[sources->count];
     source->topic = result_topic(table->table);

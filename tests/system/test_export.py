@@ -445,6 +445,47 @@ def test_export__a_topic_that_is_not_there(server: KafkaBroker, tmp_path: Path) 
     assert done.stderr.count("\n") == 1 and left_in(tmp_path) == {"own.properties"}
 
 
+@pytest.mark.parametrize(
+    ("topic", "key", "value", "told"),
+    [
+        ("strange-value", "8", "what?", "it is no row of customer_profile"),
+        ("strange-key", "x", json.dumps(profile(8, 8)), '"x" is no key of customer_profile'),
+    ],
+)
+def test_export__a_message_that_is_no_row(
+    server: KafkaBroker, tmp_path: Path, topic: str, key: str, value: str, told: str
+) -> None:
+    properties = own_topic(server, tmp_path, topic, {})
+    fill(server, topic, 3)
+    producer = Producer({"bootstrap.servers": server.bootstrap, **CLIENT})
+    producer.produce(topic, partition=0, key=key, value=value)
+    assert producer.flush(60) == 0
+    done = export(properties, "customer_profile", "--output", str(tmp_path / "out.csv"))
+    assert done.returncode == 1 and left_in(tmp_path) == {"own.properties"}
+    assert f"topic {topic}, partition 0, offset 2: {told}" in done.stderr
+
+
+def test_export__a_reader_that_goes_away(server: KafkaBroker, tmp_path: Path) -> None:
+    """As `| head -1` does."""
+    properties = own_topic(server, tmp_path, "piped", {})
+    fill(server, "piped", 20000)
+    sorting = tmp_path / "sorting"
+    sorting.mkdir()
+    process = subprocess.Popen(
+        [*DIE_WITH_PARENT, str(BINARY), "export", "customer_profile", "-c", str(properties)],
+        env={**environment(), "TMPDIR": str(sorting)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout and process.stderr
+    assert process.stdout.readline().startswith("customer_id,")
+    process.stdout.close()
+    told = process.stderr.read()
+    assert process.wait(60) == 1 and left_in(sorting) == set()
+    assert "standard output: cannot write: Broken pipe" in told and told.count("\n") == 1
+
+
 def test_export__bad_usage() -> None:
     for arguments, said in (
         (["acount_summary"], "did you mean account_summary?"),
@@ -514,16 +555,23 @@ def test_export__interrupted_while_a_transaction_is_open(
     producer.abort_transaction(60)
 
 
-def test_export__settle_gives_up(server: KafkaBroker, bank: Scenario, tmp_path: Path) -> None:
-    """The processor is stopped, and two records lie in its input."""
+def test_export__settle_waits_or_gives_up(bank: Scenario, tmp_path: Path) -> None:
+    """The processor is stopped, and records lie in its input."""
     bank.streamer.stop()
-    bank.fed.feed(load(2, PARTITIONS, "keyed", seeds=(7,), large=False))
+    bank.fed.feed(load(20, PARTITIONS, "keyed", seeds=(7,), large=False))
     out = tmp_path / "out.csv"
-    arguments = ("--output", str(out), "--settle", "--timeout", "1s")
-    done = export(bank.streamer.properties, "customer_history", *arguments)
+    properties = bank.streamer.properties
+    arguments = ("customer_history", "-c", str(properties), "--output", str(out), "--settle")
+    done = run_once("export", *arguments, "--timeout", "1s")
     assert done.returncode == 1 and left_in(tmp_path) == set()
     assert "not settled after 1 s: topic " in done.stderr and "not processed yet" in done.stderr
     assert done.stderr.count("\n") == 1
+
+    waiting = subprocess.Popen([*DIE_WITH_PARENT, str(BINARY), "export", *arguments])
+    bank.streamer.start()
+    assert waiting.wait(120) == 0
+    rows = list(csv.DictReader(io.StringIO(out.read_text(), newline="")))
+    assert rows == in_order(bank.fed.model.expected()["customer_history"], "customer_history")
 
 
 # --- the embedded broker
