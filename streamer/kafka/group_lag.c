@@ -100,13 +100,6 @@ static int64_t position(const struct looking *l, int i) {
     return committed > l->low[i] ? committed : l->low[i];
 }
 
-static int64_t offsets_left(const struct looking *l) {
-    int64_t left = 0;
-    for (int i = 0; i < l->all->cnt; i++)
-        left += l->high[i] > position(l, i) ? l->high[i] - position(l, i) : 0;
-    return left;
-}
-
 /* Assigns the partitions that have something left, from there on, and notes which they are. Returns
  * how many. */
 static int assign_rest(struct looking *l) {
@@ -166,11 +159,9 @@ static bool has_markers_only(struct looking *l, struct err *e) {
 
 /* ERR_RETRY: not everything is processed, or the brokers did not answer. */
 static bool look(struct looking *l, struct err *e) {
-    if (!ask_committed(l, e) || !kafka_watermarks(l->asking, l->all, l->low, l->high, ANSWER_MS, e))
-        return false;
-    if (l->options->progress != NULL)
-        l->options->progress(l->options->context, offsets_left(l));
-    return has_markers_only(l, e);
+    return ask_committed(l, e) &&
+           kafka_watermarks(l->asking, l->all, l->low, l->high, ANSWER_MS, e) &&
+           has_markers_only(l, e);
 }
 
 /* --- waiting --- */

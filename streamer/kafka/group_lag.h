@@ -16,10 +16,6 @@ struct group_lag_options {
      * nothing is waited for, and that is no error. */
     bool *is_embedded;
     const atomic_bool *stop; /* waiting ends when it becomes true; NULL: never */
-    /* Called after each look: how many offsets lie before the ends. They can be markers of
-     * transactions, which nobody has to process. NULL: not called. */
-    void (*progress)(void *context, int64_t left);
-    void *context;
 };
 
 /* True: at one moment since the call, every record of every topic that is consumed was processed,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -23,6 +24,7 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from kafka import CLIENT
 from logins import PASSWORD, GuardedBroker
 from process import wait_until
 from results import RESULTS
@@ -442,3 +444,22 @@ def test_rights__quarantine(guarded: Guarded, tmp_path: Path) -> None:
         guarded.grant(readme_rights(s, "quarantine purge") - reading)
         assert quarantine("purge", "--older-than", "0s", "--yes").returncode == 0
         guarded.revoke(readme_rights(s, "quarantine purge") | reading)
+
+
+def test_rights__export(guarded: Guarded, tmp_path: Path) -> None:
+    """It needs Read alone. Without DescribeConfigs it takes the topic's settings for Kafka's."""
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
+        topic = s.names["customer_profile"]
+        guarded.topic_create(topic, 2, {"cleanup.policy": "compact"})
+        producer = Producer({"bootstrap.servers": guarded.bootstrap, **CLIENT})
+        producer.produce(topic, key="1", value=None)
+        assert producer.flush(60) == 0
+        out = tmp_path / "out.csv"
+        command = ("export", "customer_profile", "-c", str(s.streamer.properties))
+        guarded.grant({Right("Topic", topic, "Describe")})
+        done = run_once(*command, "--output", str(out))
+        assert (done.returncode, named(done.stderr)) == (1, {Right("Topic", topic, "Read")}), done
+        assert not out.exists()
+        guarded.grant({Right("Topic", topic, "Read")})
+        done = run_once(*command, "--output", str(out))
+        assert done.returncode == 0 and out.exists(), done
