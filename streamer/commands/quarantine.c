@@ -216,6 +216,13 @@ static void print_refusals(const struct replay_refusals *r) {
         (void)printf("  and %" PRIu64 " more\n", r->refused - shown);
 }
 
+/* What was not done makes the exit code 1. */
+static bool refuse_rest(const struct replay_refusals *r, struct err *e) {
+    return r->refused == 0 ||
+           err_set(e, ERR_STOP, "quarantine: %" PRIu64 " of the records cannot be replayed",
+                   r->refused);
+}
+
 /* Says what a replay will do. False with `e`: nothing. */
 static bool plan(struct quarantine *q, const struct replay_options *o, uint64_t *count,
                  struct err *e) {
@@ -234,31 +241,41 @@ static bool plan(struct quarantine *q, const struct replay_options *o, uint64_t 
                  o->field_count > 0 ? ", repaired" : "");
     buf_release(&text);
     print_refusals(&refusals);
-    return true;
+    return *count > 0 || refuse_rest(&refusals, e);
 }
 
-/* What was not done makes the exit code 1. */
-static bool say_sent(uint64_t sent, const struct replay_refusals *r, struct err *e) {
+static bool say_sent(struct quarantine *q, uint64_t sent, const struct replay_refusals *r,
+                     struct err *e) {
     if (sent + r->replayed_before + r->refused == 0)
         return refuse_none(e);
-    (void)printf("replayed %" PRIu64 " record%s\n", sent, sent == 1 ? "" : "s");
-    print_refusals(r);
-    (void)fflush(stdout);
-    return r->refused == 0 ||
-           err_set(e, ERR_STOP, "quarantine: %" PRIu64 " of the records cannot be replayed",
-                   r->refused);
+    if (q->as_json) {
+        quarantine_json_replay(&q->out, sent, r);
+    } else {
+        (void)printf("replayed %" PRIu64 " record%s\n", sent, sent == 1 ? "" : "s");
+        print_refusals(r);
+        (void)fflush(stdout);
+    }
+    return print(q, 0, e) && refuse_rest(r, e);
 }
 
 static bool send_records(struct quarantine *q, const struct replay_options *o, struct err *e) {
     struct replay_refusals refusals;
     uint64_t sent;
     if (replay_run(q->config, o, &sent, &refusals, e))
-        return say_sent(sent, &refusals, e);
+        return say_sent(q, sent, &refusals, e);
     struct err fault = *e;
     return err_set(e, fault.class,
                    "quarantine: %.800s; %" PRIu64 " record%s replayed, and nothing is half done: "
                    "run it again for the rest",
                    fault.text, sent, sent == 1 ? " was" : "s were");
+}
+
+/* Nobody is asked where a program reads. */
+static bool check_asking(const struct quarantine *q, struct err *e) {
+    return !q->as_json || arguments_has(q->arguments, "--yes") ||
+           err_set(e, ERR_CONFIG,
+                   "quarantine %s: does not ask with --format json, so give --yes, too",
+                   q->arguments->operands[0]);
 }
 
 /* Before anybody is asked anything. */
@@ -322,7 +339,7 @@ static bool replay(struct quarantine *q, struct err *e) {
         return false;
     if (arguments_has(q->arguments, "--dry-run"))
         return try_replay(q, &o, e);
-    if (!yes && !plan(q, &o, &count, e))
+    if (!check_asking(q, e) || (!yes && !plan(q, &o, &count, e)))
         return false;
     return (!yes && count == 0) || (confirm("quarantine replay", yes, e) && send_records(q, &o, e));
 }
@@ -350,30 +367,42 @@ static bool read_age(const struct arguments *a, int64_t *ms, struct err *e) {
     return parse_duration(text, 0, OLDER_THAN_MAX_MS, ms, e) || err_prefix(e, "--older-than");
 }
 
-static void say_purge(const struct config *c, const struct purge_plan *p, const char *age) {
+static void say_purge(const struct quarantine *q, const struct purge_plan *p) {
     (void)printf("%" PRIu64 " of %" PRIu64 " records of topic %s were quarantined more than %s ago "
                  "and are deleted for good\n",
-                 p->count, p->all, c->topics[TOPIC_QUARANTINE], age);
+                 p->count, p->all, q->config->topics[TOPIC_QUARANTINE],
+                 arguments_value(q->arguments, "--older-than"));
     if (p->older > 0)
         (void)printf("%" PRIu64 " more are as old, but lie behind younger ones, and stay\n",
                      p->older);
 }
 
+static bool say_purged(struct quarantine *q, const struct purge_plan *p, struct err *e) {
+    if (q->as_json)
+        quarantine_json_purge(&q->out, p);
+    else if (p->count > 0)
+        buf_put_str(&q->out, "done\n");
+    return print(q, 0, e);
+}
+
+static bool purge_planned(struct quarantine *q, const struct purge_plan *p, struct err *e) {
+    if (!q->as_json)
+        say_purge(q, p);
+    if (p->count > 0 && (!confirm("quarantine purge", arguments_has(q->arguments, "--yes"), e) ||
+                         !purge_run(q->config, p, e)))
+        return false;
+    return say_purged(q, p, e);
+}
+
 static bool purge(struct quarantine *q, struct err *e) {
     struct purge_plan p = {0};
     int64_t age_ms = 0;
-    if (!refuse_filters(q->arguments, e) || !read_age(q->arguments, &age_ms, e))
+    if (!refuse_filters(q->arguments, e) || !read_age(q->arguments, &age_ms, e) ||
+        !check_asking(q, e))
         return false;
     int64_t before_ms = clock_ms(clock_of_machine(), CLOCK_REALTIME) - age_ms;
-    bool ok = purge_plan_make(q->config, before_ms, interrupt_flag(), &p, e);
-    if (ok)
-        say_purge(q->config, &p, arguments_value(q->arguments, "--older-than"));
-    if (ok && p.count > 0) {
-        ok = confirm("quarantine purge", arguments_has(q->arguments, "--yes"), e) &&
-             purge_run(q->config, &p, e);
-        if (ok)
-            (void)printf("done\n");
-    }
+    bool ok =
+        purge_plan_make(q->config, before_ms, interrupt_flag(), &p, e) && purge_planned(q, &p, e);
     purge_plan_release(&p);
     return ok;
 }

@@ -126,6 +126,30 @@ void quarantine_json_record(struct buf *out, const struct quarantined *q) {
     buf_release(&advice);
 }
 
+void quarantine_json_replay(struct buf *out, uint64_t sent, const struct replay_refusals *r) {
+    uint64_t shown = r->refused < REPLAY_SAMPLES_MAX ? r->refused : REPLAY_SAMPLES_MAX;
+    buf_put_byte(out, '{');
+    json_put_int(out, "replayed", (int64_t)sent);
+    json_put_int(out, "replayed_before", (int64_t)r->replayed_before);
+    json_put_int(out, "refused", (int64_t)r->refused);
+    json_put_name(out, "samples");
+    buf_put_byte(out, '[');
+    for (uint64_t i = 0; i < shown; i++) {
+        struct slice text = slice_str(r->samples[i]);
+        buf_put_str(out, i > 0 ? "," : "");
+        json_put_string(out, utf8_is_valid(text) ? text : slice_str("?"));
+    }
+    buf_put_str(out, "]}\n");
+}
+
+void quarantine_json_purge(struct buf *out, const struct purge_plan *p) {
+    buf_put_byte(out, '{');
+    json_put_int(out, "deleted", (int64_t)p->count);
+    json_put_int(out, "behind_younger", (int64_t)p->older);
+    json_put_int(out, "records", (int64_t)p->all);
+    buf_put_str(out, "}\n");
+}
+
 /* --- a record --- */
 
 static void put_name(struct paint *p, const char *name) {

@@ -295,18 +295,27 @@ def test_quarantine__a_log_is_mended(broker: KafkaBroker, tmp_path: Path) -> Non
         rows, _ = listed(s.settings, "--distinct", "--open", "--topic", s.names["accounts"])
         assert [(row["id"], row["count"]) for row in rows] == [("A0", 2), ("A1", 2)]
 
-        # A full refresh: the input holds the replayed record, too.
+        # A full refresh: the input holds the replayed record, too, and the quarantine has all
+        # others twice.
         s.streamer.stop()
         settings = [f"--set={key}={value}" for key, value in s.settings.items()]
-        done = run_once("reset", "--yes", *settings)
+        done = run_once("reset", "--yes", "--keep-quarantine", *settings)
         assert done.returncode == 0, done
         s.streamer.start()
         s.streamer.wait_ready()
         s.streamer.wait_lag_zero()
         assert history(s, broker) == bob
         done = quarantine(s.settings, "replay", "--code", "invalid_name", "--yes")
-        assert done.returncode == 0 and "1 was replayed before" in done.stdout, done
+        assert done.returncode == 0 and "2 were replayed before" in done.stdout, done
         assert len(replays_in(broker, s.names["customers"])) == 1
+        rows, _ = listed(s.settings, "--id", "A0")
+        assert len(rows) == 4  # of two feeds
+        done = quarantine(s.settings, "replay", "--id", "A0", "--yes", "--format", "json")
+        assert (done.returncode, json.loads(done.stdout)) == (
+            0,
+            {"replayed": 2, "replayed_before": 2, "refused": 0, "samples": []},
+        )
+        s.streamer.wait_lag_zero()
 
         # What cannot go back says why, and the rest goes.
         broker.topic_alter(s.names["accounts"], {"max.message.bytes": "200"})
@@ -326,6 +335,8 @@ def test_quarantine__a_log_is_mended(broker: KafkaBroker, tmp_path: Path) -> Non
         assert done.returncode == 2 and "--id cannot be honoured" in done.stderr, done
         done = quarantine(s.settings, "purge", "--older-than", "0s", answer="yes\n")
         assert done.returncode == 0 and f"{len(before)} of {len(before)} " in done.stdout, done
+        done = quarantine(s.settings, "purge", "--older-than", "0s", "--yes", "--format", "json")
+        assert json.loads(done.stdout) == {"deleted": 0, "behind_younger": 0, "records": 0}, done
         assert not read_topic(broker.bootstrap, s.names["quarantine"])
         s.streamer.stop()
 
@@ -340,6 +351,7 @@ def test_quarantine__a_log_is_mended(broker: KafkaBroker, tmp_path: Path) -> Non
         (("show", "--open"), "does not take --open"),
         (("replay", "--field", "balanc=1"), "did you mean balance?"),
         (("replay", "--field", "balance"), "--field balance=50.50"),
+        (("replay", "--format", "json"), "give --yes, too"),
         (("purge",), "--older-than 30d"),
         (("purge", "--older-than", "30"), "duration"),
         ((), "list, show, replay or purge"),
