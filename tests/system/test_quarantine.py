@@ -15,7 +15,7 @@ from generate import Input
 from kafka import KafkaBroker
 from process import DIE_WITH_PARENT
 from results import Message, read_topic
-from scenario import EmbeddedScenario, Scenario, load, load_log
+from scenario import FOREVER, EmbeddedScenario, Scenario, load, load_log
 
 from streamer import BINARY, WITH_FAULTS, environment, run_once, total
 
@@ -327,6 +327,16 @@ def test_quarantine__a_log_is_mended(broker: KafkaBroker, tmp_path: Path) -> Non
         )
         assert done.returncode == 1 and "is no input of this configuration" in done.stdout, done
 
+        # The topic is gone, and comes again with fewer partitions.
+        s.streamer.stop()
+        broker.topic_delete(s.names["accounts"])
+        done = quarantine(s.settings, "replay", "--id", "A1", "--yes")
+        assert done.returncode == 1 and "there is no topic" in done.stdout, done
+        broker.topic_create(s.names["accounts"], 1, FOREVER)
+        assert {row["partition"] for row in listed(s.settings, "--id", "A1")[0]} == {1}
+        assert quarantine(s.settings, "replay", "--id", "A1", "--yes").returncode == 0
+        assert [m.key for m in replays_in(broker, s.names["accounts"])] == [b"A1", b"A1"]
+
         # Old ones are deleted from the beginning of the partitions, and nothing else is.
         before = read_topic(broker.bootstrap, s.names["quarantine"])
         done = quarantine(s.settings, "purge", "--older-than", "1h", "--yes")
@@ -338,7 +348,6 @@ def test_quarantine__a_log_is_mended(broker: KafkaBroker, tmp_path: Path) -> Non
         done = quarantine(s.settings, "purge", "--older-than", "0s", "--yes", "--format", "json")
         assert json.loads(done.stdout) == {"deleted": 0, "behind_younger": 0, "records": 0}, done
         assert not read_topic(broker.bootstrap, s.names["quarantine"])
-        s.streamer.stop()
 
 
 @pytest.mark.parametrize(

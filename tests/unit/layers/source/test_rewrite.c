@@ -62,7 +62,8 @@ static bool run(struct rig *g, enum entity entity, struct slice value, enum fiel
 /* --- JSON --- */
 
 #define DECIMAL                                                                                    \
-    "{\"field\":\"balance\",\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}"
+    "{\"field\":\"balance\",\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data."          \
+    "Decimal\",\"parameters\":{\"scale\":\"2\"}}"
 #define MICROS                                                                                     \
     "{\"field\":\"updated_at\",\"type\":\"int64\",\"name\":\"io.debezium.time.MicroTimestamp\"}"
 #define TYPED(fields, payload)                                                                     \
@@ -301,7 +302,8 @@ static void test_rewrite__avro_is_read_back(void **state) {
     ROW ID "{\"name\":\"balance\",\"type\":" type "},{\"name\":\"z\",\"type\":\"int\"}]}"
 #define AVRO_DECIMAL "{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9,\"scale\":2}"
 #define FIXED                                                                                      \
-    "{\"type\":\"fixed\",\"name\":\"F\",\"size\":4,\"logicalType\":\"decimal\",\"precision\":9,\"scale\":2}"
+    "{\"type\":\"fixed\",\"name\":\"F\",\"size\":4,\"logicalType\":\"decimal\","                   \
+    "\"precision\":9,\"scale\":2}"
 
 /* The bytes of Avro 1.11's specification, by hand: account_id A, the balance, z = 1. */
 static void test_rewrite__avro_bytes(void **state) {
