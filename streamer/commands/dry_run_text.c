@@ -78,7 +78,8 @@ static void put_row(struct paint *p, enum paint_colour colour, const char *sign,
 }
 
 void dry_run_text_change(struct paint *p, const struct config *c, const struct replica_row *row) {
-    paint_printf(p, PAINT_BOLD, "\n%s ", c->topics[row->topic]);
+    buf_put_byte(p->out, '\n');
+    paint_printf(p, PAINT_BOLD, "%s ", c->topics[row->topic]);
     paint_text(p, PAINT_BOLD, row->key, 0);
     buf_put_str(p->out, row->before.p == NULL  ? " appears\n"
                         : row->after.p == NULL ? " vanishes\n"

@@ -21,7 +21,7 @@ struct record record_of(struct slice key, struct slice value, int64_t timestamp_
         .value_schema_id = header_of(headers, header_count, "__value_schema_id"),
         .timestamp_ms = timestamp_ms != 0 ? timestamp_ms : 1, /* as a worker reads it */
         .by_time = header_of(headers, header_count, "quarantine.replays").p != NULL ||
-                   slice_eq(order, slice_str("event_time")),
+                   (order.p != NULL && slice_eq(order, slice_str("event_time"))),
     };
     if (!r.by_time || !timestamp_parse_iso(replayed_at, &r.replayed_at_ms))
         r.replayed_at_ms = TIMESTAMP_NONE;
