@@ -247,21 +247,19 @@ struct about {
     int64_t at; /* where the key of the first sorter ends with a time: that time */
 };
 
+static bool read_confirmations_about(struct slice key, struct about *a) {
+    enum confirmations_key kind = confirmations_key_read(key, &a->entity, &a->id, &a->at);
+    a->kind = kind == CONFIRMATIONS_MEMORY ? KIND_MEMORY : KIND_CONFIRMATION;
+    return kind != CONFIRMATIONS_OTHER;
+}
+
 /* False: it is about no id, or about one that is not asked about. */
 static bool read_about(const struct open_filter *f, enum topic topic, struct slice key,
                        struct about *a) {
     *a = (struct about){.kind = KIND_VERSION, .entity = entity_of(topic)};
-    enum confirmations_key confirmations = CONFIRMATIONS_OTHER;
-    if (a->entity != ENTITY_COUNT) {
-        if (!history_key_read(key, &a->id, &a->at))
-            return false;
-    } else {
-        confirmations = confirmations_key_read(key, &a->entity, &a->id, &a->at);
-        if (confirmations == CONFIRMATIONS_OTHER)
-            return false;
-        a->kind = confirmations == CONFIRMATIONS_MEMORY ? KIND_MEMORY : KIND_CONFIRMATION;
-    }
-    return is_asked(f, a->entity, a->id);
+    bool ok = a->entity != ENTITY_COUNT ? history_key_read(key, &a->id, &a->at)
+                                        : read_confirmations_about(key, a);
+    return ok && is_asked(f, a->entity, a->id);
 }
 
 bool open_filter_wants(const struct open_filter *f, enum topic topic, struct slice key) {

@@ -30,7 +30,7 @@
 #define REPLICA_RECORDS_MAX ((size_t)10000)
 #define REPLICA_RECORD_BYTES_MAX ((size_t)64 << 20)
 #define REPLICA_IDS_MAX ((size_t)20000)
-#define REPLICA_ROWS_MAX ((size_t)50000)
+#define REPLICA_ROWS_MAX ((size_t)100000)
 
 struct replica;
 /* `config` is borrowed; its `schemas` are where schemas of Avro come from. `stop` (NULL allowed):

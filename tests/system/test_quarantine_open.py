@@ -118,3 +118,7 @@ def test_open__a_drop_that_comes_again_adds_no_lines(broker: KafkaBroker, tmp_pa
         s.streamer.wait_processed(broker)
         s.streamer.stop()
         assert open_ids(s) == [(f"B{i}", 8) for i in range(2, 8)], "without an instance"
+        s.fed.feed([account("G0", "2")])
+        records, rows, end = dry_run(s, "--id", "B7", "--field", "balance=7")
+        assert len(records) == 8 and len(rows) > 0, "nor does a dry run need one"
+        assert end["waiting"] == 1, end
