@@ -522,7 +522,8 @@ static bool read_complete(const struct arguments *a, struct feed_complete_option
                                         .yes = arguments_has(a, "--yes"),
                                         .dry_run = arguments_has(a, "--dry-run"),
                                         .stop = interrupt_flag(),
-                                        .out = stdout};
+                                        .out = stdout,
+                                        .progress = isatty(STDERR_FILENO) ? stderr : NULL};
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "streamer/base/words.h"
 #include "streamer/commands/instance.h"
 #include "streamer/commands/instance_read.h"
+#include "streamer/commands/progress.h"
 #include "streamer/complete/delete_limit.h"
 #include "streamer/complete/drop_row.h"
 #include "streamer/complete/history_ids.h"
@@ -120,9 +121,21 @@ static struct history_ids history_of(const struct feed_complete *f) {
                                 .vanished = f->vanished};
 }
 
+static void show_reading(void *context, uint64_t done, uint64_t total) {
+    struct progress *p = context;
+    p->total = total;
+    progress_show(p, done, done);
+}
+
 static bool look_at_start(struct feed_complete *f, struct err *e) {
     struct history_ids history = history_of(f);
-    return find_instance(f, e) && history_ids_read(&history, &f->positions, e);
+    struct progress progress;
+    progress_init(&progress, f->options->progress, 0);
+    history.progress = show_reading;
+    history.progress_context = &progress;
+    bool ok = find_instance(f, e) && history_ids_read(&history, &f->positions, e);
+    progress_clear(&progress);
+    return ok;
 }
 
 struct feed_complete *feed_complete_begin(const struct config *c, enum entity entity,
@@ -205,6 +218,9 @@ static bool wait_until_read(const struct feed_complete *f, struct err *e) {
                                         .topic = f->config->topics[entity_info(f->entity)->input],
                                         .timeout_ms = f->timeout_ms,
                                         .stop = f->options->stop};
+    (void)fprintf(f->options->out, "waiting until app.id %s has read the rows\n",
+                  f->config->app_id);
+    (void)fflush(f->options->out);
     if (f->is_embedded)
         return instance_read_wait(f->config, f->options->url, f->entity,
                                   f->read_before + (int64_t)f->published.records, f->timeout_ms,
@@ -248,9 +264,11 @@ static const char *are(uint64_t n) {
 static void say_what_stays(const struct feed_complete *f, const struct vanished_counts *n) {
     FILE *out = f->options->out;
     if (n->newer > 0)
-        (void)fprintf(out, "%s more %s not in the files, but newer than that, and %s.\n",
+        (void)fprintf(out,
+                      "%s more %s not in the files, but newer than that, and %s; a later --as-of "
+                      "would delete %s.\n",
                       words_count((int64_t)n->newer).text, are(n->newer),
-                      n->newer == 1 ? "stays" : "stay");
+                      n->newer == 1 ? "stays" : "stay", n->newer == 1 ? "it" : "them");
     if (n->changed > 0)
         (void)fprintf(out, "%s more %s not in the files, but changed just now, and %s.\n",
                       words_count((int64_t)n->changed).text, are(n->changed),
@@ -310,10 +328,9 @@ bool feed_complete_choose(struct feed_complete *f, uint64_t *deletes, struct err
     struct vanished_counts n;
     bool is_dry = f->options->dry_run;
     *deletes = 0;
-    if (!all_ids_are_known(f, e) || !count(f, &n, e))
+    if (!all_ids_are_known(f, e) || (!is_dry && !(wait_until_read(f, e) && look_at_changes(f, e))))
         return false;
-    if (n.found > 0 && !is_dry &&
-        !(wait_until_read(f, e) && look_at_changes(f, e) && count(f, &n, e)))
+    if (!count(f, &n, e))
         return false;
     say_what_goes(f, &n);
     if (n.found == 0)

@@ -32,6 +32,7 @@ struct feed_complete_options {
     bool dry_run;            /* says what would be deleted; the caller publishes nothing */
     const atomic_bool *stop; /* ends at once when it becomes true; NULL: never */
     FILE *out;               /* where it says what it does */
+    FILE *progress;          /* a terminal to draw on, or NULL */
 };
 
 /* The header of each delete: it is placed by its time (rule O10). */

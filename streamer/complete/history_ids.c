@@ -5,25 +5,28 @@
 
 #include <string.h>
 
+#define KEY_SHOWN_BYTES 100
+
 static enum row_result table_of(enum entity entity) {
     return entity == ENTITY_CUSTOMER ? ROW_CUSTOMER_HISTORY : ROW_ACCOUNT_HISTORY;
+}
+
+static bool refuse_key(const struct history_ids *h, struct slice key, struct err *e) {
+    return err_set(e, ERR_STOP,
+                   "kafka: topic %s: the key \"%.*s\" is none of a history, check the topic.* "
+                   "settings",
+                   h->config->topics[result_topic(table_of(h->entity))],
+                   (int)(key.n < KEY_SHOWN_BYTES ? key.n : KEY_SHOWN_BYTES),
+                   key.p != NULL ? key.p : "");
 }
 
 /* Reads "<id>|<valid_from in epoch ms>". An id may contain '|'. */
 static bool read_key(const struct history_ids *h, struct slice key, struct slice *id,
                      int64_t *valid_from_ms, struct err *e) {
     const char *bar = key.n > 0 ? memrchr(key.p, '|', key.n) : NULL;
-    struct slice time = slice_null();
-    if (bar != NULL) {
-        *id = slice_of(key.p, (size_t)(bar - key.p));
-        time = slice_of(bar + 1, key.n - id->n - 1);
-    }
-    return decimal_parse_integer(time, valid_from_ms) == DECIMAL_OK ||
-           err_set(e, ERR_STOP,
-                   "kafka: topic %s: the key \"%.*s\" is none of a history, check the topic.* "
-                   "settings",
-                   h->config->topics[result_topic(table_of(h->entity))],
-                   (int)(key.n < 100 ? key.n : 100), key.p != NULL ? key.p : "");
+    *id = slice_of(key.p, bar != NULL ? (size_t)(bar - key.p) : key.n);
+    struct slice time = bar != NULL ? slice_of(bar + 1, key.n - id->n - 1) : slice_null();
+    return decimal_parse_integer(time, valid_from_ms) == DECIMAL_OK || refuse_key(h, key, e);
 }
 
 /* Whether the row is a current version. A tombstone is none. */
@@ -46,12 +49,18 @@ static bool note_version(void *context, const struct result_row *r, struct err *
                                          : vanished_note_ended(h->vanished, id, valid_from_ms, e);
 }
 
+static void show_progress(void *context, uint64_t done, uint64_t total) {
+    const struct history_ids *h = context;
+    h->progress(h->progress_context, done, total);
+}
+
 bool history_ids_read(const struct history_ids *h, struct topic_positions *positions,
                       struct err *e) {
     const struct result_reader_options o = {.table = table_of(h->entity),
                                             .end = TOPIC_READER_END_AT_START,
                                             .instance = h->instance,
-                                            .stop = h->stop};
+                                            .stop = h->stop,
+                                            .progress = show_progress};
     return result_read(h->config, &o, note_version, (void *)(uintptr_t)h, positions, e);
 }
 

@@ -13,6 +13,9 @@ struct history_ids {
     const struct result_instance *instance; /* where there is only an embedded broker; borrowed */
     const atomic_bool *stop;
     struct vanished *vanished; /* what is read goes there; borrowed */
+    /* Called now and then: how much of how much was read, in offsets; total 0: it is not known. */
+    void (*progress)(void *context, uint64_t done, uint64_t total);
+    void *progress_context;
 };
 
 /* Notes the ids that are current in what is committed now, up to the end of each partition. The
