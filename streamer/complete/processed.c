@@ -6,7 +6,6 @@
 #include "streamer/kafka/kafka.h"
 #include "streamer/kafka/kafka_trouble.h"
 #include "streamer/kafka/rights.h"
-#include "streamer/kafka/topic_reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,13 +37,13 @@ void published_release(struct published *p) {
 
 struct waiting {
     const struct processed_options *options;
-    const struct published *published;
     int32_t count; /* of partitions */
-    /* By partition: the end of the topic when waiting began, and the committed offset. */
-    int64_t *high, *committed;
+    /* By partition: the offset to wait for. The processor commits the ends of transactions, too,
+     * though no record is there. */
+    int64_t *ends;
     rd_kafka_resp_err_t failure; /* of the last question */
     char why[256];               /* if it failed */
-    int64_t left;                /* what of the published was not committed at the last answer */
+    int64_t left;                /* how much was not committed at the last answer */
 };
 
 /* The committed offset of the partition. 0: none is. */
@@ -67,9 +66,8 @@ static void take_answer(struct waiting *w, rd_kafka_event_t *event) {
     const rd_kafka_topic_partition_list_t *list =
         count > 0 ? rd_kafka_group_result_partitions(groups[0]) : NULL;
     for (int32_t p = 0; p < w->count; p++) {
-        int64_t end = (size_t)p < w->published->count ? w->published->ends[p] : 0;
-        w->committed[p] = committed_in(list, w->options->topic, p);
-        w->left += w->committed[p] < end ? end - w->committed[p] : 0;
+        int64_t committed = committed_in(list, w->options->topic, p);
+        w->left += committed < w->ends[p] ? w->ends[p] - committed : 0;
     }
 }
 
@@ -96,32 +94,8 @@ static void ask(struct waiting *w) {
     rd_kafka_queue_destroy(queue);
 }
 
-static bool is_at_end(const struct waiting *w) {
-    for (int32_t p = 0; p < w->count; p++)
-        if (w->committed[p] < w->high[p])
-            return false;
-    return true;
-}
-
-/* For topic_read: a message that was there when waiting began is not committed. */
-static bool note_unread(void *context, const rd_kafka_message_t *m, struct err *e) {
-    const struct waiting *w = context;
-    return m->offset >= w->high[m->partition] || err_set(e, ERR_RETRY, "one is left");
-}
-
-/* The end of a transaction has an offset, too, and is never committed: only reading shows that
- * nothing else is behind the committed offset. */
-static bool has_others(struct waiting *w) {
-    const struct topic_reader_options o = {.topic = w->options->topic,
-                                           .end = TOPIC_READER_END_AT_START,
-                                           .begin = w->committed,
-                                           .stop = w->options->stop};
-    struct err e;
-    return is_at_end(w) || topic_read(w->options->config, &o, note_unread, w, NULL, &e);
-}
-
-static bool has_all(struct waiting *w) {
-    return w->failure == RD_KAFKA_RESP_ERR_NO_ERROR && w->left == 0 && has_others(w);
+static bool has_all(const struct waiting *w) {
+    return w->failure == RD_KAFKA_RESP_ERR_NO_ERROR && w->left == 0;
 }
 
 static bool is_stopped(const struct waiting *w) {
@@ -174,25 +148,28 @@ static rd_kafka_topic_partition_list_t *list_partitions(const struct processed_o
     return list;
 }
 
-static bool find_ends(struct waiting *w, struct err *e) {
+/* The ends of the topic do not tell everything that was published while somebody's transaction is
+ * open. */
+static bool find_ends(struct waiting *w, const struct published *published, struct err *e) {
     rd_kafka_topic_partition_list_t *list = list_partitions(w->options, e);
     if (list == NULL)
         return false;
     size_t n = (size_t)list->cnt;
     int64_t *low = mem_calloc(n + 1, sizeof *low);
     w->count = list->cnt;
-    w->high = mem_calloc(n + 1, sizeof *w->high);
-    w->committed = mem_calloc(n + 1, sizeof *w->committed);
-    bool ok = kafka_watermarks(w->options->client, list, low, w->high, ANSWER_MS, e);
+    w->ends = mem_calloc(n + 1, sizeof *w->ends);
+    bool ok = kafka_watermarks(w->options->client, list, low, w->ends, ANSWER_MS, e);
+    for (size_t p = 0; ok && p < n && p < published->count; p++)
+        if (published->ends[p] > w->ends[p])
+            w->ends[p] = published->ends[p];
     free(low);
     rd_kafka_topic_partition_list_destroy(list);
     return ok || err_prefix(e, "kafka");
 }
 
 bool processed_wait(const struct processed_options *o, const struct published *p, struct err *e) {
-    struct waiting w = {.options = o, .published = p};
-    bool ok = find_ends(&w, e) && wait_for_all(&w, e);
-    free(w.high);
-    free(w.committed);
+    struct waiting w = {.options = o};
+    bool ok = find_ends(&w, p, e) && wait_for_all(&w, e);
+    free(w.ends);
     return ok;
 }
