@@ -264,6 +264,8 @@ def test_complete__refuses_before_the_first_row(s: Scenario, tmp_path: Path) -> 
     for options, done in zip(wrong, feed_all(s, [(path, o) for o in wrong]), strict=True):
         named = options[0].split("=")[0] if len(options) > 1 else "--yes"
         assert done.returncode == 2 and named in done.stderr, done
+    alone = run_once("feed", "-c", str(s.streamer.properties), "accounts", "--yes", str(path))
+    assert alone.returncode == 2 and "--yes is for --complete" in alone.stderr, alone
     done = feed(s, path, "--dry-run", ALL)
     assert done.returncode == 0 and "1 of 2 current accounts is not in the files" in done.stdout
     assert ": F2\n" in done.stdout and "nothing was published" in done.stdout, done
@@ -276,20 +278,25 @@ def test_complete__refuses_to_delete(s: Scenario, tmp_path: Path) -> None:
     begin(s, *ids)
     empty = accounts(tmp_path / "1")
     unreadable = accounts(tmp_path / "2", "M0", " n/a ", "", "M20")
+    ragged = accounts(tmp_path / "5", "M0", "M1")
+    ragged.write_text(f"{ragged.read_text()}M2,7\n")
     cases = [
         (accounts(tmp_path / "3", *ids[3:]), ["--yes"]),
         (empty, ["--yes"]),
         (empty, ["--yes", "--max-deletes=99.99%"]),
         (unreadable, ["--yes", ALL]),
+        (ragged, ["--yes", ALL]),
     ]
     before = inputs(s)
     done = feed_all(s, cases)
     for one in done:
-        assert one.returncode == 1 and "nothing was deleted" in one.stderr, one
+        assert one.returncode == (2 if one is done[4] else 1), one
+        assert "nothing was deleted" in one.stderr, one
     assert all("--max-deletes" in one.stderr for one in done[:3]), done
     assert f"{unreadable}:3: Invalid account_id: null or empty" in done[3].stderr, done[3]
     assert "2 rows" in done[3].stderr and "4 rows were published" in done[3].stderr, done[3]
-    assert inputs(s) == before + 17 + 4
+    assert f"{ragged}:4:" in done[4].stderr and "| streamer feed" not in done[4].stderr, done[4]
+    assert inputs(s) == before + 17 + 4 + 2
     drain(s)
     assert current(s) == {*ids, "M20"}
     allowed = feed(s, accounts(tmp_path / "4", *ids[1:]), "--yes")  # 2 of 21 are less than 10 %
