@@ -37,10 +37,12 @@ static void put_row(struct buf *out, size_t n, struct slice (*get)(const struct 
 
 /* The whole file as text, as "[name][name] 2:[field][field] 3:…"; where it is wrong, "!" and the
  * error follow. */
-static void read_all(const char *from, struct buf *out) {
+static void read_all_as(const char *from, const char *encoding, struct buf *out) {
     struct err e = {0};
+    struct csv_options o = options;
     buf_clear(out);
-    struct csv *c = csv_open(from, &options, &e);
+    o.encoding = encoding;
+    struct csv *c = csv_open(from, &o, &e);
     enum csv_result result = CSV_ERROR;
     if (c != NULL) {
         put_row(out, csv_column_count(c), csv_column_name, c);
@@ -55,6 +57,10 @@ static void read_all(const char *from, struct buf *out) {
         buf_printf(out, "!%s", e.text);
     }
     csv_close(c);
+}
+
+static void read_all(const char *from, struct buf *out) {
+    read_all_as(from, NULL, out);
 }
 
 struct test_case {
@@ -237,6 +243,30 @@ static void test_csv__other_files(void **state) {
     check_cases(cases, ARRAY_LEN(cases));
 }
 
+/* Where the text ends by a fault: whole rows before it count, and the cut one does not. */
+static void test_csv__faults_of_the_text(void **state) {
+    (void)state;
+    static const char *const wrong =
+        "the byte 0x81 is no character in cp1252, try --encoding cp850 (DOS) or windows-1250 "
+        "(Central Europe)";
+    static const struct test_case cases[] = {
+        {"a,b\n1,\xFC\n2,x\x81\n3,z\n", "[a][b] 2:[1][\xC3\xBC]!test_csv.csv:3: ", 0},
+        {"a,b\n1,2\n\x81,x\n", "[a][b] 2:[1][2]!test_csv.csv:3: ", 0},
+        {"a,b\n1,\"x\ny\x81\"\n", "[a][b]!test_csv.csv:3: ", 0},
+        {"a,\x81\n1,2\n", "!test_csv.csv:1: ", 0},
+    };
+    struct buf out = {0}, expected = {0};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        write_file(slice_str(cases[i].content));
+        read_all_as(path, "cp1252", &out);
+        buf_clear(&expected);
+        buf_printf(&expected, "%s%s", cases[i].expected, wrong);
+        assert_string_equal(buf_cstr(&out), buf_cstr(&expected));
+    }
+    buf_release(&out), buf_release(&expected);
+    (void)unlink(path);
+}
+
 /* The one that was asked for wins over that of a first line. */
 static void test_csv__delimiter(void **state) {
     (void)state;
@@ -395,6 +425,7 @@ int main(void) {
         cmocka_unit_test(test_csv__any_buffer_border),
         cmocka_unit_test(test_csv__other_files),
         cmocka_unit_test(test_csv__delimiter),
+        cmocka_unit_test(test_csv__faults_of_the_text),
         cmocka_unit_test(test_csv__delimiter_of_an_option),
         cmocka_unit_test(test_csv__standard_input),
         cmocka_unit_test(test_csv__unreadable),

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <threads.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -260,7 +261,13 @@ static void test_text_input__the_file_changes(void **state) {
     (void)unlink(path);
 }
 
-/* Reading from a pipe that nobody writes to ends when it is asked to. */
+static int stop_soon(void *stop) {
+    (void)usleep(50000);
+    atomic_store((atomic_bool *)stop, true);
+    return 0;
+}
+
+/* Reading from a pipe that nobody writes to ends when it is asked to, without a signal. */
 static void test_text_input__stops(void **state) {
     (void)state;
     atomic_bool stop = false;
@@ -274,14 +281,23 @@ static void test_text_input__stops(void **state) {
     assert_int_equal(write(writer, "id\n", 3), 3);
     assert_true(text_input_open(&t, path, &o, &e));
     t.at = t.end;
-    atomic_store(&stop, true);
+    thrd_t thread;
+    assert_int_equal(thrd_create(&thread, stop_soon, &stop), thrd_success);
     text_input_more(&t);
+    assert_int_equal(thrd_join(thread, NULL), thrd_success);
     assert_true(t.ended);
     assert_int_equal(t.fault.class, ERR_STOP);
     assert_string_equal(t.fault.text, "interrupted");
     text_input_release(&t);
     (void)close(writer);
     (void)unlink(path);
+}
+
+/* A run that was killed may have left its named pipe, which cannot be opened without a reader. */
+static int remove_file(void **state) {
+    (void)state;
+    (void)unlink(path);
+    return 0;
 }
 
 int main(void) {
@@ -294,5 +310,5 @@ int main(void) {
         cmocka_unit_test(test_text_input__the_file_changes),
         cmocka_unit_test(test_text_input__stops),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, remove_file, remove_file);
 }
