@@ -132,7 +132,7 @@ static size_t probe(const char *name, const char *bytes, char out[16]) {
         return 0;
     char in[16], *from = in, *to = out;
     size_t left = strlen(bytes), room = 16;
-    memcpy(in, bytes, left);
+    memcpy(in, bytes, left + 1);
     size_t result = iconv(opened, &from, &left, &to, &room);
     (void)iconv_close(opened);
     return result == (size_t)-1 ? 0 : 16 - room;

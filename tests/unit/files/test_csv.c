@@ -137,16 +137,16 @@ static void test_csv__refused(void **state) {
         {"a,b\n1,2\n3,\"x\n\ny",
          "[a][b] 2:[1][2]!test_csv.csv:3: the quote that opens here is never closed, close it", 0},
         {"a,b\n1\n",
-         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row, or remove "
-         "it if it is a footer",
+         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row, or "
+         "remove it if it is a footer",
          0},
         {"a,b\n1,2\n\n1,2,3\n",
          "[a][b] 2:[1][2]!test_csv.csv:4: too many fields: "
          "3, but the header has 2, quote a field that holds the delimiter",
          0},
         {"a,b\n \n",
-         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row, or remove "
-         "it if it is a footer",
+         "[a][b]!test_csv.csv:2: too few fields: 1, but the header has 2, correct the row, or "
+         "remove it if it is a footer",
          0},
         {"a,b\n1,x\"y\n",
          "[a][b]!test_csv.csv:2: there is a quote inside a "
@@ -163,22 +163,28 @@ static void test_csv__refused(void **state) {
          "[a][b]!test_csv.csv:2: there is text after a closing quote, double a quote inside quotes",
          0},
         {"a,b\n1,\xFF\n",
-         "[a][b]!test_csv.csv:2: field 2: the byte 0xFF is no character in UTF-8, try --encoding windows-1252",
+         "[a][b]!test_csv.csv:2: field 2: the byte 0xFF is no character in UTF-8, try --encoding "
+         "windows-1252",
          0},
         {"a,b\n\xC3,\xA4\n",
-         "[a][b]!test_csv.csv:2: field 1: the byte 0xC3 is no character in UTF-8, try --encoding windows-1252",
+         "[a][b]!test_csv.csv:2: field 1: the byte 0xC3 is no character in UTF-8, try --encoding "
+         "windows-1252",
          0},
         {"a\n\xED\xA0\x80\n",
-         "[a]!test_csv.csv:2: field 1: the byte 0xED is no character in UTF-8, try --encoding windows-1252",
+         "[a]!test_csv.csv:2: field 1: the byte 0xED is no character in UTF-8, try --encoding "
+         "windows-1252",
          0},
         {"\xE4,b\n",
-         "!test_csv.csv:1: field 1: the byte 0xE4 is no character in UTF-8, try --encoding windows-1252",
+         "!test_csv.csv:1: field 1: the byte 0xE4 is no character in UTF-8, try --encoding "
+         "windows-1252",
          0},
         {"a,b\n1,M\x81ller\n",
-         "[a][b]!test_csv.csv:2: field 2: the byte 0x81 is no character in UTF-8, try --encoding cp850 (DOS) or windows-1250 (Central Europe)",
+         "[a][b]!test_csv.csv:2: field 2: the byte 0x81 is no character in UTF-8, try --encoding "
+         "cp850 (DOS) or windows-1250 (Central Europe)",
          0},
         {"a\n\n1\0\n",
-         "[a]!test_csv.csv:3: there is a NUL byte, the file is damaged or padded: tr -d '\\000' <test_csv.csv | streamer feed customers -",
+         "[a]!test_csv.csv:3: there is a NUL byte, the file is damaged or padded: tr -d '\\000' "
+         "<test_csv.csv | streamer feed customers -",
          6},
         {"\xFF\xFE\x61\0", "!test_csv.csv: the file is UTF-16LE: use --encoding utf-16", 4},
         {"a\n1\r2\n",
@@ -194,16 +200,20 @@ static void test_csv__refused(void **state) {
          "tr -d '\\r' <test_csv.csv | streamer feed customers -",
          0},
         {"a,b\r\n1,2\r\n\x1A",
-         "[a][b] 2:[1][2]!test_csv.csv:3: there is a Ctrl-Z, as programs of DOS end files: tr -d '\\032' <test_csv.csv | streamer feed customers -",
+         "[a][b] 2:[1][2]!test_csv.csv:3: there is a Ctrl-Z, as programs of DOS end files: tr -d "
+         "'\\032' <test_csv.csv | streamer feed customers -",
          0},
         {"# of 2024\na,b\n",
-         "!test_csv.csv:1: there is a comment in the place of the header: tail -n +2 <test_csv.csv | streamer feed customers -",
+         "!test_csv.csv:1: there is a comment in the place of the header: tail -n +2 "
+         "<test_csv.csv | streamer feed customers -",
          0},
         {"\n#a,b\n",
-         "!test_csv.csv:2: the header begins with '#': sed 's/^#//' <test_csv.csv | streamer feed customers -",
+         "!test_csv.csv:2: the header begins with '#': sed 's/^#//' <test_csv.csv | streamer "
+         "feed customers -",
          0},
         {"a,\n",
-         "!test_csv.csv:1: column 2 has no name, give it one, or remove the last delimiter of each line",
+         "!test_csv.csv:1: column 2 has no name, give it one, or remove the last delimiter of "
+         "each line",
          0},
         {"a, ,c\n", "!test_csv.csv:1: column 2 has no name, give it one", 0},
         {"\n,\n", "!test_csv.csv:2: column 1 has no name, give it one", 0},
@@ -231,13 +241,15 @@ static void test_csv__other_files(void **state) {
         {"id\tname\n", "!test_csv.csv:1: separated by '\\t', not by ','; use --delimiter '\\t'", 0},
         {"id|name", "!test_csv.csv:1: separated by '|', not by ','; use --delimiter '|'", 0},
         {"sep=\xff\na\n1\n",
-         "!test_csv.csv:1: field 1: the byte 0xFF is no character in UTF-8, try --encoding windows-1252",
+         "!test_csv.csv:1: field 1: the byte 0xFF is no character in UTF-8, try --encoding "
+         "windows-1252",
          0},
         {"sep=;\na,b\n", "!test_csv.csv:2: separated by ',', not by ';'; use --delimiter ','", 0},
         {"\x1F\x8B\x08\0", "!test_csv.csv: is gzip: zcat test_csv.csv | streamer feed customers -",
          4},
         {"PK\x03\x04\x14\0",
-         "!test_csv.csv: is a zip archive or a workbook: unzip -p test_csv.csv | streamer feed customers -; of a workbook save the table as CSV in UTF-8",
+         "!test_csv.csv: is a zip archive or a workbook: unzip -p test_csv.csv | streamer feed "
+         "customers -; of a workbook save the table as CSV in UTF-8",
          6},
     };
     check_cases(cases, ARRAY_LEN(cases));
