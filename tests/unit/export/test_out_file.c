@@ -91,6 +91,24 @@ static void test_out_file__given_up(void **state) {
     rig_free(&r);
 }
 
+/* Totals of before that cannot be removed would lie beside a file that they do not describe. */
+static void test_out_file__totals_that_stay(void **state) {
+    (void)state;
+    struct rig r = rig_new();
+    struct err e = {0};
+    assert_true(whole_file_write(buf_cstr(&r.path), slice_str("before")));
+    assert_int_equal(mkdir(buf_cstr(&r.totals), 0700), 0);
+    struct out_file *f = out_file_new(buf_cstr(&r.path), &e);
+    assert_true(out_file_put(f, slice_str("abc"), &e) && out_file_flush(f, &e));
+    assert_false(out_file_place(f, slice_str("totals"), &e));
+    assert_int_equal(e.class, ERR_STOP);
+    assert_non_null(strstr(e.text, "its totals of before"));
+    out_file_free(f);
+    assert_content(&r.path, "before");
+    assert_int_equal(count_files(r.dir), 2);
+    rig_free(&r);
+}
+
 /* Files that cannot grow stand for a disk that is full. */
 static void test_out_file__disk_full(void **state) {
     (void)state;
@@ -187,6 +205,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_file__placed),
         cmocka_unit_test(test_out_file__given_up),
+        cmocka_unit_test(test_out_file__totals_that_stay),
         cmocka_unit_test(test_out_file__disk_full),
         cmocka_unit_test(test_out_file__refused),
         cmocka_unit_test(test_out_file__link_and_rights),
