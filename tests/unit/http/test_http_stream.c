@@ -24,12 +24,12 @@ struct fixture {
     atomic_bool is_stopping;
     struct http_exchange *exchange;
     pthread_t writer;
-    bool has_writer;
+    atomic_bool has_writer;
     /* What the writer does. */
-    int lines;
-    int pause_before; /* this line; -1: no pause */
-    int pause_ms;
-    bool is_whole;
+    atomic_int lines;
+    atomic_int pause_before; /* this line; -1: no pause */
+    atomic_int pause_ms;
+    atomic_bool is_whole;
     atomic_bool has_written_all, has_ended;
 };
 
@@ -94,7 +94,9 @@ static void start(struct fixture *f, struct http_limits limits) {
 
 static int setup(void **state) {
     struct fixture *f = mem_calloc(1, sizeof *f);
-    *f = (struct fixture){.lines = LINES_MAX, .pause_before = -1, .is_whole = true};
+    f->lines = LINES_MAX;
+    f->pause_before = -1;
+    f->is_whole = true;
     start(f, (struct http_limits){.answer_ms = LONG_MS});
     *state = f;
     return 0;
