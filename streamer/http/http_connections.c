@@ -15,15 +15,16 @@
 struct http_seat {
     LIST_ENTRY(http_seat) entry;
     int fd;
-    bool was_asked;   /* it has had a request */
-    bool is_answered; /* an answer is under way; else it waits for a request */
-    bool counts;      /* the answer counts: it is not about health */
-    bool is_ended;    /* it was shut down, and will leave soon */
-    int64_t since_ms; /* when it began what it does now; monotonic */
-    bool is_streamed; /* the answer is */
-    bool is_making;   /* the server makes the next bytes of it; else the client takes them */
-    int64_t sent;     /* bytes of it that the client has taken since since_ms */
-    int64_t asked_ms; /* when the answer that is under way was asked for; monotonic */
+    bool was_asked;    /* it has had a request */
+    bool is_answered;  /* an answer is under way; else it waits for a request */
+    bool counts;       /* the answer counts: it is not about health */
+    bool is_ended;     /* it was shut down, and will leave soon */
+    int64_t since_ms;  /* when it began what it does now; monotonic */
+    bool is_streamed;  /* the answer is */
+    bool is_making;    /* the server makes the next bytes of it; else the client takes them */
+    int64_t making_ms; /* since when; monotonic */
+    int64_t sent;      /* bytes of it that the client has taken since since_ms */
+    int64_t asked_ms;  /* when the answer that is under way was asked for; monotonic */
 };
 
 struct http_connections {
@@ -41,7 +42,8 @@ static void set_answered(struct http_connections *r, struct http_seat *seat, boo
                          bool counts) {
     r->answers += counts - seat->counts;
     seat->is_answered = answered;
-    seat->is_streamed = false;
+    seat->is_streamed = seat->is_making = false;
+    seat->sent = 0;
     seat->counts = counts;
     seat->since_ms = seat->asked_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
 }
@@ -110,19 +112,23 @@ void http_connections_end(struct http_connections *r, struct http_seat *seat) {
 void http_connections_making(struct http_connections *r, struct http_seat *seat) {
     (void)pthread_mutex_lock(&r->lock);
     seat->is_streamed = seat->is_making = true;
+    seat->making_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
     (void)pthread_mutex_unlock(&r->lock);
 }
 
-/* The client has answer_ms again for each stream_bytes, and after each time that it has waited. */
+/* The client has answer_ms again for each stream_bytes. */
 void http_connections_sending(struct http_connections *r, struct http_seat *seat, size_t bytes) {
     (void)pthread_mutex_lock(&r->lock);
-    seat->sent += (int64_t)bytes;
-    if (!seat->is_streamed || seat->is_making || seat->sent >= r->limits.stream_bytes) {
-        seat->since_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
-        seat->sent = 0;
-    }
+    int64_t now_ms = clock_ms(clock_of_machine(), CLOCK_MONOTONIC);
+    if (seat->is_making)
+        seat->since_ms += now_ms - seat->making_ms; /* that time was the server's */
     seat->is_streamed = true;
     seat->is_making = false;
+    seat->sent += (int64_t)bytes;
+    if (seat->sent >= r->limits.stream_bytes) {
+        seat->since_ms = now_ms;
+        seat->sent = 0;
+    }
     (void)pthread_mutex_unlock(&r->lock);
 }
 
@@ -135,8 +141,7 @@ static bool is_over(const struct http_connections *r, const struct http_seat *se
         return now_ms - seat->since_ms >= (seat->was_asked ? l->next_ms : l->first_ms);
     if (seat->is_streamed && now_ms - seat->asked_ms >= l->stream_ms)
         return true;
-    bool is_making = seat->is_streamed && seat->is_making;
-    return !is_making && now_ms - seat->since_ms >= l->answer_ms;
+    return !seat->is_making && now_ms - seat->since_ms >= l->answer_ms;
 }
 
 static int64_t interval_of(const struct http_limits *l) {

@@ -129,6 +129,8 @@ static int dial(const struct http_server *server) {
     address.sin_port = htons((uint16_t)atoi(strrchr(http_address(server), ':') + 1));
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct timeval hang = {.tv_sec = HANG_S};
+    int little = 16384; /* so that the kernel does not take the whole body */
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little), 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &hang, sizeof hang), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
@@ -315,12 +317,12 @@ static void test_http_stream__one_that_nobody_reads_is_cut(void **state) {
     (void)close(fd);
 }
 
-/* Reads a little now and then: less than the limit. */
+/* Reads all the time, so that something is sent all the time, but less than the limit. */
 static void test_http_stream__a_dripping_client_is_cut(void **state) {
     struct fixture *f = *state;
-    restart(f, (struct http_limits){.answer_ms = 400, .stream_bytes = 64 << 10});
+    restart(f, (struct http_limits){.answer_ms = 2000, .stream_bytes = 64 << 20});
     int fd = ask(f, GET_STREAM);
-    char bytes[16];
+    char bytes[8192];
     while (!atomic_load(&f->has_ended)) {
         (void)recv(fd, bytes, sizeof bytes, 0);
         pause_ms(5);
@@ -335,8 +337,8 @@ static void test_http_stream__one_that_goes_on_is_not_cut(void **state) {
     struct fixture *f = *state;
     struct buf reply = {0}, body = {0};
     f->pause_before = LINES_MAX / 2;
-    f->pause_ms = 1000;
-    restart(f, (struct http_limits){.answer_ms = 300, .stream_bytes = 64 << 10});
+    f->pause_ms = 2500;
+    restart(f, (struct http_limits){.answer_ms = 1000, .stream_bytes = 64 << 10});
     read_to_end(ask(f, GET_STREAM), &reply);
     join_writer(f);
     assert_true(read_chunks(&reply, &body));
