@@ -3,6 +3,7 @@
 #include "streamer/commands/arguments.h"
 #include "streamer/commands/command_table.h"
 #include "streamer/commands/help.h"
+#include "streamer/commands/interrupt.h"
 #include "streamer/kafka/kafka.h"
 
 #include <signal.h>
@@ -23,6 +24,7 @@ static int run_configured(const struct command *command, const struct arguments 
         return command_report(command, &e);
     log_set_level(config.log_level);
     log_set_format(config.log_format);
+    config.stop = interrupt_flag();
     int code = command->run(&config, a);
     config_release(&config);
     return code;

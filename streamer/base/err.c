@@ -24,3 +24,14 @@ bool err_prefix(struct err *e, const char *format, ...) {
         (void)snprintf(e->text + n, sizeof e->text - (size_t)n, ": %.*s", (int)sizeof old, old);
     return false;
 }
+
+bool err_suffix(struct err *e, const char *format, ...) {
+    char suffix[200];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(suffix, sizeof suffix, format, args);
+    va_end(args);
+    size_t n = strlen(e->text), room = sizeof e->text - 1 - strlen(suffix);
+    (void)snprintf(e->text + (n < room ? n : room), sizeof suffix, "%s", suffix);
+    return false;
+}

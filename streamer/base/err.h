@@ -35,5 +35,7 @@ bool err_set(struct err *e, enum err_class class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts "text: " before the text of `e`. Returns false. */
 bool err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts a short text behind the text of `e`, which is cut if both are too long. Returns false. */
+bool err_suffix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

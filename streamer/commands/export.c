@@ -122,6 +122,8 @@ static bool settle(struct exporting *x, const struct config *c, const char *url,
     if (!x->settles)
         return true;
     x->options.settled = settle_wait(c, url, x->timeout_ms, interrupt_flag(), e);
+    if (!x->options.settled)
+        (void)err_suffix(e, "; nothing was written");
     if (x->options.settled)
         (void)fprintf(stderr, "settled: everything in the topics is processed\n");
     return x->options.settled;

@@ -77,11 +77,10 @@ static rd_kafka_t *new_producer(struct feed *f, struct err *e) {
         !kafka_conf_set(conf, "partitioner", "murmur2_random", e) ||
         !kafka_conf_set(conf, "queue.buffering.max.kbytes", QUEUE_MAX_KBYTES, e) ||
         !kafka_conf_set(conf, "message.timeout.ms", DELIVERY_TIMEOUT_MS, e) ||
-        !kafka_conf_set_trouble(conf, &f->trouble, e)) {
+        !kafka_conf_set_trouble(conf, f->config, &f->trouble, e)) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
-    f->trouble.stop = f->options->stop;
     rd_kafka_conf_set_dr_msg_cb(conf, note_delivery);
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
@@ -389,7 +388,7 @@ static void tell_what_is_published(struct feed *f, struct err *e) {
     if (f->deletes_due > 0)
         (void)snprintf(e->text + n, sizeof e->text - n, ", and %" PRIu64 " of %" PRIu64 " deletes",
                        deletes_delivered(f), f->deletes_due);
-    else if (f->complete != NULL)
+    else if (f->options->complete != NULL)
         (void)snprintf(e->text + n, sizeof e->text - n, ", nothing was deleted");
     n = strlen(e->text);
     if (is_stopped(f))

@@ -84,8 +84,11 @@ static bool fetch(const struct config *c, const char *url, const char *path, con
                                  .authorities = c->http_tls_ca,
                                  .connect_ms = CONNECT_MS,
                                  .total_ms = TOTAL_MS,
-                                 .bytes_max = ANSWER_BYTES_MAX};
+                                 .bytes_max = ANSWER_BYTES_MAX,
+                                 .is_cancelled = c->stop};
     bool ok = http_fetch(&f, &status, body, e) && is_good(url, status, body, e);
+    if (!ok && c->stop != NULL && atomic_load(c->stop))
+        (void)err_set(e, ERR_STOP, "interrupted while %s was asked", url);
     buf_release(&target);
     return ok;
 }

@@ -31,6 +31,7 @@ struct quarantine {
     const struct arguments *arguments;
     struct selection selection;
     bool as_json, is_distinct;
+    bool has_begun; /* it changes the topics, and tells how far it is */
     struct buf out;
     struct paint paint;
     uint64_t shown;
@@ -261,6 +262,7 @@ static bool say_sent(struct quarantine *q, uint64_t sent, const struct replay_re
 static bool send_records(struct quarantine *q, const struct replay_options *o, struct err *e) {
     struct replay_refusals refusals;
     uint64_t sent;
+    q->has_begun = true;
     if (replay_run(q->config, o, &sent, &refusals, e))
         return say_sent(q, sent, &refusals, e);
     struct err fault = *e;
@@ -388,9 +390,11 @@ static bool say_purged(struct quarantine *q, const struct purge_plan *p, struct 
 static bool purge_planned(struct quarantine *q, const struct purge_plan *p, struct err *e) {
     if (!q->as_json)
         say_purge(q, p);
-    if (p->count > 0 && (!confirm("quarantine purge", arguments_has(q->arguments, "--yes"), e) ||
-                         !purge_run(q->config, p, e)))
-        return false;
+    if (p->count > 0) {
+        q->has_begun = confirm("quarantine purge", arguments_has(q->arguments, "--yes"), e);
+        if (!q->has_begun || !purge_run(q->config, p, e))
+            return false;
+    }
     return say_purged(q, p, e);
 }
 
@@ -413,11 +417,13 @@ static const struct part {
     const char *name;
     bool (*run)(struct quarantine *q, struct err *e);
     const char *options; /* of its own, beside the filters and --format */
+    const char *so_far;  /* what an interrupted one has done before it changes anything */
 } parts[] = {
-    {"list", list, " --distinct --open "},
-    {"show", show, " "},
-    {"replay", replay, " --field --dry-run --yes "},
-    {"purge", purge, " --older-than --yes --distinct --open "}, /* it refuses the last two itself */
+    {"list", list, " --distinct --open ", "what was shown is not whole"},
+    {"show", show, " ", "what was shown is not whole"},
+    {"replay", replay, " --field --dry-run --yes ", "nothing was replayed"},
+    /* It refuses --distinct and --open itself. */
+    {"purge", purge, " --older-than --yes --distinct --open ", "nothing was deleted"},
 };
 
 static const struct part *find_part(const struct arguments *a, struct err *e) {
@@ -469,6 +475,8 @@ static int run(const struct config *c, const struct arguments *a) {
     const struct part *part = find_part(a, &e);
     bool ok =
         part != NULL && check_options(part, a, &e) && read_selection(&q, &e) && part->run(&q, &e);
+    if (!ok && part != NULL && !q.has_begun && atomic_load(interrupt_flag()))
+        (void)err_suffix(&e, "; %s", part->so_far);
     buf_release(&q.out);
     return ok ? EXIT_DONE : command_fail(&e);
 }

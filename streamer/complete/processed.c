@@ -81,7 +81,8 @@ static void ask(struct waiting *w) {
         rd_kafka_ListConsumerGroupOffsets_new(w->options->config->app_id, NULL);
     rd_kafka_ListConsumerGroupOffsets(client, &request, 1, options, queue);
     struct err e;
-    rd_kafka_event_t *event = kafka_admin_result(queue, "list the group's offsets", &e);
+    rd_kafka_event_t *event =
+        kafka_admin_result_unless(queue, w->options->stop, "list the group's offsets", &e);
     if (event != NULL) {
         take_answer(w, event);
         rd_kafka_event_destroy(event);

@@ -11,6 +11,7 @@
 #include "streamer/model/rates.h"
 #include "streamer/model/topic.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct broker_watch;
@@ -127,6 +128,10 @@ struct config {
 
     /* Not a setting: the service sets it for all clients of the process. NULL: none. Borrowed. */
     struct login_guard *logins;
+
+    /* Not a setting: true once the user has interrupted the command, which then waits for no broker
+     * any more. NULL: nobody can. Borrowed. */
+    const atomic_bool *stop;
 
     /* Not a setting: where decoders find the schemas that records were written with. The service
      * sets it. NULL: nowhere. Borrowed. */

@@ -87,6 +87,8 @@ static bool fetch(struct reading *r, const struct result_instance *instance, con
     bool ok = http_fetch(&f, &status, &body, e) || r->err.class != ERR_NONE;
     if (ok)
         ok = check_end(r, status, buf_slice(&body), e);
+    else if (stop != NULL && atomic_load(stop))
+        (void)err_set(e, ERR_STOP, "interrupted while the instance was asked");
     else
         e->class = ERR_STOP;
     buf_release(&body);

@@ -37,7 +37,7 @@ static int64_t now_ms(void) {
  * being committed. */
 static rd_kafka_t *client_new(struct looking *l, const char *isolation, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(l->config, e);
-    if (conf != NULL && !(kafka_conf_set_trouble(conf, &l->trouble, e) &&
+    if (conf != NULL && !(kafka_conf_set_trouble(conf, l->config, &l->trouble, e) &&
                           kafka_conf_set(conf, "group.id", l->config->app_id, e) &&
                           kafka_conf_set(conf, "enable.partition.eof", "true", e) &&
                           kafka_conf_set(conf, "enable.auto.commit", "false", e) &&

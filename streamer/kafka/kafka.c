@@ -14,6 +14,7 @@
 
 #define REQUEST_TIMEOUT_MS 5000
 #define ADMIN_ANSWER_MS 65000    /* longer than librdkafka's own timeout of such requests */
+#define ADMIN_STEP_MS 100        /* how often it looks whether to stop */
 #define GROUP_REQUEST_MS 3600000 /* the longest time that librdkafka accepts */
 #define DESTROY_S 5              /* the deadline of kafka_destroy */
 #define SYSLOG_DEBUG 7
@@ -274,8 +275,29 @@ rd_kafka_AdminOptions_t *kafka_group_options(rd_kafka_t *client, rd_kafka_admin_
     return options;
 }
 
+static bool is_stopped(const atomic_bool *stop) {
+    return stop != NULL && atomic_load(stop);
+}
+
+static rd_kafka_event_t *next_event(rd_kafka_queue_t *queue, const atomic_bool *stop) {
+    rd_kafka_event_t *event = NULL;
+    for (int left_ms = ADMIN_ANSWER_MS; event == NULL && left_ms > 0 && !is_stopped(stop);
+         left_ms -= ADMIN_STEP_MS)
+        event = rd_kafka_queue_poll(queue, ADMIN_STEP_MS);
+    return event;
+}
+
 rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e) {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_ANSWER_MS);
+    return kafka_admin_result_unless(queue, NULL, what, e);
+}
+
+rd_kafka_event_t *kafka_admin_result_unless(rd_kafka_queue_t *queue, const atomic_bool *stop,
+                                            const char *what, struct err *e) {
+    rd_kafka_event_t *event = next_event(queue, stop);
+    if (event == NULL && is_stopped(stop)) {
+        (void)err_set(e, ERR_STOP, "%s: interrupted", what);
+        return NULL;
+    }
     if (event == NULL) {
         (void)err_set(e, ERR_RETRY, "%s: no answer from the brokers", what);
         return NULL;

@@ -10,6 +10,7 @@
     1000 /* the first try of kafka_metadata; each further one takes twice that */
 #define RECONNECT_MS "3000"
 #define SYSLOG_ERROR 3
+#define SYSLOG_DEBUG 7
 
 /* --- what the user can do --- */
 
@@ -184,7 +185,7 @@ static void log_trouble(const rd_kafka_t *rk, int syslog_level, const char *faci
     if (trouble != NULL && trouble->is_watched)
         kafka_log_watched(rk, syslog_level, facility, text);
     else
-        kafka_log(rk, syslog_level, facility, text);
+        kafka_log(rk, SYSLOG_DEBUG, facility, text);
 }
 
 static bool has_value(const rd_kafka_conf_t *conf, const char *name, const char *expected) {
@@ -215,8 +216,9 @@ static bool connect_at_once(rd_kafka_conf_t *conf, struct err *e) {
            kafka_conf_set(conf, "enable.sparse.connections", "false", e);
 }
 
-bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e) {
-    *trouble = (struct kafka_trouble){0};
+bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, const struct config *c,
+                            struct kafka_trouble *trouble, struct err *e) {
+    *trouble = (struct kafka_trouble){.is_watched = c->brokers != NULL, .stop = c->stop};
     size_t size = sizeof trouble->mechanism;
     if (uses_sasl(conf))
         (void)rd_kafka_conf_get(conf, "sasl.mechanism", trouble->mechanism, &size);
@@ -234,21 +236,21 @@ bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble
 rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *trouble,
                                 struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(c, e);
-    if (conf != NULL && !kafka_conf_set_trouble(conf, trouble, e)) {
+    if (conf != NULL && !kafka_conf_set_trouble(conf, c, trouble, e)) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;
     }
-    trouble->is_watched = c->brokers != NULL;
     return kafka_client(RD_KAFKA_PRODUCER, conf, e);
 }
 
 static bool is_stopped(const struct kafka_trouble *trouble) {
-    return trouble->stop != NULL && atomic_load(trouble->stop);
+    return trouble != NULL && trouble->stop != NULL && atomic_load(trouble->stop);
 }
 
-/* Who may be stopped looks every second. */
+/* Who may be stopped looks every two seconds at least. */
 static int next_step(int step_ms, const struct kafka_trouble *trouble) {
-    return trouble != NULL && trouble->stop != NULL ? step_ms : 2 * step_ms;
+    bool may_be_stopped = trouble != NULL && trouble->stop != NULL;
+    return may_be_stopped && step_ms > FIRST_ANSWER_MS ? step_ms : 2 * step_ms;
 }
 
 const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers,
@@ -257,17 +259,20 @@ const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *s
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
     bool lasts = false;
-    for (int left_ms = timeout_ms, step_ms = FIRST_ANSWER_MS; left_ms > 0 && !lasts;
+    for (int left_ms = timeout_ms, step_ms = FIRST_ANSWER_MS;
+         left_ms > 0 && !lasts && !is_stopped(trouble);
          left_ms -= step_ms, step_ms = next_step(step_ms, trouble)) {
         code = rd_kafka_metadata(client, 1, NULL, &metadata, step_ms < left_ms ? step_ms : left_ms);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             return metadata;
         (void)rd_kafka_poll(client, 0); /* serves the error callback */
-        lasts = trouble != NULL && (kafka_trouble_lasts(trouble) || is_stopped(trouble));
+        lasts = trouble != NULL && kafka_trouble_lasts(trouble);
     }
     const char *why =
         trouble != NULL && trouble->text[0] != '\0' ? trouble->text : rd_kafka_err2str(code);
-    if (lasts)
+    if (is_stopped(trouble))
+        (void)err_set(e, ERR_STOP, "interrupted before %s answered", servers);
+    else if (lasts)
         (void)err_set(e, ERR_STOP, "kafka: %s: %s (%s)", servers, advice(trouble), why);
     else
         (void)err_set(e, ERR_STOP, "kafka: no answer from %s within %d s: %s, %s", servers,

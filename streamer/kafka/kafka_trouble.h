@@ -27,8 +27,10 @@ struct kafka_trouble {
 
 /* Makes a client of `conf` report into `trouble`, which must outlive it, and wait some seconds
  * before it connects to a broker again. Empties `trouble`, and sets error_cb, log_cb,
- * ssl_cert_verify_cb and opaque. */
-bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, struct kafka_trouble *trouble, struct err *e);
+ * ssl_cert_verify_cb and opaque. Where no broker_watch tells what is lost, the command's error
+ * does: then librdkafka's own lines show only with log.level=debug. */
+bool kafka_conf_set_trouble(rd_kafka_conf_t *conf, const struct config *c,
+                            struct kafka_trouble *trouble, struct err *e);
 /* Makes a producer that reports into `trouble`, for questions to the brokers. NULL with an
  * error. */
 rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *trouble,
@@ -37,9 +39,9 @@ rd_kafka_t *kafka_asking_client(const struct config *c, struct kafka_trouble *tr
 bool kafka_trouble_lasts(const struct kafka_trouble *trouble);
 
 /* The brokers and all topics of the cluster. (Asking creates no topic.) Waits for a broker for at
- * most timeout_ms, and stops earlier if waiting cannot help or `trouble` has a stop. If none
- * answers, `trouble` (NULL: none) explains why. The caller frees the result with
- * rd_kafka_metadata_destroy. NULL with an error (ERR_STOP). */
+ * most timeout_ms, and stops earlier if waiting cannot help, or soon after the user has interrupted
+ * the command. If none answers, `trouble` (NULL: none) explains why. The caller frees the result
+ * with rd_kafka_metadata_destroy. NULL with an error (ERR_STOP). */
 const struct rd_kafka_metadata *kafka_metadata(rd_kafka_t *client, const char *servers,
                                                int timeout_ms, const struct kafka_trouble *trouble,
                                                struct err *e);

@@ -14,6 +14,7 @@
 #define BATCH_BYTES "65536"
 #define MESSAGE_MAX_BYTES "67108864"
 #define POLL_MS 100
+#define INIT_STEP_MS 500 /* how often it looks whether the user has interrupted */
 
 struct sender {
     const struct config *config;
@@ -52,7 +53,7 @@ static rd_kafka_conf_t *conf_of(struct sender *s, const char *transactional_id, 
                           kafka_conf_set(conf, "message.max.bytes", MESSAGE_MAX_BYTES, e) &&
                           kafka_conf_set(conf, "batch.size", BATCH_BYTES, e) &&
                           kafka_conf_set_default(conf, s->config, "retry.backoff.ms", "10", e) &&
-                          kafka_conf_set_trouble(conf, &s->trouble, e))) {
+                          kafka_conf_set_trouble(conf, s->config, &s->trouble, e))) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
@@ -106,12 +107,28 @@ static bool succeeded(struct sender *s, rd_kafka_error_t *error, const char *wha
 
 /* --- the sender --- */
 
+/* librdkafka goes on with a beginning that has timed out when it is called again. */
+static bool init_transactions(struct sender *s, struct err *e) {
+    const atomic_bool *stop = s->config->stop;
+    for (int left_ms = 2 * s->timeout_ms;; left_ms -= INIT_STEP_MS) {
+        int step_ms = left_ms < INIT_STEP_MS ? left_ms : INIT_STEP_MS;
+        rd_kafka_error_t *error = rd_kafka_init_transactions(s->client, step_ms);
+        bool goes_on = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT &&
+                       left_ms > step_ms && !kafka_trouble_lasts(&s->trouble);
+        if (!goes_on)
+            return succeeded(s, error, "init transactions", e);
+        rd_kafka_error_destroy(error);
+        (void)rd_kafka_poll(s->client, 0); /* serves the error callback */
+        if (stop != NULL && atomic_load(stop))
+            return err_set(e, ERR_STOP, "interrupted before %s answered", s->config->bootstrap);
+    }
+}
+
 struct sender *sender_new(const struct config *c, const char *transactional_id, struct err *e) {
     struct sender *s = mem_calloc(1, sizeof *s);
     *s = (struct sender){.config = c, .timeout_ms = (int)c->transaction_timeout_ms, .offset = -1};
     s->client = kafka_client(RD_KAFKA_PRODUCER, conf_of(s, transactional_id, e), e);
-    if (s->client != NULL && succeeded(s, rd_kafka_init_transactions(s->client, 2 * s->timeout_ms),
-                                       "init transactions", e))
+    if (s->client != NULL && init_transactions(s, e))
         return s;
     sender_free(s);
     return NULL;

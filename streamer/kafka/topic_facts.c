@@ -64,8 +64,8 @@ static void note_configs(rd_kafka_event_t *event, const char *const *topics, siz
 }
 
 /* An answer that does not come leaves the facts unknown. */
-static void read_configs(rd_kafka_t *client, const char *const *topics, size_t count,
-                         struct topic_facts *facts) {
+static void read_configs(rd_kafka_t *client, const struct config *c, const char *const *topics,
+                         size_t count, struct topic_facts *facts) {
     char why[256];
     struct err ignored;
     rd_kafka_ConfigResource_t **resources = mem_calloc(count, sizeof(rd_kafka_ConfigResource_t *));
@@ -76,7 +76,8 @@ static void read_configs(rd_kafka_t *client, const char *const *topics, size_t c
         rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     (void)rd_kafka_AdminOptions_set_request_timeout(options, ANSWER_MS, why, sizeof why);
     rd_kafka_DescribeConfigs(client, resources, count, options, queue);
-    rd_kafka_event_t *event = kafka_admin_result(queue, "describe topics", &ignored);
+    rd_kafka_event_t *event =
+        kafka_admin_result_unless(queue, c->stop, "describe topics", &ignored);
     if (event != NULL) {
         note_configs(event, topics, count, facts);
         rd_kafka_event_destroy(event);
@@ -96,7 +97,7 @@ static bool read_facts(rd_kafka_t *client, const struct config *c,
     for (size_t i = 0; i < count; i++)
         facts[i].is_embedded = is_embedded;
     if (!is_embedded)
-        read_configs(client, topics, count, facts);
+        read_configs(client, c, topics, count, facts);
     return true;
 }
 

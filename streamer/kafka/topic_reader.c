@@ -96,8 +96,18 @@ static void finish(struct reading *r, int32_t partition) {
     r->done[partition] = true;
 }
 
+static bool is_stopped(const struct reading *r) {
+    return r->options->stop != NULL && atomic_load(r->options->stop);
+}
+
+static bool say_interrupted(const struct reading *r, struct err *e) {
+    return err_set(e, ERR_STOP, "interrupted while topic %s was read", r->options->topic);
+}
+
 static bool find_offsets(struct reading *r, struct err *e) {
     if (!kafka_watermarks(r->asking, r->all, r->low, r->high, CONNECT_TIMEOUT_MS, e)) {
+        if (is_stopped(r))
+            return say_interrupted(r, e);
         if (e->class == ERR_DENIED)
             return deny(r, RD_KAFKA_ACL_OPERATION_DESCRIBE, e);
         e->class = ERR_STOP;
@@ -118,8 +128,9 @@ static bool find_offsets(struct reading *r, struct err *e) {
  * nothing. */
 static rd_kafka_t *new_asking(struct reading *r, struct err *e) {
     rd_kafka_conf_t *conf = kafka_conf(r->config, e);
-    if (conf != NULL && !(use_servers(r, conf, e) && kafka_conf_set_trouble(conf, &r->trouble, e) &&
-                          kafka_conf_set(conf, "isolation.level", "read_uncommitted", e))) {
+    if (conf != NULL &&
+        !(use_servers(r, conf, e) && kafka_conf_set_trouble(conf, r->config, &r->trouble, e) &&
+          kafka_conf_set(conf, "isolation.level", "read_uncommitted", e))) {
         rd_kafka_conf_destroy(conf);
         conf = NULL;
     }
@@ -128,7 +139,7 @@ static rd_kafka_t *new_asking(struct reading *r, struct err *e) {
 
 static bool set_reader(const struct reading *r, rd_kafka_conf_t *conf,
                        struct kafka_trouble *trouble, struct err *e) {
-    return use_servers(r, conf, e) && kafka_conf_set_trouble(conf, trouble, e) &&
+    return use_servers(r, conf, e) && kafka_conf_set_trouble(conf, r->config, trouble, e) &&
            kafka_conf_set(conf, "group.id", r->config->app_id, e) && /* needed, but never joined */
            kafka_conf_set(conf, "enable.auto.commit", "false", e) &&
            kafka_conf_set(conf, "enable.auto.offset.store", "false", e) &&
@@ -204,14 +215,10 @@ static bool take(struct reading *r, const rd_kafka_message_t *m, struct err *e) 
     return true; /* other errors pass, or nothing comes for long (goes_on) */
 }
 
-static bool is_stopped(const struct reading *r) {
-    return r->options->stop != NULL && atomic_load(r->options->stop);
-}
-
 static bool goes_on(const struct reading *r, struct err *e) {
     bool has_trouble = r->trouble.text[0] != '\0';
     if (is_stopped(r))
-        return err_set(e, ERR_STOP, "interrupted while topic %s was read", r->options->topic);
+        return say_interrupted(r, e);
     if (kafka_trouble_lasts(&r->trouble))
         return err_set(e, ERR_STOP, "kafka: %s", r->trouble.text);
     if (now_ms() - r->moved_ms > PATIENCE_MS)
