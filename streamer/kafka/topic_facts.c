@@ -88,9 +88,9 @@ static void read_configs(rd_kafka_t *client, const struct config *c, const char 
     free(resources);
 }
 
-static bool read_facts(rd_kafka_t *client, const struct config *c,
-                       const struct kafka_trouble *trouble, const char *const *topics, size_t count,
-                       struct topic_facts *facts, struct err *e) {
+bool topic_facts_read(rd_kafka_t *client, const struct config *c,
+                      const struct kafka_trouble *trouble, const char *const *topics, size_t count,
+                      struct topic_facts *facts, struct err *e) {
     if (!read_partitions(client, c, trouble, topics, count, facts, e))
         return false;
     bool is_embedded = kafka_is_embedded(client);
@@ -101,18 +101,13 @@ static bool read_facts(rd_kafka_t *client, const struct config *c,
     return true;
 }
 
-bool topic_facts_read(rd_kafka_t *client, const struct config *c, const char *const *topics,
-                      size_t count, struct topic_facts *facts, struct err *e) {
-    return read_facts(client, c, NULL, topics, count, facts, e);
-}
-
 bool topic_facts_ask(const struct config *c, const char *topic, struct topic_facts *facts,
                      struct err *e) {
     struct kafka_trouble trouble = {0};
     rd_kafka_t *client = kafka_asking_client(c, &trouble, e);
     if (client == NULL)
         return false;
-    bool ok = read_facts(client, c, &trouble, &topic, 1, facts, e);
+    bool ok = topic_facts_read(client, c, &trouble, &topic, 1, facts, e);
     (void)kafka_destroy(client);
     return ok;
 }

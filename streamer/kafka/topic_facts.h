@@ -4,6 +4,7 @@
 
 #include "streamer/base/err.h"
 #include "streamer/config/config.h"
+#include "streamer/kafka/kafka_trouble.h"
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -26,10 +27,11 @@ struct topic_facts {
     int64_t delete_retention_ms;
 };
 
-/* Asks for `count` topics. Waits some seconds for a broker. False with `e` (ERR_STOP): none
- * answers. */
-bool topic_facts_read(rd_kafka_t *client, const struct config *c, const char *const *topics,
-                      size_t count, struct topic_facts *facts, struct err *e);
+/* Asks for `count` topics. Waits some seconds for a broker. `trouble` is the client's. False with
+ * `e` (ERR_STOP): none answers, or the user has interrupted. */
+bool topic_facts_read(rd_kafka_t *client, const struct config *c,
+                      const struct kafka_trouble *trouble, const char *const *topics, size_t count,
+                      struct topic_facts *facts, struct err *e);
 /* The same for one topic, with a client of its own. */
 bool topic_facts_ask(const struct config *c, const char *topic, struct topic_facts *facts,
                      struct err *e);

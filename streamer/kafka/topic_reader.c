@@ -258,7 +258,8 @@ static bool read_all(struct reading *r, struct err *e) {
 
 static bool find_facts(const struct reading *r, struct err *e) {
     struct topic_facts *facts = r->options->facts;
-    return facts == NULL || topic_facts_read(r->asking, r->config, &r->options->topic, 1, facts, e);
+    return facts == NULL ||
+           topic_facts_read(r->asking, r->config, &r->trouble, &r->options->topic, 1, facts, e);
 }
 
 static bool read_topic(struct reading *r, struct err *e) {

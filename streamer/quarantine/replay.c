@@ -42,6 +42,7 @@
 struct replay {
     const struct config *config;
     const struct replay_options *options;
+    struct kafka_trouble trouble; /* of the client that asks */
     struct topic_facts inputs[ENTITY_COUNT];
     struct marks *marks;
     struct repair *repair;
@@ -175,7 +176,7 @@ static bool read_inputs(struct replay *r, rd_kafka_t *client, struct err *e) {
     const char *topics[ENTITY_COUNT];
     for (enum entity entity = 0; entity < ENTITY_COUNT; entity++)
         topics[entity] = r->config->topics[entity_info(entity)->input];
-    return topic_facts_read(client, r->config, topics, ENTITY_COUNT, r->inputs, e);
+    return topic_facts_read(client, r->config, &r->trouble, topics, ENTITY_COUNT, r->inputs, e);
 }
 
 static bool begin(struct replay *r, rd_kafka_t *client, struct err *e) {
@@ -200,10 +201,9 @@ static void release(struct replay *r) {
 
 bool replay_plan(const struct config *c, const struct replay_options *o, replay_offer *offer,
                  void *context, struct replay_refusals *refusals, struct err *e) {
-    struct kafka_trouble trouble;
     struct replay r = {
         .config = c, .options = o, .offer = offer, .context = context, .refusals = refusals};
-    rd_kafka_t *client = kafka_asking_client(c, &trouble, e);
+    rd_kafka_t *client = kafka_asking_client(c, &r.trouble, e);
     if (client == NULL)
         return false;
     bool ok =
@@ -305,7 +305,6 @@ static bool run(struct replay *r, rd_kafka_t *client, struct err *e) {
 
 bool replay_run(const struct config *c, const struct replay_options *o, uint64_t *sent,
                 struct replay_refusals *refusals, struct err *e) {
-    struct kafka_trouble trouble;
     struct replay r = {.config = c,
                        .options = o,
                        .offer = add_to_batch,
@@ -313,7 +312,7 @@ bool replay_run(const struct config *c, const struct replay_options *o, uint64_t
                        .refusals = refusals,
                        .sent = sent};
     *sent = 0;
-    rd_kafka_t *client = kafka_asking_client(c, &trouble, e);
+    rd_kafka_t *client = kafka_asking_client(c, &r.trouble, e);
     if (client == NULL)
         return false;
     bool ok = run(&r, client, e);
