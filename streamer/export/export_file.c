@@ -223,12 +223,17 @@ static bool write_file(struct writing *w, struct export_result *result, struct e
     return ok;
 }
 
+/* Whether the file is no longer a temporary one. */
+static bool has_place(const struct out_file *f) {
+    return f != NULL && out_file_temporary(f) == NULL;
+}
+
 /* What a user has to know after an error. */
 static void tell_what_is_left(const struct writing *w, struct err *e) {
     bool is_stdout = w->options->output == NULL;
     struct err fault = *e;
-    if (!is_stdout && out_file_temporary(w->lines) == NULL)
-        return; /* the file has its place, but not its totals */
+    if (!is_stdout && (has_place(w->file) || has_place(w->lines)))
+        return; /* the error says it */
     (void)err_set(e, fault.class, "%.900s; %s", fault.text,
                   is_stdout ? "what was written is not whole" : "nothing was written");
 }

@@ -500,6 +500,14 @@ def test_export__bad_usage() -> None:
         assert done.stderr.count("\n") == 1 and done.stdout == ""
 
 
+def test_export__no_room_for_the_lines_of_a_parquet_file(tmp_path: Path) -> None:
+    (tmp_path / "out.parquet.jsonl").mkdir()
+    out = tmp_path / "out.parquet"
+    done = run_once("export", "account_summary", "--format", "parquet", "--output", str(out))
+    assert done.returncode == 2 and f"{out}.jsonl: it is a folder" in done.stderr
+    assert left_in(tmp_path) == {"out.parquet.jsonl"}
+
+
 def fill(server: KafkaBroker, topic: str, rows: int) -> None:
     producer = Producer({"bootstrap.servers": server.bootstrap, "linger.ms": 20, **CLIENT})
     for id_ in range(rows):
