@@ -25,10 +25,9 @@ from process import DIE_WITH_PARENT, wait_until
 from registry import Registry
 from results import RESULTS, read_topic
 from scenario import EmbeddedScenario, Scenario, load
+from streamer import BINARY, environment, run_once
 from test_as_of import times_of
 from test_machine import Disk
-
-from streamer import BINARY, environment, run_once
 
 Row = dict[str, Any]
 Done = subprocess.CompletedProcess[str]
