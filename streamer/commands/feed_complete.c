@@ -7,6 +7,7 @@
 #include "streamer/base/timestamp.h"
 #include "streamer/base/utf8.h"
 #include "streamer/base/words.h"
+#include "streamer/commands/confirm.h"
 #include "streamer/commands/instance.h"
 #include "streamer/commands/instance_read.h"
 #include "streamer/commands/progress.h"
@@ -314,14 +315,8 @@ static bool check_limit(const struct feed_complete *f, const struct vanished_cou
 }
 
 static bool confirmed(const struct feed_complete *f, struct err *e) {
-    char answer[16];
-    if (f->options->yes)
-        return true;
-    (void)fprintf(f->options->out, "Type yes to delete: ");
-    (void)fflush(f->options->out);
-    if (fgets(answer, sizeof answer, stdin) != NULL && strcmp(answer, "yes\n") == 0)
-        return true;
-    return err_set(e, ERR_STOP, "not confirmed (--yes deletes without asking)");
+    return f->options->yes || confirm_yes(f->options->out, "Type yes to delete: ") ||
+           err_set(e, ERR_STOP, "not confirmed (--yes deletes without asking)");
 }
 
 bool feed_complete_choose(struct feed_complete *f, uint64_t *deletes, struct err *e) {
