@@ -80,8 +80,9 @@ static void wait_for_room(struct http_stream *s) {
 }
 
 bool http_stream_write(struct http_stream *s, struct slice bytes, const atomic_bool *is_stopping) {
+    bool goes_on;
     (void)pthread_mutex_lock(&s->lock);
-    while (bytes.n > 0 && s->has_reader && !atomic_load(is_stopping)) {
+    while ((goes_on = s->has_reader && !atomic_load(is_stopping)) && bytes.n > 0) {
         if (s->count == HTTP_STREAM_BYTES) {
             wait_for_room(s);
             continue;
@@ -91,7 +92,7 @@ bool http_stream_write(struct http_stream *s, struct slice bytes, const atomic_b
         wake_reader(s);
     }
     (void)pthread_mutex_unlock(&s->lock);
-    return bytes.n == 0;
+    return goes_on;
 }
 
 void http_stream_end(struct http_stream *s, bool is_whole) {

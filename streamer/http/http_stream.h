@@ -20,7 +20,8 @@ struct http_stream *http_stream_new(void);
 /* --- the writer --- */
 
 /* Puts the bytes into the queue, and waits where it is full. False: the body has no reader any
- * more, or *is_stopping has become true, which it notices within HTTP_STREAM_WAIT_MS. */
+ * more, or *is_stopping has become true, which it notices within HTTP_STREAM_WAIT_MS. There may be
+ * no bytes: then it only tells whether to go on. */
 bool http_stream_write(struct http_stream *s, struct slice bytes, const atomic_bool *is_stopping);
 #define HTTP_STREAM_WAIT_MS 100
 /* Ends the body, also after http_stream_write has failed. is_whole == false: the connection is cut

@@ -49,7 +49,7 @@ struct export {
     struct http_stream *stream;
     struct buf text; /* what is put into the stream next */
     int64_t rows, bytes, begun_ms;
-    int steps;
+    int64_t steps;
     const char *why; /* it breaks off; NULL: it does not */
 };
 

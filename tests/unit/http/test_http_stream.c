@@ -306,6 +306,20 @@ static void test_http_stream__a_stop_ends_it(void **state) {
 
 /* --- limits */
 
+/* A writer that finds nothing to write for long asks whether to go on. */
+static void test_http_stream__no_bytes_tell_whether_to_go_on(void **state) {
+    (void)state;
+    atomic_bool is_stopping = false;
+    struct http_stream *s = http_stream_new();
+    assert_true(http_stream_write(s, slice_str(""), &is_stopping));
+    is_stopping = true;
+    assert_false(http_stream_write(s, slice_str(""), &is_stopping));
+    is_stopping = false;
+    http_stream_leave(s);
+    assert_false(http_stream_write(s, slice_str(""), &is_stopping));
+    http_stream_end(s, false);
+}
+
 static void test_http_stream__one_that_nobody_reads_is_cut(void **state) {
     struct fixture *f = *state;
     restart(f, (struct http_limits){.answer_ms = 200});
@@ -370,6 +384,7 @@ int main(void) {
         CASE(holds_nobody_up),
         CASE(the_writer_learns_that_the_client_has_gone),
         CASE(a_stop_ends_it),
+        CASE(no_bytes_tell_whether_to_go_on),
         CASE(one_that_nobody_reads_is_cut),
         CASE(a_dripping_client_is_cut),
         CASE(one_that_goes_on_is_not_cut),
