@@ -22,6 +22,7 @@ struct out_file {
     int64_t bytes;
     EVP_MD_CTX *hash;
     unsigned char digest[EVP_MAX_MD_SIZE];
+    mode_t mode;
 };
 
 static bool fail(const struct out_file *f, const char *what, struct err *e) {
@@ -65,8 +66,11 @@ static bool may_be_replaced(const char *path, struct err *e) {
                    path);
 }
 
-/* The rights that a new file has. */
-static mode_t usual_mode(void) {
+/* The rights of the file of before, else those that a new file has. */
+static mode_t mode_of(const char *path) {
+    struct stat st;
+    if (stat(path, &st) == 0)
+        return st.st_mode & 0777;
     mode_t mask = umask(0);
     (void)umask(mask);
     return 0666 & ~mask;
@@ -84,7 +88,7 @@ static bool make_temporary(struct out_file *f, struct err *e) {
         return false;
     }
     f->temporary = name.p;
-    return fchmod(f->fd, usual_mode()) == 0 || fail(f, "set its rights", e);
+    return fchmod(f->fd, f->mode) == 0 || fail(f, "set its rights", e);
 }
 
 struct out_file *out_file_new(const char *path, struct err *e) {
@@ -97,6 +101,7 @@ struct out_file *out_file_new(const char *path, struct err *e) {
               err_set(e, ERR_STOP, "OpenSSL has no SHA-256 here");
     if (ok && path != NULL) {
         f->path = resolve(path);
+        f->mode = mode_of(f->path);
         ok = make_temporary(f, e);
     }
     if (ok)
@@ -125,11 +130,12 @@ const char *out_file_temporary(const struct out_file *f) {
 
 /* --- writing --- */
 
-static bool write_all(struct out_file *f, struct slice bytes, struct err *e) {
+/* False: errno says why. */
+static bool write_all(int fd, struct slice bytes) {
     while (bytes.n > 0) {
-        ssize_t n = write(f->fd, bytes.p, bytes.n);
+        ssize_t n = write(fd, bytes.p, bytes.n);
         if (n < 0 && errno != EINTR)
-            return fail(f, "write", e);
+            return false;
         if (n > 0)
             bytes = slice_of(bytes.p + n, bytes.n - (size_t)n);
     }
@@ -143,7 +149,7 @@ static void note_bytes(struct out_file *f, struct slice bytes) {
 
 static bool write_waiting(struct out_file *f, struct err *e) {
     note_bytes(f, buf_slice(&f->waiting));
-    bool ok = write_all(f, buf_slice(&f->waiting), e);
+    bool ok = write_all(f->fd, buf_slice(&f->waiting)) || fail(f, "write", e);
     buf_clear(&f->waiting);
     return ok;
 }
@@ -163,7 +169,7 @@ bool out_file_flush(struct out_file *f, struct err *e) {
 static bool reopen(struct out_file *f, struct err *e) {
     (void)close(f->fd);
     f->fd = open(f->temporary, O_RDWR | O_CLOEXEC);
-    return (f->fd >= 0 && fchmod(f->fd, usual_mode()) == 0) || fail(f, "read it back", e);
+    return (f->fd >= 0 && fchmod(f->fd, f->mode) == 0) || fail(f, "read it back", e);
 }
 
 bool out_file_measure(struct out_file *f, struct err *e) {
@@ -212,8 +218,8 @@ static bool sync_and_close(int *fd) {
 /* Writes the totals to a temporary file. */
 static bool write_totals(const struct out_file *f, const char *temporary, struct slice beside,
                          struct err *e) {
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    bool ok = fd >= 0 && write(fd, beside.p, beside.n) == (ssize_t)beside.n;
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, f->mode);
+    bool ok = fd >= 0 && write_all(fd, beside);
     if (!ok)
         (void)fail(f, "write its totals", e);
     if (fd >= 0 && !sync_and_close(&fd) && ok)

@@ -1,6 +1,7 @@
 /* out_file: an output file that is there whole, or not at all. What is written goes to a temporary
  * file in the same folder, which takes the file's place at the end. A file of before stays until
- * then. Without a path it is standard output, whose bytes cannot be taken back.
+ * then, and the new one has its rights. Without a path it is standard output, whose bytes cannot be
+ * taken back.
  *
  * Errors are ERR_STOP, unless it says something else, and name the file. One thread. */
 #ifndef STREAMER_EXPORT_OUT_FILE_H

@@ -150,29 +150,52 @@ static void test_out_file__refused(void **state) {
     rig_free(&r);
 }
 
-/* A link stays, and what it points to is replaced. A new file has the usual rights. */
-static void test_out_file__link_and_rights(void **state) {
+static void place(const char *path) {
+    struct err e = {0};
+    struct out_file *f = out_file_new(path, &e);
+    assert_true(out_file_put(f, slice_str("abc"), &e) && out_file_flush(f, &e));
+    assert_true(out_file_place(f, slice_str("totals"), &e));
+    out_file_free(f);
+}
+
+/* A link stays, and what it points to is replaced. */
+static void test_out_file__link(void **state) {
     (void)state;
     struct rig r = rig_new();
-    struct err e = {0};
     struct stat st;
     struct buf link = {0};
     write_before(&r);
     buf_printf(&link, "%s/link", r.dir);
     assert_int_equal(symlink("out.csv", buf_cstr(&link)), 0);
-    mode_t mask = umask(027);
-    struct out_file *f = out_file_new(buf_cstr(&link), &e);
-    assert_true(out_file_put(f, slice_str("abc"), &e) && out_file_flush(f, &e));
-    assert_true(out_file_place(f, slice_str("totals"), &e));
-    out_file_free(f);
-    (void)umask(mask);
+    place(buf_cstr(&link));
     assert_content(&r.path, "abc");
     assert_content(&r.totals, "totals");
     assert_int_equal(lstat(buf_cstr(&link), &st), 0);
     assert_true(S_ISLNK(st.st_mode));
-    assert_int_equal(stat(buf_cstr(&r.path), &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0640);
     buf_release(&link);
+    rig_free(&r);
+}
+
+static void assert_rights(struct buf *path, mode_t expected) {
+    struct stat st;
+    assert_int_equal(stat(buf_cstr(path), &st), 0);
+    assert_int_equal(st.st_mode & 0777, expected);
+}
+
+/* A new file has the usual rights. Later ones have those of the file of before, so that who could
+ * not read that can read neither the rows nor the totals. */
+static void test_out_file__rights(void **state) {
+    (void)state;
+    struct rig r = rig_new();
+    mode_t mask = umask(027);
+    place(buf_cstr(&r.path));
+    (void)umask(mask);
+    assert_rights(&r.path, 0640);
+    assert_rights(&r.totals, 0640);
+    assert_int_equal(chmod(buf_cstr(&r.path), 0600), 0);
+    place(buf_cstr(&r.path));
+    assert_rights(&r.path, 0600);
+    assert_rights(&r.totals, 0600);
     rig_free(&r);
 }
 
@@ -208,7 +231,8 @@ int main(void) {
         cmocka_unit_test(test_out_file__totals_that_stay),
         cmocka_unit_test(test_out_file__disk_full),
         cmocka_unit_test(test_out_file__refused),
-        cmocka_unit_test(test_out_file__link_and_rights),
+        cmocka_unit_test(test_out_file__link),
+        cmocka_unit_test(test_out_file__rights),
         cmocka_unit_test(test_out_file__written_by_another),
         cmocka_unit_test(test_out_file__hash),
     };
