@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES ((size_t)16 << 20) /* one file is as large */
@@ -57,6 +58,16 @@ static rocksdb_options_t *options_new(void) {
     return o;
 }
 
+/* A file is open for each BUFFER_BYTES of rows, and a shell allows few (1024) until a program asks
+ * for more. */
+static void allow_many_files(void) {
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return;
+    l.rlim_cur = l.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 /* Frees RocksDB's error text. Returns true if there was no error. */
 static bool check(const struct sorter *s, char *text, struct err *e) {
     if (text == NULL)
@@ -64,6 +75,10 @@ static bool check(const struct sorter *s, char *text, struct err *e) {
     if (strstr(text, "No space left") != NULL || strstr(text, "quota exceeded") != NULL)
         (void)err_set(e, ERR_STOP,
                       "%s: no space left to sort in; set TMPDIR to a folder with more room",
+                      s->dir);
+    else if (strstr(text, "Too many open files") != NULL)
+        (void)err_set(e, ERR_STOP,
+                      "%s: too many files are open; raise that limit (ulimit -n) and try again",
                       s->dir);
     else
         (void)err_set(e, ERR_STOP, "%s: cannot sort there: %s; set TMPDIR to another folder",
@@ -111,6 +126,7 @@ struct sorter *sorter_new(const char *name, struct err *e) {
     char *dir = make_directory(name, e);
     if (dir == NULL)
         return NULL;
+    allow_many_files();
     struct sorter *s = mem_calloc(1, sizeof *s);
     s->dir = dir;
     s->options = options_new();

@@ -3,6 +3,9 @@
  * Rows are a key and a value, any bytes. Of several puts of a key the last one counts. The order is
  * that of the bytes of the keys (slice_compare).
  *
+ * A file is open for each 16 MiB of rows; so sorter_new raises the process's limit of open files as
+ * far as it may.
+ *
  * The rows lie in a temporary directory of their own, which only this user can read: below $TMPDIR,
  * else /tmp. It takes about as much room as the rows do, and sorter_free removes it. What is in
  * memory takes about 64 MiB, plus 0.1 % of the rows.

@@ -246,6 +246,25 @@ static void test_sorter__disk_full(void **state) {
     rig_free(&r);
 }
 
+/* Rows of many files, where a shell's limit allows few. */
+static void test_sorter__many_files(void **state) {
+    (void)state;
+    static const char value[1 << 20];
+    rlim_t before = set_limit(RLIMIT_NOFILE, 24);
+    struct rig r = rig_new();
+    for (int64_t i = 0; i < 16 * 20; i++)
+        put(&r, slice_of(&i, sizeof i), slice_of(value, sizeof value));
+    begin(&r);
+    size_t n = 0;
+    struct err e = {0};
+    for (struct slice k, v; sorter_next(r.sorter, &k, &v, &e);)
+        n++;
+    assert_int_equal(e.class, ERR_NONE);
+    assert_int_equal(n, 16 * 20);
+    rig_free(&r);
+    (void)set_limit(RLIMIT_NOFILE, before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sorter__empty),
@@ -255,6 +274,7 @@ int main(void) {
         cmocka_unit_test(test_sorter__directory_is_private),
         cmocka_unit_test(test_sorter__no_directory),
         cmocka_unit_test(test_sorter__disk_full),
+        cmocka_unit_test(test_sorter__many_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
