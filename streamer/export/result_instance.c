@@ -63,9 +63,10 @@ static bool check_end(const struct reading *r, int status, struct slice body, st
         *e = r->err;
         return false;
     }
+    struct slice text = slice_trim(body);
     if (status != 200)
         return err_set(e, ERR_STOP, "the instance gives no rows: status %d: %.*s", status,
-                       (int)slice_trim(body).n, body.p);
+                       (int)text.n, text.n > 0 ? text.p : "");
     return r->line.n == 0 || err_set(e, ERR_STOP, "the instance has broken off within a line");
 }
 

@@ -121,7 +121,7 @@ static void test_result_instance__refused(void **state) {
     struct scene s;
     begin(&s);
     s.status = 503;
-    buf_put_str(&s.answer, "{\"error\":\"the state is being restored\"}\n");
+    buf_put_str(&s.answer, "  {\"error\":\"the state is being restored\"}\n");
     assert_fails(&s, "status 503: {\"error\":\"the state is being restored\"}");
     finish(&s);
 }
