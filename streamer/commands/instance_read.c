@@ -19,8 +19,10 @@ struct look {
 /* The object of the list whose member `name` is `value`. NULL: there is none. */
 static const cJSON *find(const cJSON *list, const char *name, struct slice value) {
     const cJSON *item = NULL;
-    cJSON_ArrayForEach(item,
-                       list) if (slice_eq(json_text(json_member(item, name)), value)) return item;
+    cJSON_ArrayForEach(item, list) {
+        if (slice_eq(json_text(json_member(item, name)), value))
+            return item;
+    }
     return NULL;
 }
 

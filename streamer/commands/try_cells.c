@@ -64,7 +64,7 @@ static bool is_unavailable(const struct event *e, enum field field) {
 void try_cells_fill(struct try_cells *c, const struct judgement *j) {
     const struct event *e = j->event;
     const struct try_column *column = columns[e->entity];
-    size_t ends[TRY_COLUMNS_MAX];
+    size_t ends[TRY_COLUMNS_MAX] = {0};
     buf_clear(&c->text);
     c->count = cell_count(j);
     for (size_t i = 0; i < c->count; i++) {

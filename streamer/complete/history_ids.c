@@ -42,7 +42,7 @@ static bool is_current(enum entity entity, const void *row) {
 static bool note_version(void *context, const struct result_row *r, struct err *e) {
     const struct history_ids *h = context;
     struct slice id;
-    int64_t valid_from_ms;
+    int64_t valid_from_ms = 0;
     if (!read_key(h, r->key, &id, &valid_from_ms, e))
         return false;
     return is_current(h->entity, r->row) ? vanished_note_current(h->vanished, id, valid_from_ms, e)
@@ -67,7 +67,7 @@ bool history_ids_read(const struct history_ids *h, struct topic_positions *posit
 static bool note_change(void *context, const rd_kafka_message_t *m, struct err *e) {
     const struct history_ids *h = context;
     struct slice id;
-    int64_t valid_from_ms;
+    int64_t valid_from_ms = 0;
     return read_key(h, slice_of(m->key, m->key_len), &id, &valid_from_ms, e) &&
            vanished_note_changed(h->vanished, id, e);
 }

@@ -37,8 +37,8 @@ struct columns {
 };
 
 /* False: a field has no column, the id has more than one, another field has two with equally good
- * names, or a column of --map is missing. The
- * error says what helps, and there is nothing to release. */
+ * names, or a column of --map is missing. The error says what helps, and there is nothing to
+ * release. */
 bool columns_init(struct columns *c, const struct column_rules *f, const struct csv *csv,
                   struct err *e);
 void columns_release(struct columns *c);

@@ -280,8 +280,8 @@ static void test_feed__faults_in_files(void **state) {
     write_file(path, "customer_id,a\n1,x\n2,x\n3\n");
     expect_fault(
         files, 1, 2,
-        "test_feed.csv:4: too few fields: 1, but the header has 2, correct the row, or remove it if "
-        "it is a footer; 2 rows were published, go on with (head -n 1 test_feed.csv; tail -n +4 "
+        "test_feed.csv:4: too few fields: 1, but the header has 2, correct the row, or remove it "
+        "if it is a footer; 2 rows were published, go on with (head -n 1 test_feed.csv; tail -n +4 "
         "test_feed.csv) | streamer feed customers -",
         2);
     write_file(second_path, "customer_id,a\n4,x\n");
