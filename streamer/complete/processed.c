@@ -87,7 +87,8 @@ static void ask(struct waiting *w) {
         take_answer(w, event);
         rd_kafka_event_destroy(event);
     } else {
-        w->failure = RD_KAFKA_RESP_ERR__FAIL;
+        w->failure = e.class == ERR_DENIED ? RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED
+                                           : RD_KAFKA_RESP_ERR__FAIL;
         (void)snprintf(w->why, sizeof w->why, "%.200s", e.text);
     }
     rd_kafka_ListConsumerGroupOffsets_destroy(request);

@@ -288,7 +288,10 @@ static rd_kafka_event_t *next_event(rd_kafka_queue_t *queue, const atomic_bool *
 }
 
 rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e) {
-    return kafka_admin_result_unless(queue, NULL, what, e);
+    rd_kafka_event_t *event = kafka_admin_result_unless(queue, NULL, what, e);
+    if (event == NULL)
+        e->class = ERR_RETRY;
+    return event;
 }
 
 rd_kafka_event_t *kafka_admin_result_unless(rd_kafka_queue_t *queue, const atomic_bool *stop,
@@ -304,7 +307,8 @@ rd_kafka_event_t *kafka_admin_result_unless(rd_kafka_queue_t *queue, const atomi
     }
     if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
         return event;
-    (void)err_set(e, ERR_RETRY, "%s: %s", what, rd_kafka_event_error_string(event));
+    (void)err_set(e, kafka_class_of(rd_kafka_event_error(event)), "%s: %s", what,
+                  rd_kafka_event_error_string(event));
     rd_kafka_event_destroy(event);
     return NULL;
 }

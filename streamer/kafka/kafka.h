@@ -96,7 +96,8 @@ rd_kafka_AdminOptions_t *kafka_group_options(rd_kafka_t *client, rd_kafka_admin_
  * with an error (ERR_RETRY) that begins with `what`. Else the caller looks at the single results,
  * and destroys the event. */
 rd_kafka_event_t *kafka_admin_result(rd_kafka_queue_t *queue, const char *what, struct err *e);
-/* The same, but ends with ERR_STOP soon after `stop` (NULL: nobody stops it) has become true. */
+/* The same, but ends with ERR_STOP soon after `stop` (NULL: nobody stops it) has become true, and
+ * with ERR_DENIED if a right is missing. */
 rd_kafka_event_t *kafka_admin_result_unless(rd_kafka_queue_t *queue, const atomic_bool *stop,
                                             const char *what, struct err *e);
 

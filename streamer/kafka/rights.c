@@ -175,12 +175,16 @@ bool rights_deny_one(const struct config *c, int of, rd_kafka_AclOperation_t ope
     return rights_deny(c, &missing, e);
 }
 
-bool rights_deny_topic(const struct config *c, const char *name, rd_kafka_AclOperation_t operation,
-                       struct err *e) {
+static int topic_of(const struct config *c, const char *name) {
     int t = 0;
     while (t + 1 < RIGHTS_TOPICS && strcmp(topic_name(c, t), name) != 0)
         t++;
-    return rights_deny_one(c, t, operation, e);
+    return t;
+}
+
+bool rights_deny_topic(const struct config *c, const char *name, rd_kafka_AclOperation_t operation,
+                       struct err *e) {
+    return rights_deny_one(c, topic_of(c, name), operation, e);
 }
 
 /* --- what Kafka tells by itself --- */
@@ -470,4 +474,11 @@ bool rights_ask(rd_kafka_t *client, const struct config *c, const struct rights 
     return e->class == ERR_NONE && try_describe_configs(client, c, needed, missing, e) &&
            try_create(client, c, needed, missing, e) &&
            (needed->of[RIGHTS_TRANSACTIONAL_IDS] == 0 || try_transactional_id(c, missing, e));
+}
+
+bool rights_may_read(rd_kafka_t *client, const struct config *c, const char *topic, struct err *e) {
+    struct rights needed = {0}, missing;
+    needed.of[topic_of(c, topic)] = OPERATION(READ);
+    return !rights_ask(client, c, &needed, &missing, e) || rights_are_none(&missing) ||
+           rights_deny(c, &missing, e);
 }

@@ -42,6 +42,9 @@ bool rights_are_none(const struct rights *r);
  * missing. False with `e` (ERR_RETRY): there was no answer. `client` is any handle. */
 bool rights_ask(rd_kafka_t *client, const struct config *c, const struct rights *needed,
                 struct rights *missing, struct err *e);
+/* False with `e` (ERR_DENIED): the user may not read this topic of the configuration. True also
+ * where the brokers do not tell. */
+bool rights_may_read(rd_kafka_t *client, const struct config *c, const char *topic, struct err *e);
 
 /* The two halves of a shorter check, which only asks what Kafka tells by itself. This half sends
  * the requests, without waiting, and returns how many answers will come to `queue`. */

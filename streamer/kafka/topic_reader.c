@@ -73,6 +73,18 @@ static void note_partitions(struct reading *r, int32_t count) {
         rd_kafka_topic_partition_list_add(r->all, r->options->topic, p);
 }
 
+/* Kafka does not show topics that the user has no right to see. */
+static bool say_absent(const struct reading *r, struct err *e) {
+    const char *topic = r->options->topic;
+    if (!rights_may_read(r->asking, r->config, topic, e))
+        return err_prefix(e, "kafka");
+    return err_set(
+        e, ERR_STOP,
+        "kafka: there is no topic %s, or no right to see it; start `streamer run`, which "
+        "creates it, or check app.id and the topic.* settings",
+        topic);
+}
+
 static bool find_topic(struct reading *r, struct err *e) {
     const struct rd_kafka_metadata *m =
         kafka_metadata(r->asking, servers(r), CONNECT_TIMEOUT_MS, &r->trouble, e);
@@ -83,12 +95,7 @@ static bool find_topic(struct reading *r, struct err *e) {
     if (is_there)
         note_partitions(r, t->partition_cnt);
     rd_kafka_metadata_destroy(m);
-    return is_there ||
-           err_set(
-               e, ERR_STOP,
-               "kafka: there is no topic %s, or no right to see it; start `streamer run`, which "
-               "creates it, or check app.id and the topic.* settings",
-               r->options->topic);
+    return is_there || say_absent(r, e);
 }
 
 static void finish(struct reading *r, int32_t partition) {
