@@ -463,3 +463,60 @@ def test_rights__export(guarded: Guarded, tmp_path: Path) -> None:
         guarded.grant({Right("Topic", topic, "Read")})
         done = run_once(*command, "--output", str(out))
         assert done.returncode == 0 and out.exists(), done
+
+
+def test_rights__complete(guarded: Guarded, tmp_path: Path) -> None:
+    """Each is named; then it waits for the processor, which does not run, and deletes nothing."""
+    file = tmp_path / "accounts.csv"
+    file.write_text("account_id,customer_id,balance,account_type\nonly,1,5,Savings\n")
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
+        s.fed.feed(load(100, PARTITIONS, "keyed", large=False))
+        guarded.grant(readme_rights(s, "run") | create_rights(s))
+        s.streamer.start()
+        s.wait_drained()
+        s.streamer.stop()
+        guarded.revoke(readme_rights(s, "run") | create_rights(s))
+        options = ("--complete", "--yes", "--max-deletes", "100%", "--timeout", "1s")
+        command = ("feed", "-c", str(s.streamer.properties), *options, "accounts", str(file))
+        needed = [
+            {Right("Topic", s.names["accounts"], "Write")},
+            {Right("Topic", s.names["account_history"], "Read")},
+            {Right("Group", s.app_id, "Describe")},
+        ]
+        for next_one in needed:
+            done = run_once(*command)
+            assert (done.returncode, named(done.stderr)) == (1, next_one), done
+            assert len(done.stderr.splitlines()) == 1, done
+            guarded.grant(next_one)
+        done = run_once(*command)
+        assert done.returncode == 1 and named(done.stderr) == set(), done
+        assert f"app.id {s.app_id} has not read all rows" in done.stderr, done
+        for granted in needed:
+            guarded.revoke(granted)
+
+
+def test_rights__of_what_is_read(guarded: Guarded, tmp_path: Path) -> None:
+    """A topic that the user may not even see is named with the right, too."""
+    with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
+        guarded.grant(readme_rights(s, "run") | create_rights(s))
+        s.streamer.start()
+        s.streamer.wait_ready()
+        s.streamer.stop()
+        guarded.revoke(readme_rights(s, "run") | create_rights(s))
+        histories = [s.names[name] for name in ("account_history", "customer_history")]
+        cases: dict[tuple[str, ...], list[str]] = {
+            ("export", "account_summary"): [s.names["account_summary"]],
+            ("export", "customer_profile", "--as-of", "2026-01-31"): histories,
+            ("export", "account_history", "--as-of", "2026-01-31"): histories[:1],
+        }
+        for command, topics in cases.items():
+            missing = {Right("Topic", topic, "Read") for topic in topics}
+            while missing:
+                done = run_once(*command, "-c", str(s.streamer.properties))
+                said = named(done.stderr)
+                assert done.returncode == 1 and len(said) == 1 and said <= missing, done
+                assert len(done.stderr.splitlines()) == 1, done
+                guarded.grant(said)
+                missing -= said
+            assert run_once(*command, "-c", str(s.streamer.properties)).returncode == 0
+            guarded.revoke({Right("Topic", topic, "Read") for topic in topics})
