@@ -1,33 +1,14 @@
 #include "schemas/row_text.h"
 
+#include "streamer/base/csv_put.h"
 #include "streamer/base/timestamp.h"
 
-/* Whether the text cannot stand in CSV as it is. The loop has no early end, so that the compiler
- * looks at many bytes at once. */
-static bool needs_quotes(struct slice text) {
-    bool found = text.n == 0;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        found |= (c == ',') | (c == '"') | (c == '\n') | (c == '\r');
-    }
-    return found;
-}
-
-static void put_quoted(struct buf *out, struct slice text) {
-    buf_put_byte(out, '"');
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '"')
-            buf_put_byte(out, '"');
-        buf_put_byte(out, text.p[i]);
-    }
-    buf_put_byte(out, '"');
-}
-
+/* A text without bytes is no null. */
 static void put_text(struct buf *out, struct slice text) {
-    if (needs_quotes(text))
-        put_quoted(out, text);
+    if (text.n == 0)
+        buf_put_str(out, "\"\"");
     else
-        buf_put_slice(out, text);
+        csv_put_text(out, text);
 }
 
 static void put_time(struct buf *out, int64_t ms) {

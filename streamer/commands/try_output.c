@@ -1,5 +1,6 @@
 #include "streamer/commands/try_output.h"
 
+#include "streamer/base/csv_put.h"
 #include "streamer/base/json.h"
 #include "streamer/base/json_put.h"
 #include "streamer/base/mem.h"
@@ -117,23 +118,6 @@ static void put_json_end(struct buf *out, const struct judge_counts *c) {
 
 /* --- CSV --- */
 
-static bool needs_quotes(struct slice text) {
-    for (size_t i = 0; i < text.n; i++)
-        if (text.p[i] == ',' || text.p[i] == '"' || text.p[i] == '\r' || text.p[i] == '\n')
-            return true;
-    return false;
-}
-
-static void put_csv_quoted(struct buf *out, struct slice text) {
-    buf_put_byte(out, '"');
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '"')
-            buf_put_byte(out, '"');
-        buf_put_byte(out, text.p[i]);
-    }
-    buf_put_byte(out, '"');
-}
-
 /* A field and the comma behind it. */
 static void put_csv(struct try_output *o, struct slice text) {
     if (o->o.is_terminal) {
@@ -142,10 +126,7 @@ static void put_csv(struct try_output *o, struct slice text) {
         paint_text(&paint, PAINT_PLAIN, text, 0);
         text = buf_slice(&o->clean);
     }
-    if (needs_quotes(text))
-        put_csv_quoted(&o->out, text);
-    else
-        buf_put_slice(&o->out, text);
+    csv_put_text(&o->out, text);
     buf_put_byte(&o->out, ',');
 }
 

@@ -1,5 +1,6 @@
 #include "streamer/export/parquet.h"
 
+#include "streamer/base/shell_word.h"
 #include "streamer/export/duckdb.h"
 
 #include <errno.h>
@@ -84,17 +85,6 @@ bool parquet_write(const struct parquet_options *o, struct err *e) {
     return ok;
 }
 
-/* In single quotes a shell looks at nothing but their end. */
-static void put_for_shell(struct buf *out, const char *path) {
-    buf_put_byte(out, '\'');
-    for (; *path != '\0'; path++)
-        if (*path == '\'')
-            buf_put_str(out, "'\\''");
-        else
-            buf_put_byte(out, *path);
-    buf_put_byte(out, '\'');
-}
-
 /* In double quotes a shell looks at four characters. */
 void parquet_put_command(const struct parquet_options *o, struct buf *out) {
     struct buf text = {0};
@@ -106,6 +96,6 @@ void parquet_put_command(const struct parquet_options *o, struct buf *out) {
         buf_put_byte(out, text.p[i]);
     }
     buf_put_str(out, "\" <");
-    put_for_shell(out, o->from);
+    shell_word_put(out, o->from);
     buf_release(&text);
 }
