@@ -1,5 +1,6 @@
 #include "streamer/commands/whatif_read.h"
 
+#include "streamer/base/decimal.h"
 #include "streamer/base/mem.h"
 #include "streamer/commands/instance.h"
 #include "streamer/commands/interrupt.h"
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PARTITIONS_MAX 1000000 /* more than any topic has */
 
 void whatif_read_init(struct whatif_read *r, const struct whatif_wanted *wanted) {
     *r = (struct whatif_read){.wanted = *wanted};
@@ -23,27 +26,11 @@ void whatif_read_release(struct whatif_read *r) {
 
 /* --- rates --- */
 
-static void put_rates(const struct rates *r, struct buf *out) {
-    rates_put_tiers(r, out);
-    buf_put_str(out, " loan.bonus=");
-    rates_put_rate(r->loan_bonus_milli, out);
-}
-
-static bool same_rates(const struct rates *a, const struct rates *b) {
-    struct buf x = {0}, y = {0};
-    put_rates(a, &x);
-    put_rates(b, &y);
-    bool same = slice_eq(buf_slice(&x), buf_slice(&y));
-    buf_release(&x);
-    buf_release(&y);
-    return same;
-}
-
 bool whatif_take_rates(struct whatif_read *r, const struct rates *now, struct slice who,
                        struct err *e) {
     struct rates then = r->wanted.rates;
     if (r->has_begun)
-        return same_rates(&r->change.now, now) ||
+        return rates_equal(&r->change.now, now) ||
                err_set(e, ERR_STOP,
                        "%s and %.*s compute with different rates; wait until all instances have "
                        "the same configuration, and ask again",
@@ -149,10 +136,12 @@ static bool take_headers(struct reading *x, struct err *e) {
         return true;
     x->has_headers = true;
     buf_set(&text, http_fetch_header(&x->headers, "X-Streamer-Partition-Count"));
-    long count = strtol(buf_cstr(&text), NULL, 10);
+    int64_t count = 0;
+    bool is_count = decimal_parse_integer(buf_slice(&text), &count) == DECIMAL_OK && count > 0 &&
+                    count <= PARTITIONS_MAX;
     buf_set(&text, http_fetch_header(&x->headers, "X-Streamer-Partitions"));
     bool ok = read_rates(http_fetch_header(&x->headers, "X-Streamer-Rates"), &now, e) &&
-              (count > 0 || err_set(e, ERR_STOP, "the instance does not say its partitions")) &&
+              (is_count || err_set(e, ERR_STOP, "the instance does not say its partitions")) &&
               whatif_take_count(x->r, (int32_t)count, e) &&
               take_partitions(x->r, buf_cstr(&text), e) &&
               whatif_take_rates(x->r, &now, x->name, e);

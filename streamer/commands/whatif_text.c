@@ -22,16 +22,6 @@ static void put_tiers(const struct rates *r, struct buf *out) {
     rates_put_rate(r->loan_bonus_milli, out);
 }
 
-static bool same_rates(const struct rates *a, const struct rates *b) {
-    struct buf x = {0}, y = {0};
-    put_tiers(a, &x);
-    put_tiers(b, &y);
-    bool same = slice_eq(buf_slice(&x), buf_slice(&y));
-    buf_release(&x);
-    buf_release(&y);
-    return same;
-}
-
 /* --- for people --- */
 
 /* Cells of one line. What comes from elsewhere is made harmless (paint.h). */
@@ -74,7 +64,7 @@ static void put_head(const struct whatif_read *r, const struct rates *configured
     put_label(out, "what if");
     put_tiers(&r->change.then, out);
     buf_put_str(out, "\n");
-    if (!same_rates(&r->change.now, configured)) {
+    if (!rates_equal(&r->change.now, configured)) {
         put_label(out, "note");
         buf_put_str(out, "the configuration here has other rates than the instances compute with "
                          "today: ");

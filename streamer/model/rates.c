@@ -15,6 +15,14 @@ int32_t rates_highest_milli(const struct rates *r) {
     return highest + r->loan_bonus_milli;
 }
 
+bool rates_equal(const struct rates *a, const struct rates *b) {
+    bool equal = a->tier_count == b->tier_count && a->loan_bonus_milli == b->loan_bonus_milli;
+    for (int i = 0; equal && i < a->tier_count; i++)
+        equal = a->tiers[i].below_cents == b->tiers[i].below_cents &&
+                a->tiers[i].rate_milli == b->tiers[i].rate_milli;
+    return equal;
+}
+
 /* Reads digits[.digits] with at most `decimals` digits after the point, as an integer scaled by
  * 10^decimals. It must be at most `max`. */
 static bool parse_fixed(struct slice text, int decimals, int64_t max, int64_t *value) {

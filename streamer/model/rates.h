@@ -24,6 +24,7 @@ struct rates {
 #define RATES_HIGHEST_MILLI 1000 /* a rate is at most 1, also with the bonus */
 /* The highest rate that an account can have: that of the highest tier, with the bonus. */
 int32_t rates_highest_milli(const struct rates *r);
+bool rates_equal(const struct rates *a, const struct rates *b);
 
 /* Reads "10000:0.01,20000:0.015,*:0.02", a list of `below:rate`. The bounds are strictly rising
  * amounts above 0 with up to two decimals, and the last one is `*`. Sets the tiers only. Exact,

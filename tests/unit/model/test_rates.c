@@ -39,10 +39,38 @@ static void test_rates__one_rate(void **state) {
     }
 }
 
+static struct rates rates_of(const char *tiers, int32_t bonus_milli) {
+    struct rates r;
+    struct err e;
+    memset(&r, 0xa5, sizeof r); /* what lies behind the last tier does not count */
+    assert_true(rates_parse_tiers(&r, slice_str(tiers), &e));
+    r.loan_bonus_milli = bonus_milli;
+    return r;
+}
+
+static void test_rates__equal(void **state) {
+    (void)state;
+    const struct rates a = rates_of("100:0.01,*:0.02", 5);
+    struct rates b = {0};
+    struct err e;
+    assert_true(rates_parse_tiers(&b, slice_str("100.00:0.010,*:0.020"), &e));
+    b.loan_bonus_milli = 5;
+    assert_true(rates_equal(&a, &b));
+    const struct rates others[] = {
+        rates_of("100:0.01,*:0.02", 6),
+        rates_of("100:0.01,*:0.021", 5),
+        rates_of("100.01:0.01,*:0.02", 5),
+        rates_of("100:0.01,200:0.02,*:0.02", 5),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        assert_false(rates_equal(&a, &others[i]));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates__are_written_as_they_are_read),
         cmocka_unit_test(test_rates__one_rate),
+        cmocka_unit_test(test_rates__equal),
     };
     return cmocka_run_group_tests_name("rates", tests, NULL, NULL);
 }
