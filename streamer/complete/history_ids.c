@@ -78,6 +78,7 @@ bool history_ids_read_changes(const struct history_ids *h, const struct topic_po
                                                h->config->topics[result_topic(table_of(h->entity))],
                                            .end = TOPIC_READER_END_AT_START,
                                            .begin = positions->end,
+                                           .begin_count = positions->count,
                                            .stop = h->stop};
     return topic_read(h->config, &o, note_change, (void *)(uintptr_t)h, NULL, e);
 }

@@ -85,6 +85,14 @@ static bool say_absent(const struct reading *r, struct err *e) {
         topic);
 }
 
+static bool check_begin(const struct reading *r, struct err *e) {
+    const struct topic_reader_options *o = r->options;
+    return o->begin == NULL || o->begin_count == r->count ||
+           err_set(e, ERR_STOP,
+                   "kafka: topic %s has %d partitions, and had %d a moment ago; run this again",
+                   o->topic, r->count, o->begin_count);
+}
+
 static bool find_topic(struct reading *r, struct err *e) {
     const struct rd_kafka_metadata *m =
         kafka_metadata(r->asking, servers(r), CONNECT_TIMEOUT_MS, &r->trouble, e);
@@ -271,7 +279,7 @@ static bool find_facts(const struct reading *r, struct err *e) {
 
 static bool read_topic(struct reading *r, struct err *e) {
     r->asking = new_asking(r, e);
-    if (r->asking == NULL || !find_topic(r, e) || !find_facts(r, e))
+    if (r->asking == NULL || !find_topic(r, e) || !check_begin(r, e) || !find_facts(r, e))
         return false;
     if (r->options->facts != NULL && r->options->facts->is_embedded)
         return true;

@@ -29,8 +29,9 @@ struct topic_reader_options {
     const char *bootstrap; /* in place of the configured brokers; NULL: those */
     enum topic_reader_end end;
     /* The first offset to read, by partition; below the first that is there, that counts. NULL: the
-     * beginning of each. There must be one for each partition of the topic. */
+     * beginning of each. If the topic has other than begin_count partitions, nothing is read. */
     const int64_t *begin;
+    int32_t begin_count;
     /* Filled before anything is read. Where the brokers are embedded ones, nothing is read then,
      * and that is no error. NULL: the facts do not matter. */
     struct topic_facts *facts;
@@ -53,10 +54,9 @@ void topic_positions_release(struct topic_positions *p); /* a zero-initialized o
 
 /* `positions` (NULL: not wanted) is only filled on success; the caller releases it. False with `e`:
  *
- *   ERR_STOP    there is no such topic; a right is missing; the brokers cannot be reached, or for a
- *               minute nothing came although there is more; `stop` became true
- *   ERR_CONFIG  the settings of the client are wrong
- *   any class   as `seen` has set it */
+ *   ERR_STOP    there is no such topic; it has got other partitions; a right is missing; the
+ * brokers cannot be reached, or for a minute nothing came although there is more; `stop` became
+ * true ERR_CONFIG  the settings of the client are wrong any class   as `seen` has set it */
 bool topic_read(const struct config *c, const struct topic_reader_options *o,
                 topic_reader_seen *seen, void *context, struct topic_positions *positions,
                 struct err *e);

@@ -59,7 +59,7 @@ static bool read_needed(struct run *r, const struct whole_topic *w, enum topic t
     int64_t *begin = mem_calloc((size_t)n, sizeof *begin);
     for (int32_t p = 0; p < n; p++)
         begin[p] = replica_needs_partition(r->replica, p, n) ? 0 : WHOLE_TOPIC_SKIP;
-    bool ok = whole_topic_read(w, topic, begin, take, r, e);
+    bool ok = whole_topic_read(w, topic, begin, n, take, r, e);
     free(begin);
     return ok;
 }

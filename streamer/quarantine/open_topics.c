@@ -33,7 +33,8 @@ bool open_topics_read(struct open_filter *f, const struct config *c, const atomi
     bool ok = whole_topic_init(&w, c, stop, e);
     for (size_t i = 0; ok && i < ARRAY_LEN(topics); i++) {
         struct showing s = {f, topics[i]};
-        ok = !open_filter_needs(f, topics[i]) || whole_topic_read(&w, topics[i], NULL, show, &s, e);
+        ok = !open_filter_needs(f, topics[i]) ||
+             whole_topic_read(&w, topics[i], NULL, 0, show, &s, e);
     }
     return ok;
 }

@@ -41,7 +41,7 @@ static bool count_topic(const struct whole_topic *w, rd_kafka_t *client, enum to
     for (int32_t p = 0; p < partitions; p++) /* nothing committed: negative */
         begin[p] = list->elems[p].offset > 0 ? list->elems[p].offset : 0;
     if (*is_known)
-        ok = whole_topic_read(w, topic, begin, count_one, records, e);
+        ok = whole_topic_read(w, topic, begin, partitions, count_one, records, e);
     rd_kafka_topic_partition_list_destroy(list);
     free(begin);
     return ok;

@@ -28,9 +28,11 @@ static bool check_beginning(const struct whole_topic *w, enum topic topic, const
 }
 
 bool whole_topic_read(const struct whole_topic *w, enum topic topic, const int64_t *begin,
-                      topic_reader_seen *seen, void *context, struct err *e) {
-    const struct topic_reader_options o = {
-        .topic = w->config->topics[topic], .begin = begin, .stop = w->stop};
+                      int32_t begin_count, topic_reader_seen *seen, void *context, struct err *e) {
+    const struct topic_reader_options o = {.topic = w->config->topics[topic],
+                                           .begin = begin,
+                                           .begin_count = begin_count,
+                                           .stop = w->stop};
     struct topic_positions positions = {0};
     bool ok = topic_read(w->config, &o, seen, context, &positions, e) &&
               check_beginning(w, topic, begin, &positions, e);

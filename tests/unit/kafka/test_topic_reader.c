@@ -144,11 +144,15 @@ static void test_topic_reader__begins_where_it_is_told(void **state) {
     (void)state;
     const int64_t begin[PARTITIONS] = {0, PER_PARTITION - 5, PER_PARTITION};
     struct seen s = {.first = {0, PER_PARTITION - 5, 0}};
-    struct topic_reader_options o = {.topic = "full", .begin = begin};
+    struct topic_reader_options o = {.topic = "full", .begin = begin, .begin_count = PARTITIONS};
     struct err e;
     assert_true(topic_read(&config, &o, see, &s, NULL, &e));
     assert_int_equal(s.count[1], 5);
     assert_int_equal(s.count[2], 0);
+    o.begin_count = PARTITIONS - 1; /* the topic has got one more */
+    assert_false(topic_read(&config, &o, see, &s, NULL, &e));
+    assert_int_equal(e.class, ERR_STOP);
+    assert_non_null(strstr(e.text, "has 3 partitions"));
 }
 
 /* A writer appends while the topic is read. Ten batches are there before. */
