@@ -194,8 +194,8 @@ bool sender_commit(struct sender *s, struct err *e) {
     if (s->refused != RD_KAFKA_RESP_ERR_NO_ERROR)
         return fail_delivery(s, s->refused_topic, s->refused, e);
     rd_kafka_error_t *error = rd_kafka_commit_transaction(s->client, s->timeout_ms);
-    s->is_doubtful = error != NULL && !rd_kafka_error_txn_requires_abort(error) &&
-                     !is_fenced(rd_kafka_error_code(error));
+    /* Whoever is fenced may have committed before, and only missed the answer. */
+    s->is_doubtful = error != NULL && !rd_kafka_error_txn_requires_abort(error);
     return succeeded(s, error, "commit", e);
 }
 

@@ -247,7 +247,7 @@ static bool send_batch(struct replay *r, struct err *e) {
         free(r->batch[i]);
     if (!ok && e->class == ERR_FENCED)
         (void)say_fenced(r->config, e);
-    else if (!ok && sender_is_doubtful(r->sender))
+    if (!ok && sender_is_doubtful(r->sender))
         (void)err_prefix(e, "it is not known whether the last %zu were replayed, run it again",
                          r->batch_count);
     r->batch_count = r->batch_bytes = 0;
