@@ -7,16 +7,16 @@
 #include "streamer/layers/source/rewrite.h"
 #include "streamer/model/entity.h"
 #include "streamer/model/field_names.h"
+#include "streamer/quarantine/config_with_schemas.h"
 #include "streamer/quarantine/record_of.h"
 #include "streamer/quarantine/schema_wait.h"
-#include "streamer/registry/schema_cache.h"
 
 #include <stdlib.h>
 
 struct repair {
     const struct config *config;
     const atomic_bool *stop;
-    struct schema_cache *schemas; /* NULL: no registry and no schemas.dir */
+    struct config_with_schemas with_schemas; /* if there are fields */
     struct decoder *decoder;
     struct rewrite_field *fields[ENTITY_COUNT];
     size_t counts[ENTITY_COUNT];
@@ -78,43 +78,21 @@ static bool add_fields(struct repair *r, const char *const *fields, size_t count
     return true;
 }
 
-/* --- schemas --- */
-
-static void ignore_failure(void *context) {
-    (void)context;
-}
-
-static bool open_schemas(struct repair *r, struct err *e) {
-    const struct config *c = r->config;
-    bool has_registry = c->registry.urls[0] != '\0';
-    struct registry *registry = NULL;
-    if (!has_registry && c->schemas_dir[0] == '\0')
-        return true;
-    if (has_registry && (registry = registry_of_config(c, NULL, NULL, e)) == NULL)
-        return false;
-    r->schemas = schema_cache_new(&(struct schema_cache_options){.registry = registry,
-                                                                 .directory = c->schemas_dir,
-                                                                 .patience_ms = SCHEMA_WAIT_MAX_MS,
-                                                                 .gave_up = ignore_failure,
-                                                                 .clock = clock_of_machine()},
-                                  e);
-    return r->schemas != NULL;
-}
-
 /* --- the repair --- */
 
 struct repair *repair_new(const struct config *c, const char *const *fields, size_t count,
                           const atomic_bool *stop, struct err *e) {
     struct repair *r = mem_calloc(1, sizeof *r);
     *r = (struct repair){.config = c, .stop = stop, .count = count};
-    if (!add_fields(r, fields, count, e) || (count > 0 && !open_schemas(r, e))) {
+    if (!add_fields(r, fields, count, e) ||
+        (count > 0 && !config_with_schemas_init(&r->with_schemas, c, e))) {
         repair_free(r);
         return NULL;
     }
     r->decoder = decoder_new(&(struct decoder_options){
         .record_max_bytes = (size_t)c->record_max_bytes,
         .field_names = {c->field_names[ENTITY_CUSTOMER], c->field_names[ENTITY_ACCOUNT]},
-        .schemas = r->schemas != NULL ? schema_cache_source(r->schemas) : NULL});
+        .schemas = r->with_schemas.config.schemas});
     return r;
 }
 
@@ -122,7 +100,7 @@ void repair_free(struct repair *r) {
     if (r == NULL)
         return;
     decoder_free(r->decoder);
-    schema_cache_free(r->schemas);
+    config_with_schemas_release(&r->with_schemas);
     for (enum entity entity = 0; entity < ENTITY_COUNT; entity++)
         free(r->fields[entity]);
     buf_release(&r->value);
