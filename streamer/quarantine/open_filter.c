@@ -6,11 +6,11 @@
 #include "streamer/base/timestamp.h"
 #include "streamer/layers/snapshots/timeline.h"
 #include "streamer/model/entity.h"
-#include "streamer/quarantine/message_keys.h"
 #include "streamer/quarantine/newest_accepted.h"
 #include "streamer/quarantine/record_of.h"
 #include "streamer/quarantine/schema_wait.h"
 #include "streamer/task/history_rows.h"
+#include "streamer/task/message_keys.h"
 #include "streamer/task/pipeline.h"
 #include "streamer/task/task_history.h"
 
@@ -294,31 +294,19 @@ static bool put_version(struct open_filter *f, const struct about *a, struct sli
     return true;
 }
 
-static void put_confirmation(struct open_filter *f, const struct confirmation *c) {
-    avro_put_long(&f->value, c->at);
-    avro_put_long(&f->value, c->loaded_at);
-}
-
-/* Puts the newest confirmation of the id's own message, if there is one. */
-static bool put_memory(struct open_filter *f, struct slice value) {
-    struct slice body = slice_of(value.p + 1, value.n > 0 ? value.n - 1 : 0);
-    timeline_clear(&f->line);
-    bool ok = value.n > 0 &&
-              (value.p[0] == MESSAGE_FORMAT /* version 0.1.0 */
-                   ? confirmations_decode(body, &f->line)
-                   : value.p[0] == CONFIRMATIONS_FORMAT && id_memory_decode(body, &f->line));
-    if (ok && f->line.confirmation_count > 0)
-        put_confirmation(f, &f->line.confirmations[f->line.confirmation_count - 1]);
-    return ok;
-}
-
-static bool put_own_confirmation(struct open_filter *f, const struct about *a, struct slice value) {
-    struct confirmation c;
-    bool ok = value.n > 0 && value.p[0] == CONFIRMATIONS_FORMAT &&
-              confirmation_decode(slice_of(value.p + 1, value.n - 1), a->at, &c);
-    if (ok)
-        put_confirmation(f, &c);
-    return ok;
+/* Puts the newest confirmation that the message tells, if there is one. */
+static bool put_confirmation(struct open_filter *f, const struct about *a, struct slice value,
+                             struct err *e) {
+    struct confirmation newest;
+    enum confirmations_key kind =
+        a->kind == KIND_MEMORY ? CONFIRMATIONS_MEMORY : CONFIRMATIONS_OF_ITS_OWN;
+    if (!confirmations_value_read(kind, a->at, value, &f->line, &newest))
+        return err_set(e, ERR_STOP, "a message was not written by this version of streamer");
+    if (newest.at == TIMESTAMP_NONE)
+        return true;
+    avro_put_long(&f->value, newest.at);
+    avro_put_long(&f->value, newest.loaded_at);
+    return true;
 }
 
 /* Puts what a message says into f->value; nothing, if it says nothing. */
@@ -327,10 +315,8 @@ static bool put_evidence(struct open_filter *f, const struct about *a, struct sl
     buf_clear(&f->value);
     if (value.p == NULL)
         return true;
-    if (a->kind == KIND_VERSION)
-        return put_version(f, a, value, headers, e);
-    return (a->kind == KIND_MEMORY ? put_memory(f, value) : put_own_confirmation(f, a, value)) ||
-           err_set(e, ERR_STOP, "a message was not written by this version of streamer");
+    return a->kind == KIND_VERSION ? put_version(f, a, value, headers, e)
+                                   : put_confirmation(f, a, value, e);
 }
 
 bool open_filter_take(struct open_filter *f, enum topic topic, struct slice key, struct slice value,

@@ -1,6 +1,9 @@
-#include "streamer/quarantine/message_keys.h"
+#include "streamer/task/message_keys.h"
 
 #include "streamer/base/decimal.h"
+#include "streamer/base/timestamp.h"
+#include "streamer/task/task.h"
+#include "streamer/task/task_history.h"
 #include "streamer/task/task_rows.h"
 
 #include <string.h>
@@ -45,4 +48,28 @@ enum confirmations_key confirmations_key_read(struct slice key, enum entity *ent
             return CONFIRMATIONS_OF_ITS_OWN;
     }
     return CONFIRMATIONS_OTHER;
+}
+
+/* The list of an id's own message. */
+static bool read_memory(struct slice value, struct timeline *line) {
+    struct slice body = slice_of(value.p + 1, value.n - 1);
+    timeline_clear(line);
+    if (value.p[0] == MESSAGE_FORMAT) /* version 0.1.0 */
+        return confirmations_decode(body, line);
+    return value.p[0] == CONFIRMATIONS_FORMAT && id_memory_decode(body, line);
+}
+
+bool confirmations_value_read(enum confirmations_key kind, int64_t at, struct slice value,
+                              struct timeline *line, struct confirmation *newest) {
+    *newest = (struct confirmation){.at = TIMESTAMP_NONE};
+    if (value.n == 0)
+        return false;
+    if (kind == CONFIRMATIONS_OF_ITS_OWN)
+        return value.p[0] == CONFIRMATIONS_FORMAT &&
+               confirmation_decode(slice_of(value.p + 1, value.n - 1), at, newest);
+    if (!read_memory(value, line))
+        return false;
+    if (line->confirmation_count > 0)
+        *newest = line->confirmations[line->confirmation_count - 1];
+    return true;
 }

@@ -1,9 +1,10 @@
 /* message_keys: which id a message of a result or internal topic is about, by its key (task.h,
  * task_history.h). Whoever looks for a few ids reads no more of the other messages. Pure. */
-#ifndef STREAMER_QUARANTINE_MESSAGE_KEYS_H
-#define STREAMER_QUARANTINE_MESSAGE_KEYS_H
+#ifndef STREAMER_TASK_MESSAGE_KEYS_H
+#define STREAMER_TASK_MESSAGE_KEYS_H
 
 #include "streamer/base/slice.h"
+#include "streamer/layers/snapshots/timeline.h"
 #include "streamer/model/event.h"
 
 /* The parts of "<id>|<valid_from in epoch ms>". False: it is no such key. */
@@ -21,5 +22,10 @@ enum confirmations_key {
  * key. */
 enum confirmations_key confirmations_key_read(struct slice key, enum entity *entity,
                                               struct slice *id, int64_t *at);
+/* The newest confirmation that the value of such a message tells, which is no tombstone; `at` is
+ * that of its key. newest->at is TIMESTAMP_NONE if it tells none. `line` is overwritten. False: it
+ * was not written by this program. */
+bool confirmations_value_read(enum confirmations_key kind, int64_t at, struct slice value,
+                              struct timeline *line, struct confirmation *newest);
 
 #endif
