@@ -49,7 +49,7 @@ struct feed_complete {
     struct topic_positions positions; /* the end of the history at the start */
     struct drop_rows rows;
     struct published published;
-    int64_t newest_ms;           /* of the rows; TIMESTAMP_NONE: none has a time */
+    int64_t newest_ms;           /* of the rows; TIMESTAMP_NONE: no row has a time that counts */
     uint64_t unreadable;         /* rows without an id */
     struct buf first_unreadable; /* where and why, of the first one */
 
@@ -111,7 +111,32 @@ static bool find_instance(struct feed_complete *f, struct err *e) {
     f->asked = (struct result_instance){.url = buf_cstr(&f->instance.url),
                                         .token = f->instance.token,
                                         .authorities = c->http_tls_ca};
-    return instance_read_count(c, f->options->url, f->entity, &f->read_before, e);
+    return true;
+}
+
+/* Waits until the processor has read what lies in the input now. */
+static bool wait_until_read(const struct feed_complete *f, const char *what, struct err *e) {
+    const struct processed_options o = {.config = f->config,
+                                        .client = f->client,
+                                        .topic = f->config->topics[entity_info(f->entity)->input],
+                                        .timeout_ms = f->timeout_ms,
+                                        .stop = f->options->stop};
+    (void)fprintf(f->options->out, "waiting until app.id %s has read %s\n", f->config->app_id,
+                  what);
+    (void)fflush(f->options->out);
+    if (f->is_embedded)
+        return instance_read_wait(f->config, f->options->url, f->entity,
+                                  f->read_before + (int64_t)f->published.records, f->timeout_ms,
+                                  f->options->stop, e);
+    return processed_wait(&o, &f->published, e);
+}
+
+/* Rows that are not processed yet would be current later, and in no history that is looked at. */
+static bool wait_for_the_others(struct feed_complete *f, struct err *e) {
+    if (!wait_until_read(f, "what is in its input", e))
+        return err_suffix(e, "; nothing was published");
+    return !f->is_embedded ||
+           instance_read_count(f->config, f->options->url, f->entity, &f->read_before, e);
 }
 
 static struct history_ids history_of(const struct feed_complete *f) {
@@ -134,7 +159,8 @@ static bool look_at_start(struct feed_complete *f, struct err *e) {
     progress_init(&progress, f->options->progress, 0);
     history.progress = show_reading;
     history.progress_context = &progress;
-    bool ok = find_instance(f, e) && history_ids_read(&history, &f->positions, e);
+    bool ok = find_instance(f, e) && wait_for_the_others(f, e) &&
+              history_ids_read(&history, &f->positions, e);
     progress_clear(&progress);
     return ok;
 }
@@ -172,9 +198,11 @@ void feed_complete_free(struct feed_complete *f) {
 
 /* --- 2. note --- */
 
-/* A time that is too far ahead is a mistake, and the processor refuses its row. */
+/* A row that does not say when it was changed counts as of now, as it does for the processor: a
+ * delete before that would leave it alive. A time that is too far ahead is a mistake, and the
+ * processor refuses its row. */
 static void note_time(struct feed_complete *f, const struct drop_row *row) {
-    bool is_time = row->has_time && row->at_ms > 0 &&
+    bool is_time = (row->has_time || row->is_good) && row->at_ms > 0 &&
                    row->at_ms - f->config->future_window_ms <= f->started_ms;
     if (is_time && row->at_ms > f->newest_ms)
         f->newest_ms = row->at_ms;
@@ -213,25 +241,16 @@ static bool all_ids_are_known(struct feed_complete *f, struct err *e) {
                    f->unreadable == 1 ? "" : "s");
 }
 
-static bool wait_until_read(const struct feed_complete *f, struct err *e) {
-    const struct processed_options o = {.config = f->config,
-                                        .client = f->client,
-                                        .topic = f->config->topics[entity_info(f->entity)->input],
-                                        .timeout_ms = f->timeout_ms,
-                                        .stop = f->options->stop};
-    (void)fprintf(f->options->out, "waiting until app.id %s has read the rows\n",
-                  f->config->app_id);
-    (void)fflush(f->options->out);
-    if (f->is_embedded)
-        return instance_read_wait(f->config, f->options->url, f->entity,
-                                  f->read_before + (int64_t)f->published.records, f->timeout_ms,
-                                  f->options->stop, e);
-    return processed_wait(&o, &f->published, e);
-}
-
 static bool look_at_changes(const struct feed_complete *f, struct err *e) {
     struct history_ids history = history_of(f);
     return f->is_embedded || history_ids_read_changes(&history, &f->positions, e);
+}
+
+/* An event that changed nothing is no change of the history. A delete before it would end the row
+ * in the past, and the event would begin it again. */
+static bool look_at_confirmations(const struct feed_complete *f, struct err *e) {
+    struct history_ids history = history_of(f);
+    return history_ids_read_confirmations(&history, time_of_drop(f), e);
 }
 
 /* Collects the first ids. Characters that would break the line become '?'. */
@@ -319,13 +338,19 @@ static bool confirmed(const struct feed_complete *f, struct err *e) {
            err_set(e, ERR_STOP, "not confirmed (--yes deletes without asking)");
 }
 
+/* Nothing is deleted if nobody can read what is deleted. */
+static bool was_said(const struct feed_complete *f, struct err *e) {
+    return (fflush(f->options->out) == 0 && !ferror(f->options->out)) ||
+           err_set(e, ERR_STOP, "cannot write to standard output");
+}
+
 bool feed_complete_choose(struct feed_complete *f, uint64_t *deletes, struct err *e) {
     struct vanished_counts n;
     bool is_dry = f->options->dry_run;
     *deletes = 0;
-    if (!all_ids_are_known(f, e) || (!is_dry && !(wait_until_read(f, e) && look_at_changes(f, e))))
-        return false;
-    if (!count(f, &n, e))
+    if (!all_ids_are_known(f, e) ||
+        (!is_dry && !(wait_until_read(f, "the rows", e) && look_at_changes(f, e))) ||
+        !look_at_confirmations(f, e) || !count(f, &n, e))
         return false;
     say_what_goes(f, &n);
     if (n.found == 0)
@@ -334,7 +359,7 @@ bool feed_complete_choose(struct feed_complete *f, uint64_t *deletes, struct err
         return false;
     if (is_dry)
         return true;
-    if (!confirmed(f, e))
+    if (!confirmed(f, e) || !was_said(f, e))
         return false;
     *deletes = n.found;
     return true;

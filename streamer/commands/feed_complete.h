@@ -1,14 +1,16 @@
 /* feed_complete: `feed --complete`. The files hold all rows of the entity, so whatever is current
  * and not in them is deleted. One thread.
  *
- *   1. begin    before any row is published: which ids are current in the committed history
+ *   1. begin    before any row is published: waits until the processor has read what is in the
+ *               input; which ids are current in the committed history then
  *   2. note     each row of the files, and where its message lies
  *   3. choose   waits until the processor has read them; what is missing; asks the user
  *   4. publish  the deletes
  *
  * Nothing is deleted before 4, so whatever breaks off before that leaves all rows alive, and the
  * same command may be run again. A delete has the time of the drop and is placed by it (rule O10):
- * what changes after that time lives. */
+ * what changes after that time lives. An id that the history or a confirmation says is there after
+ * that time is not deleted at all. */
 #ifndef STREAMER_COMMANDS_FEED_COMPLETE_H
 #define STREAMER_COMMANDS_FEED_COMPLETE_H
 
@@ -24,9 +26,11 @@
 
 /* What the user asked for. NULL texts: not given. */
 struct feed_complete_options {
-    const char *as_of;       /* the time of the drop; else the newest updated_at, else now */
+    /* The time of the drop; else the newest updated_at of the files, where a row without one counts
+     * as now. */
+    const char *as_of;
     const char *max_deletes; /* delete_limit.h */
-    const char *timeout;     /* how long the processor may take; 10m */
+    const char *timeout;     /* how long the processor may take, each time; 10m */
     const char *url;         /* of the instance, for the embedded broker */
     bool yes;                /* does not ask */
     bool dry_run;            /* says what would be deleted; the caller publishes nothing */

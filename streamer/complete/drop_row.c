@@ -25,11 +25,13 @@ struct drop_row drop_rows_read(struct drop_rows *d, struct slice value) {
         .value = value, .timestamp_ms = d->now_ms, .replayed_at_ms = TIMESTAMP_NONE};
     struct decoded decoded;
     struct event event;
-    if (decode(d->decoder, d->entity, &record, &decoded, &d->reason) == DECODE_EVENT)
-        (void)standardize(&d->standardizer, d->entity, &decoded, d->now_ms, &event, &d->reason);
+    bool is_good = decode(d->decoder, d->entity, &record, &decoded, &d->reason) == DECODE_EVENT;
+    if (is_good)
+        is_good = standardize(&d->standardizer, d->entity, &decoded, d->now_ms, &event, &d->reason);
     else
         standardize_rejected(&d->standardizer, d->entity, &decoded, d->now_ms, &event);
     return (struct drop_row){.id = event.id,
+                             .is_good = is_good,
                              .has_time = event.has_own_time,
                              .at_ms = event.event_at_ms,
                              .why = buf_cstr(&d->reason.text)};

@@ -17,8 +17,9 @@ struct drop_rows {
 
 struct drop_row {
     struct slice id; /* as staging makes it; empty: it cannot be read */
-    bool has_time;   /* the row says when it was changed */
-    int64_t at_ms;   /* that time */
+    bool is_good;    /* it is not quarantined for what it says itself */
+    bool has_time;   /* it says when it was changed */
+    int64_t at_ms;   /* that time, or now_ms */
     const char *why; /* if the id is empty: what is wrong */
 };
 

@@ -1,9 +1,7 @@
 #include "streamer/complete/history_ids.h"
 
-#include "streamer/base/decimal.h"
 #include "streamer/base/timestamp.h"
-
-#include <string.h>
+#include "streamer/task/message_keys.h"
 
 #define KEY_SHOWN_BYTES 100
 
@@ -20,15 +18,6 @@ static bool refuse_key(const struct history_ids *h, struct slice key, struct err
                    key.p != NULL ? key.p : "");
 }
 
-/* Reads "<id>|<valid_from in epoch ms>". An id may contain '|'. */
-static bool read_key(const struct history_ids *h, struct slice key, struct slice *id,
-                     int64_t *valid_from_ms, struct err *e) {
-    const char *bar = key.n > 0 ? memrchr(key.p, '|', key.n) : NULL;
-    *id = slice_of(key.p, bar != NULL ? (size_t)(bar - key.p) : key.n);
-    struct slice time = bar != NULL ? slice_of(bar + 1, key.n - id->n - 1) : slice_null();
-    return decimal_parse_integer(time, valid_from_ms) == DECIMAL_OK || refuse_key(h, key, e);
-}
-
 /* Whether the row is a current version. A tombstone is none. */
 static bool is_current(enum entity entity, const void *row) {
     if (row == NULL)
@@ -43,8 +32,8 @@ static bool note_version(void *context, const struct result_row *r, struct err *
     const struct history_ids *h = context;
     struct slice id;
     int64_t valid_from_ms = 0;
-    if (!read_key(h, r->key, &id, &valid_from_ms, e))
-        return false;
+    if (!history_key_read(r->key, &id, &valid_from_ms))
+        return refuse_key(h, r->key, e);
     return is_current(h->entity, r->row) ? vanished_note_current(h->vanished, id, valid_from_ms, e)
                                          : vanished_note_ended(h->vanished, id, valid_from_ms, e);
 }
@@ -68,8 +57,9 @@ static bool note_change(void *context, const rd_kafka_message_t *m, struct err *
     const struct history_ids *h = context;
     struct slice id;
     int64_t valid_from_ms = 0;
-    return read_key(h, slice_of(m->key, m->key_len), &id, &valid_from_ms, e) &&
-           vanished_note_changed(h->vanished, id, e);
+    struct slice key = slice_of(m->key, m->key_len);
+    return history_key_read(key, &id, &valid_from_ms) ? vanished_note_changed(h->vanished, id, e)
+                                                      : refuse_key(h, key, e);
 }
 
 bool history_ids_read_changes(const struct history_ids *h, const struct topic_positions *positions,
@@ -81,4 +71,47 @@ bool history_ids_read_changes(const struct history_ids *h, const struct topic_po
                                            .begin_count = positions->count,
                                            .stop = h->stop};
     return topic_read(h->config, &o, note_change, (void *)(uintptr_t)h, NULL, e);
+}
+
+/* --- confirmations --- */
+
+struct confirming {
+    const struct history_ids *history;
+    int64_t after_ms;
+    struct timeline line; /* room to read in */
+};
+
+static bool refuse_confirmation(const struct history_ids *h, const rd_kafka_message_t *m,
+                                struct err *e) {
+    return err_set(e, ERR_STOP,
+                   "kafka: topic %s: partition %d, offset %lld was not written by this version of "
+                   "streamer",
+                   h->config->topics[TOPIC_CONFIRMATIONS], m->partition, (long long)m->offset);
+}
+
+/* A confirmation that was forgotten later on stays noted: the event was there. */
+static bool note_confirmation(void *context, const rd_kafka_message_t *m, struct err *e) {
+    struct confirming *g = context;
+    struct confirmation newest;
+    enum entity entity;
+    struct slice id;
+    int64_t at_ms;
+    enum confirmations_key kind =
+        confirmations_key_read(slice_of(m->key, m->key_len), &entity, &id, &at_ms);
+    if (kind == CONFIRMATIONS_OTHER || entity != g->history->entity || m->payload == NULL)
+        return true;
+    if (!confirmations_value_read(kind, at_ms, slice_of(m->payload, m->len), &g->line, &newest))
+        return refuse_confirmation(g->history, m, e);
+    return newest.at == TIMESTAMP_NONE || newest.at <= g->after_ms || newest.deleted ||
+           vanished_note_confirmed(g->history->vanished, id, newest.at, e);
+}
+
+bool history_ids_read_confirmations(const struct history_ids *h, int64_t after_ms, struct err *e) {
+    struct confirming g = {.history = h, .after_ms = after_ms};
+    const struct topic_reader_options o = {.topic = h->config->topics[TOPIC_CONFIRMATIONS],
+                                           .end = TOPIC_READER_END_AT_START,
+                                           .stop = h->stop};
+    bool ok = topic_read(h->config, &o, note_confirmation, &g, NULL, e);
+    timeline_release(&g.line);
+    return ok;
 }

@@ -1,5 +1,5 @@
-/* history_ids: reads from the history topic of an entity which ids are current, and which have
- * changed after that. */
+/* history_ids: reads from the topics of the results which ids of an entity are current, which have
+ * changed after that, and which were confirmed by events that changed nothing. */
 #ifndef STREAMER_COMPLETE_HISTORY_IDS_H
 #define STREAMER_COMPLETE_HISTORY_IDS_H
 
@@ -26,5 +26,9 @@ bool history_ids_read(const struct history_ids *h, struct topic_positions *posit
 /* Notes the ids that have changed since: those with a message behind `positions`. */
 bool history_ids_read_changes(const struct history_ids *h, const struct topic_positions *positions,
                               struct err *e);
+/* Notes the ids that events after that time have confirmed. Those are not in the history. The
+ * embedded broker tells only the newest ones. False with `e`: as topic_read, or ERR_STOP: a message
+ * was not written by this program. */
+bool history_ids_read_confirmations(const struct history_ids *h, int64_t after_ms, struct err *e);
 
 #endif

@@ -10,7 +10,7 @@
 #define LENGTH_BYTES 4
 #define TIME_BYTES 8
 
-enum fact { FACT_PRESENT, FACT_CHANGED, FACT_CURRENT };
+enum fact { FACT_PRESENT, FACT_CHANGED, FACT_CURRENT, FACT_CONFIRMED };
 
 struct vanished {
     struct sorter *sorter;
@@ -49,20 +49,26 @@ static struct slice key_of(struct vanished *v, struct slice id, enum fact fact) 
     return buf_slice(&v->key);
 }
 
-static struct slice key_of_version(struct vanished *v, struct slice id, int64_t valid_from_ms) {
-    (void)key_of(v, id, FACT_CURRENT);
-    put_big_endian(&v->key, (uint64_t)valid_from_ms ^ UINT64_C(1) << 63, TIME_BYTES);
+static struct slice key_with_time(struct vanished *v, struct slice id, enum fact fact,
+                                  int64_t time_ms) {
+    (void)key_of(v, id, fact);
+    put_big_endian(&v->key, (uint64_t)time_ms ^ UINT64_C(1) << 63, TIME_BYTES);
     return buf_slice(&v->key);
 }
 
 bool vanished_note_current(struct vanished *v, struct slice id, int64_t valid_from_ms,
                            struct err *e) {
-    return sorter_put(v->sorter, key_of_version(v, id, valid_from_ms), slice_of("", 0), e);
+    return sorter_put(v->sorter, key_with_time(v, id, FACT_CURRENT, valid_from_ms), slice_of("", 0),
+                      e);
 }
 
 bool vanished_note_ended(struct vanished *v, struct slice id, int64_t valid_from_ms,
                          struct err *e) {
-    return sorter_erase(v->sorter, key_of_version(v, id, valid_from_ms), e);
+    return sorter_erase(v->sorter, key_with_time(v, id, FACT_CURRENT, valid_from_ms), e);
+}
+
+bool vanished_note_confirmed(struct vanished *v, struct slice id, int64_t at_ms, struct err *e) {
+    return sorter_put(v->sorter, key_with_time(v, id, FACT_CONFIRMED, at_ms), slice_of("", 0), e);
 }
 
 bool vanished_note_changed(struct vanished *v, struct slice id, struct err *e) {
@@ -83,7 +89,8 @@ struct walk {
     struct vanished_counts *counts;
     struct buf id;
     bool has_id, is_present, is_changed, is_current;
-    int64_t valid_from_ms; /* of the newest version that is current */
+    /* Of the newest version that is current, and of the newest confirmation behind that. */
+    int64_t newest_ms;
 };
 
 static uint64_t get_big_endian(const char *p, int bytes) {
@@ -97,6 +104,11 @@ static struct slice id_of(struct slice key) {
     return slice_of(key.p + LENGTH_BYTES, (size_t)get_big_endian(key.p, LENGTH_BYTES));
 }
 
+/* The time that the key ends with. */
+static int64_t time_of(struct slice key) {
+    return (int64_t)(get_big_endian(key.p + key.n - TIME_BYTES, TIME_BYTES) ^ UINT64_C(1) << 63);
+}
+
 /* All facts of an id have been read. */
 static bool judge(struct walk *w, struct err *e) {
     if (!w->has_id || !w->is_current)
@@ -108,7 +120,7 @@ static bool judge(struct walk *w, struct err *e) {
         w->counts->changed++;
         return true;
     }
-    if (w->valid_from_ms > w->at_ms) {
+    if (w->newest_ms > w->at_ms) {
         w->counts->newer++;
         return true;
     }
@@ -120,6 +132,7 @@ static void begin_id(struct walk *w, struct slice id) {
     buf_set(&w->id, id);
     w->has_id = true;
     w->is_present = w->is_changed = w->is_current = false;
+    w->newest_ms = INT64_MIN;
 }
 
 static void take_fact(struct walk *w, struct slice key) {
@@ -133,8 +146,11 @@ static void take_fact(struct walk *w, struct slice key) {
         break;
     case FACT_CURRENT: /* the versions of an id come in the order of their times */
         w->is_current = true;
-        w->valid_from_ms =
-            (int64_t)(get_big_endian(key.p + at + 1, TIME_BYTES) ^ UINT64_C(1) << 63);
+        w->newest_ms = time_of(key);
+        break;
+    case FACT_CONFIRMED: /* behind those of the versions */
+        if (time_of(key) > w->newest_ms)
+            w->newest_ms = time_of(key);
         break;
     }
 }

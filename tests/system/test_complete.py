@@ -280,10 +280,12 @@ def test_complete__refuses_to_delete(s: Scenario, tmp_path: Path) -> None:
     unreadable = accounts(tmp_path / "2", "M0", " n/a ", "", "M20")
     ragged = accounts(tmp_path / "5", "M0", "M1")
     ragged.write_text(f"{ragged.read_text()}M2,7\n")
+    # They run at once, and what one of them publishes must not be newer than the drop of another.
+    soon = f"--as-of={(datetime.now(UTC) + timedelta(minutes=1)).isoformat()}"
     cases = [
-        (accounts(tmp_path / "3", *ids[3:]), ["--yes"]),
-        (empty, ["--yes"]),
-        (empty, ["--yes", "--max-deletes=99.99%"]),
+        (accounts(tmp_path / "3", *ids[3:]), ["--yes", soon]),
+        (empty, ["--yes", soon]),
+        (empty, ["--yes", "--max-deletes=99.99%", soon]),
         (unreadable, ["--yes", ALL]),
         (ragged, ["--yes", ALL]),
     ]
@@ -331,22 +333,58 @@ def test_complete__an_account_that_returns_with_a_date_lives(s: Scenario, tmp_pa
 
 
 def test_complete__what_comes_during_the_feed_lives(s: Scenario, tmp_path: Path) -> None:
-    """A new account, also with a time before that of the drop, and a change of a vanished one."""
+    """A new account, also with a time before that of the drop, and a change of a vanished one; one
+    that is confirmed behind the time of the drop lives on without a gap."""
     begin(s, *(f"D{i},{day(9)}" for i in range(5)))
     feeding = Feeding(s, "--yes", ALL)
     feeding.write(f"{HEADERS['accounts']},updated_at\n")
     feeding.write(f"D0,7,100,savings,{day(1)}\n" * 300)
     feeding.wait_published(256)
     changes = [account("NEW", day(3)), account("D1", day(3), "6"), account("D2", day(0), "6")]
-    publish(s, [*changes, account("D4", day(0))])  # which confirms D4 behind the delete
+    publish(s, [*changes, account("D4", day(0))])  # which changes nothing of D4
     out = feeding.end()
-    assert "published 2 deletes" in out, out
+    assert "published 1 delete\n" in out, out
     assert "2 more are not in the files, but changed just now, and stay" in out, out
+    assert "1 more is not in the files, but newer than that, and stays" in out, out
     drain(s)
     assert current(s) == {"D0", "D1", "D2", "D4", "NEW"}
-    ended = [(iso(day(9)), iso(day(1)))]
-    assert versions(s, "D3") == ended
-    assert versions(s, "D4") == [*ended, (iso(day(0)), None)]
+    assert versions(s, "D3") == [(iso(day(9)), iso(day(1)))]
+    assert versions(s, "D4") == [(iso(day(9)), None)]
+
+
+def test_complete__rows_without_a_date_are_of_now(s: Scenario, tmp_path: Path) -> None:
+    """They were confirmed when they came, so a delete at the newest date would not end them."""
+    begin(s, f"U0,{day(2)}", f"U1,{day(9)}", f"U2,{day(9)}")
+    publish(s, [account("U1")])  # the same again, now
+    drain(s)
+    out = feed_ok(s, accounts(tmp_path / "2", f"U0,{day(2)}", "U2", dated=True))
+    assert "published 1 delete\n" in out and ": U1\n" in out, out
+    assert current(s) == {"U0", "U2"}
+    assert [since for since, to in versions(s, "U1") if to is not None] == [iso(day(9))]
+    # Where all rows of the files have dates, what was confirmed later stays, and is named.
+    dated = accounts(tmp_path / "3", f"U0,{day(2)}", dated=True)
+    out = feed_ok(s, dated)
+    assert "published 0 deletes" in out and "1 more is not in the files, but newer" in out, out
+    assert [to for _, to in versions(s, "U2")] == [None]
+    out = feed_ok(s, dated, "--as-of", datetime.now(UTC).isoformat())
+    assert "published 1 delete\n" in out and current(s) == {"U0"}, out
+
+
+def test_complete__deletes_nothing_unsaid(s: Scenario, tmp_path: Path) -> None:
+    begin(s, "S1", "S2")
+    path = accounts(tmp_path / "2", "S1")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*DIE_WITH_PARENT, str(BINARY), *command(s, "accounts", "--yes", ALL, str(path))],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+    assert done.returncode == 1 and "nothing was deleted" in done.stderr, done
+    drain(s)
+    assert current(s) == {"S1", "S2"}
 
 
 def test_complete__the_time_of_the_drop(s: Scenario, tmp_path: Path) -> None:
@@ -394,16 +432,21 @@ def test_complete__waits_for_the_processor(s: Scenario, tmp_path: Path) -> None:
     before = inputs(s)
     s.streamer.freeze()
     try:
-        feeding = Feeding(s, "--yes", ALL)
-        feeding.write(path.read_text())
-        feeding.close()
         done = feed(s, path, "--yes", ALL, "--timeout", "1s")
         assert done.returncode == 1 and "nothing was deleted" in done.stderr, done
         assert "--timeout 1s" in done.stderr and "1 rows were published" in done.stderr, done
+        # What is in the input would not be in the history yet.
+        publish(s, [account("W3")])
+        done = feed(s, path, "--yes", ALL, "--timeout", "1s")
+        assert done.returncode == 1 and "nothing was published" in done.stderr, done
+        feeding = Feeding(s, "--yes", ALL)
+        feeding.write(path.read_text())
+        feeding.close()
         assert feeding.process.poll() is None and inputs(s) == before + 2
     finally:
         s.streamer.thaw()
-    assert "published 1 delete\n" in feeding.end()
+    out = feeding.end()
+    assert "published 2 deletes" in out and ": W2, W3\n" in out, out
     drain(s)
     assert current(s) == {"W1"}
 

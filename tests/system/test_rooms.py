@@ -48,8 +48,10 @@ MAY_USE: dict[str, set[str]] = {
         "streamer/model",
         "streamer/config",
         "streamer/layers/source",
+        "streamer/layers/snapshots",
         "streamer/layers/staging",
         "streamer/kafka",
+        "streamer/task",
         "streamer/export",
     },
     "streamer/worker": {

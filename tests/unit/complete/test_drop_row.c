@@ -67,6 +67,23 @@ static void test_drop_row__as_the_processor_reads_it(void **state) {
     }
 }
 
+static void test_drop_row__a_row_without_a_time_counts_as_now(void **state) {
+    (void)state;
+    struct drop_rows rows;
+    drop_rows_init(&rows, &config, ENTITY_ACCOUNT, NOW_MS);
+    struct drop_row row = drop_rows_read(
+        &rows, slice_str("{\"account_id\":\"A\",\"customer_id\":\"7\",\"balance\":\"5\","
+                         "\"account_type\":\"savings\"}"));
+    assert_true(row.is_good && !row.has_time);
+    assert_int_equal(row.at_ms, NOW_MS);
+    /* One that is quarantined says nothing of the time of the drop. */
+    row = drop_rows_read(&rows, slice_str("{\"account_id\":\"A\",\"updated_at\":\"never\"}"));
+    assert_false(row.is_good || row.has_time);
+    row = drop_rows_read(&rows, slice_str("{\"account_id\":\"A\",\"customer_id\":\"x\"}"));
+    assert_false(row.is_good || row.has_time);
+    drop_rows_release(&rows);
+}
+
 /* The second of two rows does not keep what the first one said. */
 static void test_drop_row__rows_do_not_mix(void **state) {
     (void)state;
@@ -84,6 +101,7 @@ static void test_drop_row__rows_do_not_mix(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_drop_row__as_the_processor_reads_it),
+        cmocka_unit_test(test_drop_row__a_row_without_a_time_counts_as_now),
         cmocka_unit_test(test_drop_row__rows_do_not_mix),
     };
     return cmocka_run_group_tests(tests, load, release);

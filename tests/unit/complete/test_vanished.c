@@ -53,7 +53,30 @@ static void note_changed(struct vanished *v, const char *id) {
     assert_true(vanished_note_changed(v, slice_str(id), &e));
 }
 
+static void note_confirmed(struct vanished *v, const char *id, int64_t at_ms) {
+    struct err e;
+    assert_true(vanished_note_confirmed(v, slice_str(id), at_ms, &e));
+}
+
 /* --- each rule --- */
+
+/* A delete at AT_MS would leave such a row alive, with a gap in its past. */
+static void test_vanished__what_was_confirmed_later_is_newer(void **state) {
+    (void)state;
+    struct vanished *v = new_vanished();
+    note_confirmed(v, "a", AT_MS + 1);
+    note_confirmed(v, "a", 2); /* no order is needed */
+    note_current(v, "a", 1);
+    note_current(v, "b", 1);
+    note_confirmed(v, "b", AT_MS); /* a delete at the very time wins (rule O2) */
+    note_current(v, "c", AT_MS + 1);
+    note_confirmed(v, "c", 2);
+    note_confirmed(v, "never current", AT_MS + 1);
+    note_current(v, "d", 1); /* nothing of the id before is left */
+    struct vanished_counts counts = {.current = 4, .found = 2, .newer = 2};
+    assert_found(v, AT_MS, "b d ", counts);
+    vanished_free(v);
+}
 
 static void test_vanished__current_and_not_present(void **state) {
     (void)state;
@@ -219,6 +242,7 @@ int main(void) {
         cmocka_unit_test(test_vanished__current_and_not_present),
         cmocka_unit_test(test_vanished__a_version_that_has_ended_is_not_current),
         cmocka_unit_test(test_vanished__valid_from_the_very_time_counts),
+        cmocka_unit_test(test_vanished__what_was_confirmed_later_is_newer),
         cmocka_unit_test(test_vanished__what_has_changed_stays),
         cmocka_unit_test(test_vanished__ids_are_any_bytes),
         cmocka_unit_test(test_vanished__like_sets),
