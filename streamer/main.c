@@ -69,6 +69,6 @@ int main(int argc, char **argv) {
         return command_refuse(command, &e);
     int code = run(command, &arguments);
     arguments_release(&arguments);
-    /* One line says what is wrong: a command that fails has said it. */
-    return leave(code == EXIT_DONE ? finish_output() : code);
+    int finished = finish_output();
+    return leave(code == EXIT_DONE ? finished : code);
 }

@@ -20,6 +20,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 
 #define PRINT_BYTES ((size_t)64 << 10)             /* what is gathered before it is written */
@@ -44,7 +45,12 @@ static bool print(struct quarantine *q, size_t keep_below, struct err *e) {
         return true;
     bool ok = fwrite(q->out.p, 1, q->out.n, stdout) == q->out.n && fflush(stdout) == 0;
     buf_clear(&q->out);
-    return ok || err_set(e, ERR_STOP, "quarantine: standard output: cannot write, %m");
+    if (ok)
+        return true;
+    (void)err_set(e, ERR_STOP, "quarantine: standard output: cannot write, %m");
+    __fpurge(stdout); /* or the end of the program would say it again */
+    clearerr(stdout);
+    return false;
 }
 
 static bool print_row(void *context, const struct listed *r, struct err *e) {
