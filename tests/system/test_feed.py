@@ -144,7 +144,8 @@ def test_feed__ends_by_a_signal_without_a_broker(tmp_path: Path) -> None:
     file, stderr = tmp_path / "customers.csv", tmp_path / "stderr"
     file.write_text("customer_id,name,has_loan\n1,Ann,no\n")
     (port,) = free_ports(1)
-    command = [str(BINARY), "feed", f"--set=kafka.bootstrap.servers=127.0.0.1:{port}"]
+    settings = {"kafka.bootstrap.servers": f"127.0.0.1:{port}", "log.level": "debug"}
+    command = [str(BINARY), "feed", *(f"--set={key}={value}" for key, value in settings.items())]
     with stderr.open("wb") as log:
         running = subprocess.Popen(
             [*command, "customers", str(file)], stdout=log, stderr=log, env=environment()
