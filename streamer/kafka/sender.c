@@ -107,14 +107,21 @@ static bool succeeded(struct sender *s, rd_kafka_error_t *error, const char *wha
 
 /* --- the sender --- */
 
+/* Whether it only takes longer. In place of a timeout librdkafka tells the last answer, such as
+ * CONCURRENT_TRANSACTIONS while the broker ends what another sender has left open. */
+static bool takes_longer(const rd_kafka_error_t *error) {
+    return rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+           rd_kafka_error_is_retriable(error);
+}
+
 /* librdkafka goes on with a beginning that has timed out when it is called again. */
 static bool init_transactions(struct sender *s, struct err *e) {
     const atomic_bool *stop = s->config->stop;
     for (int left_ms = 2 * s->timeout_ms;; left_ms -= INIT_STEP_MS) {
         int step_ms = left_ms < INIT_STEP_MS ? left_ms : INIT_STEP_MS;
         rd_kafka_error_t *error = rd_kafka_init_transactions(s->client, step_ms);
-        bool goes_on = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT &&
-                       left_ms > step_ms && !kafka_trouble_lasts(&s->trouble);
+        bool goes_on =
+            takes_longer(error) && left_ms > step_ms && !kafka_trouble_lasts(&s->trouble);
         if (!goes_on)
             return succeeded(s, error, "init transactions", e);
         rd_kafka_error_destroy(error);

@@ -7,7 +7,7 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <stdio.h>
 
-enum { PRODUCE = 0, END_TXN = 26 }; /* Kafka's numbers of the requests */
+enum { PRODUCE = 0, INIT_PRODUCER_ID = 22, END_TXN = 26 }; /* Kafka's numbers of the requests */
 
 static rd_kafka_t *host; /* of the in-process broker */
 static rd_kafka_mock_cluster_t *cluster;
@@ -56,6 +56,17 @@ static void test_sender__a_commit_is_certain(void **state) {
     sender_free(s);
 }
 
+/* The broker is still ending a transaction that another sender has left open. */
+static void test_sender__begins_once_the_transaction_before_has_ended(void **state) {
+    (void)state;
+    struct err e;
+    rd_kafka_resp_err_t busy = RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS;
+    rd_kafka_mock_push_request_errors(cluster, INIT_PRODUCER_ID, 2, busy, busy);
+    struct sender *s = begun("busy");
+    assert_true(sender_commit(s, &e));
+    sender_free(s);
+}
+
 /* The broker may have committed before the answer was lost, and another producer has then begun. */
 static void test_sender__fenced_while_it_commits_is_doubtful(void **state) {
     (void)state;
@@ -95,6 +106,7 @@ static void test_sender__a_refused_message_is_certainly_not_committed(void **sta
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sender__a_commit_is_certain),
+        cmocka_unit_test(test_sender__begins_once_the_transaction_before_has_ended),
         cmocka_unit_test(test_sender__fenced_while_it_commits_is_doubtful),
         cmocka_unit_test(test_sender__a_refused_message_is_certainly_not_committed),
         cmocka_unit_test(test_sender__no_answer_to_a_commit_is_doubtful),
