@@ -317,8 +317,9 @@ static void set_way_on(struct feed *f, const char *path, const struct csv *csv,
         buf_put_str(&f->way_on, "behind them");
     else
         buf_printf(&f->way_on,
-                   "with (head -n %" PRIu64 " %s; tail -n +%" PRIu64 " %s) | streamer feed %s -",
+                   "with (head -n %" PRIu64 " %s; tail -n +%" PRIu64 " %s) | streamer feed%s %s -",
                    csv_header_lines(csv), buf_cstr(&word), csv_line(csv), buf_cstr(&word),
+                   f->options->as_given != NULL ? f->options->as_given : "",
                    entity_info(f->rules.entity)->name);
     if (files_behind > 0)
         buf_printf(&f->way_on, ", then feed the %zu file%s behind it", files_behind,
@@ -550,16 +551,40 @@ static bool check_operands(const struct arguments *a, struct err *e) {
                    a->operands[0]);
 }
 
+/* Appends an option as it was given, for the same command with other files. */
+static void put_given(struct buf *out, const struct arguments *a, const char *option) {
+    const char *const *values;
+    size_t n = arguments_values(a, option, &values);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, " %s ", option);
+        shell_word_put(out, values[i]);
+    }
+}
+
+/* What a setting of --set is may be a secret, so it is left out. */
+static const char *options_as_given(const struct arguments *a, struct buf *out) {
+    static const char *const with_value[] = {"--config", "--delimiter", "--map", "--missing"};
+    for (size_t i = 0; i < ARRAY_LEN(with_value); i++)
+        put_given(out, a, with_value[i]);
+    if (arguments_has(a, "--decimal-comma"))
+        buf_put_str(out, " --decimal-comma");
+    return buf_cstr(out);
+}
+
 static int run(const struct config *c, const struct arguments *a) {
     struct feed_options o;
     struct feed_complete_options complete;
+    struct buf as_given = {0};
     struct err e;
     if (!check_operands(a, &e) || !read_options(a, &o, &e) || !read_complete(a, &complete, &e))
         return command_refuse(&feed_command, &e);
     o.complete = arguments_has(a, "--complete") ? &complete : NULL;
     bool customers = strcmp(a->operands[0], "customers") == 0;
+    o.as_given = options_as_given(a, &as_given);
     interrupt_install();
-    return feed_and_tell(c, customers ? ENTITY_CUSTOMER : ENTITY_ACCOUNT, a, &o);
+    int code = feed_and_tell(c, customers ? ENTITY_CUSTOMER : ENTITY_ACCOUNT, a, &o);
+    buf_release(&as_given);
+    return code;
 }
 
 static const struct option options[] = {

@@ -24,6 +24,7 @@ struct feed_options {
     size_t map_count;
     const char *const *missing; /* labels of fields that need no column */
     size_t missing_count;
+    const char *as_given;  /* the options of the command line, for advice: " -c FILE"; NULL: none */
     const char *bootstrap; /* instead of the configured brokers, or NULL */
     FILE *progress;        /* a terminal to draw on, or NULL */
     /* True: ends at once, with what the broker has acknowledged. NULL: it does not. */

@@ -199,13 +199,15 @@ void feed_complete_free(struct feed_complete *f) {
 /* --- 2. note --- */
 
 /* A row that does not say when it was changed counts as of now, as it does for the processor: a
- * delete before that would leave it alive. A time that is too far ahead is a mistake, and the
- * processor refuses its row. */
+ * delete before that would leave it alive. So does a time that lies ahead: what changes meanwhile
+ * would come before the delete. A time that is too far ahead is a mistake, and the processor
+ * refuses its row. */
 static void note_time(struct feed_complete *f, const struct drop_row *row) {
     bool is_time = (row->has_time || row->is_good) && row->at_ms > 0 &&
                    row->at_ms - f->config->future_window_ms <= f->started_ms;
-    if (is_time && row->at_ms > f->newest_ms)
-        f->newest_ms = row->at_ms;
+    int64_t at_ms = row->at_ms < f->started_ms ? row->at_ms : f->started_ms;
+    if (is_time && at_ms > f->newest_ms)
+        f->newest_ms = at_ms;
 }
 
 bool feed_complete_note_row(struct feed_complete *f, struct slice value, const char *file,

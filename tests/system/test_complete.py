@@ -6,6 +6,7 @@ begins by deleting what the test before it has left."""
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -400,6 +401,11 @@ def test_complete__the_time_of_the_drop(s: Scenario, tmp_path: Path) -> None:
     wrong = accounts(tmp_path / "3", f"T0,{day(3)}", f"T9,{day(-30)}", dated=True)
     assert iso(day(3)) in feed_ok(s, wrong)
     assert current(s) == {"T0"}
+    # Nor is one that lies ahead: what changes meanwhile would come before the deletes.
+    ahead = (datetime.now(UTC) + timedelta(hours=10)).isoformat()
+    out = feed_ok(s, accounts(tmp_path / "4", f"T0,{ahead}", dated=True))
+    (as_of,) = re.findall(r" as of (\S+?)[:;,]?\s", out)
+    assert datetime.fromisoformat(as_of) < datetime.now(UTC), out
 
 
 def test_complete__deletes_rows_of_a_log_by_time(s: Scenario, tmp_path: Path) -> None:

@@ -88,14 +88,15 @@ def test_feed__goes_on_behind_a_fault(broker: KafkaBroker, tmp_path: Path) -> No
     """By the very command that the error names, after the row is mended."""
     broker.topic_create("mended", 1)
     file = tmp_path / "my customers.csv"
-    rows = [f"{i},Name {i},no" for i in range(10)]
-    rows[6] = "6,Name, 6,no"
-    file.write_text("\n".join(["customer_id,name,has_loan", *rows]) + "\n")
-    done = feed(broker, "mended", "customers", file)
+    rows = [f"{i};Name {i};no" for i in range(10)]
+    rows[6] = "6;Name; 6;no"
+    file.write_text("\n".join(["customer_id;who else?;has_loan", *rows]) + "\n")
+    options = ["--delimiter", ";", "--map", "who else?=customer_name"]
+    done = feed(broker, "mended", *options, "customers", file)
     assert done.returncode == 2
     said = one_line(done.stderr)
     assert "my customers.csv:8: too many fields" in said and "; 6 rows were published" in said
-    file.write_text(file.read_text().replace("Name, 6", '"Name, 6"'))
+    file.write_text(file.read_text().replace("Name; 6", '"Name; 6"'))
     command = said.split("go on with ")[1].replace(
         "streamer feed", shlex.join([str(BINARY), "feed", *settings(broker, "mended")])
     )
