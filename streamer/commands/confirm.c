@@ -34,6 +34,9 @@ bool confirm_yes(FILE *out, const char *question) {
 }
 
 bool confirm(const char *command, bool yes, struct err *e) {
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return err_set(e, ERR_STOP, "%s: cannot write to standard output, nothing was changed",
+                       command);
     if (yes || confirm_yes(stdout, "Type yes to go on: "))
         return true;
     if (atomic_load(interrupt_flag()))

@@ -343,6 +343,20 @@ def test_quarantine__a_log_is_mended(broker: KafkaBroker, tmp_path: Path) -> Non
         assert done.returncode == 0 and done.stdout.startswith(f"0 of {len(before)} "), done
         done = quarantine(s.settings, "purge", "--older-than", "0s", "--id", "1", "--yes")
         assert done.returncode == 2 and "--id cannot be honoured" in done.stderr, done
+        with Path("/dev/full").open("w") as full:
+            unheard = subprocess.run(
+                [
+                    *(*DIE_WITH_PARENT, str(BINARY)),
+                    *arguments(s.settings, "purge", "--older-than", "0s", "--yes"),
+                ],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment(),
+                check=False,
+            )
+        assert unheard.returncode == 1 and "nothing was changed" in unheard.stderr, unheard
+        assert read_topic(broker.bootstrap, s.names["quarantine"]) == before
         done = quarantine(s.settings, "purge", "--older-than", "0s", answer="yes\n")
         assert done.returncode == 0 and f"{len(before)} of {len(before)} " in done.stdout, done
         done = quarantine(s.settings, "purge", "--older-than", "0s", "--yes", "--format", "json")
