@@ -49,6 +49,8 @@ static void note_config(const rd_kafka_ConfigResource_t *r, struct topic_facts *
             facts->delete_retention_ms = strtoll(value, NULL, 10);
         if (value != NULL && strcmp(name, "max.message.bytes") == 0)
             facts->message_max_bytes = strtoll(value, NULL, 10);
+        if (value != NULL && strcmp(name, "message.timestamp.type") == 0)
+            facts->has_append_times = strcmp(value, "LogAppendTime") == 0;
     }
 }
 

@@ -25,6 +25,9 @@ struct topic_facts {
     /* How long the topic keeps tombstones after they were compacted. Kafka's default where it is
      * not known. */
     int64_t delete_retention_ms;
+    /* The broker gives each record the time of its arrival (message.timestamp.type=LogAppendTime).
+     * False, too, where it is not known. */
+    bool has_append_times;
 };
 
 /* Asks for `count` topics. Waits some seconds for a broker. `trouble` is the client's. False with

@@ -87,6 +87,15 @@ static bool find_input(const struct replay *r, const struct quarantined *q, stru
            err_set(why, ERR_STOP, "there is no topic %.*s any more", (int)q->topic.n, q->topic.p);
 }
 
+/* A record without updated_at would count as of now, and an old value would be current again. */
+static bool keeps_time(const struct replay *r, const struct quarantined *q, struct err *why) {
+    return !r->inputs[q->entity].has_append_times ||
+           err_set(why, ERR_STOP,
+                   "topic %.*s would give it the time of now (message.timestamp.type="
+                   "LogAppendTime), set that to CreateTime for the replay",
+                   (int)q->topic.n, q->topic.p);
+}
+
 /* The partition that the record had. All records of an id of a log lie there. If the topic has
  * fewer partitions by now, any other will do: a replayed record is placed by its time. */
 static int32_t partition_for(const struct quarantined *q, int32_t partitions) {
@@ -126,7 +135,7 @@ static bool fits(const struct replay *r, const struct replay_record *record, str
 /* Fills `record`. False: it cannot be replayed, because `why`. */
 static bool prepare(struct replay *r, const struct quarantined *q, struct replay_record *record,
                     struct err *why) {
-    if (!find_input(r, q, why))
+    if (!find_input(r, q, why) || !keeps_time(r, q, why))
         return false;
     set_headers(r, q);
     *record = (struct replay_record){

@@ -322,6 +322,10 @@ def test_quarantine__a_log_is_mended(broker: KafkaBroker, tmp_path: Path) -> Non
         done = quarantine(s.settings, "replay", "--yes", "--field", "balance=1")
         assert done.returncode == 1 and "cannot be replayed" in done.stderr, done
         assert "max.message.bytes=200" in done.stdout, done
+        broker.topic_alter(s.names["accounts"], {"message.timestamp.type": "LogAppendTime"})
+        done = quarantine(s.settings, "replay", "--yes")
+        assert done.returncode == 1 and "time of now" in done.stdout, done
+        broker.topic_alter(s.names["accounts"], {"message.timestamp.type": "CreateTime"})
         done = quarantine(
             {**s.settings, "topic.accounts": s.names["customers"] + "x"}, "replay", "--yes"
         )
