@@ -38,8 +38,10 @@ static bool count_topic(const struct whole_topic *w, rd_kafka_t *client, enum to
     bool ok = true;
     if (rd_kafka_committed(client, list, ANSWER_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         *is_known = false;
-    for (int32_t p = 0; p < partitions; p++) /* nothing committed: negative */
+    for (int32_t p = 0; p < partitions; p++) { /* nothing committed: negative */
         begin[p] = list->elems[p].offset > 0 ? list->elems[p].offset : 0;
+        *is_known = *is_known && list->elems[p].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
     if (*is_known)
         ok = whole_topic_read(w, topic, begin, partitions, count_one, records, e);
     rd_kafka_topic_partition_list_destroy(list);
