@@ -112,8 +112,7 @@ def feed_ok(s: Scenario, path: Path | str, *options: str, entity: str = "account
 
 def drain(s: Scenario) -> None:
     """Until the processor is done with all that is in its input."""
-    consumed = {n: sum(s.broker.end_offsets(s.names[n]).values()) for n in INPUTS}
-    s.streamer.wait_drained(s.broker, consumed)
+    s.streamer.wait_processed(s.broker)
 
 
 def table(s: Scenario, name: str) -> dict[str, Row]:
