@@ -29,9 +29,8 @@ from logins import PASSWORD, GuardedBroker
 from process import wait_until
 from results import RESULTS
 from scenario import Scenario, load
-from test_readme import marked
-
 from streamer import INPUTS, run_once
+from test_readme import marked
 
 PARTITIONS = (2, 3)  # so that records of both inputs take the hop over the repartition topics
 USER = "streamer"
