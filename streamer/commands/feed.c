@@ -598,7 +598,8 @@ static const struct option options[] = {
     {"--complete", .help = "the files hold all rows: what is current and not in them is deleted"},
     {"--as-of", .value = "TIME",
      .help =
-         "when the deletes happen; without it the newest updated_at, where a row without counts as now"},
+         "when the deletes happen; without it the newest updated_at, a row without it counts as "
+         "now"},
     {"--max-deletes", .value = "N[%]", .help = "deletes nothing if it were more; 10%"},
     {"--timeout", .value = "DURATION",
      .help = "how long the processor may take to read the rows; 10m"},

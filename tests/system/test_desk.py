@@ -313,7 +313,8 @@ CHANGING = ("feed", "complete", "replay")
 CASES = {
     "feed": Case(
         ("feed", "accounts", "all.csv"),
-        r"; (nothing was published|\d+ rows were published(, perhaps \d+ more)?, feed the files again)$",
+        r"; (nothing was published|"
+        r"\d+ rows were published(, perhaps \d+ more)?, feed the files again)$",
     ),
     "complete": Case(
         ("feed", "--complete", "--yes", "--max-deletes", "100%", "accounts", "part.csv"),
@@ -322,7 +323,8 @@ CASES = {
     ),
     "dry complete": Case(
         ("feed", "--complete", "--dry-run", "--max-deletes", "100%", "accounts", "part.csv"),
-        "; (nothing was published|0 rows were published, nothing was deleted, feed the files again)$",
+        "; (nothing was published|"
+        "0 rows were published, nothing was deleted, feed the files again)$",
     ),
     "list": Case(("quarantine", "list"), "; what was shown is not whole$"),
     "show": Case(("quarantine", "show"), "; what was shown is not whole$"),

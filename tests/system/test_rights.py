@@ -465,7 +465,8 @@ def test_rights__export(guarded: Guarded, tmp_path: Path) -> None:
 
 
 def test_rights__complete(guarded: Guarded, tmp_path: Path) -> None:
-    """Each is named; then it waits for the processor, which does not run, and deletes nothing."""
+    """Each is named; then it waits for the processor, which does not run, and deletes nothing. The
+    topic of confirmations is empty here, so nothing is read of it."""
     file = tmp_path / "accounts.csv"
     file.write_text("account_id,customer_id,balance,account_type\nonly,1,5,Savings\n")
     with Scenario(guarded, tmp_path, PARTITIONS, settings(guarded)) as s:
@@ -479,8 +480,8 @@ def test_rights__complete(guarded: Guarded, tmp_path: Path) -> None:
         command = ("feed", "-c", str(s.streamer.properties), *options, "accounts", str(file))
         needed = [
             {Right("Topic", s.names["accounts"], "Write")},
-            {Right("Topic", s.names["account_history"], "Read")},
             {Right("Group", s.app_id, "Describe")},
+            {Right("Topic", s.names["account_history"], "Read")},
         ]
         for next_one in needed:
             done = run_once(*command)
