@@ -23,7 +23,6 @@ static int start_broker(void **state) {
                    rd_kafka_mock_cluster_bootstraps(cluster));
     const char *sets[] = {brokers, "log.level=error"};
     assert_true(config_load(&config, NULL, sets, ARRAY_LEN(sets), &e));
-    config.transaction_timeout_ms = 1000;
     assert_int_equal(rd_kafka_mock_topic_create(cluster, "to", 1, 1), 0);
     return 0;
 }
@@ -82,6 +81,7 @@ static void test_sender__fenced_while_it_commits_is_doubtful(void **state) {
 static void test_sender__no_answer_to_a_commit_is_doubtful(void **state) {
     (void)state;
     struct err e;
+    config.transaction_timeout_ms = 2000;
     struct sender *s = begun("silent");
     assert_int_equal(rd_kafka_mock_broker_push_request_error_rtts(
                          cluster, 1, END_TXN, (size_t)1, RD_KAFKA_RESP_ERR_NO_ERROR, 20000),
