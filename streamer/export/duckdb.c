@@ -1,5 +1,6 @@
 #include "streamer/export/duckdb.h"
 
+#include "streamer/base/buf.h"
 #include "streamer/base/clock.h"
 #include "streamer/base/mem.h"
 #include "streamer/base/steady_cond.h"
@@ -57,18 +58,29 @@ static bool find_all(void *library, struct functions *f) {
 
 /* --- life --- */
 
+/* A name without a folder is that of a file here. dlopen would look for it only where the system
+ * has its libraries. */
+static void *open_library(const char *path) {
+    struct buf file = {0};
+    buf_printf(&file, "%s%s", path != NULL && strchr(path, '/') == NULL ? "./" : "",
+               path != NULL ? path : DUCKDB_LIBRARY);
+    void *library = dlopen(buf_cstr(&file), RTLD_NOW | RTLD_LOCAL);
+    buf_release(&file);
+    return library;
+}
+
 static bool load(struct duckdb *d, const char *path, struct err *e) {
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *library = open_library(path);
     if (library == NULL)
         return err_set(e, ERR_CONFIG, "DuckDB's library cannot be loaded: %.300s", dlerror());
     return find_all(library, &d->call) ||
            err_set(e, ERR_CONFIG, "%.300s is no library of DuckDB, or of a version that is too old",
-                   path);
+                   path != NULL ? path : DUCKDB_LIBRARY);
 }
 
 struct duckdb *duckdb_new(const char *path, struct err *e) {
     struct duckdb *d = mem_calloc(1, sizeof *d);
-    if (!load(d, path != NULL ? path : DUCKDB_LIBRARY, e)) {
+    if (!load(d, path, e)) {
         free(d);
         return NULL;
     }

@@ -173,6 +173,17 @@ def test_parquet__as_of_a_time(streamer: EmbeddedStreamer, folder: Path) -> None
     assert rows["A-3"]["rates"] == "current" and "calculated_at" not in rows["A-3"]
 
 
+def test_parquet__a_library_in_the_current_folder(
+    streamer: EmbeddedStreamer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = folder / "here.parquet"
+    (folder / "its.so").symlink_to(LIBRARY)
+    monkeypatch.chdir(folder)
+    done = export(streamer, "account_summary", output, "--format=parquet", "--duckdb=its.so")
+    assert done.returncode == 0, done
+    check_hash(output)
+
+
 def test_parquet__without_the_library(streamer: EmbeddedStreamer, folder: Path) -> None:
     """The lines stay, and the command that is printed makes the file of them."""
     output, kept = folder / "x.parquet", folder / "x.parquet.jsonl"
