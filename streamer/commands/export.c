@@ -54,6 +54,8 @@ static bool read_as_of(struct exporting *x, const struct arguments *a, struct er
 static bool read_format(struct exporting *x, const struct arguments *a, struct err *e) {
     const char *text = arguments_value(a, "--format");
     x->options.output = arguments_value(a, "--output");
+    if (x->options.output != NULL && x->options.output[0] == '\0')
+        return err_set(e, ERR_CONFIG, "--output: the name of the file is empty, write it");
     x->options.format = text != NULL && strcmp(text, "jsonl") == 0     ? EXPORT_JSONL
                         : text != NULL && strcmp(text, "parquet") == 0 ? EXPORT_PARQUET
                                                                        : EXPORT_CSV;
@@ -82,7 +84,8 @@ static bool find_instance(struct exporting *x, const struct config *c, const str
     const char *url = arguments_value(a, "--url");
     if (!instance_find(&x->instance, c, url, e))
         return url == NULL;
-    x->asked = (struct result_instance){.url = buf_cstr(&x->instance.url),
+    x->asked = (struct result_instance){.patience_ms = RESULT_INSTANCE_PATIENCE_MS,
+                                        .url = buf_cstr(&x->instance.url),
                                         .token = x->instance.token,
                                         .authorities = c->http_tls_ca};
     x->options.rows.instance = &x->asked;

@@ -108,7 +108,8 @@ static bool find_instance(struct feed_complete *f, struct err *e) {
         return true;
     if (!instance_find(&f->instance, c, f->options->url, e))
         return false;
-    f->asked = (struct result_instance){.url = buf_cstr(&f->instance.url),
+    f->asked = (struct result_instance){.patience_ms = RESULT_INSTANCE_PATIENCE_MS,
+                                        .url = buf_cstr(&f->instance.url),
                                         .token = f->instance.token,
                                         .authorities = c->http_tls_ca};
     return true;

@@ -105,7 +105,7 @@ static void put_topics(struct buf *out) {
 }
 
 static void put_codes(struct buf *out) {
-    for (enum reason_code code = 0; code < REASON_COUNT; code++)
+    for (enum reason_code code = REASON_NONE + 1; code < REASON_COUNT; code++)
         put_word(reason_code_name(code), out);
 }
 

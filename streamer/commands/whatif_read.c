@@ -161,8 +161,11 @@ static bool see_row(void *context, struct slice key, const void *row, struct err
 static bool read_instance(struct whatif_read *r, const struct config *c, const struct instance *own,
                           const char *url, struct err *e) {
     struct reading x = {.r = r, .name = slice_str(url)};
-    const struct result_instance asked = {
-        .url = url, .token = own->token, .authorities = c->http_tls_ca, .headers = &x.headers};
+    const struct result_instance asked = {.patience_ms = RESULT_INSTANCE_PATIENCE_MS,
+                                          .url = url,
+                                          .token = own->token,
+                                          .authorities = c->http_tls_ca,
+                                          .headers = &x.headers};
     bool ok =
         result_instance_read(&asked, ROW_ACCOUNT_WITH_CUSTOMER, interrupt_flag(), see_row, &x, e) &&
         take_headers(&x, e); /* where there is no row */

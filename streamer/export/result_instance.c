@@ -4,9 +4,13 @@
 #include "streamer/export/result_key.h"
 #include "streamer/http/http_fetch.h"
 
+#include <poll.h>
+
 #define CONNECT_MS 3000
 #define TOTAL_MS (INT64_C(24) * 60 * 60 * 1000)
 #define SILENT_MS 60000
+#define STATUS_LATER 503
+#define AGAIN_MS 500
 #define LINE_BYTES_MAX ((size_t)4 << 20)
 
 struct reading {
@@ -70,10 +74,17 @@ static bool check_end(const struct reading *r, int status, struct slice body, st
     return r->line.n == 0 || err_set(e, ERR_STOP, "the instance has broken off within a line");
 }
 
-static bool fetch(struct reading *r, const struct result_instance *instance, const char *url,
-                  const atomic_bool *stop, struct err *e) {
+static bool is_stopped(const atomic_bool *stop) {
+    return stop != NULL && atomic_load(stop);
+}
+
+/* Asks once. `status` is that of the answer; 0: there is none. */
+static bool ask(struct reading *r, const struct result_instance *instance, const char *url,
+                const atomic_bool *stop, int *status, struct err *e) {
     struct buf body = {0};
-    int status = 0;
+    *status = 0;
+    if (instance->headers != NULL)
+        buf_clear(instance->headers); /* of an answer before */
     const struct http_fetch f = {.url = url,
                                  .token = instance->token,
                                  .authorities = instance->authorities,
@@ -85,15 +96,29 @@ static bool fetch(struct reading *r, const struct result_instance *instance, con
                                  .context = r,
                                  .headers = instance->headers,
                                  .is_cancelled = stop};
-    bool ok = http_fetch(&f, &status, &body, e) || r->err.class != ERR_NONE;
+    bool ok = http_fetch(&f, status, &body, e) || r->err.class != ERR_NONE;
     if (ok)
-        ok = check_end(r, status, buf_slice(&body), e);
-    else if (stop != NULL && atomic_load(stop))
+        ok = check_end(r, *status, buf_slice(&body), e);
+    else if (is_stopped(stop))
         (void)err_set(e, ERR_STOP, "interrupted while the instance was asked");
     else
         e->class = ERR_STOP;
     buf_release(&body);
     return ok;
+}
+
+/* An instance gives rows to few at a time, and to nobody while it restores: then it answers that
+ * the client shall come again. Nothing of the table has come before such an answer. */
+static bool fetch(struct reading *r, const struct result_instance *instance, const char *url,
+                  const atomic_bool *stop, struct err *e) {
+    int status;
+    for (int waited_ms = 0;; waited_ms += AGAIN_MS) {
+        if (ask(r, instance, url, stop, &status, e))
+            return true;
+        if (status != STATUS_LATER || waited_ms >= instance->patience_ms || is_stopped(stop))
+            return false;
+        (void)poll(NULL, 0, AGAIN_MS);
+    }
 }
 
 bool result_instance_read(const struct result_instance *instance, enum row_result table,

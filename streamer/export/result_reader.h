@@ -15,7 +15,9 @@ struct result_instance {
     const char *token;       /* NULL: it asks for none */
     const char *authorities; /* path of a PEM file; "": the system's */
     struct buf *headers;     /* gets those of the answer before the first row; NULL: not wanted */
+    int patience_ms;         /* how long it is asked again while it is busy; 0: not */
 };
+#define RESULT_INSTANCE_PATIENCE_MS 30000
 
 struct result_reader_options {
     enum row_result table;

@@ -15,15 +15,20 @@ struct scene {
     struct buf answer;
     struct buf target; /* what was asked for */
     struct buf seen;   /* "key=interest\n" each */
-    int64_t stops_at;  /* the row of that number is refused; 0: none */
+    int patience_ms;
+    int busy;         /* so many requests are answered with 503 first */
+    int64_t stops_at; /* the row of that number is refused; 0: none */
     int64_t rows;
 };
 
 static void handle(void *context, const struct web_request *q, struct web_reply *reply) {
     struct scene *s = context;
     buf_set(&s->target, slice_str(q->target));
-    reply->status = s->status;
-    buf_put_slice(&reply->body, buf_slice(&s->answer));
+    reply->status = s->busy > 0 ? 503 : s->status;
+    if (s->busy-- > 0)
+        buf_put_str(&reply->body, "busy");
+    else
+        buf_put_slice(&reply->body, buf_slice(&s->answer));
 }
 
 static void begin(struct scene *s) {
@@ -57,7 +62,8 @@ static bool see(void *context, struct slice key, const void *row, struct err *e)
 }
 
 static bool read_table(struct scene *s, struct err *e) {
-    const struct result_instance instance = {.url = web_server_url(s->server), .authorities = ""};
+    const struct result_instance instance = {
+        .url = web_server_url(s->server), .authorities = "", .patience_ms = s->patience_ms};
     return result_instance_read(&instance, ROW_ACCOUNT_SUMMARY, NULL, see, s, e);
 }
 
@@ -126,6 +132,21 @@ static void test_result_instance__refused(void **state) {
     finish(&s);
 }
 
+/* An instance that is busy is asked again. */
+static void test_result_instance__busy(void **state) {
+    (void)state;
+    struct scene s;
+    struct err e = {0};
+    begin(&s);
+    put_row(&s, 1);
+    s.busy = 2;
+    assert_fails(&s, "status 503: busy");
+    s.patience_ms = 60000;
+    assert_true(read_table(&s, &e));
+    assert_int_equal(s.rows, 1);
+    finish(&s);
+}
+
 /* The reader's own error is what the caller gets. */
 static void test_result_instance__stopped(void **state) {
     (void)state;
@@ -146,6 +167,7 @@ int main(void) {
         cmocka_unit_test(test_result_instance__broken_off),
         cmocka_unit_test(test_result_instance__something_else),
         cmocka_unit_test(test_result_instance__refused),
+        cmocka_unit_test(test_result_instance__busy),
         cmocka_unit_test(test_result_instance__stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
