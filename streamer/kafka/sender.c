@@ -29,6 +29,11 @@ struct sender {
 
 /* --- the client --- */
 
+/* Whether librdkafka has dropped the message because its transaction had failed before. */
+static bool is_consequence(rd_kafka_resp_err_t code) {
+    return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
 /* Called from rd_kafka_poll and from the commit. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
     struct sender *s = m->_private;
@@ -36,7 +41,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
     (void)opaque;
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         s->offset = m->offset;
-    } else if (s->refused == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    } else if (s->refused == RD_KAFKA_RESP_ERR_NO_ERROR && !is_consequence(m->err)) {
         s->refused = m->err;
         (void)snprintf(s->refused_topic, sizeof s->refused_topic, "%s",
                        rd_kafka_topic_name(m->rkt));

@@ -7,7 +7,8 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <stdio.h>
 
-enum { PRODUCE = 0, INIT_PRODUCER_ID = 22, END_TXN = 26 }; /* Kafka's numbers of the requests */
+/* Kafka's numbers of the requests */
+enum { PRODUCE = 0, INIT_PRODUCER_ID = 22, ADD_PARTITIONS = 24, END_TXN = 26 };
 
 static rd_kafka_t *host; /* of the in-process broker */
 static rd_kafka_mock_cluster_t *cluster;
@@ -66,6 +67,18 @@ static void test_sender__begins_once_the_transaction_before_has_ended(void **sta
     sender_free(s);
 }
 
+/* librdkafka drops the messages of a transaction that has failed. That is not the reason. */
+static void test_sender__the_first_error_is_the_reason(void **state) {
+    (void)state;
+    struct err e;
+    struct sender *s = begun("ended");
+    rd_kafka_mock_push_request_errors(cluster, ADD_PARTITIONS, 1,
+                                      RD_KAFKA_RESP_ERR_INVALID_TXN_STATE);
+    assert_false(sender_commit(s, &e));
+    assert_null(strstr(e.text, "Purged"));
+    sender_free(s);
+}
+
 /* The broker may have committed before the answer was lost, and another producer has then begun. */
 static void test_sender__fenced_while_it_commits_is_doubtful(void **state) {
     (void)state;
@@ -107,6 +120,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sender__a_commit_is_certain),
         cmocka_unit_test(test_sender__begins_once_the_transaction_before_has_ended),
+        cmocka_unit_test(test_sender__the_first_error_is_the_reason),
         cmocka_unit_test(test_sender__fenced_while_it_commits_is_doubtful),
         cmocka_unit_test(test_sender__a_refused_message_is_certainly_not_committed),
         cmocka_unit_test(test_sender__no_answer_to_a_commit_is_doubtful),
