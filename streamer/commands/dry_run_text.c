@@ -104,7 +104,17 @@ void dry_run_json_change(struct buf *out, const struct config *c, const struct r
 
 /* --- the end --- */
 
+static uint64_t records_of(const struct dry_run_result *r) {
+    uint64_t records = 0;
+    for (int v = 0; v < REPLICA_VERDICTS; v++)
+        records += r->verdicts[v];
+    return records;
+}
+
+/* Without a record there is no answer that could change, and nothing was asked. */
 static void put_waiting(struct buf *out, const struct dry_run_result *r) {
+    if (records_of(r) == 0)
+        return;
     if (!r->waiting_is_known)
         buf_put_str(out, "the broker does not tell what the application has still to process, "
                          "which may change this answer\n");
@@ -129,11 +139,8 @@ void dry_run_text_end(struct buf *out, const struct dry_run_result *r) {
 }
 
 void dry_run_json_end(struct buf *out, const struct dry_run_result *r) {
-    uint64_t records = 0;
-    for (int v = 0; v < REPLICA_VERDICTS; v++)
-        records += r->verdicts[v];
     buf_put_byte(out, '{');
-    json_put_int(out, "records", (int64_t)records);
+    json_put_int(out, "records", (int64_t)records_of(r));
     for (int v = 0; v < REPLICA_VERDICTS; v++)
         json_put_int(out, verdict_name((enum replica_verdict)v), (int64_t)r->verdicts[v]);
     json_put_int(out, "rows", (int64_t)r->rows);

@@ -105,10 +105,11 @@ static const struct row_type *type_of(enum topic topic) {
 }
 
 static bool too_many(struct err *e, const char *what, size_t most) {
-    return err_set(e, ERR_STOP,
-                   "dry run: more than %zu %s, which is too much for memory; choose fewer records "
-                   "with --code, --topic, --id, --since or --until",
-                   most, what);
+    return err_set(
+        e, ERR_STOP,
+        "dry run: more than %zu %s, which is too much for memory; choose fewer records "
+        "with --code, --topic, --id, --since or --until, or replay them without --dry-run",
+        most, what);
 }
 
 static bool want(struct replica *r, enum entity entity, struct slice id, struct err *e) {

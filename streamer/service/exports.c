@@ -222,7 +222,8 @@ static bool send_text(struct export *x) {
     else if (kv_failed(x->kv))
         x->why = "the state cannot be read";
     else if (!http_stream_write(x->stream, buf_slice(&x->text), x->is_stopping))
-        x->why = atomic_load(x->is_stopping) ? "the process stops" : "the client has left";
+        x->why = atomic_load(x->is_stopping) ? "the process stops"
+                                             : "the client has left, or takes too little";
     x->bytes += (int64_t)x->text.n;
     buf_clear(&x->text);
     return x->why == NULL;
