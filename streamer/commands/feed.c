@@ -212,7 +212,7 @@ static rd_kafka_resp_err_t send_row(struct feed *f, const struct outgoing *m) {
 static rd_kafka_resp_err_t send_delete(struct feed *f, const struct outgoing *m) {
     return rd_kafka_producev(
         f->producer, RD_KAFKA_V_RKT(f->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY(m->key.p, m->key.n),
+        RD_KAFKA_V_KEY((void *)(uintptr_t)m->key.p, m->key.n),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)m->value.p, m->value.n),
         RD_KAFKA_V_HEADER(FEED_COMPLETE_HEADER, FEED_COMPLETE_HEADER_VALUE, -1), RD_KAFKA_V_END);
 }

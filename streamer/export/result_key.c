@@ -46,7 +46,7 @@ void result_key_of(enum row_result table, const void *row, struct buf *out) {
     case ROW_RESULT_COUNT:
         break;
     }
-    assert(!"a result table");
+    assert(false && "a result table");
 }
 
 /* --- sort keys --- */

@@ -99,6 +99,13 @@ class Guarded(GuardedBroker):
     def grant(self, rights: Rights) -> None:
         for future in self.admin.create_acls([AclBinding(*r.binding) for r in rights]).values():
             future.result(60)
+        wait_until("the broker knows the rights", lambda: self._knows(rights), self.log)
+
+    def _knows(self, rights: Rights) -> bool:
+        """The broker learns of rights some time after it has answered that they are granted."""
+        return all(
+            self.admin.describe_acls(AclBindingFilter(*r.binding)).result(60) for r in rights
+        )
 
     def revoke(self, rights: Rights) -> None:
         for future in self.admin.delete_acls(
