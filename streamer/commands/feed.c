@@ -380,8 +380,9 @@ static uint64_t deletes_delivered(const struct feed *f) {
 static void tell_what_is_published(struct feed *f, struct err *e) {
     struct err fault = *e;
     uint64_t unsure = f->queued - f->delivered - f->unsent;
-    (void)err_set(e, fault.class, "%.500s; %" PRIu64 " rows were published",
-                  is_stopped(f) ? "interrupted" : fault.text, f->delivered - deletes_delivered(f));
+    uint64_t rows = f->delivered - deletes_delivered(f);
+    (void)err_set(e, fault.class, "%.500s; %" PRIu64 " row%s published",
+                  is_stopped(f) ? "interrupted" : fault.text, rows, rows == 1 ? " was" : "s were");
     size_t n = strlen(e->text);
     if (unsure > 0)
         (void)snprintf(e->text + n, sizeof e->text - n, ", perhaps %" PRIu64 " more", unsure);
@@ -488,9 +489,9 @@ static void say_what_was_done(const struct feed_result *result, const char *topi
         (void)printf("dry run: nothing was published, nothing was deleted\n");
         return;
     }
-    (void)printf("published %" PRIu64 " rows of %zu file%s to %s in %.1f s (%.0f rows/s)\n",
-                 result->rows, file_count, file_count == 1 ? "" : "s", topic, seconds,
-                 (double)result->rows / seconds);
+    (void)printf("published %" PRIu64 " row%s of %zu file%s to %s in %.1f s (%.0f rows/s)\n",
+                 result->rows, result->rows == 1 ? "" : "s", file_count, file_count == 1 ? "" : "s",
+                 topic, seconds, (double)result->rows / seconds);
     if (o->complete != NULL)
         (void)printf("published %" PRIu64 " delete%s\n", result->deletes,
                      result->deletes == 1 ? "" : "s");

@@ -439,7 +439,7 @@ def test_complete__waits_for_the_processor(s: Scenario, tmp_path: Path) -> None:
     try:
         done = feed(s, path, "--yes", ALL, "--timeout", "1s")
         assert done.returncode == 1 and "nothing was deleted" in done.stderr, done
-        assert "--timeout 1s" in done.stderr and "1 rows were published" in done.stderr, done
+        assert "--timeout 1s" in done.stderr and "1 row was published" in done.stderr, done
         # What is in the input would not be in the history yet.
         publish(s, [account("W3")])
         done = feed(s, path, "--yes", ALL, "--timeout", "1s")

@@ -314,11 +314,11 @@ CASES = {
     "feed": Case(
         ("feed", "accounts", "all.csv"),
         r"; (nothing was published|"
-        r"\d+ rows were published(, perhaps \d+ more)?, feed the files again)$",
+        r"\d+ rows? (was|were) published(, perhaps \d+ more)?, feed the files again)$",
     ),
     "complete": Case(
         ("feed", "--complete", "--yes", "--max-deletes", "100%", "accounts", "part.csv"),
-        r"; (nothing was published|\d+ rows were published(, perhaps \d+ more)?, "
+        r"; (nothing was published|\d+ rows? (was|were) published(, perhaps \d+ more)?, "
         r"(nothing was deleted|and \d+ of \d+ deletes), feed the files again)$",
     ),
     "dry complete": Case(
@@ -375,7 +375,7 @@ def check_interrupted(d: Desk, case: Case, done: Done) -> None:
 
 def rows_said(line: str) -> tuple[int, int]:
     """How many rows are published at least and at most."""
-    match = re.search(r"(\d+) rows were published(?:, perhaps (\d+) more)?", line)
+    match = re.search(r"(\d+) rows? (?:was|were) published(?:, perhaps (\d+) more)?", line)
     published = int(match[1]) if match else 0
     return published, published + int((match and match[2]) or 0)
 

@@ -181,7 +181,7 @@ def test_feed__memory_does_not_grow_with_the_file(broker: KafkaBroker, tmp_path:
     said = one_line(stderr.read_text())
     assert running.returncode == 2, said
     assert said.startswith("streamer: standard input:300000003: too few fields: 1"), said
-    assert "; 1 rows were published" in said
+    assert "; 1 row was published" in said
     assert usage.ru_maxrss < 100 * 1024  # KiB
 
 

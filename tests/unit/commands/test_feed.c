@@ -288,7 +288,7 @@ static void test_feed__faults_in_files(void **state) {
     write_file(path, "sep=;\n\ncustomer_id;\"a\nb\"\n1;x\n2;x;y\n");
     expect_fault(files, 2, 2,
                  "test_feed.csv:6: too many fields: 3, but the header has 2, quote a field that "
-                 "holds the delimiter; 1 rows were published, go on with (head -n 4 test_feed.csv; "
+                 "holds the delimiter; 1 row was published, go on with (head -n 4 test_feed.csv; "
                  "tail -n +6 test_feed.csv) | streamer feed customers -, then feed the 1 file "
                  "behind it",
                  1);
@@ -328,7 +328,7 @@ static void test_feed__a_row_too_long_for_a_message(void **state) {
     struct feed_result result;
     assert_int_equal(feed_few_columns(&c, ENTITY_CUSTOMER, &path, 1, &result, &e), 2);
     assert_string_equal(e.text, "test_feed.csv:3: the row is too long for a message, raise "
-                                "kafka.message.max.bytes; 1 rows were published, go on with (head "
+                                "kafka.message.max.bytes; 1 row was published, go on with (head "
                                 "-n 1 test_feed.csv; tail -n +3 test_feed.csv) | streamer feed "
                                 "customers -");
     release_messages(consume("long", 1), 1);
