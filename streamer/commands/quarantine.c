@@ -47,7 +47,10 @@ static bool print(struct quarantine *q, size_t keep_below, struct err *e) {
     buf_clear(&q->out);
     if (ok)
         return true;
-    (void)err_set(e, ERR_STOP, "quarantine: standard output: cannot write, %m");
+    if (atomic_load(interrupt_flag())) /* while it waited for the reader of a pipe */
+        (void)err_set(e, ERR_STOP, "quarantine: interrupted");
+    else
+        (void)err_set(e, ERR_STOP, "quarantine: standard output: cannot write, %m");
     __fpurge(stdout); /* or the end of the program would say it again */
     clearerr(stdout);
     return false;
