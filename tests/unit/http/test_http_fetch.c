@@ -161,7 +161,7 @@ static void test_http_fetch__no_answer_says_who_and_why(void **state) {
         {WEB_NOBODY "/secret", "GET http://127.0.0.1:1: ", "connect"},
         {"http://user:pw@127.0.0.1:1/secret", "GET http://127.0.0.1:1: ", "connect"},
         {"http://no.such.host.invalid:1?secret", "GET http://no.such.host.invalid:1: ", "resolve"},
-        {"file:///etc/passwd", "GET file://: ", "not supported"},
+        {"file:///etc/passwd", "GET file://: ", "disabled"},
         {"", "GET : ", ""},
     };
     (void)state;
