@@ -516,6 +516,44 @@ static void test_feed__delivery_is_retried(void **state) {
     config_release(&c);
 }
 
+/* A broker that answers late: until then the rows are published, but not acknowledged. */
+static void test_feed__progress_counts_what_is_acknowledged(void **state) {
+    (void)state;
+    struct config c;
+    struct feed_result result;
+    struct err e;
+    struct buf rows = {0};
+    char line[4096];
+    int waiting = 0;
+    create_topic("late");
+    load(&c, "late");
+    buf_put_str(&rows, "customer_id\n");
+    for (int i = 0; i < 5000; i++)
+        buf_printf(&rows, "%d\n", i);
+    write_file(path, buf_cstr(&rows));
+    struct feed_options o = few_columns(ENTITY_CUSTOMER);
+    o.progress = tmpfile();
+    assert_non_null(o.progress);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(cluster, 1, 400), 0);
+    assert_int_equal(feed_files(&c, ENTITY_CUSTOMER, &path, 1, &o, &result, &e), 0);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(cluster, 1, 0), 0);
+    assert_int_equal(result.rows, 5000);
+    rewind(o.progress);
+    size_t n = fread(line, 1, sizeof line - 1, o.progress);
+    line[n] = '\0';
+    for (char *at = line; (at = strchr(at, ']')) != NULL; at++) { /* "[####....]  40%  7 rows" */
+        int percent, shown;
+        assert_int_equal(sscanf(at, "] %d%% %d rows", &percent, &shown), 2);
+        waiting += shown == 0;
+        if (shown == 0)
+            assert_int_equal(percent, 0);
+    }
+    assert_true(waiting > 1);
+    assert_int_equal(fclose(o.progress), 0);
+    buf_release(&rows);
+    config_release(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_feed__rows_become_json_keyed_by_id),
@@ -531,6 +569,7 @@ int main(void) {
         cmocka_unit_test(test_feed__topic_missing),
         cmocka_unit_test(test_feed__delivery_fails),
         cmocka_unit_test(test_feed__delivery_is_retried),
+        cmocka_unit_test(test_feed__progress_counts_what_is_acknowledged),
     };
     return cmocka_run_group_tests(tests, start_broker, stop_broker);
 }
