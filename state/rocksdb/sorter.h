@@ -1,4 +1,4 @@
-/* sorter: sorts any number of rows on disk, in constant memory.
+/* sorter: sorts any number of rows on disk.
  *
  * Rows are a key and a value, any bytes. Of several puts of a key the last one counts. The order is
  * that of the bytes of the keys (slice_compare).
@@ -7,8 +7,8 @@
  * far as it may.
  *
  * The rows lie in a temporary directory of their own, which only this user can read: below $TMPDIR,
- * else /tmp. It takes about as much room as the rows do, and sorter_free removes it. What is in
- * memory takes about 64 MiB, plus 0.1 % of the rows.
+ * else /tmp. It takes about as much room as the rows do, and sorter_free removes it. Memory is
+ * about 64 MiB, and grows by some 0.1 % of the rows (those of RocksDB's files that are open).
  *
  * Errors have the class ERR_STOP, and name the directory. After an error, the sorter can only be
  * freed. One thread. */

@@ -1,5 +1,5 @@
 /* table_rows: all rows of a table of results in the order of its ids, and of valid_from within an
- * id; now, or as of a time. Rows are sorted on disk (sorter.h), so memory does not depend on how
+ * id; now, or as of a time. Rows are sorted on disk (sorter.h), so memory hardly depends on how
  * many there are. */
 #ifndef STREAMER_EXPORT_TABLE_ROWS_H
 #define STREAMER_EXPORT_TABLE_ROWS_H
